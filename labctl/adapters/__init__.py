@@ -1,0 +1,1 @@
+"""Where labctl meets the outside. The only place that imports the libraries that do."""

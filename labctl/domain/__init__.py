@@ -1,0 +1,1 @@
+"""The model, pure: no I/O, nothing that isn't decided by its arguments."""

@@ -1,0 +1,130 @@
+"""What a box's container is made from, decided by lab, learner and params alone."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Mapping
+
+import msgspec
+
+from labctl.domain import naming, wiring
+from labctl.domain.lab import Lab, LabFile, size_in_bytes
+from labctl.domain.params import Params, template_values
+from labctl.domain.text import fill
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file to put into a box."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+
+
+class BoxSpec(msgspec.Struct, frozen=True):
+    """Everything that makes a box. Sizes in bytes, cpus in cores; ``hosts`` maps names to addresses for /etc/hosts."""
+
+    name: str
+    container: str
+    image: str
+    hostname: str
+    labels: dict[str, str]
+    links: tuple[wiring.Link, ...]
+    hosts: dict[str, str]
+    memory: int
+    cpus: float
+    pids: int
+    nofile: int
+    capabilities: tuple[str, ...]
+    files: tuple[File, ...]
+
+    @property
+    def spec_hash(self) -> str:
+        """Tells whether a running box was made from this specification."""
+        return hashlib.sha256(msgspec.msgpack.encode(self)).hexdigest()[:16]
+
+    def all_labels(self) -> dict[str, str]:
+        """The labels, with the wiring and the hash of the whole."""
+        return {
+            **self.labels,
+            wiring.LABEL_WIRING: wiring.encode(self.links),
+            wiring.LABEL_SPEC_HASH: self.spec_hash,
+        }
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """Whose lab this is, and what it was made with. ``expires`` in seconds since 1970, 0 for never."""
+
+    lab: str
+    learner: str
+    seed: str
+    expires: int = 0
+
+    @property
+    def id(self) -> str:
+        """The instance's name, as on its boxes' labels."""
+        return naming.instance_id(self.lab, self.learner)
+
+
+def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str, str]) -> tuple[BoxSpec, ...]:
+    """The boxes of an instance. ``images`` maps each box to its image's tag."""
+    values = template_values(lab, instance.learner, params)
+    hosts = {name: lab.address_of(name) for name in lab.boxes if lab.address_of(name)}
+    specs = []
+    for name, box in lab.boxes.items():
+        links = tuple(
+            wiring.Link(f"eth{index}", wiring.bridge_name(instance.id, network), _with_prefix(lab, network, address))
+            for index, (network, address) in enumerate(box.networks.items())
+        )
+        labels = {
+            wiring.LABEL_ROLE: wiring.ROLE_BOX,
+            wiring.LABEL_LAB: lab.name,
+            wiring.LABEL_BOX: name,
+            wiring.LABEL_INSTANCE: instance.id,
+            wiring.LABEL_OWNER: instance.learner,
+            wiring.LABEL_SEED: instance.seed,
+            wiring.LABEL_EXPIRES: str(instance.expires),
+        }
+        files = tuple(_rendered(file, values) for file in lab.files if not file.boxes or name in file.boxes)
+        specs.append(
+            BoxSpec(
+                name=name,
+                container=naming.container_name(instance.id, name),
+                image=images[name],
+                hostname=name,
+                labels=labels,
+                links=links,
+                hosts=hosts,
+                memory=size_in_bytes(box.memory),
+                cpus=box.cpus,
+                pids=box.pids,
+                nofile=box.nofile,
+                capabilities=tuple(box.capabilities),
+                files=files,
+            )
+        )
+    return tuple(specs)
+
+
+def _with_prefix(lab: Lab, network: str, address: str) -> str:
+    return f"{address}/{lab.networks[network].subnet.partition('/')[2]}"
+
+
+def _rendered(file: LabFile, values: Mapping[str, object]) -> File:
+    uid, _, gid = file.owner.partition(":")
+    return File(file.path, fill(file.content, values).encode(), int(file.mode, 8), int(uid), int(gid))
+
+
+def archive(files: tuple[File, ...]) -> bytes:
+    """The files as a tar archive, the same bytes for the same files."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for file in files:
+            info = tarfile.TarInfo(file.path.lstrip("/"))
+            info.size, info.mode, info.uid, info.gid = len(file.content), file.mode, file.uid, file.gid
+            tar.addfile(info, io.BytesIO(file.content))
+    return buffer.getvalue()

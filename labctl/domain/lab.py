@@ -1,0 +1,232 @@
+"""A lab as its ``lab.yml`` says it: boxes, networks, params, files and tasks.
+
+The structs are the schema: msgspec decodes and checks types with a path to each fault, :func:`faults` checks what types
+can't say, and the JSON Schema for editors is generated from them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import msgspec
+
+from labctl.domain.text import LANGUAGES, Text, placeholders
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="lower-case letters, digits and dashes")]
+ParamName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="lower-case letters, digits, _")]
+Size = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]*[kMG]iB$", description="a size such as 256MiB or 1GiB")]
+Mode = Annotated[str, msgspec.Meta(pattern=r"^0[0-7]{3}$", description="octal permissions such as 0644")]
+
+_UNITS = {"kiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+# What a lab may ask for beyond Docker's default set. SYS_ADMIN, SYS_PTRACE, SYS_MODULE … would break the box's walls.
+Capability = Literal["NET_ADMIN", "NET_BROADCAST", "IPC_LOCK", "SYS_NICE", "SYS_RESOURCE"]
+
+
+def size_in_bytes(size: str) -> int:
+    """``256MiB`` as a number of bytes."""
+    return int(size[:-3]) * _UNITS[size[-3:]]
+
+
+class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A network of the lab: a switch of its own, the same addresses for every learner."""
+
+    subnet: str
+
+
+class Box(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One Linux machine. ``networks`` gives its address on each; the first is eth0."""
+
+    networks: dict[Name, str] = {}
+    image: Name | None = None
+    memory: Size = "256MiB"
+    cpus: Annotated[float, msgspec.Meta(gt=0, le=16)] = 1.0
+    pids: Annotated[int, msgspec.Meta(ge=32, le=4096)] = 256
+    nofile: Annotated[int, msgspec.Meta(ge=256, le=20000)] = 8192
+    capabilities: tuple[Capability, ...] = ()
+
+
+class PortParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="port"):
+    """A TCP or UDP port, ``first`` to ``last``; no two ports of a lab are the same."""
+
+    first: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 20000
+    last: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 29999
+
+
+class PasswordParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="password"):
+    """Letters and digits that can't be mistaken for each other (no 0 O 1 l I)."""
+
+    length: Annotated[int, msgspec.Meta(ge=8, le=64)] = 14
+
+
+class IntParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="int"):
+    """A whole number, ``first`` to ``last`` in steps of ``step``."""
+
+    first: int
+    last: int
+    step: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class ChoiceParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="choice"):
+    """One of these."""
+
+    of: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]
+
+
+Param = PortParam | PasswordParam | IntParam | ChoiceParam
+
+
+class LabFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file put into boxes when they are made, with the learner's params filled in for ``{{ name }}``."""
+
+    path: Annotated[str, msgspec.Meta(pattern=r"^/[^\0]+$", description="an absolute path")]
+    content: str
+    boxes: tuple[Name, ...] = ()
+    """Empty: every box."""
+    mode: Mode = "0644"
+    owner: Annotated[str, msgspec.Meta(pattern=r"^[0-9]+:[0-9]+$", description="uid:gid as numbers")] = "0:0"
+
+
+class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing the learner must do. Hints go from a nudge to nearly the answer."""
+
+    id: Name
+    title: Text
+    points: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    hints: Annotated[tuple[Text, ...], msgspec.Meta(min_length=3, max_length=3)]
+
+
+class Lab(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One exercise."""
+
+    name: Name
+    title: Text
+    summary: Text
+    image: Name
+    boxes: Annotated[dict[Name, Box], msgspec.Meta(min_length=1, max_length=16)]
+    tasks: Annotated[tuple[Task, ...], msgspec.Meta(min_length=1)]
+    networks: dict[Name, Network] = {}
+    params: dict[ParamName, Param] = {}
+    files: tuple[LabFile, ...] = ()
+    topics: tuple[str, ...] = ()
+    level: Literal["beginner", "intermediate", "advanced"] = "beginner"
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=600)] = 60
+
+    @property
+    def points(self) -> int:
+        """What all tasks give together."""
+        return sum(task.points for task in self.tasks)
+
+    def task(self, task_id: str) -> Task | None:
+        """The task of that id."""
+        return next((task for task in self.tasks if task.id == task_id), None)
+
+    def image_of(self, box: str) -> str:
+        """The image that a box starts from: its own, or the lab's."""
+        return self.boxes[box].image or self.image
+
+    def address_of(self, box: str) -> str:
+        """The box's address on its first network, or an empty text where it has none."""
+        return next(iter(self.boxes[box].networks.values()), "")
+
+
+def builtin_params(lab: Lab) -> frozenset[str]:
+    """Names that every template may use beside the lab's params: the learner, and each box's address."""
+    addresses = {f"{box.replace('-', '_')}_address" for box in lab.boxes}
+    return frozenset({"learner", "lab"} | addresses)
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What is wrong in a ``lab.yml``: the path in the file, and the fault in words."""
+
+    path: str
+    what: str
+
+
+def faults(lab: Lab) -> list[Fault]:
+    """All that types can't say: names that don't exist, addresses outside of their network, things said twice."""
+    return [*_network_faults(lab), *_param_faults(lab), *_file_faults(lab), *_task_faults(lab)]
+
+
+def _network_faults(lab: Lab) -> Iterator[Fault]:
+    subnets: dict[str, ipaddress.IPv4Network] = {}
+    for name, network in lab.networks.items():
+        path = f"networks.{name}.subnet"
+        try:
+            subnet = ipaddress.IPv4Network(network.subnet)
+        except ValueError as error:
+            yield Fault(path, f"{error}; write it as 10.10.10.0/24")
+            continue
+        for other, known in subnets.items():
+            if known.overlaps(subnet):
+                yield Fault(path, f"{subnet} overlaps with {other} ({known})")
+        subnets[name] = subnet
+    taken: dict[str, str] = {}
+    for box_name, box in lab.boxes.items():
+        for net, address in box.networks.items():
+            path = f"boxes.{box_name}.networks.{net}"
+            if net not in lab.networks:
+                yield Fault(path, f"there is no network {net}; there are: {', '.join(lab.networks) or 'none'}")
+                continue
+            if net not in subnets:
+                continue
+            try:
+                inside = ipaddress.IPv4Address(address) in list(subnets[net].hosts())
+            except ValueError as error:
+                yield Fault(path, str(error))
+                continue
+            if not inside:
+                yield Fault(path, f"{address} is not an address of {net} ({subnets[net]})")
+            if address in taken:
+                yield Fault(path, f"{address} is {taken[address]}'s already")
+            taken[address] = box_name
+
+
+def _param_faults(lab: Lab) -> Iterator[Fault]:
+    for name, param in lab.params.items():
+        if isinstance(param, PortParam | IntParam) and param.first > param.last:
+            yield Fault(f"params.{name}", f"first ({param.first}) is more than last ({param.last})")
+        if name in builtin_params(lab):
+            yield Fault(f"params.{name}", "that name is labctl's own")
+
+
+def _file_faults(lab: Lab) -> Iterator[Fault]:
+    known = frozenset(lab.params) | builtin_params(lab)
+    for index, file in enumerate(lab.files):
+        for box in file.boxes:
+            if box not in lab.boxes:
+                yield Fault(f"files[{index}].boxes", f"there is no box {box}; there are: {', '.join(lab.boxes)}")
+        if ".." in file.path.split("/"):
+            yield Fault(f"files[{index}].path", "a path may not go up with ..")
+        for name in sorted(placeholders(file.content) - known):
+            yield Fault(f"files[{index}].content", f"there is no param {name}; there are: {', '.join(sorted(known))}")
+
+
+def _task_faults(lab: Lab) -> Iterator[Fault]:
+    known = frozenset(lab.params) | builtin_params(lab)
+    seen: set[str] = set()
+    for index, task in enumerate(lab.tasks):
+        if task.id in seen:
+            yield Fault(f"tasks[{index}].id", f"{task.id} is there twice")
+        seen.add(task.id)
+        texts = {"title": task.title} | {f"hints[{n}]": hint for n, hint in enumerate(task.hints)}
+        for where, text in texts.items():
+            for language in LANGUAGES:
+                if not text.in_(language).strip():
+                    yield Fault(f"tasks[{index}].{where}.{language}", "is empty")
+                for name in sorted(placeholders(text.in_(language)) - known):
+                    yield Fault(f"tasks[{index}].{where}.{language}", f"there is no param {name}")
+
+
+_MSGSPEC_AT = re.compile(r"^(?P<what>.*) - at `(?:key in )?`?(?P<path>\$[^`]*)`?$", re.DOTALL)
+
+
+def fault_of(error: msgspec.ValidationError) -> Fault:
+    """A decoder's message as a fault: the path the way an author writes it."""
+    match = _MSGSPEC_AT.match(str(error))
+    if match is None:
+        return Fault("", str(error))
+    return Fault(match["path"].removeprefix("$").removeprefix("."), match["what"])

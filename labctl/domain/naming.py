@@ -1,0 +1,33 @@
+"""Names of what labctl makes on an engine. Every one of them starts with ``labctl``."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+KEEPER = "labctl-keeper"
+SWITCH = "labctl-switch"
+REPOSITORY = "labctl"
+"""Images are ``labctl/<image>:<hash>`` and ``labctl/<lab>-<box>:<hash>``."""
+
+_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def slug(text: str) -> str:
+    """The text as lower-case letters, digits and dashes, at most 24 of them. Where that loses something, a hash of the
+    whole is added, so that two learners never become one."""
+    plain = _SLUG.sub("-", text.lower()).strip("-")
+    if plain == text and len(plain) <= 24:
+        return plain
+    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+    return f"{plain[:17].rstrip('-')}-{digest}".lstrip("-")
+
+
+def instance_id(lab: str, learner: str) -> str:
+    """The name of one lab brought up for one learner."""
+    return f"{lab}.{slug(learner)}"
+
+
+def container_name(instance: str, box: str) -> str:
+    """The container that is this box of this instance."""
+    return f"labctl-{instance}-{box}"

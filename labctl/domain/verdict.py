@@ -1,0 +1,94 @@
+"""Verdicts: what a check says, what a task gets, and what an attempt is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from labctl.domain.lab import Lab
+
+
+class Verdict(StrEnum):
+    """``failed``: the learner's work is wrong. ``error``: the check could not run; never counted as either of the others."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+
+
+class CheckResult(msgspec.Struct, frozen=True):
+    """What one check said. ``title`` is line 1 of its docstring, ``message`` what was expected, found, and where to look."""
+
+    task: str
+    name: str
+    verdict: Verdict
+    title: str = ""
+    message: str = ""
+    seconds: float = 0.0
+
+
+class TaskResult(msgspec.Struct, frozen=True):
+    """A task's verdict: an error in any of its checks is an error, else a failure is a failure."""
+
+    task: str
+    verdict: Verdict
+    points: int
+    of: int
+    checks: tuple[CheckResult, ...]
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One run of verify. ``at`` is in seconds since 1970 (UTC), ``seconds`` how long it took."""
+
+    instance: str
+    lab: str
+    learner: str
+    seed: str
+    at: float
+    seconds: float
+    tasks: tuple[TaskResult, ...]
+
+    @property
+    def points(self) -> int:
+        """Points reached."""
+        return sum(task.points for task in self.tasks)
+
+    @property
+    def of(self) -> int:
+        """Points that could be reached."""
+        return sum(task.of for task in self.tasks)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the whole: an error anywhere is an error."""
+        return worst(task.verdict for task in self.tasks)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """``error`` before ``failed`` before ``passed``; of no verdicts at all, ``error``: nothing was checked."""
+    found = set(verdicts)
+    for verdict in (Verdict.ERROR, Verdict.FAILED, Verdict.PASSED):
+        if verdict in found:
+            return verdict
+    return Verdict.ERROR
+
+
+def judge(lab: Lab, checks: Iterable[CheckResult], only: frozenset[str] | None = None) -> tuple[TaskResult, ...]:
+    """Checks' results as tasks' results, in the lab's order. A task with no check that ran is an error."""
+    by_task: dict[str, list[CheckResult]] = {}
+    for check in checks:
+        by_task.setdefault(check.task, []).append(check)
+    results = []
+    for task in lab.tasks:
+        if only is not None and task.id not in only:
+            continue
+        own = tuple(by_task.get(task.id, ()))
+        if not own:
+            missing = CheckResult(task.id, "", Verdict.ERROR, message="no check of this task ran")
+            own = (missing,)
+        verdict = worst(check.verdict for check in own)
+        points = task.points if verdict is Verdict.PASSED else 0
+        results.append(TaskResult(task.id, verdict, points, task.points, own))
+    return tuple(results)

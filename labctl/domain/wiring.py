@@ -1,0 +1,70 @@
+"""How a box hangs on its networks. Shared by labctl, which writes it as a label, and the keeper, which reads it.
+
+Standard library only: this module is copied into the keeper's image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+# Labels on containers. They are the truth about what runs: there is no state file.
+LABEL_ROLE = "labctl.role"
+LABEL_LAB = "labctl.lab"
+LABEL_BOX = "labctl.box"
+LABEL_INSTANCE = "labctl.instance"
+LABEL_OWNER = "labctl.owner"
+LABEL_SEED = "labctl.seed"
+LABEL_EXPIRES = "labctl.expires"
+LABEL_SPEC_HASH = "labctl.spec-hash"
+LABEL_VERSION = "labctl.version"
+LABEL_WIRING = "labctl.wiring"
+
+ROLE_BOX = "box"
+ROLE_KEEPER = "keeper"
+ROLE_SWITCH = "switch"
+
+READY_SOCKET = "labctl-ready"
+"""Abstract Unix socket in a box's network namespace where systemd says READY=1 (sd_notify(3), $NOTIFY_SOCKET)."""
+
+_IFNAMSIZ = 15
+
+
+def _short(kind: str, *parts: str) -> str:
+    """An interface name of at most 15 characters (IFNAMSIZ - 1), the same for the same parts."""
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return (kind + digest)[:_IFNAMSIZ]
+
+
+def bridge_name(instance: str, network: str) -> str:
+    """The bridge in the switch that is this network of this instance."""
+    return _short("b", instance, network)
+
+
+def port_name(container_id: str, pid: int, interface: str) -> str:
+    """The switch's end of a box's cable. A new start of the box (a new pid) has a new name, so an old end that the
+    kernel hasn't cleared away yet is never in the way."""
+    return _short("v", container_id, str(pid), interface)
+
+
+@dataclass(frozen=True)
+class Link:
+    """One interface of a box: which bridge it hangs on and what address it has, as ``address/prefix``."""
+
+    interface: str
+    bridge: str
+    address: str
+
+
+def encode(links: tuple[Link, ...]) -> str:
+    """Links as the text of a label."""
+    return json.dumps([asdict(link) for link in links], separators=(",", ":"))
+
+
+def decode(label: str) -> tuple[Link, ...]:
+    """Links from the text of a label. Raises ValueError where it isn't one that ``encode`` wrote."""
+    try:
+        return tuple(Link(**item) for item in json.loads(label))
+    except TypeError as error:
+        raise ValueError(f"not a wiring label: {label!r}") from error

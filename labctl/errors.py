@@ -1,0 +1,76 @@
+"""One tree of errors. Each says what happened and why (message), and the next command to type (hint).
+
+A message is an English template that is also the key of its Chinese translation, so the values go beside it:
+``LabctlError("no box {box} in {lab}", box=…, lab=…)``. The command line translates, prints and exits with ``exit_code``.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, ClassVar
+
+
+class Exit(IntEnum):
+    """Exit codes of the command line (DESIGN section 7)."""
+
+    OK = 0
+    CHECKS_FAILED = 1
+    USAGE = 2
+    INVALID_LAB = 3
+    ENGINE_UNAVAILABLE = 4
+    BUILD_FAILED = 5
+    CHECKS_ERROR = 6
+    REFUSED = 7
+    INTERRUPTED = 130
+
+
+class LabctlError(Exception):
+    """The root. ``message`` and ``hint`` are templates for ``values``; ``detail`` is text that is shown as it is."""
+
+    exit_code: ClassVar[Exit] = Exit.USAGE
+
+    def __init__(self, message: str, /, *, hint: str = "", detail: str = "", **values: Any) -> None:
+        super().__init__(message, hint, values)
+        self.message = message
+        self.hint = hint
+        self.detail = detail
+        self.values = values
+
+    def __str__(self) -> str:
+        return self.message.format_map(self.values)
+
+
+class UsageError(LabctlError):
+    """What was typed names something that isn't there, or can't be done now."""
+
+    exit_code = Exit.USAGE
+
+
+class InvalidLabError(LabctlError):
+    """A file of the catalog is wrong. Values: ``file``, and ``path`` in it."""
+
+    exit_code = Exit.INVALID_LAB
+
+
+class EngineError(LabctlError):
+    """The Docker engine can't be reached, or answered with an error."""
+
+    exit_code = Exit.ENGINE_UNAVAILABLE
+
+
+class BuildError(LabctlError):
+    """An image can't be built, or a play failed."""
+
+    exit_code = Exit.BUILD_FAILED
+
+
+class ChecksError(LabctlError):
+    """Checks could not run."""
+
+    exit_code = Exit.CHECKS_ERROR
+
+
+class RefusedError(LabctlError):
+    """A limit or a rule says no."""
+
+    exit_code = Exit.REFUSED

@@ -1,0 +1,60 @@
+"""What services tell while they work. Frozen, with no word of how it will be shown: the command line renders them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Event:
+    """The root of all events."""
+
+
+@dataclass(frozen=True)
+class StepStarted(Event):
+    """A piece of work began. ``key`` names it for StepProgress and StepEnded, ``what`` is a template for ``subject``."""
+
+    key: str
+    what: str
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class StepProgress(Event):
+    """A line of what a running piece of work is at."""
+
+    key: str
+    line: str
+
+
+@dataclass(frozen=True)
+class StepEnded(Event):
+    """A piece of work ended after so many seconds, well or not."""
+
+    key: str
+    ok: bool = True
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class BoxReady(Event):
+    """A box's systemd has finished starting, ``seconds`` after it was asked for."""
+
+    box: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """Something worth knowing. ``text`` is a template for ``values``."""
+
+    text: str
+    values: tuple[tuple[str, str], ...] = ()
+
+
+Emit = Callable[[Event], None]
+
+
+def silent(_event: Event) -> None:
+    """For callers that show nothing."""

@@ -1,0 +1,230 @@
+"""What services need from the outside, as Protocols. Adapters implement them, tests/fakes.py too, and one suite of
+contract tests runs on both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import msgspec
+
+from labctl.domain.boxspec import BoxSpec
+from labctl.domain.lab import Lab
+from labctl.domain.observed import ObservedBox
+from labctl.domain.params import Params
+from labctl.domain.verdict import Attempt, CheckResult
+from labctl.events import Emit
+
+
+class EngineInfo(msgspec.Struct, frozen=True):
+    """The engine and the machine it runs on. ``memory`` in bytes."""
+
+    version: str
+    api_version: str
+    cgroup_version: int
+    storage_driver: str
+    security_options: tuple[str, ...]
+    kernel: str
+    os: str
+    cpus: int
+    memory: int
+    root_dir: str
+    registry_mirrors: tuple[str, ...]
+    address: str
+
+
+class ExecResult(msgspec.Struct, frozen=True):
+    """What a command said. ``code`` 126 and 127: it could not be started."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class ByteStream(Protocol):
+    """Two-way bytes to a process in a box."""
+
+    def fileno(self) -> int:
+        """A descriptor to select on for reading."""
+
+    def read(self, size: int = 65536) -> bytes:
+        """Some bytes of the process's stdout; none at the end."""
+
+    def write(self, data: bytes) -> None:
+        """To the process's stdin, all of it."""
+
+    def close_write(self) -> None:
+        """No more stdin."""
+
+    def close(self) -> None:
+        """The end."""
+
+
+class Terminal(ByteStream, Protocol):
+    """A process in a box on a terminal of its own."""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell it the window's size."""
+
+    def exit_code(self) -> int:
+        """How it ended. Only after ``read`` returned nothing."""
+
+
+class Engine(Protocol):
+    """Boxes on a Docker engine. Every method raises EngineError where the engine can't be reached."""
+
+    def info(self) -> EngineInfo:
+        """What this engine is."""
+
+    def observe(self, instance: str | None = None) -> list[ObservedBox]:
+        """All boxes there are, running or not, or those of one instance."""
+
+    def create(self, spec: BoxSpec) -> str:
+        """Make a box, not started; its id. Raises NameTakenError where a container of that name exists already."""
+
+    def start(self, box_id: str) -> None:
+        """Start it. A running one stays as it is."""
+
+    def stop(self, box_id: str, timeout: int = 10) -> None:
+        """Shut it down; after ``timeout`` seconds, kill it. A stopped or missing one stays as it is."""
+
+    def restart(self, box_id: str, timeout: int = 10) -> None:
+        """Stop it and start it."""
+
+    def remove(self, box_id: str) -> None:
+        """Kill and remove it with all that it holds. A missing one is fine."""
+
+    def exec(
+        self, box_id: str, argv: Sequence[str], *, stdin: bytes | None = None, environment: Mapping[str, str] | None = None
+    ) -> ExecResult:
+        """Run a command as root in the box and wait. Raises BoxBrokenError where nothing can be run in it."""
+
+    def stream(self, box_id: str, argv: Sequence[str]) -> ByteStream:
+        """Run a command with its stdin and stdout as bytes to talk through."""
+
+    def terminal(self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int) -> Terminal:
+        """Run a command on a terminal."""
+
+    def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
+        """Unpack a tar archive in a folder of the box, which must exist. The box need not run."""
+
+    def get_archive(self, box_id: str, path: str) -> Iterator[bytes]:
+        """A file or folder of the box as a tar archive. Raises UsageError where there is none."""
+
+    def logs(self, box_id: str, tail: int) -> bytes:
+        """The last lines that the box's console printed."""
+
+
+class Watch(Protocol):
+    """What the keeper says of boxes, from the moment of watching on."""
+
+    def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
+        """Wait until systemd has finished starting in each box (name to id), BoxReady as each does. ``deadline`` in
+        seconds from now. Raises EngineError, saying what the keeper or the box's console said last, when it passes."""
+
+
+class Keeper(Protocol):
+    """The keeper and the switch of an engine."""
+
+    def state(self) -> Mapping[str, str]:
+        """Role to state (``running``, ``exited``, ``missing``, ``outdated`` …)."""
+
+    def ensure(self) -> bool:
+        """Keeper, switch and toolbox run as this version of labctl wants them. True where something had to be done."""
+
+    def watch(self) -> AbstractContextManager[Watch]:
+        """Listen to the keeper. Enter before boxes are started."""
+
+    def remove(self) -> None:
+        """Take keeper, switch and toolbox away. Only when there are no boxes."""
+
+
+class ImageInfo(msgspec.Struct, frozen=True):
+    """An image of labctl's. ``size`` in bytes with shared layers, ``created`` in seconds since 1970; ``used`` by boxes."""
+
+    tag: str
+    kind: str
+    id: str
+    size: int
+    created: float
+    used: bool
+    current: bool
+
+
+class Images(Protocol):
+    """Images, content-addressed: a tag is a hash of all that goes into it."""
+
+    def tags(self, lab: Lab) -> Mapping[str, str] | None:
+        """Box to tag, where every image of the lab is there already; None where something has to be built."""
+
+    def ensure(self, labs: Sequence[Lab], emit: Emit) -> None:
+        """Build what is missing for these labs, as parallel as their dependencies allow. An interrupted or failed
+        build leaves nothing half-made. Raises BuildError."""
+
+    def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:
+        """labctl's images on the engine; ``current`` tells the ones that these labs would use."""
+
+    def save(self, labs: Sequence[Lab], path: str, emit: Emit) -> int:
+        """All that these labs need as one file for a machine without network; its size in bytes."""
+
+    def load(self, path: str, emit: Emit) -> list[str]:
+        """Take in what ``save`` wrote; the tags."""
+
+    def prune(self, labs: Sequence[Lab], emit: Emit) -> list[ImageInfo]:
+        """Remove images that neither these labs nor a box uses; what was removed."""
+
+
+class Provisioner(Protocol):
+    """Plays on boxes."""
+
+    def run(self, lab: Lab, play: str, boxes: Mapping[str, str], params: Params, emit: Emit) -> None:
+        """Run ``playbooks/<lab>/<play>.yml`` on boxes (name to container id). Raises BuildError with the task's name and
+        its message."""
+
+    def plays(self, lab: Lab) -> Sequence[str]:
+        """The names of the lab's plays, without .yml."""
+
+
+class Checker(Protocol):
+    """Checks on boxes."""
+
+    def run(self, lab: Lab, boxes: Mapping[str, str], params: Params, only: frozenset[str] | None = None) -> list[CheckResult]:
+        """Run the lab's checks (those of the tasks in ``only``) on boxes (name to container id). Raises ChecksError where
+        the run itself is broken; a single check that can't run is a result with verdict error."""
+
+
+class Catalog(Protocol):
+    """Labs and what belongs to them."""
+
+    def names(self) -> list[str]:
+        """All labs, sorted."""
+
+    def lab(self, name: str) -> Lab:
+        """That lab. Raises UsageError with the nearest name for an unknown one, InvalidLabError for a faulty one."""
+
+    def brief(self, name: str, language: str) -> str:
+        """The lab's brief, Markdown, params not filled in."""
+
+
+class Store(Protocol):
+    """What Docker can't keep: attempts and hints."""
+
+    def add_attempt(self, attempt: Attempt) -> int:
+        """Keep it; its number among the instance's attempts, from 1."""
+
+    def attempts(self, instance: str) -> list[Attempt]:
+        """All of an instance, oldest first."""
+
+    def add_hint(self, instance: str, task: str, level: int) -> None:
+        """The learner saw hint ``level`` (1 to 3) of a task."""
+
+    def hints(self, instance: str) -> dict[str, int]:
+        """Task to the highest hint seen."""
+
+
+class Locks(Protocol):
+    """One piece of work at a time."""
+
+    def hold(self, name: str, emit: Emit) -> AbstractContextManager[None]:
+        """Hold the lock of that name; a Note where another labctl has it and this one waits."""
