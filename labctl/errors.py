@@ -1,7 +1,8 @@
 """One tree of errors. Each says what happened and why (message), and the next command to type (hint).
 
 A message is an English template that is also the key of its Chinese translation, so the values go beside it:
-``LabctlError("no box {box} in {lab}", box=…, lab=…)``. The command line translates, prints and exits with ``exit_code``.
+``LabctlError("no box {box} in {lab}", box=…, lab=…)``. The command line translates, prints and exits with
+``exit_code``.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ class EngineError(LabctlError):
     """The Docker engine can't be reached, or answered with an error."""
 
     exit_code = Exit.ENGINE_UNAVAILABLE
+
+
+class NameTakenError(EngineError):
+    """A container of that name exists, and it isn't labctl's."""
 
 
 class BuildError(LabctlError):

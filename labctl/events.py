@@ -13,7 +13,8 @@ class Event:
 
 @dataclass(frozen=True)
 class StepStarted(Event):
-    """A piece of work began. ``key`` names it for StepProgress and StepEnded, ``what`` is a template for ``subject``."""
+    """A piece of work began. ``key`` names it for StepProgress and StepEnded, ``what`` is a template for
+    ``subject``."""
 
     key: str
     what: str

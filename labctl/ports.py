@@ -54,6 +54,9 @@ class ByteStream(Protocol):
     def write(self, data: bytes) -> None:
         """To the process's stdin, all of it."""
 
+    def pending(self) -> bool:
+        """Bytes that came already, which no select would tell."""
+
     def close_write(self) -> None:
         """No more stdin."""
 
@@ -95,15 +98,25 @@ class Engine(Protocol):
     def remove(self, box_id: str) -> None:
         """Kill and remove it with all that it holds. A missing one is fine."""
 
+    def run_id(self, box_id: str) -> str:
+        """Something that is another after each start of the box; an empty text where it doesn't run."""
+
     def exec(
-        self, box_id: str, argv: Sequence[str], *, stdin: bytes | None = None, environment: Mapping[str, str] | None = None
+        self,
+        box_id: str,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> ExecResult:
         """Run a command as root in the box and wait. Raises BoxBrokenError where nothing can be run in it."""
 
     def stream(self, box_id: str, argv: Sequence[str]) -> ByteStream:
         """Run a command with its stdin and stdout as bytes to talk through."""
 
-    def terminal(self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int) -> Terminal:
+    def terminal(
+        self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int
+    ) -> Terminal:
         """Run a command on a terminal."""
 
     def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
@@ -141,7 +154,8 @@ class Keeper(Protocol):
 
 
 class ImageInfo(msgspec.Struct, frozen=True):
-    """An image of labctl's. ``size`` in bytes with shared layers, ``created`` in seconds since 1970; ``used`` by boxes."""
+    """An image of labctl's. ``size`` in bytes with shared layers, ``created`` in seconds since 1970; ``used`` by
+    boxes."""
 
     tag: str
     kind: str
@@ -179,8 +193,8 @@ class Provisioner(Protocol):
     """Plays on boxes."""
 
     def run(self, lab: Lab, play: str, boxes: Mapping[str, str], params: Params, emit: Emit) -> None:
-        """Run ``playbooks/<lab>/<play>.yml`` on boxes (name to container id). Raises BuildError with the task's name and
-        its message."""
+        """Run ``playbooks/<lab>/<play>.yml`` on boxes (name to container id). Raises BuildError with the task's name
+        and its message."""
 
     def plays(self, lab: Lab) -> Sequence[str]:
         """The names of the lab's plays, without .yml."""
@@ -189,9 +203,11 @@ class Provisioner(Protocol):
 class Checker(Protocol):
     """Checks on boxes."""
 
-    def run(self, lab: Lab, boxes: Mapping[str, str], params: Params, only: frozenset[str] | None = None) -> list[CheckResult]:
-        """Run the lab's checks (those of the tasks in ``only``) on boxes (name to container id). Raises ChecksError where
-        the run itself is broken; a single check that can't run is a result with verdict error."""
+    def run(
+        self, lab: Lab, boxes: Mapping[str, str], params: Params, only: frozenset[str] | None = None
+    ) -> list[CheckResult]:
+        """Run the lab's checks (those of the tasks in ``only``) on boxes (name to container id). Raises ChecksError
+        where the run itself is broken; a single check that can't run is a result with verdict error."""
 
 
 class Catalog(Protocol):

@@ -11,7 +11,8 @@ from labctl.domain.lab import Lab
 
 
 class Verdict(StrEnum):
-    """``failed``: the learner's work is wrong. ``error``: the check could not run; never counted as either of the others."""
+    """``failed``: the learner's work is wrong. ``error``: the check could not run; never counted as either of the
+    others."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -19,7 +20,8 @@ class Verdict(StrEnum):
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """What one check said. ``title`` is line 1 of its docstring, ``message`` what was expected, found, and where to look."""
+    """What one check said. ``title`` is line 1 of its docstring, ``message`` what was expected, found, and where to
+    look."""
 
     task: str
     name: str

@@ -22,6 +22,7 @@ from labctl.errors import EngineError
 if TYPE_CHECKING:
     import docker
 
+_START_HINT = "sudo systemctl start docker; where Docker is missing or no init system runs: ./setup.sh"
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 
 
@@ -48,7 +49,7 @@ def _context_address() -> str:
 def _import_docker(address: str) -> None:
     """Import the SDK without paramiko where the engine isn't reached by SSH: half of the SDK's import time."""
     if address.startswith("ssh://") or "paramiko" in sys.modules:
-        import docker  # noqa: F401
+        import docker
 
         return
     sys.modules["paramiko"] = None  # type: ignore[assignment]  # an import of it raises ImportError, which the SDK expects
@@ -110,12 +111,14 @@ def unreachable(address: str, error: BaseException) -> EngineError:
     if isinstance(reason, PermissionError):
         return EngineError(
             "you may not use the Docker engine at {address}",
-            hint="sudo labctl …, or become a member of the group docker and log in again: sudo usermod -aG docker $USER",
+            hint="sudo labctl …, or join its group and log in again: sudo usermod -aG docker $USER",
             address=address,
         )
     if isinstance(reason, FileNotFoundError | ConnectionRefusedError):
-        return EngineError("no Docker engine answers at {address}", hint="labctl doctor --fix", address=address)
-    return EngineError("the Docker engine at {address} can't be reached: {why}", hint="labctl doctor", address=address, why=str(error))
+        return EngineError("no Docker engine answers at {address}", hint=_START_HINT, address=address)
+    return EngineError(
+        "the Docker engine at {address} can't be reached: {why}", hint="labctl doctor", address=address, why=str(error)
+    )
 
 
 def _os_error(error: BaseException | None) -> OSError | None:

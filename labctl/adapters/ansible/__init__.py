@@ -1,0 +1,1 @@
+"""Plays on boxes, by ansible-playbook in a process of its own."""

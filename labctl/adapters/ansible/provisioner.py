@@ -1,0 +1,149 @@
+"""Running a lab's plays: implements ports.Provisioner.
+
+ansible-playbook runs as a child, with labctl's connection plugin (playbooks/plugins/connection) and with a callback
+that prints a JSON line per event (playbooks/plugins/callback). Nothing of the user's own Ansible configuration counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from labctl.adapters.ansible.report import Report
+from labctl.adapters.catalog import FileCatalog
+from labctl.domain.lab import Lab
+from labctl.domain.params import Params, template_values
+from labctl.events import Emit, StepEnded, StepStarted
+
+_PACKAGE_ROOT = Path(__file__).parent.parent.parent.parent
+_GRACE_SECONDS = 5.0
+
+
+class AnsibleProvisioner:
+    """Plays on the engine at ``address``."""
+
+    def __init__(self, catalog: FileCatalog, address: str) -> None:
+        self._catalog = catalog
+        self._address = address
+
+    def plays(self, lab: Lab) -> Sequence[str]:
+        """See ports.Provisioner. Mutants are ``mutants/<name>``."""
+        return self._catalog.plays(lab.name)
+
+    def run(self, lab: Lab, play: str, boxes: Mapping[str, str], params: Params, emit: Emit) -> None:
+        """See ports.Provisioner. A play may use the params, ``<box>_address``, ``lab``, and ``learner`` as far as it is
+        among the params. Raises UsageError where there is no such play."""
+        file = self._catalog.play_path(lab.name, play)
+        key = f"play:{play}"
+        report = Report(play, key, emit)
+        emit(StepStarted(key, "running the play {subject}", play))
+        started, ok = time.monotonic(), False
+        try:
+            with tempfile.TemporaryDirectory(prefix="labctl-play-") as name:
+                folder = Path(name)
+                argv = self._prepare(folder, file, boxes, variables(lab, params))
+                environment = self._environment(folder, lab, forks=len(boxes))
+                code = _run(argv, environment, file.parent, report)
+            report.judge(code)
+            ok = True
+        finally:
+            emit(StepEnded(key, ok, time.monotonic() - started))
+
+    def _prepare(
+        self, folder: Path, play: Path, boxes: Mapping[str, str], values: Mapping[str, str | int]
+    ) -> list[str]:
+        (folder / "ansible.cfg").write_text("")
+        (folder / "inventory.json").write_text(json.dumps(inventory(boxes)))
+        variables_file = folder / "variables.json"
+        # Passwords of the learner's are among them.
+        variables_file.touch(0o600)
+        variables_file.write_text(json.dumps(values))
+        return [*_ansible_playbook(), "-i", str(folder / "inventory.json"), "-e", f"@{variables_file}", str(play)]
+
+    def _environment(self, folder: Path, lab: Lab, forks: int) -> dict[str, str]:
+        plugins = self._catalog.plugin_dir
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        python_path = os.pathsep.join(part for part in (str(_PACKAGE_ROOT), kept.get("PYTHONPATH", "")) if part)
+        return {
+            **kept,
+            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+            "ANSIBLE_HOME": str(folder),
+            "ANSIBLE_LOCAL_TEMP": str(folder / "local"),
+            "ANSIBLE_ROLES_PATH": os.pathsep.join(map(str, self._catalog.roles_dirs(lab.name))) or str(folder),
+            "ANSIBLE_CONNECTION_PLUGINS": str(plugins / "connection"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(plugins / "callback"),
+            "ANSIBLE_STDOUT_CALLBACK": "labctl_events",
+            "ANSIBLE_FORKS": str(max(1, forks)),
+            "ANSIBLE_PIPELINING": "True",
+            # Facts cost a second a box; a play that needs them says gather_facts: true.
+            "ANSIBLE_GATHERING": "explicit",
+            "ANSIBLE_RETRY_FILES_ENABLED": "False",
+            "ANSIBLE_NOCOWS": "True",
+            "ANSIBLE_NOCOLOR": "True",
+            "ANSIBLE_DEPRECATION_WARNINGS": "False",
+            "ANSIBLE_LOCALHOST_WARNING": "False",
+            "LABCTL_ENGINE": self._address,
+            # Ansible refuses to start where the locale isn't UTF-8.
+            "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": python_path,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def variables(lab: Lab, params: Params) -> dict[str, str | int]:
+    """What a play may use."""
+    return template_values(lab, str(params.get("learner", "")), params)
+
+
+def inventory(boxes: Mapping[str, str]) -> dict[str, object]:
+    """The boxes as Ansible's hosts, in the form of its ``yaml`` inventory plugin."""
+    common = {"ansible_connection": "labctl_engine", "ansible_python_interpreter": "/usr/bin/python3"}
+    hosts = {name: {"ansible_host": box_id} for name, box_id in boxes.items()}
+    return {"all": {"hosts": hosts, "vars": common}}
+
+
+def _ansible_playbook() -> list[str]:
+    """The ansible-playbook of this Python's own environment, not of PATH."""
+    beside = Path(sys.executable).parent / "ansible-playbook"
+    return [sys.executable, str(beside)] if beside.is_file() else [sys.executable, "-m", "ansible", "playbook"]
+
+
+def _run(argv: list[str], environment: Mapping[str, str], folder: Path, report: Report) -> int:
+    """Run it to its end; its exit code. An interrupt takes the child and all its workers along."""
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(environment),
+        cwd=folder,
+        # A group of its own, so that all of it can be ended, and so that Ctrl-C at the terminal goes by labctl.
+        start_new_session=True,
+    )
+    try:
+        with process:
+            for line in process.stdout or ():
+                report.line(line)
+            return process.wait()
+    except BaseException:
+        _end(process)
+        raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(_GRACE_SECONDS)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

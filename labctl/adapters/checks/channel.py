@@ -1,0 +1,87 @@
+"""One open channel to a box: many commands, one exec, about a millisecond each.
+
+A shell of the toolbox reads commands from its stdin. After each it prints a token that nobody could have guessed, on
+stdout with the exit status and on stderr, so that outputs of any bytes end where they end.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import time
+from collections.abc import Mapping
+
+from labctl.adapters.docker.client import Client, explained
+from labctl.adapters.docker.config import BUSYBOX, TOOLBOX
+from labctl.adapters.docker.stream import STDOUT, FrameStream, RawStream, hijack
+
+PATH = f"{TOOLBOX}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENVIRONMENT: Mapping[str, str] = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
+
+COMMAND_SECONDS = 20.0
+_MAX_OUTPUT = 16 << 20
+
+
+class ChannelError(Exception):
+    """The command could not be run or did not end: no verdict can be drawn from it."""
+
+
+class Channel:
+    """Commands in one box, one after the other. Raises ChannelError from everything."""
+
+    def __init__(self, client: Client, container_id: str, name: str) -> None:
+        self._name = name
+        api = client.api
+        environment = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
+        argv = [BUSYBOX, "env", "-i", *environment, BUSYBOX, "sh"]
+        with explained(client.address):
+            made = api.exec_create(container_id, argv, stdin=True, user="0:0")
+            self._raw: RawStream = hijack(api, f"/exec/{made['Id']}/start", {"Tty": False, "Detach": False})
+        self._frames = FrameStream(self._raw).frames()
+
+    def run(self, command: str, seconds: float = COMMAND_SECONDS) -> tuple[int, bytes, bytes]:
+        """Exit status, stdout and stderr of a shell command."""
+        token = secrets.token_hex(16)
+        script = (
+            f"{BUSYBOX} sh -c {shlex.quote(command)} </dev/null\n"
+            f'printf "\\n{token} %d\\n" $?\n'
+            f'printf "\\n{token}\\n" >&2\n'
+        )
+        deadline = time.monotonic() + seconds
+        try:
+            self._raw.write(script.encode())
+            return self._collect(token.encode(), deadline, command)
+        except OSError as error:
+            raise ChannelError(f"{self._name}: the channel broke ({error}) while running: {command}") from error
+
+    def _collect(self, token: bytes, deadline: float, command: str) -> tuple[int, bytes, bytes]:
+        stdout, stderr = bytearray(), bytearray()
+        end_out, end_err = b"\n" + token + b" ", b"\n" + token + b"\n"
+        while not (self._ended(stdout, end_out) and stderr.endswith(end_err)):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self.close()
+                raise ChannelError(f"{self._name}: no end within the time for: {command}")
+            self._raw.settimeout(left)
+            try:
+                piece = next(self._frames, None)
+            except TimeoutError:
+                continue
+            if piece is None:
+                raise ChannelError(f"{self._name}: the box or its shell ended while running: {command}")
+            kind, data = piece
+            (stdout if kind == STDOUT else stderr).extend(data)
+            if len(stdout) + len(stderr) > _MAX_OUTPUT:
+                self.close()
+                raise ChannelError(f"{self._name}: more than {_MAX_OUTPUT >> 20} MiB of output from: {command}")
+        body, _, status = bytes(stdout).rpartition(end_out)
+        return int(status), body, bytes(stderr[: -len(end_err)])
+
+    @staticmethod
+    def _ended(stdout: bytearray, end: bytes) -> bool:
+        at = stdout.rfind(end, max(0, len(stdout) - len(end) - 8))
+        return at >= 0 and stdout.endswith(b"\n") and len(stdout) > at + len(end)
+
+    def close(self) -> None:
+        """The shell in the box ends with its stdin."""
+        self._raw.close()

@@ -1,0 +1,149 @@
+"""Containers as data: what the engine is asked to make. Pure, so that a test can say what is in it, and what isn't."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from typing import Any
+
+from labctl.domain import wiring
+from labctl.domain.boxspec import BoxSpec, archive
+
+TOOLBOX = "/.labctl"
+BUSYBOX = f"{TOOLBOX}/bin/busybox"
+
+# Docker's default set less what no lab needs: making devices (MKNOD), file capabilities (SETFCAP).
+# AUDIT_WRITE stays: sshd and sudo refuse a root login where they may not write to the audit log.
+CAPABILITIES = (
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+)
+
+# The keeper enters the namespaces of boxes (SYS_ADMIN, SYS_CHROOT), finds them in /proc (SYS_PTRACE), wires
+# (NET_ADMIN).
+KEEPER_CAPABILITIES = ("SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE", "NET_ADMIN")
+
+_LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
+
+
+def box_config(spec: BoxSpec, toolbox_volume: str) -> dict[str, Any]:
+    """POST /containers/create for a box: systemd as its first process, unprivileged, wired by the keeper.
+
+    The files of its learner are an argument of its entry script, not an archive call: that costs nothing (an archive
+    call starts a process in the engine), and there is no state between made and filled.
+    """
+    payload = base64.b64encode(gzip.compress(archive(spec.files), 6, mtime=0)).decode() if spec.files else ""
+    return {
+        "Image": spec.image,
+        "Hostname": spec.hostname,
+        "Labels": spec.all_labels(),
+        "Entrypoint": [BUSYBOX, "sh", f"{TOOLBOX}/bin/boot"],
+        "Cmd": [payload],
+        "StopSignal": "SIGRTMIN+3",
+        "HostConfig": {
+            "NetworkMode": "none",
+            "CgroupnsMode": "private",
+            "IpcMode": "private",
+            "Tmpfs": {"/run": "mode=755,size=64m", "/run/lock": "mode=1777,size=8m"},
+            "Mounts": [{"Type": "volume", "Source": toolbox_volume, "Target": TOOLBOX, "ReadOnly": True}],
+            "RestartPolicy": {"Name": "always"},
+            "CapDrop": ["ALL"],
+            "CapAdd": sorted({*CAPABILITIES, *spec.capabilities}),
+            "ExtraHosts": [f"{name}:{address}" for name, address in spec.hosts.items()],
+            "Memory": spec.memory,
+            "MemorySwap": spec.memory,
+            "NanoCpus": int(spec.cpus * 1_000_000_000),
+            "PidsLimit": spec.pids,
+            "Ulimits": [{"Name": "nofile", "Soft": min(1024, spec.nofile), "Hard": spec.nofile}],
+            "LogConfig": _LOGS,
+        },
+    }
+
+
+def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[str, Any]:
+    """POST /containers/create for the keeper. The toolbox's volume is on it so that nobody prunes it."""
+    return {
+        "Image": image,
+        "Labels": {
+            wiring.LABEL_ROLE: wiring.ROLE_KEEPER,
+            wiring.LABEL_SPEC_HASH: keeper_hash(image, toolbox_volume, engine_socket),
+        },
+        "HostConfig": {
+            "NetworkMode": "none",
+            "PidMode": "host",
+            "CgroupnsMode": "private",
+            "RestartPolicy": {"Name": "always"},
+            "CapDrop": ["ALL"],
+            "CapAdd": list(KEEPER_CAPABILITIES),
+            "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"],
+            "ReadonlyRootfs": True,
+            "Mounts": [
+                {"Type": "bind", "Source": engine_socket, "Target": "/var/run/docker.sock"},
+                {"Type": "volume", "Source": toolbox_volume, "Target": TOOLBOX, "ReadOnly": True},
+            ],
+            "Memory": 64 << 20,
+            "PidsLimit": 64,
+            "LogConfig": _LOGS,
+        },
+    }
+
+
+def keeper_hash(image: str, toolbox_volume: str, engine_socket: str) -> str:
+    """What a keeper was made from, as a label: another one means that it is outdated."""
+    return f"{image} {toolbox_volume} {engine_socket}"
+
+
+def switch_config(image: str) -> dict[str, Any]:
+    """POST /containers/create for the switch: a network namespace that stays, with no address and no way out."""
+    return {
+        "Image": image,
+        "Labels": {wiring.LABEL_ROLE: wiring.ROLE_SWITCH, wiring.LABEL_SPEC_HASH: "1"},
+        "Entrypoint": ["sleep", "infinity"],
+        "StopSignal": "SIGKILL",
+        "HostConfig": {
+            "NetworkMode": "none",
+            "CgroupnsMode": "private",
+            "RestartPolicy": {"Name": "always"},
+            "CapDrop": ["ALL"],
+            "ReadonlyRootfs": True,
+            "Sysctls": {
+                "net.ipv4.ip_forward": "0",
+                "net.ipv6.conf.all.disable_ipv6": "1",
+                "net.ipv6.conf.default.disable_ipv6": "1",
+            },
+            "Memory": 16 << 20,
+            "PidsLimit": 16,
+            "LogConfig": _LOGS,
+        },
+    }
+
+
+def toolbox_config(image: str, toolbox_volume: str) -> dict[str, Any]:
+    """POST /containers/create for a container that is never started: making it copies the image's /.labctl into the new
+    volume."""
+    return {
+        "Image": image,
+        "Cmd": ["true"],
+        "Labels": {wiring.LABEL_ROLE: "toolbox"},
+        "HostConfig": {
+            "NetworkMode": "none",
+            "Mounts": [
+                {
+                    "Type": "volume",
+                    "Source": toolbox_volume,
+                    "Target": TOOLBOX,
+                    "VolumeOptions": {"Labels": {wiring.LABEL_ROLE: "toolbox"}},
+                }
+            ],
+        },
+    }

@@ -1,0 +1,239 @@
+"""Boxes on a Docker engine: implements ports.Engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
+
+from labctl.adapters.docker import config
+from labctl.adapters.docker.client import Client, explained
+from labctl.domain import wiring
+from labctl.domain.boxspec import BoxSpec
+from labctl.domain.observed import ObservedBox, State
+from labctl.errors import NameTakenError, UsageError
+from labctl.ports import ByteStream, EngineInfo, ExecResult, Terminal
+
+_STATES = {
+    "created": State.CREATED,
+    "running": State.RUNNING,
+    "restarting": State.RUNNING,
+    "paused": State.RUNNING,
+    "exited": State.STOPPED,
+    "dead": State.REMOVING,
+    "removing": State.REMOVING,
+}
+
+
+class DockerEngine:
+    """An engine, by the SDK. ``toolbox_volume`` tells the volume that boxes get mounted."""
+
+    def __init__(self, client: Client, toolbox_volume: Callable[[], str]) -> None:
+        self._client = client
+        self._toolbox_volume = toolbox_volume
+
+    def info(self) -> EngineInfo:
+        """GET /info and /version."""
+        with self._explained():
+            info, version = self._client.api.info(), self._client.api.version()
+        mirrors = (info.get("RegistryConfig") or {}).get("Mirrors") or []
+        return EngineInfo(
+            version=version["Version"],
+            api_version=version["ApiVersion"],
+            cgroup_version=int(info.get("CgroupVersion") or 1),
+            storage_driver=info["Driver"],
+            security_options=tuple(info.get("SecurityOptions") or ()),
+            kernel=info["KernelVersion"],
+            os=info["OperatingSystem"],
+            cpus=info["NCPU"],
+            memory=info["MemTotal"],
+            root_dir=info["DockerRootDir"],
+            registry_mirrors=tuple(mirrors),
+            address=self._client.address,
+        )
+
+    def observe(self, instance: str | None = None) -> list[ObservedBox]:
+        """GET /containers/json by label."""
+        labels = [f"{wiring.LABEL_ROLE}={wiring.ROLE_BOX}"]
+        if instance is not None:
+            labels.append(f"{wiring.LABEL_INSTANCE}={instance}")
+        with self._explained():
+            found = self._client.api.containers(all=True, filters={"label": labels})
+        return [observed(item) for item in found]
+
+    def create(self, spec: BoxSpec) -> str:
+        """POST /containers/create."""
+        import docker.errors
+
+        with self._explained():
+            try:
+                made = self._client.api.create_container_from_config(
+                    config.box_config(spec, self._toolbox_volume()), name=spec.container
+                )
+            except docker.errors.APIError as error:
+                if error.status_code == 409:
+                    raise NameTakenError(
+                        "there is a container {container} that labctl did not make; it is left alone",
+                        hint="docker rename {container} another-name, or labctl up … --learner another-name",
+                        container=spec.container,
+                    ) from error
+                raise
+        return str(made["Id"])
+
+    def start(self, box_id: str) -> None:
+        """POST /containers/{id}/start."""
+        with self._explained():
+            self._client.api.start(box_id)
+
+    def stop(self, box_id: str, timeout: int = 10) -> None:
+        """POST /containers/{id}/stop."""
+        with self._unless_missing():
+            self._client.api.stop(box_id, timeout=timeout)
+
+    def restart(self, box_id: str, timeout: int = 10) -> None:
+        """POST /containers/{id}/restart."""
+        with self._explained():
+            self._client.api.restart(box_id, timeout=timeout)
+
+    def remove(self, box_id: str) -> None:
+        """DELETE /containers/{id}. One that is being removed already is waited for."""
+        import docker.errors
+
+        with self._unless_missing():
+            try:
+                self._client.api.remove_container(box_id, force=True, v=True)
+            except docker.errors.APIError as error:
+                if error.status_code != 409:
+                    raise
+                self._client.api.wait(box_id, condition="removed", timeout=30)
+
+    def run_id(self, box_id: str) -> str:
+        """GET /containers/{id}/json: when it was started, and its pid."""
+        with self._unless_missing():
+            state = self._client.api.inspect_container(box_id)["State"]
+            return f"{state['StartedAt']} {state['Pid']}" if state["Running"] else ""
+        return ""
+
+    def exec(
+        self,
+        box_id: str,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> ExecResult:
+        """POST /containers/{id}/exec, /exec/{id}/start, GET /exec/{id}/json."""
+        from labctl.adapters.docker.stream import STDOUT, FrameStream
+
+        stdout, stderr = bytearray(), bytearray()
+        with self._explained():
+            exec_id, raw = self._open(box_id, argv, stdin=stdin is not None, environment=environment)
+            try:
+                if stdin is not None:
+                    raw.write(stdin)
+                    raw.close_write()
+                for kind, data in FrameStream(raw).frames():
+                    (stdout if kind == STDOUT else stderr).extend(data)
+            finally:
+                raw.close()
+            code = self._client.api.exec_inspect(exec_id)["ExitCode"]
+        return ExecResult(code if code is not None else 126, bytes(stdout), bytes(stderr))
+
+    def stream(self, box_id: str, argv: Sequence[str]) -> ByteStream:
+        """An exec whose stdin and stdout are the stream."""
+        from labctl.adapters.docker.stream import FrameStream
+
+        with self._explained():
+            _, raw = self._open(box_id, argv, stdin=True)
+        return FrameStream(raw)
+
+    def terminal(
+        self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int
+    ) -> Terminal:
+        """An exec on a terminal of its own."""
+        from labctl.adapters.docker.terminal import DockerTerminal
+
+        with self._explained():
+            exec_id, raw = self._open(box_id, argv, stdin=True, tty=True, environment=environment)
+            terminal = DockerTerminal(self._client, exec_id, raw)
+            terminal.resize(rows, columns)
+        return terminal
+
+    def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
+        """PUT /containers/{id}/archive."""
+        import docker.errors
+
+        with self._explained():
+            try:
+                self._client.api.put_archive(box_id, path, tar)
+            except docker.errors.NotFound as error:
+                raise UsageError("there is no folder {path} in the box", path=path) from error
+
+    def get_archive(self, box_id: str, path: str) -> Iterator[bytes]:
+        """GET /containers/{id}/archive."""
+        import docker.errors
+
+        with self._explained():
+            try:
+                stream, _ = self._client.api.get_archive(box_id, path)
+            except docker.errors.NotFound as error:
+                raise UsageError("there is no {path} in the box", path=path) from error
+            return iter(stream)
+
+    def logs(self, box_id: str, tail: int) -> bytes:
+        """GET /containers/{id}/logs."""
+        with self._explained():
+            return bytes(self._client.api.logs(box_id, tail=tail))
+
+    def _open(
+        self,
+        box_id: str,
+        argv: Sequence[str],
+        *,
+        stdin: bool,
+        tty: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> tuple[str, Any]:
+        from labctl.adapters.docker.stream import hijack
+
+        api = self._client.api
+        made = api.exec_create(
+            box_id, list(argv), stdin=stdin, tty=tty, environment=dict(environment or {}), user="0:0", privileged=False
+        )
+        return made["Id"], hijack(api, f"/exec/{made['Id']}/start", {"Tty": tty, "Detach": False})
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self._client.address)
+
+    def _unless_missing(self) -> AbstractContextManager[None]:
+        return _unless_missing(self._client.address)
+
+
+@contextmanager
+def _unless_missing(address: str) -> Iterator[None]:
+    """A container that is gone already is what was wanted."""
+    import docker.errors
+
+    with explained(address), suppress(docker.errors.NotFound):
+        yield
+
+
+def observed(item: Mapping[str, Any]) -> ObservedBox:
+    """One element of GET /containers/json."""
+    labels = item["Labels"]
+    expires = labels.get(wiring.LABEL_EXPIRES, "0")
+    return ObservedBox(
+        id=item["Id"],
+        container=item["Names"][0].lstrip("/") if item["Names"] else item["Id"][:12],
+        box=labels.get(wiring.LABEL_BOX, ""),
+        lab=labels.get(wiring.LABEL_LAB, ""),
+        instance=labels.get(wiring.LABEL_INSTANCE, ""),
+        learner=labels.get(wiring.LABEL_OWNER, ""),
+        seed=labels.get(wiring.LABEL_SEED, ""),
+        state=_STATES.get(item["State"], State.STOPPED),
+        status=item["Status"],
+        image=item["Image"],
+        spec_hash=labels.get(wiring.LABEL_SPEC_HASH, ""),
+        expires=int(expires) if expires.isdigit() else 0,
+        created=float(item["Created"]),
+    )

@@ -1,0 +1,233 @@
+"""The keeper, the switch and the toolbox on a Docker engine: implements ports.Keeper."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from labctl.adapters.docker import config
+from labctl.adapters.docker.client import Client, explained
+from labctl.domain import naming, wiring
+from labctl.errors import EngineError
+from labctl.events import BoxReady, Emit
+
+_START_SECONDS = 20.0
+_POLL_SECONDS = 0.02
+_ASK_SECONDS = 1.5
+
+
+class SystemTags(NamedTuple):
+    """The images that keeper and toolbox are made from."""
+
+    keeper: str
+    toolbox: str
+
+    @property
+    def volume(self) -> str:
+        """The toolbox's volume: a new toolbox is a new volume, so boxes that run keep theirs."""
+        return f"labctl-toolbox-{self.toolbox.rpartition(':')[2]}"
+
+
+class DockerKeeper:
+    """Keeper and switch as containers. ``tags`` tells the images they should be made from."""
+
+    def __init__(self, client: Client, tags: Callable[[], SystemTags]) -> None:
+        self._client = client
+        self._tags = tags
+
+    def state(self) -> Mapping[str, str]:
+        """One look: keeper and switch, each ``running``, ``outdated``, ``missing`` or the container's own state."""
+        filters = {"label": [wiring.LABEL_ROLE], "name": [f"^/{naming.KEEPER}$", f"^/{naming.SWITCH}$"]}
+        with explained(self._client.address):
+            found = self._client.api.containers(all=True, filters=filters)
+        states = {wiring.ROLE_KEEPER: "missing", wiring.ROLE_SWITCH: "missing"}
+        for item in found:
+            role = item["Labels"][wiring.LABEL_ROLE]
+            if role in states:
+                states[role] = item["State"]
+                if role == wiring.ROLE_KEEPER and item["Labels"].get(wiring.LABEL_SPEC_HASH) != self._wanted_hash():
+                    states[role] = "outdated"
+        return states
+
+    def _wanted_hash(self) -> str:
+        tags = self._tags()
+        return config.keeper_hash(tags.keeper, tags.volume, self._socket())
+
+    def _socket(self) -> str:
+        """Where the engine's socket is on the engine's own machine."""
+        address = self._client.address
+        return address.removeprefix("unix://") if address.startswith("unix://") else "/var/run/docker.sock"
+
+    def ensure(self) -> bool:
+        """Make what is missing or outdated. A keeper is replaced at any time; a switch that runs stays, since boxes
+        hang on it."""
+        states = self.state()
+        if set(states.values()) == {"running"}:
+            return False
+        tags = self._tags()
+        with explained(self._client.address):
+            if states[wiring.ROLE_SWITCH] != "running":
+                self._make(naming.SWITCH, config.switch_config(tags.keeper))
+            if states[wiring.ROLE_KEEPER] != "running":
+                self._fill_toolbox(tags)
+                self._make(naming.KEEPER, config.keeper_config(tags.keeper, tags.volume, self._socket()))
+        self._wait_until_it_serves()
+        return True
+
+    def _make(self, name: str, wanted: dict[str, Any]) -> None:
+        api = self._client.api
+        self._remove(name)
+        made = api.create_container_from_config(wanted, name=name)
+        api.start(made["Id"])
+
+    def _remove(self, name: str) -> None:
+        """Only one that is labctl's own."""
+        import docker.errors
+
+        api = self._client.api
+        with contextlib.suppress(docker.errors.NotFound):
+            found = api.inspect_container(name)
+            if wiring.LABEL_ROLE not in (found["Config"]["Labels"] or {}):
+                raise EngineError(
+                    "there is a container {name} that labctl did not make; it is left alone",
+                    hint="docker rename {name} another-name",
+                    name=name,
+                )
+            api.remove_container(name, force=True, v=True)
+
+    def _fill_toolbox(self, tags: SystemTags) -> None:
+        api = self._client.api
+        name = f"{tags.volume}-fill"
+        self._remove(name)
+        made = api.create_container_from_config(config.toolbox_config(tags.toolbox, tags.volume), name=name)
+        api.remove_container(made["Id"], force=True)
+
+    def _wait_until_it_serves(self) -> None:
+        """Until the keeper has looked at everything once."""
+        deadline = time.monotonic() + _START_SECONDS
+        text = ""
+        while time.monotonic() < deadline:
+            with explained(self._client.address):
+                text = self._client.api.logs(naming.KEEPER, tail=20).decode(errors="replace")
+            if '"keeper":"ready"' in text:
+                return
+            time.sleep(_POLL_SECONDS)
+        raise EngineError("the keeper does not start", hint="labctl doctor", detail=text[-2000:])
+
+    @contextmanager
+    def watch(self) -> Iterator[DockerWatch]:
+        """Attach to the keeper's output."""
+        from labctl.adapters.docker.stream import FrameStream, hijack
+
+        with explained(self._client.address):
+            raw = hijack(self._client.new_api(None), f"/containers/{naming.KEEPER}/attach?stream=1&stdout=1&stderr=1")
+        watch = DockerWatch(self._client, FrameStream(raw))
+        try:
+            yield watch
+        finally:
+            raw.close()
+
+    def remove(self) -> None:
+        """Keeper first, so that it doesn't look for a switch that goes."""
+        import docker.errors
+
+        with explained(self._client.address):
+            self._remove(naming.KEEPER)
+            self._remove(naming.SWITCH)
+            volumes = self._client.api.volumes(filters={"label": [f"{wiring.LABEL_ROLE}=toolbox"]})["Volumes"] or []
+            for volume in volumes:
+                with contextlib.suppress(docker.errors.APIError):
+                    self._client.api.remove_volume(volume["Name"])
+
+
+class DockerWatch:
+    """What the keeper says, read by a thread, so that nothing is missed while boxes are started."""
+
+    def __init__(self, client: Client, stream: Any) -> None:
+        self._client = client
+        self._stream = stream
+        self._states: dict[str, tuple[str, str]] = {}
+        self._changed = threading.Condition()
+        self._ended = False
+        threading.Thread(target=self._listen, name="keeper-watch", daemon=True).start()
+
+    def _listen(self) -> None:
+        rest = b""
+        with contextlib.suppress(OSError, ValueError):
+            while data := self._stream.read():
+                *lines, rest = (rest + data).split(b"\n")
+                with self._changed:
+                    for line in lines:
+                        self._take(line)
+                    self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _take(self, line: bytes) -> None:
+        with contextlib.suppress(ValueError):
+            said = json.loads(line)
+            if "box" in said:
+                self._states[said["box"]] = (said["state"], said.get("error", ""))
+
+    def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
+        """See ports.Watch."""
+        started = time.monotonic()
+        waiting = dict(box_ids)
+        asked = False
+        ask_at = started + _ASK_SECONDS
+        while waiting:
+            with self._changed:
+                done = {name for name, box_id in waiting.items() if self._states.get(box_id, ("", ""))[0] == "ready"}
+                unknown = [
+                    name for name, box_id in waiting.items() if self._states.get(box_id, ("", ""))[0] == "unknown"
+                ]
+                if not done and not unknown and not self._ended:
+                    until = started + deadline if asked else min(started + deadline, ask_at)
+                    self._changed.wait(max(0.0, until - time.monotonic()))
+            for name in done:
+                del waiting[name]
+                emit(BoxReady(name, time.monotonic() - started))
+            for name in unknown:
+                self._ask_box(waiting.pop(name))
+                emit(BoxReady(name, time.monotonic() - started))
+            if done or unknown:
+                continue
+            if time.monotonic() - started >= deadline or self._ended:
+                raise self._late(waiting, deadline)
+            if not asked and time.monotonic() >= ask_at:
+                # Boxes that started before this watch: the keeper says all states again.
+                self.ask()
+                asked = True
+
+    def ask(self) -> None:
+        """Have the keeper say all states again."""
+        with explained(self._client.address):
+            self._client.api.kill(naming.KEEPER, "SIGUSR1")
+
+    def _ask_box(self, box_id: str) -> None:
+        """Nobody heard this box's systemd say READY: ask itself."""
+        api = self._client.api
+        with explained(self._client.address):
+            made = api.exec_create(box_id, [f"{config.TOOLBOX}/bin/systemctl", "is-system-running", "--wait"])
+            api.exec_start(made["Id"])
+
+    def _late(self, waiting: Mapping[str, str], deadline: float) -> EngineError:
+        name, box_id = next(iter(waiting.items()))
+        state, error = self._states.get(box_id, ("not seen by the keeper", ""))
+        with contextlib.suppress(EngineError), explained(self._client.address):
+            console = self._client.api.logs(box_id, tail=10).decode(errors="replace")
+            error = "\n".join(part for part in (error, console) if part)
+        return EngineError(
+            "{box} did not finish starting within {seconds} s (state: {state})",
+            hint="labctl doctor, labctl logs {box}",
+            detail=error,
+            box=name,
+            seconds=round(deadline),
+            state=state,
+        )

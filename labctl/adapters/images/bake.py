@@ -1,0 +1,176 @@
+"""Baking a lab's images: its setup play runs once, in boxes of a throw-away instance, and each box becomes an image."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+import labctl
+from labctl.adapters.docker.client import Client, explained
+from labctl.adapters.images.stop import Stop
+from labctl.domain import boxspec, imagery, wiring
+from labctl.domain.boxspec import BoxSpec
+from labctl.domain.lab import Lab
+from labctl.errors import EngineError, LabctlError
+from labctl.events import BoxReady, Emit, Event, StepProgress
+from labctl.ports import Engine, Keeper, Provisioner, Watch
+
+OWNER = "labctl-bake"
+"""Of bakes' boxes, as ``labctl.owner``: nobody's lab."""
+
+_READY_SECONDS = 120.0
+_SLICE_SECONDS = 5.0
+_COMMIT_SECONDS = 900.0
+_EXPIRES_SECONDS = 2 * 3600
+"""A bake that was killed: the keeper takes its boxes away after this long."""
+
+# A setup installs and unpacks; a box's own limits are for what the learner does in it.
+_MEMORY = 1 << 30
+_PIDS = 1024
+
+# What a machine says of itself, and what only the setup needed. `find` because a box's /tmp may hold anything.
+_CLEAN = """
+rm -rf /root/.ansible /root/.cache /var/lib/apt/lists/* /var/cache/apt/*.bin /var/lib/systemd/random-seed
+rm -rf /var/log/journal/* /run/log/journal/* /var/lib/systemd/catalog/database.tmp
+rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /root/.bash_history
+find /tmp /var/tmp -mindepth 1 -delete
+: > /etc/machine-id
+"""
+
+_CONTAINER_LABELS = (
+    wiring.LABEL_INSTANCE,
+    wiring.LABEL_OWNER,
+    wiring.LABEL_SEED,
+    wiring.LABEL_EXPIRES,
+    wiring.LABEL_SPEC_HASH,
+    wiring.LABEL_WIRING,
+)
+
+
+class Bakery:
+    """Bakes labs on one engine, several at once if need be."""
+
+    def __init__(self, client: Client, engine: Engine, keeper: Keeper, provisioner: Provisioner) -> None:
+        self._client = client
+        self._engine = engine
+        self._keeper = keeper
+        self._provisioner = provisioner
+        self._one_keeper = threading.Lock()
+
+    def bake(
+        self, lab: Lab, images: Mapping[str, str], wanted: Mapping[str, str], emit: Emit, key: str, stop: Stop
+    ) -> None:
+        """Make the tags ``wanted`` (box to tag) from ``images`` (box to the tag that it starts from). All of them
+        appear together at the end, or none. Raises BuildError, EngineError, StoppedError."""
+        with self._one_keeper:
+            self._keeper.ensure()
+        ids: dict[str, str] = {}
+        made: dict[str, str] = {}
+        try:
+            # An interrupt takes the boxes away: whatever waits for one of them ends.
+            with stop.waking(lambda: self._remove(ids)):
+                self._set_up(lab, images, ids, emit, key, stop)
+                for box, box_id in ids.items():
+                    emit(StepProgress(key, f"keeping {box}"))
+                    made[box] = self._commit(lab, box, box_id)
+            with explained(self._client.address):
+                for box, image in made.items():
+                    repository, _, tag = wanted[box].partition(":")
+                    self._client.api.tag(image, repository, tag)
+        except BaseException:
+            self._forget(made)
+            raise
+        finally:
+            self._remove(ids)
+
+    def _set_up(
+        self, lab: Lab, images: Mapping[str, str], ids: dict[str, str], emit: Emit, key: str, stop: Stop
+    ) -> None:
+        def tell(event: Event) -> None:
+            if isinstance(event, StepProgress):
+                emit(StepProgress(key, event.line))
+            elif isinstance(event, BoxReady):
+                emit(StepProgress(key, f"{event.box} has started"))
+
+        with self._keeper.watch() as watch:
+            for spec in bake_specs(lab, images, secrets.token_hex(4), int(time.time())):
+                stop.check()
+                ids[spec.name] = self._engine.create(spec)
+            for box_id in ids.values():
+                self._engine.start(box_id)
+            _wait(watch, ids, tell, stop)
+        self._provisioner.run(lab, imagery.SETUP.removesuffix(".yml"), ids, {}, tell)
+        for box_id in ids.values():
+            stop.check()
+            self._engine.exec(box_id, ["/bin/sh", "-c", _CLEAN])
+            self._engine.stop(box_id)
+
+    def _commit(self, lab: Lab, box: str, box_id: str) -> str:
+        """POST /commit; the image's id. The engine adds the container's labels to those given here and takes its
+        entry point where none is given, so both are given: a label can't be taken away, but be made empty."""
+        labels = {
+            **dict.fromkeys(_CONTAINER_LABELS, ""),
+            wiring.LABEL_ROLE: imagery.ROLE_IMAGE,
+            wiring.LABEL_LAB: lab.name,
+            wiring.LABEL_BOX: box,
+            wiring.LABEL_VERSION: labctl.__version__,
+            imagery.LABEL_IMAGE: f"{lab.name}-{box}",
+        }
+        config = {"Labels": labels, "Entrypoint": ["/sbin/init"], "Cmd": []}
+        # Not the thread's own client: reading a large box's layer takes longer than calls usually may.
+        api: Any = self._client.new_api(_COMMIT_SECONDS)
+        try:
+            with explained(self._client.address):
+                return str(api.commit(box_id, conf=config, message=f"labctl: setup of {lab.name}", pause=False)["Id"])
+        finally:
+            api.close()
+
+    def _remove(self, ids: Mapping[str, str]) -> None:
+        for box_id in list(ids.values()):
+            with suppress(LabctlError):
+                self._engine.remove(box_id)
+
+    def _forget(self, made: Mapping[str, str]) -> None:
+        import docker.errors
+
+        for image in made.values():
+            with suppress(EngineError, docker.errors.APIError), explained(self._client.address):
+                self._client.api.remove_image(image, force=True, noprune=True)
+
+
+def bake_specs(lab: Lab, images: Mapping[str, str], nonce: str, now: int) -> list[BoxSpec]:
+    """The boxes of a throw-away instance ``bake-<lab>.<nonce>``: as the lab has them, with no learner's files, and with
+    room for a setup. ``images`` maps boxes to tags, ``now`` is in seconds since 1970."""
+    instance = boxspec.Instance(f"bake-{lab.name}", nonce, "", now + _EXPIRES_SECONDS)
+    return [
+        msgspec.structs.replace(
+            spec,
+            labels={**spec.labels, wiring.LABEL_OWNER: OWNER},
+            memory=max(spec.memory, _MEMORY),
+            pids=max(spec.pids, _PIDS),
+        )
+        for spec in boxspec.box_specs(msgspec.structs.replace(lab, files=()), instance, {}, images)
+    ]
+
+
+def _wait(watch: Watch, ids: Mapping[str, str], emit: Emit, stop: Stop) -> None:
+    """Until all boxes have started, in slices, so that an interrupt needn't wait for the deadline."""
+    started = time.monotonic()
+    while True:
+        asked = time.monotonic()
+        try:
+            watch.wait_ready(ids, _SLICE_SECONDS, emit)
+        except EngineError:
+            stop.check()
+            now = time.monotonic()
+            # One that ends before its time isn't late, it has another reason.
+            if now - started > _READY_SECONDS or now - asked < _SLICE_SECONDS / 2:
+                raise
+        else:
+            return

@@ -1,0 +1,147 @@
+"""A base from Debian's packages: mmdebstrap(1) makes a root file system as a tar stream, which the engine imports as it
+comes (POST /images/create?fromSrc=-). Nothing is kept in a file of labctl's own."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterator
+
+from labctl.adapters.docker.client import Client, explained
+from labctl.adapters.images.stop import Stop
+from labctl.adapters.images.stream import StreamError, messages
+from labctl.errors import BuildError, EngineError, LabctlError
+from labctl.events import Emit, StepProgress
+
+_CHUNK = 1 << 16
+_GRACE_SECONDS = 20.0
+"""For mmdebstrap to unmount and remove what it made below the temporary folder."""
+
+
+def command(suite: str, mirror: str) -> list[str]:
+    """mmdebstrap's command line: a minimal system as a tar archive on stdout."""
+    wanted = ["mmdebstrap", "--variant=minbase", "--include=ca-certificates", "--format=tar", suite, "-"]
+    return [*wanted, mirror] if mirror else wanted
+
+
+def make(client: Client, suite: str, mirror: str, emit: Emit, key: str, stop: Stop) -> str:
+    """Make it and import it, untagged; its id. Raises BuildError where mmdebstrap is missing or fails, EngineError."""
+    if shutil.which("mmdebstrap") is None:
+        raise BuildError(
+            "no registry can be reached, and mmdebstrap, which makes a base from Debian's packages, is not installed",
+            hint="./setup.sh, or: sudo apt-get install mmdebstrap",
+        )
+    emit(StepProgress(key, f"making Debian {suite} from its packages"))
+    debootstrap = _Mmdebstrap(command(suite, mirror), emit, key)
+    try:
+        with stop.waking(debootstrap.terminate):
+            return _import(client, debootstrap, stop)
+    except StreamError as error:
+        raise error.explained(BuildError("the engine could not import the base: {why}", why=str(error))) from error
+    except EngineError:
+        # The engine hung up since the stream broke off: mmdebstrap's own words say more.
+        debootstrap.check()
+        raise
+    finally:
+        debootstrap.close()
+
+
+def _import(client: Client, made: _Mmdebstrap, stop: Stop) -> str:
+    image = ""
+    params = {"fromSrc": "-", "changes": 'CMD ["bash"]', "message": "labctl: from Debian's packages"}
+    headers = {"Content-Type": "application/x-tar"}
+    try:
+        stream = messages(client, "/images/create", stop=stop, params=params, data=made.chunks(stop), headers=headers)
+        for message in stream:
+            status = str(message.get("status", ""))
+            image = status if status.startswith("sha256:") else image
+        made.check()
+    except BaseException:
+        if image:
+            with explained(client.address):
+                client.api.remove_image(image, noprune=True)
+        raise
+    if not image:
+        raise BuildError("the engine did not say what it imported")
+    return image
+
+
+class _Mmdebstrap:
+    """A running mmdebstrap: its stdout as chunks, its stderr as progress."""
+
+    def __init__(self, argv: list[str], emit: Emit, key: str) -> None:
+        self._emit, self._key = emit, key
+        self._last: deque[str] = deque(maxlen=15)
+        # A session of its own: a Ctrl-C at the terminal must not reach it first, since it would look like a failure.
+        self._process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read_stderr, name="mmdebstrap", daemon=True)
+        self._reader.start()
+
+    def _read_stderr(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101  # a pipe was asked for
+        for line in self._process.stderr:
+            text = line.decode(errors="replace").rstrip().rpartition("\r")[2]
+            if text:
+                self._last.append(text)
+                self._emit(StepProgress(self._key, text.removeprefix("I: ")))
+
+    def chunks(self, stop: Stop) -> Iterator[bytes]:
+        """The archive. Raises before its end when mmdebstrap failed, so that the engine never takes half of one."""
+        assert self._process.stdout is not None  # noqa: S101  # a pipe was asked for
+        while data := self._process.stdout.read(_CHUNK):
+            stop.check()
+            yield data
+        stop.check()
+        self.check()
+
+    def check(self) -> None:
+        """Wait for its end. Raises BuildError with its last lines where it failed."""
+        try:
+            code = self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return
+        if code:
+            self._reader.join(1)
+            raise self._failure()
+
+    def _failure(self) -> LabctlError:
+        text = "\n".join(self._last)
+        if "unshare" in text or "newuidmap" in text or "must be root" in text:
+            return BuildError(
+                "mmdebstrap may not make a base as this user: unprivileged user namespaces, or uidmap, are missing",
+                hint="sudo labctl …, or: sudo apt-get install uidmap",
+                detail=text,
+            )
+        return BuildError(
+            "a base can't be made from Debian's packages",
+            hint="is the network there? A mirror: labctl config set mirror.debian http://HOST/debian",
+            detail=text,
+        )
+
+    def terminate(self) -> None:
+        """Have it clean up and end."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def close(self) -> None:
+        """It has ended, and nobody waits for its output."""
+        self.terminate()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        try:
+            self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(5)
+        if self._process.stderr is not None:
+            self._process.stderr.close()

@@ -1,0 +1,140 @@
+"""Building an image from its source: with buildx where the docker command has it, else the engine's own builder.
+
+The tag appears when the image is whole. What a failed or interrupted build leaves is removed, and only that: layers
+that were in the engine's cache before belong to others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+import labctl
+from labctl.adapters.docker.client import Client, explained
+from labctl.adapters.images import buildx
+from labctl.adapters.images.sources import context
+from labctl.adapters.images.stop import Stop
+from labctl.adapters.images.stream import StreamError, messages
+from labctl.adapters.settings import Settings
+from labctl.domain import imagery, wiring
+from labctl.domain.imagery import ImageSource
+from labctl.errors import BuildError, EngineError
+from labctl.events import Emit, StepProgress
+
+DETAIL_LINES = 15
+
+
+class Builder:
+    """Builds on one engine."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._client = client
+        mirror = settings.mirror
+        self._arguments = {
+            name: value
+            for name, value in {"PIP_INDEX_URL": mirror.pypi, "NPM_CONFIG_REGISTRY": mirror.npm}.items()
+            if value
+        }
+
+    @cached_property
+    def _buildx(self) -> list[str] | None:
+        return buildx.command(self._client.address)
+
+    def build(
+        self, source: ImageSource, tag: str, tags: Mapping[str, str], base: str, emit: Emit, key: str, stop: Stop
+    ) -> None:
+        """Build it. ``tags`` are those of the catalog's images, ``base`` is what stands for the base. Raises BuildError
+        with the step that failed and its last lines, EngineError, StoppedError."""
+        labels = {
+            wiring.LABEL_ROLE: imagery.ROLE_IMAGE,
+            imagery.LABEL_IMAGE: source.name,
+            wiring.LABEL_VERSION: labctl.__version__,
+        }
+        tar = context(source.files, imagery.resolved(source.dockerfile, tags, base, labels))
+        progress = _Progress(source.name, emit, key)
+        if self._buildx is not None:
+            code = buildx.build(self._buildx, tar, tag, self._arguments, progress.line, stop)
+            if code:
+                raise progress.failure(f"buildx ended with {code}")
+        else:
+            self._classic(tar, tag, progress, stop)
+
+    def _classic(self, tar: bytes, tag: str, progress: _Progress, stop: Stop) -> None:
+        """POST /build, version 1."""
+        params = {"t": tag, "rm": "1", "forcerm": "1", "buildargs": json.dumps(self._arguments)}
+        headers = {"Content-Type": "application/x-tar"}
+        made: list[str] = []
+        try:
+            for message in messages(self._client, "/build", stop=stop, params=params, data=tar, headers=headers):
+                text = str(message.get("stream", ""))
+                for line in text.splitlines():
+                    made += _layer(line, progress)
+                    progress.line(line)
+        except BaseException as error:
+            self._remove(made)
+            if isinstance(error, StreamError):
+                raise error.explained(progress.failure(str(error))) from error
+            raise
+
+    def _remove(self, layers: list[str]) -> None:
+        """Remove layers that were made just now, the last first; one that something hangs on by now stays."""
+        import docker.errors
+
+        api: Any = self._client.api
+        for layer in reversed(layers):
+            # Whatever the engine says now, the error that led here is the one to be told.
+            with suppress(EngineError, docker.errors.APIError), explained(self._client.address):
+                if not api.inspect_image(layer)["RepoTags"]:
+                    api.remove_image(layer, noprune=True)
+
+
+def _layer(line: str, progress: _Progress) -> list[str]:
+    """`` ---> 0123456789ab`` says that a step's layer is there; after ``Using cache`` it was there before."""
+    if not line.startswith(" ---> "):
+        return []
+    word = line.removeprefix(" ---> ").strip()
+    if word == "Using cache":
+        progress.cached = True
+        return []
+    if len(word) != 12 or not set(word) <= set("0123456789abcdef"):
+        return []
+    fresh = not progress.cached and not progress.doing.upper().startswith("FROM ")
+    progress.cached = False
+    return [word] if fresh else []
+
+
+class _Progress:
+    """What a build says, line by line: told on, and its end kept for the error."""
+
+    def __init__(self, image: str, emit: Emit, key: str) -> None:
+        self._image, self._emit, self._key = image, emit, key
+        self._last: deque[str] = deque(maxlen=DETAIL_LINES)
+        self.doing = ""
+        self.cached = False
+
+    def line(self, text: str) -> None:
+        """One line of output."""
+        text = text.rstrip()
+        if not text.strip():
+            return
+        if text.startswith("Step "):
+            self.cached = False
+            self.doing = " ".join(text.partition(" : ")[2].split())
+        if not text.startswith((" ---> ", "Removing intermediate container ")):
+            self._last.append(text)
+            self._emit(StepProgress(self._key, text))
+
+    def failure(self, why: str) -> BuildError:
+        """What is raised when it went wrong."""
+        doing = self.doing if len(self.doing) <= 100 else self.doing[:99] + "…"
+        return BuildError(
+            "the image {image} can't be built: {why}",
+            hint="labctl images build, or a mirror: labctl config set mirror.debian http://HOST/debian",
+            detail="\n".join(self._last),
+            image=self._image,
+            why=f"at “{doing}”: {why}" if doing else why,
+        )

@@ -1,0 +1,82 @@
+"""Jobs that need each other, as parallel as that allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+from labctl.adapters.images.stop import Stop, StoppedError
+from labctl.errors import LabctlError
+from labctl.events import Emit, StepEnded, StepStarted
+
+
+@dataclass(frozen=True)
+class Job:
+    """``what`` and ``subject`` are those of StepStarted; ``needs`` are keys of other jobs."""
+
+    what: str
+    subject: str
+    needs: frozenset[str]
+    run: Callable[[Stop], None]
+
+
+def run(jobs: Mapping[str, Job], workers: int, emit: Emit) -> None:
+    """Run the jobs, each after those that it needs. Where one fails, those that don't need it go on; in the end the
+    error is raised, and with several the first with the others in its detail. An interrupt stops all, waits until they
+    have cleaned up, and goes on its way."""
+    order = TopologicalSorter({key: [need for need in job.needs if need in jobs] for key, job in jobs.items()})
+    order.prepare()
+    stop = Stop()
+    errors: list[BaseException] = []
+    running: dict[Future[None], str] = {}
+    with ThreadPoolExecutor(workers, thread_name_prefix="images") as pool:
+        try:
+            while order.is_active():
+                for key in order.get_ready():
+                    running[pool.submit(_one, key, jobs[key], emit, stop)] = key
+                if not running:
+                    break  # what is left needs what failed
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    key = running.pop(future)
+                    error = future.exception()
+                    if error is None:
+                        order.done(key)
+                    else:
+                        errors.append(error)
+        except BaseException:
+            # Leaving the pool waits for its threads.
+            stop.set()
+            for future in running:
+                future.cancel()
+            raise
+    if errors:
+        raise _together(errors)
+
+
+def _one(key: str, job: Job, emit: Emit, stop: Stop) -> None:
+    stop.check()
+    emit(StepStarted(key, job.what, job.subject))
+    started = time.monotonic()
+    ok = False
+    try:
+        job.run(stop)
+        ok = True
+    finally:
+        emit(StepEnded(key, ok, time.monotonic() - started))
+
+
+def _together(errors: list[BaseException]) -> BaseException:
+    """One error of several: a bug before what went wrong outside."""
+    told = [error for error in errors if not isinstance(error, StoppedError)] or errors
+    first = next((error for error in told if not isinstance(error, LabctlError)), told[0])
+    if isinstance(first, LabctlError):
+        others = [
+            f"{error}\n{error.detail}".strip()
+            for error in told
+            if error is not first and isinstance(error, LabctlError)
+        ]
+        first.detail = "\n\n".join(part for part in (first.detail, *others) if part)
+    return first

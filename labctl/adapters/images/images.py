@@ -1,0 +1,248 @@
+"""Images on a Docker engine: implements ports.Images."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from labctl.adapters.catalog import FileCatalog
+from labctl.adapters.docker.client import Client, explained
+from labctl.adapters.images import graph, present, transfer
+from labctl.adapters.images.bake import Bakery
+from labctl.adapters.images.base import KEY as BASE_KEY
+from labctl.adapters.images.base import Base
+from labctl.adapters.images.builder import Builder
+from labctl.adapters.images.graph import Job
+from labctl.adapters.images.sources import Sources
+from labctl.adapters.images.stop import Stop
+from labctl.adapters.settings import Settings
+from labctl.domain import imagery
+from labctl.domain.imagery import ImageSource, SourceFile
+from labctl.domain.lab import Lab
+from labctl.events import Emit, Event, StepEnded, StepStarted
+from labctl.ports import ImageInfo
+
+_WORKERS = 4
+"""Builds at once: they wait for the network and for dpkg, so more than there are cores gain something, many nothing."""
+
+_SAVE, _LOAD = "save", "load"
+
+
+class DockerImages:
+    """``bakery`` is asked for only when something is baked: it needs an engine, which needs the toolbox's tag."""
+
+    def __init__(self, client: Client, catalog: FileCatalog, settings: Settings, bakery: Callable[[], Bakery]) -> None:
+        self._client = client
+        self._sources = Sources(catalog)
+        self._base = Base(client, settings)
+        self._builder = Builder(client, settings)
+        self._bakery = bakery
+        self._system: dict[str, str] | None = None
+
+    def system_tags(self) -> dict[str, str]:
+        """The tags of the images that labctl itself needs: ``keeper`` and ``toolbox``. They need not exist."""
+        if self._system is None:
+            self._look()
+        return dict(self._system or {})
+
+    def tags(self, lab: Lab) -> Mapping[str, str] | None:
+        """See ports.Images: one call of the engine."""
+        there = self._look()
+        wanted = self._wanted([lab], there)
+        if wanted.missing(there):
+            return None
+        return wanted.boxes[lab.name]
+
+    def ensure(self, labs: Sequence[Lab], emit: Emit) -> None:
+        """See ports.Images."""
+        told = _one_at_a_time(emit)
+        there = self._look()
+        if self._base.tag not in there:
+            job = Job("getting the base {subject}", self._base.reference, frozenset(), partial(self._base.make, told))
+            graph.run({BASE_KEY: job}, 1, told)
+            there = self._look()
+        wanted = self._wanted(labs, there)
+        jobs = self._jobs(labs, wanted, there, told)
+        if jobs:
+            graph.run(jobs, _WORKERS, told)
+
+    def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:
+        """See ports.Images."""
+        return self._listed(present.Inventory(self._client), labs)
+
+    def save(self, labs: Sequence[Lab], path: str, emit: Emit) -> int:
+        """See ports.Images. A name that ends in ``.gz`` is compressed."""
+        self.ensure(labs, emit)
+        wanted = self._wanted(labs, self._look())
+        emit(StepStarted(_SAVE, "saving to {subject}", path))
+        ok = False
+        try:
+            size = transfer.save(self._client, sorted({self._base.tag, *wanted.needed()}), Path(path), emit, _SAVE)
+            ok = True
+        finally:
+            emit(StepEnded(_SAVE, ok))
+        return size
+
+    def load(self, path: str, emit: Emit) -> list[str]:
+        """See ports.Images."""
+        emit(StepStarted(_LOAD, "loading from {subject}", path))
+        ok = False
+        try:
+            tags = transfer.load(self._client, Path(path), emit, _LOAD)
+            ok = True
+        finally:
+            emit(StepEnded(_LOAD, ok))
+        self._system = None
+        return tags
+
+    def prune(self, labs: Sequence[Lab], emit: Emit) -> list[ImageInfo]:
+        """See ports.Images. Also what builds that were killed have left."""
+        inventory = present.Inventory(self._client)
+        removed = [image for image in self._listed(inventory, labs) if not image.used and not image.current]
+        # A child before its parent, which the engine wouldn't give otherwise.
+        removed.sort(key=lambda image: image.created, reverse=True)
+        with explained(self._client.address):
+            for image in removed:
+                emit(StepStarted(image.tag, "removing {subject}", image.tag))
+                self._client.api.remove_image(image.tag)
+                emit(StepEnded(image.tag))
+            for left in inventory.left_over():
+                if left["Id"] not in inventory.used:
+                    for layer in inventory.chain(left):
+                        self._client.api.remove_image(layer, noprune=True)
+        return removed
+
+    def _look(self) -> dict[str, str]:
+        """Tags below ``labctl/`` with their ids; what labctl needs is known from then on."""
+        there = present.tagged(self._client)
+        names = self._sources.images(imagery.SYSTEM_IMAGES)
+        tags = imagery.image_tags(names, there.get(self._base.tag, ""))
+        self._system = {name: tags[name] for name in imagery.SYSTEM_IMAGES}
+        return there
+
+    def _wanted(self, labs: Sequence[Lab], there: Mapping[str, str]) -> _Wanted:
+        sources = self._sources.images(imagery.SYSTEM_IMAGES)
+        for lab in labs:
+            sources |= self._sources.for_lab(lab)
+        images = imagery.image_tags(sources, there.get(self._base.tag, ""))
+        setups = {lab.name: self._sources.setup(lab) for lab in labs}
+        boxes = {lab.name: imagery.bake_tags(lab, images, setups[lab.name]) for lab in labs}
+        return _Wanted(sources, images, setups, boxes)
+
+    def _jobs(self, labs: Sequence[Lab], wanted: _Wanted, there: Mapping[str, str], emit: Emit) -> dict[str, Job]:
+        jobs: dict[str, Job] = {}
+
+        def image(name: str) -> None:
+            key = f"image:{name}"
+            if key in jobs or wanted.images[name] in there:
+                return
+            needs = imagery.needs(wanted.sources[name])
+            run = partial(self._build, wanted, name, emit, key)
+            jobs[key] = Job("building the image {subject}", name, frozenset({_MIRROR, *map(_key, needs)}), run)
+            for need in needs:
+                image(need)
+
+        for name in imagery.SYSTEM_IMAGES:
+            image(name)
+        for lab in labs:
+            if set(wanted.boxes[lab.name].values()) <= there.keys():
+                continue
+            for box in lab.boxes:
+                image(lab.image_of(box))
+            key = f"bake:{lab.name}"
+            needs = {_key(lab.image_of(box)) for box in lab.boxes} | {_key(name) for name in imagery.SYSTEM_IMAGES}
+            run = partial(self._bake, wanted, lab, emit, key)
+            jobs[key] = Job("setting up the boxes of {subject}", lab.name, frozenset(needs), run)
+        if self._base.debian_mirror and self._base.build_tag not in there and any(map(_is_build, jobs)):
+            run = partial(self._build_variant, emit)
+            jobs[_MIRROR] = Job("having the base use {subject}", self._base.debian_mirror, frozenset(), run)
+        return jobs
+
+    def _build(self, wanted: _Wanted, name: str, emit: Emit, key: str, stop: Stop) -> None:
+        source, tag = wanted.sources[name], wanted.images[name]
+        self._builder.build(source, tag, wanted.images, self._base.build_tag, emit, key, stop)
+
+    def _build_variant(self, emit: Emit, stop: Stop) -> None:
+        source = ImageSource(imagery.BASE, (SourceFile("Dockerfile", self._base.variant().encode()),))
+        self._builder.build(source, self._base.build_tag, {}, self._base.tag, emit, _MIRROR, stop)
+
+    def _bake(self, wanted: _Wanted, lab: Lab, emit: Emit, key: str, stop: Stop) -> None:
+        images = {box: wanted.images[lab.image_of(box)] for box in lab.boxes}
+        tags = wanted.boxes[lab.name]
+        if wanted.setups[lab.name]:
+            self._bakery().bake(lab, images, tags, emit, key, stop)
+            return
+        with explained(self._client.address):
+            for box, tag in tags.items():
+                repository, _, name = tag.partition(":")
+                self._client.api.tag(images[box], repository, name)
+
+    def _listed(self, inventory: present.Inventory, labs: Sequence[Lab]) -> list[ImageInfo]:
+        wanted = self._wanted(labs, self._look())
+        current = {self._base.tag, self._base.build_tag, *wanted.images.values(), *wanted.needed()}
+        found = [
+            ImageInfo(
+                tag=tag,
+                kind=_kind(tag, item["Labels"] or {}),
+                id=str(item["Id"]),
+                size=int(item["Size"]),
+                created=float(item["Created"]),
+                used=str(item["Id"]) in inventory.used,
+                current=tag in current,
+            )
+            for tag, item in inventory.own()
+        ]
+        return sorted(found, key=lambda image: image.tag)
+
+
+class _Wanted:
+    """What some labs need: the images' sources and tags, and for each lab its setup and its boxes' tags."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, ImageSource],
+        images: Mapping[str, str],
+        setups: Mapping[str, Sequence[SourceFile]],
+        boxes: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        self.sources, self.images, self.setups, self.boxes = sources, images, setups, boxes
+
+    def needed(self) -> set[str]:
+        """The tags that ``up`` uses."""
+        system = {self.images[name] for name in imagery.SYSTEM_IMAGES}
+        return system.union(*(tags.values() for tags in self.boxes.values()))
+
+    def missing(self, there: Mapping[str, str]) -> set[str]:
+        """Those that aren't there."""
+        return self.needed() - there.keys()
+
+
+_MIRROR = "mirror"
+
+
+def _key(image: str) -> str:
+    return f"image:{image}"
+
+
+def _is_build(key: str) -> bool:
+    return key.startswith("image:")
+
+
+def _kind(tag: str, labels: Mapping[str, str]) -> str:
+    """``base``, ``lab`` or ``image``."""
+    if tag.startswith(f"labctl/{imagery.BASE}:"):
+        return "base"
+    return "lab" if labels.get("labctl.lab") else "image"
+
+
+def _one_at_a_time(emit: Emit) -> Emit:
+    """Builds run in threads of their own; whoever shows events needn't know."""
+    lock = threading.Lock()
+
+    def locked(event: Event) -> None:
+        with lock:
+            emit(event)
+
+    return locked

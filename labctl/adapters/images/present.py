@@ -1,0 +1,82 @@
+"""What labctl's images are on an engine now: one call, since every ``up`` asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from labctl.adapters.docker.client import Client, explained
+from labctl.domain import imagery, wiring
+from labctl.domain.naming import REPOSITORY
+
+
+def tagged(client: Client) -> dict[str, str]:
+    """Every tag below ``labctl/`` with its image's id. GET /images/json. Raises EngineError."""
+    with explained(client.address):
+        found = client.api.images(filters={"reference": f"{REPOSITORY}/*"})
+    return {tag: str(item["Id"]) for item in found for tag in item["RepoTags"] or ()}
+
+
+class Inventory:
+    """All images of the engine at one moment, and which of them are labctl's. Raises EngineError."""
+
+    def __init__(self, client: Client) -> None:
+        with explained(client.address):
+            images: list[Mapping[str, Any]] = client.api.images(all=True)
+            containers: list[Mapping[str, Any]] = client.api.containers(all=True)
+        self._by_id = {str(item["Id"]): item for item in images}
+        self._parents = {str(item["ParentId"]) for item in images}
+        self.used = frozenset(str(item["ImageID"]) for item in containers)
+
+    def own(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """labctl's tagged images: the tag, and the engine's description."""
+        return [
+            (tag, item)
+            for item in self._by_id.values()
+            for tag in item["RepoTags"] or ()
+            if imagery.is_own_tag(tag) and (tag.startswith(f"{REPOSITORY}/{imagery.BASE}:") or _is_image(item))
+        ]
+
+    def left_over(self) -> list[Mapping[str, Any]]:
+        """The last layers of builds that were killed: labelled as labctl's, without a tag, and nothing hangs on them.
+
+        An image that somebody built on one of labctl's inherits its labels. It is told by its parent: a complete image
+        of labctl's with the same label, where a half-made one can only stand on another.
+        """
+        return [
+            item
+            for item in self._by_id.values()
+            if _is_image(item) and not _tags(item) and item["Id"] not in self._parents and not self._is_foreign(item)
+        ]
+
+    def chain(self, item: Mapping[str, Any]) -> list[str]:
+        """Ids of an image and of the untagged ones of labctl's below it that only it hangs on, from top to bottom."""
+        ids = [str(item["Id"])]
+        label = _label(item)
+        while (below := self._by_id.get(str(item["ParentId"]))) is not None:
+            hanging = sum(other["ParentId"] == below["Id"] for other in self._by_id.values())
+            if _tags(below) or not _is_image(below) or _label(below) != label or hanging > 1:
+                break
+            ids.append(str(below["Id"]))
+            item = below
+        return ids
+
+    def _is_foreign(self, item: Mapping[str, Any]) -> bool:
+        label = _label(item)
+        while (below := self._by_id.get(str(item["ParentId"]))) is not None:
+            if _tags(below):
+                return _label(below) == label
+            item = below
+        return False
+
+
+def _tags(item: Mapping[str, Any]) -> list[str]:
+    return [tag for tag in item["RepoTags"] or () if tag != "<none>:<none>"]
+
+
+def _is_image(item: Mapping[str, Any]) -> bool:
+    return (item["Labels"] or {}).get(wiring.LABEL_ROLE) == imagery.ROLE_IMAGE
+
+
+def _label(item: Mapping[str, Any]) -> str:
+    return str((item["Labels"] or {}).get(imagery.LABEL_IMAGE, ""))

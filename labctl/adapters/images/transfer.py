@@ -1,0 +1,91 @@
+"""Images as one file, for a machine without network: what ``docker save`` writes, gzipped where the name says so."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from labctl.adapters.docker.client import Client
+from labctl.adapters.images.stop import Stop
+from labctl.adapters.images.stream import StreamError, download, messages
+from labctl.errors import UsageError
+from labctl.events import Emit, StepProgress
+
+_CHUNK = 1 << 20
+_TELL_SECONDS = 0.5
+_LOADED = "Loaded image: "
+
+
+def save(client: Client, tags: Sequence[str], path: Path, emit: Emit, key: str) -> int:
+    """GET /images/get: all tags in one file, which is there when it is whole; its size in bytes. Raises UsageError
+    where it can't be written, EngineError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    progress = _Bytes(emit, key)
+    try:
+        with _writing(temporary, gzipped=path.suffix == ".gz") as file:
+            for data in download(client, "/images/get", {"names": list(tags)}):
+                file.write(data)
+                progress.add(len(data))
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError("{path} can't be written: {why}", path=str(path), why=str(error.strerror or error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path.stat().st_size
+
+
+def _writing(path: Path, *, gzipped: bool) -> IO[bytes]:
+    if gzipped:
+        return cast("IO[bytes]", gzip.open(path, "wb", compresslevel=1))
+    return path.open("wb")
+
+
+def load(client: Client, path: Path, emit: Emit, key: str) -> list[str]:
+    """POST /images/load: the tags that came. Raises UsageError where the file can't be read or holds no images,
+    EngineError."""
+    found: list[str] = []
+    try:
+        with path.open("rb") as file:
+            headers = {"Content-Type": "application/x-tar"}
+            data = _reading(file, emit, key)
+            params = {"quiet": "1"}
+            for message in messages(client, "/images/load", stop=Stop(), params=params, data=data, headers=headers):
+                lines = str(message.get("stream", "")).splitlines()
+                found += [line.removeprefix(_LOADED).strip() for line in lines if line.startswith(_LOADED)]
+    except OSError as error:
+        raise UsageError("{path} can't be read: {why}", path=str(path), why=str(error.strerror or error)) from error
+    except StreamError as error:
+        raise error.explained(
+            UsageError("{path} holds no images: {why}", hint="labctl images save FILE", path=str(path), why=str(error))
+        ) from error
+    if not found:
+        raise UsageError("{path} holds no images", hint="labctl images save FILE", path=str(path))
+    return found
+
+
+def _reading(file: IO[bytes], emit: Emit, key: str) -> Iterator[bytes]:
+    progress = _Bytes(emit, key)
+    while data := file.read(_CHUNK):
+        progress.add(len(data))
+        yield data
+
+
+class _Bytes:
+    """Tells now and then how much has gone by."""
+
+    def __init__(self, emit: Emit, key: str) -> None:
+        self._emit, self._key = emit, key
+        self._bytes = 0
+        self._told = time.monotonic()
+
+    def add(self, count: int) -> None:
+        """So many bytes more."""
+        self._bytes += count
+        now = time.monotonic()
+        if now - self._told >= _TELL_SECONDS:
+            self._told = now
+            self._emit(StepProgress(self._key, f"{self._bytes / 1e6:.0f} MB"))

@@ -1,0 +1,260 @@
+"""Reading a ``lab.yml``: YAML to :class:`Lab`, and every fault in it with its line, its path and what is allowed.
+
+PyYAML takes 50 ms to import, so it comes in only here, when the catalog has no decoded copy (see ``catalog``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, Union
+
+import msgspec
+
+from labctl.domain.lab import Fault, Lab, fault_of, faults
+from labctl.errors import InvalidLabError
+
+if typing.TYPE_CHECKING:
+    import yaml
+
+Where = tuple[str | int, ...]
+"""A place in a document: keys and indexes from the top."""
+
+_PART = re.compile(r"[^.\[\]]+|\[(\d+)\]")
+_UNQUOTED = {int, float, bool, type(None)}
+
+
+def parse(content: bytes, file: Path, folder: str) -> Lab:
+    """The lab in that file, whose folder is called ``folder``. Raises InvalidLabError that lists all its faults, a line
+    each."""
+    tree = _compose(content, file)
+    data = _construct(tree, file)
+    found = list(_duplicates(tree, ()))
+    try:
+        lab = msgspec.convert(data, Lab, strict=True)
+    except msgspec.ValidationError as error:
+        found += [*_type_faults(data, Lab, ())] or [_plain(fault_of(error))]
+    else:
+        found += [_plain(fault) for fault in faults(lab)]
+        if lab.name != folder:
+            found.append((("name",), f"is {lab.name}, but the lab's folder is {folder}; the two must be the same"))
+        if not found:
+            return lab
+    raise _invalid(file, [(_line(tree, where), _path(where), what) for where, what in found])
+
+
+def _invalid(file: Path, found: Iterable[tuple[int, str, str]]) -> InvalidLabError:
+    rows = sorted(set(found))
+    lines = [f"{file}:{line}: {path}: {what}" if path else f"{file}:{line}: {what}" for line, path, what in rows]
+    first_line, first_path, first_what = rows[0]
+    return InvalidLabError(
+        "{faults}", faults="\n".join(lines), file=str(file), line=first_line, path=first_path, what=first_what
+    )
+
+
+def _compose(content: bytes, file: Path) -> yaml.Node:
+    """The document as a tree that knows its lines."""
+    import yaml
+
+    # The safe loader in C: eight times as fast, but PyYAML can be built without it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        tree = yaml.compose(content, Loader=loader)
+    except yaml.YAMLError as error:
+        raise _not_yaml(error, file) from error
+    if not isinstance(tree, yaml.MappingNode):
+        raise _invalid(file, [(1, "", "must be a mapping that begins with name:, title: and so on")])
+    return tree
+
+
+def _construct(tree: yaml.Node, file: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.constructor.SafeConstructor().construct_document(tree)
+    except yaml.YAMLError as error:
+        raise _not_yaml(error, file) from error
+    except ValueError as error:
+        # A date such as 2024-13-45.
+        raise _invalid(file, [(1, "", f"is not YAML: {error}")]) from error
+
+
+def _not_yaml(error: yaml.YAMLError, file: Path) -> InvalidLabError:
+    import yaml
+
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return _invalid(file, [(1, "", f"is not YAML: {' '.join(str(error).split())}")])
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return _invalid(file, [(line, "", f"is not YAML: {error.problem or error.context} (column {column})")])
+
+
+def _duplicates(node: yaml.Node, where: Where) -> Iterator[tuple[Where, str]]:
+    """Keys that are there twice: YAML keeps the last without a word."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                yield (*where, key.value), "is there twice"
+            seen.add(key.value)
+            yield from _duplicates(value, (*where, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _duplicates(item, (*where, index))
+
+
+def _line(node: yaml.Node, where: Where) -> int:
+    """The line of that place, or of the nearest one above it."""
+    import yaml
+
+    line = node.start_mark.line
+    for part in where:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in reversed(node.value) if getattr(k, "value", None) == str(part)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+        else:
+            break
+    return int(line) + 1
+
+
+def _path(where: Where) -> str:
+    """``files[0].content``, the way an author writes it."""
+    text = ""
+    for part in where:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _plain(fault: Fault) -> tuple[Where, str]:
+    """A fault of the domain, whose path is text."""
+    where = tuple(int(m[1]) if m[1] else m[0] for m in _PART.finditer(fault.path))
+    return where, fault.what
+
+
+def _type_faults(data: Any, kind: Any, where: Where) -> Iterator[tuple[Where, str]]:
+    """All faults of type: msgspec stops at the first, an author wants them all."""
+    inner = typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
+    origin, args = typing.get_origin(inner), typing.get_args(inner)
+    if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+        yield from _struct_faults(data, inner, where)
+    elif origin in (Union, types.UnionType):
+        yield from _union_faults(data, kind, args, where)
+    elif origin is dict and isinstance(data, Mapping):
+        found = [*_entry_faults(data, args, where)]
+        yield from found or _leaf_faults(data, kind, where)
+    elif origin is tuple and isinstance(data, list):
+        found = [fault for index, item in enumerate(data) for fault in _type_faults(item, args[0], (*where, index))]
+        yield from found or _leaf_faults(data, kind, where)
+    else:
+        yield from _leaf_faults(data, kind, where)
+
+
+def _entry_faults(data: Mapping[Any, Any], args: tuple[Any, ...], where: Where) -> Iterator[tuple[Where, str]]:
+    for key, value in data.items():
+        yield from _leaf_faults(key, args[0], (*where, str(key)), "the name ")
+        yield from _type_faults(value, args[1], (*where, str(key)))
+
+
+def _struct_faults(data: Any, kind: type[msgspec.Struct], where: Where) -> Iterator[tuple[Where, str]]:
+    if not isinstance(data, Mapping):
+        wanted = ", ".join(kind.__struct_fields__)
+        yield where, f"must be a mapping with {wanted}, not {_shown(data)}"
+        return
+    hints = typing.get_type_hints(kind, include_extras=True)
+    tag = kind.__struct_config__.tag_field
+    required = kind.__struct_fields__[: len(kind.__struct_fields__) - len(kind.__struct_defaults__)]
+    for name in required:
+        if name not in data:
+            yield where, f"{name} is missing"
+    for name, value in data.items():
+        if name in hints and name in kind.__struct_fields__:
+            yield from _type_faults(value, hints[name], (*where, str(name)))
+        elif name != tag:
+            allowed = [*([tag] if tag else []), *kind.__struct_fields__]
+            near = did_you_mean(str(name), allowed)
+            yield (*where, str(name)), f"is not known here{near}; allowed: {', '.join(allowed)}"
+
+
+def _union_faults(data: Any, kind: Any, members: tuple[Any, ...], where: Where) -> Iterator[tuple[Where, str]]:
+    """Of structs with a tag, the one that the tag names; else whatever msgspec says."""
+    tagged = {
+        str(member.__struct_config__.tag): member
+        for member in members
+        if isinstance(member, type) and issubclass(member, msgspec.Struct)
+    }
+    if not tagged:
+        yield from _leaf_faults(data, kind, where)
+        return
+    field = next(iter(tagged.values())).__struct_config__.tag_field
+    value = data.get(field) if isinstance(data, Mapping) else None
+    if isinstance(value, str) and value in tagged:
+        yield from _struct_faults(data, tagged[value], where)
+    elif value is None:
+        yield where, f"{field} is missing; allowed: {', '.join(sorted(tagged))}"
+    else:
+        yield (*where, str(field)), _not_allowed(value, sorted(tagged))
+
+
+def _leaf_faults(data: Any, kind: Any, where: Where, prefix: str = "") -> Iterator[tuple[Where, str]]:
+    try:
+        msgspec.convert(data, kind, strict=True)
+    except msgspec.ValidationError as error:
+        yield where, prefix + _leaf_words(data, kind, str(error))
+
+
+def _leaf_words(data: Any, kind: Any, said: str) -> str:
+    """What a value should have been."""
+    inner = kind
+    described = ""
+    while typing.get_origin(inner) is typing.Annotated:
+        inner, *extras = typing.get_args(inner)
+        described = next((m.description for m in extras if isinstance(m, msgspec.Meta) and m.description), described)
+    if typing.get_origin(inner) is Literal:
+        return _not_allowed(data, [str(value) for value in typing.get_args(inner)])
+    if inner is str and type(data) in _UNQUOTED:
+        return f"{_shown(data)} is not text: put it in quotes" + (f" ({described})" if described else "")
+    if described:
+        return f"must be {described}, not {_shown(data)}"
+    words = said.replace("`", "").partition(" - at ")[0].replace("array", "a list").replace("object", "a mapping")
+    words = words[:1].lower() + words[1:]
+    return words if isinstance(data, Mapping | list) else f"{_shown(data)}: {words}"
+
+
+def _not_allowed(value: object, allowed: list[str]) -> str:
+    return f"{_shown(value)} is not allowed{did_you_mean(str(value), allowed)}; allowed: {', '.join(allowed)}"
+
+
+def _shown(value: object) -> str:
+    """A value in an author's words."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean boxes?)``, or nothing where nothing is near."""
+    near = nearest(word, known)
+    return f" (did you mean {near}?)" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that this one was probably meant to be, or nothing."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), "")

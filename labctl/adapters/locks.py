@@ -1,0 +1,42 @@
+"""One piece of work at a time on this machine: flock(2) on files in labctl's state folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labctl.events import Emit, Note
+
+_POLL_SECONDS = 0.05
+
+
+class FileLocks:
+    """Implements ports.Locks. The kernel lets a lock go when its process ends, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def hold(self, name: str, emit: Emit) -> Iterator[None]:
+        """Wait for the lock as long as it takes; Ctrl-C ends the wait."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self._folder / f"{name}.lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                emit(
+                    Note(
+                        "another labctl is at work on {what}; waiting for it",
+                        (("what", name.partition("-")[2] or name),),
+                    )
+                )
+                while True:
+                    with contextlib.suppress(BlockingIOError):
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    time.sleep(_POLL_SECONDS)
+            yield

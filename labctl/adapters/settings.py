@@ -1,0 +1,288 @@
+"""Settings: ``config.toml`` in ``$XDG_CONFIG_HOME/labctl`` (TOML 1.0), overridden by ``LABCTL_<NAME>`` variables.
+
+``mirror.registry`` is ``LABCTL_MIRROR_REGISTRY``; a list in the environment is separated like PATH. Also labctl's state
+folder and the secret that learners' seeds are made with.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from labctl.errors import UsageError
+
+Source = Literal["default", "file", "env"]
+Value = str | tuple[str, ...]
+
+
+class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``base``: the tag that images start from."""
+
+    base: str = "debian:bookworm-slim"
+
+
+class MirrorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where things come from instead; empty: from where they always come.
+
+    ``registry`` is a host with or without a path, as in an image's name. ``debian`` is the address of a copy of
+    ``/debian``; ``/debian-security`` is expected beside it. ``pypi`` is an index address, ``npm`` a registry's.
+    """
+
+    registry: str = ""
+    debian: str = ""
+    pypi: str = ""
+    npm: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``lang``: en, zh, or empty for the locale's. ``engine``: an address as in DOCKER_HOST. ``catalog``: more folders
+    than labctl's own."""
+
+    learner: str = ""
+    lang: Literal["", "en", "zh"] = ""
+    engine: str = ""
+    catalog: tuple[str, ...] = ()
+    image: ImageSettings = ImageSettings()
+    mirror: MirrorSettings = MirrorSettings()
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One setting, and where its value comes from."""
+
+    key: str
+    value: Value
+    source: Source
+
+
+def _keys(kind: type[msgspec.Struct], prefix: str = "") -> dict[str, type]:
+    """Every key with its type: ``str`` or ``tuple``."""
+    found: dict[str, type] = {}
+    for field in msgspec.structs.fields(kind):
+        default = field.default
+        if isinstance(default, msgspec.Struct):
+            found |= _keys(type(default), f"{prefix}{field.name}.")
+        else:
+            found[prefix + field.name] = type(default)
+    return found
+
+
+KEYS: Mapping[str, type] = _keys(Settings)
+"""All keys, in order, with the type of their value."""
+
+
+def _xdg(variable: str, default: str) -> Path:
+    """A base folder; the specification says that a relative one is to be ignored."""
+    value = os.environ.get(variable, "")
+    return Path(value) if value.startswith("/") else Path.home() / default
+
+
+def config_file() -> Path:
+    """Where settings are kept; it need not exist."""
+    return _xdg("XDG_CONFIG_HOME", ".config") / "labctl" / "config.toml"
+
+
+def state_dir() -> Path:
+    """Where labctl keeps what it can't make again; made where it is missing."""
+    folder = _xdg("XDG_STATE_HOME", ".local/state") / "labctl"
+    _make(folder)
+    return folder
+
+
+def load() -> Settings:
+    """All settings. Raises UsageError for a key or a value that can't be, with the file or the variable that has it."""
+    data = _read(config_file())
+    for key in KEYS:
+        variable = _variable(key)
+        if variable in os.environ:
+            section, name = _place(data, key)
+            section[name] = _parsed(key, os.environ[variable])
+            _checked(_nested(key, section[name]), variable)
+    settings = _checked(data, str(config_file()))
+    if not settings.learner:
+        settings = msgspec.structs.replace(settings, learner=_default_learner())
+    return settings
+
+
+def listing() -> list[Setting]:
+    """Every setting with its value and its source. Raises UsageError as ``load``."""
+    settings, data = load(), _read(config_file())
+    return [Setting(key, _value(settings, key), _source(data, key)) for key in KEYS]
+
+
+def get(key: str) -> Setting:
+    """One setting. Raises UsageError for an unknown one, with the nearest that there is."""
+    _known(key)
+    return next(setting for setting in listing() if setting.key == key)
+
+
+def set_(key: str, value: str) -> None:
+    """Keep a value in the file; a list's items are separated like PATH. Comments in the file are lost. Raises
+    UsageError."""
+    _known(key)
+    data = _read(config_file())
+    section, name = _place(data, key)
+    section[name] = _parsed(key, value)
+    _checked(_nested(key, section[name]), key)
+    _write(data)
+
+
+def unset(key: str) -> None:
+    """Take a value out of the file. Raises UsageError."""
+    _known(key)
+    data = _read(config_file())
+    section, name = _place(data, key)
+    if section.pop(name, None) is not None:
+        _write({key: value for key, value in data.items() if value != {}})
+
+
+def secret() -> str:
+    """What nobody else knows: 32 hex digits, made once. Two that make it at once get the same."""
+    file = state_dir() / "secret"
+    try:
+        return file.read_text("ascii").strip()
+    except FileNotFoundError:
+        pass
+    made = secrets.token_hex(16)
+    temporary = file.with_name(f".secret.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(made + "\n")
+        # link(2) fails where the name is taken: the first wins, and the file is never there half-written.
+        os.link(temporary, file)
+    except FileExistsError:
+        return file.read_text("ascii").strip()
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return made
+
+
+def _variable(key: str) -> str:
+    return f"LABCTL_{key.replace('.', '_').upper()}"
+
+
+def _default_learner() -> str:
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or "learner"
+
+
+def _known(key: str) -> None:
+    if key not in KEYS:
+        raise _unknown(key)
+
+
+def _unknown(key: str) -> UsageError:
+    import difflib
+
+    near = next(iter(difflib.get_close_matches(key, list(KEYS), n=1, cutoff=0.5)), "")
+    hint = "did you mean {near}? All settings: labctl config" if near else "all settings: labctl config"
+    return UsageError("there is no setting {key}", hint=hint, key=key, near=near)
+
+
+def _place(data: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """The table that holds a key, made where it is missing, and the key's name in it."""
+    table, _, name = key.rpartition(".")
+    section = data.setdefault(table, {}) if table else data
+    if not isinstance(section, dict):
+        raise _not_a_table(str(config_file()), table)
+    return section, name
+
+
+def _not_a_table(where: str, key: str) -> UsageError:
+    return UsageError("{where}: {key} must be a table: [{key}]", where=where, key=key)
+
+
+def _nested(key: str, value: object) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    section, name = _place(data, key)
+    section[name] = value
+    return data
+
+
+def _parsed(key: str, text: str) -> object:
+    return [part for part in text.split(os.pathsep) if part] if KEYS[key] is tuple else text
+
+
+def _value(settings: Settings, key: str) -> Value:
+    value: Any = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value if isinstance(value, tuple) else str(value)
+
+
+def _source(data: Mapping[str, Any], key: str) -> Source:
+    if _variable(key) in os.environ:
+        return "env"
+    table, _, name = key.rpartition(".")
+    return "file" if name in (data.get(table, {}) if table else data) else "default"
+
+
+def _checked(data: Mapping[str, Any], where: str) -> Settings:
+    """The data as settings. ``where`` names the file or variable that it came from."""
+    for table, value in data.items():
+        tables = {key.partition(".")[0] for key in KEYS if "." in key}
+        if table in tables and not isinstance(value, dict):
+            raise _not_a_table(where, table)
+        for key in [f"{table}.{name}" for name in value] if isinstance(value, dict) else [table]:
+            if key not in KEYS:
+                error = _unknown(key)
+                values = {**error.values, "where": where}
+                raise UsageError("{where}: there is no setting {key}", hint=error.hint, **values)
+    try:
+        return msgspec.convert(data, Settings, strict=True)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).replace("`", "").partition(" - at $.")
+        if path == "lang":
+            what = "allowed: en, zh, or nothing for the locale's language"
+        raise UsageError("{where}: {key}: {what}", where=where, key=path, what=what) from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError("{file} can't be read: {why}", file=str(file), why=str(error.strerror)) from error
+    import tomllib
+
+    try:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # The message carries the place: "… (at line 3, column 7)".
+        raise UsageError("{file} is not TOML: {why}", file=str(file), why=str(error)) from error
+
+
+def _write(data: Mapping[str, Any]) -> None:
+    """Write the file, whole or not at all."""
+    import tomli_w
+
+    file = config_file()
+    _make(file.parent)
+    # A link to elsewhere (dotfiles in a repository) stays one.
+    target = file.resolve()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        temporary.write_text(tomli_w.dumps(data), "utf-8")
+        temporary.replace(target)
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError("{path} can't be written: {why}", path=str(path), why=str(error.strerror))

@@ -1,0 +1,76 @@
+"""OpenSSH on this machine: a key and a configuration for each instance, in labctl's state folder."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from labctl.errors import UsageError
+
+
+class SshFiles:
+    """One folder an instance: ``id_ed25519`` and ``config``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def public_key(self, instance: str) -> str:
+        """The instance's public key; made by ssh-keygen when there is none. Raises UsageError without OpenSSH."""
+        key = self._folder / instance / "id_ed25519"
+        if not key.exists():
+            key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"labctl {instance}", "-f", str(key)]
+            try:
+                subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+            except FileNotFoundError as error:
+                raise _no_client() from error
+        return key.with_suffix(".pub").read_text()
+
+    def write_config(self, instance: str, lab: str, learner: str, boxes: list[str]) -> str:
+        """ssh_config(5) for these boxes.
+
+        Host keys are not asked for: the way to the box is the engine's, which nobody on a network can take over, and a
+        box that is made anew has new ones."""
+        labctl = [sys.executable, "-m", "labctl", "ssh-proxy"]
+        lines = []
+        for box in boxes:
+            command = shlex.join([*labctl, box, "--lab", lab, "--learner", learner])
+            lines += [
+                f"Host {box} {box}.{lab}",
+                "  User root",
+                f"  IdentityFile {self._folder / instance / 'id_ed25519'}",
+                "  IdentitiesOnly yes",
+                f"  ProxyCommand {command}",
+                "  StrictHostKeyChecking no",
+                "  UserKnownHostsFile /dev/null",
+                "  LogLevel ERROR",
+                "",
+            ]
+        text = "\n".join(lines)
+        file = self._folder / instance / "config"
+        file.write_text(text)
+        file.chmod(0o600)
+        return text
+
+    def run_client(self, instance: str, box: str, arguments: Sequence[str]) -> None:
+        """Become the user's ssh. Never returns. Raises UsageError without OpenSSH."""
+        ssh = shutil.which("ssh")
+        if ssh is None:
+            raise _no_client()
+        sys.stdout.flush()
+        os.execv(ssh, [ssh, "-F", str(self._folder / instance / "config"), box, *arguments])  # noqa: S606  no shell is meant
+
+    def forget(self, instance: str) -> None:
+        """The instance is down: its key opens nothing any more."""
+        shutil.rmtree(self._folder / instance, ignore_errors=True)
+
+
+def _no_client() -> UsageError:
+    return UsageError(
+        "OpenSSH's client is not installed here", hint="apt-get install openssh-client, or labctl enter BOX"
+    )

@@ -1,0 +1,219 @@
+"""The only place where adapters are put together. Everything is made when it is first asked for: ``labctl list`` needs
+no engine, and ``labctl up`` no store."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.domain.boxspec import Instance
+from labctl.domain.params import seed_for
+
+if TYPE_CHECKING:
+    from labctl import ports
+    from labctl.adapters.ansible.provisioner import AnsibleProvisioner
+    from labctl.adapters.catalog import FileCatalog
+    from labctl.adapters.docker.client import Client
+    from labctl.adapters.docker.engine import DockerEngine
+    from labctl.adapters.docker.keeper import DockerKeeper, SystemTags
+    from labctl.adapters.images.bake import Bakery
+    from labctl.adapters.images.images import DockerImages
+    from labctl.adapters.settings import Setting, Settings
+    from labctl.adapters.ssh import SshFiles
+    from labctl.services.current import Finder
+    from labctl.services.doctor import Doctor
+    from labctl.services.down import Down
+    from labctl.services.power import Power
+    from labctl.services.up import Up
+    from labctl.services.verify import Verify
+
+
+def language_setting() -> str:
+    """``lang`` of the settings file, read only where there is one: it is asked before everything else."""
+    from labctl.adapters import settings
+    from labctl.errors import LabctlError
+
+    try:
+        return settings.load().lang if settings.config_file().exists() else ""
+    except LabctlError:
+        return ""
+
+
+class App:
+    """labctl for one user: settings, catalog, engine, and the services on them."""
+
+    def __init__(self, catalog_dirs: tuple[str, ...] = (), learner: str = "") -> None:
+        self._catalog_dirs = catalog_dirs
+        self._learner = learner
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the user set."""
+        from labctl.adapters import settings
+
+        return settings.load()
+
+    @property
+    def learner(self) -> str:
+        """Whose instances these are."""
+        return self._learner or self.settings.learner
+
+    @cached_property
+    def state_dir(self) -> Path:
+        """Where labctl keeps what Docker can't."""
+        from labctl.adapters import settings
+
+        return settings.state_dir()
+
+    @cached_property
+    def catalog(self) -> FileCatalog:
+        """Labs."""
+        from labctl.adapters.catalog import FileCatalog
+
+        return FileCatalog((*self._catalog_dirs, *self.settings.catalog))
+
+    @cached_property
+    def client(self) -> Client:
+        """The way to the engine."""
+        from labctl.adapters.docker.client import Client, resolve_address
+
+        return Client(resolve_address(self.settings.engine))
+
+    def _system_tags(self) -> SystemTags:
+        from labctl.adapters.docker.keeper import SystemTags
+
+        return SystemTags(**self.images.system_tags())
+
+    @cached_property
+    def engine(self) -> DockerEngine:
+        """Boxes."""
+        from labctl.adapters.docker.engine import DockerEngine
+
+        return DockerEngine(self.client, lambda: self._system_tags().volume)
+
+    @cached_property
+    def keeper(self) -> DockerKeeper:
+        """Keeper, switch, toolbox."""
+        from labctl.adapters.docker.keeper import DockerKeeper
+
+        return DockerKeeper(self.client, self._system_tags)
+
+    @cached_property
+    def images(self) -> DockerImages:
+        """Images."""
+        from labctl.adapters.images.images import DockerImages
+
+        return DockerImages(self.client, self.catalog, self.settings, self._bakery)
+
+    def _bakery(self) -> Bakery:
+        from labctl.adapters.images.bake import Bakery
+
+        return Bakery(self.client, self.engine, self.keeper, self.provisioner)
+
+    @cached_property
+    def provisioner(self) -> AnsibleProvisioner:
+        """Plays."""
+        from labctl.adapters.ansible.provisioner import AnsibleProvisioner
+
+        return AnsibleProvisioner(self.catalog, self.client.address)
+
+    @cached_property
+    def locks(self) -> ports.Locks:
+        """One at a time."""
+        from labctl.adapters.locks import FileLocks
+
+        return FileLocks(self.state_dir / "locks")
+
+    @cached_property
+    def store(self) -> ports.Store:
+        """Attempts and hints."""
+        from labctl.adapters.store import SqlStore
+
+        return SqlStore(self.state_dir / "labctl.db")
+
+    @cached_property
+    def ssh(self) -> SshFiles:
+        """Keys and configuration for OpenSSH."""
+        from labctl.adapters.ssh import SshFiles
+
+        return SshFiles(self.state_dir / "ssh")
+
+    @cached_property
+    def up(self) -> Up:
+        """Bring labs up."""
+        from labctl.services.up import Up
+
+        return Up(self.engine, self.keeper, self.images, self.locks)
+
+    @cached_property
+    def down(self) -> Down:
+        """End them."""
+        from labctl.services.down import Down
+
+        return Down(self.engine, self.keeper, self.locks)
+
+    @cached_property
+    def power(self) -> Power:
+        """Stop, start, reset."""
+        from labctl.services.power import Power
+
+        return Power(self.engine, self.keeper, self.locks)
+
+    @cached_property
+    def finder(self) -> Finder:
+        """Which instance is meant."""
+        from labctl.services.current import Finder
+
+        return Finder(self.engine, self.catalog)
+
+    @cached_property
+    def verify(self) -> Verify:
+        """Judge."""
+        from labctl.adapters.checks.runner import PytestChecker
+        from labctl.services.verify import Verify
+
+        return Verify(self.engine, PytestChecker(self.client.address, self.catalog.checks_dir), self.store)
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        """Look for what will hurt."""
+        from labctl.adapters.docker.host import HostProbe
+        from labctl.services.doctor import Doctor
+
+        host = HostProbe(self.client, self._system_tags, self.settings)
+        return Doctor(self.engine, self.keeper, self.images, self.locks, host)
+
+    def instance(self, lab: str, seed: str = "") -> Instance:
+        """The learner's instance of a lab: its seed is the given one, else derived from this installation's secret."""
+        from labctl.adapters import settings
+
+        return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
+
+
+def all_settings() -> list[Setting]:
+    """Every setting, and where it comes from."""
+    from labctl.adapters import settings
+
+    return settings.listing()
+
+
+def get_setting(key: str) -> Setting:
+    """One. Raises UsageError for an unknown key."""
+    from labctl.adapters import settings
+
+    return settings.get(key)
+
+
+def set_setting(key: str, value: str) -> None:
+    """Keep it in the settings file. Raises UsageError."""
+    from labctl.adapters import settings
+
+    settings.set_(key, value)
+
+
+def unset_setting(key: str) -> None:
+    """Take it out of the settings file. Raises UsageError for an unknown key."""
+    from labctl.adapters import settings
+
+    settings.unset(key)

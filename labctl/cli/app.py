@@ -1,0 +1,113 @@
+"""The group of all commands. Each command's module is imported only when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from labctl import __version__
+from labctl.cli.commands import COMMANDS
+from labctl.cli.i18n import _, choose_language
+from labctl.errors import Exit, LabctlError
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and line, and imports a command when it is called."""
+
+    table = COMMANDS
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of use, not of the alphabet."""
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in self.table:
+            return None
+        module, attribute = self.table[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """With a guess for a mistyped name."""
+        if args and args[0] not in self.table and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.table, n=1)
+            guess = " " + _("Did you mean {near}?").format(near=near[0]) if near else ""
+            ctx.fail(_("There is no command {name}.").format(name=args[0]) + guess)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names and lines from the table: no module is imported for --help."""
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, _(line)) for name, (_target, line) in self.table.items() if line])
+
+
+EPILOG = "Example:  labctl up redis-replication  ·  labctl enter master  ·  labctl verify"
+
+
+@click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="labctl", message="%(prog)s %(version)s")
+@click.option("--catalog", multiple=True, metavar="DIR", help="A folder with more labs. May be given several times.")
+@click.option("--lang", type=click.Choice(["en", "zh"]), help="English or Chinese; else by setting or locale.")
+@click.option("--debug", is_flag=True, help="Show tracebacks and the output of programs that failed.")
+@click.pass_context
+def main(ctx: click.Context, catalog: tuple[str, ...], lang: str | None, debug: bool) -> None:
+    """Hands-on labs on real Linux boxes: up in about a second, root in them, and verdicts on your work."""
+    ctx.obj = {"catalog": catalog, "debug": debug}
+
+
+def _early_language(argv: list[str]) -> str:
+    """--lang, before click parses: help texts need it."""
+    for index, word in enumerate(argv):
+        if word == "--lang" and index + 1 < len(argv):
+            return argv[index + 1]
+        if word.startswith("--lang="):
+            return word.partition("=")[2]
+    return ""
+
+
+def run(argv: list[str] | None = None) -> None:
+    """The command line, with every error as one clear line and the exit code of DESIGN section 7. Never returns."""
+    arguments = sys.argv[1:] if argv is None else argv
+    choose_language(_early_language(arguments))
+    _sigterm_is_interrupt()
+    debug = "--debug" in arguments or os.environ.get("LABCTL_DEBUG") == "1"
+    try:
+        code: Any = main.main(arguments, prog_name="labctl", standalone_mode=False)
+        sys.stdout.flush()
+    except LabctlError as error:
+        if debug:
+            raise
+        from labctl.cli.problem import show
+
+        show(error)
+        code = int(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(_("interrupted"), err=True)
+        code = int(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = int(Exit.OK)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _sigterm_is_interrupt() -> None:
+    """A TERM ends labctl the way Ctrl-C does: what is half-made is taken back."""
+    import signal
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)

@@ -1,0 +1,101 @@
+"""What commands share: the app, options, completion of real names, and JSON."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from labctl.cli.i18n import _
+
+if TYPE_CHECKING:
+    from labctl.bootstrap import App
+    from labctl.services.current import Current
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Command(click.Command):
+    """A command whose help is translated, and ends with an example."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The docstring, in the language in use."""
+        if self.help:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(_(" ".join(self.help.split())))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example, as it is typed."""
+        if self.epilog:
+            formatter.write_paragraph()
+            with formatter.section(_("Example")):
+                for line in self.epilog.splitlines():
+                    formatter.write(f"{'':>{formatter.current_indent}}{line.strip()}\n")
+
+
+def labctl_command(name: str, *, example: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command of labctl: every one has an example."""
+    return click.command(name, cls=Command, epilog=example, **settings)
+
+
+def app_of(ctx: click.Context, learner: str = "") -> App:
+    """labctl, put together for the options given."""
+    from labctl.bootstrap import App
+
+    options = ctx.find_root().obj or {}
+    return App(tuple(options.get("catalog", ())), learner)
+
+
+def _complete_labs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    with contextlib.suppress(Exception):
+        return [CompletionItem(name) for name in app_of(ctx).catalog.names() if name.startswith(incomplete)]
+    return []
+
+
+def _current_quietly(ctx: click.Context) -> Current | None:
+    with contextlib.suppress(Exception):
+        app = app_of(ctx, ctx.params.get("learner") or "")
+        return app.finder.find(app.learner, ctx.params.get("lab") or "")
+    return None
+
+
+def complete_boxes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The boxes of the current lab."""
+    current = _current_quietly(ctx)
+    return [CompletionItem(name) for name in (current.lab.boxes if current else ()) if name.startswith(incomplete)]
+
+
+def complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The tasks of the current lab."""
+    current = _current_quietly(ctx)
+    return [
+        CompletionItem(task.id) for task in (current.lab.tasks if current else ()) if task.id.startswith(incomplete)
+    ]
+
+
+lab_argument = click.argument("lab", shell_complete=_complete_labs)
+lab_option = click.option(
+    "--lab", default="", metavar="LAB", shell_complete=_complete_labs, help="Which lab, when several are up."
+)
+learner_option = click.option("--learner", default="", metavar="NAME", help="Whose lab; else the setting, else you.")
+box_argument = click.argument("box", shell_complete=complete_boxes)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def instance_options(function: F) -> F:
+    """--lab and --learner."""
+    return lab_option(learner_option(function))
+
+
+def print_json(value: Any) -> None:
+    """On stdout, readable, keys in a stable order."""
+    import json
+
+    import msgspec
+
+    plain = msgspec.to_builtins(value)
+    click.echo(json.dumps(plain, indent=2, ensure_ascii=False))

@@ -1,0 +1,71 @@
+"""labctl config"""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.app import LazyGroup
+from labctl.cli.common import json_option, labctl_command, print_json
+from labctl.cli.i18n import _
+from labctl.cli.table import print_table
+
+
+class _Group(LazyGroup):
+    table = {  # noqa: RUF012
+        "list": ("labctl.cli.config:list_", "All settings, and where each comes from."),
+        "get": ("labctl.cli.config:get", "One setting."),
+        "set": ("labctl.cli.config:set_", "Set one."),
+        "unset": ("labctl.cli.config:unset", "Back to its default."),
+    }
+
+
+@click.command("config", cls=_Group, epilog="Example:  labctl config set mirror.registry mirror.example.org")
+def group() -> None:
+    """Settings: learner, language, engine, catalogs, mirrors."""
+
+
+def _shown(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else ":".join(value)
+
+
+@labctl_command("list", example="labctl config list")
+@json_option
+def list_(as_json: bool) -> None:
+    """All settings, and where each comes from."""
+    from labctl.bootstrap import all_settings
+
+    found = all_settings()
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        (_("setting"), _("value"), _("from")), [(item.key, _shown(item.value), _(item.source)) for item in found]
+    )
+
+
+@labctl_command("get", example="labctl config get lang")
+@click.argument("key")
+def get(key: str) -> None:
+    """One setting's value."""
+    from labctl.bootstrap import get_setting
+
+    click.echo(_shown(get_setting(key).value))
+
+
+@labctl_command("set", example="labctl config set lang zh")
+@click.argument("key")
+@click.argument("value")
+def set_(key: str, value: str) -> None:
+    """Set one. Several values are separated by colons."""
+    from labctl.bootstrap import set_setting
+
+    set_setting(key, value)
+
+
+@labctl_command("unset", example="labctl config unset lang")
+@click.argument("key")
+def unset(key: str) -> None:
+    """Back to its default."""
+    from labctl.bootstrap import unset_setting
+
+    unset_setting(key)

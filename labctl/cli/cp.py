@@ -1,0 +1,51 @@
+"""labctl cp"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from labctl.cli.common import app_of, instance_options, labctl_command
+from labctl.cli.i18n import _
+from labctl.errors import UsageError
+
+
+@labctl_command("cp", example="labctl cp redis.conf master:/etc/redis/redis.conf\nlabctl cp master:/var/log/redis .")
+@click.argument("source")
+@click.argument("target")
+@instance_options
+@click.pass_context
+def command(ctx: click.Context, source: str, target: str, lab: str, learner: str) -> None:
+    """Copy a file or folder to a box or from it; BOX:PATH names the box's side. It goes through the engine: no SSH is
+    needed, and the box may be stopped."""
+    from_box, source_path = split(source)
+    to_box, target_path = split(target)
+    if bool(from_box) == bool(to_box):
+        raise UsageError(
+            "one of the two must be in a box: {source} {target}",
+            hint="labctl cp FILE BOX:PATH, or labctl cp BOX:PATH FILE",
+            source=source,
+            target=target,
+        )
+    app = app_of(ctx, learner)
+    current = app.finder.find(app.learner, lab)
+    from labctl.services.copy import Copy
+
+    copy = Copy(app.engine)
+    if to_box:
+        local = Path(source_path)
+        names = copy.upload(current.box(to_box, running=False).id, local, target_path)
+    else:
+        names = copy.download(current.box(from_box, running=False).id, source_path, Path(target_path))
+    if sys.stderr.isatty():
+        click.echo(_("{count} copied").format(count=len(names)), err=True)
+
+
+def split(text: str) -> tuple[str, str]:
+    """``master:/etc/hosts`` as box and path; a path of this machine has no box (``./a:b`` and ``/a:b`` are such)."""
+    box, colon, path = text.partition(":")
+    if not colon or "/" in box or box in ("", ".", ".."):
+        return "", text
+    return box, path or "/root"

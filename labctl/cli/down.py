@@ -1,0 +1,41 @@
+"""labctl down"""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.common import _complete_labs, app_of, labctl_command, learner_option
+from labctl.cli.i18n import _
+from labctl.cli.render import progress
+from labctl.domain.naming import instance_id
+
+
+@labctl_command("down", example="labctl down redis-replication\nlabctl down --all")
+@click.argument("lab", default="", shell_complete=_complete_labs)
+@click.option("--all", "everything", is_flag=True, help="All your labs; keeper and switch too when nobody needs them.")
+@learner_option
+@click.pass_context
+def command(ctx: click.Context, lab: str, everything: bool, learner: str) -> None:
+    """End a lab: its boxes are removed with all that is in them. Attempts are kept. Without LAB, the one that is up."""
+    app = app_of(ctx, learner)
+    with progress() as emit:
+        if everything:
+            ended = app.down.run_all(app.learner, emit)
+            for instance in ended:
+                app.ssh.forget(instance)
+            click.echo(_("ended: {labs}").format(labs=", ".join(ended)) if ended else _("no lab is up: nothing to do"))
+            return
+        if lab:
+            # A lab whose file has gone from the catalog, or is faulty, can be ended all the same.
+            instance = instance_id(lab, app.learner)
+            if not app.engine.observe(instance):
+                app.catalog.lab(lab)
+        else:
+            found = app.finder.find(app.learner)
+            lab, instance = found.lab.name, found.instance
+        boxes = app.down.run(instance, emit)
+        app.ssh.forget(instance)
+    if boxes:
+        click.echo(_("{mark} {lab} is down: {count} boxes removed").format(mark="✓", lab=lab, count=len(boxes)))
+    else:
+        click.echo(_("{lab} is not up: nothing to do").format(lab=lab))

@@ -1,0 +1,40 @@
+"""A lab's boxes and networks as a drawing of 80 columns at most."""
+
+from __future__ import annotations
+
+from labctl.domain.lab import Lab
+
+
+def drawing(lab: Lab) -> str:
+    """Each network as a bar with its boxes under it: name, interface, address. A box on two networks is under both."""
+    parts = [_network(lab, name) for name in lab.networks]
+    lonely = [name for name, box in lab.boxes.items() if not box.networks]
+    if lonely:
+        parts.append("\n".join(f"[ {name} ]" for name in lonely))
+    return "\n\n".join(parts)
+
+
+def _network(lab: Lab, network: str) -> str:
+    cells = []
+    for name, box in lab.boxes.items():
+        if network in box.networks:
+            interface = f"eth{list(box.networks).index(network)}"
+            cells.append((name, f"{interface} {box.networks[network]}"))
+    lines = []
+    for start in range(0, len(cells), 4):
+        lines += _row(cells[start : start + 4], f"{network} {lab.networks[network].subnet}" if start == 0 else "")
+    return "\n".join(lines)
+
+
+def _row(cells: list[tuple[str, str]], title: str) -> list[str]:
+    width = max([len(text) for cell in cells for text in cell] + [(len(title) + 6) // max(1, len(cells))])
+    bar = "═" * ((width + 5) * len(cells) - 1)
+    head = f"══ {title} {bar[len(title) + 4 :]}" if title else bar
+    return [
+        head,
+        " ".join("│".center(width + 4) for _ in cells),
+        " ".join("┌" + "┴".center(width + 2, "─") + "┐" for _ in cells),
+        " ".join(f"│ {name.center(width)} │" for name, _ in cells),
+        " ".join(f"│ {address.center(width)} │" for _, address in cells),
+        " ".join("└" + "─" * (width + 2) + "┘" for _ in cells),
+    ]

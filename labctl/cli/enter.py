@@ -1,0 +1,44 @@
+"""labctl enter"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from labctl.cli.common import app_of, box_argument, instance_options, labctl_command
+from labctl.cli.i18n import language
+
+# A learner may have broken bash, or removed it: the toolbox has a shell that can't be broken from inside.
+_SHELL = "[ -x /bin/bash ] && /bin/bash -c : 2>/dev/null && exec /bin/bash -l; exec /.labctl/bin/busybox sh -l"
+
+
+@labctl_command("enter", example="labctl enter master")
+@box_argument
+@instance_options
+@click.pass_context
+def command(ctx: click.Context, box: str, lab: str, learner: str) -> None:
+    """A root shell in a box. It goes through the engine, so it works also where the box's network or sshd is broken.
+    exit or Ctrl-D leaves it; its exit status is labctl's."""
+    app = app_of(ctx, learner)
+    current = app.finder.find(app.learner, lab)
+    found = current.box(box)
+    argv = ["/.labctl/bin/busybox", "sh", "-c", _SHELL]
+    if not sys.stdin.isatty():
+        # A script on stdin: no terminal, and stdout and stderr stay apart.
+        result = app.engine.exec(found.id, argv, stdin=sys.stdin.buffer.read(), environment=terminal_environment())
+        sys.stdout.buffer.write(result.stdout)
+        sys.stderr.buffer.write(result.stderr)
+        ctx.exit(result.code)
+    from labctl.cli import tty
+
+    rows, columns = tty.size()
+    ctx.exit(tty.join(app.engine.terminal(found.id, argv, terminal_environment(), rows, columns)))
+
+
+def terminal_environment() -> dict[str, str]:
+    """What programs in the box should know of this terminal: its kind, its colours, the language."""
+    locale = "zh_CN.UTF-8" if language() == "zh" else "en_US.UTF-8"
+    passed = {name: value for name in ("COLORTERM", "NO_COLOR") if (value := os.environ.get(name))}
+    return {"TERM": os.environ.get("TERM", "xterm-256color"), "LANG": locale, "HOME": "/root", "USER": "root", **passed}

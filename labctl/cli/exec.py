@@ -1,0 +1,40 @@
+"""labctl exec"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from labctl.cli.common import app_of, box_argument, instance_options, labctl_command
+from labctl.cli.enter import terminal_environment
+
+
+@labctl_command(
+    "exec",
+    example="labctl exec master -- systemctl status redis-server",
+    context_settings={"ignore_unknown_options": True},
+)
+@box_argument
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD [ARG]...")
+@click.option("-i", "--stdin", "with_stdin", is_flag=True, help="Pass labctl's standard input on.")
+@click.option("-t", "--tty", is_flag=True, help="Run it on a terminal.")
+@instance_options
+@click.pass_context
+def command(
+    ctx: click.Context, box: str, argv: tuple[str, ...], with_stdin: bool, tty: bool, lab: str, learner: str
+) -> None:
+    """Run one command in a box, as root. Its output and its exit status are labctl's."""
+    app = app_of(ctx, learner)
+    found = app.finder.find(app.learner, lab).box(box)
+    if tty:
+        from labctl.cli import tty as terminal
+
+        rows, columns = terminal.size()
+        ctx.exit(terminal.join(app.engine.terminal(found.id, argv, terminal_environment(), rows, columns)))
+    stdin = sys.stdin.buffer.read() if with_stdin else None
+    result = app.engine.exec(found.id, argv, stdin=stdin, environment={"HOME": "/root"})
+    sys.stdout.buffer.write(result.stdout)
+    sys.stdout.flush()
+    sys.stderr.buffer.write(result.stderr)
+    ctx.exit(result.code)

@@ -1,0 +1,44 @@
+"""labctl hint"""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.common import app_of, complete_tasks, instance_options, json_option, labctl_command, print_json
+from labctl.cli.i18n import _, language
+from labctl.domain.text import fill
+from labctl.errors import UsageError
+from labctl.services.current import nearest
+
+
+@labctl_command("hint", example="labctl hint listen")
+@click.argument("task", shell_complete=complete_tasks)
+@instance_options
+@json_option
+@click.pass_context
+def command(ctx: click.Context, task: str, lab: str, learner: str, as_json: bool) -> None:
+    """A hint for a task. Asked again, the next one: a nudge, where to look, nearly the answer."""
+    app = app_of(ctx, learner)
+    current = app.finder.find(app.learner, lab)
+    found = current.lab.task(task)
+    if found is None:
+        known = [item.id for item in current.lab.tasks]
+        raise UsageError(
+            "there is no task {task} in {lab}",
+            hint="did you mean {near}? The tasks are: {known}",
+            task=task,
+            lab=current.lab.name,
+            near=nearest(task, known),
+            known=", ".join(known),
+        )
+    level = min(app.store.hints(current.instance).get(task, 0) + 1, len(found.hints))
+    app.store.add_hint(current.instance, task, level)
+    texts = [fill(hint.in_(language()), current.values) for hint in found.hints[:level]]
+    if as_json:
+        print_json({"task": task, "level": level, "of": len(found.hints), "hints": texts})
+        return
+    click.echo(click.style(f"{task}: {fill(found.title.in_(language()), current.values)}", bold=True))
+    for number, text in enumerate(texts, 1):
+        click.echo(f"{number}. {text.strip()}")
+    if level < len(found.hints):
+        click.echo(_("For a stronger hint: labctl hint {task}").format(task=task), err=True)

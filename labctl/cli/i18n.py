@@ -1,0 +1,58 @@
+"""English or Chinese. The English text is the key of the Chinese one; what has none is shown in English."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+_language: list[Language] = ["en"]
+
+
+def choose_language(asked: str = "") -> None:
+    """By --lang, LABCTL_LANG, the setting, then the locale (locale(7): LC_ALL, LC_MESSAGES, LANG)."""
+    for source in (asked, os.environ.get("LABCTL_LANG", "")):
+        if source in ("en", "zh"):
+            _language[0] = "zh" if source == "zh" else "en"
+            return
+    if setting := _setting():
+        _language[0] = "zh" if setting == "zh" else "en"
+        return
+    locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
+    _language[0] = "zh" if locale.startswith("zh") else "en"
+
+
+def _setting() -> str:
+    """``lang`` of the settings file; a faulty file is told of by the command that needs it."""
+    from labctl.bootstrap import language_setting
+
+    return language_setting()
+
+
+def language() -> Language:
+    """The language in use."""
+    return _language[0]
+
+
+@cache
+def _chinese() -> dict[str, str]:
+    from labctl.cli.zh import TEXTS
+
+    return TEXTS
+
+
+def _(text: str) -> str:
+    """The text in the language in use."""
+    return _chinese().get(text, text) if _language[0] == "zh" else text
+
+
+def side(text: str) -> str:
+    """Of a check's text, the lines in the language in use: Chinese ones follow a line that begins with ``[zh]`` or
+    ``zh:``."""
+    for mark in ("[zh]", "zh:"):
+        english, found, chinese = text.partition(f"\n{mark}")
+        if found:
+            return chinese.strip() if _language[0] == "zh" else english.strip()
+    return text.strip()

@@ -1,0 +1,120 @@
+"""labctl images"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.app import LazyGroup
+from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json
+from labctl.cli.i18n import _
+from labctl.cli.render import progress
+from labctl.cli.table import print_table
+
+if TYPE_CHECKING:
+    from labctl.bootstrap import App
+    from labctl.domain.lab import Lab
+
+
+class _Group(LazyGroup):
+    table = {  # noqa: RUF012
+        "list": ("labctl.cli.images:list_", "labctl's images on the engine."),
+        "build": ("labctl.cli.images:build", "Build what is missing for labs."),
+        "save": ("labctl.cli.images:save", "All that labs need as one file."),
+        "load": ("labctl.cli.images:load", "Take in what save wrote."),
+        "prune": ("labctl.cli.images:prune", "Remove images that nothing uses."),
+    }
+
+
+@click.command("images", cls=_Group, epilog="Example:  labctl images build redis-replication")
+def group() -> None:
+    """Images: what boxes start from. A tag is a hash of all that goes into the image, so nothing is built for
+    nothing."""
+
+
+_labs_argument = click.argument("labs", nargs=-1, metavar="[LAB]...", shell_complete=_complete_labs)
+
+
+def _chosen(app: App, names: tuple[str, ...]) -> list[Lab]:
+    """The labs named, or all."""
+    return [app.catalog.lab(name) for name in names or app.catalog.names()]
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):.0f} MiB"
+
+
+@labctl_command("list", example="labctl images list")
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """labctl's images on the engine. Sizes hold layers that are shared with others."""
+    app = app_of(ctx)
+    found = app.images.listing(_chosen(app, ()))
+    if as_json:
+        print_json(found)
+        return
+    rows = []
+    for image in found:
+        when = datetime.datetime.fromtimestamp(image.created).astimezone().strftime("%Y-%m-%d %H:%M")
+        use = _("in use") if image.used else _("current") if image.current else _("old")
+        rows.append((image.tag, image.kind, _mib(image.size), when, use))
+    print_table((_("image"), _("kind"), _("size"), _("made"), _("use")), rows)
+
+
+@labctl_command("build", example="labctl images build redis-replication\nlabctl images build --all")
+@_labs_argument
+@click.option("--all", "everything", is_flag=True, help="For every lab (as without LAB).")
+@click.pass_context
+def build(ctx: click.Context, labs: tuple[str, ...], everything: bool) -> None:
+    """Build what is missing for labs, side by side. An interrupted build leaves nothing half-made."""
+    app = app_of(ctx)
+    chosen = _chosen(app, () if everything else labs)
+    with progress() as emit, app.locks.hold("engine", emit):
+        app.images.ensure(chosen, emit)
+    click.echo(_("{mark} built: {labs}").format(mark="✓", labs=", ".join(lab.name for lab in chosen)))
+
+
+@labctl_command("save", example="labctl images save labs.tar redis-replication")
+@click.argument("file", type=click.Path(dir_okay=False))
+@_labs_argument
+@click.pass_context
+def save(ctx: click.Context, file: str, labs: tuple[str, ...]) -> None:
+    """All that labs need as one file, for a machine with no network at all."""
+    app = app_of(ctx)
+    chosen = _chosen(app, labs)
+    with progress() as emit:
+        with app.locks.hold("engine", emit):
+            app.images.ensure(chosen, emit)
+        size = app.images.save(chosen, file, emit)
+    click.echo(_("{mark} {file}: {size}").format(mark="✓", file=file, size=_mib(size)))
+
+
+@labctl_command("load", example="labctl images load labs.tar")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.pass_context
+def load(ctx: click.Context, file: str) -> None:
+    """Take in what labctl images save wrote."""
+    app = app_of(ctx)
+    with progress() as emit, app.locks.hold("engine", emit):
+        tags = app.images.load(file, emit)
+    for tag in tags:
+        click.echo(tag)
+
+
+@labctl_command("prune", example="labctl images prune")
+@json_option
+@click.pass_context
+def prune(ctx: click.Context, as_json: bool) -> None:
+    """Remove labctl's images that no lab of the catalog and no box uses. Images of others are never touched."""
+    app = app_of(ctx)
+    with progress(as_json) as emit, app.locks.hold("engine", emit):
+        removed = app.images.prune(_chosen(app, ()), emit)
+    if as_json:
+        print_json(removed)
+        return
+    for image in removed:
+        click.echo(f"{image.tag}  {_mib(image.size)}")
+    click.echo(_("{count} removed").format(count=len(removed)))

@@ -1,0 +1,33 @@
+"""labctl list"""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.common import app_of, json_option, labctl_command, print_json
+from labctl.cli.i18n import _, language
+from labctl.cli.table import print_table
+
+
+@labctl_command("list", example="labctl list")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """The labs there are, with how much is in them."""
+    catalog = app_of(ctx).catalog
+    labs = [catalog.lab(name) for name in catalog.names()]
+    if as_json:
+        print_json(labs)
+        return
+    rows = [
+        (
+            lab.name,
+            lab.title.in_(language()),
+            _(lab.level),
+            str(len(lab.boxes)),
+            str(len(lab.tasks)),
+            f"{lab.minutes} min",
+        )
+        for lab in labs
+    ]
+    print_table((_("lab"), _("title"), _("level"), _("boxes"), _("tasks"), _("time")), rows)

@@ -1,0 +1,41 @@
+"""labctl logs"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from labctl.cli.common import app_of, box_argument, instance_options, labctl_command
+from labctl.domain.observed import State
+
+
+@labctl_command("logs", example="labctl logs master --unit redis-server -n 50")
+@box_argument
+@click.option("-u", "--unit", default="", metavar="UNIT", help="Only of this systemd unit.")
+@click.option(
+    "-n", "--lines", default=100, show_default=True, type=click.IntRange(1), help="How many lines at the most."
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on as lines come, until Ctrl-C.")
+@instance_options
+@click.pass_context
+def command(ctx: click.Context, box: str, unit: str, lines: int, follow: bool, lab: str, learner: str) -> None:
+    """The journal of a box, read with the toolbox's own journalctl. Of a box that is stopped, what its console said."""
+    app = app_of(ctx, learner)
+    found = app.finder.find(app.learner, lab).box(box, running=False)
+    if found.state is not State.RUNNING:
+        sys.stdout.buffer.write(app.engine.logs(found.id, lines))
+        return
+    argv = ["/.labctl/bin/journalctl", "--no-pager", "-n", str(lines), *(["-u", unit] if unit else [])]
+    if not follow:
+        result = app.engine.exec(found.id, argv)
+        sys.stdout.buffer.write(result.stdout)
+        sys.stderr.buffer.write(result.stderr)
+        ctx.exit(result.code)
+    stream = app.engine.stream(found.id, [*argv, "-f"])
+    try:
+        while data := stream.read():
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        stream.close()

@@ -1,0 +1,36 @@
+"""labctl open"""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.common import app_of, complete_boxes, instance_options, labctl_command
+from labctl.cli.i18n import _
+from labctl.errors import UsageError
+
+
+@labctl_command("open", example="labctl open master:6379\nlabctl open web:80 --port 8080")
+@click.argument("target", metavar="BOX:PORT", shell_complete=complete_boxes)
+@click.option(
+    "--port", default=0, metavar="PORT", type=click.IntRange(0, 65535), help="The local port; else a free one."
+)
+@instance_options
+@click.pass_context
+def command(ctx: click.Context, target: str, port: int, lab: str, learner: str) -> None:
+    """A port on this machine's loopback that leads to a port of a box, until Ctrl-C. It goes through the engine;
+    nothing is published on any network."""
+    box, _colon, number = target.partition(":")
+    if not number.isdigit() or not 0 < int(number) < 65536:
+        raise UsageError("{target} is not BOX:PORT", hint="labctl open master:6379", target=target)
+    app = app_of(ctx, learner)
+    found = app.finder.find(app.learner, lab).box(box)
+    from labctl.services.forward import Forward
+
+    def opened(local: int) -> None:
+        click.echo(f"127.0.0.1:{local}")
+        click.echo(_("leads to port {port} of {box}; Ctrl-C ends it").format(port=number, box=box), err=True)
+
+    try:
+        Forward(app.engine).serve(found.id, int(number), port, opened)
+    except KeyboardInterrupt:
+        click.echo("", err=True)

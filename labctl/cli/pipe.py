@@ -1,0 +1,28 @@
+"""Standard input and output, joined to a process in a box."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+
+from labctl.ports import ByteStream
+
+
+def join(stream: ByteStream, stdin: int, stdout: int) -> int:
+    """Until the process ends or nobody reads any more; 0, or 1 where nothing ever came."""
+
+    def upwards() -> None:
+        with contextlib.suppress(OSError):
+            while data := os.read(stdin, 65536):
+                stream.write(data)
+            stream.close_write()
+
+    threading.Thread(target=upwards, daemon=True).start()
+    came = False
+    with contextlib.suppress(BrokenPipeError):
+        while data := stream.read():
+            came = True
+            while data:
+                data = data[os.write(stdout, data) :]
+    return 0 if came else 1

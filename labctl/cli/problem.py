@@ -1,0 +1,25 @@
+"""An error as its reader needs it: what happened and why, then the next command to type."""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.i18n import _
+from labctl.errors import LabctlError
+
+_DETAIL_LINES = 15
+
+
+def text_of(error: LabctlError) -> str:
+    """The message in the language in use."""
+    return _(error.message).format_map(error.values)
+
+
+def show(error: LabctlError) -> None:
+    """On stderr, one line and a hint; what a program said stands between, the last lines of it."""
+    click.echo(f"{click.style(_('error') + ':', fg='red', bold=True)} {text_of(error)}", err=True)
+    for line in error.detail.strip().splitlines()[-_DETAIL_LINES:]:
+        click.echo(click.style(f"  {line}", dim=True), err=True)
+    if error.hint:
+        hint = _(error.hint).format_map(error.values)
+        click.echo(f"{click.style(_('try') + ':', fg='cyan')} {hint}", err=True)

@@ -1,0 +1,130 @@
+"""Events as a person reads them, on stderr: live on a terminal, a line each where it isn't one."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labctl.cli.i18n import _
+from labctl.events import BoxReady, Emit, Event, Note, StepEnded, StepProgress, StepStarted
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Emit]:
+    """What to hand to services as ``emit``. ``quiet`` shows nothing (``--json``: programs don't read it)."""
+    if quiet:
+        yield lambda _event: None
+        return
+    renderer: Live | Plain = Live() if sys.stderr.isatty() else Plain()
+    try:
+        yield renderer
+    finally:
+        renderer.close()
+
+
+def _title(event: StepStarted) -> str:
+    return _(event.what).format(subject=event.subject)
+
+
+def _note(event: Note) -> str:
+    return _(event.text).format_map(dict(event.values))
+
+
+class Plain:
+    """One line as a step begins and ends; nothing in between."""
+
+    def __init__(self) -> None:
+        self._titles: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._show(event)
+
+    def _show(self, event: Event) -> None:
+        match event:
+            case StepStarted():
+                self._titles[event.key] = _title(event)
+                self._print(f"… {_title(event)}")
+            case StepEnded():
+                self._print(ended(self._titles.get(event.key, event.key), event))
+            case Note():
+                self._print(f"· {_note(event)}")
+            case BoxReady() | StepProgress():
+                pass
+
+    def _print(self, text: str) -> None:
+        click.echo(text, err=True)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def ended(title: str, event: StepEnded) -> str:
+    """``✓ title  3.1 s``."""
+    mark = click.style("✓", fg="green") if event.ok else click.style("✗", fg="red")
+    return f"{mark} {title}  {click.style(f'{event.seconds:.1f} s', dim=True)}"
+
+
+class Live(Plain):
+    """Running steps as spinners with their last line; rich is imported when the first step begins, which a plain ``up``
+    has none of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def _show(self, event: Event) -> None:
+        match event:
+            case StepStarted():
+                self._titles[event.key] = _title(event)
+                bar = self._live()
+                self._tasks[event.key] = bar.add_task(_title(event), total=None, line="", started=time.monotonic())
+            case StepProgress() if event.key in self._tasks:
+                self._live().update(self._tasks[event.key], line=" ".join(event.line.split())[:200])
+            case StepEnded() if event.key in self._tasks:
+                self._live().remove_task(self._tasks.pop(event.key))
+                super()._show(event)
+            case _:
+                super()._show(event)
+
+    def _live(self) -> Progress:
+        if self._progress is None:
+            from rich.console import Console
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+            from rich.table import Column
+
+            columns: tuple[Any, ...] = (
+                SpinnerColumn(),
+                TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+                TimeElapsedColumn(),
+                TextColumn(
+                    "[dim]{task.fields[line]}", markup=True, table_column=Column(no_wrap=True, overflow="ellipsis")
+                ),
+            )
+            self._progress = Progress(*columns, console=Console(stderr=True), transient=True, expand=True)
+            self._progress.start()
+        return self._progress
+
+    def _print(self, text: str) -> None:
+        if self._progress is None:
+            click.echo(text, err=True)
+            return
+        from rich.text import Text
+
+        self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._progress is not None:
+            self._progress.stop()

@@ -1,0 +1,38 @@
+"""labctl solve"""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.common import app_of, instance_options, labctl_command
+from labctl.cli.i18n import _
+from labctl.cli.render import progress
+from labctl.errors import UsageError
+
+
+@labctl_command("solve", example="labctl solve")
+@click.option("--solution", default="solve", metavar="NAME", help="Another solution of the lab, as solve-NAME.")
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+@instance_options
+@click.pass_context
+def command(ctx: click.Context, solution: str, yes: bool, lab: str, learner: str) -> None:
+    """Have the reference solution applied to your boxes, to see how it is done."""
+    app = app_of(ctx, learner)
+    current = app.finder.find(app.learner, lab)
+    current.require_running()
+    plays = [name for name in app.provisioner.plays(current.lab) if name == "solve" or name.startswith("solve-")]
+    if solution not in plays:
+        raise UsageError(
+            "{lab} has no solution {name}",
+            hint="the solutions are: {known}",
+            lab=current.lab.name,
+            name=solution,
+            known=", ".join(plays) or "-",
+        )
+    if not yes:
+        click.confirm(
+            _("This does the work for you in {boxes}. Go on?").format(boxes=", ".join(current.lab.boxes)), abort=True
+        )
+    with progress() as emit:
+        app.provisioner.run(current.lab, solution, current.ids(), current.values, emit)
+    click.echo(_("{mark} solved; see labctl verify").format(mark="✓"))

@@ -1,0 +1,66 @@
+"""labctl ssh, labctl ssh-config, and the ProxyCommand of both"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from labctl.cli.common import app_of, box_argument, instance_options, labctl_command
+from labctl.services.current import Current
+
+_PORT = 22
+
+
+def _prepared(ctx: click.Context, lab: str, learner: str) -> tuple[Current, str]:
+    """The instance, and its OpenSSH configuration: the key is made and put into the boxes when it is first needed."""
+    app = app_of(ctx, learner)
+    current = app.finder.find(app.learner, lab)
+    from labctl.services.ssh import prepare
+
+    return current, prepare(app.engine, app.ssh, current)
+
+
+@labctl_command(
+    "ssh",
+    example="labctl ssh master\nlabctl ssh master -- -L 8080:localhost:80",
+    context_settings={"ignore_unknown_options": True},
+)
+@box_argument
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[SSH ARGUMENTS]...")
+@instance_options
+@click.pass_context
+def command(ctx: click.Context, box: str, arguments: tuple[str, ...], lab: str, learner: str) -> None:
+    """Your own OpenSSH client to the box's sshd, as root, with a key made for this lab. It goes through the engine, so
+    nothing is published; sshd itself must work (labctl enter needs neither)."""
+    current, _text = _prepared(ctx, lab, learner)
+    current.box(box)
+    app_of(ctx, learner).ssh.run_client(current.instance, box, arguments)
+
+
+@labctl_command(
+    "ssh-config",
+    example="labctl ssh-config >> ~/.ssh/config\nlabctl ssh-config > lab.ssh && scp -F lab.ssh a.conf master:",
+)
+@instance_options
+@click.pass_context
+def config(ctx: click.Context, lab: str, learner: str) -> None:
+    """OpenSSH configuration for the boxes of a lab: for scp, rsync, VS Code and Ansible."""
+    _current, text = _prepared(ctx, lab, learner)
+    click.echo(text, nl=False)
+
+
+@labctl_command(
+    "ssh-proxy", example="ssh -o ProxyCommand='labctl ssh-proxy master --lab redis-replication' root@master"
+)
+@box_argument
+@instance_options
+@click.pass_context
+def proxy(ctx: click.Context, box: str, lab: str, learner: str) -> None:
+    """For OpenSSH's ProxyCommand: standard input and output to the box's port 22."""
+    app = app_of(ctx, learner)
+    found = app.finder.find(app.learner, lab).box(box)
+    from labctl.cli.pipe import join
+    from labctl.services.forward import connect_argv
+
+    ctx.exit(join(app.engine.stream(found.id, connect_argv(_PORT)), sys.stdin.fileno(), sys.stdout.fileno()))

@@ -1,0 +1,85 @@
+"""The user's terminal, joined to one in a box: raw bytes both ways, its size passed on, and left as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+
+from labctl.ports import Terminal
+
+
+def size() -> tuple[int, int]:
+    """Rows and columns of this terminal."""
+    columns, rows = shutil.get_terminal_size((80, 24))
+    return rows, columns
+
+
+@contextlib.contextmanager
+def _raw(descriptor: int) -> Iterator[None]:
+    """Every key, Ctrl-C too, goes to the box; afterwards the terminal is as it was, whatever happened."""
+    if not os.isatty(descriptor):
+        yield
+        return
+    before = termios.tcgetattr(descriptor)
+    tty.setraw(descriptor)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def join(terminal: Terminal) -> int:
+    """Until the process in the box ends; its exit code."""
+    stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
+    woken, waker = os.pipe()
+    os.set_blocking(waker, False)
+    resized = signal.signal(signal.SIGWINCH, lambda *_: None)
+    wakeup = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    try:
+        with _raw(stdin):
+            _pump(terminal, stdin, stdout, woken)
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        signal.signal(signal.SIGWINCH, resized)
+        os.close(woken)
+        os.close(waker)
+        terminal.close()
+    return terminal.exit_code()
+
+
+def _pump(terminal: Terminal, stdin: int, stdout: int, woken: int) -> None:
+    listening = [stdin, terminal.fileno(), woken]
+    while True:
+        ready = [terminal.fileno()] if terminal.pending() else select.select(listening, [], [])[0]
+        if woken in ready:
+            signals = os.read(woken, 64)
+            if signal.SIGWINCH in signals:
+                terminal.resize(*size())
+        if terminal.fileno() in ready:
+            data = terminal.read()
+            if not data:
+                return
+            _write_all(stdout, data)
+        if stdin in ready:
+            try:
+                typed = os.read(stdin, 65536)
+            except OSError:
+                typed = b""
+            if typed:
+                with contextlib.suppress(OSError):
+                    terminal.write(typed)
+            else:
+                listening.remove(stdin)
+                terminal.close_write()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,0 +1,62 @@
+"""labctl up"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.common import app_of, json_option, lab_argument, labctl_command, learner_option, print_json
+from labctl.cli.i18n import _, language
+from labctl.cli.render import progress
+
+if TYPE_CHECKING:
+    from labctl.domain.lab import Lab
+    from labctl.domain.plan import Plan
+    from labctl.services.up import UpResult
+
+
+@labctl_command("up", example="labctl up redis-replication")
+@lab_argument
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--seed", default="", metavar="SEED", help="Take the params of this seed instead of your own.")
+@learner_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, lab: str, dry_run: bool, seed: str, learner: str, as_json: bool) -> None:
+    """Bring a lab up: its boxes are made, wired and started. What is up already stays as it is; what a crash left
+    half-made is finished. A first time that fails leaves nothing behind."""
+    app = app_of(ctx, learner)
+    definition = app.catalog.lab(lab)
+    instance = app.instance(lab, seed)
+    if dry_run:
+        plan = app.up.plan(definition, instance)
+        print_json(plan) if as_json else _print_plan(plan)
+        return
+    with progress(as_json) as emit:
+        result = app.up.run(definition, instance, emit)
+    print_json(result) if as_json else _print_result(definition, result)
+
+
+def _print_plan(plan: Plan) -> None:
+    from labctl.cli.plan_text import lines
+
+    for line in lines(plan):
+        click.echo(line)
+
+
+def _print_result(lab: Lab, result: UpResult) -> None:
+    mark = click.style("✓", fg="green")
+    if result.nothing_done:
+        click.echo(_("{mark} {lab} is up already: nothing to do").format(mark=mark, lab=lab.name))
+    else:
+        text = _("{mark} {lab} is up: {count} boxes, {seconds:.1f} s")
+        click.echo(text.format(mark=mark, lab=lab.name, count=len(result.boxes), seconds=result.seconds))
+    width = max(map(len, lab.boxes))
+    for name in lab.boxes:
+        click.echo(f"  {click.style(name.ljust(width), bold=True)}  {lab.address_of(name)}")
+    for name in result.changed:
+        click.echo(_("! {box} was made from an older definition; labctl reset makes it new").format(box=name), err=True)
+    first = next(iter(lab.boxes))
+    click.echo(f"{lab.title.in_(language())}")
+    click.echo(_("Next: labctl show · labctl enter {box} · labctl verify").format(box=first))

@@ -1,0 +1,151 @@
+"""What will hurt later, from facts about an engine and its machine. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+import msgspec
+
+
+class Level(StrEnum):
+    """``ok``, ``warn`` (hurts later), ``bad`` (hurts now)."""
+
+    OK = "ok"
+    WARN = "warn"
+    BAD = "bad"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing looked at. ``what`` and ``remedy`` are templates for ``values``; ``fixable``: --fix mends it."""
+
+    topic: str
+    level: Level
+    what: str
+    remedy: str = ""
+    values: dict[str, str] = {}
+    fixable: bool = False
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What was seen. Sizes in bytes. ``sysctls`` is empty and ``disk_free`` None where no image was there to look
+    with."""
+
+    engine_version: str
+    cgroup_version: int
+    storage_driver: str
+    memory: int
+    cpus: int
+    keeper: Mapping[str, str]
+    sysctls: Mapping[str, int]
+    disk_free: int | None
+    base_present: bool
+    labs_built: tuple[str, ...]
+    labs_missing: tuple[str, ...]
+    programs_missing: tuple[str, ...]
+    registry: str
+    debian_mirror: str
+
+
+# Least values for a class: about 40 boxes exhaust the default of 128 inotify instances (DESIGN section 9).
+WANTED_SYSCTLS: Mapping[str, int] = {
+    "fs.inotify.max_user_instances": 8192,
+    "fs.inotify.max_user_watches": 131072,
+    "kernel.pid_max": 65536,
+    "kernel.keys.maxkeys": 2000,
+    "net.ipv4.neigh.default.gc_thresh3": 4096,
+}
+
+_GIB = 1 << 30
+
+
+def diagnose(facts: Facts) -> list[Finding]:
+    """Everything looked at, the good too."""
+    return [*_engine(facts), *_machine(facts), *_labctl(facts)]
+
+
+def _engine(facts: Facts) -> Iterator[Finding]:
+    values = {"version": facts.engine_version}
+    if _version(facts.engine_version) < (20, 10):
+        remedy = "install Docker Engine 20.10 or newer"
+        yield Finding("engine", Level.BAD, "Docker Engine {version} is too old", remedy, values)
+    else:
+        yield Finding("engine", Level.OK, "Docker Engine {version}", values=values)
+    yield Finding("cgroups", Level.OK, "cgroup v{version}", values={"version": str(facts.cgroup_version)})
+    driver = {"driver": facts.storage_driver}
+    if facts.storage_driver not in ("overlay2", "overlayfs", "btrfs", "zfs"):
+        yield Finding(
+            "storage", Level.WARN, "storage driver {driver}: every box is a whole copy", "use overlay2", driver
+        )
+    else:
+        yield Finding("storage", Level.OK, "storage driver {driver}", values=driver)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("+")[0].split("-")[0].split(".")[:2] if part.isdigit())
+
+
+def _machine(facts: Facts) -> Iterator[Finding]:
+    values = {"memory": f"{facts.memory / _GIB:.1f}", "cpus": str(facts.cpus)}
+    level = Level.OK if facts.memory >= 1 * _GIB else Level.WARN
+    yield Finding("machine", level, "{cpus} processors, {memory} GiB of memory", values=values)
+    if facts.disk_free is not None:
+        free = {"free": f"{facts.disk_free / _GIB:.1f}"}
+        if facts.disk_free < 1 * _GIB:
+            yield Finding(
+                "disk", Level.BAD, "only {free} GiB are free on the engine's disk", "labctl images prune", free
+            )
+        elif facts.disk_free < 5 * _GIB:
+            yield Finding("disk", Level.WARN, "{free} GiB are free on the engine's disk", "labctl images prune", free)
+        else:
+            yield Finding("disk", Level.OK, "{free} GiB are free on the engine's disk", values=free)
+    for name, wanted in WANTED_SYSCTLS.items():
+        if name not in facts.sysctls:
+            continue
+        found = facts.sysctls[name]
+        said = {"name": name, "found": str(found), "wanted": str(wanted)}
+        if found < wanted:
+            remedy = "labctl doctor --fix, or sysctl -w {name}={wanted}"
+            yield Finding("kernel", Level.WARN, "{name} is {found}; a class needs {wanted}", remedy, said, fixable=True)
+        else:
+            yield Finding("kernel", Level.OK, "{name} is {found}", values=said)
+    if not facts.sysctls:
+        yield Finding("kernel", Level.WARN, "kernel limits not looked at: no image is built yet", "labctl doctor --fix")
+
+
+def _labctl(facts: Facts) -> Iterator[Finding]:
+    for role, state in facts.keeper.items():
+        values = {"role": role, "state": state}
+        if state == "running":
+            yield Finding("keeper", Level.OK, "{role} is running", values=values)
+        elif state == "missing":
+            remedy = "labctl up starts it, labctl doctor --fix too"
+            yield Finding("keeper", Level.OK, "{role} is not there yet", remedy, values, fixable=True)
+        else:
+            yield Finding("keeper", Level.BAD, "{role} is {state}", "labctl doctor --fix", values, fixable=True)
+    if facts.base_present:
+        yield Finding("base", Level.OK, "the base image is here")
+    elif "mmdebstrap" in facts.programs_missing:
+        remedy = "apt-get install mmdebstrap, or labctl config set mirror.registry HOST"
+        yield Finding("base", Level.WARN, "no base image here, and mmdebstrap is missing: a registry is needed", remedy)
+    else:
+        yield Finding("base", Level.OK, "no base image yet: from a registry, else from Debian's packages")
+    if facts.labs_built:
+        yield Finding("images", Level.OK, "built: {labs}", values={"labs": ", ".join(facts.labs_built)})
+    if facts.labs_missing:
+        labs = {"labs": ", ".join(facts.labs_missing)}
+        yield Finding("images", Level.OK, "not built yet: {labs}", "labctl images build, or labctl up", labs)
+    for program in facts.programs_missing:
+        if program != "mmdebstrap":
+            remedy = "apt-get install openssh-client"
+            yield Finding(
+                "programs", Level.WARN, "{program} is missing: labctl ssh needs it", remedy, {"program": program}
+            )
+    mirrors = {"registry": facts.registry or "-", "debian": facts.debian_mirror or "-"}
+    yield Finding("mirrors", Level.OK, "mirrors: registry {registry}, debian {debian}", values=mirrors)
+
+
+def worst(findings: list[Finding]) -> Level:
+    """The worst of all."""
+    levels = {finding.level for finding in findings}
+    return next((level for level in (Level.BAD, Level.WARN) if level in levels), Level.OK)

@@ -1,0 +1,230 @@
+"""What images are called: a tag is a hash of all that goes into it, so nothing is ever rebuilt for nothing.
+
+The chain: the base's id → ``labctl/<image>:<hash>`` for each ``images/<image>/`` → ``labctl/<lab>-<box>:<hash>`` with
+the lab's setup play baked in. Mirrors decide where packages come from, not what is in them, so they are in no hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+import msgspec
+
+from labctl.domain.lab import Lab
+from labctl.domain.naming import REPOSITORY
+from labctl.errors import InvalidLabError
+
+DEFAULT_BASE = "debian:bookworm-slim"
+"""What Dockerfiles call the base, whatever the setting ``image.base`` puts there."""
+
+SYSTEM_IMAGES = ("keeper", "toolbox")
+"""Images that labctl itself needs, whatever the lab."""
+
+LABEL_IMAGE = "labctl.image"
+ROLE_IMAGE = "image"
+
+BASE = "base"
+SETUP = "setup.yml"
+_FORMAT = "1"  # part of every hash: another one builds everything again
+_OWN_TAG = re.compile(rf"{REPOSITORY}/[a-z0-9-]+:[0-9a-f]{{16}}|{REPOSITORY}/{BASE}:[a-z0-9.-]+")
+_NOT_SETUP = re.compile(r"(solve(-[^/]*)?\.yml|mutants/.*)")
+
+_FROM = re.compile(r"[ \t]*FROM\s+(?:--platform=\S+\s+)?(?P<ref>\S+)(?:\s+AS\s+(?P<stage>\S+))?\s*", re.IGNORECASE)
+_COPY_FROM = re.compile(r"[ \t]*COPY\s.*?--from=(?P<ref>\S+).*", re.IGNORECASE | re.DOTALL)
+
+
+class SourceFile(msgspec.Struct, frozen=True):
+    """A file of an image's context. Of its permissions only ``executable`` counts, as in Git: the rest differs from one
+    checkout to the next. A symbolic ``link``'s content is its target."""
+
+    path: str
+    content: bytes
+    executable: bool = False
+    link: bool = False
+
+    @property
+    def mode(self) -> int:
+        """The permissions that it has in the context."""
+        return 0o755 if self.executable else 0o644
+
+
+class ImageSource(msgspec.Struct, frozen=True):
+    """``images/<name>/``, the Dockerfile among its files. ``file`` names the Dockerfile in messages."""
+
+    name: str
+    files: tuple[SourceFile, ...]
+    file: str = ""
+
+    @property
+    def dockerfile(self) -> str:
+        """The Dockerfile's text. Raises InvalidLabError where there is none."""
+        for item in self.files:
+            if item.path == "Dockerfile":
+                return item.content.decode("utf-8", "replace")
+        raise InvalidLabError("there is no {file}", file=self.file or f"images/{self.name}/Dockerfile", path="")
+
+
+def references(dockerfile: str) -> tuple[str, ...]:
+    """The images that a Dockerfile starts from or copies from, without its own stages, each once."""
+    return tuple(dict.fromkeys(match["ref"] for _, match, external in _lines(dockerfile) if match and external))
+
+
+def _lines(dockerfile: str) -> Iterator[tuple[str, re.Match[str] | None, bool]]:
+    """Each line, its match where it is a FROM or a COPY --from, and whether what that names is an image and not a stage
+    of the same Dockerfile. A line that goes on with another instruction's text is none."""
+    stages = {"scratch"}
+    goes_on = False
+    for line in dockerfile.splitlines(keepends=True):
+        comment = line.lstrip().startswith("#")
+        match = None if goes_on or comment else _FROM.fullmatch(line) or _COPY_FROM.fullmatch(line)
+        if match is None:
+            yield line, None, False
+        else:
+            yield line, match, match["ref"].lower() not in stages and not match["ref"].isdigit()
+            stages |= {(match.groupdict().get("stage") or "scratch").lower()}
+        if not comment:
+            goes_on = line.rstrip().endswith("\\")
+
+
+def base_tag(reference: str, mirror: str = "") -> str:
+    """labctl's own tag for the base: it stays when its first one moves on, and goes where ``images save`` takes it.
+    With ``mirror``, the base whose packages come from there."""
+    words = re.sub(r"[^a-z0-9.]+", "-", reference.lower()).strip("-.")[:60]
+    via = f"-via-{hashlib.sha256(mirror.encode()).hexdigest()[:8]}" if mirror else ""
+    return f"{REPOSITORY}/{BASE}:{words}{via}"
+
+
+def is_own_tag(tag: str) -> bool:
+    """Whether it has the form of a tag that labctl gives."""
+    return _OWN_TAG.fullmatch(tag) is not None
+
+
+def suite_of(reference: str) -> str:
+    """The Debian release that a base's name means: ``bookworm`` of ``debian:bookworm-slim``; nothing for others."""
+    match = re.fullmatch(r"(?:.*/)?debian:([a-z]+)(?:-slim)?", reference)
+    return match[1] if match else ""
+
+
+def parent_image(ref: str) -> str | None:
+    """The catalog's image that this names (``labctl/box`` is ``box``), or None."""
+    name = ref.removeprefix(f"{REPOSITORY}/")
+    return name if name != ref and ":" not in name and "/" not in name else None
+
+
+def resolved(dockerfile: str, tags: Mapping[str, str], base: str, labels: Mapping[str, str]) -> str:
+    """The Dockerfile as the engine gets it: the base and the catalog's images by their tags, and ``labels`` in the
+    first layer of each stage, so that what a killed build leaves can be told from what isn't labctl's."""
+    words = " ".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    text = ""
+    for line, match, external in _lines(dockerfile):
+        if match is None:
+            text += line
+            continue
+        ref = match["ref"]
+        if external:
+            image = parent_image(ref)
+            ref = base if ref == DEFAULT_BASE else tags[image] if image else ref
+        text += line[: match.start("ref")] + ref + line[match.end("ref") :]
+        if words and match.re is _FROM:
+            text = text.rstrip("\n") + f"\nLABEL {words}\n"
+    return text
+
+
+def image_tags(sources: Mapping[str, ImageSource], base_id: str) -> dict[str, str]:
+    """The tag of each image and of each that it needs. ``base_id`` is the base's id on this engine. Raises
+    InvalidLabError for an image that isn't there and for images that start from each other."""
+    tags: dict[str, str] = {}
+    for name in build_order(sources):
+        source = sources[name]
+        parents = [tags[image] for ref in references(source.dockerfile) if (image := parent_image(ref))]
+        uses_base = DEFAULT_BASE in references(source.dockerfile)
+        tags[name] = _tag(name, ["image", base_id if uses_base else "", *parents, *_fields(source.files)])
+    return tags
+
+
+def needs(source: ImageSource) -> tuple[str, ...]:
+    """The catalog's images that this one starts or copies from."""
+    return tuple(image for ref in references(source.dockerfile) if (image := parent_image(ref)))
+
+
+def build_order(sources: Mapping[str, ImageSource]) -> list[str]:
+    """The images, each after those that it needs. Raises InvalidLabError as ``image_tags``."""
+    graph: dict[str, tuple[str, ...]] = {}
+    for name, source in sources.items():
+        graph[name] = needs(source)
+        for parent in graph[name]:
+            if parent not in sources:
+                raise InvalidLabError(
+                    "{file}: FROM {ref}: there is no image {image}",
+                    file=source.file or f"images/{name}/Dockerfile",
+                    path="FROM",
+                    ref=f"{REPOSITORY}/{parent}",
+                    image=parent,
+                )
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = " → ".join(error.args[1])
+        first = sources[error.args[1][0]]
+        file = first.file or f"images/{first.name}/Dockerfile"
+        raise InvalidLabError(
+            "{file}: images start from each other: {circle}", file=file, path="FROM", circle=circle
+        ) from error
+
+
+def setup_files(files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
+    """Of the files in ``playbooks/<lab>/``, those that the setup may use: not the solutions, not the mutants."""
+    return tuple(item for item in files if not _NOT_SETUP.fullmatch(item.path))
+
+
+def roles_used(plays: Iterable[SourceFile], roles: Mapping[str, Iterable[SourceFile]]) -> tuple[str, ...]:
+    """The roles whose names stand as words in the plays, or in the roles that are used already; sorted.
+
+    That may be a role too many, which costs a rebuild, never one too few, unless a role's name is put together at run
+    time. And it needs no YAML parser, which would cost each ``up`` its import.
+    """
+    found: set[str] = set()
+    todo = list(plays)
+    while todo:
+        text = todo.pop().content.decode("utf-8", "replace")
+        new = {
+            role for role in roles if role not in found and re.search(rf"(?<![\w-]){re.escape(role)}(?![\w-])", text)
+        }
+        found |= new
+        todo += [item for role in new for item in roles[role]]
+    return tuple(sorted(found))
+
+
+def bake_tags(lab: Lab, tags: Mapping[str, str], setup: Iterable[SourceFile]) -> dict[str, str]:
+    """The tag of each box's image. ``tags`` are those of the images, ``setup`` the files of the setup and its roles.
+
+    The setup runs in all boxes at once, which can talk to each other, so each tag depends on all of them.
+    """
+    fields = [
+        "bake",
+        lab.name,
+        *(f"{box}\0{tags[lab.image_of(box)]}" for box in sorted(lab.boxes)),
+        msgspec.json.encode({box: lab.boxes[box].networks for box in sorted(lab.boxes)}, order="deterministic"),
+        msgspec.json.encode(lab.networks, order="deterministic"),
+        *_fields(setup),
+    ]
+    return {box: _tag(f"{lab.name}-{box}", [*fields, box]) for box in lab.boxes}
+
+
+def _fields(files: Iterable[SourceFile]) -> Iterator[str | bytes]:
+    for item in sorted(files, key=lambda file: file.path):
+        yield item.path
+        yield "link" if item.link else f"{item.mode:o}"
+        yield item.content
+
+
+def _tag(name: str, fields: Iterable[str | bytes]) -> str:
+    """16 hex digits over the fields, each with its length, so that no two lists of fields give the same bytes."""
+    digest = hashlib.sha256()
+    for field in (_FORMAT, *fields):
+        data = field.encode("utf-8", "surrogateescape") if isinstance(field, str) else field
+        digest.update(len(data).to_bytes(8) + data)
+    return f"{REPOSITORY}/{name}:{digest.hexdigest()[:16]}"

@@ -1,0 +1,139 @@
+"""The little of the Engine API that the keeper needs, over the Unix socket that is mounted into it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from labctl.domain import wiring
+
+SOCKET = "/var/run/docker.sock"
+_API = "/v1.41"
+_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True)
+class Container:
+    """A box or the switch. ``pid`` 0: it doesn't run."""
+
+    id: str
+    pid: int
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An event of the engine about a container of labctl's."""
+
+    action: str
+    id: str
+    labels: Mapping[str, str]
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Engine:
+    """The engine that the keeper is a container of. Every method raises OSError where it doesn't answer."""
+
+    def __init__(self, path: str = SOCKET) -> None:
+        self._path = path
+
+    def _call(self, method: str, path: str) -> Any:
+        connection = _UnixConnection(self._path)
+        try:
+            connection.request(method, _API + path)
+            response = connection.getresponse()
+            body = response.read()
+        except http.client.HTTPException as error:
+            raise OSError(f"{method} {path}: {error!r}") from error
+        finally:
+            connection.close()
+        if response.status == 404:
+            return None
+        if response.status >= 400:
+            raise OSError(f"{method} {path}: {response.status} {body.decode(errors='replace').strip()}")
+        return json.loads(body) if body else None
+
+    def inspect(self, container_id: str) -> Container | None:
+        """The container with its pid, or None where it is gone."""
+        found = self._call("GET", f"/containers/{container_id}/json")
+        if found is None:
+            return None
+        return Container(
+            found["Id"], found["State"]["Pid"] if found["State"]["Running"] else 0, found["Config"]["Labels"]
+        )
+
+    def containers(self, labels: Mapping[str, str]) -> list[Container]:
+        """All containers with these labels, running or not; the pid isn't known yet (0)."""
+        wanted = json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]})
+        found = self._call("GET", f"/containers/json?all=1&filters={quote(wanted)}")
+        return [Container(item["Id"], 0, item["Labels"]) for item in found]
+
+    def stop(self, container_id: str) -> None:
+        """Shut a box down; it gets ten seconds."""
+        self._call("POST", f"/containers/{container_id}/stop?t=10")
+
+    def events(self) -> EventStream:
+        """What happens from now on."""
+        return EventStream(self._path)
+
+
+class EventStream:
+    """The engine's events as they come. HTTP/1.0, so that the answer is plain lines of JSON and not chunks."""
+
+    def __init__(self, path: str) -> None:
+        wanted = {"type": ["container"], "event": ["start", "die", "destroy"], "label": [wiring.LABEL_ROLE]}
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(_TIMEOUT)
+        try:
+            self._socket.connect(path)
+            request = f"GET {_API}/events?filters={quote(json.dumps(wanted))} HTTP/1.0\r\nHost: localhost\r\n\r\n"
+            self._socket.sendall(request.encode())
+            head = b""
+            while b"\r\n\r\n" not in head:
+                more = self._socket.recv(4096)
+                if not more:
+                    raise OSError(f"the engine's events: {head!r}")
+                head += more
+            status, _, self._rest = head.partition(b"\r\n\r\n")
+            if b" 200 " not in status.split(b"\r\n", 1)[0]:
+                raise OSError(f"the engine's events: {head.decode(errors='replace')}")
+        except OSError:
+            self._socket.close()
+            raise
+
+    def fileno(self) -> int:
+        """To select on."""
+        return self._socket.fileno()
+
+    def read(self) -> list[Happening]:
+        """What came; raises OSError at the end of the stream."""
+        more = self._socket.recv(65536)
+        if not more:
+            raise OSError("the engine closed its events")
+        *lines, self._rest = (self._rest + more).split(b"\n")
+        return [happening(json.loads(line)) for line in lines if line.strip()]
+
+    def close(self) -> None:
+        """The end."""
+        self._socket.close()
+
+
+def happening(event: Mapping[str, Any]) -> Happening:
+    """An event of GET /events (type container) with what the keeper wants of it."""
+    actor = event["Actor"]
+    return Happening(event["Action"], actor["ID"], actor["Attributes"])

@@ -1,0 +1,187 @@
+"""What the keeper decides: which boxes are whole, what is missing, and what is left over."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from labctl.domain import wiring
+from labctl.keeper.engine import Container, Happening
+
+Say = Callable[[Mapping[str, object]], None]
+
+_MAX_DATAGRAMS = 256
+"""So many messages of a box that don't say READY=1, and the keeper listens to it no more: a learner may send there
+too."""
+
+
+class EnginePort(Protocol):
+    """What the keeper asks of the engine."""
+
+    def inspect(self, container_id: str) -> Container | None: ...
+    def containers(self, labels: Mapping[str, str]) -> list[Container]: ...
+    def stop(self, container_id: str) -> None: ...
+
+
+class MachinePort(Protocol):
+    """What the keeper does to network namespaces and boxes."""
+
+    def interfaces(self, pid: int) -> set[str]: ...
+    def add_bridges(self, pid: int, bridges: list[str]) -> None: ...
+    def remove_bridges(self, pid: int, bridges: list[str]) -> None: ...
+    def plug(self, switch: int, box: int, cables: list[tuple[wiring.Link, str]]) -> None: ...
+    def is_open(self, pid: int) -> bool: ...
+    def open(self, pid: int) -> socket.socket | None: ...
+
+
+class Keeper:
+    """Makes boxes whole. One thread, no state that can't be found again by looking."""
+
+    def __init__(self, engine: EnginePort, machine: MachinePort, say: Say) -> None:
+        self._engine = engine
+        self._machine = machine
+        self._say = say
+        self._switch = 0
+        self._interfaces: set[str] = set()
+        self._states: dict[str, tuple[int, str]] = {}
+        self._datagrams: dict[str, int] = {}
+        self.listening: dict[str, socket.socket] = {}
+
+    def reconcile(self) -> None:
+        """Look at everything that there is, and mend what is missing. At the start, and when the switch is a new
+        one."""
+        switches = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_SWITCH})
+        found = [self._engine.inspect(switch.id) for switch in switches]
+        self._switch = next((switch.pid for switch in found if switch and switch.pid), 0)
+        if not self._switch:
+            self._say({"keeper": "waiting", "why": "the switch isn't running"})
+            return
+        self._interfaces = self._machine.interfaces(self._switch)
+        boxes = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX})
+        for box in boxes:
+            self.tend(box.id)
+        wanted = {link.bridge for box in boxes for link in _links(box.labels)}
+        ours = {name for name in self._interfaces if name.startswith("b") and len(name) == 15}
+        self._remove_bridges(sorted(ours - wanted))
+        self._say({"keeper": "ready"})
+
+    def on_event(self, event: Happening) -> None:
+        """One event of the engine."""
+        role = event.labels.get(wiring.LABEL_ROLE)
+        if role == wiring.ROLE_SWITCH and event.action == "start":
+            self.reconcile()
+        elif role == wiring.ROLE_BOX and event.action == "start":
+            self.tend(event.id)
+        elif role == wiring.ROLE_BOX:
+            self._forget(event.id)
+            if event.action == "destroy":
+                self._sweep(event.labels)
+
+    def tend(self, box_id: str) -> None:
+        """Make a box whole; say what came of it. A box that is whole already stays as it is."""
+        if not self._switch:
+            return
+        try:
+            box = self._engine.inspect(box_id)
+            if box is None or not box.pid or self._states.get(box_id, (0, ""))[0] == box.pid:
+                return
+            self._forget(box_id)
+            self._make_whole(box)
+        except (OSError, ValueError) as error:
+            self._say({"box": box_id, "state": "failed", "error": str(error)})
+
+    def _make_whole(self, box: Container) -> None:
+        links = _links(box.labels)
+        was_open = self._machine.is_open(box.pid)
+        cables = [(link, wiring.port_name(box.id, box.pid, link.interface)) for link in links]
+        missing = [(link, port) for link, port in cables if port not in self._interfaces]
+        if missing:
+            new = sorted({link.bridge for link, _ in missing} - self._interfaces)
+            self._machine.add_bridges(self._switch, new)
+            self._interfaces.update(new)
+            self._machine.plug(self._switch, box.pid, missing)
+            self._interfaces.update(port for _, port in missing)
+        if was_open:
+            # Whole before this keeper came: systemd has told its readiness to another, or nobody.
+            self._become(box, "unknown")
+            return
+        listener = self._machine.open(box.pid)
+        if listener is not None:
+            self.listening[box.id] = listener
+        self._become(box, "wired")
+
+    def on_datagram(self, box_id: str) -> None:
+        """Something came on a box's readiness socket."""
+        listener = self.listening.get(box_id)
+        if listener is None:
+            return
+        try:
+            message = listener.recv(4096)
+        except BlockingIOError:
+            return
+        self._datagrams[box_id] = self._datagrams.get(box_id, 0) + 1
+        ready = b"READY=1" in message.split(b"\n")
+        if ready or self._datagrams[box_id] >= _MAX_DATAGRAMS:
+            self._hang_up(box_id)
+            pid, _ = self._states[box_id]
+            state = "ready" if ready else "unknown"
+            self._states[box_id] = (pid, state)
+            self._say({"box": box_id, "pid": pid, "state": state})
+
+    def tell_all(self) -> None:
+        """Say every box's state again, for one who came later (SIGUSR1)."""
+        for box_id, (pid, state) in self._states.items():
+            self._say({"box": box_id, "pid": pid, "state": state})
+
+    def end_expired(self, now: float | None = None) -> None:
+        """Stop the boxes whose time has passed. ``now`` in seconds since 1970."""
+        at = time.time() if now is None else now
+        for box in self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX}):
+            expires = box.labels.get(wiring.LABEL_EXPIRES, "0")
+            if not expires.isdigit() or not 0 < int(expires) <= at:
+                continue
+            seen = self._engine.inspect(box.id)
+            if seen and seen.pid:
+                self._engine.stop(box.id)
+                self._say({"box": box.id, "state": "expired"})
+
+    def _become(self, box: Container, state: str) -> None:
+        self._states[box.id] = (box.pid, state)
+        self._say({"box": box.id, "pid": box.pid, "state": state})
+
+    def _hang_up(self, box_id: str) -> None:
+        listener = self.listening.pop(box_id, None)
+        if listener is not None:
+            listener.close()
+        self._datagrams.pop(box_id, None)
+
+    def _forget(self, box_id: str) -> None:
+        self._hang_up(box_id)
+        self._states.pop(box_id, None)
+
+    def _sweep(self, labels: Mapping[str, str]) -> None:
+        """After a box is gone: its instance's bridges go with the last of its boxes."""
+        instance = labels.get(wiring.LABEL_INSTANCE, "")
+        left = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX, wiring.LABEL_INSTANCE: instance})
+        wanted = {link.bridge for box in left for link in _links(box.labels)}
+        mine = {link.bridge for link in _links(labels)}
+        self._remove_bridges(sorted((mine - wanted) & self._interfaces))
+        if not left:
+            self._say({"instance": instance, "state": "swept"})
+
+    def _remove_bridges(self, bridges: list[str]) -> None:
+        if not bridges or not self._switch:
+            return
+        self._interfaces.difference_update(bridges)
+        with contextlib.suppress(OSError):  # the switch may have gone, and its bridges with it
+            self._machine.remove_bridges(self._switch, bridges)
+
+
+def _links(labels: Mapping[str, str]) -> tuple[wiring.Link, ...]:
+    try:
+        return wiring.decode(labels.get(wiring.LABEL_WIRING, "[]"))
+    except ValueError:
+        return ()

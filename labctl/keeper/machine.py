@@ -1,0 +1,43 @@
+"""The keeper's hands: namespaces and cables of the real machine."""
+
+from __future__ import annotations
+
+import socket
+
+from labctl.domain import wiring
+from labctl.keeper import cables, kernel
+
+
+class Machine:
+    """Implements MachinePort on Linux. Every method raises OSError where the kernel or ``ip`` says no."""
+
+    def interfaces(self, pid: int) -> set[str]:
+        """Of the namespace of that pid."""
+        return cables.interfaces(pid)
+
+    def add_bridges(self, pid: int, bridges: list[str]) -> None:
+        """Make bridges in the switch."""
+        cables.run(pid, [line for bridge in bridges for line in cables.bridge_lines(bridge)])
+
+    def remove_bridges(self, pid: int, bridges: list[str]) -> None:
+        """Remove bridges from the switch."""
+        cables.run(pid, cables.remove_lines(bridges))
+
+    def plug(self, switch: int, box: int, cables_: list[tuple[wiring.Link, str]]) -> None:
+        """Cables between the switch and a box, addresses set, up."""
+        cables.run(switch, [line for link, port in cables_ for line in cables.cable_lines(link, port, box)])
+        cables.run(box, cables.box_lines(link for link, _ in cables_))
+
+    def is_open(self, pid: int) -> bool:
+        """Whether the box may write to its cgroup already."""
+        mount = kernel.cgroup_mount(kernel.mounts_of(pid))
+        return mount is not None and mount.writable
+
+    def open(self, pid: int) -> socket.socket | None:
+        """Let the box's systemd go on."""
+        mount = kernel.cgroup_mount(kernel.mounts_of(pid))
+        if mount is None:
+            raise OSError("the box has no cgroup mount for systemd")
+        if not kernel.delegation_is_safe(kernel.mounts_of(1)):
+            raise OSError("this machine mounts cgroup2 without nsdelegate: a box could lift its own limits")
+        return kernel.open_box(pid, mount, wiring.READY_SOCKET)

@@ -1,0 +1,104 @@
+"""Which instance and which box a command is about, when the learner didn't say everything."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from labctl.domain.lab import Lab
+from labctl.domain.naming import instance_id
+from labctl.domain.observed import ObservedBox, State
+from labctl.domain.params import derive, template_values
+from labctl.errors import UsageError
+from labctl.ports import Catalog, Engine
+
+
+class Current(msgspec.Struct, frozen=True):
+    """An instance that is up, with what its definition says."""
+
+    lab: Lab
+    instance: str
+    learner: str
+    seed: str
+    boxes: tuple[ObservedBox, ...]
+
+    @property
+    def params(self) -> Mapping[str, str | int]:
+        """The learner's params."""
+        return derive(self.lab, self.seed)
+
+    @property
+    def values(self) -> Mapping[str, str | int]:
+        """What texts may use: params, learner, addresses."""
+        return template_values(self.lab, self.learner, self.params)
+
+    def ids(self) -> dict[str, str]:
+        """Box to container id, in the lab's order."""
+        by_name = {box.box: box.id for box in self.boxes}
+        return {name: by_name[name] for name in self.lab.boxes if name in by_name}
+
+    def box(self, name: str, *, running: bool = True) -> ObservedBox:
+        """That box. Raises UsageError for an unknown one, one that is missing, or (``running``) one that is stopped."""
+        if name not in self.lab.boxes:
+            raise UsageError(
+                "there is no box {box} in {lab}",
+                hint="did you mean {near}? The boxes are: {known}",
+                box=name,
+                lab=self.lab.name,
+                near=nearest(name, self.lab.boxes),
+                known=", ".join(self.lab.boxes),
+            )
+        found = next((box for box in self.boxes if box.box == name), None)
+        if found is None or found.state is State.REMOVING:
+            raise UsageError("the box {box} of {lab} is missing", hint="labctl up {lab}", box=name, lab=self.lab.name)
+        if running and found.state is not State.RUNNING:
+            raise UsageError("the box {box} is stopped", hint="labctl start {box}", box=name)
+        return found
+
+    def require_running(self) -> None:
+        """Raises UsageError naming a box that doesn't run."""
+        for name in self.lab.boxes:
+            self.box(name)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant; the first where none is near."""
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.4)
+    return near[0] if near else names[0]
+
+
+class Finder:
+    """Finds the instance that is meant."""
+
+    def __init__(self, engine: Engine, catalog: Catalog) -> None:
+        self._engine = engine
+        self._catalog = catalog
+
+    def find(self, learner: str, lab: str = "") -> Current:
+        """The learner's instance of that lab, or the only one that is up. Raises UsageError."""
+        if lab:
+            definition = self._catalog.lab(lab)
+            boxes = self._engine.observe(instance_id(lab, learner))
+            if not boxes:
+                raise UsageError("{lab} is not up", hint="labctl up {lab}", lab=lab)
+            return self._current(definition, boxes)
+        mine = [box for box in self._engine.observe() if box.learner == learner]
+        labs = sorted({box.lab for box in mine})
+        if not labs:
+            raise UsageError("no lab is up", hint="labctl list, and then labctl up LAB")
+        if len(labs) > 1:
+            raise UsageError(
+                "several labs are up: {labs}",
+                hint="say which one: labctl … --lab {first}",
+                labs=", ".join(labs),
+                first=labs[0],
+            )
+        return self._current(self._catalog.lab(labs[0]), mine)
+
+    @staticmethod
+    def _current(lab: Lab, boxes: list[ObservedBox]) -> Current:
+        first = boxes[0]
+        return Current(lab, first.instance, first.learner, first.seed, tuple(boxes))

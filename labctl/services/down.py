@@ -1,0 +1,33 @@
+"""End instances. What is gone already is fine, so a ``down`` after a crash of ``down`` finishes the work."""
+
+from __future__ import annotations
+
+from labctl.events import Emit
+from labctl.ports import Engine, Keeper, Locks
+from labctl.services.parallel import each
+
+
+class Down:
+    """The use case."""
+
+    def __init__(self, engine: Engine, keeper: Keeper, locks: Locks) -> None:
+        self._engine = engine
+        self._keeper = keeper
+        self._locks = locks
+
+    def run(self, instance: str, emit: Emit) -> list[str]:
+        """Remove every box of an instance; their names. Nothing there: an empty list."""
+        with self._locks.hold(f"instance-{instance}", emit):
+            boxes = self._engine.observe(instance)
+            each(lambda box: self._engine.remove(box.id), boxes)
+        return [box.box for box in boxes]
+
+    def run_all(self, learner: str, emit: Emit) -> list[str]:
+        """Remove all instances of a learner; their names. With the last box of the engine, keeper and switch go too."""
+        instances = sorted({box.instance for box in self._engine.observe() if box.learner == learner})
+        for instance in instances:
+            self.run(instance, emit)
+        with self._locks.hold("engine", emit):
+            if not self._engine.observe():
+                self._keeper.remove()
+        return instances

@@ -1,0 +1,64 @@
+"""A local port that leads into a box: for each connection, a process of the toolbox there talks to the box's port."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+
+from labctl.errors import LabctlError, UsageError
+from labctl.ports import ByteStream, Engine
+
+_BACKLOG = 16
+
+
+def connect_argv(port: int) -> list[str]:
+    """What runs in the box: stdin and stdout to a port of its loopback."""
+    return ["/.labctl/bin/busybox", "nc", "127.0.0.1", str(port)]
+
+
+class Forward:
+    """The use case."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def serve(self, box_id: str, port: int, local: int, opened: Callable[[int], None]) -> None:
+        """Listen on 127.0.0.1:``local`` (0: a free port, told to ``opened``) until interrupted. Raises UsageError where
+        the local port is taken."""
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", local))
+        except OSError as error:
+            listener.close()
+            raise UsageError(
+                "port {port} of this machine can't be used: {why}",
+                hint="--port 0 takes a free one",
+                port=local,
+                why=str(error),
+            ) from error
+        with listener:
+            listener.listen(_BACKLOG)
+            opened(listener.getsockname()[1])
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=self._join, args=(connection, box_id, port), daemon=True).start()
+
+    def _join(self, connection: socket.socket, box_id: str, port: int) -> None:
+        with connection, contextlib.suppress(OSError, LabctlError):
+            stream = self._engine.stream(box_id, connect_argv(port))
+            threading.Thread(target=_upwards, args=(connection, stream), daemon=True).start()
+            try:
+                while data := stream.read():
+                    connection.sendall(data)
+            finally:
+                stream.close()
+
+
+def _upwards(connection: socket.socket, stream: ByteStream) -> None:
+    with contextlib.suppress(OSError):
+        while data := connection.recv(65536):
+            stream.write(data)
+        stream.close_write()

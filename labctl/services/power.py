@@ -1,0 +1,45 @@
+"""Stop, start and reset the boxes of an instance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labctl.domain.observed import ObservedBox, State
+from labctl.events import Emit
+from labctl.ports import Engine, Keeper, Locks
+from labctl.services.parallel import each
+from labctl.services.up import READY_SECONDS
+
+
+class Power:
+    """The use case. ``boxes`` are those to act on."""
+
+    def __init__(self, engine: Engine, keeper: Keeper, locks: Locks) -> None:
+        self._engine = engine
+        self._keeper = keeper
+        self._locks = locks
+
+    def stop(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
+        """Shut down what runs; the names."""
+        with self._locks.hold(f"instance-{instance}", emit):
+            running = [box for box in boxes if box.state is State.RUNNING]
+            each(lambda box: self._engine.stop(box.id), running)
+        return [box.box for box in running]
+
+    def start(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
+        """Start what doesn't run, and wait until it is ready; the names."""
+        with self._locks.hold(f"instance-{instance}", emit):
+            resting = [box for box in boxes if box.state is not State.RUNNING]
+            if not resting:
+                return []
+            self._keeper.ensure()
+            with self._keeper.watch() as watch:
+                each(lambda box: self._engine.start(box.id), resting)
+                watch.wait_ready({box.box: box.id for box in resting}, READY_SECONDS, emit)
+        return [box.box for box in resting]
+
+    def discard(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
+        """Remove these boxes, with all that the learner did in them, so that ``up`` makes them anew; the names."""
+        with self._locks.hold(f"instance-{instance}", emit):
+            each(lambda box: self._engine.remove(box.id), list(boxes))
+        return [box.box for box in boxes]

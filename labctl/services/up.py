@@ -1,0 +1,154 @@
+"""Bring a lab up for a learner. Converges: run twice it changes nothing, after a crash it finishes the work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+
+from labctl.domain.boxspec import BoxSpec, Instance, box_specs
+from labctl.domain.lab import Lab
+from labctl.domain.observed import ObservedBox
+from labctl.domain.params import derive
+from labctl.domain.plan import (
+    Action,
+    AwaitReady,
+    CreateBox,
+    Plan,
+    RemoveBox,
+    StartBox,
+    first_time,
+    plan_boxes,
+    plan_prerequisites,
+)
+from labctl.errors import EngineError, LabctlError, UsageError
+from labctl.events import Emit, Note
+from labctl.ports import Engine, Images, Keeper, Locks
+from labctl.services.parallel import each, uninterrupted
+
+READY_SECONDS = 60.0
+"""A box is up in half a second; one of three hundred on a loaded machine may take longer."""
+
+
+class UpResult(msgspec.Struct, frozen=True):
+    """What ``up`` did. ``boxes`` maps names to container ids; ``changed`` are boxes of another definition."""
+
+    instance: Instance
+    boxes: dict[str, str]
+    made: tuple[str, ...]
+    started: tuple[str, ...]
+    changed: tuple[str, ...]
+    seconds: float
+
+    @property
+    def nothing_done(self) -> bool:
+        """All was as it should be."""
+        return not self.made and not self.started
+
+
+class Up:
+    """The use case. All outside comes through ports."""
+
+    def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks) -> None:
+        self._engine = engine
+        self._keeper = keeper
+        self._images = images
+        self._locks = locks
+
+    def plan(self, lab: Lab, instance: Instance) -> Plan:
+        """What ``run`` would do now. Changes nothing."""
+        tags = self._images.tags(lab)
+        before = plan_prerequisites(lab.name, tags is not None, self._keeper.state())
+        observed = self._observe(instance)
+        boxes = plan_boxes(self._specs(lab, instance, tags or dict.fromkeys(lab.boxes, "")), observed)
+        return Plan((*before, *boxes.actions), boxes.changed if tags else ())
+
+    def run(self, lab: Lab, instance: Instance, emit: Emit) -> UpResult:
+        """Bring it up. A first time that fails or is interrupted leaves nothing behind. Raises LabctlError."""
+        started = time.monotonic()
+        with self._locks.hold(f"instance-{instance.id}", emit):
+            tags, made_keeper = self._prepare(lab, emit)
+            observed = self._observe(instance)
+            plan = plan_boxes(self._specs(lab, instance, tags), observed)
+            try:
+                boxes = self._carry_out(plan, observed, emit)
+            except BaseException:
+                if first_time(observed):
+                    uninterrupted(lambda: self._take_back(instance, made_keeper, emit))
+                raise
+        return UpResult(
+            instance=instance,
+            boxes={name: boxes[name] for name in lab.boxes},
+            made=tuple(action.spec.name for action in plan.actions if isinstance(action, CreateBox)),
+            started=tuple(action.box for action in plan.actions if isinstance(action, StartBox)),
+            changed=plan.changed,
+            seconds=time.monotonic() - started,
+        )
+
+    def _prepare(self, lab: Lab, emit: Emit) -> tuple[dict[str, str], bool]:
+        """Images, keeper and switch; and whether there was no keeper before."""
+        tags = self._images.tags(lab)
+        states = self._keeper.state()
+        if tags is None or set(states.values()) != {"running"}:
+            # One at a time for the whole engine: eight learners at once want the same images and one keeper.
+            with self._locks.hold("engine", emit):
+                self._images.ensure([lab], emit)
+                tags = self._images.tags(lab)
+                missing = "missing" in self._keeper.state().values()
+                made = self._keeper.ensure() and missing
+            if tags is None:
+                raise EngineError("images of {lab} are gone again as soon as they were built", lab=lab.name)
+            return dict(tags), made
+        return dict(tags), False
+
+    def _observe(self, instance: Instance) -> list[ObservedBox]:
+        observed = self._engine.observe(instance.id)
+        other = next((box for box in observed if box.seed != instance.seed), None)
+        if other is not None:
+            raise UsageError(
+                "{lab} is up with another seed ({seed})",
+                hint="labctl down {lab}, and then labctl up {lab} --seed {wanted}",
+                lab=instance.lab,
+                seed=other.seed,
+                wanted=instance.seed,
+            )
+        return observed
+
+    @staticmethod
+    def _specs(lab: Lab, instance: Instance, tags: Mapping[str, str]) -> tuple[BoxSpec, ...]:
+        return box_specs(lab, instance, derive(lab, instance.seed), tags)
+
+    def _carry_out(self, plan: Plan, observed: list[ObservedBox], emit: Emit) -> dict[str, str]:
+        ids = {box.box: box.id for box in observed}
+        waiting = next((action.boxes for action in plan.actions if isinstance(action, AwaitReady)), {})
+        if not waiting:
+            return ids
+        for action in plan.actions:
+            if isinstance(action, RemoveBox):
+                self._engine.remove(action.id)
+        with self._keeper.watch() as watch:
+            work = [action for action in plan.actions if isinstance(action, CreateBox | StartBox)]
+            ids.update(each(self._bring, work))
+            watch.wait_ready({name: ids[name] for name in waiting}, READY_SECONDS, emit)
+        return ids
+
+    def _bring(self, action: Action) -> tuple[str, str]:
+        if isinstance(action, CreateBox):
+            box_id = self._engine.create(action.spec)
+            self._engine.start(box_id)
+            return action.spec.name, box_id
+        assert isinstance(action, StartBox)  # noqa: S101  the caller's filter
+        self._engine.start(action.id)
+        return action.box, action.id
+
+    def _take_back(self, instance: Instance, made_keeper: bool, emit: Emit) -> None:
+        emit(Note("taking back what was made"))
+        try:
+            each(lambda box: self._engine.remove(box.id), self._engine.observe(instance.id))
+            if made_keeper:
+                with self._locks.hold("engine", emit):
+                    if not self._engine.observe():
+                        self._keeper.remove()
+        except LabctlError as error:
+            emit(Note("could not take everything back: {why}", (("why", str(error)),)))
