@@ -4,13 +4,11 @@ no engine, and ``labctl up`` no store."""
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl.domain.boxspec import Instance
-from labctl.domain.params import seed_for
-
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labctl import ports
     from labctl.adapters.ansible.provisioner import AnsibleProvisioner
     from labctl.adapters.catalog import FileCatalog
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from labctl.adapters.images.images import DockerImages
     from labctl.adapters.settings import Setting, Settings
     from labctl.adapters.ssh import SshFiles
+    from labctl.domain.boxspec import Instance
     from labctl.services.current import Finder
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
@@ -31,11 +30,15 @@ if TYPE_CHECKING:
 
 def language_setting() -> str:
     """``lang`` of the settings file, read only where there is one: it is asked before everything else."""
+    from labctl.adapters.paths import config_file
+
+    if not config_file().exists():
+        return ""
     from labctl.adapters import settings
     from labctl.errors import LabctlError
 
     try:
-        return settings.load().lang if settings.config_file().exists() else ""
+        return settings.load().lang
     except LabctlError:
         return ""
 
@@ -187,6 +190,8 @@ class App:
     def instance(self, lab: str, seed: str = "") -> Instance:
         """The learner's instance of a lab: its seed is the given one, else derived from this installation's secret."""
         from labctl.adapters import settings
+        from labctl.domain.boxspec import Instance
+        from labctl.domain.params import seed_for
 
         return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
 

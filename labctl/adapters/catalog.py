@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from labctl.adapters.paths import cache_dir
 from labctl.domain.lab import Lab
 from labctl.errors import InvalidLabError, UsageError
 
@@ -24,12 +25,6 @@ def own_root() -> Path:
     """labctl's own catalog: the checkout's, else the wheel's."""
     checkout = _PACKAGE.parent
     return checkout if (checkout / "labs").is_dir() else _PACKAGE / "_catalog"
-
-
-def cache_dir() -> Path:
-    """Where copies are kept that can be made again: ``$XDG_CACHE_HOME/labctl`` (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "labctl"
 
 
 class FileCatalog:

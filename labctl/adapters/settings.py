@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from labctl.adapters.paths import config_file, state_folder
 from labctl.errors import UsageError
 
 Source = Literal["default", "file", "env"]
@@ -75,20 +76,9 @@ KEYS: Mapping[str, type] = _keys(Settings)
 """All keys, in order, with the type of their value."""
 
 
-def _xdg(variable: str, default: str) -> Path:
-    """A base folder; the specification says that a relative one is to be ignored."""
-    value = os.environ.get(variable, "")
-    return Path(value) if value.startswith("/") else Path.home() / default
-
-
-def config_file() -> Path:
-    """Where settings are kept; it need not exist."""
-    return _xdg("XDG_CONFIG_HOME", ".config") / "labctl" / "config.toml"
-
-
 def state_dir() -> Path:
     """Where labctl keeps what it can't make again; made where it is missing."""
-    folder = _xdg("XDG_STATE_HOME", ".local/state") / "labctl"
+    folder = state_folder()
     _make(folder)
     return folder
 

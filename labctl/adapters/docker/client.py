@@ -63,6 +63,7 @@ class Client:
     """Clients of one engine: the SDK's low-level client, one for each thread."""
 
     def __init__(self, address: str, timeout: float = 60) -> None:
+        _import_docker(address)
         self.address = address
         self._timeout = timeout
         self._local = threading.local()
@@ -77,7 +78,6 @@ class Client:
 
     def new_api(self, timeout: float | None) -> docker.APIClient:
         """A client of one's own, for a stream that stays open (``timeout`` None: no limit)."""
-        _import_docker(self.address)
         import docker
 
         with explained(self.address):

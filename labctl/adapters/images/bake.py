@@ -15,7 +15,7 @@ import labctl
 from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.images.stop import Stop
 from labctl.domain import boxspec, imagery, wiring
-from labctl.domain.boxspec import BoxSpec
+from labctl.domain.boxspec import BoxSpec, File, archive
 from labctl.domain.lab import Lab
 from labctl.errors import EngineError, LabctlError
 from labctl.events import BoxReady, Emit, Event, StepProgress
@@ -34,14 +34,18 @@ _EXPIRES_SECONDS = 2 * 3600
 _MEMORY = 1 << 30
 _PIDS = 1024
 
-# What a machine says of itself, and what only the setup needed. `find` because a box's /tmp may hold anything.
+# What a machine says of itself, and what only the setup needed. From the first line on journald writes to /run, so that
+# the end of this machine is in no journal of the next. `find` because a box's /tmp may hold anything.
 _CLEAN = """
-rm -rf /root/.ansible /root/.cache /var/lib/apt/lists/* /var/cache/apt/*.bin /var/lib/systemd/random-seed
-rm -rf /var/log/journal/* /run/log/journal/* /var/lib/systemd/catalog/database.tmp
-rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /root/.bash_history
+journalctl --relinquish-var
+rm -rf /var/log/journal/* /root/.ansible /root/.cache /var/lib/apt/lists/* /var/cache/apt/*.bin
+rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /root/.bash_history /var/lib/systemd/random-seed
 find /tmp /var/tmp -mindepth 1 -delete
 : > /etc/machine-id
 """
+
+# What systemd writes when it goes down: who was logged in, as utmp(5) has it.
+_LOGINS = (File("wtmp", b"", 0o664, 0, 43),)
 
 _CONTAINER_LABELS = (
     wiring.LABEL_INSTANCE,
@@ -110,6 +114,7 @@ class Bakery:
             stop.check()
             self._engine.exec(box_id, ["/bin/sh", "-c", _CLEAN])
             self._engine.stop(box_id)
+            self._engine.put_archive(box_id, "/var/log", archive(_LOGINS))
 
     def _commit(self, lab: Lab, box: str, box_id: str) -> str:
         """POST /commit; the image's id. The engine adds the container's labels to those given here and takes its

@@ -3,12 +3,14 @@ comes (POST /images/create?fromSrc=-). Nothing is kept in a file of labctl's own
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 
 from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.images.stop import Stop
@@ -128,9 +130,11 @@ class _Mmdebstrap:
         )
 
     def terminate(self) -> None:
-        """Have it clean up and end."""
+        """Have it clean up and end: the whole group, as Ctrl-C at a terminal does. To a signal of its own it listens
+        only when the apt-get that it started has ended."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGINT)
 
     def close(self) -> None:
         """It has ended, and nobody waits for its output."""

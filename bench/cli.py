@@ -1,0 +1,56 @@
+"""How long the command line takes to say nothing much, against the least that it could: ``import click``.
+
+    python bench/cli.py [--runs 15]
+
+``labctl --version`` and ``labctl --help`` as whole processes, in turn with the floor, so that a noisy machine is as
+unkind to one as to the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from report import finish, spread, table
+
+LABCTL = str(Path(sys.executable).with_name("labctl"))
+
+
+def seconds(argv: list[str]) -> float:
+    """One run of a program, its output thrown away."""
+    started = time.perf_counter()
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure, print, finish."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=15)
+    runs = parser.parse_args().runs
+    programs = {
+        "floor: python -c 'import click'": [sys.executable, "-c", "import click"],
+        "labctl --version": [LABCTL, "--version"],
+        "labctl --help": [LABCTL, "--help"],
+    }
+    for argv in programs.values():
+        seconds(argv)
+    taken: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(runs):
+        for name, argv in programs.items():
+            taken[name].append(seconds(argv))
+    table(("program", "seconds: median (least to most)"), [(name, spread(values)) for name, values in taken.items()])
+    floor, version, help_ = (statistics.median(values) for values in taken.values())
+    finish(
+        "cli",
+        {"version_ratio": version / floor, "help_ratio": help_ / floor},
+        {"version_ratio": ("<=", 2.0), "help_ratio": ("<=", 2.0)},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""How long ``labctl up`` takes to every box ready, against the least that it could, and against what people do instead.
+
+    python bench/up.py [--runs 7] [--lab redis-replication]
+
+In turn, on the same engine and the same images:
+
+- up: the whole command as a process, from its start to its end, which is when every box's systemd has said that it has
+  finished starting;
+- floor: the same boxes (the same request bodies) created, started and wired through the Engine API directly, by one
+  process that has everything loaded already, all at once, to the same readiness, told by the same keeper;
+- instead: ``docker compose up -d`` of the same images on a Docker network (three ``docker run`` side by side where there
+  is no Compose), until the containers' first process runs: systemd can't start there, so this is not even the same
+  readiness. Boxes are removed after each, untimed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from report import finish, spread, table
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+LABCTL = str(Path(sys.executable).with_name("labctl"))
+LEARNER = "bench"
+
+
+def timed_up(lab: str) -> float:
+    """The command, as a learner types it."""
+    started = time.perf_counter()
+    subprocess.run([LABCTL, "up", lab, "--learner", LEARNER], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def timed_floor(lab: str) -> float:
+    """Create and start by raw requests on one warm connection a box, ready when the keeper says so."""
+    import http.client
+    import socket
+
+    from labctl.adapters.docker.config import box_config
+    from labctl.bootstrap import App
+    from labctl.domain.boxspec import box_specs
+    from labctl.domain.params import derive
+
+    app = App(learner=LEARNER)
+    definition = app.catalog.lab(lab)
+    instance = app.instance(lab)
+    tags = app.images.tags(definition)
+    assert tags is not None
+    path = app.client.address.removeprefix("unix://")
+
+    def connected() -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(path)
+        return connection
+
+    def post(connection: http.client.HTTPConnection, url: str, body: bytes) -> bytes:
+        connection.request("POST", f"/v1.41{url}", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = response.read()
+        assert response.status < 300, answer
+        return answer
+
+    specs = box_specs(definition, instance, derive(definition, instance.seed), tags)
+    volume = app._system_tags().volume
+    bodies = [(spec.container, json.dumps(box_config(spec, volume)).encode()) for spec in specs]
+    connections = [connected() for _ in bodies]
+
+    def bring(work: tuple[http.client.HTTPConnection, tuple[str, bytes]]) -> str:
+        connection, (name, body) = work
+        box_id = str(json.loads(post(connection, f"/containers/create?name={name}", body))["Id"])
+        post(connection, f"/containers/{box_id}/start", b"")
+        return box_id
+
+    with concurrent.futures.ThreadPoolExecutor(len(bodies)) as pool, app.keeper.watch() as watch:
+        list(pool.map(lambda _: None, bodies))
+        started = time.perf_counter()
+        ids = list(pool.map(bring, zip(connections, bodies, strict=True)))
+        watch.wait_ready(dict(zip([spec.name for spec in specs], ids, strict=True)), 60, lambda _event: None)
+        return time.perf_counter() - started
+
+
+def timed_instead(lab: str) -> tuple[str, float]:
+    """What a user would do without labctl, and how it is called."""
+    from labctl.bootstrap import App
+
+    app = App(learner=LEARNER)
+    tags = app.images.tags(app.catalog.lab(lab))
+    assert tags is not None
+    compose = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+    if compose:
+        with tempfile.TemporaryDirectory() as folder:
+            services = {
+                name: {"image": tag, "hostname": name, "entrypoint": ["sleep", "infinity"], "stop_signal": "SIGKILL"}
+                for name, tag in tags.items()
+            }
+            file = Path(folder, "compose.json")
+            file.write_text(json.dumps({"name": "labctl-bench", "services": services}))
+            base = ["docker", "compose", "-f", str(file)]
+            started = time.perf_counter()
+            subprocess.run([*base, "up", "-d"], check=True, capture_output=True)
+            taken = time.perf_counter() - started
+            subprocess.run([*base, "down", "-t", "0"], check=True, capture_output=True)
+        return "docker compose up -d", taken
+    started = time.perf_counter()
+    subprocess.run(["docker", "network", "create", "labctl-bench"], check=True, capture_output=True)
+    runs = [
+        subprocess.Popen(
+            ["docker", "run", "-d", "--name", f"labctl-bench-{name}", "--hostname", name, "--network", "labctl-bench"]
+            + ["--entrypoint", "sleep", tag, "infinity"],
+            stdout=subprocess.DEVNULL,
+        )
+        for name, tag in tags.items()
+    ]
+    assert all(run.wait() == 0 for run in runs)
+    taken = time.perf_counter() - started
+    subprocess.run(["docker", "rm", "-f", *(f"labctl-bench-{name}" for name in tags)], check=True, capture_output=True)
+    subprocess.run(["docker", "network", "rm", "labctl-bench"], check=True, capture_output=True)
+    return "docker network create, 3 x docker run -d", taken
+
+
+def remove(lab: str) -> None:
+    """The bench's boxes go."""
+    subprocess.run([LABCTL, "down", lab, "--learner", LEARNER], check=True, stdout=subprocess.DEVNULL)
+
+
+def idle_mib(lab: str) -> dict[str, float]:
+    """Memory of each box by its own cgroup, the lab's services stopped, page cache that can be given back left out."""
+    from labctl.bootstrap import App
+
+    app = App(learner=LEARNER)
+    found = {}
+    script = "for u in redis-server mariadb nginx mongod; do systemctl stop $u 2>/dev/null; done; true"
+    for box in app.finder.find(LEARNER, lab).boxes:
+        app.engine.exec(box.id, ["sh", "-c", script])
+        usage = app.client.api.stats(box.id, stream=False)["memory_stats"]
+        stats = usage["stats"]
+        cache = stats.get("total_inactive_file", stats.get("inactive_file", 0))
+        found[box.box] = (usage["usage"] - cache) / (1 << 20)
+    return found
+
+
+def main() -> None:
+    """Measure, print, finish."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--lab", default="redis-replication")
+    options = parser.parse_args()
+    os.environ.setdefault("NO_COLOR", "1")
+    if shutil.which("docker") is None:
+        raise SystemExit("this bench needs the docker command")
+    timed_up(options.lab)
+    memory = idle_mib(options.lab)
+    remove(options.lab)
+    ups: list[float] = []
+    floors: list[float] = []
+    insteads: list[float] = []
+    instead = ""
+    for _ in range(options.runs):
+        ups.append(timed_up(options.lab))
+        remove(options.lab)
+        floors.append(timed_floor(options.lab))
+        remove(options.lab)
+        instead, taken = timed_instead(options.lab)
+        insteads.append(taken)
+    rows = [("labctl up", spread(ups)), ("floor: the Engine API directly", spread(floors)), (instead, spread(insteads))]
+    table(("what", "seconds: median (least to most)"), rows)
+    print()
+    table(("box", "idle MiB"), [(name, f"{value:.1f}") for name, value in memory.items()])
+    up, floor = statistics.median(ups), statistics.median(floors)
+    finish(
+        "up",
+        {
+            "ratio_to_floor": up / floor,
+            "seconds": up,
+            "ratio_to_instead": up / statistics.median(insteads),
+            "box_idle_mib": max(memory.values()),
+        },
+        {"ratio_to_floor": ("<=", 1.3), "ratio_to_instead": ("<=", 1.0), "box_idle_mib": ("<=", 20)},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+#!/bin/bash
+# From a fresh checkout to a running lab. Installs what is missing, starts the Docker engine where none runs, and leaves
+# alone what works. As root, or as a user with sudo; on Debian 12 or newer and what derives from it.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+usage() {
+    cat <<'TEXT'
+Usage: ./setup.sh                   install what is missing
+       ./setup.sh up LAB            … and bring a lab up, e.g. redis-replication
+       ./setup.sh test [PYTEST…]    … and run every test
+       ./setup.sh vm [PYTEST…]      … and run the boxes' tests in a virtual machine with cgroup v2
+TEXT
+}
+
+main() {
+    local command=${1:-install}
+    [ $# -eq 0 ] || shift
+    case $command in
+        install | test | vm) ;;
+        up) [ $# -gt 0 ] || die "up: which lab?" "none was named" "./setup.sh up redis-replication" ;;
+        help | -h | --help) usage && exit ;;
+        *) usage >&2 && exit 2 ;;
+    esac
+
+    log=$(mktemp "${TMPDIR:-/tmp}/labctl-setup.XXXXXX")
+    trap 'rm -f "$log"' EXIT
+    packages "$command"
+    engine "$command" "$@"
+    environment "$command"
+
+    case $command in
+        install) finish "labctl up redis-replication" ;;
+        up)
+            .venv/bin/labctl up "$@"
+            .venv/bin/labctl show "$1"
+            finish "labctl status"
+            ;;
+        test) tests "$@" ;;
+        vm) as_root tests/vm/run "$@" ;;
+    esac
+}
+
+finish() { # NEXT COMMAND
+    printf '\nTo have labctl on your PATH:  . .venv/bin/activate\nNext:                         %s\n' "$1"
+}
+
+die() { # WHAT WHY NEXT
+    printf '✗ %s\n  why:  %s\n  next: %s\n' "$1" "$2" "$3" >&2
+    exit 1
+}
+
+step() { # NAME COMMAND…: one line; its noise goes to the log, and is shown where it fails
+    local name=$1 start=$SECONDS
+    shift
+    if ! "$@" >>"$log" 2>&1 </dev/null; then
+        trap - EXIT
+        printf '✗ %s (%s s)\n' "$name" "$((SECONDS - start))" >&2
+        tail -n 12 "$log" | sed 's/^/  | /' >&2
+        printf '  next: read %s, mend what it says, and run ./setup.sh again\n' "$log" >&2
+        exit 1
+    fi
+    printf '✓ %s (%s s)\n' "$name" "$((SECONDS - start))"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "$1 needs root" "you are $(id -un), and there is no sudo" "run ./setup.sh as root, or install sudo"
+    fi
+}
+
+# --- packages
+
+packages() { # COMMAND
+    local missing=()
+    has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
+    python_is_fit || missing+=(python3 python3-venv)
+    engine_answers || engine_exists || missing+=(docker.io)
+    has mmdebstrap || missing+=(mmdebstrap)
+    has ssh || missing+=(openssh-client)
+    has ip || missing+=(iproute2)
+    has iptables || missing+=(iptables)
+    [ -s /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+    # An engine on a kernel with AppArmor starts nothing without its parser, which is only recommended to it.
+    [ ! -e /sys/kernel/security/apparmor ] || has apparmor_parser || missing+=(apparmor)
+    if [ "$1" = vm ]; then
+        has qemu-system-x86_64 || missing+=(qemu-system-x86)
+        has mke2fs || missing+=(e2fsprogs)
+        has git || missing+=(git)
+    fi
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || die "this system's packages can't be installed by this script" "it has no apt-get" \
+        "install by hand what these are called here: ${missing[*]}; then run ./setup.sh again"
+
+    [ "$(id -u)" = 0 ] || echo "  sudo installs: ${missing[*]}"
+    as_root true
+    step "lists of packages" as_root apt-get -q -o DPkg::Lock::Timeout=300 update
+    # Newer releases have the docker command in a package of its own.
+    case " ${missing[*]} " in
+        *" docker.io "*) ! apt-cache show docker-cli >/dev/null 2>&1 || missing+=(docker-cli) ;;
+    esac
+    step "packages: ${missing[*]}" as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+        apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}"
+    python_is_fit || die "Python 3.11 or newer, with venv" "this system has $(python3 --version 2>&1)" \
+        "install one, and: PYTHON=/path/to/python3 ./setup.sh"
+}
+
+python_is_fit() {
+    .venv/bin/python -c '' 2>/dev/null ||
+        "${PYTHON:-python3}" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+# --- the engine
+
+engine_answers() { # [PREFIX…]: by DOCKER_HOST, the docker context, or the usual socket
+    if command -v docker >/dev/null; then
+        "$@" timeout 20 docker version >/dev/null 2>&1
+    else
+        local address=${DOCKER_HOST:-unix:///var/run/docker.sock}
+        command -v curl >/dev/null && "$@" curl -sf -m 20 --unix-socket "${address#unix://}" http://engine/version >/dev/null 2>&1
+    fi
+}
+
+engine_exists() { PATH=$PATH:/usr/sbin:/sbin command -v dockerd >/dev/null; }
+
+chosen_engine() { # the address, where somebody chose another engine than this machine's own
+    local context
+    [ -z "${DOCKER_HOST:-}" ] || { echo "$DOCKER_HOST" && return; }
+    context=$(docker context show 2>/dev/null) || return 0
+    [ "$context" = default ] || echo "context $context"
+}
+
+engine() { # COMMAND AND ITS ARGUMENTS, to start over with
+    ! engine_answers || return 0
+    local chosen
+    chosen=$(chosen_engine)
+    [ -z "$chosen" ] || die "the Docker engine ($chosen) doesn't answer" "it was chosen by DOCKER_HOST or a docker context" \
+        "start it, or choose this machine's own: unset DOCKER_HOST; docker context use default"
+    if [ "$(id -u)" = 0 ] || ! engine_answers as_root; then
+        step "Docker engine started" start_engine
+    fi
+    ! engine_answers || return 0
+    join_group "$@"
+}
+
+start_engine() {
+    if [ -d /run/systemd/system ]; then
+        as_root systemctl enable --now docker
+    else
+        # No init system to ask: it stays, as a session of its own, with nothing of this shell's open.
+        as_root sh -c 'setsid dockerd >>/var/log/labctl-dockerd.log 2>&1 </dev/null &'
+    fi
+    for _ in $(seq 120); do
+        ! engine_answers as_root || return 0
+        sleep 0.5
+    done
+    echo "The engine doesn't answer after 60 s. Its last words:"
+    as_root tail -n 8 /var/log/labctl-dockerd.log || as_root journalctl -u docker -n 8 --no-pager
+    return 1
+}
+
+join_group() { # a user of the engine is in the group docker; this session may not know it yet
+    local user
+    user=$(id -un)
+    [ -z "${LABCTL_SETUP_IN_GROUP:-}" ] || die "no way to the Docker engine" "the group docker doesn't open its socket" \
+        "look at: ls -l /var/run/docker.sock"
+    if ! id -nG "$user" | grep -qw docker; then
+        as_root usermod -aG docker "$user"
+        echo "✓ $user is in the group docker now (that is as much as root); new logins know it, this run uses it at once"
+    fi
+    command -v sg >/dev/null || die "no way to the Docker engine yet" "this session isn't in the group docker" \
+        "log in again, and run ./setup.sh again"
+    rm -f "$log"
+    LABCTL_SETUP_IN_GROUP=1 exec sg docker -c "$(printf '%q ' ./setup.sh "$@")"
+}
+
+# --- Python
+
+environment() { # COMMAND
+    local extra=() wanted have
+    [ "$1" = install ] || [ "$1" = up ] || extra=(--group dev)
+    wanted="$(sha256sum <pyproject.toml) ${extra[*]}"
+    have=$(cat .venv/labctl-setup 2>/dev/null) || have=
+    # What has the tests' packages has all.
+    [ "$have" != "$wanted" ] && [ "$have" != "$wanted--group dev" ] || return 0
+    .venv/bin/python -c '' 2>/dev/null || step "virtual environment .venv" "${PYTHON:-python3}" -m venv --clear .venv
+    # Debian's pip is older than dependency groups.
+    [ ${#extra[@]} -eq 0 ] || step "pip" .venv/bin/python -m pip install --upgrade 'pip>=25.1'
+    step "labctl and the Python packages it needs" .venv/bin/python -m pip install -e . "${extra[@]}"
+    echo "$wanted" >.venv/labctl-setup
+}
+
+tests() { # PYTEST ARGUMENTS…
+    PATH=$PWD/.venv/bin:$PATH
+    step "ruff check" ruff check .
+    step "ruff format" ruff format --check .
+    step "mypy" mypy
+    exec pytest "$@"
+}
+
+main "$@"

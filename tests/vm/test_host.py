@@ -1,0 +1,26 @@
+"""The machine is what this stage is for: cgroup v2 with delegation, AppArmor in force, and an engine that uses both."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+
+def test_cgroup_v2_is_mounted_with_delegation() -> None:
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    options = [mount[3] for mount in mounts if mount[1] == "/sys/fs/cgroup" and mount[2] == "cgroup2"]
+    assert options, "cgroup v2 isn't mounted at /sys/fs/cgroup"
+    assert "nsdelegate" in options[0].split(",")
+
+
+def test_apparmor_is_in_force() -> None:
+    assert Path("/sys/module/apparmor/parameters/enabled").read_text().strip() == "Y"
+    assert "docker-default (enforce)" in Path("/sys/kernel/security/apparmor/profiles").read_text()
+
+
+def test_the_engine_uses_both() -> None:
+    info = json.loads(subprocess.run(["docker", "info", "-f", "{{json .}}"], check=True, capture_output=True).stdout)
+    assert info["CgroupVersion"] == "2"
+    assert info["CgroupDriver"] == "systemd"
+    assert "name=apparmor" in info["SecurityOptions"]
