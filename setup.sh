@@ -42,7 +42,9 @@ main() {
 }
 
 finish() { # NEXT COMMAND
-    printf '\nTo have labctl on your PATH:  . .venv/bin/activate\nNext:                         %s\n' "$1"
+    printf '\n'
+    [ -z "${LABCTL_SETUP_IN_GROUP:-}" ] || printf 'Until you log in again:       newgrp docker\n'
+    printf 'To have labctl on your PATH:  . .venv/bin/activate\nNext:                         %s\n' "$1"
 }
 
 die() { # WHAT WHY NEXT
@@ -69,7 +71,7 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        die "$1 needs root" "you are $(id -un), and there is no sudo" "run ./setup.sh as root, or install sudo"
+        die "root is needed, to install or start something" "you are $(id -un), and there is no sudo" "run ./setup.sh as root, or install sudo"
     fi
 }
 
@@ -84,6 +86,8 @@ packages() { # COMMAND
     has ssh || missing+=(openssh-client)
     has ip || missing+=(iproute2)
     has iptables || missing+=(iptables)
+    has pgrep || missing+=(procps)
+    [ -d /run/systemd/system ] || mountpoint -q /sys/fs/cgroup || missing+=(cgroupfs-mount)
     [ -s /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
     # An engine on a kernel with AppArmor starts nothing without its parser, which is only recommended to it.
     [ ! -e /sys/kernel/security/apparmor ] || has apparmor_parser || missing+=(apparmor)
@@ -100,9 +104,9 @@ packages() { # COMMAND
     as_root true
     step "lists of packages" as_root apt-get -q -o DPkg::Lock::Timeout=300 update
     # Newer releases have the docker command in a package of its own.
-    case " ${missing[*]} " in
-        *" docker.io "*) ! apt-cache show docker-cli >/dev/null 2>&1 || missing+=(docker-cli) ;;
-    esac
+    if [[ " ${missing[*]} " == *" docker.io "* ]] && apt-cache show docker-cli >/dev/null 2>&1; then
+        missing+=(docker-cli)
+    fi
     step "packages: ${missing[*]}" as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
         apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}"
     python_is_fit || die "Python 3.11 or newer, with venv" "this system has $(python3 --version 2>&1)" \
@@ -130,7 +134,7 @@ engine_exists() { PATH=$PATH:/usr/sbin:/sbin command -v dockerd >/dev/null; }
 chosen_engine() { # the address, where somebody chose another engine than this machine's own
     local context
     [ -z "${DOCKER_HOST:-}" ] || { echo "$DOCKER_HOST" && return; }
-    context=$(docker context show 2>/dev/null) || return 0
+    context=$(docker context inspect -f '{{.Name}}' 2>/dev/null) || return 0
     [ "$context" = default ] || echo "context $context"
 }
 
@@ -148,18 +152,24 @@ engine() { # COMMAND AND ITS ARGUMENTS, to start over with
 }
 
 start_engine() {
+    local alive=(pgrep -x dockerd)
     if [ -d /run/systemd/system ]; then
         as_root systemctl enable --now docker
+        alive=(true)
     else
-        # No init system to ask: it stays, as a session of its own, with nothing of this shell's open.
+        # No init system to ask, and maybe none that has mounted the cgroups.
+        mountpoint -q /sys/fs/cgroup || as_root cgroupfs-mount
+        # A session of its own, with nothing of this shell's open: it stays when this ends.
         as_root sh -c 'setsid dockerd >>/var/log/labctl-dockerd.log 2>&1 </dev/null &'
+        sleep 1
     fi
     for _ in $(seq 120); do
         ! engine_answers as_root || return 0
+        "${alive[@]}" >/dev/null || break
         sleep 0.5
     done
-    echo "The engine doesn't answer after 60 s. Its last words:"
-    as_root tail -n 8 /var/log/labctl-dockerd.log || as_root journalctl -u docker -n 8 --no-pager
+    echo "dockerd $("${alive[@]}" >/dev/null && echo "doesn't answer after 60 s" || echo "has ended"). Its last words:"
+    as_root grep -v level=info /var/log/labctl-dockerd.log | tail -n 8 || as_root journalctl -u docker -n 8 --no-pager
     return 1
 }
 
@@ -199,7 +209,7 @@ tests() { # PYTEST ARGUMENTS…
     step "ruff check" ruff check .
     step "ruff format" ruff format --check .
     step "mypy" mypy
-    exec pytest "$@"
+    pytest "$@"
 }
 
 main "$@"

@@ -13,15 +13,29 @@ _language: list[Language] = ["en"]
 
 def choose_language(asked: str = "") -> None:
     """By --lang, LABCTL_LANG, the setting, then the locale (locale(7): LC_ALL, LC_MESSAGES, LANG)."""
+    _language[0] = _chosen(asked)
+    if _language[0] == "zh":
+        _translate_click()
+
+
+def _chosen(asked: str) -> Language:
     for source in (asked, os.environ.get("LABCTL_LANG", "")):
         if source in ("en", "zh"):
-            _language[0] = "zh" if source == "zh" else "en"
-            return
+            return "zh" if source == "zh" else "en"
     if setting := _setting():
-        _language[0] = "zh" if setting == "zh" else "en"
-        return
+        return "zh" if setting == "zh" else "en"
     locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
-    _language[0] = "zh" if locale.startswith("zh") else "en"
+    return "zh" if locale.startswith("zh") else "en"
+
+
+def _translate_click() -> None:
+    """click's own words (Usage, Options, Missing argument …), which it asks gettext for. gettext finds the language by
+    LANGUAGE; in English nothing is bound, so they stay as they are whatever the locale."""
+    import gettext
+    from pathlib import Path
+
+    os.environ["LANGUAGE"] = "zh"
+    gettext.bindtextdomain("messages", str(Path(__file__).parent / "locale"))
 
 
 def _setting() -> str:

@@ -77,7 +77,12 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
     specs = []
     for name, box in lab.boxes.items():
         links = tuple(
-            wiring.Link(f"eth{index}", wiring.bridge_name(instance.id, network), _with_prefix(lab, network, address))
+            wiring.Link(
+                interface=f"eth{index}",
+                bridge=wiring.bridge_name(instance.id, network),
+                address=_with_prefix(lab, network, address),
+                mac=wiring.mac_address(instance.id, name, network),
+            )
             for index, (network, address) in enumerate(box.networks.items())
         )
         labels = {
@@ -89,7 +94,8 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
             wiring.LABEL_SEED: instance.seed,
             wiring.LABEL_EXPIRES: str(instance.expires),
         }
-        files = tuple(_rendered(file, values) for file in lab.files if not file.boxes or name in file.boxes)
+        own = (File("/etc/labctl/box", f"{lab.name}\n".encode()),)
+        files = own + tuple(_rendered(file, values) for file in lab.files if not file.boxes or name in file.boxes)
         specs.append(
             BoxSpec(
                 name=name,

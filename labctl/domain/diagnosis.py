@@ -87,8 +87,11 @@ def _version(text: str) -> tuple[int, ...]:
 
 def _machine(facts: Facts) -> Iterator[Finding]:
     values = {"memory": f"{facts.memory / _GIB:.1f}", "cpus": str(facts.cpus)}
-    level = Level.OK if facts.memory >= 1 * _GIB else Level.WARN
-    yield Finding("machine", level, "{cpus} processors, {memory} GiB of memory", values=values)
+    if facts.memory < 1 * _GIB:
+        remedy = "give the machine more memory, or run one small lab at a time"
+        yield Finding("machine", Level.WARN, "only {memory} GiB of memory, {cpus} processors", remedy, values)
+    else:
+        yield Finding("machine", Level.OK, "{cpus} processors, {memory} GiB of memory", values=values)
     if facts.disk_free is not None:
         free = {"free": f"{facts.disk_free / _GIB:.1f}"}
         if facts.disk_free < 1 * _GIB:

@@ -176,7 +176,7 @@ def _network_faults(lab: Lab) -> Iterator[Fault]:
             if net not in subnets:
                 continue
             try:
-                inside = ipaddress.IPv4Address(address) in list(subnets[net].hosts())
+                inside = _is_host(ipaddress.IPv4Address(address), subnets[net])
             except ValueError as error:
                 yield Fault(path, str(error))
                 continue
@@ -187,10 +187,24 @@ def _network_faults(lab: Lab) -> Iterator[Fault]:
             taken[address] = box_name
 
 
+def _is_host(address: ipaddress.IPv4Address, subnet: ipaddress.IPv4Network) -> bool:
+    """Whether a machine may have it: not the network's own, nor the broadcast's, which a /31 has none of."""
+    own = (subnet.network_address, subnet.broadcast_address) if subnet.prefixlen < 31 else ()
+    return address in subnet and address not in own
+
+
 def _param_faults(lab: Lab) -> Iterator[Fault]:
+    ports: list[PortParam] = []
     for name, param in lab.params.items():
         if isinstance(param, PortParam | IntParam) and param.first > param.last:
             yield Fault(f"params.{name}", f"first ({param.first}) is more than last ({param.last})")
+        elif isinstance(param, PortParam):
+            # Ports are given one after the other: those before it may all have fallen into its range.
+            before = sum(other.first <= param.last and param.first <= other.last for other in ports)
+            if before > param.last - param.first:
+                what = f"{param.first} to {param.last} is too narrow: {before} ports before it may have taken all of it"
+                yield Fault(f"params.{name}", what)
+            ports.append(param)
         if name in builtin_params(lab):
             yield Fault(f"params.{name}", "that name is labctl's own")
 
@@ -223,7 +237,7 @@ def _task_faults(lab: Lab) -> Iterator[Fault]:
                     yield Fault(f"tasks[{index}].{where}.{language}", f"there is no param {name}")
 
 
-_MSGSPEC_AT = re.compile(r"^(?P<what>.*) - at `(?:key in )?`?(?P<path>\$[^`]*)`?$", re.DOTALL)
+_MSGSPEC_AT = re.compile(r"^(?P<what>.*) - at (?:`key` in )?`(?P<path>\$[^`]*)`$", re.DOTALL)
 
 
 def fault_of(error: msgspec.ValidationError) -> Fault:

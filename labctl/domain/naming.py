@@ -17,10 +17,11 @@ def slug(text: str) -> str:
     """The text as lower-case letters, digits and dashes, at most 24 of them. Where that loses something, a hash of the
     whole is added, so that two learners never become one."""
     plain = _SLUG.sub("-", text.lower()).strip("-")
-    if plain == text and len(plain) <= 24:
+    if plain and plain == text and len(plain) <= 24:
         return plain
-    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
-    return f"{plain[:17].rstrip('-')}-{digest}".lstrip("-")
+    # Of a Chinese name the hash is all that is left: 40 bits, so that ten thousand of them don't meet.
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return f"{plain[:13].rstrip('-')}-{digest}".lstrip("-")
 
 
 def instance_id(lab: str, learner: str) -> str:
@@ -29,5 +30,6 @@ def instance_id(lab: str, learner: str) -> str:
 
 
 def container_name(instance: str, box: str) -> str:
-    """The container that is this box of this instance."""
-    return f"labctl-{instance}-{box}"
+    """The container that is this box of this instance. Lab, learner's slug and box have no dots, so no two boxes share
+    a name: ``db-master`` of ``li`` isn't ``master`` of ``li-db``."""
+    return f"labctl-{instance}.{box}"

@@ -42,6 +42,12 @@ def bridge_name(instance: str, network: str) -> str:
     return _short("b", instance, network)
 
 
+def mac_address(instance: str, box: str, network: str) -> str:
+    """A locally administered unicast address (IEEE 802: x2 in the first byte), the same for the same parts."""
+    digest = hashlib.sha256("\0".join((instance, box, network)).encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
+
+
 def port_name(container_id: str, pid: int, interface: str) -> str:
     """The switch's end of a box's cable. A new start of the box (a new pid) has a new name, so an old end that the
     kernel hasn't cleared away yet is never in the way."""
@@ -50,11 +56,13 @@ def port_name(container_id: str, pid: int, interface: str) -> str:
 
 @dataclass(frozen=True)
 class Link:
-    """One interface of a box: which bridge it hangs on and what address it has, as ``address/prefix``."""
+    """One interface of a box: which bridge it hangs on, its address as ``address/prefix``, and its hardware address,
+    which stays the same over reboots, so that what neighbours remember of it stays true."""
 
     interface: str
     bridge: str
     address: str
+    mac: str
 
 
 def encode(links: tuple[Link, ...]) -> str:
@@ -65,6 +73,9 @@ def encode(links: tuple[Link, ...]) -> str:
 def decode(label: str) -> tuple[Link, ...]:
     """Links from the text of a label. Raises ValueError where it isn't one that ``encode`` wrote."""
     try:
-        return tuple(Link(**item) for item in json.loads(label))
+        links = tuple(Link(**item) for item in json.loads(label))
     except TypeError as error:
         raise ValueError(f"not a wiring label: {label!r}") from error
+    if not all(isinstance(value, str) for link in links for value in asdict(link).values()):
+        raise ValueError(f"not a wiring label: {label!r}")
+    return links

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 from labctl.domain.wiring import Link
 
+_SECONDS = 20
+
 
 def bridge_lines(bridge: str) -> list[str]:
     """In the switch: a bridge with no address."""
@@ -18,11 +20,13 @@ def bridge_lines(bridge: str) -> list[str]:
 
 
 def cable_lines(link: Link, port: str, pid: int) -> list[str]:
-    """In the switch: a veth pair from the bridge into the network namespace of that pid."""
-    return [
-        f"link add {port} type veth peer name {link.interface} netns {pid}",
-        f"link set {port} master {link.bridge} up",
-    ]
+    """In the switch: a veth pair from there into the network namespace of that pid."""
+    return [f"link add {port} type veth peer name {link.interface} address {link.mac} netns {pid}"]
+
+
+def join_lines(link: Link, port: str) -> list[str]:
+    """In the switch: its end of a cable hangs on the bridge, and both are up. May be run again."""
+    return [f"link set {port} master {link.bridge} up", f"link set {link.bridge} up"]
 
 
 def box_lines(links: Iterable[Link]) -> list[str]:
@@ -45,25 +49,20 @@ def run(pid: int, lines: list[str]) -> None:
     """Run the lines in the network namespace of that pid. Raises OSError with what ``ip`` said."""
     if not lines:
         return
-    done = subprocess.run(
-        ["nsenter", f"--net=/proc/{pid}/ns/net", "ip", "-batch", "-"],
-        input="\n".join(lines) + "\n",
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
-    if done.returncode != 0:
-        raise OSError(f"ip: {' '.join(done.stderr.split())}")
+    _ip(pid, ["-batch", "-"], "\n".join(lines) + "\n")
 
 
 def interfaces(pid: int) -> set[str]:
     """The names of all interfaces in the network namespace of that pid."""
-    done = subprocess.run(
-        ["nsenter", f"--net=/proc/{pid}/ns/net", "ip", "-json", "link", "show"],
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
+    return {item["ifname"] for item in json.loads(_ip(pid, ["-json", "link", "show"], "") or "[]")}
+
+
+def _ip(pid: int, arguments: list[str], lines: str) -> str:
+    argv = ["nsenter", f"--net=/proc/{pid}/ns/net", "ip", *arguments]
+    try:
+        done = subprocess.run(argv, input=lines, capture_output=True, text=True, timeout=_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"ip: no end within {_SECONDS} s") from error
     if done.returncode != 0:
         raise OSError(f"ip: {' '.join(done.stderr.split())}")
-    return {item["ifname"] for item in json.loads(done.stdout or "[]")}
+    return done.stdout

@@ -32,7 +32,7 @@ class MachinePort(Protocol):
     def interfaces(self, pid: int) -> set[str]: ...
     def add_bridges(self, pid: int, bridges: list[str]) -> None: ...
     def remove_bridges(self, pid: int, bridges: list[str]) -> None: ...
-    def plug(self, switch: int, box: int, cables: list[tuple[wiring.Link, str]]) -> None: ...
+    def plug(self, switch: int, box: int, cables: list[tuple[wiring.Link, str]], there: set[str]) -> None: ...
     def is_open(self, pid: int) -> bool: ...
     def open(self, pid: int) -> socket.socket | None: ...
 
@@ -55,14 +55,14 @@ class Keeper:
         one."""
         switches = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_SWITCH})
         found = [self._engine.inspect(switch.id) for switch in switches]
-        self._switch = next((switch.pid for switch in found if switch and switch.pid), 0)
+        before, self._switch = self._switch, next((switch.pid for switch in found if switch and switch.pid), 0)
         if not self._switch:
             self._say({"keeper": "waiting", "why": "the switch isn't running"})
             return
         self._interfaces = self._machine.interfaces(self._switch)
         boxes = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX})
         for box in boxes:
-            self.tend(box.id)
+            self.tend(box.id, anew=self._switch != before)
         wanted = {link.bridge for box in boxes for link in _links(box.labels)}
         ours = {name for name in self._interfaces if name.startswith("b") and len(name) == 15}
         self._remove_bridges(sorted(ours - wanted))
@@ -80,33 +80,42 @@ class Keeper:
             if event.action == "destroy":
                 self._sweep(event.labels)
 
-    def tend(self, box_id: str) -> None:
-        """Make a box whole; say what came of it. A box that is whole already stays as it is."""
+    def tend(self, box_id: str, *, anew: bool = False) -> None:
+        """Make a box whole; say what came of it. A box that is whole already stays as it is, but for its cables where
+        the switch is a new one (``anew``)."""
         if not self._switch:
             return
         try:
             box = self._engine.inspect(box_id)
-            if box is None or not box.pid or self._states.get(box_id, (0, ""))[0] == box.pid:
+            if box is None or not box.pid:
                 return
-            self._forget(box_id)
+            known = self._states.get(box_id, (0, ""))[0] == box.pid
+            if known and not anew:
+                return
+            if not known:
+                self._forget(box_id)
             self._make_whole(box)
         except (OSError, ValueError) as error:
             self._say({"box": box_id, "state": "failed", "error": str(error)})
 
     def _make_whole(self, box: Container) -> None:
-        links = _links(box.labels)
+        links = wiring.decode(box.labels.get(wiring.LABEL_WIRING, "[]"))
         was_open = self._machine.is_open(box.pid)
         cables = [(link, wiring.port_name(box.id, box.pid, link.interface)) for link in links]
-        missing = [(link, port) for link, port in cables if port not in self._interfaces]
-        if missing:
-            new = sorted({link.bridge for link, _ in missing} - self._interfaces)
+        there = self._interfaces.intersection(port for _, port in cables)
+        if was_open:
+            cables = [(link, port) for link, port in cables if port not in there]
+        # A box is opened last: in one that isn't, another keeper may have died with the cables made, but no addresses.
+        if cables:
+            new = sorted({link.bridge for link, _ in cables} - self._interfaces)
             self._machine.add_bridges(self._switch, new)
             self._interfaces.update(new)
-            self._machine.plug(self._switch, box.pid, missing)
-            self._interfaces.update(port for _, port in missing)
+            self._machine.plug(self._switch, box.pid, cables, there)
+            self._interfaces.update(port for _, port in cables)
         if was_open:
             # Whole before this keeper came: systemd has told its readiness to another, or nobody.
-            self._become(box, "unknown")
+            if box.id not in self._states:
+                self._become(box, "unknown")
             return
         listener = self._machine.open(box.pid)
         if listener is not None:

@@ -7,6 +7,7 @@ that were in the engine's cache before belong to others.
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -26,6 +27,7 @@ from labctl.errors import BuildError, EngineError
 from labctl.events import Emit, StepProgress
 
 DETAIL_LINES = 15
+_ENDING_SECONDS = 15.0
 
 
 class Builder:
@@ -81,15 +83,27 @@ class Builder:
             raise
 
     def _remove(self, layers: list[str]) -> None:
-        """Remove layers that were made just now, the last first; one that something hangs on by now stays."""
+        """Remove layers that were made just now, the last first; one that something hangs on by now stays. The engine
+        ends the step's container in its own time, and until then that hangs on the last layer."""
+        deadline = time.monotonic() + _ENDING_SECONDS
+        # Whatever the engine says now, the error that led here is the one to be told.
+        with suppress(EngineError):
+            for layer in reversed(layers):
+                while not self._removed(layer) and time.monotonic() < deadline:
+                    time.sleep(0.1)
+
+    def _removed(self, layer: str) -> bool:
+        """Remove a layer without a tag. False where a container is in the way, which is worth another try."""
         import docker.errors
 
         api: Any = self._client.api
-        for layer in reversed(layers):
-            # Whatever the engine says now, the error that led here is the one to be told.
-            with suppress(EngineError, docker.errors.APIError), explained(self._client.address):
+        with explained(self._client.address):
+            try:
                 if not api.inspect_image(layer)["RepoTags"]:
                     api.remove_image(layer, noprune=True)
+            except docker.errors.APIError as error:
+                return error.status_code != 409 or "container" not in str(error.explanation)
+        return True
 
 
 def _layer(line: str, progress: _Progress) -> list[str]:

@@ -30,7 +30,7 @@ def run(jobs: Mapping[str, Job], workers: int, emit: Emit) -> None:
     order = TopologicalSorter({key: [need for need in job.needs if need in jobs] for key, job in jobs.items()})
     order.prepare()
     stop = Stop()
-    errors: list[BaseException] = []
+    errors: list[Exception] = []
     running: dict[Future[None], str] = {}
     with ThreadPoolExecutor(workers, thread_name_prefix="images") as pool:
         try:
@@ -44,8 +44,10 @@ def run(jobs: Mapping[str, Job], workers: int, emit: Emit) -> None:
                     error = future.exception()
                     if error is None:
                         order.done(key)
-                    else:
+                    elif isinstance(error, Exception):
                         errors.append(error)
+                    else:
+                        raise error
         except BaseException:
             # Leaving the pool waits for its threads.
             stop.set()
@@ -68,7 +70,7 @@ def _one(key: str, job: Job, emit: Emit, stop: Stop) -> None:
         emit(StepEnded(key, ok, time.monotonic() - started))
 
 
-def _together(errors: list[BaseException]) -> BaseException:
+def _together(errors: list[Exception]) -> Exception:
     """One error of several: a bug before what went wrong outside."""
     told = [error for error in errors if not isinstance(error, StoppedError)] or errors
     first = next((error for error in told if not isinstance(error, LabctlError)), told[0])

@@ -1,0 +1,133 @@
+"""What went wrong, and what to do about it."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {
+    "try": "试试",
+    "There is no command {name}.": "没有名为 {name} 的命令。",
+    "Did you mean {near}?": "是不是想用 {near}？",
+    # what is meant
+    "no lab is up": "没有正在进行的实验",
+    "labctl list, and then labctl up LAB": "先看 labctl list，再用 labctl up LAB 启动",
+    "several labs are up: {labs}": "同时开着多个实验：{labs}",
+    "say which one: labctl … --lab {first}": "请指明是哪一个：labctl … --lab {first}",
+    "{lab} is not up": "{lab} 没有启动",
+    "there is no box {box} in {lab}": "{lab} 里没有名为 {box} 的机器",
+    "did you mean {near}? The boxes are: {known}": "是不是 {near}？机器有：{known}",
+    "the box {box} of {lab} is missing": "{lab} 的机器 {box} 不见了",
+    "the box {box} is stopped": "机器 {box} 没有开机",
+    "there is no task {task} in {lab}": "{lab} 里没有名为 {task} 的任务",
+    "did you mean {near}? The tasks are: {known}": "是不是 {near}？任务有：{known}",
+    "{lab} is up with another seed ({seed})": "{lab} 已用另一个种子启动（{seed}）",
+    "labctl down {lab}, and then labctl up {lab} --seed {wanted}": (
+        "先 labctl down {lab}，再 labctl up {lab} --seed {wanted}"
+    ),
+    "{lab} has no solution {name}": "{lab} 没有名为 {name} 的答案",
+    "the solutions are: {known}": "现有答案：{known}",
+    # cp, open, ssh
+    "one of the two must be in a box: {source} {target}": "两个路径中必须恰好有一个在机器里：{source} {target}",
+    "labctl cp FILE BOX:PATH, or labctl cp BOX:PATH FILE": "labctl cp FILE BOX:PATH，或 labctl cp BOX:PATH FILE",
+    "there is no {path} here": "本机没有 {path}",
+    "there is no folder {path} here": "本机没有目录 {path}",
+    "there is no {path} in the box": "机器里没有 {path}",
+    "there is no folder {path} in the box": "机器里没有目录 {path}",
+    "{name} of the box is not taken: {why}": "拒绝接收机器里的 {name}：{why}",
+    "{target} is not BOX:PORT": "{target} 不是 BOX:PORT 的形式",
+    "port {port} of this machine can't be used: {why}": "本机的 {port} 端口不能用：{why}",
+    "--port 0 takes a free one": "--port 0 会自动挑一个空闲端口",
+    "OpenSSH's client is not installed here": "本机没有安装 OpenSSH 客户端",
+    "apt-get install openssh-client, or labctl enter BOX": "apt-get install openssh-client，或改用 labctl enter BOX",
+    # catalog
+    "there is no lab {lab}": "没有名为 {lab} 的实验",
+    "did you mean {near}? All labs: labctl list": "是不是 {near}？全部实验见 labctl list",
+    "{folder} is not a catalog: it has no folder labs/": "{folder} 不是实验目录：里面没有 labs/",
+    "labctl --catalog DIR, where DIR holds labs/, playbooks/, images/ and checks/": (
+        "labctl --catalog DIR，其中 DIR 下有 labs/、playbooks/、images/ 和 checks/"
+    ),
+    "{file} can't be read: {why}": "无法读取 {file}：{why}",
+    "there is no {file}": "没有 {file}",
+    "the lab {lab} has no play {play}; it has: {plays}": "实验 {lab} 没有 playbook {play}；现有：{plays}",
+    "there is no image {image}; there are: {images}": "没有名为 {image} 的镜像；现有：{images}",
+    "{file}: {path}: there is no image {image}; there are: {images}": (
+        "{file}：{path}：没有名为 {image} 的镜像；现有：{images}"
+    ),
+    "{file}: FROM {ref}: there is no image {image}": "{file}：FROM {ref}：没有名为 {image} 的镜像",
+    "{file}: images start from each other: {circle}": "{file}：镜像之间循环依赖：{circle}",
+    # settings
+    "there is no setting {key}": "没有名为 {key} 的设置",
+    "{where}: there is no setting {key}": "{where}：没有名为 {key} 的设置",
+    "did you mean {near}? All settings: labctl config": "是不是 {near}？全部设置见 labctl config",
+    "all settings: labctl config": "全部设置见 labctl config",
+    "{where}: {key} must be a table: [{key}]": "{where}：{key} 必须是一个表：[{key}]",
+    "{where}: {key}: {what}": "{where}：{key}：{what}",
+    "{file} is not TOML: {why}": "{file} 不是合法的 TOML：{why}",
+    "{path} can't be written: {why}": "无法写入 {path}：{why}",
+    "{path} can't be read: {why}": "无法读取 {path}：{why}",
+    "the store {file} can't be used: {why}": "数据库 {file} 不能用：{why}",
+    "see whether the disk is full and the file is yours; moving it away starts a new one": (
+        "看看磁盘是否已满、文件是否归你所有；把它移走就会新建一个"
+    ),
+    # engine
+    "no Docker engine answers at {address}": "{address} 上没有 Docker 引擎应答",
+    "sudo systemctl start docker; where Docker is missing or no init system runs: ./setup.sh": (
+        "sudo systemctl start docker；没装 Docker 或没有 init 系统时：./setup.sh"
+    ),
+    "you may not use the Docker engine at {address}": "你无权使用 {address} 上的 Docker 引擎",
+    "sudo labctl …, or join its group and log in again: sudo usermod -aG docker $USER": (
+        "sudo labctl …，或加入 docker 组后重新登录：sudo usermod -aG docker $USER"
+    ),
+    "the Docker engine at {address} can't be reached: {why}": "连不上 {address} 上的 Docker 引擎：{why}",
+    "the Docker engine refused: {why}": "Docker 引擎拒绝了请求：{why}",
+    "the Docker engine hung up: {why}": "Docker 引擎断开了连接：{why}",
+    "no space is left on the Docker engine's disk": "Docker 引擎的磁盘已满",
+    "there is a container {container} that labctl did not make; it is left alone": (
+        "已有一个不是 labctl 创建的容器 {container}，不会去动它"
+    ),
+    "docker rename {container} another-name, or labctl up … --learner another-name": (
+        "docker rename {container} another-name，或 labctl up … --learner another-name"
+    ),
+    "there is a container {name} that labctl did not make; it is left alone": (
+        "已有一个不是 labctl 创建的容器 {name}，不会去动它"
+    ),
+    "the keeper does not start": "keeper 启动不了",
+    "{box} did not finish starting within {seconds} s (state: {state})": (
+        "{box} 没能在 {seconds} 秒内启动完成（状态：{state}）"
+    ),
+    "labctl doctor, labctl logs {box}": "labctl doctor，labctl logs {box}",
+    # images
+    "images of {lab} are gone again as soon as they were built": "{lab} 的镜像刚构建好就不见了",
+    "mirror.debian is not an address: {mirror}": "mirror.debian 不是一个地址：{mirror}",
+    "the base image {image} can't be had: it is not here, and no registry gives it": (
+        "得不到基础镜像 {image}：本地没有，也没有镜像仓库能提供"
+    ),
+    "labctl config set mirror.registry HOST, or labctl images load FILE": (
+        "labctl config set mirror.registry HOST，或 labctl images load FILE"
+    ),
+    "no registry can be reached, and mmdebstrap, which makes a base from Debian's packages, is not installed": (
+        "连不上镜像仓库，也没装 mmdebstrap（用它可以从 Debian 软件包制作基础镜像）"
+    ),
+    "./setup.sh, or: sudo apt-get install mmdebstrap": "./setup.sh，或 sudo apt-get install mmdebstrap",
+    "mmdebstrap may not make a base as this user: unprivileged user namespaces, or uidmap, are missing": (
+        "当前用户不能用 mmdebstrap 制作基础镜像：缺少非特权用户命名空间或 uidmap"
+    ),
+    "sudo labctl …, or: sudo apt-get install uidmap": "sudo labctl …，或 sudo apt-get install uidmap",
+    "a base can't be made from Debian's packages": "用 Debian 软件包制作基础镜像失败",
+    "is the network there? A mirror: labctl config set mirror.debian http://HOST/debian": (
+        "网络通吗？可以换镜像源：labctl config set mirror.debian http://HOST/debian"
+    ),
+    "the engine did not say what it imported": "Docker 引擎没有说明它导入了什么",
+    "the engine could not import the base: {why}": "Docker 引擎无法导入基础镜像：{why}",
+    "the image {image} can't be built: {why}": "镜像 {image} 构建失败：{why}",
+    "labctl images build, or a mirror: labctl config set mirror.debian http://HOST/debian": (
+        "重试 labctl images build，或换镜像源：labctl config set mirror.debian http://HOST/debian"
+    ),
+    "{path} holds no images": "{path} 里没有镜像",
+    "{path} holds no images: {why}": "{path} 里没有镜像：{why}",
+    # plays and checks
+    "play {play} can't be run: {why}": "playbook {play} 无法执行：{why}",
+    "play {play}: no box is called {hosts}": "playbook {play}：没有名为 {hosts} 的机器",
+    "play {play} failed in {box} at task “{task}”: {msg}": "playbook {play} 在 {box} 上执行到“{task}”时失败：{msg}",
+    "play {play} can't reach {box} at task “{task}”: {msg}": "playbook {play} 执行到“{task}”时连不上 {box}：{msg}",
+    "the checks of {lab} could not run: {why}": "{lab} 的检查无法运行：{why}",
+    "labctl verify --debug, and tell the lab's author": "labctl verify --debug，并告诉实验的作者",
+}

@@ -1,0 +1,147 @@
+"""What commands print: words, tables, results, progress, findings."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {
+    # words
+    "running": "运行中",
+    "stopped": "已关机",
+    "created": "已创建",
+    "removing": "正在删除",
+    "passed": "通过",
+    "failed": "未通过",
+    "error": "出错",
+    "beginner": "入门",
+    "intermediate": "进阶",
+    "advanced": "高级",
+    "in use": "使用中",
+    "current": "最新",
+    "old": "旧",
+    "default": "默认",
+    "file": "文件",
+    "env": "环境变量",
+    # heads of tables
+    "lab": "实验",
+    "title": "标题",
+    "level": "难度",
+    "boxes": "机器",
+    "tasks": "任务",
+    "time": "用时",
+    "learner": "学员",
+    "box": "机器",
+    "state": "状态",
+    "address": "地址",
+    "since": "时长",
+    "when": "时间",
+    "points": "得分",
+    "what changed": "变化",
+    "image": "镜像",
+    "kind": "类型",
+    "size": "大小",
+    "made": "创建时间",
+    "use": "用途",
+    "setting": "设置",
+    "value": "值",
+    "from": "来源",
+    # up, down, power, reset, solve
+    "{mark} {lab} is up: {count} boxes, {seconds:.1f} s": (
+        "{mark} {lab} 已启动：{count} 台机器，用时 {seconds:.1f} 秒"
+    ),
+    "{mark} {lab} is up already: nothing to do": "{mark} {lab} 已经启动，无需操作",
+    "! {box} was made from an older definition; labctl reset makes it new": (
+        "! {box} 是按旧版实验定义创建的；labctl reset 可以重新创建"
+    ),
+    "Next: labctl show · labctl enter {box} · labctl verify": (
+        "下一步：labctl show · labctl enter {box} · labctl verify"
+    ),
+    "{mark} {lab} is down: {count} boxes removed": "{mark} {lab} 已结束：删除了 {count} 台机器",
+    "{lab} is not up: nothing to do": "{lab} 没有启动，无需操作",
+    "ended: {labs}": "已结束：{labs}",
+    "no lab is up: nothing to do": "没有正在进行的实验，无需操作",
+    "no lab is up; see labctl list, and then labctl up LAB": (
+        "没有正在进行的实验；先看 labctl list，再用 labctl up LAB 启动"
+    ),
+    "stopped: {boxes}": "已关机：{boxes}",
+    "stopped already: nothing to do": "已经关机，无需操作",
+    "started: {boxes}": "已开机：{boxes}",
+    "running already: nothing to do": "已经在运行，无需操作",
+    "All that was done in {boxes} will be gone. Go on?": "{boxes} 里做过的一切都会丢失。继续吗？",
+    "{mark} new: {boxes}": "{mark} 已恢复：{boxes}",
+    "This does the work for you in {boxes}. Go on?": "这会替你在 {boxes} 里把实验做完。继续吗？",
+    "{mark} solved; see labctl verify": "{mark} 答案已套用；用 labctl verify 查看结果",
+    "interrupted": "已中断",
+    # a plan
+    "nothing to do": "无需操作",
+    "build the images of {lab} that are missing": "构建 {lab} 缺少的镜像",
+    "start keeper and switch": "启动 keeper 和 switch",
+    "finish removing {box}": "把 {box} 删除干净",
+    "make {box} from {image} ({addresses})": "用 {image} 创建 {box}（{addresses}）",
+    "an image yet to be built": "待构建的镜像",
+    "start {box}": "启动 {box}",
+    "wait until {boxes} are ready": "等待 {boxes} 就绪",
+    # verify, hint, history
+    "{points} of {of} points": "{points} 分（满分 {of}）",
+    "{n} passed": "{n} 项通过",
+    "{n} failed": "{n} 项未通过",
+    "{n} could not be checked": "{n} 项无法检查",
+    "attempt {n}": "第 {n} 次检查",
+    "Stuck? labctl hint {task}": "卡住了？试试 labctl hint {task}",
+    "was {verdict}": "上次{verdict}",
+    "could not be checked: ": "无法检查：",
+    "watching; Ctrl-C ends it": "持续检查中；按 Ctrl-C 结束",
+    "For a stronger hint: labctl hint {task}": "要更明确的提示：labctl hint {task}",
+    "no attempts yet; see labctl verify": "还没有检查记录；用 labctl verify 检查",
+    # cp, open, images
+    "{count} copied": "已拷贝 {count} 个",
+    "leads to port {port} of {box}; Ctrl-C ends it": "通往 {box} 的 {port} 端口；按 Ctrl-C 结束",
+    "{mark} built: {labs}": "{mark} 已构建：{labs}",
+    "{mark} {file}: {size}": "{mark} {file}：{size}",
+    "{count} removed": "已删除 {count} 个",
+    # steps and notes
+    "running the play {subject}": "执行 playbook {subject}",
+    "getting the base {subject}": "获取基础镜像 {subject}",
+    "building the image {subject}": "构建镜像 {subject}",
+    "setting up the boxes of {subject}": "布置 {subject} 的机器",
+    "having the base use {subject}": "让基础镜像改用 {subject}",
+    "saving to {subject}": "导出到 {subject}",
+    "loading from {subject}": "从 {subject} 导入",
+    "removing {subject}": "删除 {subject}",
+    "another labctl is at work on {what}; waiting for it": "另一个 labctl 正在处理 {what}，等待它完成",
+    "taking back what was made": "撤销已创建的内容",
+    "could not take everything back: {why}": "没能全部撤销：{why}",
+    # doctor
+    "Docker Engine {version}": "Docker 引擎 {version}",
+    "Docker Engine {version} is too old": "Docker 引擎 {version} 太旧",
+    "install Docker Engine 20.10 or newer": "请安装 Docker 引擎 20.10 或更新的版本",
+    "cgroup v{version}": "cgroup v{version}",
+    "storage driver {driver}": "存储驱动 {driver}",
+    "storage driver {driver}: every box is a whole copy": "存储驱动 {driver}：每台机器都是一份完整拷贝",
+    "use overlay2": "请改用 overlay2",
+    "{cpus} processors, {memory} GiB of memory": "{cpus} 个处理器，{memory} GiB 内存",
+    "only {free} GiB are free on the engine's disk": "Docker 引擎的磁盘只剩 {free} GiB",
+    "{free} GiB are free on the engine's disk": "Docker 引擎的磁盘剩余 {free} GiB",
+    "{name} is {found}; a class needs {wanted}": "{name} 为 {found}；一个班级需要 {wanted}",
+    "{name} is {found}": "{name} 为 {found}",
+    "labctl doctor --fix, or sysctl -w {name}={wanted}": "labctl doctor --fix，或 sysctl -w {name}={wanted}",
+    "kernel limits not looked at: no image is built yet": "还没有构建镜像，未检查内核限制",
+    "{role} is running": "{role} 运行正常",
+    "{role} is not there yet": "{role} 尚未创建",
+    "labctl up starts it, labctl doctor --fix too": "labctl up 会启动它，labctl doctor --fix 也会",
+    "{role} is {state}": "{role} 状态异常：{state}",
+    "the base image is here": "基础镜像已就位",
+    "no base image here, and mmdebstrap is missing: a registry is needed": (
+        "没有基础镜像，也没装 mmdebstrap：只能从镜像仓库获取"
+    ),
+    "apt-get install mmdebstrap, or labctl config set mirror.registry HOST": (
+        "apt-get install mmdebstrap，或 labctl config set mirror.registry HOST"
+    ),
+    "no base image yet: from a registry, else from Debian's packages": (
+        "还没有基础镜像：将从镜像仓库获取，不行就用 Debian 软件包制作"
+    ),
+    "built: {labs}": "镜像已构建：{labs}",
+    "not built yet: {labs}": "镜像尚未构建：{labs}",
+    "labctl images build, or labctl up": "labctl images build，或 labctl up",
+    "{program} is missing: labctl ssh needs it": "缺少 {program}：labctl ssh 要用到它",
+    "mirrors: registry {registry}, debian {debian}": "镜像源：registry {registry}，debian {debian}",
+    "the lab {lab} is faulty: {why}": "实验 {lab} 有错误：{why}",
+}

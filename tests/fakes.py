@@ -1,0 +1,444 @@
+"""The ports of labctl in memory. ``tests/contract`` runs one suite on these and on the real ones, so they can't lie."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from labctl.domain.boxspec import BoxSpec
+from labctl.domain.lab import Lab
+from labctl.domain.observed import ObservedBox, State
+from labctl.domain.params import Params
+from labctl.domain.verdict import Attempt, CheckResult
+from labctl.errors import BuildError, EngineError, NameTakenError, UsageError
+from labctl.events import BoxReady, Emit, Note
+from labctl.ports import EngineInfo, ExecResult, ImageInfo
+
+INFO = EngineInfo("20.10.24", "1.41", 1, "overlay2", (), "6.1.0", "Debian", 4, 8 << 30, "/var/lib/docker", (), "fake")
+
+Node = tarfile.TarInfo
+Tree = dict[str, tuple[tarfile.TarInfo, bytes]]
+"""Absolute path to what is there."""
+
+
+class Crash(BaseException):
+    """SIGKILL: nothing that labctl does has an effect any more."""
+
+
+@dataclass
+class FakeBox:
+    """A container."""
+
+    id: str
+    spec: BoxSpec
+    state: State = State.CREATED
+    starts: int = 0
+    tree: Tree = field(default_factory=dict)
+    console: bytes = b""
+
+
+class FakeEngine:
+    """Implements ports.Engine. ``trouble`` is called with the number (from 1) and the name of every call that changes
+    something, before it does, and may raise."""
+
+    def __init__(self) -> None:
+        self.boxes: dict[str, FakeBox] = {}
+        self.foreign: set[str] = set()
+        self.calls: list[str] = []
+        self.trouble: Callable[[int, str], None] = lambda _number, _name: None
+        self._ids = 0
+        self._lock = threading.RLock()
+
+    def _change(self, name: str) -> None:
+        with self._lock:
+            self.calls.append(name)
+            self.trouble(len(self.calls), name)
+
+    def fail_at(self, number: int, error: BaseException) -> None:
+        """The change of that number fails; those after it don't."""
+        self.calls.clear()
+
+        def trouble(at: int, _name: str) -> None:
+            if at == number:
+                raise error
+
+        self.trouble = trouble
+
+    def die_at(self, number: int) -> None:
+        """From the change of that number on, nothing has an effect: labctl was killed."""
+        self.calls.clear()
+
+        def trouble(at: int, _name: str) -> None:
+            if at >= number:
+                raise Crash
+
+        self.trouble = trouble
+
+    def heal(self) -> None:
+        """No more trouble."""
+        self.calls.clear()
+        self.trouble = lambda _number, _name: None
+
+    def _box(self, box_id: str) -> FakeBox:
+        box = self.boxes.get(box_id)
+        if box is None:
+            raise EngineError("the Docker engine refused: {why}", why=f"No such container: {box_id}")
+        return box
+
+    def info(self) -> EngineInfo:
+        """See ports.Engine; so have all methods below."""
+        return INFO
+
+    def observe(self, instance: str | None = None) -> list[ObservedBox]:
+        with self._lock:
+            found = [_observed(box) for box in self.boxes.values()]
+        return [box for box in found if instance is None or box.instance == instance]
+
+    def create(self, spec: BoxSpec) -> str:
+        self._change("create")
+        with self._lock:
+            if spec.container in self.foreign or any(b.spec.container == spec.container for b in self.boxes.values()):
+                raise NameTakenError("there is a container {container}", container=spec.container)
+            self._ids += 1
+            box = FakeBox(f"{self._ids:064x}", spec, tree=_bare_tree())
+            for item in spec.files:
+                _put(box.tree, item.path, item.content, item.mode)
+            self.boxes[box.id] = box
+            return box.id
+
+    def start(self, box_id: str) -> None:
+        self._change("start")
+        with self._lock:
+            box = self._box(box_id)
+            if box.state is not State.RUNNING:
+                box.state, box.starts = State.RUNNING, box.starts + 1
+
+    def stop(self, box_id: str, timeout: int = 10) -> None:
+        self._change("stop")
+        with self._lock:
+            box = self.boxes.get(box_id)
+            if box is not None and box.state is State.RUNNING:
+                box.state = State.STOPPED
+
+    def restart(self, box_id: str, timeout: int = 10) -> None:
+        self._change("restart")
+        with self._lock:
+            box = self._box(box_id)
+            box.state, box.starts = State.RUNNING, box.starts + 1
+
+    def remove(self, box_id: str) -> None:
+        self._change("remove")
+        with self._lock:
+            self.boxes.pop(box_id, None)
+
+    def run_id(self, box_id: str) -> str:
+        box = self.boxes.get(box_id)
+        return f"start {box.starts}" if box and box.state is State.RUNNING else ""
+
+    def exec(
+        self,
+        box_id: str,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> ExecResult:
+        box = self._box(box_id)
+        if box.state is not State.RUNNING:
+            raise EngineError("the Docker engine refused: {why}", why="it is not running")
+        return _shell(argv, stdin or b"", environment or {})
+
+    def stream(self, box_id: str, argv: Sequence[str]) -> Any:
+        raise NotImplementedError("bytes to talk through need a process")
+
+    def terminal(self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int) -> Any:
+        raise NotImplementedError("a terminal needs a process")
+
+    def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
+        self._change("put_archive")
+        box = self._box(box_id)
+        folder = _resolve(box.tree, path)
+        if folder is None or not box.tree[folder][0].isdir():
+            raise UsageError("there is no folder {path} in the box", path=path)
+        data = tar if isinstance(tar, bytes) else b"".join(tar)
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            for member in archive:
+                content = archive.extractfile(member).read() if member.isfile() else b""  # type: ignore[union-attr]
+                box.tree[posixpath.normpath(posixpath.join(folder, member.name))] = (member, content)
+
+    def get_archive(self, box_id: str, path: str) -> Iterator[bytes]:
+        box = self._box(box_id)
+        # As Docker has it: a symlink comes as itself, what is behind it for "link/.".
+        followed = path.endswith(("/", "/."))
+        clean = posixpath.normpath(path)
+        found = _resolve(box.tree, clean) if followed else clean
+        if found not in box.tree or (followed and not box.tree[found][0].isdir()):
+            raise UsageError("there is no {path} in the box", path=path)
+        return iter([_archive(box.tree, found)])
+
+    def logs(self, box_id: str, tail: int) -> bytes:
+        return b"".join(self._box(box_id).console.splitlines(keepends=True)[-tail:])
+
+
+def _observed(box: FakeBox) -> ObservedBox:
+    labels = box.spec.all_labels()
+    return ObservedBox(
+        id=box.id,
+        container=box.spec.container,
+        box=box.spec.name,
+        lab=labels["labctl.lab"],
+        instance=labels["labctl.instance"],
+        learner=labels["labctl.owner"],
+        seed=labels["labctl.seed"],
+        state=box.state,
+        status=str(box.state),
+        image=box.spec.image,
+        spec_hash=labels["labctl.spec-hash"],
+        expires=int(labels["labctl.expires"]),
+    )
+
+
+def _bare_tree() -> Tree:
+    tree: Tree = {}
+    for path in ("/", "/root", "/etc", "/tmp", "/usr", "/usr/bin"):
+        tree[path] = (_node(path, tarfile.DIRTYPE), b"")
+    link = _node("/bin", tarfile.SYMTYPE)
+    link.linkname = "usr/bin"
+    tree["/bin"] = (link, b"")
+    return tree
+
+
+def _node(path: str, kind: bytes) -> tarfile.TarInfo:
+    node = tarfile.TarInfo(posixpath.basename(path))
+    node.type = kind
+    return node
+
+
+def _put(tree: Tree, path: str, content: bytes, mode: int = 0o644) -> None:
+    node = _node(path, tarfile.REGTYPE)
+    node.mode = mode
+    tree[path] = (node, content)
+
+
+def _resolve(tree: Tree, path: str) -> str | None:
+    """The path with its last symlink followed."""
+    clean = posixpath.normpath(path)
+    node = tree.get(clean, (None, b""))[0]
+    if node is not None and node.issym():
+        return posixpath.normpath(posixpath.join(posixpath.dirname(clean), node.linkname))
+    return clean if node is not None else None
+
+
+def _archive(tree: Tree, top: str) -> bytes:
+    buffer = io.BytesIO()
+    name = posixpath.basename(top) or "/"
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path in sorted(tree):
+            if path == top or path.startswith(f"{top.rstrip('/')}/"):
+                node, content = tree[path]
+                copy = tarfile.TarInfo(name + path[len(top) :])
+                copy.type, copy.mode, copy.linkname, copy.size = node.type, node.mode, node.linkname, len(content)
+                archive.addfile(copy, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+_ECHO = re.compile(r"echo (?P<words>[^;>]*?)\s*(?P<err>>&2)?")
+
+
+def _shell(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str]) -> ExecResult:
+    """As much of a shell as the contract needs: cat, and sh -c with echo, exit and variables."""
+    if argv[0] in ("cat", "/bin/cat"):
+        return ExecResult(0, stdin, b"")
+    if list(argv[:2]) != ["/bin/sh", "-c"]:
+        return ExecResult(127 if "/" not in argv[0] else 126, b"OCI runtime exec failed", b"")
+    out, err = b"", b""
+    for part in argv[2].split(";"):
+        words = re.sub(r"\$(\w+)", lambda match: environment.get(match[1], ""), part.strip())
+        if match := _ECHO.fullmatch(words):
+            line = match["words"].encode() + b"\n"
+            out, err = (out, err + line) if match["err"] else (out + line, err)
+        elif words.startswith("exit "):
+            return ExecResult(int(words[5:]), out, err)
+        else:
+            raise NotImplementedError(part)
+    return ExecResult(0, out, err)
+
+
+class FakeKeeper:
+    """Implements ports.Keeper. ``trouble`` may raise in ``ensure``, ``late`` makes boxes never ready."""
+
+    def __init__(self, engine: FakeEngine, running: bool = False) -> None:
+        self._engine = engine
+        self.states = dict.fromkeys(("keeper", "switch"), "running" if running else "missing")
+        self.trouble: Callable[[], None] = lambda: None
+        self.late: set[str] = set()
+        self.watching = False
+
+    def state(self) -> Mapping[str, str]:
+        return dict(self.states)
+
+    def ensure(self) -> bool:
+        if set(self.states.values()) == {"running"}:
+            return False
+        self.states["switch"] = "running"
+        self.trouble()
+        self.states["keeper"] = "running"
+        return True
+
+    @contextmanager
+    def watch(self) -> Iterator[FakeWatch]:
+        self.watching = True
+        try:
+            yield FakeWatch(self, self._engine)
+        finally:
+            self.watching = False
+
+    def remove(self) -> None:
+        self.states = dict.fromkeys(self.states, "missing")
+
+
+class FakeWatch:
+    """Implements ports.Watch."""
+
+    def __init__(self, keeper: FakeKeeper, engine: FakeEngine) -> None:
+        self._keeper = keeper
+        self._engine = engine
+
+    def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
+        self._engine._change("wait_ready")
+        assert set(self._keeper.state().values()) == {"running"}, "nobody wires these boxes"
+        for name, box_id in box_ids.items():
+            if name in self._keeper.late or not self._engine.run_id(box_id):
+                raise EngineError("{box} did not finish starting", box=name)
+            emit(BoxReady(name, 0.0))
+
+
+class FakeImages:
+    """Implements what Up and Doctor need of ports.Images."""
+
+    def __init__(self, present: bool = True, version: str = "1") -> None:
+        self.built: set[str] = set()
+        self.all_present = present
+        self.version = version
+        self.broken = False
+        self.ensured: list[list[str]] = []
+
+    def tags(self, lab: Lab) -> Mapping[str, str] | None:
+        if not (self.all_present or lab.name in self.built):
+            return None
+        return {box: f"labctl/{lab.name}-{box}:{self.version}" for box in lab.boxes}
+
+    def ensure(self, labs: Sequence[Lab], emit: Emit) -> None:
+        self.ensured.append([lab.name for lab in labs])
+        if self.broken:
+            raise BuildError("the image {image} can't be built", image="box")
+        self.built |= {lab.name for lab in labs}
+
+    def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:
+        return []
+
+    def save(self, labs: Sequence[Lab], path: str, emit: Emit) -> int:
+        raise NotImplementedError
+
+    def load(self, path: str, emit: Emit) -> list[str]:
+        raise NotImplementedError
+
+    def prune(self, labs: Sequence[Lab], emit: Emit) -> list[ImageInfo]:
+        return []
+
+
+class FakeStore:
+    """Implements ports.Store."""
+
+    def __init__(self) -> None:
+        self._attempts: list[Attempt] = []
+        self._hints: dict[tuple[str, str], int] = {}
+
+    def add_attempt(self, attempt: Attempt) -> int:
+        self._attempts.append(attempt)
+        return len(self.attempts(attempt.instance))
+
+    def attempts(self, instance: str) -> list[Attempt]:
+        return [attempt for attempt in self._attempts if attempt.instance == instance]
+
+    def add_hint(self, instance: str, task: str, level: int) -> None:
+        key = instance, task
+        self._hints[key] = max(level, self._hints.get(key, 0))
+
+    def hints(self, instance: str) -> dict[str, int]:
+        return {task: level for (owner, task), level in self._hints.items() if owner == instance}
+
+
+class FakeLocks:
+    """Implements ports.Locks among threads. One that is held by the thread that asks for it is a deadlock: it fails."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, threading.Lock] = {}
+        self._owners: dict[str, int] = {}
+        self.held: list[str] = []
+
+    @contextmanager
+    def hold(self, name: str, emit: Emit) -> Iterator[None]:
+        lock = self._locks.setdefault(name, threading.Lock())
+        if not lock.acquire(blocking=False):
+            assert self._owners.get(name) != threading.get_ident(), f"{name} is held by this very thread"
+            emit(Note("another labctl is at work on {what}; waiting for it", (("what", name),)))
+            assert lock.acquire(timeout=10), f"the lock {name} was never let go"
+        self._owners[name] = threading.get_ident()
+        self.held.append(name)
+        try:
+            yield
+        finally:
+            del self._owners[name]
+            lock.release()
+
+
+class FakeCatalog:
+    """Implements ports.Catalog."""
+
+    def __init__(self, *labs: Lab) -> None:
+        self._labs = {lab.name: lab for lab in labs}
+
+    def names(self) -> list[str]:
+        return sorted(self._labs)
+
+    def lab(self, name: str) -> Lab:
+        if name not in self._labs:
+            raise UsageError("there is no lab {lab}", hint="labctl list", lab=name)
+        return self._labs[name]
+
+    def brief(self, name: str, language: str) -> str:
+        return f"# {self.lab(name).name}"
+
+
+class FakeChecker:
+    """Implements ports.Checker. ``meanwhile`` is called while the checks run."""
+
+    def __init__(self, *results: CheckResult) -> None:
+        self.results = list(results)
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.asked: list[tuple[dict[str, str], Params, frozenset[str] | None]] = []
+
+    def run(
+        self, lab: Lab, boxes: Mapping[str, str], params: Params, only: frozenset[str] | None = None
+    ) -> list[CheckResult]:
+        self.asked.append((dict(boxes), params, only))
+        self.meanwhile()
+        return [result for result in self.results if only is None or result.task in only]
+
+
+def until(condition: Callable[[], bool], why: str, seconds: float = 10.0) -> None:
+    """Wait for something that another thread or process does; ``why`` says what was waited for in vain."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, why
+        pause.wait(0.01)

@@ -1,0 +1,73 @@
+"""A real engine, and learners of one's own. Where there is no engine, tests fail."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from rig import Labctl
+
+from labctl.bootstrap import App
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """The engine's client, with labctl's images built; a failure where there is none."""
+    client = docker.from_env()
+    client.ping()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def images(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the mini lab needs is built, and keeper and switch run."""
+    labctl = Labctl(tmp_path_factory.mktemp("build"), f"b{uuid.uuid4().hex[:8]}")
+    labctl.run("up", "mini", timeout=1200)
+    labctl.run("down", "mini")
+
+
+def end_all(labctl: Labctl) -> None:
+    """Nothing of the learner's is left."""
+    for lab in {box.lab for box in App().engine.observe() if box.learner == labctl.learner}:
+        labctl.run("down", lab)
+
+
+@pytest.fixture(scope="module")
+def shared(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labctl]:
+    """A learner with the mini lab up, for all tests of a module that leave it as it was."""
+    labctl = Labctl(tmp_path_factory.mktemp("shared"), f"s{uuid.uuid4().hex[:8]}")
+    labctl.run("up", "mini")
+    yield labctl
+    end_all(labctl)
+
+
+@pytest.fixture
+def new_labctl(images: None, tmp_path: Path) -> Iterator[Callable[[], Labctl]]:
+    """Makes learners; all that they had is gone afterwards."""
+    made: list[Labctl] = []
+
+    def make() -> Labctl:
+        labctl = Labctl(tmp_path / f"learner{len(made)}", f"t{uuid.uuid4().hex[:8]}")
+        made.append(labctl)
+        return labctl
+
+    yield make
+    for labctl in made:
+        end_all(labctl)
+
+
+@pytest.fixture
+def labctl(new_labctl: Callable[[], Labctl]) -> Labctl:
+    """One learner."""
+    return new_labctl()
+
+
+@pytest.fixture
+def mini(labctl: Labctl) -> Labctl:
+    """A learner with the mini lab up."""
+    labctl.run("up", "mini")
+    return labctl

@@ -1,0 +1,109 @@
+"""What integration tests do again and again: run labctl as a program, look into boxes and the switch, wait."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import docker
+import pytest
+
+from labctl.domain.naming import container_name, instance_id
+from labctl.domain.wiring import bridge_name
+
+LABCTL = str(Path(sys.executable).with_name("labctl"))
+CATALOG = str(Path(__file__).with_name("catalog"))
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+    """Wait for a condition, or fail and say what for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+class Labctl:
+    """The command, for one learner, in a state folder of its own."""
+
+    def __init__(self, folder: Path, learner: str, engine: str = "") -> None:
+        self.learner = learner
+        self.environment = {
+            **os.environ,
+            "XDG_STATE_HOME": str(folder / "state"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "LABCTL_LEARNER": learner,
+            "LABCTL_CATALOG": CATALOG,
+            "LABCTL_LANG": "en",
+            "NO_COLOR": "1",
+            **({"DOCKER_HOST": engine} if engine else {}),
+        }
+
+    def start(self, *args: str, **kwargs: object) -> subprocess.Popen[str]:
+        """Begin; stdout and stderr to read."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [LABCTL, *args],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            **kwargs,
+        )
+
+    def run(
+        self, *args: str, code: int | None = 0, stdin: str = "", timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
+        """Run to the end; the exit code must be ``code`` (None: any)."""
+        done = subprocess.run(
+            [LABCTL, *args],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert code is None or done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+
+def boxes_of(engine: docker.DockerClient, learner: str) -> list[docker.models.containers.Container]:
+    """A learner's containers, running or not."""
+    return engine.containers.list(all=True, filters={"label": f"labctl.owner={learner}"})
+
+
+def box(engine: docker.DockerClient, learner: str, name: str) -> docker.models.containers.Container:
+    """One of them."""
+    return engine.containers.get(container_name(instance_id("mini", learner), name))
+
+
+def sh(container: docker.models.containers.Container, script: str) -> tuple[int, str]:
+    """A script in a box by its own shell; the exit code, and stdout with stderr."""
+    code, output = container.exec_run(["sh", "-c", script])
+    return code, output.decode(errors="replace")
+
+
+def interfaces(engine: docker.DockerClient) -> set[str]:
+    """Bridges and cables in the switch."""
+    _, output = engine.containers.get("labctl-keeper").exec_run(
+        ["sh", "-c", f"nsenter --net=/proc/{switch_pid(engine)}/ns/net ip -br link | cut -d' ' -f1 | cut -d@ -f1"]
+    )
+    return set(output.decode().split())
+
+
+def switch_pid(engine: docker.DockerClient) -> int:
+    """The switch's first process, as the engine's machine counts."""
+    return int(engine.containers.get("labctl-switch").attrs["State"]["Pid"])
+
+
+def bridge(learner: str) -> str:
+    """The bridge of a learner's mini lab."""
+    return bridge_name(instance_id("mini", learner), "lan")

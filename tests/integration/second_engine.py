@@ -1,0 +1,72 @@
+"""A Docker engine of a test's own, beside the machine's: for restarts, kills and full disks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import docker
+
+if TYPE_CHECKING:
+    from rig import Labctl
+
+
+class SecondEngine:
+    """``dockerd`` with folders, socket and containerd of its own, without a bridge and without firewall rules."""
+
+    def __init__(self, folder: Path, data_root: Path | None = None) -> None:
+        self.folder = folder
+        self._data = data_root or folder / "data"
+        # A socket's path may have 108 characters at the most.
+        self._socket = Path(f"/run/labctl-test-{os.getpid()}-{folder.name[:20]}.sock")
+        self.address = f"unix://{self._socket}"
+        self.labctl: Labctl | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def client(self) -> docker.DockerClient:
+        """A new client: an old one's connections don't outlive a restart."""
+        return docker.DockerClient(self.address)
+
+    def start(self) -> None:
+        """Until it answers."""
+        from rig import until
+
+        argv = ["dockerd", "--data-root", str(self._data), "--exec-root", str(self.folder / "exec"), "-H", self.address]
+        argv += ["--pidfile", str(self.folder / "pid"), "--bridge", "none", "--iptables=false", "--ip-forward=false"]
+        (self.folder / "pid").unlink(missing_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
+        until(self._answers, f"the second engine answers; see {self.folder / 'log'}", 60)
+
+    def _answers(self) -> bool:
+        try:
+            with_client = self.client
+            return bool(with_client.ping())
+        except (docker.errors.DockerException, OSError):
+            return False
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End the daemon."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(timeout=60)
+            self._process = None
+
+    def __enter__(self) -> SecondEngine:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            for container in self.client.containers.list(all=True):
+                container.remove(force=True)
+        finally:
+            self.stop()
+            self._socket.unlink(missing_ok=True)

@@ -1,0 +1,121 @@
+"""The keeper mends what is missing, with no labctl running: after its own death, the switch's, and the daemon's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from rig import Labctl, box, bridge, interfaces, sh, until
+from second_engine import SecondEngine
+
+pytestmark = pytest.mark.engine
+
+
+def keeper_pid(engine: docker.DockerClient) -> int:
+    return int(engine.containers.get("labctl-keeper").attrs["State"]["Pid"])
+
+
+def meet(engine: docker.DockerClient, labctl: Labctl) -> bool:
+    """Both boxes reach each other."""
+    return all(
+        sh(box(engine, labctl.learner, one), f"ping -c1 -W1 {other}")[0] == 0
+        for one, other in (("alpha", "beta"), ("beta", "alpha"))
+    )
+
+
+def test_after_its_own_sigkill_it_is_back_and_finds_what_was_missed(engine: docker.DockerClient, mini: Labctl) -> None:
+    before = keeper_pid(engine)
+    os.kill(before, signal.SIGKILL)
+    beta = box(engine, mini.learner, "beta")
+    beta.restart(timeout=5)
+    until(lambda: keeper_pid(engine) not in (0, before), "the keeper is back")
+    until(lambda: meet(engine, mini), "the boxes meet again")
+
+
+def test_a_box_started_while_the_keeper_is_stopped_waits_for_it(engine: docker.DockerClient, mini: Labctl) -> None:
+    keeper = engine.containers.get("labctl-keeper")
+    keeper.stop(timeout=2)
+    beta = box(engine, mini.learner, "beta")
+    beta.restart(timeout=5)
+    assert sh(beta, "cat /proc/1/comm")[1].strip() != "systemd"
+    mini.run("up", "mini")
+    until(lambda: sh(beta, "cat /proc/1/comm")[1].strip() == "systemd", "beta's systemd started")
+    until(lambda: meet(engine, mini), "the boxes meet again")
+
+
+def test_after_the_switchs_death_everything_is_wired_anew(engine: docker.DockerClient, mini: Labctl) -> None:
+    engine.containers.get("labctl-switch").restart(timeout=1)
+    until(lambda: meet(engine, mini), "the boxes meet again")
+    assert bridge(mini.learner) in interfaces(engine)
+
+
+def test_bridges_go_with_the_last_box(engine: docker.DockerClient, mini: Labctl) -> None:
+    box(engine, mini.learner, "alpha").remove(force=True)
+    assert bridge(mini.learner) in interfaces(engine)
+    box(engine, mini.learner, "beta").remove(force=True)
+    until(lambda: bridge(mini.learner) not in interfaces(engine), "the bridge is gone")
+
+
+def test_it_costs_next_to_nothing_idle(engine: docker.DockerClient, mini: Labctl) -> None:
+    stats = engine.containers.get("labctl-keeper").stats(stream=False)
+    assert stats["memory_stats"]["usage"] < 40 << 20
+    pid = keeper_pid(engine)
+
+    def ticks() -> int:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = ticks()
+    stats = engine.containers.get("labctl-keeper").stats(stream=False)  # takes about two seconds
+    assert ticks() - before <= 5, "hundredths of a second of processor in two seconds of nothing to do"
+
+
+def test_the_keeper_can_neither_load_modules_nor_reach_a_network(engine: docker.DockerClient, mini: Labctl) -> None:
+    config = engine.containers.get("labctl-keeper").attrs["HostConfig"]
+    assert not config["Privileged"] and config["NetworkMode"] == "none" and config["CapDrop"] == ["ALL"]
+
+
+@pytest.fixture(scope="module")
+def second(
+    engine: docker.DockerClient, images: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SecondEngine]:
+    """An engine of our own, to be killed, filled by images save and load."""
+    with SecondEngine(tmp_path_factory.mktemp("engine")) as own:
+        here = Labctl(tmp_path_factory.mktemp("here"), "carrier")
+        there = Labctl(tmp_path_factory.mktemp("there"), "second", own.address)
+        file = str(own.folder / "images.tar")
+        here.run("images", "save", file, "mini", timeout=600)
+        loaded = there.run("images", "load", file, timeout=600).stdout
+        assert "labctl/mini-alpha:" in loaded
+        Path(file).unlink()
+        own.labctl = there
+        yield own
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_after_a_daemon_restart_all_boxes_are_back_with_their_files(second: SecondEngine, how: signal.Signals) -> None:
+    assert second.labctl is not None
+    second.labctl.run("up", "mini", timeout=120)
+    alpha = box(second.client, "second", "alpha")
+    sh(alpha, f"echo {how.name} > /root/kept")
+    second.stop(how)
+    second.start()
+    until(lambda: box(second.client, "second", "alpha").status == "running", "alpha runs", 60)
+    until(lambda: meet(second.client, second.labctl), "the boxes meet again", 60)
+    alpha = box(second.client, "second", "alpha")
+    assert sh(alpha, "cat /root/kept")[1].strip() == how.name
+    until(lambda: sh(alpha, "systemctl is-system-running")[1].strip() == "running", "alpha's systemd is ready")
+    assert json.loads(second.labctl.run("status", "--json").stdout)
+
+
+def test_down_all_leaves_nothing_at_all_on_an_engine(second: SecondEngine) -> None:
+    assert second.labctl is not None
+    second.labctl.run("up", "mini", timeout=120)
+    second.labctl.run("down", "--all")
+    assert second.client.containers.list(all=True) == []
+    assert second.client.volumes.list() == []

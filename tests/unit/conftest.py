@@ -1,0 +1,27 @@
+"""No unit test sees the user's own settings, engine or language."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from labctl.cli import i18n
+
+settings.register_profile(
+    "labctl", deadline=None, derandomize=True, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("labctl")
+
+
+@pytest.fixture(autouse=True)
+def _on_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    for name in list(os.environ):
+        if name.startswith(("LABCTL_", "DOCKER_")):
+            monkeypatch.delenv(name)
+    nowhere = tmp_path_factory.getbasetemp() / "home"
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(nowhere / name.lower()))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setattr(i18n, "_language", ["en"])

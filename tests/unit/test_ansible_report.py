@@ -1,0 +1,83 @@
+"""What an ansible-playbook run is told as, and what it gets to know: no engine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from labctl.adapters.ansible.provisioner import inventory
+from labctl.adapters.ansible.report import Report
+from labctl.errors import BuildError
+from labctl.events import Event, StepProgress
+
+
+def failed(box: str = "master", task: str = "start redis", kind: str = "failed", detail: str = "") -> str:
+    return json.dumps({"labctl": kind, "box": box, "task": task, "msg": "no such unit", "detail": detail})
+
+
+def judged(code: int, *lines: str) -> BuildError:
+    report = Report("setup", "key", lambda _: None)
+    for line in lines:
+        report.line(line.encode() + b"\n")
+    with pytest.raises(BuildError) as caught:
+        report.judge(code)
+    return caught.value
+
+
+def test_tasks_are_told_as_they_start() -> None:
+    told: list[Event] = []
+    report = Report("setup", "key", told.append)
+    report.line(b'{"labctl": "start", "box": "master", "task": "install"}\n')
+    report.line(b'{"labctl": "ok", "box": "master", "task": "install", "changed": true}\n')
+    report.line(b"[WARNING]: something\n")
+    report.line(b'{"labctl": not json\n')
+    report.judge(0)
+    assert told == [StepProgress("key", "install (master)")]
+
+
+def test_a_failure_names_the_box_and_the_task() -> None:
+    error = judged(2, failed(detail="unit not found"))
+    assert str(error) == "play setup failed in master at task “start redis”: no such unit"
+    assert error.detail == "master: unit not found"
+
+
+def test_a_failure_in_several_boxes_is_one() -> None:
+    error = judged(2, failed("master"), failed("replica1"))
+    assert str(error).startswith("play setup failed in master, replica1 at task")
+
+
+def test_a_rescued_failure_is_not_the_one() -> None:
+    assert judged(2, failed(task="tried"), failed(task="gave up")).values["task"] == "gave up"
+    report = Report("setup", "key", lambda _: None)
+    report.line(failed(task="tried").encode())
+    report.judge(0)
+
+
+def test_unreachable() -> None:
+    error = judged(4, failed(kind="unreachable"))
+    assert str(error) == "play setup can't reach master at task “start redis”: no such unit"
+
+
+def test_a_parser_error_is_told_by_ansibles_own_words() -> None:
+    error = judged(4, "[ERROR]: couldn't resolve module/action 'x'.", "Origin: /play.yml:3:7")
+    assert str(error) == "play setup can't be run: couldn't resolve module/action 'x'."
+    assert error.detail.endswith("Origin: /play.yml:3:7")
+
+
+def test_other_ends() -> None:
+    assert str(judged(250)) == "play setup can't be run: ansible-playbook ended with 250"
+
+
+def test_a_play_for_nobody_is_an_error_though_ansible_is_content() -> None:
+    assert str(judged(0, '{"labctl": "unmatched", "hosts": "mster"}')) == "play setup: no box is called mster"
+
+
+def test_the_inventory_has_the_boxes_by_container() -> None:
+    found = inventory({"master": "abc"})
+    assert found == {
+        "all": {
+            "hosts": {"master": {"ansible_host": "abc"}},
+            "vars": {"ansible_connection": "labctl_engine", "ansible_python_interpreter": "/usr/bin/python3"},
+        }
+    }

@@ -1,0 +1,210 @@
+"""Tags: the same for the same content, another for any other."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from labctl.domain import imagery
+from labctl.domain.imagery import ImageSource, SourceFile
+from labctl.domain.lab import Box, Lab, Network, Task
+from labctl.domain.text import Text
+from labctl.errors import InvalidLabError
+
+FROM_BASE = SourceFile("Dockerfile", b"FROM debian:bookworm-slim\nCOPY . /\n")
+
+files = st.lists(
+    st.builds(
+        SourceFile,
+        path=st.text("abc/.", min_size=1, max_size=6).filter(lambda path: path != "Dockerfile"),
+        content=st.binary(max_size=20),
+        executable=st.booleans(),
+        link=st.booleans(),
+    ),
+    max_size=4,
+    unique_by=lambda file: file.path,
+)
+
+
+def tag(*extra: SourceFile, base: str = "sha256:1") -> str:
+    source = ImageSource("box", (FROM_BASE, *extra))
+    return imagery.image_tags({"box": source}, base)["box"]
+
+
+def a_lab(**changes: object) -> Lab:
+    text = Text("a", "b")
+    lab = Lab(
+        name="demo",
+        title=text,
+        summary=text,
+        image="box",
+        boxes={"one": Box(networks={"lan": "10.0.0.1"}), "two": Box(networks={"lan": "10.0.0.2"})},
+        networks={"lan": Network("10.0.0.0/24")},
+        tasks=(Task("t", text, 1, (text, text, text)),),
+    )
+    return msgspec.structs.replace(lab, **changes)
+
+
+@given(files, st.randoms())
+def test_the_same_content_has_the_same_tag_in_any_order(some: list[SourceFile], random: object) -> None:
+    shuffled = list(some)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert tag(*some) == tag(*shuffled)
+
+
+@given(files, files)
+def test_other_files_have_another_tag(some: list[SourceFile], others: list[SourceFile]) -> None:
+    assume({msgspec.json.encode(f) for f in some} != {msgspec.json.encode(f) for f in others})
+    # A link's permissions are none.
+    assume(not any(file.link for file in [*some, *others]))
+    assert tag(*some) != tag(*others)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SourceFile("a", b"y"),
+        SourceFile("b", b"x"),
+        SourceFile("a", b"x", executable=True),
+        SourceFile("a", b"x", link=True),
+    ],
+    ids=["byte", "path", "mode", "link"],
+)
+def test_each_part_of_a_file_counts(other: SourceFile) -> None:
+    assert tag(SourceFile("a", b"x")) != tag(other)
+
+
+def test_bytes_may_not_move_from_one_file_to_the_next() -> None:
+    assert tag(SourceFile("a", b"xy"), SourceFile("b", b"")) != tag(SourceFile("a", b"x"), SourceFile("b", b"y"))
+
+
+def test_the_base_counts_for_those_that_start_from_it() -> None:
+    assert tag() != tag(base="sha256:2")
+    scratch = {"box": ImageSource("box", (SourceFile("Dockerfile", b"FROM scratch\nCOPY . /\n"),))}
+    assert imagery.image_tags(scratch, "sha256:1") == imagery.image_tags(scratch, "sha256:2")
+
+
+def test_a_parent_counts_and_a_sibling_does_not() -> None:
+    def tags(box: bytes, other: bytes) -> dict[str, str]:
+        child = ImageSource("redis", (SourceFile("Dockerfile", b"FROM labctl/box\n"),))
+        sources = {
+            "redis": child,
+            "box": ImageSource("box", (FROM_BASE, SourceFile("x", box))),
+            "other": ImageSource("other", (FROM_BASE, SourceFile("x", other))),
+        }
+        return imagery.image_tags(sources, "sha256:1")
+
+    first = tags(b"1", b"1")
+    assert first["redis"] != tags(b"2", b"1")["redis"]
+    assert first["redis"] == tags(b"1", b"2")["redis"]
+
+
+def test_a_tag_is_one_of_labctls() -> None:
+    assert imagery.is_own_tag(tag())
+    assert imagery.is_own_tag(imagery.base_tag("debian:bookworm-slim"))
+    assert imagery.is_own_tag(imagery.base_tag("debian:bookworm-slim", "http://mirror/debian"))
+    for foreign in ("labctl/box:latest", "labctl/box:dev", "mine/box:0123456789abcdef", "labctl/box:0123456789abcdef0"):
+        assert not imagery.is_own_tag(foreign)
+
+
+DOCKERFILE = """# FROM debian:nothing
+FROM labctl/toolbox AS tools
+FROM --platform=linux/amd64 debian:bookworm-slim
+COPY --from=tools /a /b
+COPY --chown=1:1 --from=labctl/keeper /a /b
+COPY --from=busybox:1 /a /b
+COPY --from=0 /a /b
+RUN echo --from=labctl/none; \\
+    # a comment in the middle
+FROM labctl/nothing
+"""
+
+
+def test_references_are_the_images_and_not_the_stages() -> None:
+    expected = ("labctl/toolbox", "debian:bookworm-slim", "labctl/keeper", "busybox:1")
+    assert imagery.references(DOCKERFILE) == expected
+    assert imagery.needs(ImageSource("x", (SourceFile("Dockerfile", DOCKERFILE.encode()),))) == ("toolbox", "keeper")
+
+
+def test_resolved_names_tags_and_labels_each_stage() -> None:
+    tags = {"toolbox": "labctl/toolbox:1", "keeper": "labctl/keeper:2"}
+    text = imagery.resolved(DOCKERFILE, tags, "labctl/base:b", {"labctl.role": "image"})
+    assert text.splitlines()[1:7] == [
+        "FROM labctl/toolbox:1 AS tools",
+        'LABEL labctl.role="image"',
+        "FROM --platform=linux/amd64 labctl/base:b",
+        'LABEL labctl.role="image"',
+        "COPY --from=tools /a /b",
+        "COPY --chown=1:1 --from=labctl/keeper:2 /a /b",
+    ]
+    assert text.endswith("FROM labctl/nothing\n")
+
+
+def test_a_last_line_without_an_end_is_labelled_too() -> None:
+    assert imagery.resolved("FROM scratch", {}, "", {"a": "b"}) == 'FROM scratch\nLABEL a="b"\n'
+
+
+def test_a_circle_is_told() -> None:
+    sources = {
+        "a": ImageSource("a", (SourceFile("Dockerfile", b"FROM labctl/b\n"),)),
+        "b": ImageSource("b", (SourceFile("Dockerfile", b"FROM labctl/a\n"),)),
+    }
+    with pytest.raises(InvalidLabError, match=r"images start from each other: . → . → .$"):
+        imagery.image_tags(sources, "sha256:1")
+
+
+def test_a_missing_parent_is_told() -> None:
+    sources = {"a": ImageSource("a", (SourceFile("Dockerfile", b"FROM labctl/b\n"),))}
+    with pytest.raises(InvalidLabError, match="images/a/Dockerfile: FROM labctl/b: there is no image b"):
+        imagery.image_tags(sources, "sha256:1")
+
+
+def test_a_bake_depends_on_what_the_setup_sees() -> None:
+    tags = {"box": "labctl/box:1"}
+    play = SourceFile("setup.yml", b"- hosts: all\n")
+    first = imagery.bake_tags(a_lab(), tags, [play])
+    assert set(first) == {"one", "two"}
+    assert len(set(first.values())) == 2
+    assert imagery.bake_tags(a_lab(), tags, [play]) == first
+    other_boxes = {"one": Box(networks={"lan": "10.0.0.1"}), "two": Box(networks={"lan": "10.0.0.3"})}
+    others = [
+        imagery.bake_tags(a_lab(), {"box": "labctl/box:2"}, [play]),
+        imagery.bake_tags(a_lab(), tags, [SourceFile("setup.yml", b"- hosts: one\n")]),
+        imagery.bake_tags(a_lab(boxes=other_boxes), tags, [play]),
+        imagery.bake_tags(a_lab(networks={"lan": Network("10.0.0.0/16")}), tags, [play]),
+        imagery.bake_tags(a_lab(name="other"), tags, [play]),
+    ]
+    for other in others:
+        assert not set(other.values()) & set(first.values())
+
+
+def test_a_bake_does_not_depend_on_what_comes_at_up() -> None:
+    tags = {"box": "labctl/box:1"}
+    bigger = {name: msgspec.structs.replace(box, memory="1GiB") for name, box in a_lab().boxes.items()}
+    assert imagery.bake_tags(a_lab(boxes=bigger, minutes=5), tags, []) == imagery.bake_tags(a_lab(), tags, [])
+
+
+def test_solutions_and_mutants_are_no_setup() -> None:
+    names = ["setup.yml", "solve.yml", "solve-other.yml", "mutants/x.yml", "files/a", "templates/solve.yml"]
+    found = imagery.setup_files(SourceFile(name, b"") for name in names)
+    assert [file.path for file in found] == ["setup.yml", "files/a", "templates/solve.yml"]
+
+
+def test_roles_are_found_through_roles() -> None:
+    roles = {
+        "redis": [SourceFile("tasks/main.yml", b"- include_role: {name: apt-source}")],
+        "apt-source": [SourceFile("tasks/main.yml", b"")],
+        "apt": [SourceFile("tasks/main.yml", b"")],
+        "mysql": [SourceFile("tasks/main.yml", b"")],
+    }
+    assert imagery.roles_used([SourceFile("setup.yml", b"roles: [redis]")], roles) == ("apt-source", "redis")
+
+
+@pytest.mark.parametrize(
+    ("reference", "suite"),
+    [("debian:bookworm-slim", "bookworm"), ("mirror/library/debian:trixie", "trixie"), ("ubuntu:24.04", "")],
+)
+def test_suite(reference: str, suite: str) -> None:
+    assert imagery.suite_of(reference) == suite

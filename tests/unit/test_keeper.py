@@ -1,0 +1,394 @@
+"""What the keeper decides, on an engine and a machine in memory."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from labctl.domain import wiring
+from labctl.domain.wiring import Link
+from labctl.keeper.engine import Container, Happening
+from labctl.keeper.keeper import _MAX_DATAGRAMS, Keeper
+
+SWITCH_PID = 100
+
+
+class FakeEngine:
+    """Implements EnginePort."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Container] = {}
+        self.stopped: list[str] = []
+
+    def inspect(self, container_id: str) -> Container | None:
+        return self.all.get(container_id)
+
+    def containers(self, labels: Mapping[str, str]) -> list[Container]:
+        """As the engine has it: with no pids."""
+        return [Container(c.id, 0, c.labels) for c in self.all.values() if labels.items() <= c.labels.items()]
+
+    def stop(self, container_id: str) -> None:
+        self.stopped.append(container_id)
+
+
+class FakeMachine:
+    """Implements MachinePort, and remembers what hangs where."""
+
+    def __init__(self) -> None:
+        self.switches: dict[int, set[str]] = {}
+        self.addressed: dict[int, set[str]] = {}
+        self.opened: dict[int, socket.socket | None] = {}
+        self.writers: list[socket.socket] = []
+        self.trouble: Exception | None = None
+        self.deaf = False
+
+    def interfaces(self, pid: int) -> set[str]:
+        return set(self.switches[pid])
+
+    def add_bridges(self, pid: int, bridges: list[str]) -> None:
+        assert not set(bridges) & self.switches[pid], "a bridge that is there already"
+        self.switches[pid] |= set(bridges)
+
+    def remove_bridges(self, pid: int, bridges: list[str]) -> None:
+        assert set(bridges) <= self.switches[pid], "a bridge that isn't there"
+        self.switches[pid] -= set(bridges)
+
+    def plug(self, switch: int, box: int, cables: list[tuple[Link, str]], there: set[str]) -> None:
+        if self.trouble:
+            raise self.trouble
+        for link, port in cables:
+            assert link.bridge in self.switches[switch], "no such bridge"
+            assert (port in self.switches[switch]) == (port in there), "the keeper is wrong about what is there"
+            self.switches[switch].add(port)
+            self.addressed.setdefault(box, set()).add(link.interface)
+
+    def is_open(self, pid: int) -> bool:
+        return pid in self.opened
+
+    def open(self, pid: int) -> socket.socket | None:
+        assert pid not in self.opened, "opened twice"
+        if self.deaf:
+            self.opened[pid] = None
+            return None
+        reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        reader.setblocking(False)
+        self.writers.append(writer)
+        self.opened[pid] = reader
+        return reader
+
+
+class World:
+    """A keeper with all that is around it."""
+
+    def __init__(self) -> None:
+        self.engine = FakeEngine()
+        self.machine = FakeMachine()
+        self.said: list[dict[str, Any]] = []
+        self._pids = itertools.count(1000)
+        self.keeper = self.new_keeper()
+
+    def new_keeper(self) -> Keeper:
+        self.said.clear()
+        self.keeper = Keeper(self.engine, self.machine, lambda message: self.said.append(dict(message)))
+        return self.keeper
+
+    def start_switch(self, pid: int = SWITCH_PID) -> None:
+        self.machine.switches = {pid: set()}
+        labels = {wiring.LABEL_ROLE: wiring.ROLE_SWITCH}
+        self.engine.all["switch"] = Container("switch", pid, labels)
+        self.keeper.on_event(Happening("start", "switch", labels))
+
+    def start(self, name: str, *networks: str, instance: str = "pond.lucy", **labels: str) -> int:
+        """The box starts, with an interface on each of these networks; its pid."""
+        pid = next(self._pids)
+        all_labels = {**box_labels(name, *networks, instance=instance), **labels}
+        self.engine.all[name] = Container(name, pid, all_labels)
+        self.keeper.on_event(Happening("start", name, all_labels))
+        return pid
+
+    def end(self, name: str, action: str = "destroy") -> None:
+        box = self.engine.all.pop(name)
+        if action == "die":
+            self.engine.all[name] = Container(name, 0, box.labels)
+        self.keeper.on_event(Happening(action, name, box.labels))
+
+    def states(self, name: str) -> list[str]:
+        return [line["state"] for line in self.said if line.get("box") == name]
+
+    @property
+    def bridges(self) -> set[str]:
+        return {name for found in self.machine.switches.values() for name in found if name.startswith("b")}
+
+    @property
+    def ports(self) -> set[str]:
+        return {name for found in self.machine.switches.values() for name in found if name.startswith("v")}
+
+    def tell(self, name: str, message: bytes) -> None:
+        """The box's systemd says something."""
+        self.machine.writers[-1].send(message)
+        self.keeper.on_datagram(name)
+
+
+def box_labels(name: str, *networks: str, instance: str = "pond.lucy") -> dict[str, str]:
+    links = tuple(
+        Link(f"eth{n}", wiring.bridge_name(instance, network), f"10.0.{n}.1/24", "02:00:00:00:00:01")
+        for n, network in enumerate(networks)
+    )
+    return {
+        wiring.LABEL_ROLE: wiring.ROLE_BOX,
+        wiring.LABEL_INSTANCE: instance,
+        wiring.LABEL_WIRING: wiring.encode(links),
+    }
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    world.start_switch()
+    yield world
+    for each in [*world.machine.writers, *(item for item in world.machine.opened.values() if item)]:
+        each.close()
+
+
+def test_a_box_that_starts_is_plugged_in_then_opened_then_told_of(world: World) -> None:
+    pid = world.start("master", "lan", "dmz")
+    assert world.machine.addressed[pid] == {"eth0", "eth1"}
+    assert len(world.bridges) == len(world.ports) == 2
+    assert world.machine.is_open(pid)
+    assert world.said[-1] == {"box": "master", "pid": pid, "state": "wired"}
+    assert list(world.keeper.listening) == ["master"]
+
+
+def test_boxes_of_one_network_hang_on_one_bridge_and_those_of_another_learner_on_another(world: World) -> None:
+    world.start("a", "lan")
+    world.start("b", "lan")
+    assert len(world.bridges) == 1
+    world.start("c", "lan", instance="pond.li")
+    assert len(world.bridges) == 2
+    assert len(world.ports) == 3
+
+
+def test_a_box_with_no_network_is_opened_too(world: World) -> None:
+    world.start("alone")
+    assert world.states("alone") == ["wired"]
+    assert not world.bridges
+
+
+@pytest.mark.parametrize("message", [b"READY=1", b"READY=1\nSTATUS=Ready.", b"X_SYSTEMD_UNIT_ACTIVE=a\nREADY=1"])
+def test_a_box_is_ready_when_its_systemd_says_so(world: World, message: bytes) -> None:
+    pid = world.start("master", "lan")
+    world.tell("master", message)
+    assert world.said[-1] == {"box": "master", "pid": pid, "state": "ready"}
+    assert not world.keeper.listening
+
+
+@pytest.mark.parametrize("message", [b"", b"STATUS=READY=1", b"READY=10", b"READY=0", b"\xff\0"])
+def test_anything_else_that_is_said_makes_no_box_ready(world: World, message: bytes) -> None:
+    world.start("master", "lan")
+    world.tell("master", message)
+    assert world.states("master") == ["wired"]
+    assert list(world.keeper.listening) == ["master"]
+
+
+def test_a_box_that_floods_its_socket_is_listened_to_no_more(world: World) -> None:
+    world.start("master", "lan")
+    for _ in range(_MAX_DATAGRAMS):
+        assert world.states("master") == ["wired"]
+        world.tell("master", b"STATUS=haha")
+    assert world.states("master") == ["wired", "unknown"]
+    assert not world.keeper.listening
+    world.keeper.on_datagram("master")
+    assert world.states("master") == ["wired", "unknown"]
+
+
+def test_nothing_to_read_is_no_message(world: World) -> None:
+    world.start("master", "lan")
+    for _ in range(_MAX_DATAGRAMS + 1):
+        world.keeper.on_datagram("master")
+    assert world.states("master") == ["wired"]
+
+
+def test_a_box_whose_socket_can_not_be_held_is_whole_all_the_same(world: World) -> None:
+    world.machine.deaf = True
+    world.start("master", "lan")
+    assert world.states("master") == ["wired"]
+    assert not world.keeper.listening
+
+
+def test_the_same_start_told_twice_is_done_once(world: World) -> None:
+    world.start("master", "lan")
+    world.keeper.tend("master")
+    assert world.states("master") == ["wired"]
+
+
+def test_a_box_that_reboots_is_made_whole_again(world: World) -> None:
+    first = world.start("master", "lan")
+    world.end("master", "die")
+    assert not world.keeper.listening
+    second = world.start("master", "lan")
+    assert world.machine.is_open(second) and first != second
+    assert world.states("master") == ["wired", "wired"]
+    assert len(world.bridges) == 1
+
+
+def test_a_box_that_is_gone_before_the_keeper_looks_is_no_matter(world: World) -> None:
+    labels = box_labels("gone", "lan")
+    world.keeper.on_event(Happening("start", "gone", labels))
+    world.engine.all["stopped"] = Container("stopped", 0, labels)
+    world.keeper.on_event(Happening("start", "stopped", labels))
+    assert world.states("gone") == world.states("stopped") == []
+
+
+def test_without_a_switch_boxes_wait_until_it_is_there() -> None:
+    world = World()
+    world.keeper.reconcile()
+    assert world.said == [{"keeper": "waiting", "why": "the switch isn't running"}]
+    world.machine.deaf = True
+    pid = world.start("master", "lan")
+    assert not world.machine.is_open(pid)
+    world.start_switch()
+    assert world.machine.is_open(pid)
+    assert world.said[-1] == {"keeper": "ready"}
+
+
+def test_a_new_switch_gets_every_box_plugged_in_anew(world: World) -> None:
+    world.start("a", "lan")
+    world.tell("a", b"READY=1")
+    world.start("b", "lan", "dmz")
+    world.start_switch(pid=200)
+    assert len(world.machine.switches[200]) == 2 + 3  # bridges and ports
+    assert world.states("a")[-1] in ("ready", "unknown")
+
+
+def test_a_box_that_was_starting_when_the_switch_came_back_can_still_become_ready(world: World) -> None:
+    world.start("a", "lan")
+    world.start_switch(pid=200)
+    if "a" in world.keeper.listening:
+        world.tell("a", b"READY=1")
+    assert world.states("a")[-1] in ("ready", "unknown")
+
+
+def test_a_new_keeper_leaves_a_box_that_is_whole_as_it_is(world: World) -> None:
+    pid = world.start("master", "lan")
+    before = {pid: set(found) for pid, found in world.machine.switches.items()}
+    world.new_keeper().reconcile()
+    assert world.said == [{"box": "master", "pid": pid, "state": "unknown"}, {"keeper": "ready"}]
+    assert world.machine.switches == before
+
+
+def test_a_new_keeper_plugs_in_what_the_last_one_did_not_come_to(world: World) -> None:
+    world.engine.all["master"] = Container("master", 1, box_labels("master", "lan", "dmz"))
+    world.new_keeper().reconcile()
+    assert world.machine.addressed[1] == {"eth0", "eth1"}
+    assert world.states("master") == ["wired"]
+
+
+def test_a_new_keeper_finishes_a_box_that_the_last_one_left_half_made(world: World) -> None:
+    """It was killed when the cable was made, but had no address yet, and the box waits to be opened."""
+    labels = box_labels("master", "lan")
+    (link,) = wiring.decode(labels[wiring.LABEL_WIRING])
+    world.engine.all["master"] = Container("master", 1, labels)
+    world.machine.switches[SWITCH_PID] = {link.bridge, wiring.port_name("master", 1, "eth0")}
+    world.new_keeper().reconcile()
+    assert world.machine.addressed[1] == {"eth0"}
+    assert world.states("master") == ["wired"]
+
+
+def test_bridges_that_no_box_wants_any_more_are_swept_and_other_interfaces_kept(world: World) -> None:
+    world.start("master", "lan")
+    wanted = world.bridges
+    world.machine.switches[SWITCH_PID] |= {wiring.bridge_name("gone", "lan"), "lo", "bond0"}
+    world.new_keeper().reconcile()
+    assert world.machine.switches[SWITCH_PID] >= wanted | {"lo", "bond0"}
+    assert len(world.bridges) == 2  # the wanted one and bond0
+
+
+def test_bridges_go_with_the_last_box_of_their_instance(world: World) -> None:
+    world.start("a", "lan")
+    world.start("b", "lan", "dmz")
+    world.start("other", "lan", instance="pond.li")
+    assert len(world.bridges) == 3
+    world.end("a")
+    assert len(world.bridges) == 3
+    world.end("b")
+    assert world.bridges == {wiring.bridge_name("pond.li", "lan")}
+    assert world.said[-1] == {"instance": "pond.lucy", "state": "swept"}
+
+
+def test_a_bridge_that_only_the_removed_box_was_on_goes_at_once(world: World) -> None:
+    world.start("a", "lan")
+    world.start("b", "lan", "dmz")
+    world.end("b")
+    assert world.bridges == {wiring.bridge_name("pond.lucy", "lan")}
+
+
+def test_a_box_that_only_stops_keeps_its_bridge(world: World) -> None:
+    world.start("a", "lan")
+    world.end("a", "die")
+    assert len(world.bridges) == 1
+
+
+@pytest.mark.parametrize("error", [OSError("ip: no"), ValueError("what?")])
+def test_a_machine_that_fails_is_told_of_and_the_next_box_is_served(world: World, error: Exception) -> None:
+    world.machine.trouble = error
+    pid = world.start("master", "lan")
+    assert world.said[-1] == {"box": "master", "state": "failed", "error": str(error)}
+    assert not world.machine.is_open(pid)
+    world.machine.trouble = None
+    world.start("other", "lan")
+    assert world.states("other") == ["wired"]
+
+
+def test_a_box_that_failed_is_tried_again_at_its_next_start(world: World) -> None:
+    world.machine.trouble = OSError("ip: no")
+    world.start("master", "lan")
+    world.machine.trouble = None
+    world.start("master", "lan")
+    assert world.states("master") == ["failed", "wired"]
+
+
+def test_a_box_with_a_label_that_labctl_did_not_write_is_refused_and_no_others_suffer(world: World) -> None:
+    pid = world.start("odd", **{wiring.LABEL_WIRING: '[{"bridge": 5}]'})
+    assert world.states("odd") == ["failed"]
+    assert not world.machine.is_open(pid)
+    world.start("good", "lan")
+    world.new_keeper().reconcile()
+    assert world.states("good") == ["unknown"]
+    assert world.said[-1] == {"keeper": "ready"}
+    world.end("odd")
+
+
+def test_a_question_is_answered_with_every_state(world: World) -> None:
+    one, two = world.start("a", "lan"), world.start("b", "lan")
+    world.tell("b", b"READY=1")
+    world.said.clear()
+    world.keeper.tell_all()
+    assert world.said == [
+        {"box": "a", "pid": one, "state": "wired"},
+        {"box": "b", "pid": two, "state": "ready"},
+    ]
+
+
+def test_boxes_whose_time_has_passed_are_stopped_and_no_others(world: World) -> None:
+    for name, expires in {"early": "99", "now": "100", "later": "101", "never": "0", "odd": "soon"}.items():
+        world.start(name, **{wiring.LABEL_EXPIRES: expires})
+    world.start("stopped", **{wiring.LABEL_EXPIRES: "1"})
+    world.end("stopped", "die")
+    world.keeper.end_expired(100.0)
+    assert sorted(world.engine.stopped) == ["early", "now"]
+    assert [line for line in world.said if line.get("state") == "expired"] == [
+        {"box": "early", "state": "expired"},
+        {"box": "now", "state": "expired"},
+    ]
+
+
+def test_events_of_other_containers_are_none_of_its_business(world: World) -> None:
+    before = len(world.said)
+    world.keeper.on_event(Happening("start", "x", {wiring.LABEL_ROLE: "doctor"}))
+    world.keeper.on_event(Happening("destroy", "x", {}))
+    world.keeper.on_datagram("nobody")
+    assert len(world.said) == before

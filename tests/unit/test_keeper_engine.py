@@ -1,0 +1,200 @@
+"""The keeper's own little client of the Engine API, against a server on a Unix socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from labctl.keeper.engine import Container, Engine, EventStream, Happening
+
+
+class Server:
+    """Answers each connection with the pieces that it is given, one send each, when ``go`` is called for them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.requests: list[bytes] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.path)
+        self._listener.listen()
+        self._listener.settimeout(10)
+        self._connections: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+
+    def answer(self, *pieces: bytes, close: bool = True) -> None:
+        """To the next connection; a thread does it."""
+
+        def serve() -> None:
+            connection, _ = self._listener.accept()
+            connection.settimeout(10)
+            self._connections.append(connection)
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += connection.recv(65536)
+            self.requests.append(request)
+            for piece in pieces:
+                connection.sendall(piece)
+            if close:
+                connection.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def send(self, data: bytes) -> None:
+        """More on the last connection."""
+        for thread in self._threads:
+            thread.join(10)
+        self._connections[-1].sendall(data)
+
+    def hang_up(self) -> None:
+        self._connections[-1].close()
+
+    def close(self) -> None:
+        for each in (*self._connections, self._listener):
+            each.close()
+        for thread in self._threads:
+            thread.join(10)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "docker.sock")
+    yield server
+    server.close()
+
+
+def json_answer(value: object, status: str = "200 OK") -> bytes:
+    body = json.dumps(value).encode()
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
+
+
+def event(action: str, number: int = 1) -> bytes:
+    said = {"Type": "container", "Action": action, "Actor": {"ID": f"id{number}", "Attributes": {"labctl.role": "box"}}}
+    return json.dumps(said).encode() + b"\n"
+
+
+def happened(action: str, number: int = 1) -> Happening:
+    return Happening(action, f"id{number}", {"labctl.role": "box"})
+
+
+def test_a_running_container_is_told_with_its_pid(server: Server) -> None:
+    server.answer(json_answer({"Id": "abc", "State": {"Running": True, "Pid": 7}, "Config": {"Labels": {"a": "b"}}}))
+    assert Engine(server.path).inspect("abc") == Container("abc", 7, {"a": "b"})
+    assert server.requests[0].startswith(b"GET /v1.41/containers/abc/json HTTP/1.1\r\n")
+
+
+def test_one_that_does_not_run_has_no_pid(server: Server) -> None:
+    server.answer(json_answer({"Id": "abc", "State": {"Running": False, "Pid": 7}, "Config": {"Labels": {}}}))
+    assert Engine(server.path).inspect("abc") == Container("abc", 0, {})
+
+
+def test_one_that_is_gone_is_none(server: Server) -> None:
+    server.answer(json_answer({"message": "No such container"}, "404 Not Found"))
+    assert Engine(server.path).inspect("abc") is None
+
+
+def test_containers_are_asked_for_by_label(server: Server) -> None:
+    server.answer(json_answer([{"Id": "a", "Labels": {"x": "y"}}, {"Id": "b", "Labels": {}}]))
+    assert Engine(server.path).containers({"x": "y", "z": "1"}) == [Container("a", 0, {"x": "y"}), Container("b", 0, {})]
+    query = parse_qs(urlsplit(server.requests[0].split()[1].decode()).query)
+    assert query["all"] == ["1"]
+    assert json.loads(query["filters"][0]) == {"label": ["x=y", "z=1"]}
+
+
+def test_a_stop_has_its_time_and_an_empty_answer_is_fine(server: Server) -> None:
+    server.answer(b"HTTP/1.1 204 No Content\r\n\r\n")
+    Engine(server.path).stop("abc")
+    assert server.requests[0].startswith(b"POST /v1.41/containers/abc/stop?t=10 ")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json_answer({"message": "no"}, "500 Internal Server Error"),
+        b"",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+    ],
+)
+def test_an_engine_that_answers_wrongly_is_an_oserror(server: Server, answer: bytes) -> None:
+    server.answer(answer)
+    with pytest.raises(OSError):
+        Engine(server.path).inspect("abc")
+
+
+def test_no_engine_is_an_oserror(tmp_path: Path) -> None:
+    engine = Engine(str(tmp_path / "none.sock"))
+    calls: list[Callable[[], object]] = [lambda: engine.inspect("a"), lambda: engine.containers({}), engine.events]
+    for call in calls:
+        with pytest.raises(OSError):
+            call()
+
+
+def test_only_boxes_starts_and_ends_are_listened_to(server: Server) -> None:
+    server.answer(HEAD, close=False)
+    EventStream(server.path).close()
+    path = unquote(server.requests[0].split()[1].decode())
+    assert path.startswith("/v1.41/events?filters=")
+    assert json.loads(path.partition("=")[2]) == {
+        "type": ["container"],
+        "event": ["start", "die", "destroy"],
+        "label": ["labctl.role"],
+    }
+
+
+def test_events_come_whole_however_the_engine_cuts_them(server: Server) -> None:
+    server.answer(HEAD[:20], HEAD[20:], close=False)
+    events = EventStream(server.path)
+    wire = event("start", 1) + event("die", 2) + b"\n" + event("destroy", 3)
+    found = []
+    for at in range(0, len(wire), 7):
+        server.send(wire[at : at + 7])
+        found += events.read()
+    assert found == [happened("start", 1), happened("die", 2), happened("destroy", 3)]
+    events.close()
+
+
+def test_several_events_at_once_are_all_read(server: Server) -> None:
+    server.answer(HEAD, close=False)
+    events = EventStream(server.path)
+    server.send(event("start", 1) + event("start", 2) + event("die", 3)[:5])
+    assert events.read() == [happened("start", 1), happened("start", 2)]
+    server.send(event("die", 3)[5:])
+    assert events.read() == [happened("die", 3)]
+    events.close()
+
+
+def test_an_event_that_came_with_the_head_is_not_lost(server: Server) -> None:
+    server.answer(HEAD + event("start", 1), close=False)
+    events = EventStream(server.path)
+    server.send(event("die", 2))
+    assert events.read() == [happened("start", 1), happened("die", 2)]
+    events.close()
+
+
+def test_the_end_of_the_stream_is_an_oserror(server: Server) -> None:
+    server.answer(HEAD, close=False)
+    events = EventStream(server.path)
+    server.send(event("start", 1)[:9])
+    assert events.read() == []
+    server.hang_up()
+    with pytest.raises(OSError, match="closed"):
+        events.read()
+    events.close()
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.0 2", b"HTTP/1.0 500 Internal Server Error\r\n\r\n"])
+def test_no_stream_at_all_is_an_oserror(server: Server, answer: bytes) -> None:
+    server.answer(answer)
+    with pytest.raises(OSError, match="events"):
+        EventStream(server.path)

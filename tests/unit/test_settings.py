@@ -1,0 +1,141 @@
+"""Settings: defaults, the file, the environment, and what is said of faults."""
+
+from __future__ import annotations
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from labctl.adapters import settings
+from labctl.adapters.settings import Setting
+from labctl.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for key in settings.KEYS:
+        monkeypatch.delenv(f"LABCTL_{key.replace('.', '_').upper()}", raising=False)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setenv("USER", "ada")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path
+
+
+def write(home: Path, text: str) -> Path:
+    file = home / "config" / "labctl" / "config.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def fault(text: str, home: Path) -> UsageError:
+    write(home, text)
+    with pytest.raises(UsageError) as caught:
+        settings.load()
+    return caught.value
+
+
+def test_defaults() -> None:
+    found = settings.load()
+    assert (found.learner, found.lang, found.catalog) == ("ada", "", ())
+    assert found.image.base == "debian:bookworm-slim"
+    assert found.mirror.debian == ""
+
+
+def test_the_learner_is_who_called_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "grace")
+    assert settings.load().learner == "grace"
+    monkeypatch.delenv("SUDO_USER")
+    monkeypatch.delenv("USER")
+    assert settings.load().learner == "learner"
+
+
+def test_the_environment_goes_before_the_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home, 'lang = "zh"\ncatalog = ["/x"]\n[mirror]\ndebian = "http://file/debian"\n')
+    monkeypatch.setenv("LABCTL_MIRROR_DEBIAN", "http://env/debian")
+    monkeypatch.setenv("LABCTL_CATALOG", "/a:/b")
+    found = settings.load()
+    assert (found.lang, found.mirror.debian, found.catalog) == ("zh", "http://env/debian", ("/a", "/b"))
+    sources = {item.key: item.source for item in settings.listing()}
+    assert (sources["lang"], sources["mirror.debian"], sources["engine"]) == ("file", "env", "default")
+
+
+def test_set_get_unset(home: Path) -> None:
+    settings.set_("mirror.npm", "http://m/npm")
+    settings.set_("catalog", "/x:/y")
+    assert settings.get("mirror.npm") == Setting("mirror.npm", "http://m/npm", "file")
+    assert settings.get("catalog") == Setting("catalog", ("/x", "/y"), "file")
+    settings.unset("mirror.npm")
+    settings.unset("mirror.npm")
+    assert settings.get("mirror.npm").source == "default"
+    text = (home / "config" / "labctl" / "config.toml").read_text()
+    assert "mirror" not in text
+    assert [file.name for file in (home / "config" / "labctl").iterdir()] == ["config.toml"]
+
+
+def test_a_file_that_is_a_link_stays_one(home: Path) -> None:
+    file = write(home, "")
+    elsewhere = home / "dotfiles.toml"
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+    settings.set_("lang", "en")
+    assert file.is_symlink()
+    assert elsewhere.read_text() == 'lang = "en"\n'
+
+
+def test_a_wrong_value_can_be_set_right(home: Path) -> None:
+    write(home, 'lang = "fr"\n')
+    settings.set_("lang", "en")
+    assert settings.load().lang == "en"
+
+
+def test_an_unknown_setting_has_a_near_one() -> None:
+    for action in (settings.get, settings.unset, lambda key: settings.set_(key, "x")):
+        with pytest.raises(UsageError) as caught:
+            action("mirror.debain")
+        assert str(caught.value) == "there is no setting mirror.debain"
+        assert caught.value.hint.format_map(caught.value.values) == (
+            "did you mean mirror.debian? All settings: labctl config"
+        )
+
+
+def test_a_value_that_cannot_be_is_refused_and_not_kept() -> None:
+    with pytest.raises(UsageError, match="lang: allowed: en, zh"):
+        settings.set_("lang", "fr")
+    assert not settings.config_file().exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lang = = 1", r"config\.toml is not TOML: .*line 1"),
+        ('lang = "fr"', r"config\.toml: lang: allowed: en, zh"),
+        ('lnag = "en"', r"config\.toml: there is no setting lnag"),
+        ("mirror = 3", r"config\.toml: mirror must be a table"),
+        ("[lang]\nx = 1", r"config\.toml: there is no setting lang\.x"),
+        ("learner = 3", r"config\.toml: learner: Expected str, got int"),
+    ],
+)
+def test_faults_of_the_file(text: str, said: str, home: Path) -> None:
+    error = fault(text, home)
+    with pytest.raises(UsageError, match=said):
+        raise error
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABCTL_LANG", "fr")
+    with pytest.raises(UsageError, match="LABCTL_LANG: lang: allowed"):
+        settings.load()
+
+
+def test_the_secret_is_made_once_and_for_nobody_else(home: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: settings.secret(), range(16)))
+    assert len(made) == 1
+    assert len(bytes.fromhex(made.pop())) == 16
+    files = list((home / "state" / "labctl").iterdir())
+    assert [file.name for file in files] == ["secret"]
+    assert stat.S_IMODE(files[0].stat().st_mode) == 0o600

@@ -1,0 +1,42 @@
+"""Texts with values in them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl.domain.text import Text, fill, placeholders
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("port {{ port }}", "port 80"),
+        ("{{port}}/{{  port  }}", "80/80"),
+        ("{ port } {{ }} {{ 9x }} ${port}", "{ port } {{ }} {{ 9x }} ${port}"),
+        ("awk '{print $1}'", "awk '{print $1}'"),
+        ("", ""),
+    ],
+)
+def test_names_in_double_braces_are_replaced_and_nothing_else(template: str, filled: str) -> None:
+    assert fill(template, {"port": 80}) == filled
+
+
+def test_a_value_is_not_filled_again() -> None:
+    assert fill("{{ a }}", {"a": "{{ b }}", "b": "x"}) == "{{ b }}"
+
+
+def test_a_name_with_no_value_is_an_error() -> None:
+    with pytest.raises(KeyError, match="prot"):
+        fill("{{ prot }}", {"port": 80})
+
+
+@given(st.text())
+def test_a_template_needs_exactly_its_placeholders(template: str) -> None:
+    values = dict.fromkeys(placeholders(template), "x")
+    assert placeholders(fill(template, values)) <= placeholders(template)
+
+
+def test_a_text_is_there_in_both_languages() -> None:
+    assert [Text("hello", "你好").in_(language) for language in ("en", "zh")] == ["hello", "你好"]

@@ -1,0 +1,63 @@
+"""Passed, failed, error: never mixed up."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import error, failed, make_lab, passed
+
+from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge, worst
+
+LAB = make_lab()
+verdicts = st.sampled_from(Verdict)
+checks = st.lists(
+    st.builds(CheckResult, st.sampled_from(["listen", "auth", "stranger"]), st.just("test_it"), verdicts), max_size=8
+)
+
+
+@given(st.lists(verdicts))
+def test_an_error_outweighs_a_failure_and_a_failure_a_pass(found: list[Verdict]) -> None:
+    if not found or Verdict.ERROR in found:
+        assert worst(found) is Verdict.ERROR
+    elif Verdict.FAILED in found:
+        assert worst(found) is Verdict.FAILED
+    else:
+        assert worst(found) is Verdict.PASSED
+
+
+@given(checks)
+def test_a_task_is_passed_only_when_it_has_checks_and_all_of_them_passed(found: list[CheckResult]) -> None:
+    for result in judge(LAB, found):
+        own = [check.verdict for check in found if check.task == result.task]
+        assert (result.verdict is Verdict.PASSED) == (bool(own) and set(own) == {Verdict.PASSED})
+        assert result.points == (result.of if result.verdict is Verdict.PASSED else 0)
+
+
+@given(checks)
+def test_every_task_has_one_result_in_the_labs_order(found: list[CheckResult]) -> None:
+    assert [result.task for result in judge(LAB, found)] == ["listen", "auth"]
+
+
+def test_a_task_that_no_check_looked_at_is_an_error_and_says_so() -> None:
+    listen, auth = judge(LAB, [passed("listen")])
+    assert (listen.verdict, listen.points) == (Verdict.PASSED, 10)
+    assert (auth.verdict, auth.points) == (Verdict.ERROR, 0)
+    assert auth.checks[0].message == "no check of this task ran"
+
+
+def test_only_the_tasks_asked_for_are_judged() -> None:
+    (auth,) = judge(LAB, [passed("auth"), failed("listen")], frozenset({"auth"}))
+    assert auth.task == "auth"
+    assert auth.verdict is Verdict.PASSED
+
+
+def attempt(*found: CheckResult) -> Attempt:
+    return Attempt("pond.lucy", "pond", "lucy", "seed", 0.0, 1.0, judge(LAB, found))
+
+
+def test_an_attempt_adds_up_points_and_has_the_worst_verdict() -> None:
+    assert (attempt(passed("listen"), passed("auth")).points, attempt().of) == (15, 15)
+    assert attempt(passed("listen"), failed("auth")).points == 10
+    assert attempt(passed("listen"), passed("auth")).verdict is Verdict.PASSED
+    assert attempt(passed("listen"), failed("auth")).verdict is Verdict.FAILED
+    assert attempt(failed("listen"), error("auth")).verdict is Verdict.ERROR

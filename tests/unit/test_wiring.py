@@ -1,0 +1,63 @@
+"""How a box hangs on its networks, as a label."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl.domain.wiring import Link, bridge_name, decode, encode, mac_address, port_name
+
+words = st.text(max_size=20)
+links = st.lists(st.builds(Link, words, words, words, words), max_size=5).map(tuple)
+
+
+@given(links)
+def test_what_was_encoded_is_decoded(wired: tuple[Link, ...]) -> None:
+    assert decode(encode(wired)) == wired
+
+
+@given(instance=words, network=words, pid=st.integers(1, 1 << 22))
+def test_interface_names_fit_the_kernel(instance: str, network: str, pid: int) -> None:
+    for name, kind in ((bridge_name(instance, network), "b"), (port_name(instance, pid, network), "v")):
+        assert len(name) == 15  # IFNAMSIZ less its closing zero
+        assert name.startswith(kind) and name.isalnum() and name.isascii()
+
+
+def test_names_are_the_same_for_the_same_and_other_for_others() -> None:
+    assert bridge_name("a", "lan") == bridge_name("a", "lan")
+    assert bridge_name("a", "lan") != bridge_name("b", "lan")
+    assert bridge_name("a", "b") != bridge_name("ab", "")
+    assert port_name("id", 1, "eth0") != port_name("id", 2, "eth0")
+    assert mac_address("a", "b", "lan") == mac_address("a", "b", "lan") != mac_address("a", "b", "dmz")
+
+
+@given(words, words, words)
+def test_hardware_addresses_are_locally_administered_and_no_multicast(instance: str, box: str, network: str) -> None:
+    mac = bytes.fromhex(mac_address(instance, box, network).replace(":", ""))
+    assert len(mac) == 6
+    assert mac[0] & 0b11 == 0b10
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        *("", "x", "5", "null", '"text"', "{}x", '{"a": 1}', "[5]", "[null]", '["text"]', "[{}]", "[[]]"),
+        '[{"interface": "eth0"}]',
+        '[{"interface": "eth0", "bridge": "b", "address": "a", "mac": "m", "more": "b"}]',
+        '[{"interface": "eth0", "bridge": ["b"], "address": "a", "mac": "m"}]',
+        '[{"interface": 0, "bridge": "b", "address": "a", "mac": "m"}]',
+    ],
+)
+def test_a_label_that_labctl_did_not_write_is_refused(garbage: str) -> None:
+    with pytest.raises(ValueError):
+        decode(garbage)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_decoded_or_refused(text: str) -> None:
+    try:
+        decoded = decode(text)
+    except ValueError:
+        return
+    assert isinstance(decoded, tuple)
