@@ -75,27 +75,22 @@ as_root() {
     fi
 }
 
-# --- packages
+has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
 
 packages() { # COMMAND
-    local missing=()
-    has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
+    local missing=() pair programs="mmdebstrap ssh:openssh-client ip:iproute2 iptables pgrep:procps"
+    # A user's mmdebstrap works in a user namespace.
+    [ "$(id -u)" = 0 ] || programs+=" newuidmap:uidmap"
+    [ "$1" != vm ] || programs+=" qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs git"
     python_is_fit || missing+=(python3 python3-venv)
-    engine_answers || engine_exists || missing+=(docker.io)
-    has mmdebstrap || missing+=(mmdebstrap)
-    has ssh || missing+=(openssh-client)
-    has ip || missing+=(iproute2)
-    has iptables || missing+=(iptables)
-    has pgrep || missing+=(procps)
+    engine_answers || has dockerd || missing+=(docker.io)
+    for pair in $programs; do
+        has "${pair%:*}" || missing+=("${pair#*:}")
+    done
     [ -d /run/systemd/system ] || mountpoint -q /sys/fs/cgroup || missing+=(cgroupfs-mount)
     [ -s /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
     # An engine on a kernel with AppArmor starts nothing without its parser, which is only recommended to it.
     [ ! -e /sys/kernel/security/apparmor ] || has apparmor_parser || missing+=(apparmor)
-    if [ "$1" = vm ]; then
-        has qemu-system-x86_64 || missing+=(qemu-system-x86)
-        has mke2fs || missing+=(e2fsprogs)
-        has git || missing+=(git)
-    fi
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null || die "this system's packages can't be installed by this script" "it has no apt-get" \
         "install by hand what these are called here: ${missing[*]}; then run ./setup.sh again"
@@ -104,21 +99,23 @@ packages() { # COMMAND
     as_root true
     step "lists of packages" as_root apt-get -q -o DPkg::Lock::Timeout=300 update
     # Newer releases have the docker command in a package of its own.
-    if [[ " ${missing[*]} " == *" docker.io "* ]] && apt-cache show docker-cli >/dev/null 2>&1; then
-        missing+=(docker-cli)
-    fi
+    [[ " ${missing[*]} " != *" docker.io "* ]] || ! apt-cache show docker-cli >/dev/null 2>&1 || missing+=(docker-cli)
     step "packages: ${missing[*]}" as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
         apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}"
+    [ "$(id -u)" = 0 ] || grep -q "^$(id -un):" /etc/subuid || step "user ids for a user namespace" as_root usermod \
+        --add-subuids 100000-165535 --add-subgids 100000-165535 "$(id -un)"
     python_is_fit || die "Python 3.11 or newer, with venv" "this system has $(python3 --version 2>&1)" \
         "install one, and: PYTHON=/path/to/python3 ./setup.sh"
 }
 
-python_is_fit() {
-    .venv/bin/python -c '' 2>/dev/null ||
-        "${PYTHON:-python3}" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+venv_is_ours() { # and not that of a checkout that was moved or copied here
+    .venv/bin/python -c '' 2>/dev/null && head -n 3 .venv/bin/pip 2>/dev/null | grep -qF "$PWD/.venv/"
 }
 
-# --- the engine
+python_is_fit() {
+    venv_is_ours ||
+        "${PYTHON:-python3}" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
 
 engine_answers() { # [PREFIX…]: by DOCKER_HOST, the docker context, or the usual socket
     if command -v docker >/dev/null; then
@@ -129,20 +126,11 @@ engine_answers() { # [PREFIX…]: by DOCKER_HOST, the docker context, or the usu
     fi
 }
 
-engine_exists() { PATH=$PATH:/usr/sbin:/sbin command -v dockerd >/dev/null; }
-
-chosen_engine() { # the address, where somebody chose another engine than this machine's own
-    local context
-    [ -z "${DOCKER_HOST:-}" ] || { echo "$DOCKER_HOST" && return; }
-    context=$(docker context inspect -f '{{.Name}}' 2>/dev/null) || return 0
-    [ "$context" = default ] || echo "context $context"
-}
-
 engine() { # COMMAND AND ITS ARGUMENTS, to start over with
     ! engine_answers || return 0
-    local chosen
-    chosen=$(chosen_engine)
-    [ -z "$chosen" ] || die "the Docker engine ($chosen) doesn't answer" "it was chosen by DOCKER_HOST or a docker context" \
+    local context
+    context=${DOCKER_HOST:-$(docker context inspect -f '{{.Name}}' 2>/dev/null || echo default)}
+    [ "$context" = default ] || die "the Docker engine ($context) doesn't answer" "DOCKER_HOST or a docker context chose it" \
         "start it, or choose this machine's own: unset DOCKER_HOST; docker context use default"
     if [ "$(id -u)" = 0 ] || ! engine_answers as_root; then
         step "Docker engine started" start_engine
@@ -155,7 +143,7 @@ start_engine() {
     local alive=(pgrep -x dockerd)
     if [ -d /run/systemd/system ]; then
         as_root systemctl enable --now docker
-        alive=(true)
+        alive=(systemctl is-active docker)
     else
         # No init system to ask, and maybe none that has mounted the cgroups.
         mountpoint -q /sys/fs/cgroup || as_root cgroupfs-mount
@@ -174,30 +162,27 @@ start_engine() {
 }
 
 join_group() { # a user of the engine is in the group docker; this session may not know it yet
-    local user
-    user=$(id -un)
     [ -z "${LABCTL_SETUP_IN_GROUP:-}" ] || die "no way to the Docker engine" "the group docker doesn't open its socket" \
         "look at: ls -l /var/run/docker.sock"
-    if ! id -nG "$user" | grep -qw docker; then
-        as_root usermod -aG docker "$user"
-        echo "✓ $user is in the group docker now (that is as much as root); new logins know it, this run uses it at once"
+    if ! id -nG "$(id -un)" | grep -qw docker; then
+        as_root usermod -aG docker "$(id -un)"
+        echo "✓ $(id -un) is in the group docker now (that is as much as root); new logins know it, this run uses it at once"
     fi
     command -v sg >/dev/null || die "no way to the Docker engine yet" "this session isn't in the group docker" \
         "log in again, and run ./setup.sh again"
     rm -f "$log"
-    LABCTL_SETUP_IN_GROUP=1 exec sg docker -c "$(printf '%q ' ./setup.sh "$@")"
+    # And back to the user's own group, with docker as one more: newuidmap(1) wants it so.
+    LABCTL_SETUP_IN_GROUP=1 exec sg docker -c "exec sg $(id -gn) -c $(printf '%q' "$(printf '%q ' ./setup.sh "$@")")"
 }
 
-# --- Python
-
 environment() { # COMMAND
-    local extra=() wanted have
+    local extra=() wanted have=
     [ "$1" = install ] || [ "$1" = up ] || extra=(--group dev)
     wanted="$(sha256sum <pyproject.toml) ${extra[*]}"
-    have=$(cat .venv/labctl-setup 2>/dev/null) || have=
+    ! venv_is_ours || have=$(cat .venv/labctl-setup 2>/dev/null) || true
     # What has the tests' packages has all.
     [ "$have" != "$wanted" ] && [ "$have" != "$wanted--group dev" ] || return 0
-    .venv/bin/python -c '' 2>/dev/null || step "virtual environment .venv" "${PYTHON:-python3}" -m venv --clear .venv
+    venv_is_ours || step "virtual environment .venv" "${PYTHON:-python3}" -m venv --clear .venv
     # Debian's pip is older than dependency groups.
     [ ${#extra[@]} -eq 0 ] || step "pip" .venv/bin/python -m pip install --upgrade 'pip>=25.1'
     step "labctl and the Python packages it needs" .venv/bin/python -m pip install -e . "${extra[@]}"

@@ -6,7 +6,7 @@ In turn, on the same engine and the same images:
 
 - up: the whole command as a process, from its start to its end, which is when every box's systemd has said that it has
   finished starting;
-- floor: the same boxes (the same request bodies) created, started and wired through the Engine API directly, by one
+- floor: the same boxes (the same request bodies) created, started and wired through the Engine API directly, by a
   process that has everything loaded already, all at once, to the same readiness, told by the same keeper;
 - instead: ``docker compose up -d`` of the same images on a Docker network (three ``docker run`` side by side where there
   is no Compose), until the containers' first process runs: systemd can't start there, so this is not even the same
@@ -117,8 +117,10 @@ def timed_instead(lab: str) -> tuple[str, float]:
     subprocess.run(["docker", "network", "create", "labctl-bench"], check=True, capture_output=True)
     runs = [
         subprocess.Popen(
-            ["docker", "run", "-d", "--name", f"labctl-bench-{name}", "--hostname", name, "--network", "labctl-bench"]
-            + ["--entrypoint", "sleep", tag, "infinity"],
+            [
+                *("docker", "run", "-d", "--name", f"labctl-bench-{name}", "--hostname", name),
+                *("--network", "labctl-bench", "--entrypoint", "sleep", tag, "infinity"),
+            ],
             stdout=subprocess.DEVNULL,
         )
         for name, tag in tags.items()

@@ -36,7 +36,7 @@ def commands() -> Iterator[tuple[str, click.Command, click.Context]]:
     """Every command that people use, with its full name, groups before what is in them."""
     context = click.Context(main, info_name="labctl", max_content_width=_WIDTH, terminal_width=_WIDTH)
     yield "labctl", main, context
-    todo = [("labctl", main, context)]
+    todo: list[tuple[str, click.Command, click.Context]] = [("labctl", main, context)]
     while todo:
         path, group, parent = todo.pop(0)
         if not isinstance(group, LazyGroup):

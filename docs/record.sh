@@ -1,6 +1,6 @@
 #!/bin/bash
 # Plays the session that README.md shows, on a real engine, in a tmux of 80 columns, and prints it. Needs tmux, and the
-# images of redis-replication. Usage: docs/record.sh
+# images of redis-replication. Usage: docs/record.sh [--write]: then it goes into README.md too, best on an idle machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LABCTL_LEARNER=reader$$  # nobody's, so that the attempts begin at 1
@@ -19,10 +19,11 @@ on_tmux new-session -d -x 80 -y 80 "env -i HOME=$HOME TERM=screen-256color LANG=
 type_and_wait() { # COMMAND, PROMPT: until the last line that isn't empty is the prompt again
     on_tmux send-keys -- "$1" Enter
     sleep 1
-    for _ in $(seq 240); do
+    for _ in $(seq 400); do
         ! on_tmux capture-pane -p | sed '/^$/d' | tail -n 1 | grep -qE "$2" || return 0
         sleep 0.25
     done
+    on_tmux capture-pane -p >&2
     echo "no prompt after: $1" >&2
     exit 1
 }
@@ -39,4 +40,14 @@ type_and_wait 'systemctl restart redis-server' "$theirs"
 type_and_wait 'exit' "$ours"
 type_and_wait 'labctl verify --task leftover' "$ours"
 type_and_wait 'labctl hint leftover' "$ours"
-on_tmux capture-pane -p | sed -e 's/ *$//' -e '/^\$$/d' | cat -s
+session=$(on_tmux capture-pane -p | sed -e 's/ *$//' -e '/^\$$/d' | cat -s)
+printf '%s\n' "$session"
+if [ "${1:-}" = --write ]; then
+    session=$session .venv/bin/python - <<'PYTHON'
+import os, pathlib, re
+
+page = pathlib.Path("README.md")
+block = f"```text\n{os.environ['session'].strip()}\n```"
+page.write_text(re.sub(r"```text\n\$ labctl up.*?```", lambda _: block, page.read_text("utf-8"), count=1, flags=re.DOTALL))
+PYTHON
+fi

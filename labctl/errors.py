@@ -63,6 +63,10 @@ class NameTakenError(EngineError):
     """A container of that name exists, and it isn't labctl's."""
 
 
+class KeeperGoneError(EngineError):
+    """The keeper ended or was replaced while it was listened to."""
+
+
 class BuildError(LabctlError):
     """An image can't be built, or a play failed."""
 

@@ -134,7 +134,8 @@ class Watch(Protocol):
 
     def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
         """Wait until systemd has finished starting in each box (name to id), BoxReady as each does. ``deadline`` in
-        seconds from now. Raises EngineError, saying what the keeper or the box's console said last, when it passes."""
+        seconds from now. Raises KeeperGoneError when the keeper ends meanwhile, and EngineError when it passes, with
+        what the keeper or the box's console said last."""
 
 
 class Keeper(Protocol):

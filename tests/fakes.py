@@ -18,7 +18,7 @@ from labctl.domain.lab import Lab
 from labctl.domain.observed import ObservedBox, State
 from labctl.domain.params import Params
 from labctl.domain.verdict import Attempt, CheckResult
-from labctl.errors import BuildError, EngineError, NameTakenError, UsageError
+from labctl.errors import BuildError, EngineError, KeeperGoneError, NameTakenError, UsageError
 from labctl.events import BoxReady, Emit, Note
 from labctl.ports import EngineInfo, ExecResult, ImageInfo
 
@@ -159,7 +159,9 @@ class FakeEngine:
     def stream(self, box_id: str, argv: Sequence[str]) -> Any:
         raise NotImplementedError("bytes to talk through need a process")
 
-    def terminal(self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int) -> Any:
+    def terminal(
+        self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int
+    ) -> Any:
         raise NotImplementedError("a terminal needs a process")
 
     def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
@@ -314,7 +316,8 @@ class FakeWatch:
 
     def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
         self._engine._change("wait_ready")
-        assert set(self._keeper.state().values()) == {"running"}, "nobody wires these boxes"
+        if set(self._keeper.state().values()) != {"running"}:
+            raise KeeperGoneError("the keeper went away while boxes were starting")
         for name, box_id in box_ids.items():
             if name in self._keeper.late or not self._engine.run_id(box_id):
                 raise EngineError("{box} did not finish starting", box=name)
@@ -329,6 +332,7 @@ class FakeImages:
         self.all_present = present
         self.version = version
         self.broken = False
+        self.baking: Callable[[], object] = lambda: None
         self.ensured: list[list[str]] = []
 
     def tags(self, lab: Lab) -> Mapping[str, str] | None:
@@ -340,6 +344,7 @@ class FakeImages:
         self.ensured.append([lab.name for lab in labs])
         if self.broken:
             raise BuildError("the image {image} can't be built", image="box")
+        self.baking()
         self.built |= {lab.name for lab in labs}
 
     def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:

@@ -171,7 +171,7 @@ def _unknown(key: str) -> UsageError:
     import difflib
 
     near = next(iter(difflib.get_close_matches(key, list(KEYS), n=1, cutoff=0.5)), "")
-    hint = "did you mean {near}? All settings: labctl config" if near else "all settings: labctl config"
+    hint = "did you mean {near}? All settings: labctl config list" if near else "all settings: labctl config list"
     return UsageError("there is no setting {key}", hint=hint, key=key, near=near)
 
 

@@ -39,11 +39,11 @@ class SshFiles:
         labctl = [sys.executable, "-m", "labctl", "ssh-proxy"]
         lines = []
         for box in boxes:
-            command = shlex.join([*labctl, box, "--lab", lab, "--learner", learner])
+            command = _literal(shlex.join([*labctl, box, "--lab", lab, "--learner", learner]))
             lines += [
                 f"Host {box} {box}.{lab}",
                 "  User root",
-                f"  IdentityFile {self._folder / instance / 'id_ed25519'}",
+                f'  IdentityFile "{_literal(str(self._folder / instance / "id_ed25519"))}"',
                 "  IdentitiesOnly yes",
                 f"  ProxyCommand {command}",
                 "  StrictHostKeyChecking no",
@@ -68,6 +68,11 @@ class SshFiles:
     def forget(self, instance: str) -> None:
         """The instance is down: its key opens nothing any more."""
         shutil.rmtree(self._folder / instance, ignore_errors=True)
+
+
+def _literal(text: str) -> str:
+    """A text in which ssh_config(5) finds none of its tokens, such as %h."""
+    return text.replace("%", "%%")
 
 
 def _no_client() -> UsageError:

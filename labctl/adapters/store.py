@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text, create_engine, event, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from labctl.domain.verdict import Attempt
 from labctl.errors import LabctlError
@@ -49,11 +50,16 @@ class SqlStore:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._explained():
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": 30})
         event.listen(self._engine, "connect", _wal)
-        with self._explained():
-            metadata.create_all(self._engine)
+        with self._begin() as connection:
+            # Not create_all: it looks first and makes then, and two programs that do so at once fail.
+            for table in metadata.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
 
     def add_attempt(self, attempt: Attempt) -> int:
         """See ports.Store."""
@@ -104,7 +110,7 @@ class SqlStore:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             raise LabctlError(
                 "the store {file} can't be used: {why}",
                 hint="see whether the disk is full and the file is yours; moving it away starts a new one",

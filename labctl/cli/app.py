@@ -44,6 +44,19 @@ class LazyGroup(click.Group):
             ctx.fail(_("There is no command {name}.").format(name=args[0]) + guess)
         return super().resolve_command(ctx, args)
 
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it is for, in the language in use."""
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(_(" ".join((self.help or "").split())))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Options and commands, in the language in use."""
+        for param in self.get_params(ctx):
+            if isinstance(param, click.Option) and param.help:
+                param.help = _(param.help)
+        super().format_options(ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Names and lines from the table: no module is imported for --help."""
         with formatter.section(_("Commands")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,12 +11,20 @@ import click
 from click.shell_completion import CompletionItem
 
 from labctl.cli.i18n import _
+from labctl.errors import UsageError
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
     from labctl.services.current import Current
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def translate_options(command: click.Command, ctx: click.Context) -> None:
+    """Put the help of its options into the language in use. The process prints one help and ends."""
+    for param in command.get_params(ctx):
+        if isinstance(param, click.Option) and param.help:
+            param.help = _(param.help)
 
 
 class Command(click.Command):
@@ -27,6 +36,11 @@ class Command(click.Command):
             formatter.write_paragraph()
             with formatter.indentation():
                 formatter.write_text(_(" ".join(self.help.split())))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each option's help in the language in use."""
+        translate_options(self, ctx)
+        super().format_options(ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example, as it is typed."""
@@ -89,6 +103,19 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 def instance_options(function: F) -> F:
     """--lab and --learner."""
     return lab_option(learner_option(function))
+
+
+def confirm(command: str, question: str, yes: bool) -> None:
+    """Ask, unless ``yes``. Raises UsageError where there is nobody to ask, click.Abort for a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "{command} asks before it goes on, and there is no terminal to ask on",
+            hint="labctl {command} --yes",
+            command=command,
+        )
+    click.confirm(question, abort=True)
 
 
 def print_json(value: Any) -> None:

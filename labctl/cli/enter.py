@@ -11,7 +11,10 @@ from labctl.cli.common import app_of, box_argument, instance_options, labctl_com
 from labctl.cli.i18n import language
 
 # A learner may have broken bash, or removed it: the toolbox has a shell that can't be broken from inside.
-_SHELL = "[ -x /bin/bash ] && /bin/bash -c : 2>/dev/null && exec /bin/bash -l; exec /.labctl/bin/busybox sh -l"
+_SHELL = (
+    "cd /root 2>/dev/null; [ -x /bin/bash ] && /bin/bash -c : 2>/dev/null && exec /bin/bash -l; "
+    "exec /.labctl/bin/busybox sh -l"
+)
 
 
 @labctl_command("enter", example="labctl enter master")

@@ -6,9 +6,9 @@ import click
 
 from labctl.cli.common import app_of, complete_tasks, instance_options, json_option, labctl_command, print_json
 from labctl.cli.i18n import _, language
+from labctl.cli.wrap import wrap
 from labctl.domain.text import fill
-from labctl.errors import UsageError
-from labctl.services.current import nearest
+from labctl.services.current import no_such_task
 
 
 @labctl_command("hint", example="labctl hint listen")
@@ -22,15 +22,7 @@ def command(ctx: click.Context, task: str, lab: str, learner: str, as_json: bool
     current = app.finder.find(app.learner, lab)
     found = current.lab.task(task)
     if found is None:
-        known = [item.id for item in current.lab.tasks]
-        raise UsageError(
-            "there is no task {task} in {lab}",
-            hint="did you mean {near}? The tasks are: {known}",
-            task=task,
-            lab=current.lab.name,
-            near=nearest(task, known),
-            known=", ".join(known),
-        )
+        raise no_such_task(task, current.lab)
     level = min(app.store.hints(current.instance).get(task, 0) + 1, len(found.hints))
     app.store.add_hint(current.instance, task, level)
     texts = [fill(hint.in_(language()), current.values) for hint in found.hints[:level]]
@@ -39,6 +31,6 @@ def command(ctx: click.Context, task: str, lab: str, learner: str, as_json: bool
         return
     click.echo(click.style(f"{task}: {fill(found.title.in_(language()), current.values)}", bold=True))
     for number, text in enumerate(texts, 1):
-        click.echo(f"{number}. {text.strip()}")
+        click.echo(f"{number}. {wrap(' '.join(text.split()), 3)}")
     if level < len(found.hints):
         click.echo(_("For a stronger hint: labctl hint {task}").format(task=task), err=True)

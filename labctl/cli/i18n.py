@@ -14,6 +14,7 @@ _language: list[Language] = ["en"]
 def choose_language(asked: str = "") -> None:
     """By --lang, LABCTL_LANG, the setting, then the locale (locale(7): LC_ALL, LC_MESSAGES, LANG)."""
     _language[0] = _chosen(asked)
+    os.environ["LANGUAGE"] = _language[0]
     if _language[0] == "zh":
         _translate_click()
 
@@ -29,12 +30,11 @@ def _chosen(asked: str) -> Language:
 
 
 def _translate_click() -> None:
-    """click's own words (Usage, Options, Missing argument …), which it asks gettext for. gettext finds the language by
-    LANGUAGE; in English nothing is bound, so they stay as they are whatever the locale."""
+    """click's own words (Usage, Options, Missing argument …), which it asks gettext(3) for. The language comes from
+    LANGUAGE, the words from locale/zh/LC_MESSAGES/messages.mo, which docs/generate.py makes."""
     import gettext
     from pathlib import Path
 
-    os.environ["LANGUAGE"] = "zh"
     gettext.bindtextdomain("messages", str(Path(__file__).parent / "locale"))
 
 

@@ -104,13 +104,13 @@ class Live(Plain):
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
             from rich.table import Column
 
+            line = Column(no_wrap=True, overflow="ellipsis")
             columns: tuple[Any, ...] = (
                 SpinnerColumn(),
-                TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+                TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
                 TimeElapsedColumn(),
-                TextColumn(
-                    "[dim]{task.fields[line]}", markup=True, table_column=Column(no_wrap=True, overflow="ellipsis")
-                ),
+                # What programs print is shown as it is: apt's "[151 kB]" is no markup.
+                TextColumn("{task.fields[line]}", "dim", markup=False, table_column=line),
             )
             self._progress = Progress(*columns, console=Console(stderr=True), transient=True, expand=True)
             self._progress.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, complete_boxes, instance_options, labctl_command
+from labctl.cli.common import app_of, complete_boxes, confirm, instance_options, labctl_command
 from labctl.cli.i18n import _
 from labctl.cli.power import chosen
 from labctl.cli.render import progress
@@ -22,8 +22,7 @@ def command(ctx: click.Context, boxes: tuple[str, ...], yes: bool, lab: str, lea
     current = app.finder.find(app.learner, lab)
     to_reset = chosen(current, boxes)
     names = ", ".join(box.box for box in to_reset)
-    if not yes:
-        click.confirm(_("All that was done in {boxes} will be gone. Go on?").format(boxes=names), abort=True)
+    confirm("reset", _("All that was done in {boxes} will be gone. Go on?").format(boxes=names), yes)
     with progress() as emit:
         app.power.discard(current.instance, to_reset, emit)
         app.up.run(current.lab, app.instance(current.lab.name, current.seed), emit)

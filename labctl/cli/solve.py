@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, instance_options, labctl_command
+from labctl.cli.common import app_of, confirm, instance_options, labctl_command
 from labctl.cli.i18n import _
 from labctl.cli.render import progress
 from labctl.errors import UsageError
@@ -29,10 +29,8 @@ def command(ctx: click.Context, solution: str, yes: bool, lab: str, learner: str
             name=solution,
             known=", ".join(plays) or "-",
         )
-    if not yes:
-        click.confirm(
-            _("This does the work for you in {boxes}. Go on?").format(boxes=", ".join(current.lab.boxes)), abort=True
-        )
+    boxes = ", ".join(current.lab.boxes)
+    confirm("solve", _("This does the work for you in {boxes}. Go on?").format(boxes=boxes), yes)
     with progress() as emit:
         app.provisioner.run(current.lab, solution, current.ids(), current.values, emit)
     click.echo(_("{mark} solved; see labctl verify").format(mark="✓"))

@@ -7,6 +7,7 @@ import datetime
 import click
 
 from labctl.cli.i18n import _, language, side
+from labctl.cli.wrap import cells, wrap
 from labctl.domain.lab import Lab
 from labctl.domain.text import fill
 from labctl.domain.verdict import Attempt, TaskResult, Verdict
@@ -47,16 +48,18 @@ def _print_task(current: Current, result: TaskResult, before: Verdict | None) ->
     if before is not None and before is not result.verdict:
         news = click.style(" ← " + _("was {verdict}").format(verdict=_(str(before))), dim=True)
     points = click.style(f"{result.points}/{result.of}", dim=True)
+    title = wrap(title, 4, 2 + cells(result.task) + 2)
     click.echo(f"{MARKS[result.verdict]} {click.style(result.task, bold=True)}  {title}  {points}{news}")
     for check in result.checks:
         if check.verdict is Verdict.PASSED:
             continue
         heading = side(check.title)
         if heading:
-            click.echo(f"    {heading}")
+            click.echo(f"    {wrap(heading, 4)}")
         label = _("could not be checked: ") if check.verdict is Verdict.ERROR else ""
         for index, line in enumerate(side(check.message).splitlines()):
-            click.echo(click.style(f"      {label if index == 0 else ''}{line}", fg="yellow"))
+            text = wrap(f"{label if index == 0 else ''}{line}", 6)
+            click.echo(click.style(f"      {text}", fg="yellow"))
 
 
 def history_rows(lab: Lab, attempts: list[Attempt]) -> list[tuple[str, ...]]:

@@ -20,8 +20,8 @@ class Verdict(StrEnum):
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """What one check said. ``title`` is line 1 of its docstring, ``message`` what was expected, found, and where to
-    look."""
+    """What one check said. ``name`` is pytest's id of it, file and function; ``title`` is line 1 of its docstring,
+    ``message`` what was expected, found, and where to look."""
 
     task: str
     name: str

@@ -54,7 +54,7 @@ def delegation_is_safe(mountinfo: str) -> bool:
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         fields = after.split()
-        if len(fields) >= 3 and fields[0] == "cgroup2" and before.split()[4] == "/sys/fs/cgroup":
+        if len(fields) >= 3 and fields[0] == "cgroup2" and before.split()[4:5] == ["/sys/fs/cgroup"]:
             return "nsdelegate" in fields[2].split(",")
     return True
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from labctl.errors import UsageError
+from labctl.errors import LabctlError, UsageError
 from labctl.ports import Engine
 
 
@@ -33,19 +33,27 @@ class Copy:
             folder, name = posixpath.split(target)
         with tempfile.TemporaryFile() as file:
             with tarfile.open(fileobj=file, mode="w") as tar:
-                tar.add(source, arcname=name, filter=_as_root)
+                try:
+                    tar.add(source, arcname=name, filter=_as_root)
+                except OSError as error:
+                    path = str(error.filename or source)
+                    raise UsageError("{file} can't be read: {why}", file=path, why=str(error.strerror)) from error
                 names = tar.getnames()
             file.seek(0)
             self._engine.put_archive(box_id, folder, iter(lambda: file.read(1 << 16), b""))
         return names
 
     def _is_folder(self, box_id: str, path: str) -> bool:
+        """Also a link to one, as ``/bin`` is: the engine gives a link as itself, and for ``link/.`` what is behind."""
         try:
             with self._download(box_id, path) as tar:
                 first = tar.next()
+            if first is None or not first.issym():
                 return first is not None and first.isdir()
-        except UsageError:
+            self._download(box_id, f"{path}/.").close()
+        except LabctlError:
             return False
+        return True
 
     def download(self, box_id: str, source: str, target: Path) -> list[str]:
         """A file or folder of the box to here: into ``target`` where that is a folder, else as ``target``. The names
@@ -59,21 +67,29 @@ class Copy:
         with self._download(box_id, source) as tar:
             top = posixpath.basename(source.rstrip("/"))
             for member in tar:
-                name = member.name
-                if rename is not None and (name == top or name.startswith(f"{top}/")):
-                    name = rename + name[len(top) :]
+                name = _renamed(member.name, top, rename)
+                # A hard link names the other file from the archive's top, a symbolic one from where it is.
+                linkname = _renamed(member.linkname, top, rename) if member.islnk() else member.linkname
                 try:
-                    tar.extract(member.replace(name=name), into, filter="data")
+                    tar.extract(member.replace(name=name, linkname=linkname), into, filter="data")
                 except tarfile.FilterError as error:
                     raise UsageError(
                         "{name} of the box is not taken: {why}", name=member.name, why=str(error)
                     ) from error
+                except OSError as error:
+                    path = str(error.filename or into)
+                    raise UsageError("{path} can't be written: {why}", path=path, why=str(error.strerror)) from error
                 names.append(name)
         return names
 
     def _download(self, box_id: str, path: str) -> tarfile.TarFile:
         pieces = _Pieces(self._engine.get_archive(box_id, path))
         return tarfile.open(fileobj=cast("IO[bytes]", pieces), mode="r|")
+
+
+def _renamed(name: str, top: str, wanted: str | None) -> str:
+    """A member's name where the top of its archive is to have another one."""
+    return wanted + name[len(top) :] if wanted is not None and (name == top or name.startswith(f"{top}/")) else name
 
 
 class _Pieces(io.RawIOBase):

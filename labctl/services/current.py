@@ -42,12 +42,13 @@ class Current(msgspec.Struct, frozen=True):
     def box(self, name: str, *, running: bool = True) -> ObservedBox:
         """That box. Raises UsageError for an unknown one, one that is missing, or (``running``) one that is stopped."""
         if name not in self.lab.boxes:
+            near = nearest(name, self.lab.boxes)
             raise UsageError(
                 "there is no box {box} in {lab}",
-                hint="did you mean {near}? The boxes are: {known}",
+                hint="did you mean {near}? The boxes are: {known}" if near else "the boxes are: {known}",
                 box=name,
                 lab=self.lab.name,
-                near=nearest(name, self.lab.boxes),
+                near=near,
                 known=", ".join(self.lab.boxes),
             )
         found = next((box for box in self.boxes if box.box == name), None)
@@ -64,10 +65,23 @@ class Current(msgspec.Struct, frozen=True):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that was probably meant; the first where none is near."""
-    names = list(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.4)
-    return near[0] if near else names[0]
+    """The known word that was probably meant, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return near[0] if near else ""
+
+
+def no_such_task(task: str, lab: Lab) -> UsageError:
+    """The error for a task that the lab doesn't have."""
+    known = [item.id for item in lab.tasks]
+    near = nearest(task, known)
+    return UsageError(
+        "there is no task {task} in {lab}",
+        hint="did you mean {near}? The tasks are: {known}" if near else "the tasks are: {known}",
+        task=task,
+        lab=lab.name,
+        near=near,
+        known=", ".join(known),
+    )
 
 
 class Finder:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
 from labctl.domain.lab import Lab
-from labctl.domain.observed import ObservedBox
+from labctl.domain.observed import ObservedBox, State
 from labctl.domain.params import derive
 from labctl.domain.plan import (
     Action,
@@ -22,7 +23,7 @@ from labctl.domain.plan import (
     plan_boxes,
     plan_prerequisites,
 )
-from labctl.errors import EngineError, LabctlError, UsageError
+from labctl.errors import EngineError, KeeperGoneError, LabctlError, UsageError
 from labctl.events import Emit, Note
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.parallel import each, uninterrupted
@@ -68,14 +69,21 @@ class Up:
         """Bring it up. A first time that fails or is interrupted leaves nothing behind. Raises LabctlError."""
         started = time.monotonic()
         with self._locks.hold(f"instance-{instance.id}", emit):
-            tags, made_keeper = self._prepare(lab, emit)
-            observed = self._observe(instance)
-            plan = plan_boxes(self._specs(lab, instance, tags), observed)
+            states = self._keeper.state()
+            no_keeper = "missing" in states.values()
+            first = False
+            older = self._running_and_older(lab, instance)
+            if older is not None:
+                return older
             try:
+                tags = self._prepare(lab, states, emit)
+                observed = self._observe(instance)
+                first = first_time(observed)
+                plan = plan_boxes(self._specs(lab, instance, tags), observed)
                 boxes = self._carry_out(plan, observed, emit)
             except BaseException:
-                if first_time(observed):
-                    uninterrupted(lambda: self._take_back(instance, made_keeper, emit))
+                if first or no_keeper:
+                    uninterrupted(lambda: self._take_back(instance if first else None, no_keeper, emit))
                 raise
         return UpResult(
             instance=instance,
@@ -86,21 +94,29 @@ class Up:
             seconds=time.monotonic() - started,
         )
 
-    def _prepare(self, lab: Lab, emit: Emit) -> tuple[dict[str, str], bool]:
-        """Images, keeper and switch; and whether there was no keeper before."""
+    def _running_and_older(self, lab: Lab, instance: Instance) -> UpResult | None:
+        """What to say of an instance that runs whole, and whose lab has changed since: it stays as it is, since the
+        learner's work is in it, and nothing is built before it is asked for (``reset``)."""
+        if self._images.tags(lab) is not None:
+            return None
+        observed = {box.box: box for box in self._observe(instance)}
+        if any(name not in observed or observed[name].state is not State.RUNNING for name in lab.boxes):
+            return None
+        boxes = {name: observed[name].id for name in lab.boxes}
+        return UpResult(instance, boxes, made=(), started=(), changed=tuple(lab.boxes), seconds=0.0)
+
+    def _prepare(self, lab: Lab, states: Mapping[str, str], emit: Emit) -> dict[str, str]:
+        """Images, keeper and switch; the images' tags."""
         tags = self._images.tags(lab)
-        states = self._keeper.state()
         if tags is None or set(states.values()) != {"running"}:
             # One at a time for the whole engine: eight learners at once want the same images and one keeper.
             with self._locks.hold("engine", emit):
                 self._images.ensure([lab], emit)
                 tags = self._images.tags(lab)
-                missing = "missing" in self._keeper.state().values()
-                made = self._keeper.ensure() and missing
+                self._keeper.ensure()
             if tags is None:
                 raise EngineError("images of {lab} are gone again as soon as they were built", lab=lab.name)
-            return dict(tags), made
-        return dict(tags), False
+        return dict(tags)
 
     def _observe(self, instance: Instance) -> list[ObservedBox]:
         observed = self._engine.observe(instance.id)
@@ -130,6 +146,13 @@ class Up:
         with self._keeper.watch() as watch:
             work = [action for action in plan.actions if isinstance(action, CreateBox | StartBox)]
             ids.update(each(self._bring, work))
+            with suppress(KeeperGoneError):
+                watch.wait_ready({name: ids[name] for name in waiting}, READY_SECONDS, emit)
+                return ids
+        # Another labctl (of another user, too) replaced the keeper, or removed it since nobody seemed to need it.
+        with self._locks.hold("engine", emit):
+            self._keeper.ensure()
+        with self._keeper.watch() as watch:
             watch.wait_ready({name: ids[name] for name in waiting}, READY_SECONDS, emit)
         return ids
 
@@ -142,11 +165,14 @@ class Up:
         self._engine.start(action.id)
         return action.box, action.id
 
-    def _take_back(self, instance: Instance, made_keeper: bool, emit: Emit) -> None:
+    def _take_back(self, instance: Instance | None, keeper: bool, emit: Emit) -> None:
+        """The boxes of the instance, where this was its first time; the keeper, where there was none before (baking an
+        image starts one too) and nobody else has come to need it."""
         emit(Note("taking back what was made"))
         try:
-            each(lambda box: self._engine.remove(box.id), self._engine.observe(instance.id))
-            if made_keeper:
+            if instance is not None:
+                each(lambda box: self._engine.remove(box.id), self._engine.observe(instance.id))
+            if keeper:
                 with self._locks.hold("engine", emit):
                     if not self._engine.observe():
                         self._keeper.remove()

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import msgspec
 
 from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge
-from labctl.errors import UsageError
 from labctl.ports import Checker, Engine, Store
-from labctl.services.current import Current, nearest
+from labctl.services.current import Current, no_such_task
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -39,15 +38,7 @@ class Verify:
         where checks can't run at all, UsageError for an unknown task and for a box that doesn't run."""
         for task in sorted(only or ()):
             if current.lab.task(task) is None:
-                known = [item.id for item in current.lab.tasks]
-                raise UsageError(
-                    "there is no task {task} in {lab}",
-                    hint="did you mean {near}? The tasks are: {known}",
-                    task=task,
-                    lab=current.lab.name,
-                    near=nearest(task, known),
-                    known=", ".join(known),
-                )
+                raise no_such_task(task, current.lab)
         started, at = time.monotonic(), time.time()
         current.require_running()
         before = self._runs(current)

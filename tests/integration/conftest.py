@@ -8,9 +8,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from rig import Labctl
-
-from labctl.bootstrap import App
+from rig import Labctl, boxes_of
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +30,10 @@ def images(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
 
 def end_all(labctl: Labctl) -> None:
     """Nothing of the learner's is left."""
-    for lab in {box.lab for box in App().engine.observe() if box.learner == labctl.learner}:
+    engine = docker.from_env()
+    labs = {box.labels["labctl.lab"] for box in boxes_of(engine, labctl.learner)}
+    engine.close()
+    for lab in labs:
         labctl.run("down", lab)
 
 

@@ -26,32 +26,55 @@ class SecondEngine:
         self.address = f"unix://{self._socket}"
         self.labctl: Labctl | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._client: docker.DockerClient | None = None
 
     @property
     def client(self) -> docker.DockerClient:
-        """A new client: an old one's connections don't outlive a restart."""
-        return docker.DockerClient(self.address)
+        """A client; another after each restart, which the connections of the one before don't outlive."""
+        if self._client is None:
+            self._client = docker.DockerClient(self.address)
+        return self._client
+
+    def _hang_up(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def start(self) -> None:
         """Until it answers."""
         from rig import until
 
-        argv = ["dockerd", "--data-root", str(self._data), "--exec-root", str(self.folder / "exec"), "-H", self.address]
+        # In a network namespace of its own: with ``--bridge none`` a daemon removes docker0, also another daemon's.
+        argv = [
+            "unshare",
+            "--net",
+            "dockerd",
+            "--data-root",
+            str(self._data),
+            "--exec-root",
+            str(self.folder / "exec"),
+            "-H",
+            self.address,
+        ]
         argv += ["--pidfile", str(self.folder / "pid"), "--bridge", "none", "--iptables=false", "--ip-forward=false"]
         (self.folder / "pid").unlink(missing_ok=True)
+        # Where nothing reaps orphans, a containerd that died with its daemon stays as a zombie, and a new daemon would
+        # take it for alive by this file.
+        (self.folder / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
         until(self._answers, f"the second engine answers; see {self.folder / 'log'}", 60)
 
     def _answers(self) -> bool:
         try:
-            with_client = self.client
-            return bool(with_client.ping())
+            return bool(self.client.ping())
         except (docker.errors.DockerException, OSError):
+            self._hang_up()
             return False
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the daemon."""
+        self._hang_up()
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(timeout=60)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from labctl.cli import i18n
 
 settings.register_profile(
-    "labctl", deadline=None, derandomize=True, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+    "labctl", deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("labctl")
 

@@ -9,17 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from labctl.adapters.catalog import FileCatalog
 from labctl.adapters.images import bootstrap, buildx, graph
 from labctl.adapters.images.base import Base, _in_registry, _split
 from labctl.adapters.images.builder import _layer, _Progress
 from labctl.adapters.images.graph import Job
 from labctl.adapters.images.present import Inventory
-from labctl.adapters.images.sources import context, read_files
+from labctl.adapters.images.sources import Sources, context, read_files
 from labctl.adapters.images.stop import Stop, StoppedError
 from labctl.adapters.settings import ImageSettings, MirrorSettings, Settings
-from labctl.errors import BuildError, EngineError
+from labctl.domain.lab import Box, Lab, Task
+from labctl.domain.text import Text
+from labctl.errors import BuildError, EngineError, InvalidLabError
 from labctl.events import Event, StepEnded, StepProgress, StepStarted, silent
 
 
@@ -206,6 +210,39 @@ def test_a_context_is_the_same_whenever_it_is_made(tmp_path: Path) -> None:
     assert modes["Dockerfile"] == (0o644, 0, True)
     assert modes["files/run"] == (0o755, 0, True)
     assert modes["files"] == (0o755, 0, True)
+
+
+def test_the_keepers_context_has_the_code_that_it_runs() -> None:
+    paths = {file.path for file in Sources(FileCatalog()).image("keeper").files}
+    wanted = ("__init__.py", "keeper/__main__.py", "domain/__init__.py", "domain/wiring.py")
+    assert {f"src/labctl/{name}" for name in wanted} <= paths
+    assert not any("adapters" in path for path in paths)
+
+
+def test_a_labs_setup_has_the_roles_that_it_uses(tmp_path: Path) -> None:
+    (tmp_path / "labs").mkdir()
+    (tmp_path / "labs" / "demo").mkdir()
+    (tmp_path / "labs" / "demo" / "lab.yml").touch()
+    for name in ("demo/setup.yml", "demo/solve.yml", "roles/used/tasks/main.yml", "roles/other/tasks/main.yml"):
+        (tmp_path / "playbooks" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "playbooks" / name).write_text("- hosts: all\n  roles: [used]\n")
+    lab = msgspec.structs.replace(LAB, name="demo")
+    found = Sources(FileCatalog([tmp_path])).setup(lab)
+    assert [file.path for file in found] == ["setup.yml", "roles/used/tasks/main.yml"]
+    (tmp_path / "playbooks" / "demo" / "setup.yml").unlink()
+    assert Sources(FileCatalog([tmp_path])).setup(lab) == ()
+
+
+TEXT = Text("a", "b")
+LAB = Lab("x", TEXT, TEXT, "box", {"one": Box()}, (Task("t", TEXT, 1, (TEXT, TEXT, TEXT)),))
+
+
+def test_a_lab_that_names_an_unknown_image_is_told_where(tmp_path: Path) -> None:
+    (tmp_path / "labs" / "x").mkdir(parents=True)
+    (tmp_path / "labs" / "x" / "lab.yml").touch()
+    lab = msgspec.structs.replace(LAB, boxes={"one": Box(image="bx")})
+    with pytest.raises(InvalidLabError, match=r"labs/x/lab\.yml: boxes\.one\.image: there is no image bx; there are: "):
+        Sources(FileCatalog([tmp_path])).for_lab(lab)
 
 
 def test_a_registry_mirror_has_official_images_below_library() -> None:

@@ -105,7 +105,10 @@ def test_one_that_is_gone_is_none(server: Server) -> None:
 
 def test_containers_are_asked_for_by_label(server: Server) -> None:
     server.answer(json_answer([{"Id": "a", "Labels": {"x": "y"}}, {"Id": "b", "Labels": {}}]))
-    assert Engine(server.path).containers({"x": "y", "z": "1"}) == [Container("a", 0, {"x": "y"}), Container("b", 0, {})]
+    assert Engine(server.path).containers({"x": "y", "z": "1"}) == [
+        Container("a", 0, {"x": "y"}),
+        Container("b", 0, {}),
+    ]
     query = parse_qs(urlsplit(server.requests[0].split()[1].decode()).query)
     assert query["all"] == ["1"]
     assert json.loads(query["filters"][0]) == {"label": ["x=y", "z=1"]}

@@ -8,7 +8,7 @@ from labctl.keeper.kernel import CgroupMount, cgroup_mount, delegation_is_safe
 
 # A box on Debian 12 with Docker 20.10 and cgroup v1, before the keeper opened it.
 V1 = """\
-512 410 0:86 / / rw,relatime master:173 - overlay overlay rw,lowerdir=/var/lib/docker/overlay2/l/A:/B,upperdir=/C,workdir=/D
+512 410 0:86 / / rw,relatime master:173 - overlay overlay rw,lowerdir=/A,upperdir=/B,workdir=/C
 513 512 0:88 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw
 515 512 0:90 / /sys ro,nosuid,nodev,noexec,relatime - sysfs sysfs ro
 516 515 0:91 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime - tmpfs tmpfs rw,mode=755,inode64

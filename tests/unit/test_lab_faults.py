@@ -24,8 +24,8 @@ def test_a_good_lab_has_no_fault() -> None:
         ({"networks": {"lan": {"subnet": "10.10.10.5/24"}}}, "networks.lan.subnet", "host bits"),
         ({"networks": {**LAN, "dmz": {"subnet": "10.10.0.0/16"}}}, "networks.dmz.subnet", "overlaps with lan"),
         ({"boxes": {"master": {"networks": {"wan": "10.0.0.1"}}}}, "boxes.master.networks.wan", "there are: lan"),
-        ({"boxes": {"master": {"networks": {"lan": "10.10.11.1"}}}}, "boxes.master.networks.lan", "not an address of lan"),
-        ({"boxes": {"master": {"networks": {"lan": "10.10.10.0"}}}}, "boxes.master.networks.lan", "not an address of lan"),
+        ({"boxes": {"master": {"networks": {"lan": "10.10.11.1"}}}}, "boxes.master.networks.lan", "not an address of"),
+        ({"boxes": {"master": {"networks": {"lan": "10.10.10.0"}}}}, "boxes.master.networks.lan", "not an address of"),
         (
             {"boxes": {"master": {"networks": {"lan": "10.10.10.255"}}}},
             "boxes.master.networks.lan",

@@ -15,7 +15,7 @@ box_names = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True)
 
 TRICKY = [
     *("", " ", "-", "--", ".", "..", "/", "li", "Li", "LI", "li ", " li", "li-", "-li", "li.wei", "li-wei", "li_wei"),
-    *("李雷", "韩梅梅", "李 雷", "李雷1", "李雷2", "é", "e", "e\u0301", "ß", "ss", "a" * 24, "a" * 25, "a" * 26, "a" * 100),
+    *("李雷", "韩梅梅", "李 雷", "李雷1", "李雷2", "é", "e", "e\u0301", "ß", "ss", "a" * 24, "a" * 25, "a" * 26),
     *("a@example.org", "b@example.org", "../../etc", "a\nb", "a\0b", "😀", "😁", "bake-pond", "keeper"),
 ]
 

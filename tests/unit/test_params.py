@@ -36,7 +36,7 @@ kinds: st.SearchStrategy[dict[str, Any]] = st.one_of(
 
 
 @given(params=st.dictionaries(names, kinds, max_size=6), seed=seeds)
-def test_the_same_seed_gives_the_same_params_each_as_its_kind_says(params: dict[str, dict[str, Any]], seed: str) -> None:
+def test_the_same_seed_gives_the_same_params_as_their_kinds_say(params: dict[str, dict[str, Any]], seed: str) -> None:
     lab = make_lab(params=params, files=[])
     if faults(lab):
         return

@@ -98,7 +98,7 @@ def test_an_unknown_setting_has_a_near_one() -> None:
             action("mirror.debain")
         assert str(caught.value) == "there is no setting mirror.debain"
         assert caught.value.hint.format_map(caught.value.values) == (
-            "did you mean mirror.debian? All settings: labctl config"
+            "did you mean mirror.debian? All settings: labctl config list"
         )
 
 

@@ -92,6 +92,15 @@ def host(box: Callable[[str], Any], pytestconfig: pytest.Config) -> Any:
 
 
 @pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """A file that skips itself as a whole would vanish without a word: that is an error of collecting."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.skipped:
+        report.outcome, report.longrepr = "failed", f"{collector.nodeid} skips itself: {report.longrepr}"
+
+
+@pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """A verdict for each check: what an assertion says is failed, what anything else says is error."""
     outcome: Any = yield
@@ -105,7 +114,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def _verdict(excinfo: pytest.ExceptionInfo[BaseException] | None) -> Verdict:
     if excinfo is None:
         return Verdict.PASSED
-    return Verdict.FAILED if isinstance(excinfo.value, AssertionError | pytest.fail.Exception) else Verdict.ERROR
+    # pytest.xfail's exception is one of pytest.fail's, but says that the check knows better than to look.
+    said = isinstance(excinfo.value, AssertionError | pytest.fail.Exception)
+    return Verdict.FAILED if said and not isinstance(excinfo.value, pytest.xfail.Exception) else Verdict.ERROR
 
 
 def _message(excinfo: pytest.ExceptionInfo[BaseException] | None) -> str:
@@ -123,7 +134,7 @@ def _keep(item: pytest.Item, verdict: Verdict, message: str, seconds: float) -> 
     doc = getattr(getattr(item, "function", None), "__doc__", "") or ""
     title = "\n".join(line.strip() for line in doc.strip().splitlines()[:2])
     result = CheckResult(
-        task=task, name=item.name, verdict=verdict, title=title, message=message, seconds=round(seconds, 4)
+        task=task, name=item.nodeid, verdict=verdict, title=title, message=message, seconds=round(seconds, 4)
     )
     with Path(item.config.stash[ORDERS].results).open("ab") as file:
         file.write(msgspec.json.encode(result) + b"\n")

@@ -66,6 +66,8 @@ def _child(folder: Path, work: Path) -> tuple[int, str]:
     """pytest's exit code and what it printed; -1 where it had to be killed."""
     argv = [
         *(sys.executable, "-m", "pytest", str(folder), "-c", str(work / "pytest.ini"), "--rootdir", str(folder)),
+        # Nor a conftest.py that lies above: a catalog may be anywhere.
+        *("--confcutdir", str(folder)),
         *("--import-mode=importlib", "--assert=plain", "--strict-markers", "-q", "--no-header"),
         *("-p", "labctl.adapters.checks.plugin", "-p", "no:cacheprovider"),
     ]

@@ -41,7 +41,7 @@ def _context_address() -> str:
             return ""
         meta = folder / "contexts" / "meta" / sha256(name.encode()).hexdigest() / "meta.json"
         host = json.loads(meta.read_text())["Endpoints"]["docker"]["Host"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, or not what docker writes
         return ""
     return str(host)
 

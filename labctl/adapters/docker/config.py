@@ -33,6 +33,9 @@ CAPABILITIES = (
 # (NET_ADMIN).
 KEEPER_CAPABILITIES = ("SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE", "NET_ADMIN")
 
+# Counted up when keeper_config changes, so that keepers of before are replaced.
+_KEEPER_FORM = 2
+
 _LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
 
 
@@ -74,6 +77,9 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
     """POST /containers/create for the keeper. The toolbox's volume is on it so that nobody prunes it."""
     return {
         "Image": image,
+        # Said, since without it Docker takes any signal that is sent (SIGUSR1 too) for a wish to end it, and then its
+        # restart policy is off.
+        "StopSignal": "SIGTERM",
         "Labels": {
             wiring.LABEL_ROLE: wiring.ROLE_KEEPER,
             wiring.LABEL_SPEC_HASH: keeper_hash(image, toolbox_volume, engine_socket),
@@ -100,7 +106,7 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
 
 def keeper_hash(image: str, toolbox_volume: str, engine_socket: str) -> str:
     """What a keeper was made from, as a label: another one means that it is outdated."""
-    return f"{image} {toolbox_volume} {engine_socket}"
+    return f"{image} {toolbox_volume} {engine_socket} {_KEEPER_FORM}"
 
 
 def switch_config(image: str) -> dict[str, Any]:

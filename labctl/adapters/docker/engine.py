@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
@@ -13,6 +14,9 @@ from labctl.domain.boxspec import BoxSpec
 from labctl.domain.observed import ObservedBox, State
 from labctl.errors import NameTakenError, UsageError
 from labctl.ports import ByteStream, EngineInfo, ExecResult, Terminal
+
+_REMOVAL_SECONDS = 30.0
+_POLL_SECONDS = 0.05
 
 _STATES = {
     "created": State.CREATED,
@@ -105,7 +109,15 @@ class DockerEngine:
             except docker.errors.APIError as error:
                 if error.status_code != 409:
                     raise
-                self._client.api.wait(box_id, condition="removed", timeout=30)
+                self._wait_until_gone(box_id)
+
+    def _wait_until_gone(self, box_id: str) -> None:
+        """Another removes it. Looked at again and again: Engine 20.10 may miss to tell who waits for ``removed``.
+        Raises NotFound when it is gone."""
+        deadline = time.monotonic() + _REMOVAL_SECONDS
+        while time.monotonic() < deadline:
+            self._client.api.inspect_container(box_id)
+            time.sleep(_POLL_SECONDS)
 
     def run_id(self, box_id: str) -> str:
         """GET /containers/{id}/json: when it was started, and its pid."""

@@ -11,7 +11,7 @@ from typing import Any
 from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.docker.keeper import SystemTags
 from labctl.adapters.settings import Settings
-from labctl.domain import wiring
+from labctl.domain import naming, wiring
 from labctl.domain.diagnosis import WANTED_SYSCTLS
 
 _SYS = "/host/sys"
@@ -78,15 +78,10 @@ class HostProbe:
                     api.remove_container(made["Id"], force=True)
 
     def base_present(self) -> bool:
-        """See HostPort."""
-        import docker.errors
-
+        """See HostPort. labctl's own tag counts: ``images load`` brings that one."""
         with explained(self._client.address):
-            try:
-                self._client.api.inspect_image(self._settings.image.base)
-            except docker.errors.ImageNotFound:
-                return False
-        return True
+            names = [self._settings.image.base, f"{naming.REPOSITORY}/base"]
+            return any(self._client.api.images(filters={"reference": name}) for name in names)
 
     def programs_missing(self) -> Sequence[str]:
         """See HostPort."""

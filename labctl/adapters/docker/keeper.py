@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from labctl.adapters.docker import config
 from labctl.adapters.docker.client import Client, explained
 from labctl.domain import naming, wiring
-from labctl.errors import EngineError
+from labctl.errors import EngineError, KeeperGoneError
 from labctl.events import BoxReady, Emit
 
 _START_SECONDS = 20.0
@@ -198,7 +198,9 @@ class DockerWatch:
                 emit(BoxReady(name, time.monotonic() - started))
             if done or unknown:
                 continue
-            if time.monotonic() - started >= deadline or self._ended:
+            if self._ended:
+                raise KeeperGoneError("the keeper went away while boxes were starting", hint="labctl doctor --fix")
+            if time.monotonic() - started >= deadline:
                 raise self._late(waiting, deadline)
             if not asked and time.monotonic() >= ask_at:
                 # Boxes that started before this watch: the keeper says all states again.

@@ -34,11 +34,13 @@ _EXPIRES_SECONDS = 2 * 3600
 _MEMORY = 1 << 30
 _PIDS = 1024
 
-# What a machine says of itself, and what only the setup needed. From the first line on journald writes to /run, so that
-# the end of this machine is in no journal of the next. `find` because a box's /tmp may hold anything.
+# What a machine says of itself, and what only the setup needed. From the first line on journald writes to /run, so
+# that the end of this machine is in no journal of the next. /var/lib/labctl tells a box that it has its learner's
+# files: in an image it would keep every box from getting any. `find` because a box's /tmp may hold anything.
 _CLEAN = """
 journalctl --relinquish-var
 rm -rf /var/log/journal/* /root/.ansible /root/.cache /var/lib/apt/lists/* /var/cache/apt/*.bin
+rm -rf /var/lib/labctl
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /root/.bash_history /var/lib/systemd/random-seed
 find /tmp /var/tmp -mindepth 1 -delete
 : > /etc/machine-id
@@ -74,13 +76,14 @@ class Bakery:
         appear together at the end, or none. Raises BuildError, EngineError, StoppedError."""
         with self._one_keeper:
             self._keeper.ensure()
-        ids: dict[str, str] = {}
+        stop.check()
+        boxes = _Boxes(self._engine)
         made: dict[str, str] = {}
         try:
             # An interrupt takes the boxes away: whatever waits for one of them ends.
-            with stop.waking(lambda: self._remove(ids)):
-                self._set_up(lab, images, ids, emit, key, stop)
-                for box, box_id in ids.items():
+            with stop.waking(boxes.remove):
+                self._set_up(lab, images, boxes.ids, emit, key, stop)
+                for box, box_id in boxes.ids.items():
                     emit(StepProgress(key, f"keeping {box}"))
                     made[box] = self._commit(lab, box, box_id)
             with explained(self._client.address):
@@ -91,7 +94,7 @@ class Bakery:
             self._forget(made)
             raise
         finally:
-            self._remove(ids)
+            boxes.remove()
 
     def _set_up(
         self, lab: Lab, images: Mapping[str, str], ids: dict[str, str], emit: Emit, key: str, stop: Stop
@@ -136,17 +139,29 @@ class Bakery:
         finally:
             api.close()
 
-    def _remove(self, ids: Mapping[str, str]) -> None:
-        for box_id in list(ids.values()):
-            with suppress(LabctlError):
-                self._engine.remove(box_id)
-
     def _forget(self, made: Mapping[str, str]) -> None:
         import docker.errors
 
         for image in made.values():
             with suppress(EngineError, docker.errors.APIError), explained(self._client.address):
                 self._client.api.remove_image(image, force=True, noprune=True)
+
+
+class _Boxes:
+    """The boxes of one bake, by name. Removed by whoever comes first, the bake or an interrupt, and never by both at
+    once: the engine would have the second wait."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.ids: dict[str, str] = {}
+        self._engine = engine
+        self._lock = threading.Lock()
+
+    def remove(self) -> None:
+        """Remove all that there are by now."""
+        with self._lock:
+            for box_id in list(self.ids.values()):
+                with suppress(LabctlError):
+                    self._engine.remove(box_id)
 
 
 def bake_specs(lab: Lab, images: Mapping[str, str], nonce: str, now: int) -> list[BoxSpec]:
@@ -157,6 +172,7 @@ def bake_specs(lab: Lab, images: Mapping[str, str], nonce: str, now: int) -> lis
         msgspec.structs.replace(
             spec,
             labels={**spec.labels, wiring.LABEL_OWNER: OWNER},
+            files=(),
             memory=max(spec.memory, _MEMORY),
             pids=max(spec.pids, _PIDS),
         )

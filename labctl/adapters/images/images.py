@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -76,24 +78,14 @@ class DockerImages:
         """See ports.Images. A name that ends in ``.gz`` is compressed."""
         self.ensure(labs, emit)
         wanted = self._wanted(labs, self._look())
-        emit(StepStarted(_SAVE, "saving to {subject}", path))
-        ok = False
-        try:
-            size = transfer.save(self._client, sorted({self._base.tag, *wanted.needed()}), Path(path), emit, _SAVE)
-            ok = True
-        finally:
-            emit(StepEnded(_SAVE, ok))
-        return size
+        tags = sorted({self._base.tag, *wanted.needed()})
+        with _step(emit, _SAVE, "saving to {subject}", path):
+            return transfer.save(self._client, tags, Path(path), emit, _SAVE)
 
     def load(self, path: str, emit: Emit) -> list[str]:
         """See ports.Images."""
-        emit(StepStarted(_LOAD, "loading from {subject}", path))
-        ok = False
-        try:
+        with _step(emit, _LOAD, "loading from {subject}", path):
             tags = transfer.load(self._client, Path(path), emit, _LOAD)
-            ok = True
-        finally:
-            emit(StepEnded(_LOAD, ok))
         self._system = None
         return tags
 
@@ -105,9 +97,8 @@ class DockerImages:
         removed.sort(key=lambda image: image.created, reverse=True)
         with explained(self._client.address):
             for image in removed:
-                emit(StepStarted(image.tag, "removing {subject}", image.tag))
-                self._client.api.remove_image(image.tag)
-                emit(StepEnded(image.tag))
+                with _step(emit, image.tag, "removing {subject}", image.tag):
+                    self._client.api.remove_image(image.tag)
             for left in inventory.left_over():
                 if left["Id"] not in inventory.used:
                     for layer in inventory.chain(left):
@@ -235,6 +226,18 @@ def _kind(tag: str, labels: Mapping[str, str]) -> str:
     if tag.startswith(f"labctl/{imagery.BASE}:"):
         return "base"
     return "lab" if labels.get("labctl.lab") else "image"
+
+
+@contextmanager
+def _step(emit: Emit, key: str, what: str, subject: str) -> Iterator[None]:
+    """A step that ends well or not, and how long it took."""
+    emit(StepStarted(key, what, subject))
+    started, ok = time.monotonic(), False
+    try:
+        yield
+        ok = True
+    finally:
+        emit(StepEnded(key, ok, time.monotonic() - started))
 
 
 def _one_at_a_time(emit: Emit) -> Emit:

@@ -13,6 +13,10 @@ TEXTS: dict[str, str] = {
     "say which one: labctl … --lab {first}": "请指明是哪一个：labctl … --lab {first}",
     "{lab} is not up": "{lab} 没有启动",
     "there is no box {box} in {lab}": "{lab} 里没有名为 {box} 的机器",
+    "the boxes are: {known}": "机器有：{known}",
+    "the tasks are: {known}": "任务有：{known}",
+    "{command} asks before it goes on, and there is no terminal to ask on": "{command} 需要先确认，但这里没有终端",
+    "labctl {command} --yes": "labctl {command} --yes",
     "did you mean {near}? The boxes are: {known}": "是不是 {near}？机器有：{known}",
     "the box {box} of {lab} is missing": "{lab} 的机器 {box} 不见了",
     "the box {box} is stopped": "机器 {box} 没有开机",
@@ -56,8 +60,8 @@ TEXTS: dict[str, str] = {
     # settings
     "there is no setting {key}": "没有名为 {key} 的设置",
     "{where}: there is no setting {key}": "{where}：没有名为 {key} 的设置",
-    "did you mean {near}? All settings: labctl config": "是不是 {near}？全部设置见 labctl config",
-    "all settings: labctl config": "全部设置见 labctl config",
+    "did you mean {near}? All settings: labctl config list": "是不是 {near}？全部设置见 labctl config list",
+    "all settings: labctl config list": "全部设置见 labctl config list",
     "{where}: {key} must be a table: [{key}]": "{where}：{key} 必须是一个表：[{key}]",
     "{where}: {key}: {what}": "{where}：{key}：{what}",
     "{file} is not TOML: {why}": "{file} 不是合法的 TOML：{why}",
@@ -89,6 +93,7 @@ TEXTS: dict[str, str] = {
     "there is a container {name} that labctl did not make; it is left alone": (
         "已有一个不是 labctl 创建的容器 {name}，不会去动它"
     ),
+    "the keeper went away while boxes were starting": "机器启动期间 keeper 消失了",
     "the keeper does not start": "keeper 启动不了",
     "{box} did not finish starting within {seconds} s (state: {state})": (
         "{box} 没能在 {seconds} 秒内启动完成（状态：{state}）"

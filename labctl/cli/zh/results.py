@@ -118,6 +118,8 @@ TEXTS: dict[str, str] = {
     "storage driver {driver}: every box is a whole copy": "存储驱动 {driver}：每台机器都是一份完整拷贝",
     "use overlay2": "请改用 overlay2",
     "{cpus} processors, {memory} GiB of memory": "{cpus} 个处理器，{memory} GiB 内存",
+    "only {memory} GiB of memory, {cpus} processors": "只有 {memory} GiB 内存，{cpus} 个处理器",
+    "give the machine more memory, or run one small lab at a time": "请给主机加内存，或一次只开一个小实验",
     "only {free} GiB are free on the engine's disk": "Docker 引擎的磁盘只剩 {free} GiB",
     "{free} GiB are free on the engine's disk": "Docker 引擎的磁盘剩余 {free} GiB",
     "{name} is {found}; a class needs {wanted}": "{name} 为 {found}；一个班级需要 {wanted}",

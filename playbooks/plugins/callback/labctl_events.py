@@ -24,7 +24,7 @@ version_added: "0.1.0"
 _DETAIL_LINES = 15
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):
     """Tells what labctl shows: each task as it starts in a box, and what failed."""
 
     CALLBACK_VERSION = 2.0

@@ -55,7 +55,7 @@ def _engine(address: str) -> DockerEngine:
     return DockerEngine(Client(address, timeout=_SECONDS), toolbox_volume=str)
 
 
-class Connection(ConnectionBase):  # type: ignore[misc]
+class Connection(ConnectionBase):
     """One box."""
 
     transport = "labctl_engine"

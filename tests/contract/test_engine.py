@@ -1,0 +1,332 @@
+"""What ports.Engine promises, on the one in memory and on a real Docker engine: so the fake can't lie.
+
+Asked for with no engine, the real half fails; it does not skip.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from fakes import FakeEngine, until
+from samples import make_lab, make_specs
+
+from labctl.bootstrap import App
+from labctl.domain.boxspec import BoxSpec, File, archive
+from labctl.domain.observed import ObservedBox, State
+from labctl.errors import EngineError, NameTakenError, UsageError
+from labctl.events import silent
+from labctl.ports import Engine
+
+
+class Kit:
+    """An engine, and what has to be known of it to test it."""
+
+    def __init__(self, engine: Engine, image: str, foreign: Callable[[str], None]) -> None:
+        self.engine = engine
+        self.foreign = foreign
+        self.learner = f"contract-{uuid.uuid4().hex[:8]}"
+        lab = make_lab(files=[{"path": "/etc/pond.conf", "content": "port {{ port }}\n"}])
+        self.specs = make_specs(lab, self.learner, image=image)
+        self.spec = self.specs[0]
+
+    @property
+    def instance(self) -> str:
+        return self.spec.labels["labctl.instance"]
+
+    def made(self, spec: BoxSpec | None = None) -> str:
+        return self.engine.create(spec or self.spec)
+
+    def running(self) -> str:
+        """A box that runs and whose system is up, so that it can be shut down in order."""
+        box_id = self.made()
+        self.engine.start(box_id)
+        return box_id
+
+    def box(self, box_id: str) -> ObservedBox | None:
+        return next((box for box in self.engine.observe(self.instance) if box.id == box_id), None)
+
+    def state(self, box_id: str) -> State | None:
+        found = self.box(box_id)
+        return found.state if found else None
+
+    def clean(self) -> None:
+        for box in self.engine.observe(self.instance):
+            self.engine.remove(box.id)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> App:
+    """The real one, with images, keeper and switch there. An engine that is missing is an error of the test."""
+    real = App()
+    real.images.ensure([], silent)
+    real.keeper.ensure()
+    return real
+
+
+@pytest.fixture(scope="module")
+def box_image(app: App) -> str:
+    """The tag of the plain box's image; built where it is missing."""
+    found = [image.tag for image in app.images.listing([]) if image.tag.startswith("labctl/box:")]
+    if not found:
+        app.images.ensure([app.catalog.lab("redis-replication")], silent)
+        found = [image.tag for image in app.images.listing([]) if image.tag.startswith("labctl/box:")]
+    assert found, "there is no image labctl/box"
+    return found[0]
+
+
+@pytest.fixture(params=["fake", pytest.param("docker", marks=pytest.mark.engine)])
+def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
+    if request.param == "fake":
+        fake = FakeEngine()
+        yield Kit(fake, "labctl/box:1", fake.foreign.add)
+        return
+    app: App = request.getfixturevalue("app")
+    image: str = request.getfixturevalue("box_image")
+    others: list[str] = []
+
+    def foreign(name: str) -> None:
+        made = app.client.api.create_container(image, name=name, entrypoint=["/bin/true"])
+        others.append(made["Id"])
+
+    kit = Kit(app.engine, image, foreign)
+    try:
+        yield kit
+    finally:
+        kit.clean()
+        for container in others:
+            app.client.api.remove_container(container, force=True)
+
+
+def test_a_box_that_is_made_is_seen_with_all_that_it_was_made_from(kit: Kit) -> None:
+    box_id = kit.made()
+    found = kit.box(box_id)
+    assert found is not None
+    assert (found.container, found.box, found.lab, found.instance, found.learner, found.seed, found.spec_hash) == (
+        kit.spec.container,
+        "master",
+        "pond",
+        kit.instance,
+        kit.learner,
+        "seed",
+        kit.spec.spec_hash,
+    )
+    assert found.image == kit.spec.image
+    assert found.expires == 0
+    assert found.state is State.CREATED
+    assert kit.engine.run_id(box_id) == ""
+
+
+def test_observing_one_instance_shows_no_other_and_observing_all_shows_it(kit: Kit) -> None:
+    box_id = kit.made()
+    assert [box.id for box in kit.engine.observe(kit.instance)] == [box_id]
+    assert kit.engine.observe(f"{kit.instance}-other") == []
+    assert box_id in {box.id for box in kit.engine.observe()}
+
+
+def test_a_box_is_made_once(kit: Kit) -> None:
+    kit.made()
+    with pytest.raises(NameTakenError, match=kit.spec.container):
+        kit.made()
+    assert len(kit.engine.observe(kit.instance)) == 1
+
+
+def test_a_foreign_container_of_that_name_is_in_the_way_and_left_alone(kit: Kit) -> None:
+    kit.foreign(kit.spec.container)
+    with pytest.raises(NameTakenError):
+        kit.made()
+    assert kit.engine.observe(kit.instance) == []
+
+
+def test_starting_and_removing_may_be_done_again(kit: Kit) -> None:
+    box_id = kit.running()
+    first = kit.engine.run_id(box_id)
+    assert first
+    kit.engine.start(box_id)
+    assert kit.engine.run_id(box_id) == first
+    assert kit.state(box_id) is State.RUNNING
+    kit.engine.remove(box_id)
+    assert kit.box(box_id) is None
+    kit.engine.remove(box_id)
+    assert kit.engine.run_id(box_id) == ""
+
+
+def test_a_stop_may_be_done_again_and_a_start_after_it_is_another_run(kit: Kit) -> None:
+    box_id = kit.running()
+    first = kit.engine.run_id(box_id)
+    kit.engine.stop(box_id, timeout=1)
+    assert kit.state(box_id) is State.STOPPED
+    assert kit.engine.run_id(box_id) == ""
+    kit.engine.stop(box_id, timeout=1)
+    kit.engine.start(box_id)
+    assert kit.state(box_id) is State.RUNNING
+    assert kit.engine.run_id(box_id) not in ("", first)
+
+
+def test_a_restart_is_another_run(kit: Kit) -> None:
+    box_id = kit.running()
+    first = kit.engine.run_id(box_id)
+    kit.engine.restart(box_id, timeout=1)
+    assert kit.state(box_id) is State.RUNNING
+    assert kit.engine.run_id(box_id) not in ("", first)
+
+
+def test_a_box_that_was_never_there_is_stopped_and_removed_but_not_started(kit: Kit) -> None:
+    missing = uuid.uuid4().hex
+    kit.engine.stop(missing)
+    kit.engine.remove(missing)
+    assert kit.engine.run_id(missing) == ""
+    for work in (kit.engine.start, kit.engine.restart, lambda box: kit.engine.exec(box, ["cat"])):
+        with pytest.raises(EngineError):
+            work(missing)
+
+
+def test_a_command_has_its_own_stdout_stderr_and_code(kit: Kit) -> None:
+    box_id = kit.running()
+    done = kit.engine.exec(box_id, ["/bin/sh", "-c", "echo out; echo err >&2; exit 3"])
+    assert (done.code, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+
+
+def test_a_command_gets_stdin_as_it_is_and_its_end(kit: Kit) -> None:
+    box_id = kit.running()
+    data = bytes(range(256)) * 400
+    assert kit.engine.exec(box_id, ["/bin/cat"], stdin=data).stdout == data
+    assert kit.engine.exec(box_id, ["/bin/cat"], stdin=b"").stdout == b""
+
+
+def test_a_command_gets_its_environment(kit: Kit) -> None:
+    box_id = kit.running()
+    done = kit.engine.exec(box_id, ["/bin/sh", "-c", "echo $WORD"], environment={"WORD": "hello"})
+    assert done.stdout == b"hello\n"
+
+
+def test_a_command_that_is_not_there_has_a_code_that_says_so(kit: Kit) -> None:
+    box_id = kit.running()
+    assert kit.engine.exec(box_id, ["/no/such/program"]).code in (126, 127)
+
+
+def test_nothing_can_be_run_in_a_box_that_does_not_run(kit: Kit) -> None:
+    box_id = kit.made()
+    with pytest.raises(EngineError, match="not running"):
+        kit.engine.exec(box_id, ["/bin/cat"])
+
+
+def read(kit: Kit, box_id: str, path: str) -> dict[str, bytes]:
+    """The files in the archive of that path."""
+    data = b"".join(kit.engine.get_archive(box_id, path))
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        return {item.name: tar.extractfile(item).read() for item in tar if item.isfile()}  # type: ignore[union-attr]
+
+
+def test_files_go_into_a_box_and_come_back_also_when_it_does_not_run(kit: Kit) -> None:
+    box_id = kit.made()
+    kit.engine.put_archive(box_id, "/root", archive((File("one", b"1", 0o600), File("two", b"22"))))
+    assert read(kit, box_id, "/root/one") == {"one": b"1"}
+    assert {name: data for name, data in read(kit, box_id, "/root").items() if name in ("root/one", "root/two")} == {
+        "root/one": b"1",
+        "root/two": b"22",
+    }
+
+
+def test_an_archive_may_come_in_pieces(kit: Kit) -> None:
+    box_id = kit.made()
+    data = archive((File("big", b"x" * 300_000),))
+    kit.engine.put_archive(box_id, "/root", iter([data[at : at + 65536] for at in range(0, len(data), 65536)]))
+    assert len(read(kit, box_id, "/root/big")["big"]) == 300_000
+
+
+def test_a_path_that_is_not_in_the_box_is_told(kit: Kit) -> None:
+    box_id = kit.made()
+    with pytest.raises(UsageError, match="no /nothing in the box"):
+        list(kit.engine.get_archive(box_id, "/nothing"))
+    with pytest.raises(UsageError, match="no folder /nowhere in the box"):
+        kit.engine.put_archive(box_id, "/nowhere", archive((File("a", b"a"),)))
+
+
+def test_a_symbolic_link_comes_as_itself_and_with_a_dot_behind_it_as_what_it_leads_to(kit: Kit) -> None:
+    box_id = kit.made()
+    with tarfile.open(fileobj=io.BytesIO(b"".join(kit.engine.get_archive(box_id, "/bin")))) as tar:
+        first = tar.next()
+    assert first is not None and first.issym()
+    stream = kit.engine.get_archive(box_id, "/bin/.")
+    assert next(iter(stream))
+
+
+@pytest.mark.parametrize(("target", "wanted"), [("/bin", "/usr/bin/tool"), ("/root", "/root/tool")])
+def test_copying_into_a_folder_behind_a_link_leaves_the_link(
+    kit: Kit, tmp_path: Path, target: str, wanted: str
+) -> None:
+    from labctl.services.copy import Copy
+
+    (tmp_path / "tool").write_bytes(b"#!/bin/sh\n")
+    box_id = kit.made()
+    Copy(kit.engine).upload(box_id, tmp_path / "tool", target)
+    assert read(kit, box_id, wanted) == {"tool": b"#!/bin/sh\n"}
+    with tarfile.open(fileobj=io.BytesIO(b"".join(kit.engine.get_archive(box_id, "/bin")))) as tar:
+        assert tar.getmembers()[0].issym()
+
+
+def test_a_link_to_a_file_is_no_folder_to_copy_into(kit: Kit, tmp_path: Path) -> None:
+    from labctl.services.copy import Copy
+
+    (tmp_path / "tool").write_bytes(b"new")
+    box_id = kit.made()
+    link = tarfile.TarInfo("alias")
+    link.type, link.linkname = tarfile.SYMTYPE, "file"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.addfile(link)
+    kit.engine.put_archive(box_id, "/root", archive((File("file", b"old"),)))
+    kit.engine.put_archive(box_id, "/root", buffer.getvalue())
+    Copy(kit.engine).upload(box_id, tmp_path / "tool", "/root/alias")
+    assert read(kit, box_id, "/root/alias") == {"alias": b"new"}
+    assert read(kit, box_id, "/root/file") == {"file": b"old"}
+
+
+def test_what_the_console_printed_can_be_read(kit: Kit) -> None:
+    box_id = kit.made()
+    assert kit.engine.logs(box_id, 10) == b""
+
+
+def test_an_engine_tells_what_it_is(kit: Kit) -> None:
+    info = kit.engine.info()
+    assert info.version and info.cgroup_version in (1, 2)
+    assert info.cpus > 0 and info.memory > 1 << 20
+
+
+@pytest.mark.engine
+def test_a_learners_files_are_in_the_box_when_it_runs(app: App, box_image: str) -> None:
+    """They are its entry script's argument, unpacked as it starts: only a real engine can show it."""
+    kit = Kit(app.engine, box_image, lambda _name: None)
+    try:
+        box_id = kit.running()
+        (wanted,) = [file for file in kit.spec.files if file.path == "/etc/pond.conf"]
+
+        def there() -> bool:
+            return kit.engine.exec(box_id, ["/bin/cat", "/etc/pond.conf"]).stdout == wanted.content
+
+        until(there, "the learner's file is not in the box", 20)
+    finally:
+        kit.clean()
+
+
+@pytest.mark.engine
+def test_the_real_keeper_tells_when_boxes_are_ready(app: App, box_image: str) -> None:
+    kit = Kit(app.engine, box_image, lambda _name: None)
+    try:
+        with app.keeper.watch() as watch:
+            ids = {spec.name: kit.made(spec) for spec in kit.specs}
+            for box_id in ids.values():
+                kit.engine.start(box_id)
+            ready: list[str] = []
+            watch.wait_ready(ids, 60, lambda event: ready.append(msgspec.to_builtins(event)["box"]))
+        assert sorted(ready) == sorted(ids)
+        assert set(app.keeper.state().values()) == {"running"}
+        assert app.keeper.ensure() is False
+    finally:
+        kit.clean()

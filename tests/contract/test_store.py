@@ -1,0 +1,56 @@
+"""What ports.Store promises, on the one in memory and on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes import FakeStore
+from samples import failed, make_lab, passed
+
+from labctl.adapters.store import SqlStore
+from labctl.domain.verdict import Attempt, CheckResult, judge
+from labctl.ports import Store
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "fake":
+        yield FakeStore()
+        return
+    made = SqlStore(tmp_path / "labctl.db")
+    yield made
+    made.close()
+
+
+def attempt(instance: str, at: float, *checks: CheckResult) -> Attempt:
+    return Attempt(instance, "pond", "李雷", "seed", at, 1.25, judge(make_lab(), checks))
+
+
+def test_nothing_was_tried_yet(store: Store) -> None:
+    assert store.attempts("pond.lucy") == []
+    assert store.hints("pond.lucy") == {}
+
+
+def test_attempts_are_numbered_for_each_instance_and_come_back_whole_oldest_first(store: Store) -> None:
+    first = attempt("pond.lucy", 20.0, passed("listen"), failed("auth", message="期望 6400"))
+    second = attempt("pond.lucy", 10.0, passed("listen"), passed("auth"))
+    other = attempt("pond.li", 1.0)
+    assert [store.add_attempt(each) for each in (first, other, second)] == [1, 1, 2]
+    assert store.attempts("pond.lucy") == [first, second]
+    assert store.attempts("pond.li") == [other]
+
+
+def test_the_same_attempt_twice_is_two(store: Store) -> None:
+    one = attempt("pond.lucy", 1.0)
+    assert [store.add_attempt(one), store.add_attempt(one)] == [1, 2]
+
+
+def test_the_highest_hint_seen_is_kept(store: Store) -> None:
+    for level in (1, 3, 2):
+        store.add_hint("pond.lucy", "listen", level)
+    store.add_hint("pond.lucy", "auth", 1)
+    store.add_hint("pond.li", "listen", 1)
+    assert store.hints("pond.lucy") == {"listen": 3, "auth": 1}
+    assert store.hints("pond.li") == {"listen": 1}

@@ -1,0 +1,238 @@
+"""Every command as a learner types it, on real boxes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import docker
+import pexpect
+import pytest
+from rig import LABCTL, Labctl, box, sh, until
+
+pytestmark = pytest.mark.engine
+
+
+def spawn(labctl: Labctl, *args: str, rows: int = 24, columns: int = 80) -> pexpect.spawn:
+    """labctl on a terminal."""
+    environment = {**labctl.environment, "TERM": "xterm-256color"}
+    child: pexpect.spawn = pexpect.spawn(LABCTL, list(args), env=environment, dimensions=(rows, columns), timeout=20)
+    return child
+
+
+def test_enter_has_the_terminals_size_follows_it_passes_ctrl_c_and_the_exit_status(shared: Labctl) -> None:
+    child = spawn(shared, "enter", "alpha", rows=30, columns=100)
+    child.expect("a box of the lab mini")
+    child.expect_exact("root@alpha")
+    child.sendline("stty size; echo $TERM; tty")
+    child.expect("30 100")
+    child.expect("xterm-256color")
+    child.expect("/dev/pts/")
+    child.setwinsize(40, 120)
+    child.sendline("sleep 1; stty size")
+    child.expect("40 120")
+    child.sendline("sleep 1000")
+    child.expect_exact("sleep 1000")
+    time.sleep(0.3)  # the shell must have started it before the key is pressed
+    child.sendcontrol("c")
+    child.expect_exact("root@alpha")
+    child.sendline("echo status $?")
+    child.expect("status 130")
+    child.sendline("exit 7")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 7
+
+
+def test_enter_takes_a_script_on_stdin(shared: Labctl) -> None:
+    done = shared.run("enter", "alpha", stdin="hostname; echo oops >&2; exit 5\n", code=5)
+    assert done.stdout.strip() == "alpha" and done.stderr.strip() == "oops"
+
+
+def test_enter_works_where_network_sshd_and_bash_are_broken(engine: docker.DockerClient, mini: Labctl) -> None:
+    beta = box(engine, mini.learner, "beta")
+    sh(beta, "systemctl stop ssh.socket; systemctl mask ssh.socket; echo > /etc/passwd; rm /bin/bash; rm -r /usr/bin")
+    child = spawn(mini, "enter", "beta")
+    child.expect("[#$] ")
+    child.sendline("echo in-$((1 + 1))")
+    child.expect("in-2")
+    child.sendline("exit")
+    child.expect(pexpect.EOF)
+
+
+def test_exec_gives_output_and_exit_status_apart(shared: Labctl) -> None:
+    done = shared.run("exec", "alpha", "--", "sh", "-c", "echo out; echo err >&2; exit 3", code=3)
+    assert (done.stdout, done.stderr) == ("out\n", "err\n")
+    assert shared.run("exec", "-i", "alpha", "--", "wc", "-c", stdin="12345").stdout.strip() == "5"
+
+
+def test_ssh_is_the_users_own_client_with_a_key_of_the_instance(shared: Labctl, tmp_path: Path) -> None:
+    done = shared.run("ssh", "alpha", "hostname; exit 4", code=4)
+    assert done.stdout.strip() == "alpha"
+    config = tmp_path / "ssh"
+    config.write_text(shared.run("ssh-config").stdout)
+    (tmp_path / "file").write_text("by scp\n")
+    subprocess.run(
+        ["scp", "-q", "-F", str(config), str(tmp_path / "file"), "beta:/root/by-scp"],
+        check=True, env=shared.environment, timeout=60,
+    )  # fmt: skip
+    assert shared.run("exec", "beta", "--", "cat", "/root/by-scp").stdout == "by scp\n"
+    key = next((Path(shared.environment["XDG_STATE_HOME"]) / "labctl" / "ssh").glob("*/id_ed25519"))
+    assert key.stat().st_mode & 0o077 == 0
+
+
+def test_cp_both_ways_files_and_folders(shared: Labctl, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "leaf").write_bytes(bytes(range(256)))
+    shared.run("cp", str(folder), "alpha:/tmp/")
+    shared.run("cp", "alpha:/tmp/folder", str(tmp_path / "back"))
+    assert (tmp_path / "back" / "deep" / "leaf").read_bytes() == bytes(range(256))
+    shared.run("cp", str(folder / "deep" / "leaf"), "alpha:/tmp/other-name")
+    assert shared.run("exec", "alpha", "--", "stat", "-c", "%U %s", "/tmp/other-name").stdout == "root 256\n"
+    assert "there is no /nowhere" in shared.run("cp", "alpha:/nowhere", str(tmp_path), code=2).stderr
+    assert "one of the two must be in a box" in shared.run("cp", "a", "b", code=2).stderr
+
+
+def test_cp_takes_nothing_that_would_land_outside(engine: docker.DockerClient, shared: Labctl, tmp_path: Path) -> None:
+    sh(box(engine, shared.learner, "alpha"), "mkdir -p /tmp/evil; ln -sf /etc /tmp/evil/out; echo x > /tmp/evil/file")
+    refused = shared.run("cp", "alpha:/tmp/evil", str(tmp_path / "evil"), code=2)
+    assert "is not taken" in refused.stderr
+
+
+def test_open_leads_to_a_port_of_a_box_on_loopback_only(shared: Labctl) -> None:
+    process = shared.start("open", "alpha:22")
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    host, _, port = address.partition(":")
+    assert host == "127.0.0.1"
+    for _ in range(3):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            assert connection.recv(64).startswith(b"SSH-2.0-OpenSSH")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_logs_reads_the_journal(shared: Labctl) -> None:
+    assert "Startup finished" in shared.run("logs", "alpha", "-n", "500").stdout
+    shared.run("exec", "alpha", "--", "logger", "-t", "mine", "hello from here")
+    assert "hello from here" in shared.run("logs", "alpha").stdout
+
+
+def test_status_in_json_and_for_people(shared: Labctl) -> None:
+    boxes = json.loads(shared.run("status", "--json").stdout)
+    assert {item["box"]: item["state"] for item in boxes} == {"alpha": "running", "beta": "running"}
+    said = shared.run("status").stdout
+    assert "10.10.10.11" in said and "mini" in said and shared.learner not in said
+
+
+def test_show_has_the_learners_own_values_and_a_drawing(shared: Labctl) -> None:
+    question = shared.run("exec", "alpha", "--", "cat", "/etc/labctl/question").stdout
+    answer = question.split()[1]
+    said = shared.run("show", "mini").stdout
+    assert answer in said and "10.10.10.12" in said and "══ lan 10.10.10.0/24" in said
+    assert "写入" in shared.run("--lang", "zh", "show").stdout
+
+
+def test_hints_get_stronger_and_know_the_params(mini: Labctl) -> None:
+    assert "1. A file." in mini.run("hint", "answer").stdout
+    assert "2. See echo" in mini.run("hint", "answer").stdout
+    answer = mini.run("exec", "alpha", "--", "cat", "/etc/labctl/question").stdout.split()[1]
+    assert f"3. echo {answer} > /root/answer" in mini.run("hint", "answer").stdout
+    assert json.loads(mini.run("hint", "answer", "--json").stdout)["level"] == 3
+    assert "did you mean answer" in mini.run("hint", "anser", code=2).stderr
+
+
+def test_from_fresh_to_solved_with_history_and_reset(engine: docker.DockerClient, mini: Labctl) -> None:
+    fresh = json.loads(mini.run("verify", "--json", code=1).stdout)
+    assert [task["verdict"] for task in fresh["attempt"]["tasks"]] == ["failed", "failed"]
+    answer = mini.run("exec", "alpha", "--", "cat", "/etc/labctl/question").stdout.split()[1]
+    sh(box(engine, mini.learner, "alpha"), f"echo {answer} > /root/answer")
+    half = mini.run("verify", code=1).stdout
+    assert "6 of 10 points" in half and "was failed" in half and "there is no /root/reach on beta" in half
+    assert mini.run("verify", "--task", "answer").returncode == 0
+    mini.run("solve", "--yes")
+    assert "10 of 10 points" in mini.run("verify").stdout
+    history = json.loads(mini.run("history", "--json").stdout)
+    assert [sum(task["points"] for task in attempt["tasks"]) for attempt in history] == [0, 6, 6, 10]
+    mini.run("reset", "--yes", "beta")
+    after = json.loads(mini.run("verify", "--json", code=1).stdout)
+    assert [task["verdict"] for task in after["attempt"]["tasks"]] == ["passed", "failed"]
+    mini.run("down", "mini")
+    assert len(json.loads(mini.run("history", "mini", "--json").stdout)) == 5
+
+
+def test_watch_ends_when_all_is_right(mini: Labctl) -> None:
+    process = mini.start("verify", "--watch")
+    assert process.stdout is not None
+    until(lambda: "0 of 10 points" in (process.stdout.readline() if process.stdout else ""), "the first attempt")
+    mini.run("solve", "--yes")
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "10/10" in rest
+
+
+def test_a_box_that_goes_away_is_error_never_failed_nor_passed(engine: docker.DockerClient, mini: Labctl) -> None:
+    mini.run("solve", "--yes")
+    sh(box(engine, mini.learner, "beta"), "mv /bin/ping /bin/ping.real; printf '#!/bin/sh\\nsleep 60\\n' > /bin/ping")
+    sh(box(engine, mini.learner, "beta"), "chmod 755 /bin/ping; cp /bin/ping /usr/local/sbin/ping")
+    process = mini.start("verify", "--json")
+    time.sleep(2)  # the checks are at work, or done: both end well below
+    box(engine, mini.learner, "beta").restart(timeout=2)
+    stdout, stderr = process.communicate(timeout=60)
+    verdicts = {task["task"]: task["verdict"] for task in json.loads(stdout)["attempt"]["tasks"]}
+    assert process.returncode in (0, 6), stderr
+    assert "failed" not in verdicts.values()
+
+
+def test_stop_start_and_what_a_stopped_box_says(mini: Labctl) -> None:
+    mini.run("exec", "beta", "--", "touch", "/root/kept")
+    assert "stopped: beta" in mini.run("stop", "beta").stdout
+    refused = mini.run("enter", "beta", code=2)
+    assert "the box beta is stopped" in refused.stderr and "labctl start beta" in refused.stderr
+    assert "stopped" in mini.run("verify", code=2).stderr
+    assert "started: beta" in mini.run("start").stdout
+    mini.run("exec", "beta", "--", "test", "-e", "/root/kept")
+    assert "nothing to do" in mini.run("start").stdout
+
+
+def test_doctor_looks_and_mends(shared: Labctl) -> None:
+    findings = json.loads(shared.run("doctor", "--json").stdout)
+    topics = {finding["topic"] for finding in findings}
+    assert {"engine", "cgroups", "storage", "disk", "kernel", "keeper", "images", "mirrors"} <= topics
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    limit.write_text("127")
+    assert "max_user_instances is 127" in shared.run("doctor").stdout
+    shared.run("doctor", "--fix")
+    assert int(limit.read_text()) >= 8192
+
+
+def test_list_completion_and_config(shared: Labctl) -> None:
+    assert "mini" in shared.run("list").stdout
+    assert "_LABCTL_COMPLETE" in shared.run("completion", "bash").stdout
+    environment = {
+        **shared.environment,
+        "_LABCTL_COMPLETE": "bash_complete",
+        "COMP_WORDS": "labctl enter ",
+        "COMP_CWORD": "2",
+    }
+    words = subprocess.run([LABCTL], env=environment, capture_output=True, text=True, timeout=30, check=False).stdout
+    assert {"alpha", "beta"} <= {word.partition(",")[2] for word in words.split()}
+    shared.run("config", "set", "mirror.registry", "mirror.example.org")
+    assert shared.run("config", "get", "mirror.registry").stdout.strip() == "mirror.example.org"
+    shared.run("config", "unset", "mirror.registry")
+    assert "did you mean" in shared.run("config", "get", "mirror.registri", code=2).stderr
+
+
+def test_output_can_be_piped_into_head(shared: Labctl) -> None:
+    script = f"{LABCTL} show mini | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script], env=shared.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == "" and done.stdout.splitlines()[-1] == "0"
+    assert os.environ.get("NO_COLOR") or "\x1b" not in done.stdout

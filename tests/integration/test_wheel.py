@@ -1,0 +1,112 @@
+"""The wheel: installed into a fresh venv, it works from any folder, with the catalog that is inside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*argv: str | Path, cwd: Path, **environment: str) -> str:
+    """What a program printed; it must end well."""
+    done = subprocess.run(
+        [str(word) for word in argv],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{argv}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built with the project's own backend, with no network."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh venv with the wheel, and none of the checkout; its bin folder. What labctl depends on is this venv's."""
+    folder = tmp_path_factory.mktemp("venv")
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin" / "python"
+    packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip()
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    run(*pip, "install", "--no-deps", "--no-index", "--quiet", wheel, cwd=folder)
+    # A path file, not PYTHONPATH: the path files of this venv itself (the checkout, editable) are not read then.
+    (Path(packages) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "bin"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that has nothing to do with labctl, and settings of nobody."""
+    for name in [name for name in os.environ if name.startswith("LABCTL_") or name == "PYTHONPATH"]:
+        monkeypatch.delenv(name)
+    for kind in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind.lower()))
+    return tmp_path
+
+
+def test_the_catalog_is_in_the_wheel_whole(wheel: Path) -> None:
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
+    tracked = run("git", "ls-files", "labs", "playbooks", "images", "checks", cwd=ROOT).splitlines()
+    assert tracked
+    missing = [name for name in tracked if (ROOT / name).exists() and f"labctl/_catalog/{name}" not in inside]
+    assert not missing
+    assert not [name for name in inside if "__pycache__" in name or name.startswith(("tests/", "bench/"))]
+
+
+def test_the_command_tells_its_version_from_any_folder(installed: Path, elsewhere: Path) -> None:
+    import labctl
+
+    assert run(installed / "labctl", "--version", cwd=elsewhere) == f"labctl {labctl.__version__}\n"
+    assert run(installed / "python", "-m", "labctl", "--version", cwd=elsewhere) == f"labctl {labctl.__version__}\n"
+
+
+def test_the_labs_are_the_wheels_own(installed: Path, elsewhere: Path) -> None:
+    names = [lab["name"] for lab in json.loads(run(installed / "labctl", "list", "--json", cwd=elsewhere))]
+    assert "redis-replication" in names
+    code = (
+        "from labctl.adapters.catalog import FileCatalog; c = FileCatalog()\n"
+        "print(*c.roots, c.lab_dir('redis-replication'))"
+    )
+    root, lab = run(installed / "python", "-c", code, cwd=elsewhere).split()
+    assert root.startswith(str(installed.parent)) and root.endswith("labctl/_catalog")
+    assert lab == f"{root}/labs/redis-replication"
+
+
+def test_a_brief_is_shown_in_both_languages_with_no_engine(installed: Path, elsewhere: Path) -> None:
+    nowhere = f"unix://{elsewhere}/none.sock"
+    for language, word in (("en", "Redis replication"), ("zh", "主从复制")):
+        shown = run(
+            installed / "labctl", "--lang", language, "show", "redis-replication", cwd=elsewhere, DOCKER_HOST=nowhere
+        )
+        assert word in shown
+        assert "10.10.10.11" in shown and "{{" not in shown
+
+
+def test_everything_that_playbooks_and_checks_need_is_found(installed: Path, elsewhere: Path) -> None:
+    code = (
+        "from labctl.adapters.catalog import FileCatalog; c = FileCatalog(); n = 'redis-replication'\n"
+        "print(c.play_path(n, 'setup').is_file(), c.play_path(n, 'solve').is_file(),"
+        " any(c.checks_dir(n).glob('test_*.py')),"
+        " (c.plugin_dir / 'connection').is_dir(), (c.image_dir('keeper') / 'Dockerfile').is_file())"
+    )
+    assert run(installed / "python", "-c", code, cwd=elsewhere).split() == ["True"] * 5

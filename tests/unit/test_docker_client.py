@@ -1,0 +1,195 @@
+"""One way to the engine, and why it can't be gone."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import warnings
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labctl.adapters.docker.client import DEFAULT_ADDRESS, Client, explained, resolve_address
+from labctl.errors import EngineError, Exit
+
+
+class DockerFolder:
+    """``~/.docker`` with contexts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+
+    def config(self, value: object) -> None:
+        (self.folder / "config.json").write_text(value if isinstance(value, str) else json.dumps(value))
+
+    def context(self, name: str, value: object) -> None:
+        folder = self.folder / "contexts" / "meta" / sha256(name.encode()).hexdigest()
+        folder.mkdir(parents=True)
+        (folder / "meta.json").write_text(value if isinstance(value, str) else json.dumps(value))
+
+    def endpoint(self, name: str, host: str) -> None:
+        self.context(name, {"Name": name, "Endpoints": {"docker": {"Host": host}}})
+
+
+@pytest.fixture
+def docker_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DockerFolder:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    return DockerFolder(tmp_path / "docker")
+
+
+def test_with_nothing_set_it_is_the_default_socket(docker_folder: DockerFolder) -> None:
+    assert resolve_address() == DEFAULT_ADDRESS == "unix:///var/run/docker.sock"
+
+
+def test_the_context_in_use_comes_before_the_default(docker_folder: DockerFolder) -> None:
+    docker_folder.config({"currentContext": "class"})
+    docker_folder.endpoint("class", "ssh://lab@server")
+    assert resolve_address() == "ssh://lab@server"
+
+
+def test_docker_context_comes_before_the_context_in_use(
+    docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker_folder.config({"currentContext": "class"})
+    docker_folder.endpoint("class", "ssh://lab@server")
+    docker_folder.endpoint("other", "tcp://10.0.0.1:2375")
+    monkeypatch.setenv("DOCKER_CONTEXT", "other")
+    assert resolve_address() == "tcp://10.0.0.1:2375"
+    monkeypatch.setenv("DOCKER_CONTEXT", "default")
+    assert resolve_address() == DEFAULT_ADDRESS
+
+
+def test_the_setting_comes_before_contexts_and_docker_host_before_all(
+    docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker_folder.config({"currentContext": "class"})
+    docker_folder.endpoint("class", "ssh://lab@server")
+    assert resolve_address("unix:///run/my.sock") == "unix:///run/my.sock"
+    monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.2:2375")
+    assert resolve_address("unix:///run/my.sock") == "tcp://10.0.0.2:2375"
+    monkeypatch.setenv("DOCKER_HOST", "")
+    assert resolve_address("unix:///run/my.sock") == "unix:///run/my.sock"
+
+
+@pytest.mark.parametrize(
+    "config", ["", "{", "[]", "5", '{"currentContext": null}', '{"currentContext": "default"}', "{}"]
+)
+def test_a_docker_folder_that_says_nothing_is_passed_over(docker_folder: DockerFolder, config: str) -> None:
+    docker_folder.config(config)
+    assert resolve_address() == DEFAULT_ADDRESS
+
+
+@pytest.mark.parametrize("meta", ["{", "[]", "{}", '{"Endpoints": {}}', '{"Endpoints": {"docker": {}}}'])
+def test_a_damaged_context_is_passed_over(docker_folder: DockerFolder, meta: str) -> None:
+    docker_folder.config({"currentContext": "class"})
+    docker_folder.context("class", meta)
+    assert resolve_address() == DEFAULT_ADDRESS
+
+
+def refused(address: str) -> EngineError:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the SDK leaves a socket open that couldn't connect
+        with pytest.raises(EngineError) as caught, explained(address):
+            Client(address, timeout=2).api.ping()
+        error = EngineError(caught.value.message, hint=caught.value.hint, **caught.value.values)
+        del caught
+        gc.collect()
+    return error
+
+
+def test_no_socket_says_how_to_start_the_engine(tmp_path: Path) -> None:
+    error = refused(f"unix://{tmp_path}/none.sock")
+    assert str(error) == f"no Docker engine answers at unix://{tmp_path}/none.sock"
+    assert "systemctl start docker" in error.hint
+    assert error.exit_code is Exit.ENGINE_UNAVAILABLE
+
+
+def test_a_socket_that_nobody_listens_on_says_the_same(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "dead.sock"))
+    assert str(refused(f"unix://{tmp_path}/dead.sock")).startswith("no Docker engine answers")
+
+
+@pytest.mark.parametrize(
+    ("cause", "words", "hint"),
+    [
+        (PermissionError(13, "Permission denied"), "you may not use", "usermod -aG docker"),
+        (FileNotFoundError(2, "No such file"), "no Docker engine answers", "systemctl start docker"),
+        (ConnectionRefusedError(111, "refused"), "no Docker engine answers", "systemctl start docker"),
+        (OSError(113, "No route to host"), "can't be reached", "labctl doctor"),
+    ],
+)
+def test_the_systems_error_underneath_decides_what_is_said(cause: OSError, words: str, hint: str) -> None:
+    import requests.exceptions
+    import urllib3.exceptions
+
+    wrapped = requests.exceptions.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", cause))
+    with pytest.raises(EngineError) as caught, explained("unix:///run/docker.sock"):
+        raise wrapped
+    assert words in str(caught.value)
+    assert hint in caught.value.hint
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cause_is_found_behind_any_chain() -> None:
+    import docker.errors
+
+    with pytest.raises(EngineError, match="you may not use"), explained("unix:///run/docker.sock"):
+        try:
+            try:
+                raise PermissionError(13, "Permission denied")
+            except OSError as error:
+                raise RuntimeError("between") from error
+        except RuntimeError:
+            raise docker.errors.DockerException("Error while fetching server API version")  # noqa: B904
+
+
+def api_error(status: int, message: str) -> Any:
+    import docker.errors
+    import requests
+
+    response = requests.Response()
+    response.status_code = status
+    return docker.errors.APIError("x", response=response, explanation=message)
+
+
+def test_what_the_engine_refuses_is_told_in_its_own_words() -> None:
+    with pytest.raises(EngineError) as caught, explained("unix:///run/docker.sock"):
+        raise api_error(500, "driver failed programming external connectivity\n")
+    assert str(caught.value) == "the Docker engine refused: driver failed programming external connectivity"
+    assert caught.value.hint
+
+
+def test_a_full_disk_has_a_remedy_of_its_own() -> None:
+    with pytest.raises(EngineError) as caught, explained("unix:///run/docker.sock"):
+        raise api_error(500, "mkdir /var/lib/docker/x: no space left on device")
+    assert str(caught.value) == "no space is left on the Docker engine's disk"
+    assert caught.value.hint == "labctl images prune"
+    assert "mkdir" in caught.value.detail
+
+
+def test_each_thread_has_a_client_of_its_own(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    client = Client(f"unix://{tmp_path}/none.sock")
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(lambda: client.api).result()
+    assert client.api is client.api
+    assert client.api is not other
+    other.close()
+    client.api.close()
+
+
+def test_another_users_socket_is_refused_with_the_way_to_join_its_group(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        return  # root may do all; test_the_systems_error_underneath_decides_what_is_said has this case too
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "closed.sock"))
+        (tmp_path / "closed.sock").chmod(0)
+        listener.listen()
+        assert str(refused(f"unix://{tmp_path}/closed.sock")).startswith("you may not use")

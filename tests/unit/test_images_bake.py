@@ -1,0 +1,58 @@
+"""The boxes that a lab is baked in: nobody's, with nothing of a learner's in them. No engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.adapters.images.bake import _CLEAN, OWNER, Bakery, bake_specs
+from labctl.adapters.images.stop import Stop, StoppedError
+from labctl.domain import wiring
+from labctl.domain.lab import Box, Lab, LabFile, Network, PortParam, Task
+from labctl.domain.text import Text
+from labctl.events import silent
+
+TEXT = Text("a", "b")
+LAB = Lab(
+    name="demo",
+    title=TEXT,
+    summary=TEXT,
+    image="box",
+    boxes={"one": Box(networks={"lan": "10.0.0.1"}, memory="64MiB", pids=32)},
+    networks={"lan": Network("10.0.0.0/24")},
+    params={"port": PortParam()},
+    files=(LabFile("/etc/port", "{{ port }}"),),
+    tasks=(Task("t", TEXT, 1, (TEXT, TEXT, TEXT)),),
+)
+
+
+def test_bakes_boxes_are_the_labs_without_a_learner() -> None:
+    (spec,) = bake_specs(LAB, {"one": "labctl/box:1"}, "abcd", 1000)
+    assert spec.image == "labctl/box:1"
+    assert spec.labels[wiring.LABEL_INSTANCE].startswith("bake-demo.")
+    assert spec.labels[wiring.LABEL_OWNER] == OWNER
+    assert 1000 < int(spec.labels[wiring.LABEL_EXPIRES]) <= 1000 + 2 * 3600
+    assert spec.files == ()
+    assert len(spec.links) == 1
+
+
+def test_a_setup_has_more_room_than_a_learner() -> None:
+    (spec,) = bake_specs(LAB, {"one": "labctl/box:1"}, "abcd", 0)
+    assert (spec.memory, spec.pids) == (1 << 30, 1024)
+
+
+def test_what_tells_machines_apart_is_cleaned_away() -> None:
+    for path in ("/etc/machine-id", "/etc/ssh/ssh_host_", "/var/lib/labctl", "/var/log/journal", "random-seed"):
+        assert path in _CLEAN
+
+
+def test_a_bake_that_was_given_up_makes_nothing() -> None:
+    stop = Stop()
+    stop.set()
+
+    class Keeper:
+        def ensure(self) -> bool:
+            return False
+
+    bakery = Bakery(None, None, Keeper(), None)  # type: ignore[arg-type]
+    with pytest.raises(StoppedError):
+        bakery.bake(LAB, {}, {}, silent, "key", stop)

@@ -1,0 +1,69 @@
+"""One piece of work at a time, among programs; the kernel lets go for one that is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fakes import until
+
+from labctl.adapters.locks import FileLocks
+from labctl.events import Event, Note, silent
+
+HOLD = """
+import sys
+from pathlib import Path
+from labctl.adapters.locks import FileLocks
+with FileLocks(Path(sys.argv[1])).hold(sys.argv[2], print):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_labctl(folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that holds the lock until its stdin ends, or it is killed."""
+    argv = [sys.executable, "-c", HOLD, str(folder), name]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout and child.stdout.readline() == b"held\n"
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def test_one_that_is_held_is_waited_for_with_a_word_and_a_killed_holder_lets_go(tmp_path: Path) -> None:
+    events: list[Event] = []
+    order: list[str] = []
+    locks = FileLocks(tmp_path / "locks")
+
+    def wait() -> None:
+        with locks.hold("instance-pond.lucy", events.append):
+            order.append("got it")
+
+    with another_labctl(tmp_path / "locks", "instance-pond.lucy") as child:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        until(lambda: bool(events), "no word that another labctl is at work")
+        assert events == [Note("another labctl is at work on {what}; waiting for it", (("what", "pond.lucy"),))]
+        assert order == []
+        with locks.hold("engine", silent):
+            pass  # another name is another lock
+        child.kill()
+        thread.join(10)
+    assert order == ["got it"]
+
+
+def test_a_lock_is_let_go_whatever_happens_in_it(tmp_path: Path) -> None:
+    locks = FileLocks(tmp_path / "locks")
+    for _ in range(2):
+        try:
+            with locks.hold("engine", silent):
+                raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            pass
+    assert (tmp_path / "locks").stat().st_mode & 0o077 == 0

@@ -1,0 +1,353 @@
+"""Down, stop, start, verify, doctor, and finding which instance is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from fakes import (
+    Crash,
+    FakeCatalog,
+    FakeChecker,
+    FakeEngine,
+    FakeImages,
+    FakeKeeper,
+    FakeLocks,
+    FakeStore,
+)
+from samples import error, failed, make_instance, make_lab, passed
+
+from labctl.domain.diagnosis import WANTED_SYSCTLS, Level
+from labctl.domain.observed import State
+from labctl.domain.params import derive
+from labctl.domain.verdict import Verdict
+from labctl.errors import ChecksError, EngineError, UsageError
+from labctl.events import silent
+from labctl.services.current import Current, Finder, nearest
+from labctl.services.doctor import Doctor
+from labctl.services.down import Down
+from labctl.services.power import Power
+from labctl.services.up import Up
+from labctl.services.verify import Verify
+
+POND, LAKE = make_lab(), make_lab(name="lake", boxes={"only": {}}, networks={}, files=[])
+
+
+class World:
+    """Services on one engine."""
+
+    def __init__(self) -> None:
+        self.engine = FakeEngine()
+        self.keeper = FakeKeeper(self.engine, running=True)
+        self.images = FakeImages()
+        self.locks = FakeLocks()
+        self.catalog = FakeCatalog(POND, LAKE)
+        self.store = FakeStore()
+        self.checker = FakeChecker(passed("listen"), passed("auth"))
+        self.finder = Finder(self.engine, self.catalog)
+        self.power = Power(self.engine, self.keeper, self.locks)
+        self.down = Down(self.engine, self.keeper, self.locks)
+        self.verify = Verify(self.engine, self.checker, self.store)
+
+    def up(self, lab: Any = POND, learner: str = "lucy") -> dict[str, str]:
+        up = Up(self.engine, self.keeper, self.images, self.locks)
+        return up.run(lab, make_instance(lab, learner), silent).boxes
+
+    def current(self, lab: str = "", learner: str = "lucy") -> Current:
+        return self.finder.find(learner, lab)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+class TestDown:
+    def test_every_box_goes_and_nobody_elses(self, world: World) -> None:
+        world.up()
+        world.up(LAKE)
+        world.up(POND, "li")
+        assert sorted(world.down.run("pond.lucy", silent)) == ["master", "replica1", "replica2"]
+        assert {box.instance for box in world.engine.observe()} == {"lake.lucy", "pond.li"}
+
+    def test_nothing_there_is_fine(self, world: World) -> None:
+        assert world.down.run("pond.lucy", silent) == []
+
+    @pytest.mark.parametrize("number", [1, 2, 3])
+    def test_after_being_killed_a_second_down_finishes(self, world: World, number: int) -> None:
+        world.up()
+        world.engine.die_at(number)
+        with pytest.raises(Crash):
+            world.down.run("pond.lucy", silent)
+        world.engine.heal()
+        world.down.run("pond.lucy", silent)
+        assert world.engine.boxes == {}
+
+    def test_a_box_that_can_not_be_removed_does_not_keep_the_others(self, world: World) -> None:
+        world.up()
+        world.engine.fail_at(1, EngineError("busy"))
+        with pytest.raises(EngineError, match="busy"):
+            world.down.run("pond.lucy", silent)
+        assert len(world.engine.boxes) == 1
+
+    def test_all_takes_the_keeper_too_when_nobody_needs_it(self, world: World) -> None:
+        world.up()
+        world.up(LAKE)
+        assert world.down.run_all("lucy", silent) == ["lake.lucy", "pond.lucy"]
+        assert set(world.keeper.state().values()) == {"missing"}
+
+    def test_all_leaves_the_keeper_for_others(self, world: World) -> None:
+        world.up()
+        world.up(POND, "li")
+        world.down.run_all("lucy", silent)
+        assert {box.learner for box in world.engine.observe()} == {"li"}
+        assert set(world.keeper.state().values()) == {"running"}
+
+
+class TestPower:
+    def test_stop_and_start_act_on_what_has_to_change(self, world: World) -> None:
+        boxes = world.up()
+        world.engine.stop(boxes["master"])
+        assert world.power.stop("pond.lucy", world.current().boxes, silent) == ["replica1", "replica2"]
+        assert world.power.stop("pond.lucy", world.current().boxes, silent) == []
+        assert sorted(world.power.start("pond.lucy", world.current().boxes, silent)) == sorted(boxes)
+        assert world.power.start("pond.lucy", world.current().boxes, silent) == []
+        assert all(world.engine.run_id(box_id) for box_id in boxes.values())
+
+    def test_start_brings_a_keeper_that_is_gone(self, world: World) -> None:
+        world.up()
+        world.power.stop("pond.lucy", world.current().boxes, silent)
+        world.keeper.remove()
+        world.power.start("pond.lucy", world.current().boxes, silent)
+        assert set(world.keeper.state().values()) == {"running"}
+
+    def test_discarding_removes_only_what_is_named(self, world: World) -> None:
+        world.up()
+        chosen = [world.current().box("master")]
+        assert world.power.discard("pond.lucy", chosen, silent) == ["master"]
+        assert sorted(box.box for box in world.engine.observe()) == ["replica1", "replica2"]
+
+
+class TestFinder:
+    def test_the_only_lab_that_is_up_is_meant(self, world: World) -> None:
+        boxes = world.up()
+        world.up(LAKE, "li")
+        current = world.current()
+        assert (current.lab, current.instance, current.learner, current.seed) == (POND, "pond.lucy", "lucy", "seed")
+        assert current.ids() == boxes
+        assert list(current.ids()) == list(POND.boxes)
+        assert current.params == derive(POND, "seed")
+        assert current.values["master_address"] == "10.10.10.11"
+
+    def test_no_lab_is_told_with_the_way_to_one(self, world: World) -> None:
+        world.up(POND, "li")
+        with pytest.raises(UsageError, match="no lab is up") as caught:
+            world.current()
+        assert "labctl up" in caught.value.hint
+
+    def test_of_several_one_has_to_be_named(self, world: World) -> None:
+        world.up()
+        world.up(LAKE)
+        with pytest.raises(UsageError, match="lake, pond") as caught:
+            world.current()
+        assert "--lab lake" in caught.value.hint.format_map(caught.value.values)
+        assert world.current("pond").lab is POND
+
+    def test_a_named_lab_must_exist_and_be_up(self, world: World) -> None:
+        with pytest.raises(UsageError, match="there is no lab sea"):
+            world.current("sea")
+        with pytest.raises(UsageError, match="pond is not up"):
+            world.current("pond")
+
+    def test_an_unknown_box_is_told_with_the_nearest(self, world: World) -> None:
+        world.up()
+        with pytest.raises(UsageError, match="no box repilca1 in pond") as caught:
+            world.current().box("repilca1")
+        hint = caught.value.hint.format_map(caught.value.values)
+        assert "did you mean replica1?" in hint and "master, replica1, replica2" in hint
+
+    def test_a_stopped_box_is_told_unless_it_may_be(self, world: World) -> None:
+        boxes = world.up()
+        world.engine.stop(boxes["master"])
+        current = world.current()
+        with pytest.raises(UsageError, match="the box master is stopped"):
+            current.box("master")
+        with pytest.raises(UsageError, match="the box master is stopped"):
+            current.require_running()
+        assert current.box("master", running=False).state is State.STOPPED
+
+    def test_a_box_that_is_gone_or_going_is_missing(self, world: World) -> None:
+        boxes = world.up()
+        world.engine.remove(boxes["master"])
+        world.engine.boxes[boxes["replica1"]].state = State.REMOVING
+        for name in ("master", "replica1"):
+            with pytest.raises(UsageError, match=f"the box {name} of pond is missing") as caught:
+                world.current().box(name, running=False)
+            assert caught.value.hint.format_map(caught.value.values) == "labctl up pond"
+
+    def test_the_nearest_word_is_none_where_none_is_near(self) -> None:
+        assert nearest("xyz", ["master", "replica1"]) == ""
+        assert nearest("replica", ["master", "replica1"]) == "replica1"
+
+
+class TestVerify:
+    def test_an_attempt_is_judged_and_kept(self, world: World) -> None:
+        boxes = world.up()
+        world.checker.results = [passed("listen"), failed("auth")]
+        first = world.verify.run(world.current())
+        assert (first.number, first.previous) == (1, None)
+        assert (first.attempt.points, first.attempt.of, first.attempt.verdict) == (10, 15, Verdict.FAILED)
+        world.checker.results = [passed("listen"), passed("auth")]
+        second = world.verify.run(world.current())
+        assert (second.number, second.previous) == (2, first.attempt)
+        assert second.attempt.verdict is Verdict.PASSED
+        assert world.store.attempts("pond.lucy") == [first.attempt, second.attempt]
+        assert world.checker.asked[0][0] == boxes
+        assert world.checker.asked[0][1]["master_address"] == "10.10.10.11"
+
+    def test_verify_changes_no_box(self, world: World) -> None:
+        world.up()
+        world.engine.calls.clear()
+        world.verify.run(world.current())
+        assert world.engine.calls == []
+
+    @pytest.mark.parametrize(
+        "meanwhile",
+        [FakeEngine.stop, FakeEngine.restart, FakeEngine.remove],
+    )
+    def test_a_box_that_goes_away_meanwhile_makes_every_verdict_an_error(
+        self, world: World, meanwhile: Callable[[FakeEngine, str], None]
+    ) -> None:
+        boxes = world.up()
+        world.checker.results = [passed("listen"), failed("auth")]
+        world.checker.meanwhile = lambda: meanwhile(world.engine, boxes["replica1"])
+        attempt = world.verify.run(world.current()).attempt
+        assert [task.verdict for task in attempt.tasks] == [Verdict.ERROR, Verdict.ERROR]
+        assert attempt.points == 0
+        assert all("replica1 stopped or restarted" in check.message for task in attempt.tasks for check in task.checks)
+
+    def test_a_box_that_went_away_just_before_is_no_verdict_either(self, world: World) -> None:
+        boxes = world.up()
+        current = world.current()
+        world.engine.stop(boxes["master"])
+        assert world.verify.run(current).attempt.verdict is Verdict.ERROR
+
+    def test_boxes_that_do_not_run_are_told_and_nothing_is_checked(self, world: World) -> None:
+        boxes = world.up()
+        world.engine.stop(boxes["master"])
+        with pytest.raises(UsageError, match="master is stopped"):
+            world.verify.run(world.current())
+        assert world.checker.asked == []
+        assert world.store.attempts("pond.lucy") == []
+
+    def test_an_unknown_task_is_told_with_the_nearest(self, world: World) -> None:
+        world.up()
+        with pytest.raises(UsageError, match="no task lisen in pond") as caught:
+            world.verify.run(world.current(), frozenset({"lisen"}))
+        assert "did you mean listen?" in caught.value.hint.format_map(caught.value.values)
+
+    def test_only_the_tasks_asked_for_count(self, world: World) -> None:
+        world.up()
+        attempt = world.verify.run(world.current(), frozenset({"auth"})).attempt
+        assert [task.task for task in attempt.tasks] == ["auth"]
+        assert attempt.of == 5
+
+    def test_a_task_with_no_check_is_an_error(self, world: World) -> None:
+        world.up()
+        world.checker.results = [passed("listen")]
+        assert world.verify.run(world.current()).attempt.verdict is Verdict.ERROR
+
+    def test_an_error_is_neither_passed_nor_failed(self, world: World) -> None:
+        world.up()
+        world.checker.results = [passed("listen"), error("auth")]
+        attempt = world.verify.run(world.current()).attempt
+        assert [task.verdict for task in attempt.tasks] == [Verdict.PASSED, Verdict.ERROR]
+        assert attempt.points == 10
+
+    def test_what_is_no_news_is_not_kept(self, world: World) -> None:
+        world.up()
+        world.verify.run(world.current())
+        verified = world.verify.run(world.current(), keep=lambda _attempt: False)
+        assert verified.number == 1
+        assert len(world.store.attempts("pond.lucy")) == 1
+
+    def test_checks_that_can_not_run_at_all_are_no_attempt(self, world: World) -> None:
+        world.up()
+
+        def broken() -> None:
+            raise ChecksError("pytest itself failed")
+
+        world.checker.meanwhile = broken
+        with pytest.raises(ChecksError):
+            world.verify.run(world.current())
+        assert world.store.attempts("pond.lucy") == []
+
+
+class FakeHost:
+    """Implements HostPort."""
+
+    def __init__(self, sysctls: Mapping[str, int]) -> None:
+        self.sysctls = dict(sysctls)
+        self.raised: list[dict[str, int]] = []
+
+    def look(self) -> tuple[Mapping[str, int], int | None]:
+        return self.sysctls, 50 << 30
+
+    def raise_sysctls(self, wanted: Mapping[str, int]) -> None:
+        self.raised.append(dict(wanted))
+        self.sysctls.update(wanted)
+
+    def base_present(self) -> bool:
+        return True
+
+    def programs_missing(self) -> Sequence[str]:
+        return []
+
+    def mirrors(self) -> tuple[str, str]:
+        return "", ""
+
+
+class TestDoctor:
+    def doctor(self, world: World, sysctls: Mapping[str, int]) -> tuple[Doctor, FakeHost]:
+        host = FakeHost(sysctls)
+        return Doctor(world.engine, world.keeper, world.images, world.locks, host), host
+
+    def test_it_looks_and_changes_nothing(self, world: World) -> None:
+        doctor, host = self.doctor(world, {**WANTED_SYSCTLS, "kernel.pid_max": 1})
+        findings = doctor.look([POND])
+        assert [finding.values["name"] for finding in findings if finding.level is Level.WARN] == ["kernel.pid_max"]
+        assert host.raised == [] and world.images.ensured == [] and world.engine.calls == []
+
+    def test_fix_raises_what_is_low_and_starts_the_keeper(self, world: World) -> None:
+        world.keeper.remove()
+        doctor, host = self.doctor(world, {**WANTED_SYSCTLS, "kernel.pid_max": 1})
+        doctor.fix(silent)
+        assert host.raised == [{"kernel.pid_max": WANTED_SYSCTLS["kernel.pid_max"]}]
+        assert set(world.keeper.state().values()) == {"running"}
+        assert world.images.ensured == [[]]
+        assert all(finding.level is Level.OK for finding in doctor.look([POND]))
+
+    def test_fix_of_a_good_machine_changes_nothing(self, world: World) -> None:
+        doctor, host = self.doctor(world, {name: value + 1 for name, value in WANTED_SYSCTLS.items()})
+        doctor.fix(silent)
+        assert host.raised == []
+
+    def test_labs_built_and_missing_are_told_apart(self, world: World) -> None:
+        world.images.all_present = False
+        world.images.built = {"pond"}
+        doctor, _ = self.doctor(world, WANTED_SYSCTLS)
+        said = [finding.what.format_map(finding.values) for finding in doctor.look([POND, LAKE])]
+        assert "built: pond" in said
+        assert "not built yet: lake" in said
+
+
+def test_a_lab_whose_boxes_changed_since_keeps_its_instance(world: World) -> None:
+    """The catalog may be newer than what is up."""
+    world.up()
+    bigger = msgspec.structs.replace(POND, boxes={**POND.boxes, "extra": POND.boxes["master"]})
+    current = Finder(world.engine, FakeCatalog(bigger)).find("lucy")
+    assert set(current.ids()) == {"master", "replica1", "replica2"}
+    with pytest.raises(UsageError, match="extra of pond is missing"):
+        current.require_running()

@@ -1,0 +1,76 @@
+"""The store: a file that several programs use at once, and that may be damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from samples import make_lab, passed
+
+from labctl.adapters.store import SqlStore
+from labctl.domain.verdict import Attempt, judge
+from labctl.errors import LabctlError
+
+
+def attempt(instance: str = "pond.lucy", at: float = 0.0) -> Attempt:
+    tasks = judge(make_lab(), [passed("listen")])
+    return Attempt(instance, "pond", instance.partition(".")[2], "seed", at, 1.5, tasks)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    store = SqlStore(tmp_path / "state" / "labctl.db")
+    yield store
+    store.close()
+
+
+def test_what_was_kept_is_there_for_the_next_program(store: SqlStore, tmp_path: Path) -> None:
+    store.add_attempt(attempt(at=1.0))
+    store.add_hint("pond.lucy", "listen", 2)
+    other = SqlStore(tmp_path / "state" / "labctl.db")
+    assert other.attempts("pond.lucy") == [attempt(at=1.0)]
+    assert other.hints("pond.lucy") == {"listen": 2}
+    other.close()
+
+
+def test_its_folder_is_the_users_own(store: SqlStore, tmp_path: Path) -> None:
+    assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+
+
+def test_stores_opened_at_once_for_the_first_time_all_work(tmp_path: Path) -> None:
+    """Eight learners type verify for the first time."""
+    file = tmp_path / "labctl.db"
+
+    def one(number: int) -> int:
+        store = SqlStore(file)
+        try:
+            return store.add_attempt(attempt(at=float(number)))
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(one, range(8))) == list(range(1, 9))
+
+
+def test_a_damaged_file_is_told_in_one_line_and_stays_as_it_is(tmp_path: Path) -> None:
+    file, content = tmp_path / "labctl.db", b"this is no database, but long enough to look at " * 50
+    file.write_bytes(content)
+    with pytest.raises(LabctlError) as caught:
+        SqlStore(file).add_attempt(attempt())
+    assert str(caught.value) == f"the store {file} can't be used: file is not a database"
+    assert "moving it away" in caught.value.hint
+    assert file.read_bytes() == content
+
+
+def test_a_folder_in_its_place_is_told_too(tmp_path: Path) -> None:
+    (tmp_path / "labctl.db").mkdir()
+    with pytest.raises(LabctlError, match="can't be used: unable to open database file"):
+        SqlStore(tmp_path / "labctl.db")
+
+
+def test_a_folder_that_can_not_be_made_is_told_too(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(LabctlError, match="can't be used"):
+        SqlStore(tmp_path / "state" / "labctl.db")

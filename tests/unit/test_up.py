@@ -1,0 +1,316 @@
+"""Bringing labs up: it converges, takes back a first time that fails, and touches nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+from fakes import Crash, FakeEngine, FakeImages, FakeKeeper, FakeLocks
+from samples import make_instance, make_lab, make_specs
+
+from labctl.domain.boxspec import Instance
+from labctl.domain.observed import State
+from labctl.domain.plan import AwaitReady, BuildImages, CreateBox, EnsureKeeper
+from labctl.errors import BuildError, EngineError, LabctlError, NameTakenError, UsageError
+from labctl.events import BoxReady, Event, silent
+from labctl.services.up import Up, UpResult
+
+LAB = make_lab()
+LUCY = make_instance(LAB)
+CHANGES = 7
+"""A first up changes this often: three times create and start, and the wait at the end."""
+
+
+class World:
+    """Up with all that is around it."""
+
+    def __init__(self) -> None:
+        self.engine = FakeEngine()
+        self.keeper = FakeKeeper(self.engine)
+        self.images = FakeImages()
+        self.locks = FakeLocks()
+        self.events: list[Event] = []
+        self.up = Up(self.engine, self.keeper, self.images, self.locks)
+
+    def run(self, instance: Instance = LUCY) -> UpResult:
+        return self.up.run(LAB, instance, self.events.append)
+
+    def names(self, instance: Instance = LUCY) -> list[str]:
+        return [box.box for box in self.engine.observe(instance.id)]
+
+    def all_run(self, instance: Instance = LUCY) -> bool:
+        found = self.engine.observe(instance.id)
+        return sorted(box.box for box in found) == sorted(LAB.boxes) and all(b.state is State.RUNNING for b in found)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_first_up_makes_and_starts_every_box(world: World) -> None:
+    result = world.run()
+    assert world.all_run()
+    assert result.made == ("master", "replica1", "replica2")
+    assert result.boxes == {box.box: box.id for box in world.engine.observe()}
+    assert not result.nothing_done
+    assert {event.box for event in world.events if isinstance(event, BoxReady)} == set(LAB.boxes)
+
+
+def test_up_twice_changes_nothing_and_says_so(world: World) -> None:
+    first = world.run()
+    world.engine.calls.clear()
+    second = world.run()
+    assert world.engine.calls == []
+    assert second.nothing_done
+    assert second.boxes == first.boxes
+
+
+def test_up_builds_images_only_where_they_are_missing(world: World) -> None:
+    world.run()
+    assert world.images.ensured == [["pond"]]  # with the keeper, under the engine's lock
+    world.run()
+    assert world.images.ensured == [["pond"]]
+
+
+@pytest.mark.parametrize("number", range(1, CHANGES + 1))
+def test_after_being_killed_at_any_change_a_second_up_finishes(world: World, number: int) -> None:
+    world.engine.die_at(number)
+    with pytest.raises(Crash):
+        world.run()
+    world.engine.heal()
+    world.run()
+    assert world.all_run()
+    assert len(world.engine.boxes) == 3
+
+
+def test_a_whole_up_changes_as_often_as_the_test_above_thinks(world: World) -> None:
+    world.run()
+    assert len(world.engine.calls) == CHANGES
+
+
+@pytest.mark.parametrize("error", [EngineError("no space"), KeyboardInterrupt(), RuntimeError("a bug")])
+@pytest.mark.parametrize("number", range(1, CHANGES + 1))
+def test_a_first_up_that_fails_at_any_change_leaves_nothing(world: World, number: int, error: BaseException) -> None:
+    world.engine.fail_at(number, error)
+    with pytest.raises(type(error)):
+        world.run()
+    assert world.engine.boxes == {}
+    assert set(world.keeper.state().values()) == {"missing"}
+    assert not world.keeper.watching
+    world.engine.heal()
+    assert world.run().made
+
+
+def test_the_errors_of_all_boxes_are_told(world: World) -> None:
+    reasons = iter(["one", "two", "three"])
+
+    def trouble(_number: int, name: str) -> None:
+        if name == "create":
+            raise EngineError("no: {why}", why=next(reasons))
+
+    world.engine.trouble = trouble
+    with pytest.raises(EngineError) as caught:
+        world.run()
+    assert sorted([str(caught.value), *caught.value.detail.splitlines()]) == ["no: one", "no: three", "no: two"]
+
+
+def test_taking_back_that_fails_too_does_not_hide_why_up_failed(world: World) -> None:
+    def trouble(number: int, name: str) -> None:
+        if name == "wait_ready":
+            raise EngineError("late")
+        if name == "remove":
+            raise EngineError("can't remove")
+
+    world.engine.trouble = trouble
+    with pytest.raises(EngineError, match="late"):
+        world.run()
+    assert any("take everything back" in getattr(event, "text", "") for event in world.events)
+
+
+def test_a_box_that_never_gets_ready_takes_the_first_up_back(world: World) -> None:
+    world.keeper.late = {"replica2"}
+    with pytest.raises(EngineError, match="replica2"):
+        world.run()
+    assert world.engine.boxes == {}
+
+
+@pytest.mark.parametrize("error", [EngineError("no"), KeyboardInterrupt()])
+def test_an_up_that_is_not_the_first_takes_nothing_back(world: World, error: BaseException) -> None:
+    result = world.run()
+    world.engine.stop(result.boxes["replica1"])
+    world.engine.fail_at(1, error)
+    with pytest.raises(type(error)):
+        world.run()
+    assert world.names() == ["master", "replica1", "replica2"]
+    assert set(world.keeper.state().values()) == {"running"}
+    world.engine.heal()
+    assert world.run().started == ("replica1",)
+
+
+def test_a_failing_up_leaves_other_learners_boxes_and_the_keeper_alone(world: World) -> None:
+    li = make_instance(LAB, "li")
+    world.run(li)
+    world.engine.fail_at(2, EngineError("no"))
+    with pytest.raises(EngineError):
+        world.run()
+    assert world.all_run(li)
+    assert world.names() == []
+    assert set(world.keeper.state().values()) == {"running"}
+
+
+def test_a_keeper_that_was_there_before_stays_when_up_fails() -> None:
+    world = World()
+    world.keeper.ensure()
+    world.engine.fail_at(1, EngineError("no"))
+    with pytest.raises(EngineError):
+        world.run()
+    assert set(world.keeper.state().values()) == {"running"}
+
+
+@pytest.mark.parametrize("error", [EngineError("the keeper does not start"), KeyboardInterrupt()])
+def test_a_keeper_that_does_not_start_is_taken_back(world: World, error: BaseException) -> None:
+    def trouble() -> None:
+        raise error
+
+    world.keeper.trouble = trouble
+    with pytest.raises(type(error)):
+        world.run()
+    assert set(world.keeper.state().values()) == {"missing"}
+
+
+def test_a_keeper_that_another_labctl_takes_away_meanwhile_is_brought_back(world: World) -> None:
+    gone = iter([True])
+
+    def trouble(_number: int, name: str) -> None:
+        if name == "wait_ready" and next(gone, False):
+            world.keeper.remove()
+
+    world.engine.trouble = trouble
+    world.run()
+    assert world.all_run()
+    assert set(world.keeper.state().values()) == {"running"}
+
+
+def test_images_that_can_not_be_built_leave_no_keeper(world: World) -> None:
+    world.images.all_present, world.images.broken = False, True
+    with pytest.raises(BuildError):
+        world.run()
+    assert world.engine.boxes == {}
+    assert set(world.keeper.state().values()) == {"missing"}
+
+
+def test_a_keeper_that_baking_an_image_started_is_taken_back_too(world: World) -> None:
+    world.images.all_present, world.images.baking = False, world.keeper.ensure
+    world.engine.fail_at(1, EngineError("no"))
+    with pytest.raises(EngineError):
+        world.run()
+    assert set(world.keeper.state().values()) == {"missing"}
+
+
+def test_what_fails_before_any_box_is_looked_at_touches_none(world: World) -> None:
+    """The keeper is gone, say, and can't be started again: the boxes that are there are not this up's own."""
+    world.run()
+    world.keeper.remove()
+
+    def trouble() -> None:
+        raise EngineError("the keeper does not start")
+
+    world.keeper.trouble = trouble
+    with pytest.raises(EngineError):
+        world.run()
+    assert world.all_run()
+
+
+def test_a_foreign_container_of_that_name_is_left_alone_and_told_of(world: World) -> None:
+    (master, *_) = make_specs(LAB)
+    world.engine.foreign.add(master.container)
+    with pytest.raises(NameTakenError, match=master.container):
+        world.run()
+    assert world.engine.boxes == {}
+    assert world.engine.foreign == {master.container}
+
+
+def test_another_seed_is_refused_with_the_way_to_it(world: World) -> None:
+    world.run()
+    with pytest.raises(UsageError) as caught:
+        world.run(make_instance(LAB, seed="other"))
+    assert str(caught.value) == "pond is up with another seed (seed)"
+    assert caught.value.hint.format_map(caught.value.values) == "labctl down pond, and then labctl up pond --seed other"
+    assert world.all_run()
+
+
+def test_a_box_that_is_stopped_is_started_and_the_others_stay(world: World) -> None:
+    result = world.run()
+    world.engine.stop(result.boxes["replica1"])
+    before = {name: world.engine.run_id(box) for name, box in result.boxes.items()}
+    second = world.run()
+    assert second.started == ("replica1",)
+    assert second.made == ()
+    assert world.engine.run_id(result.boxes["master"]) == before["master"]
+
+
+def test_a_box_that_is_gone_is_made_again(world: World) -> None:
+    result = world.run()
+    world.engine.remove(result.boxes["replica1"])
+    assert world.run().made == ("replica1",)
+    assert world.all_run()
+
+
+def test_a_box_of_an_older_definition_is_told_of_and_kept(world: World) -> None:
+    before = world.run().boxes
+    newer = msgspec.structs.replace(LAB, boxes={**LAB.boxes, "master": make_lab().boxes["replica1"]})
+    result = world.up.run(newer, LUCY, silent)
+    assert "master" in result.changed
+    assert result.boxes == before
+
+
+def test_a_plan_changes_nothing(world: World) -> None:
+    world.images.all_present = False
+    plan = world.up.plan(LAB, LUCY)
+    kinds = [type(action) for action in plan.actions]
+    assert kinds == [BuildImages, EnsureKeeper, CreateBox, CreateBox, CreateBox, AwaitReady]
+    assert world.engine.calls == [] and world.images.ensured == []
+    assert set(world.keeper.state().values()) == {"missing"}
+
+
+def test_the_plan_of_what_is_up_is_empty(world: World) -> None:
+    world.run()
+    assert world.up.plan(LAB, LUCY).actions == ()
+
+
+def at_once(*work: Callable[[], object]) -> None:
+    barrier = threading.Barrier(len(work))
+
+    def run(item: Callable[[], object]) -> None:
+        barrier.wait(10)
+        item()
+
+    with ThreadPoolExecutor(len(work)) as pool:
+        for future in [pool.submit(run, item) for item in work]:
+            future.result(20)
+
+
+def test_two_ups_of_one_lab_at_once_end_with_one_instance(world: World) -> None:
+    at_once(world.run, world.run)
+    assert world.all_run()
+    assert world.engine.calls.count("create") == 3
+
+
+def test_eight_learners_at_once_all_get_their_lab_and_one_keeper(world: World) -> None:
+    learners = [make_instance(LAB, f"learner{n}") for n in range(8)]
+    at_once(*(lambda each=each: world.run(each) for each in learners))
+    assert all(world.all_run(each) for each in learners)
+
+
+def test_an_engine_that_can_not_be_reached_is_an_error_before_anything_is_done(world: World) -> None:
+    def unreachable(_instance: str | None = None) -> list[object]:
+        raise EngineError("no Docker engine answers")
+
+    world.engine.observe = unreachable  # type: ignore[assignment,method-assign]
+    with pytest.raises(LabctlError, match="no Docker engine"):
+        world.run()
+    assert world.engine.calls == []
