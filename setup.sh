@@ -128,8 +128,7 @@ engine_answers() { # [PREFIX…]: by DOCKER_HOST, the docker context, or the usu
 
 engine() { # COMMAND AND ITS ARGUMENTS, to start over with
     ! engine_answers || return 0
-    local context
-    context=${DOCKER_HOST:-$(docker context inspect -f '{{.Name}}' 2>/dev/null || echo default)}
+    local context=${DOCKER_HOST:-$(docker context inspect -f '{{.Name}}' 2>/dev/null || echo default)}
     [ "$context" = default ] || die "the Docker engine ($context) doesn't answer" "DOCKER_HOST or a docker context chose it" \
         "start it, or choose this machine's own: unset DOCKER_HOST; docker context use default"
     if [ "$(id -u)" = 0 ] || ! engine_answers as_root; then

@@ -109,7 +109,7 @@ class Engine(Protocol):
         stdin: bytes | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> ExecResult:
-        """Run a command as root in the box and wait. Raises BoxBrokenError where nothing can be run in it."""
+        """Run a command as root in the box and wait. Where it can't be started, the exit code is 126 or 127."""
 
     def stream(self, box_id: str, argv: Sequence[str]) -> ByteStream:
         """Run a command with its stdin and stdout as bytes to talk through."""

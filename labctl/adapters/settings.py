@@ -230,7 +230,8 @@ def _checked(data: Mapping[str, Any], where: str) -> Settings:
         what, _, path = str(error).replace("`", "").partition(" - at $.")
         if path == "lang":
             what = "allowed: en, zh, or nothing for the locale's language"
-        raise UsageError("{where}: {key}: {what}", where=where, key=path, what=what) from error
+        hint = "labctl config set {key} VALUE, or labctl config unset {key}"
+        raise UsageError("{where}: {key}: {what}", hint=hint, where=where, key=path, what=what) from error
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -15,13 +15,16 @@ import pytest
 from labctl.domain.naming import container_name, instance_id
 from labctl.domain.wiring import bridge_name
 
+PATIENCE = float(os.environ.get("LABCTL_TEST_PATIENCE", "1"))
+"""How many times slower than usual this machine is allowed to be: an emulated one is."""
+
 LABCTL = str(Path(sys.executable).with_name("labctl"))
 CATALOG = str(Path(__file__).with_name("catalog"))
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
     """Wait for a condition, or fail and say what for."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while not condition():
         if time.monotonic() > deadline:
             pytest.fail(f"not within {seconds} s: {what}")

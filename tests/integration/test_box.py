@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import docker
 import pytest
-from rig import Labctl, box, sh, until
+from rig import PATIENCE, Labctl, box, sh, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.vm]
 
@@ -53,37 +53,39 @@ def test_boxes_find_each_other_by_name_and_address(engine: docker.DockerClient, 
     assert "10.10.10.12/24" in sh(beta, "ip -4 -br address show eth0")[1]
 
 
-@pytest.mark.parametrize(
-    "attempt",
-    [
-        "test -e /sys/fs/cgroup/cgroup.controllers && echo max > /sys/fs/cgroup/memory.max",
-        "test -e /sys/fs/cgroup/cgroup.controllers && echo max > /sys/fs/cgroup/pids.max",
-        "echo 9999999999 > /sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "echo max > /sys/fs/cgroup/pids/pids.max",
-        "echo /bin/sh > /sys/fs/cgroup/systemd/release_agent",
-        "mount -o remount,rw /sys/fs/cgroup/memory",
-        "mount -o remount,rw /sys",
-        "mount -t cgroup2 none /mnt",
-        "mount -t tmpfs none /mnt",
-        "umount /.labctl",
-        "mount --bind /tmp /.labctl",
-        "touch /.labctl/bin/mine",
-        "mknod /dev/mine b 254 0",
-        "echo 1 > /proc/sys/kernel/sysrq",
-        "echo '|/tmp/x' > /proc/sys/kernel/core_pattern",
-        "echo 1 > /proc/sys/net/ipv4/ip_forward",
-        "unshare --mount true",
-        "nsenter -t 1 --mount unshare -m true",
-        "modprobe dummy",
-        "ls /var/run/docker.sock",
-        "dmesg --clear",
-        "ip link add x type dummy",
-        "prlimit --nofile=1000000:1000000 true",
-    ],
+FORBIDDEN = (
+    "test -e /sys/fs/cgroup/cgroup.controllers && echo max > /sys/fs/cgroup/memory.max",
+    "test -e /sys/fs/cgroup/cgroup.controllers && echo max > /sys/fs/cgroup/pids.max",
+    "echo 9999999999 > /sys/fs/cgroup/memory/memory.limit_in_bytes",
+    "echo max > /sys/fs/cgroup/pids/pids.max",
+    "echo /bin/sh > /sys/fs/cgroup/systemd/release_agent",
+    "mount -o remount,rw /sys/fs/cgroup/memory",
+    "mount -o remount,rw /sys",
+    "mount -t cgroup2 none /mnt",
+    "mount -t tmpfs none /mnt",
+    "umount /.labctl",
+    "mount --bind /tmp /.labctl",
+    "touch /.labctl/bin/mine",
+    "mknod /dev/mine b 254 0",
+    "echo 1 > /proc/sys/kernel/sysrq",
+    "echo '|/tmp/x' > /proc/sys/kernel/core_pattern",
+    "echo 1 > /proc/sys/net/ipv4/ip_forward",
+    "unshare --mount true",
+    "nsenter -t 1 --mount unshare -m true",
+    "modprobe dummy",
+    "ls /var/run/docker.sock",
+    "dmesg --clear",
+    "ip link add x type dummy",
+    "prlimit --nofile=1000000:1000000 true",
 )
-def test_root_in_a_box_may_not(engine: docker.DockerClient, shared: Labctl, attempt: str) -> None:
-    code, output = sh(box(engine, shared.learner, "alpha"), attempt)
-    assert code != 0, f"{attempt} worked: {output}"
+
+
+def test_root_in_a_box_may_not(engine: docker.DockerClient, shared: Labctl) -> None:
+    # One script for all: in the virtual machine each exec takes seconds.
+    script = "\n".join(f"( {attempt} ) >/dev/null 2>&1 && echo {number}" for number, attempt in enumerate(FORBIDDEN))
+    worked = sh(box(engine, shared.learner, "alpha"), f"{script}\necho end")[1].split()
+    assert worked[-1] == "end"
+    assert [FORBIDDEN[int(number)] for number in worked[:-1]] == []
 
 
 def test_limits_hold(engine: docker.DockerClient, mini: Labctl) -> None:
@@ -177,4 +179,4 @@ def test_ready_in_moments_after_docker_restart(engine: docker.DockerClient, mini
     beta.restart(timeout=10)
     until(lambda: sh(beta, "systemctl is-system-running")[1].strip() == "running", "beta's systemd is ready")
     until(lambda: sh(beta, "ping -c1 -W1 alpha")[0] == 0, "beta is wired again")
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 20 * PATIENCE

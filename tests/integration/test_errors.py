@@ -121,7 +121,7 @@ def test_a_faulty_setting(labctl: Labctl) -> None:
     file.parent.mkdir(parents=True)
     file.write_text("lang = 'klingon'\n")
     del labctl.environment["LABCTL_LANG"]
-    complains(labctl.run("list", code=2), "config.toml", "lang")
+    complains(labctl.run("list", code=2), "config.toml", "lang", "labctl config unset lang")
 
 
 @pytest.fixture(scope="module")

@@ -200,8 +200,9 @@ class DockerWatch:
                 continue
             if self._ended:
                 raise KeeperGoneError("the keeper went away while boxes were starting", hint="labctl doctor --fix")
-            if time.monotonic() - started >= deadline:
-                raise self._late(waiting, deadline)
+            late = time.monotonic() - started >= deadline
+            if late or any(self._states.get(box_id, ("", ""))[0] == "failed" for box_id in waiting.values()):
+                raise self._late(waiting, time.monotonic() - started)
             if not asked and time.monotonic() >= ask_at:
                 # Boxes that started before this watch: the keeper says all states again.
                 self.ask()
