@@ -6,11 +6,13 @@ In turn, on the same engine and the same images:
 
 - up: the whole command as a process, from its start to its end, which is when every box's systemd has said that it has
   finished starting;
-- floor: the same boxes (the same request bodies) created, started and wired through the Engine API directly, by a
-  process that has everything loaded already, all at once, to the same readiness, told by the same keeper;
-- instead: ``docker compose up -d`` of the same images on a Docker network (three ``docker run`` side by side where there
-  is no Compose), until the containers' first process runs: systemd can't start there, so this is not even the same
-  readiness. Boxes are removed after each, untimed.
+- floor: the same boxes (the same request bodies) created, started and wired through the Engine API directly, by one
+  process with everything loaded already, all at once, to the same readiness, told by the same keeper;
+- instead: ``docker compose up -d`` of the same images on a Docker network (three ``docker run`` side by side where
+  there is no Compose), until the containers' first process runs: systemd can't start there, so this is not even the
+  same readiness.
+
+Boxes are removed after each, untimed.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ _MO_MAGIC = 0x950412DE
 
 def commands() -> Iterator[tuple[str, click.Command, click.Context]]:
     """Every command that people use, with its full name, groups before what is in them."""
-    context = click.Context(main, info_name="labctl", max_content_width=_WIDTH, terminal_width=_WIDTH)
+    settings = {**main.context_settings, "max_content_width": _WIDTH, "terminal_width": _WIDTH}
+    context = click.Context(main, info_name="labctl", **settings)
     yield "labctl", main, context
     todo: list[tuple[str, click.Command, click.Context]] = [("labctl", main, context)]
     while todo:

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, and end the process at once. Never returns.
+
+    A command lives for a moment: collecting garbage while modules load, and taking the interpreter apart at the end,
+    cost a tenth of a second and free nothing that the end of the process doesn't."""
+    gc.set_threshold(50_000)
     from labctl.cli.app import run
 
-    run()
+    code = 0
+    try:
+        run()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or 1
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -72,11 +72,13 @@ class Up:
             states = self._keeper.state()
             no_keeper = "missing" in states.values()
             first = False
-            older = self._running_and_older(lab, instance)
+            tags = self._images.tags(lab)
+            older = self._running_and_older(lab, instance) if tags is None else None
             if older is not None:
                 return older
             try:
-                tags = self._prepare(lab, states, emit)
+                if tags is None or set(states.values()) != {"running"}:
+                    tags = self._prepare(lab, emit)
                 observed = self._observe(instance)
                 first = first_time(observed)
                 plan = plan_boxes(self._specs(lab, instance, tags), observed)
@@ -97,26 +99,22 @@ class Up:
     def _running_and_older(self, lab: Lab, instance: Instance) -> UpResult | None:
         """What to say of an instance that runs whole, and whose lab has changed since: it stays as it is, since the
         learner's work is in it, and nothing is built before it is asked for (``reset``)."""
-        if self._images.tags(lab) is not None:
-            return None
         observed = {box.box: box for box in self._observe(instance)}
         if any(name not in observed or observed[name].state is not State.RUNNING for name in lab.boxes):
             return None
         boxes = {name: observed[name].id for name in lab.boxes}
         return UpResult(instance, boxes, made=(), started=(), changed=tuple(lab.boxes), seconds=0.0)
 
-    def _prepare(self, lab: Lab, states: Mapping[str, str], emit: Emit) -> dict[str, str]:
-        """Images, keeper and switch; the images' tags."""
-        tags = self._images.tags(lab)
-        if tags is None or set(states.values()) != {"running"}:
-            # One at a time for the whole engine: eight learners at once want the same images and one keeper.
-            with self._locks.hold("engine", emit):
-                self._images.ensure([lab], emit)
-                tags = self._images.tags(lab)
-                self._keeper.ensure()
-            if tags is None:
-                raise EngineError("images of {lab} are gone again as soon as they were built", lab=lab.name)
-        return dict(tags)
+    def _prepare(self, lab: Lab, emit: Emit) -> Mapping[str, str]:
+        """Images, keeper and switch; the images' tags. One at a time for the whole engine: eight learners at once want
+        the same images and one keeper."""
+        with self._locks.hold("engine", emit):
+            self._images.ensure([lab], emit)
+            tags = self._images.tags(lab)
+            self._keeper.ensure()
+        if tags is None:
+            raise EngineError("images of {lab} are gone again as soon as they were built", lab=lab.name)
+        return tags
 
     def _observe(self, instance: Instance) -> list[ObservedBox]:
         observed = self._engine.observe(instance.id)

@@ -59,7 +59,7 @@ def _calls(page: Path) -> Iterator[list[str]]:
 def _check_call(words: list[str]) -> None:
     """Raises AssertionError for a command or an option that isn't there."""
     command: click.Command = main
-    context = click.Context(main, info_name="labctl")
+    context = click.Context(main, info_name="labctl", **main.context_settings)
     while words:
         word = words.pop(0)
         if word in ("--", "…", "COMMAND", "命令"):

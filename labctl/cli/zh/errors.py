@@ -13,7 +13,7 @@ TEXTS: dict[str, str] = {
     "say which one: labctl … --lab {first}": "请指明是哪一个：labctl … --lab {first}",
     "{lab} is not up": "{lab} 没有启动",
     "there is no box {box} in {lab}": "{lab} 里没有名为 {box} 的机器",
-    "labctl config set {key} VALUE, or labctl config unset {key}": "labctl config set {key} 值，或 labctl config unset {key}",
+    "labctl config set {key} VALUE, or labctl config unset {key}": "labctl config set {key} 值，或 config unset {key}",
     "the boxes are: {known}": "机器有：{known}",
     "the tasks are: {known}": "任务有：{known}",
     "{command} asks before it goes on, and there is no terminal to ask on": "{command} 需要先确认，但这里没有终端",
