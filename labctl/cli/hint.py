@@ -29,7 +29,7 @@ def command(ctx: click.Context, task: str, lab: str, learner: str, as_json: bool
     if as_json:
         print_json({"task": task, "level": level, "of": len(found.hints), "hints": texts})
         return
-    click.echo(click.style(f"{task}: {fill(found.title.in_(language()), current.values)}", bold=True))
+    click.echo(click.style(wrap(f"{task}: {fill(found.title.in_(language()), current.values)}", 2, 0), bold=True))
     for number, text in enumerate(texts, 1):
         click.echo(f"{number}. {wrap(' '.join(text.split()), 3)}")
     if level < len(found.hints):

@@ -93,3 +93,7 @@ class SecondEngine:
         finally:
             self.stop()
             self._socket.unlink(missing_ok=True)
+            # What a killed daemon had mounted stays mounted, and a folder with mounts in it can't be removed.
+            mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+            for place in sorted((place for place in mounted if place.startswith(f"{self.folder}/")), reverse=True):
+                subprocess.run(["umount", "--lazy", place], check=False)

@@ -137,7 +137,7 @@ def full_engine(
         with SecondEngine(folder) as own:
             yield own
     finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        subprocess.run(["umount", "--lazy", str(disk)], check=False)  # gone with the engine, as a rule
 
 
 def test_no_space_left(full_engine: SecondEngine, labctl: Labctl, tmp_path: Path) -> None:
