@@ -15,6 +15,13 @@ from labctl.cli.i18n import _, choose_language
 from labctl.errors import Exit, LabctlError
 
 
+def translate_options(command: click.Command, ctx: click.Context) -> None:
+    """Put the help of its options into the language in use. The process prints one help and ends."""
+    for param in command.get_params(ctx):
+        if isinstance(param, click.Option) and param.help:
+            param.help = _(param.help)
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and line, and imports a command when it is called."""
 
@@ -52,9 +59,7 @@ class LazyGroup(click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Options and commands, in the language in use."""
-        for param in self.get_params(ctx):
-            if isinstance(param, click.Option) and param.help:
-                param.help = _(param.help)
+        translate_options(self, ctx)
         super().format_options(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from labctl.cli.app import translate_options
 from labctl.cli.i18n import _
 from labctl.errors import UsageError
 
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
     from labctl.services.current import Current
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def translate_options(command: click.Command, ctx: click.Context) -> None:
-    """Put the help of its options into the language in use. The process prints one help and ends."""
-    for param in command.get_params(ctx):
-        if isinstance(param, click.Option) and param.help:
-            param.help = _(param.help)
 
 
 class Command(click.Command):
