@@ -3,35 +3,19 @@ contract tests runs on both."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from labctl.domain.boxspec import BoxSpec
 from labctl.domain.lab import Lab
-from labctl.domain.observed import ObservedBox
+from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.params import Params
+from labctl.domain.site import Running, Site
 from labctl.domain.verdict import Attempt, CheckResult
 from labctl.events import Emit
-
-
-class EngineInfo(msgspec.Struct, frozen=True):
-    """The engine and the machine it runs on. ``memory`` in bytes."""
-
-    version: str
-    api_version: str
-    cgroup_version: int
-    storage_driver: str
-    security_options: tuple[str, ...]
-    kernel: str
-    os: str
-    cpus: int
-    memory: int
-    root_dir: str
-    registry_mirrors: tuple[str, ...]
-    address: str
 
 
 class ExecResult(msgspec.Struct, frozen=True):
@@ -81,7 +65,11 @@ class Engine(Protocol):
         """What this engine is."""
 
     def observe(self, instance: str | None = None) -> list[ObservedBox]:
-        """All boxes there are, running or not, or those of one instance."""
+        """All boxes there are, running or not, or those of one instance. Clones' are none of them: whoever looks for
+        learners' boxes never takes one of these for it."""
+
+    def clones(self, original: str | None = None) -> list[ObservedBox]:
+        """The boxes of all clones, running or not, or of the clones of one instance."""
 
     def create(self, spec: BoxSpec) -> str:
         """Make a box, not started; its id. Raises NameTakenError where a container of that name exists already."""
@@ -90,7 +78,8 @@ class Engine(Protocol):
         """Start it. A running one stays as it is."""
 
     def stop(self, box_id: str, timeout: int = 10) -> None:
-        """Shut it down; after ``timeout`` seconds, kill it. A stopped or missing one stays as it is."""
+        """Shut it down; after ``timeout`` seconds, kill it. With 0 it is a power cut: nothing in the box gets to know.
+        A stopped or missing one stays as it is."""
 
     def restart(self, box_id: str, timeout: int = 10) -> None:
         """Stop it and start it."""
@@ -98,8 +87,19 @@ class Engine(Protocol):
     def remove(self, box_id: str) -> None:
         """Kill and remove it with all that it holds. A missing one is fine."""
 
-    def run_id(self, box_id: str) -> str:
-        """Something that is another after each start of the box; an empty text where it doesn't run."""
+    def commit(self, box_id: str, labels: Mapping[str, str]) -> str:
+        """An image of all that the box's disk holds at one moment, for which it stands still (0.1 s and more, by what
+        was written); the image's id. Of labctl's labels it has ``labels`` and no others. What is mounted isn't in it:
+        /run, and /etc/hosts, /etc/hostname and /etc/resolv.conf, which are the engine's."""
+
+    def clone_images(self, original: str | None = None) -> list[CloneImage]:
+        """All images that were committed with ``Instance.clone_image_labels``, or those of one instance."""
+
+    def remove_image(self, image_id: str) -> bool:
+        """Remove it. A missing one is fine. False where a box was made from it: then it stays."""
+
+    def running(self, box_id: str) -> Running | None:
+        """How the box runs now: another ``Running`` after each start; None where it doesn't."""
 
     def exec(
         self,
@@ -139,19 +139,20 @@ class Watch(Protocol):
 
 
 class Keeper(Protocol):
-    """The keeper and the switch of an engine."""
+    """The keeper, the switch and the probe of an engine."""
 
     def state(self) -> Mapping[str, str]:
         """Role to state (``running``, ``exited``, ``missing``, ``outdated`` …)."""
 
     def ensure(self) -> bool:
-        """Keeper, switch and toolbox run as this version of labctl wants them. True where something had to be done."""
+        """Keeper, switch, probe and toolbox are as this version of labctl wants them. True where something had to be
+        done."""
 
     def watch(self) -> AbstractContextManager[Watch]:
         """Listen to the keeper. Enter before boxes are started."""
 
     def remove(self) -> None:
-        """Take keeper, switch and toolbox away. Only when there are no boxes."""
+        """Take keeper, switch, probe and toolbox away. Only when there are no boxes."""
 
 
 class ImageInfo(msgspec.Struct, frozen=True):
@@ -201,14 +202,57 @@ class Provisioner(Protocol):
         """The names of the lab's plays, without .yml."""
 
 
+class HurtingCheck(msgspec.Struct, frozen=True):
+    """A check that reboots, kills or cuts something: its pytest id, its task, its title. It runs on a clone only."""
+
+    name: str
+    task: str
+    title: str
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """What checks said, and for each box which files of its packages aren't as they were installed."""
+
+    results: list[CheckResult]
+    changed: dict[str, tuple[str, ...]]
+
+
+PowerAct = Literal["reboot", "off", "on"]
+PowerSwitch = Callable[[str, PowerAct], Running]
+"""Does that to a box of a clone, and tells how it runs then (after ``off`` its pid is 0). Raises LabctlError."""
+
+
 class Checker(Protocol):
     """Checks on boxes."""
 
+    def prepare(self) -> None:
+        """A run will come soon: load what it needs meanwhile."""
+
     def run(
-        self, lab: Lab, boxes: Mapping[str, str], params: Params, only: frozenset[str] | None = None
-    ) -> list[CheckResult]:
-        """Run the lab's checks (those of the tasks in ``only``) on boxes (name to container id). Raises ChecksError
+        self,
+        site: Site,
+        lab: Lab,
+        params: Params,
+        only: frozenset[str] | None = None,
+        *,
+        hurting: Callable[[list[HurtingCheck]], None] = ...,
+        pick: str | None = None,
+        power: PowerSwitch | None = None,
+    ) -> Findings:
+        """Run the lab's checks (those of the tasks in ``only``) but for those that hurt, which ``hurting`` is told of
+        at once; or, on a clone, the one that is called ``pick``. May be called from several threads. Raises ChecksError
         where the run itself is broken; a single check that can't run is a result with verdict error."""
+
+    def stop(self) -> None:
+        """End all runs, from any thread: they raise ChecksError."""
+
+
+class Watcher(Protocol):
+    """Tells of changes in boxes."""
+
+    def watch(self, site: Site) -> AbstractContextManager[Callable[[float], bool]]:
+        """Watch these boxes. What it gives waits for so many seconds at most, and is true as soon as a file was
+        written, a program was run or a box ended. Raises EngineError."""
 
 
 class Catalog(Protocol):
@@ -232,6 +276,9 @@ class Store(Protocol):
 
     def attempts(self, instance: str) -> list[Attempt]:
         """All of an instance, oldest first."""
+
+    def latest(self, lab: str) -> list[Attempt]:
+        """The last attempt of each instance of that lab."""
 
     def add_hint(self, instance: str, task: str, level: int) -> None:
         """The learner saw hint ``level`` (1 to 3) of a task."""

@@ -15,12 +15,13 @@ from typing import Any
 
 from labctl.domain.boxspec import BoxSpec
 from labctl.domain.lab import Lab
-from labctl.domain.observed import ObservedBox, State
+from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox, State
 from labctl.domain.params import Params
-from labctl.domain.verdict import Attempt, CheckResult
+from labctl.domain.site import Running, Site
+from labctl.domain.verdict import Attempt, CheckResult, Verdict
 from labctl.errors import BuildError, EngineError, KeeperGoneError, NameTakenError, UsageError
 from labctl.events import BoxReady, Emit, Note
-from labctl.ports import EngineInfo, ExecResult, ImageInfo
+from labctl.ports import ExecResult, Findings, HurtingCheck, ImageInfo, PowerSwitch
 
 INFO = EngineInfo("20.10.24", "1.41", 1, "overlay2", (), "6.1.0", "Debian", 4, 8 << 30, "/var/lib/docker", (), "fake")
 
@@ -45,12 +46,21 @@ class FakeBox:
     console: bytes = b""
 
 
+@dataclass
+class FakeImage:
+    """An image committed from a box."""
+
+    labels: Mapping[str, str]
+    tree: Tree
+
+
 class FakeEngine:
     """Implements ports.Engine. ``trouble`` is called with the number (from 1) and the name of every call that changes
     something, before it does, and may raise."""
 
     def __init__(self) -> None:
         self.boxes: dict[str, FakeBox] = {}
+        self.images: dict[str, FakeImage] = {}
         self.foreign: set[str] = set()
         self.calls: list[str] = []
         self.trouble: Callable[[int, str], None] = lambda _number, _name: None
@@ -98,17 +108,25 @@ class FakeEngine:
         return INFO
 
     def observe(self, instance: str | None = None) -> list[ObservedBox]:
+        return [box for box in self._all() if not box.clone and instance in (None, box.instance)]
+
+    def clones(self, original: str | None = None) -> list[ObservedBox]:
+        return [box for box in self._all() if box.clone and original in (None, box.clone)]
+
+    def _all(self) -> list[ObservedBox]:
         with self._lock:
-            found = [_observed(box) for box in self.boxes.values()]
-        return [box for box in found if instance is None or box.instance == instance]
+            return [_observed(box) for box in self.boxes.values()]
 
     def create(self, spec: BoxSpec) -> str:
         self._change("create")
         with self._lock:
             if spec.container in self.foreign or any(b.spec.container == spec.container for b in self.boxes.values()):
                 raise NameTakenError("there is a container {container}", container=spec.container)
+            if spec.image.startswith("sha256:") and spec.image not in self.images:
+                raise EngineError("the Docker engine refused: {why}", why=f"No such image: {spec.image}")
             self._ids += 1
-            box = FakeBox(f"{self._ids:064x}", spec, tree=_bare_tree())
+            image = self.images.get(spec.image)
+            box = FakeBox(f"{self._ids:064x}", spec, tree=dict(image.tree) if image else _bare_tree())
             for item in spec.files:
                 _put(box.tree, item.path, item.content, item.mode)
             self.boxes[box.id] = box
@@ -139,9 +157,34 @@ class FakeEngine:
         with self._lock:
             self.boxes.pop(box_id, None)
 
-    def run_id(self, box_id: str) -> str:
+    def commit(self, box_id: str, labels: Mapping[str, str]) -> str:
+        self._change("commit")
+        with self._lock:
+            self._ids += 1
+            image_id = f"sha256:{self._ids:064x}"
+            self.images[image_id] = FakeImage(dict(labels), dict(self._box(box_id).tree))
+            return image_id
+
+    def clone_images(self, original: str | None = None) -> list[CloneImage]:
+        with self._lock:
+            found = [
+                CloneImage(image_id, labels["labctl.clone"], labels["labctl.owner"], int(labels["labctl.expires"]))
+                for image_id, labels in ((image_id, image.labels) for image_id, image in self.images.items())
+                if labels.get("labctl.role") == "clone-image"
+            ]
+        return [image for image in found if original in (None, image.clone)]
+
+    def remove_image(self, image_id: str) -> bool:
+        self._change("remove_image")
+        with self._lock:
+            if any(box.spec.image == image_id for box in self.boxes.values()):
+                return False
+            self.images.pop(image_id, None)
+            return True
+
+    def running(self, box_id: str) -> Running | None:
         box = self.boxes.get(box_id)
-        return f"start {box.starts}" if box and box.state is State.RUNNING else ""
+        return Running(box.id, 1, f"start {box.starts}") if box and box.state is State.RUNNING else None
 
     def exec(
         self,
@@ -205,6 +248,7 @@ def _observed(box: FakeBox) -> ObservedBox:
         image=box.spec.image,
         spec_hash=labels["labctl.spec-hash"],
         expires=int(labels["labctl.expires"]),
+        clone=labels.get("labctl.clone", ""),
     )
 
 
@@ -319,7 +363,7 @@ class FakeWatch:
         if set(self._keeper.state().values()) != {"running"}:
             raise KeeperGoneError("the keeper went away while boxes were starting")
         for name, box_id in box_ids.items():
-            if name in self._keeper.late or not self._engine.run_id(box_id):
+            if name in self._keeper.late or not self._engine.running(box_id):
                 raise EngineError("{box} did not finish starting", box=name)
             emit(BoxReady(name, 0.0))
 
@@ -374,6 +418,11 @@ class FakeStore:
     def attempts(self, instance: str) -> list[Attempt]:
         return [attempt for attempt in self._attempts if attempt.instance == instance]
 
+    def latest(self, lab: str) -> list[Attempt]:
+        # As a table has it: in the order in which they were kept.
+        last = {attempt.instance: at for at, attempt in enumerate(self._attempts) if attempt.lab == lab}
+        return [self._attempts[at] for at in sorted(last.values())]
+
     def add_hint(self, instance: str, task: str, level: int) -> None:
         key = instance, task
         self._hints[key] = max(level, self._hints.get(key, 0))
@@ -425,19 +474,45 @@ class FakeCatalog:
 
 
 class FakeChecker:
-    """Implements ports.Checker. ``meanwhile`` is called while the checks run."""
+    """Implements ports.Checker. ``meanwhile`` is called while the checks run; ``hurts`` are checks that run on a clone
+    only, and say ``on_clone``."""
 
     def __init__(self, *results: CheckResult) -> None:
         self.results = list(results)
+        self.hurts: list[HurtingCheck] = []
+        self.on_clone: Callable[[HurtingCheck, Site, PowerSwitch], CheckResult] = lambda check, _site, _power: (
+            CheckResult(check.task, check.name, Verdict.PASSED)
+        )
+        self.changed: dict[str, tuple[str, ...]] = {}
         self.meanwhile: Callable[[], None] = lambda: None
         self.asked: list[tuple[dict[str, str], Params, frozenset[str] | None]] = []
+        self.spare = 0
+
+    def prepare(self) -> None:
+        self.spare += 1
+
+    def stop(self) -> None:
+        self.spare = 0
 
     def run(
-        self, lab: Lab, boxes: Mapping[str, str], params: Params, only: frozenset[str] | None = None
-    ) -> list[CheckResult]:
-        self.asked.append((dict(boxes), params, only))
+        self,
+        site: Site,
+        lab: Lab,
+        params: Params,
+        only: frozenset[str] | None = None,
+        *,
+        hurting: Callable[[list[HurtingCheck]], None] = lambda _found: None,
+        pick: str | None = None,
+        power: PowerSwitch | None = None,
+    ) -> Findings:
+        if pick is not None:
+            assert power is not None, "a check that hurts needs a power switch"
+            return Findings([self.on_clone(check, site, power) for check in self.hurts if check.name == pick], {})
+        self.spare = max(0, self.spare - 1)
+        self.asked.append(({name: running.id for name, running in site.boxes.items()}, params, only))
+        hurting([check for check in self.hurts if only is None or check.task in only])
         self.meanwhile()
-        return [result for result in self.results if only is None or result.task in only]
+        return Findings([result for result in self.results if only is None or result.task in only], self.changed)
 
 
 def until(condition: Callable[[], bool], why: str, seconds: float = 10.0) -> None:

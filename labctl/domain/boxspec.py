@@ -57,21 +57,39 @@ class BoxSpec(msgspec.Struct, frozen=True):
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """Whose lab this is, and what it was made with. ``expires`` in seconds since 1970, 0 for never."""
+    """Whose lab this is, and what it was made with. ``expires`` in seconds since 1970, 0 for never. ``clone``: a few
+    lower-case letters and digits that make it a clone of the learner's instance, with names and bridges of its own, and
+    the same hostnames and addresses."""
 
     lab: str
     learner: str
     seed: str
     expires: int = 0
+    clone: str = ""
 
     @property
     def id(self) -> str:
         """The instance's name, as on its boxes' labels."""
+        return naming.instance_id(self.lab, self.learner, self.clone)
+
+    @property
+    def original(self) -> str:
+        """The name of the learner's instance; of a clone, the one that it is a clone of."""
         return naming.instance_id(self.lab, self.learner)
+
+    def clone_image_labels(self) -> dict[str, str]:
+        """Of an image that is committed from a box of it, to make clones from until it expires."""
+        return {
+            wiring.LABEL_ROLE: wiring.ROLE_CLONE_IMAGE,
+            wiring.LABEL_CLONE: self.original,
+            wiring.LABEL_OWNER: self.learner,
+            wiring.LABEL_EXPIRES: str(self.expires),
+        }
 
 
 def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str, str]) -> tuple[BoxSpec, ...]:
-    """The boxes of an instance. ``images`` maps each box to its image's tag."""
+    """The boxes of an instance. ``images`` maps each box to its image's tag, or, for a clone, to the id of the image
+    that was committed from it: the learner's files are in there, and what the learner made of them."""
     values = template_values(lab, instance.learner, params)
     hosts = {name: lab.address_of(name) for name in lab.boxes if lab.address_of(name)}
     specs = []
@@ -93,9 +111,8 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
             wiring.LABEL_OWNER: instance.learner,
             wiring.LABEL_SEED: instance.seed,
             wiring.LABEL_EXPIRES: str(instance.expires),
+            **({wiring.LABEL_CLONE: instance.original} if instance.clone else {}),
         }
-        own = (File("/etc/labctl/box", f"{lab.name}\n".encode()),)
-        files = own + tuple(_rendered(file, values) for file in lab.files if not file.boxes or name in file.boxes)
         specs.append(
             BoxSpec(
                 name=name,
@@ -110,7 +127,7 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
                 pids=box.pids,
                 nofile=box.nofile,
                 capabilities=tuple(box.capabilities),
-                files=files,
+                files=() if instance.clone else _files(lab, name, values),
             )
         )
     return tuple(specs)
@@ -118,6 +135,11 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
 
 def _with_prefix(lab: Lab, network: str, address: str) -> str:
     return f"{address}/{lab.networks[network].subnet.partition('/')[2]}"
+
+
+def _files(lab: Lab, box: str, values: Mapping[str, object]) -> tuple[File, ...]:
+    own = (File("/etc/labctl/box", f"{lab.name}\n".encode()),)
+    return own + tuple(_rendered(file, values) for file in lab.files if not file.boxes or box in file.boxes)
 
 
 def _rendered(file: LabFile, values: Mapping[str, object]) -> File:

@@ -7,6 +7,7 @@ import re
 
 KEEPER = "labctl-keeper"
 SWITCH = "labctl-switch"
+PROBE = "labctl-probe"
 REPOSITORY = "labctl"
 """Images are ``labctl/<image>:<hash>`` and ``labctl/<lab>-<box>:<hash>``."""
 
@@ -24,9 +25,10 @@ def slug(text: str) -> str:
     return f"{plain[:13].rstrip('-')}-{digest}".lstrip("-")
 
 
-def instance_id(lab: str, learner: str) -> str:
-    """The name of one lab brought up for one learner."""
-    return f"{lab}.{slug(learner)}"
+def instance_id(lab: str, learner: str, clone: str = "") -> str:
+    """The name of one lab brought up for one learner; with ``clone``, of that clone of it. A clone's name has a dot
+    more, so it is never another learner's."""
+    return ".".join(part for part in (lab, slug(learner), clone) if part)
 
 
 def container_name(instance: str, box: str) -> str:

@@ -1,10 +1,27 @@
-"""What an engine says of boxes."""
+"""What an engine says of itself, of boxes, and of images for clones."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 import msgspec
+
+
+class EngineInfo(msgspec.Struct, frozen=True):
+    """The engine and the machine it runs on. ``memory`` in bytes."""
+
+    version: str
+    api_version: str
+    cgroup_version: int
+    storage_driver: str
+    security_options: tuple[str, ...]
+    kernel: str
+    os: str
+    cpus: int
+    memory: int
+    root_dir: str
+    registry_mirrors: tuple[str, ...]
+    address: str
 
 
 class State(StrEnum):
@@ -17,7 +34,8 @@ class State(StrEnum):
 
 
 class ObservedBox(msgspec.Struct, frozen=True):
-    """A box that exists. ``created`` in seconds since 1970."""
+    """A box that exists. ``created`` in seconds since 1970. ``clone``: the instance that it is a copy of a box of;
+    nothing for a learner's own."""
 
     id: str
     container: str
@@ -32,3 +50,19 @@ class ObservedBox(msgspec.Struct, frozen=True):
     spec_hash: str
     expires: int = 0
     created: float = 0.0
+    clone: str = ""
+
+
+class CloneImage(msgspec.Struct, frozen=True):
+    """An image that was committed from a box of the instance ``clone``, for clones of it. ``expires`` in seconds since
+    1970."""
+
+    id: str
+    clone: str
+    learner: str
+    expires: int = 0
+
+
+def expired(expires: int, now: float) -> bool:
+    """Whether its time has passed. 0: it has no end."""
+    return 0 < expires <= now

@@ -35,6 +35,14 @@ class Happening:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Image:
+    """An image that was made for clones."""
+
+    id: str
+    labels: Mapping[str, str]
+
+
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=_TIMEOUT)
@@ -79,17 +87,34 @@ class Engine:
 
     def containers(self, labels: Mapping[str, str]) -> list[Container]:
         """All containers with these labels, running or not; the pid isn't known yet (0)."""
-        wanted = json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]})
-        found = self._call("GET", f"/containers/json?all=1&filters={quote(wanted)}")
+        found = self._call("GET", f"/containers/json?all=1&filters={_filters(labels)}")
         return [Container(item["Id"], 0, item["Labels"]) for item in found]
 
     def stop(self, container_id: str) -> None:
         """Shut a box down; it gets ten seconds."""
         self._call("POST", f"/containers/{container_id}/stop?t=10")
 
+    def remove(self, container_id: str) -> None:
+        """Kill a box and remove it."""
+        self._call("DELETE", f"/containers/{container_id}?force=1&v=1")
+
+    def images(self, labels: Mapping[str, str]) -> list[Image]:
+        """All images with these labels."""
+        return [
+            Image(item["Id"], item["Labels"]) for item in self._call("GET", f"/images/json?filters={_filters(labels)}")
+        ]
+
+    def remove_image(self, image_id: str) -> None:
+        """Remove an image, but none below it."""
+        self._call("DELETE", f"/images/{image_id}?noprune=1")
+
     def events(self) -> EventStream:
         """What happens from now on."""
         return EventStream(self._path)
+
+
+def _filters(labels: Mapping[str, str]) -> str:
+    return quote(json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]}))
 
 
 class EventStream:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from labctl.domain import wiring
-from labctl.keeper.engine import Container, Happening
+from labctl.keeper.engine import Container, Happening, Image
 
 Say = Callable[[Mapping[str, object]], None]
 
@@ -24,6 +24,9 @@ class EnginePort(Protocol):
     def inspect(self, container_id: str) -> Container | None: ...
     def containers(self, labels: Mapping[str, str]) -> list[Container]: ...
     def stop(self, container_id: str) -> None: ...
+    def remove(self, container_id: str) -> None: ...
+    def images(self, labels: Mapping[str, str]) -> list[Image]: ...
+    def remove_image(self, image_id: str) -> None: ...
 
 
 class MachinePort(Protocol):
@@ -146,16 +149,25 @@ class Keeper:
             self._say({"box": box_id, "pid": pid, "state": state})
 
     def end_expired(self, now: float | None = None) -> None:
-        """Stop the boxes whose time has passed. ``now`` in seconds since 1970."""
+        """Stop the boxes whose time has passed. Clones and the images that they were made from nobody comes back to:
+        they are removed. ``now`` in seconds since 1970."""
         at = time.time() if now is None else now
         for box in self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX}):
-            expires = box.labels.get(wiring.LABEL_EXPIRES, "0")
-            if not expires.isdigit() or not 0 < int(expires) <= at:
+            if not _expired(box.labels, at):
+                continue
+            if box.labels.get(wiring.LABEL_CLONE):
+                with contextlib.suppress(OSError):  # another removes it at this moment
+                    self._engine.remove(box.id)
+                    self._say({"box": box.id, "state": "expired"})
                 continue
             seen = self._engine.inspect(box.id)
             if seen and seen.pid:
                 self._engine.stop(box.id)
                 self._say({"box": box.id, "state": "expired"})
+        for image in self._engine.images({wiring.LABEL_ROLE: wiring.ROLE_CLONE_IMAGE}):
+            if _expired(image.labels, at):
+                with contextlib.suppress(OSError):  # a clone that isn't old enough was made from it: a minute later
+                    self._engine.remove_image(image.id)
 
     def _become(self, box: Container, state: str) -> None:
         self._states[box.id] = (box.pid, state)
@@ -187,6 +199,11 @@ class Keeper:
         self._interfaces.difference_update(bridges)
         with contextlib.suppress(OSError):  # the switch may have gone, and its bridges with it
             self._machine.remove_bridges(self._switch, bridges)
+
+
+def _expired(labels: Mapping[str, str], now: float) -> bool:
+    expires = labels.get(wiring.LABEL_EXPIRES, "0")
+    return expires.isdigit() and 0 < int(expires) <= now
 
 
 def _links(labels: Mapping[str, str]) -> tuple[wiring.Link, ...]:

@@ -1,4 +1,5 @@
-"""End instances. What is gone already is fine, so a ``down`` after a crash of ``down`` finishes the work."""
+"""End instances, with the clones of them. What is gone already is fine, so a ``down`` after a crash of ``down``
+finishes the work."""
 
 from __future__ import annotations
 
@@ -16,18 +17,23 @@ class Down:
         self._locks = locks
 
     def run(self, instance: str, emit: Emit) -> list[str]:
-        """Remove every box of an instance; their names. Nothing there: an empty list."""
+        """Remove every box of an instance; their names. Nothing there: an empty list. Clones of it go too, and what
+        they were made from, but for one that a verify begins at this very moment: it takes that away itself."""
         with self._locks.hold(f"instance-{instance}", emit):
             boxes = self._engine.observe(instance)
-            each(lambda box: self._engine.remove(box.id), boxes)
+            each(lambda box: self._engine.remove(box.id), [*boxes, *self._engine.clones(instance)])
+            each(lambda image: self._engine.remove_image(image.id), self._engine.clone_images(instance))
         return [box.box for box in boxes]
 
     def run_all(self, learner: str, emit: Emit) -> list[str]:
         """Remove all instances of a learner; their names. With the last box of the engine, keeper and switch go too."""
-        instances = sorted({box.instance for box in self._engine.observe() if box.learner == learner})
+        found = {box.instance for box in self._engine.observe() if box.learner == learner}
+        found |= {box.clone for box in self._engine.clones() if box.learner == learner}
+        found |= {image.clone for image in self._engine.clone_images() if image.learner == learner}
+        instances = sorted(found)
         for instance in instances:
             self.run(instance, emit)
         with self._locks.hold("engine", emit):
-            if not self._engine.observe():
+            if not self._engine.observe() and not self._engine.clones():
                 self._keeper.remove()
         return instances

@@ -22,8 +22,9 @@ def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     Every branch comes to its end, also when another fails or Ctrl-C comes, so that what they made is known when it is
     taken back. Raises the first error; those of the other branches are added to its detail.
     """
-    if len(items) <= 1:
-        return [work(item) for item in items]
+    if not items:
+        return []
+    # One alone has a thread, too: Ctrl-C would break off its call, which the engine then finishes all the same.
     with ThreadPoolExecutor(min(WIDTH, len(items))) as pool:
         futures = [pool.submit(work, item) for item in items]
         try:

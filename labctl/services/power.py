@@ -8,7 +8,7 @@ from labctl.domain.observed import ObservedBox, State
 from labctl.events import Emit
 from labctl.ports import Engine, Keeper, Locks
 from labctl.services.parallel import each
-from labctl.services.up import READY_SECONDS
+from labctl.services.ready import start_and_wait
 
 
 class Power:
@@ -33,9 +33,12 @@ class Power:
             if not resting:
                 return []
             self._keeper.ensure()
-            with self._keeper.watch() as watch:
+
+            def start() -> dict[str, str]:
                 each(lambda box: self._engine.start(box.id), resting)
-                watch.wait_ready({box.box: box.id for box in resting}, READY_SECONDS, emit)
+                return {box.box: box.id for box in resting}
+
+            start_and_wait(self._keeper, self._locks, start, emit)
         return [box.box for box in resting]
 
     def discard(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:

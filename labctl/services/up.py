@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 
 import msgspec
 
@@ -23,13 +22,11 @@ from labctl.domain.plan import (
     plan_boxes,
     plan_prerequisites,
 )
-from labctl.errors import EngineError, KeeperGoneError, LabctlError, UsageError
+from labctl.errors import EngineError, LabctlError, UsageError
 from labctl.events import Emit, Note
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.parallel import each, uninterrupted
-
-READY_SECONDS = 60.0
-"""A box is up in half a second; one of three hundred on a loaded machine may take longer."""
+from labctl.services.ready import start_and_wait
 
 
 class UpResult(msgspec.Struct, frozen=True):
@@ -141,17 +138,13 @@ class Up:
         for action in plan.actions:
             if isinstance(action, RemoveBox):
                 self._engine.remove(action.id)
-        with self._keeper.watch() as watch:
-            work = [action for action in plan.actions if isinstance(action, CreateBox | StartBox)]
+        work = [action for action in plan.actions if isinstance(action, CreateBox | StartBox)]
+
+        def start() -> dict[str, str]:
             ids.update(each(self._bring, work))
-            with suppress(KeeperGoneError):
-                watch.wait_ready({name: ids[name] for name in waiting}, READY_SECONDS, emit)
-                return ids
-        # Another labctl (of another user, too) replaced the keeper, or removed it since nobody seemed to need it.
-        with self._locks.hold("engine", emit):
-            self._keeper.ensure()
-        with self._keeper.watch() as watch:
-            watch.wait_ready({name: ids[name] for name in waiting}, READY_SECONDS, emit)
+            return {name: ids[name] for name in waiting}
+
+        start_and_wait(self._keeper, self._locks, start, emit)
         return ids
 
     def _bring(self, action: Action) -> tuple[str, str]:
@@ -172,7 +165,7 @@ class Up:
                 each(lambda box: self._engine.remove(box.id), self._engine.observe(instance.id))
             if keeper:
                 with self._locks.hold("engine", emit):
-                    if not self._engine.observe():
+                    if not self._engine.observe() and not self._engine.clones():
                         self._keeper.remove()
         except LabctlError as error:
             emit(Note("could not take everything back: {why}", (("why", str(error)),)))

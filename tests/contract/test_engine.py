@@ -16,12 +16,16 @@ import pytest
 from fakes import FakeEngine, until
 from samples import make_lab, make_specs
 
+from labctl.adapters.images import present
 from labctl.bootstrap import App
-from labctl.domain.boxspec import BoxSpec, File, archive
+from labctl.domain.boxspec import BoxSpec, File, Instance, archive, box_specs
 from labctl.domain.observed import ObservedBox, State
 from labctl.errors import EngineError, NameTakenError, UsageError
 from labctl.events import silent
 from labctl.ports import Engine
+
+CLONE = Instance("pond", "lucy", "seed", 99)
+"""Only for the labels of its images."""
 
 
 class Kit:
@@ -55,9 +59,21 @@ class Kit:
         found = self.box(box_id)
         return found.state if found else None
 
+    def committed(self, box_id: str, **labels: str) -> str:
+        return self.engine.commit(box_id, {**CLONE.clone_image_labels(), "labctl.clone": self.instance, **labels})
+
+    def clone(self, image: str, box: str = "master", clone: str = "0a1b") -> BoxSpec:
+        """What a box of a clone from this image is made from."""
+        lab = make_lab()
+        instance = Instance(lab.name, self.learner, "seed", 99, clone)
+        specs = box_specs(lab, instance, {}, dict.fromkeys(lab.boxes, image))
+        return next(spec for spec in specs if spec.name == box)
+
     def clean(self) -> None:
-        for box in self.engine.observe(self.instance):
+        for box in (*self.engine.observe(self.instance), *self.engine.clones(self.instance)):
             self.engine.remove(box.id)
+        for image in self.engine.clone_images(self.instance):
+            self.engine.remove_image(image.id)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +135,7 @@ def test_a_box_that_is_made_is_seen_with_all_that_it_was_made_from(kit: Kit) -> 
     assert found.image == kit.spec.image
     assert found.expires == 0
     assert found.state is State.CREATED
-    assert kit.engine.run_id(box_id) == ""
+    assert kit.engine.running(box_id) is None
 
 
 def test_observing_one_instance_shows_no_other_and_observing_all_shows_it(kit: Kit) -> None:
@@ -145,42 +161,42 @@ def test_a_foreign_container_of_that_name_is_in_the_way_and_left_alone(kit: Kit)
 
 def test_starting_and_removing_may_be_done_again(kit: Kit) -> None:
     box_id = kit.running()
-    first = kit.engine.run_id(box_id)
-    assert first
+    first = kit.engine.running(box_id)
+    assert first is not None and first.id == box_id
     kit.engine.start(box_id)
-    assert kit.engine.run_id(box_id) == first
+    assert kit.engine.running(box_id) == first
     assert kit.state(box_id) is State.RUNNING
     kit.engine.remove(box_id)
     assert kit.box(box_id) is None
     kit.engine.remove(box_id)
-    assert kit.engine.run_id(box_id) == ""
+    assert kit.engine.running(box_id) is None
 
 
 def test_a_stop_may_be_done_again_and_a_start_after_it_is_another_run(kit: Kit) -> None:
     box_id = kit.running()
-    first = kit.engine.run_id(box_id)
+    first = kit.engine.running(box_id)
     kit.engine.stop(box_id, timeout=1)
     assert kit.state(box_id) is State.STOPPED
-    assert kit.engine.run_id(box_id) == ""
+    assert kit.engine.running(box_id) is None
     kit.engine.stop(box_id, timeout=1)
     kit.engine.start(box_id)
     assert kit.state(box_id) is State.RUNNING
-    assert kit.engine.run_id(box_id) not in ("", first)
+    assert kit.engine.running(box_id) not in (None, first)
 
 
 def test_a_restart_is_another_run(kit: Kit) -> None:
     box_id = kit.running()
-    first = kit.engine.run_id(box_id)
+    first = kit.engine.running(box_id)
     kit.engine.restart(box_id, timeout=1)
     assert kit.state(box_id) is State.RUNNING
-    assert kit.engine.run_id(box_id) not in ("", first)
+    assert kit.engine.running(box_id) not in (None, first)
 
 
 def test_a_box_that_was_never_there_is_stopped_and_removed_but_not_started(kit: Kit) -> None:
     missing = uuid.uuid4().hex
     kit.engine.stop(missing)
     kit.engine.remove(missing)
-    assert kit.engine.run_id(missing) == ""
+    assert kit.engine.running(missing) is None
     for work in (kit.engine.start, kit.engine.restart, lambda box: kit.engine.exec(box, ["cat"])):
         with pytest.raises(EngineError):
             work(missing)
@@ -288,6 +304,68 @@ def test_a_link_to_a_file_is_no_folder_to_copy_into(kit: Kit, tmp_path: Path) ->
     assert read(kit, box_id, "/root/file") == {"file": b"old"}
 
 
+def test_a_power_cut_may_be_done_again_and_lasts_until_the_next_start(kit: Kit) -> None:
+    box_id = kit.running()
+    kit.engine.stop(box_id, timeout=0)
+    assert kit.state(box_id) is State.STOPPED
+    kit.engine.stop(box_id, timeout=0)
+    kit.engine.stop(uuid.uuid4().hex, timeout=0)
+    kit.engine.start(box_id)
+    assert kit.state(box_id) is State.RUNNING
+
+
+def test_an_image_holds_what_the_box_held_when_it_was_committed(kit: Kit) -> None:
+    box_id = kit.running()
+    kit.engine.put_archive(box_id, "/root", archive((File("kept", b"before"),)))
+    image = kit.committed(box_id)
+    kit.engine.put_archive(box_id, "/root", archive((File("kept", b"after"),)))
+    copy = kit.made(kit.clone(image))
+    assert read(kit, copy, "/root/kept") == {"kept": b"before"}
+    kit.engine.put_archive(copy, "/root", archive((File("kept", b"copy"),)))
+    assert read(kit, box_id, "/root/kept") == {"kept": b"after"}
+    assert kit.state(box_id) is State.RUNNING
+
+
+def test_a_committed_image_is_found_again_by_the_instance_that_it_is_of(kit: Kit) -> None:
+    box_id = kit.made()
+    image = kit.committed(box_id, **{"labctl.owner": "li", "labctl.expires": "123"})
+    (found,) = kit.engine.clone_images(kit.instance)
+    assert (found.id, found.clone, found.learner, found.expires) == (image, kit.instance, "li", 123)
+    assert found in kit.engine.clone_images()
+    assert kit.engine.clone_images(f"{kit.instance}-other") == []
+
+
+def test_a_box_that_is_not_there_can_not_be_committed(kit: Kit) -> None:
+    with pytest.raises(EngineError):
+        kit.committed(uuid.uuid4().hex)
+
+
+def test_an_image_goes_once_no_box_is_made_from_it_and_may_be_removed_again(kit: Kit) -> None:
+    image = kit.committed(kit.made())
+    copy = kit.made(kit.clone(image))
+    assert kit.engine.remove_image(image) is False
+    assert kit.engine.clone_images(kit.instance)
+    kit.engine.remove(copy)
+    assert kit.engine.remove_image(image) is True
+    assert kit.engine.clone_images(kit.instance) == []
+    assert kit.engine.remove_image(image) is True
+    with pytest.raises(EngineError):
+        kit.made(kit.clone(image))
+
+
+def test_a_clones_boxes_are_seen_only_where_clones_are_asked_for(kit: Kit) -> None:
+    box_id = kit.made()
+    copy = kit.made(kit.clone(kit.committed(box_id)))
+    assert [box.id for box in kit.engine.observe(kit.instance)] == [box_id]
+    assert copy not in {box.id for box in kit.engine.observe()}
+    (found,) = kit.engine.clones(kit.instance)
+    assert (found.id, found.box, found.clone, found.instance) == (copy, "master", kit.instance, f"{kit.instance}.0a1b")
+    assert (found.learner, found.expires) == (kit.learner, 99)
+    assert found in kit.engine.clones()
+    assert box_id not in {box.id for box in kit.engine.clones()}
+    assert kit.engine.clones(f"{kit.instance}-other") == []
+
+
 def test_what_the_console_printed_can_be_read(kit: Kit) -> None:
     box_id = kit.made()
     assert kit.engine.logs(box_id, 10) == b""
@@ -311,6 +389,24 @@ def test_a_learners_files_are_in_the_box_when_it_runs(app: App, box_image: str) 
             return kit.engine.exec(box_id, ["/bin/cat", "/etc/pond.conf"]).stdout == wanted.content
 
         until(there, "the learner's file is not in the box", 20)
+    finally:
+        kit.clean()
+
+
+@pytest.mark.engine
+def test_a_committed_image_is_taken_for_nothing_else(app: App, box_image: str) -> None:
+    """The engine adds the box's labels to those that are asked for, and takes its entry point and its learner's files
+    where none are given."""
+    kit = Kit(app.engine, box_image, lambda _name: None)
+    try:
+        image = kit.committed(kit.made())
+        config = app.client.api.inspect_image(image)["Config"]
+        labels = {name: value for name, value in config["Labels"].items() if name.startswith("labctl.") and value}
+        assert labels == {**CLONE.clone_image_labels(), "labctl.clone": kit.instance}
+        assert (config["Entrypoint"], config["Cmd"] or []) == (["/sbin/init"], [])
+        inventory = present.Inventory(app.client)
+        assert image not in {item["Id"] for item in (*(item for _, item in inventory.own()), *inventory.left_over())}
+        assert image not in {item.id for item in app.images.listing([])}
     finally:
         kit.clean()
 

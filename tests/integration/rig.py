@@ -80,7 +80,7 @@ class Labctl:
 
 def boxes_of(engine: docker.DockerClient, learner: str) -> list[docker.models.containers.Container]:
     """A learner's containers, running or not."""
-    return engine.containers.list(all=True, filters={"label": f"labctl.owner={learner}"})
+    return engine.containers.list(all=True, filters={"label": f"labctl.owner={learner}"}, ignore_removed=True)
 
 
 def box(engine: docker.DockerClient, learner: str, name: str) -> docker.models.containers.Container:

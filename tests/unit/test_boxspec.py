@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from samples import make_lab, make_specs
 
 from labctl.domain import wiring
-from labctl.domain.boxspec import BoxSpec, File, archive
+from labctl.domain.boxspec import BoxSpec, File, Instance, archive, box_specs
 from labctl.domain.params import derive
 
 
@@ -75,6 +75,38 @@ def test_labels_tell_all_that_labctl_asks_an_engine() -> None:
         "labctl.spec-hash": master.spec_hash,
     }
     assert wiring.decode(labels["labctl.wiring"]) == master.links
+
+
+def test_a_clone_has_names_and_bridges_of_its_own_and_is_the_same_inside() -> None:
+    lab = make_lab()
+    mine, other, original = (
+        box_specs(
+            lab, Instance(lab.name, "lucy", "seed", clone=clone), derive(lab, "seed"), dict.fromkeys(lab.boxes, "i")
+        )
+        for clone in ("0a1b", "2c3d", "")
+    )
+    for outside in (lambda s: s.container, lambda s: s.links[0].bridge, lambda s: s.links[0].mac):
+        assert len({outside(specs[0]) for specs in (mine, other, original)}) == 3
+    for inside in (lambda s: s.hostname, lambda s: s.hosts, lambda s: s.links[0].address, lambda s: s.memory):
+        assert inside(mine[0]) == inside(original[0])
+    assert mine[0].labels["labctl.instance"] == "pond.lucy.0a1b"
+    assert mine[0].labels["labctl.clone"] == original[0].labels["labctl.instance"] == "pond.lucy"
+    assert "labctl.clone" not in original[0].labels
+
+
+def test_a_clone_gets_no_files_since_its_image_has_them() -> None:
+    lab = make_lab()
+    specs = box_specs(lab, Instance(lab.name, "lucy", "seed", clone="0a"), {}, dict.fromkeys(lab.boxes, "i"))
+    assert [spec.files for spec in specs] == [(), (), ()]
+
+
+def test_an_image_for_clones_is_no_box_and_none_of_labctls_images() -> None:
+    assert Instance("pond", "lucy", "seed", 99, clone="0a").clone_image_labels() == {
+        "labctl.role": "clone-image",
+        "labctl.clone": "pond.lucy",
+        "labctl.owner": "lucy",
+        "labctl.expires": "99",
+    }
 
 
 def test_the_same_arguments_give_the_same_hash() -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from labctl.keeper.engine import Container, Engine, EventStream, Happening
+from labctl.keeper.engine import Container, Engine, EventStream, Happening, Image
 
 
 class Server:
@@ -118,6 +118,26 @@ def test_a_stop_has_its_time_and_an_empty_answer_is_fine(server: Server) -> None
     server.answer(b"HTTP/1.1 204 No Content\r\n\r\n")
     Engine(server.path).stop("abc")
     assert server.requests[0].startswith(b"POST /v1.41/containers/abc/stop?t=10 ")
+
+
+def test_a_box_is_removed_with_force_and_one_that_is_gone_is_fine(server: Server) -> None:
+    server.answer(json_answer({"message": "No such container"}, "404 Not Found"))
+    Engine(server.path).remove("abc")
+    assert server.requests[0].startswith(b"DELETE /v1.41/containers/abc?force=1&v=1 ")
+
+
+def test_images_are_asked_for_by_label_and_removed_without_those_below(server: Server) -> None:
+    server.answer(json_answer([{"Id": "sha256:a", "Labels": {"x": "y"}}]))
+    assert Engine(server.path).images({"x": "y"}) == [Image("sha256:a", {"x": "y"})]
+    server.answer(json_answer([{"Deleted": "sha256:a"}]))
+    Engine(server.path).remove_image("sha256:a")
+    assert server.requests[1].startswith(b"DELETE /v1.41/images/sha256:a?noprune=1 ")
+
+
+def test_an_image_that_a_box_was_made_from_is_an_oserror(server: Server) -> None:
+    server.answer(json_answer({"message": "conflict"}, "409 Conflict"))
+    with pytest.raises(OSError, match="409"):
+        Engine(server.path).remove_image("sha256:a")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,12 @@ def test_every_container_name_is_one_that_docker_takes(learner: str, box: str, l
         (("pond", "li", "db-master"), ("pond", "li-db", "master")),
         (("pond", "a", "b"), ("pond.a", "b", "b")),
         (("pond", "李雷", "a"), ("pond", "李雪", "a")),
+        (("pond", "li", "a"), ("pond", "li", "a", "0b")),
+        (("pond", "li", "a", "0b"), ("pond", "li", "a", "0c")),
+        (("pond", "li-0b", "a"), ("pond", "li", "a", "0b")),
     ],
 )
-def test_two_boxes_never_share_a_container_name(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
-    assert container_name(instance_id(*one[:2]), one[2]) != container_name(instance_id(*other[:2]), other[2])
+def test_two_boxes_never_share_a_container_name(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    """Of lab, learner, box, and the clone where it is one's."""
+    names = {container_name(instance_id(lab, learner, *clone), box) for lab, learner, box, *clone in (one, other)}
+    assert len(names) == 2

@@ -246,11 +246,11 @@ def test_another_seed_is_refused_with_the_way_to_it(world: World) -> None:
 def test_a_box_that_is_stopped_is_started_and_the_others_stay(world: World) -> None:
     result = world.run()
     world.engine.stop(result.boxes["replica1"])
-    before = {name: world.engine.run_id(box) for name, box in result.boxes.items()}
+    before = {name: world.engine.running(box) for name, box in result.boxes.items()}
     second = world.run()
     assert second.started == ("replica1",)
     assert second.made == ()
-    assert world.engine.run_id(result.boxes["master"]) == before["master"]
+    assert world.engine.running(result.boxes["master"]) == before["master"]
 
 
 def test_a_box_that_is_gone_is_made_again(world: World) -> None:

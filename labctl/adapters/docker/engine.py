@@ -9,24 +9,17 @@ from typing import Any
 
 from labctl.adapters.docker import config
 from labctl.adapters.docker.client import Client, explained
+from labctl.adapters.docker.listing import clone_image, observed
 from labctl.domain import wiring
 from labctl.domain.boxspec import BoxSpec
-from labctl.domain.observed import ObservedBox, State
+from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
+from labctl.domain.site import Running
 from labctl.errors import NameTakenError, UsageError
-from labctl.ports import ByteStream, EngineInfo, ExecResult, Terminal
+from labctl.ports import ByteStream, ExecResult, Terminal
 
 _REMOVAL_SECONDS = 30.0
 _POLL_SECONDS = 0.05
-
-_STATES = {
-    "created": State.CREATED,
-    "running": State.RUNNING,
-    "restarting": State.RUNNING,
-    "paused": State.RUNNING,
-    "exited": State.STOPPED,
-    "dead": State.REMOVING,
-    "removing": State.REMOVING,
-}
+_COMMIT_SECONDS = 600.0
 
 
 class DockerEngine:
@@ -58,9 +51,14 @@ class DockerEngine:
 
     def observe(self, instance: str | None = None) -> list[ObservedBox]:
         """GET /containers/json by label."""
-        labels = [f"{wiring.LABEL_ROLE}={wiring.ROLE_BOX}"]
-        if instance is not None:
-            labels.append(f"{wiring.LABEL_INSTANCE}={instance}")
+        return [box for box in self._boxes(wiring.LABEL_INSTANCE, instance) if not box.clone]
+
+    def clones(self, original: str | None = None) -> list[ObservedBox]:
+        """GET /containers/json by label."""
+        return [box for box in self._boxes(wiring.LABEL_CLONE, original) if box.clone]
+
+    def _boxes(self, label: str, value: str | None) -> list[ObservedBox]:
+        labels = [f"{wiring.LABEL_ROLE}={wiring.ROLE_BOX}", label if value is None else f"{label}={value}"]
         with self._explained():
             found = self._client.api.containers(all=True, filters={"label": labels})
         return [observed(item) for item in found]
@@ -90,9 +88,20 @@ class DockerEngine:
             self._client.api.start(box_id)
 
     def stop(self, box_id: str, timeout: int = 10) -> None:
-        """POST /containers/{id}/stop."""
+        """POST /containers/{id}/stop; for a power cut /containers/{id}/kill, since a stop with ``t=0`` sends the stop
+        signal first, and systemd gets to stop some units before SIGKILL comes (measured). After either the restart
+        policy rests until the next start."""
+        import docker.errors
+
         with self._unless_missing():
-            self._client.api.stop(box_id, timeout=timeout)
+            if timeout:
+                self._client.api.stop(box_id, timeout=timeout)
+                return
+            try:
+                self._client.api.kill(box_id, "SIGKILL")
+            except docker.errors.APIError as error:
+                if error.status_code != 409:  # it doesn't run
+                    raise
 
     def restart(self, box_id: str, timeout: int = 10) -> None:
         """POST /containers/{id}/restart."""
@@ -119,12 +128,55 @@ class DockerEngine:
             self._client.api.inspect_container(box_id)
             time.sleep(_POLL_SECONDS)
 
-    def run_id(self, box_id: str) -> str:
-        """GET /containers/{id}/json: when it was started, and its pid."""
+    def commit(self, box_id: str, labels: Mapping[str, str]) -> str:
+        """POST /commit. The engine adds the box's labels to those given here, and takes its entry point where none is
+        given, with the learner's files as its argument. A label can't be taken away, but be made empty.
+
+        ``pause`` is on: files that belong together are written one after the other (a redo log and then the table), and
+        a copy that has the second without the first is broken in a way that no power cut could break it. The engine
+        itself lets the box go on, so that one never stands still for good where this labctl is killed. A box of
+        redis-replication stands still for 0.09 s, three at once for 0.17 s (measured).
+        """
+        # Not the thread's own client: reading a large box's layer takes longer than calls usually may.
+        api = self._client.new_api(_COMMIT_SECONDS)
+        try:
+            with self._explained():
+                own = api.inspect_container(box_id)["Config"]["Labels"] or {}
+                inherited = dict.fromkeys((name for name in own if name.startswith("labctl.")), "")
+                config = {"Labels": {**inherited, **labels}, "Entrypoint": ["/sbin/init"], "Cmd": []}
+                return str(api.commit(box_id, conf=config, pause=True)["Id"])
+        finally:
+            api.close()
+
+    def clone_images(self, original: str | None = None) -> list[CloneImage]:
+        """GET /images/json by label."""
+        labels = [f"{wiring.LABEL_ROLE}={wiring.ROLE_CLONE_IMAGE}"]
+        if original is not None:
+            labels.append(f"{wiring.LABEL_CLONE}={original}")
+        with self._explained():
+            found = self._client.api.images(filters={"label": labels})
+        return [clone_image(item) for item in found]
+
+    def remove_image(self, image_id: str) -> bool:
+        """DELETE /images/{id}. Its parents, which the box was made from, stay."""
+        import docker.errors
+
         with self._unless_missing():
-            state = self._client.api.inspect_container(box_id)["State"]
-            return f"{state['StartedAt']} {state['Pid']}" if state["Running"] else ""
-        return ""
+            try:
+                self._client.api.remove_image(image_id, noprune=True)
+            except docker.errors.APIError as error:
+                if error.status_code != 409:
+                    raise
+                return False
+        return True
+
+    def running(self, box_id: str) -> Running | None:
+        """GET /containers/{id}/json."""
+        with self._unless_missing():
+            found = self._client.api.inspect_container(box_id)
+            state = found["State"]
+            return Running(found["Id"], int(state["Pid"]), state["StartedAt"]) if state["Running"] else None
+        return None
 
     def exec(
         self,
@@ -228,24 +280,3 @@ def _unless_missing(address: str) -> Iterator[None]:
 
     with explained(address), suppress(docker.errors.NotFound):
         yield
-
-
-def observed(item: Mapping[str, Any]) -> ObservedBox:
-    """One element of GET /containers/json."""
-    labels = item["Labels"]
-    expires = labels.get(wiring.LABEL_EXPIRES, "0")
-    return ObservedBox(
-        id=item["Id"],
-        container=item["Names"][0].lstrip("/") if item["Names"] else item["Id"][:12],
-        box=labels.get(wiring.LABEL_BOX, ""),
-        lab=labels.get(wiring.LABEL_LAB, ""),
-        instance=labels.get(wiring.LABEL_INSTANCE, ""),
-        learner=labels.get(wiring.LABEL_OWNER, ""),
-        seed=labels.get(wiring.LABEL_SEED, ""),
-        state=_STATES.get(item["State"], State.STOPPED),
-        status=item["Status"],
-        image=item["Image"],
-        spec_hash=labels.get(wiring.LABEL_SPEC_HASH, ""),
-        expires=int(expires) if expires.isdigit() else 0,
-        created=float(item["Created"]),
-    )

@@ -1,0 +1,53 @@
+"""What the engine's listings say of boxes and of images for clones. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from labctl.domain import wiring
+from labctl.domain.observed import CloneImage, ObservedBox, State
+
+_STATES = {
+    "created": State.CREATED,
+    "running": State.RUNNING,
+    "restarting": State.RUNNING,
+    "paused": State.RUNNING,
+    "exited": State.STOPPED,
+    "dead": State.REMOVING,
+    "removing": State.REMOVING,
+}
+
+
+def observed(item: Mapping[str, Any]) -> ObservedBox:
+    """One element of GET /containers/json."""
+    labels = item["Labels"]
+    return ObservedBox(
+        id=item["Id"],
+        container=item["Names"][0].lstrip("/") if item["Names"] else item["Id"][:12],
+        box=labels.get(wiring.LABEL_BOX, ""),
+        lab=labels.get(wiring.LABEL_LAB, ""),
+        instance=labels.get(wiring.LABEL_INSTANCE, ""),
+        learner=labels.get(wiring.LABEL_OWNER, ""),
+        seed=labels.get(wiring.LABEL_SEED, ""),
+        state=_STATES.get(item["State"], State.STOPPED),
+        status=item["Status"],
+        image=item["Image"],
+        spec_hash=labels.get(wiring.LABEL_SPEC_HASH, ""),
+        expires=_expires(labels),
+        created=float(item["Created"]),
+        clone=labels.get(wiring.LABEL_CLONE, ""),
+    )
+
+
+def clone_image(item: Mapping[str, Any]) -> CloneImage:
+    """One element of GET /images/json."""
+    labels = item["Labels"]
+    return CloneImage(
+        item["Id"], labels.get(wiring.LABEL_CLONE, ""), labels.get(wiring.LABEL_OWNER, ""), _expires(labels)
+    )
+
+
+def _expires(labels: Mapping[str, str]) -> int:
+    expires = labels.get(wiring.LABEL_EXPIRES, "0")
+    return int(expires) if expires.isdigit() else 0

@@ -1,0 +1,282 @@
+"""Clones on a real engine: copies of the disks, networks of their own, and nothing left of them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import docker
+import pytest
+from rig import Labctl, box, boxes_of, bridge, interfaces, sh, until
+
+from labctl.bootstrap import App
+from labctl.domain.naming import instance_id
+from labctl.domain.wiring import bridge_name
+from labctl.events import silent
+from labctl.services.clone import Clone, Clones
+from labctl.services.current import Current
+
+pytestmark = pytest.mark.engine
+
+MAKER = """
+import sys, time
+from labctl.bootstrap import App
+from labctl.events import silent
+from labctl.services.clone import Clones
+
+app = App()
+clones = Clones(app.engine, app.keeper, app.images, app.locks, int(sys.argv[1]))
+print("begun", flush=True)
+current = app.finder.find(app.learner, "mini")
+with clones.images(current, silent) as images, clones.clone(current, images, silent):
+    print("up", flush=True)
+    time.sleep(60)
+"""
+"""A program that makes a clone and waits; its argument is how long that may live."""
+
+
+class World:
+    """A learner's instance, and the means to clone it, in this process."""
+
+    def __init__(self, engine: docker.DockerClient, labctl: Labctl) -> None:
+        self.engine = engine
+        self.labctl = labctl
+        self.instance = instance_id("mini", labctl.learner)
+        self.remembered: set[str] = set()
+        self.app = App(learner=labctl.learner)
+        self.clones = Clones(self.app.engine, self.app.keeper, self.app.images, self.app.locks)
+
+    @property
+    def current(self) -> Current:
+        return self.app.finder.find(self.labctl.learner, "mini")
+
+    @contextmanager
+    def cloned(self) -> Iterator[Clone]:
+        with (
+            self.clones.images(self.current, silent) as images,
+            self.clones.clone(self.current, images, silent) as clone,
+        ):
+            yield clone
+
+    def original(self, name: str) -> docker.models.containers.Container:
+        return box(self.engine, self.labctl.learner, name)
+
+    def of(self, clone: Clone, name: str) -> docker.models.containers.Container:
+        return self.engine.containers.get(clone.current.ids()[name])
+
+    def images(self) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = self.engine.api.images(filters={"label": f"labctl.clone={self.instance}"})
+        return found
+
+    def only_the_original(self) -> bool:
+        """It runs, and no container, image or bridge of a clone is there."""
+        found = {one.name.rpartition(".")[2]: one.labels for one in boxes_of(self.engine, self.labctl.learner)}
+        return (
+            sorted(found) == ["alpha", "beta"]
+            and not any("labctl.clone" in labels for labels in found.values())
+            and not self.images()
+            and self.own_bridges() == {bridge(self.labctl.learner)}
+        )
+
+    def own_bridges(self) -> set[str]:
+        """Of the instance, and of its clones as far as they were remembered."""
+        return {bridge(self.labctl.learner), *self.remembered} & interfaces(self.engine)
+
+    def remember(self) -> None:
+        """The bridges of the clones that are there now."""
+        instances = {one.instance for one in self.app.engine.clones(self.instance)}
+        self.remembered |= {bridge_name(instance, "lan") for instance in instances}
+
+
+@pytest.fixture
+def world(engine: docker.DockerClient, mini: Labctl, monkeypatch: pytest.MonkeyPatch) -> World:
+    for name, value in mini.environment.items():
+        monkeypatch.setenv(name, value)
+    return World(engine, mini)
+
+
+@contextmanager
+def maker(world: World, lifetime: int) -> Iterator[subprocess.Popen[str]]:
+    """Another program that makes a clone; not waited for."""
+    with subprocess.Popen(
+        [sys.executable, "-c", MAKER, str(lifetime)],
+        env=world.labctl.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def read(process: subprocess.Popen[str], wanted: str) -> None:
+    """Until it says that."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip() == wanted:
+            return
+    assert process.stderr is not None
+    pytest.fail(process.stderr.read())
+
+
+def pings(container: docker.models.containers.Container, address: str) -> bool:
+    return sh(container, f"ping -c1 -W1 {address}")[0] == 0
+
+
+def test_a_clone_is_a_copy_with_nothing_in_common(world: World) -> None:
+    """Of the learner's files: those of before are in the copy, and neither sees what the other does from then on."""
+    original = world.original("alpha")
+    sh(original, "echo mine > /root/file; echo changed > /etc/labctl/question; chmod 600 /root/file; rm /etc/motd")
+    with world.cloned() as clone:
+        copy = world.of(clone, "alpha")
+        assert sh(copy, "cat /root/file; stat -c %a /root/file; ls /etc/motd 2>/dev/null") == (2, "mine\n600\n")
+        assert sh(copy, "cat /etc/labctl/question")[1] == "changed\n", "a learner's file was unpacked again"
+        assert sh(copy, "hostname; systemctl is-system-running")[1].split() == ["alpha", "running"]
+        sh(copy, "echo copy > /root/file; echo more > /root/more")
+        sh(original, "echo late > /root/late")
+        assert sh(original, "cat /root/file; ls /root")[1].split() == ["mine", "file", "late"]
+        assert sh(copy, "ls /root")[1].split() == ["file", "more"]
+
+
+def test_a_clones_boxes_reach_each_other_by_the_same_addresses_and_not_the_originals(world: World) -> None:
+    with world.cloned() as clone:
+        world.remember()
+        copy = world.of(clone, "alpha")
+        assert pings(copy, "10.10.10.12") and pings(copy, "beta")
+        clone.off("beta")
+        assert not pings(copy, "10.10.10.12"), "that was the original's beta"
+        assert pings(world.original("alpha"), "beta")
+    until(world.only_the_original, "nothing is left of the clone")
+
+
+def test_two_clones_of_the_same_images_at_once(world: World) -> None:
+    with world.clones.images(world.current, silent) as images:
+
+        def work(word: str) -> str:
+            with world.clones.clone(world.current, images, silent) as clone:
+                world.remember()
+                sh(world.of(clone, "beta"), f"echo {word} > /root/word")
+                assert pings(world.of(clone, "alpha"), "beta")
+                clone.reboot("beta")
+                assert pings(world.of(clone, "alpha"), "beta")
+                return sh(world.of(clone, "beta"), "cat /root/word")[1].strip()
+
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(work, ("one", "two"))) == ["one", "two"]
+        assert len(world.images()) == 2
+    until(world.only_the_original, "nothing is left of the clones")
+
+
+def test_a_clones_boxes_can_be_rebooted_and_lose_power(world: World) -> None:
+    unit = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecStop=/bin/touch /root/shut-down\n"
+    sh(
+        world.original("alpha"),
+        f"printf '{unit}[Install]\nWantedBy=multi-user.target\n' > /etc/systemd/system/w.service",
+    )
+    sh(world.original("alpha"), "systemctl enable w")
+    with world.cloned() as clone:
+        copy = world.of(clone, "alpha")
+        assert sh(copy, "systemctl is-active w")[1].strip() == "active"
+        for _ in range(3):
+            clone.off("alpha")
+            clone.on("alpha")
+            assert sh(copy, "ls /root/shut-down")[0] != 0, "it had time to shut down"
+            assert sh(copy, "systemctl is-system-running")[1].strip() == "running"
+        clone.reboot("alpha")
+        assert sh(copy, "ls /root/shut-down")[0] == 0, "it had no time to shut down"
+        assert sh(copy, "systemctl is-system-running")[1].strip() == "running"
+        assert pings(copy, "beta")
+    assert sh(world.original("alpha"), "ls /root/shut-down")[0] != 0
+
+
+def test_after_an_error_nothing_is_left(world: World) -> None:
+    def fail() -> None:
+        with world.cloned():
+            world.remember()
+            raise RuntimeError("a bug in a check")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert len(world.remembered) == 1
+    until(world.only_the_original, "nothing is left of the clone")
+
+
+@pytest.mark.parametrize("after", [0.0, 0.15, 0.3, 0.6, 0.9, 1.2, 2.0])
+def test_after_ctrl_c_at_any_moment_nothing_is_left(world: World, after: float) -> None:
+    with maker(world, 900) as process:
+        read(process, "begun")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.communicate(timeout=after)
+        world.remember()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode in (-signal.SIGINT, 130)
+    until(world.only_the_original, "nothing is left of the clone")
+
+
+def test_a_clone_whose_maker_was_killed_is_removed_by_the_keeper(world: World) -> None:
+    with maker(world, 6) as process:
+        read(process, "up")
+        expires = time.time() + 6
+        world.remember()
+        process.kill()
+    assert len(boxes_of(world.engine, world.labctl.learner)) == 4
+    assert len(world.images()) == 2
+    # It looks when it starts, and once a minute.
+    until(lambda: time.time() > expires, "the clone expires")
+    world.engine.containers.get("labctl-keeper").restart(timeout=5)
+    until(world.only_the_original, "the keeper removed the clone")
+    assert pings(world.original("alpha"), "beta")
+
+
+def test_a_clone_whose_maker_was_killed_is_swept_by_the_next(world: World) -> None:
+    with maker(world, 2) as process:
+        read(process, "up")
+        expires = time.time() + 2
+        world.remember()
+        process.kill()
+    until(lambda: time.time() > expires, "the clone expires")
+    world.clones.sweep(world.instance)
+    until(world.only_the_original, "the sweep removed the clone")
+
+
+def test_no_command_takes_a_clone_for_a_learners_box_and_down_clears_it(world: World) -> None:
+    labctl = world.labctl
+    before = labctl.run("status", "--json").stdout
+    with maker(world, 900) as process:
+        read(process, "up")
+        world.remember()
+        process.kill()
+    after = labctl.run("status", "--json").stdout
+    assert [item["id"] for item in json.loads(after)] == [item["id"] for item in json.loads(before)]
+    assert len(labctl.run("status").stdout.splitlines()) == 3
+    assert "nothing to do" in labctl.run("up", "mini").stdout
+    assert labctl.run("exec", "alpha", "--", "hostname").stdout == "alpha\n"
+    assert "sha256" not in labctl.run("images", "list").stdout
+    assert "2 boxes removed" in labctl.run("down", "mini").stdout
+    assert boxes_of(world.engine, labctl.learner) == [] and world.images() == []
+    until(lambda: not world.own_bridges(), "the bridges are gone")
+
+
+def test_down_all_clears_clones_whose_original_is_gone(world: World) -> None:
+    with maker(world, 900) as process:
+        read(process, "up")
+        process.kill()
+    for name in ("alpha", "beta"):
+        world.original(name).remove(force=True)
+    world.labctl.run("down", "--all")
+    assert boxes_of(world.engine, world.labctl.learner) == [] and world.images() == []
+
+
+def test_the_boxes_go_on_after_they_stood_still(world: World) -> None:
+    with world.clones.images(world.current, silent):
+        states = [one.attrs["State"] for one in boxes_of(world.engine, world.labctl.learner)]
+    assert all(state["Running"] and not state["Paused"] for state in states)

@@ -1,0 +1,294 @@
+"""Clones of an instance, in memory: nothing of them is left, and nothing of them is taken for a learner's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from fakes import Crash, FakeCatalog, FakeEngine, FakeImages, FakeKeeper, FakeLocks
+from samples import make_instance, make_lab
+
+from labctl.domain import boxspec, wiring
+from labctl.domain.observed import State, expired
+from labctl.errors import EngineError, KeeperGoneError, UsageError
+from labctl.events import Event, Note, silent
+from labctl.services.clone import Clone, Clones
+from labctl.services.current import Current, Finder
+from labctl.services.down import Down
+from labctl.services.up import Up
+
+LAB = make_lab()
+LUCY = make_instance(LAB)
+COMMITS = 3
+CHANGES = COMMITS + 7
+"""Three images; and a clone changes as often as an ``up``: three times create and start, and the wait at the end."""
+
+ERRORS = [EngineError("no space"), KeyboardInterrupt(), RuntimeError("a bug")]
+
+
+class World:
+    """An instance that is up, and the means to clone it."""
+
+    def __init__(self) -> None:
+        self.engine = FakeEngine()
+        self.keeper = FakeKeeper(self.engine, running=True)
+        self.built = FakeImages()
+        self.locks = FakeLocks()
+        self.events: list[Event] = []
+        self.originals = Up(self.engine, self.keeper, self.built, self.locks).run(LAB, LUCY, silent).boxes
+        self.clones = self.make()
+        self.current = self.find()
+        self.engine.heal()
+
+    def make(self, lifetime: int = 900) -> Clones:
+        return Clones(self.engine, self.keeper, self.built, self.locks, lifetime)
+
+    def find(self) -> Current:
+        return Finder(self.engine, FakeCatalog(LAB)).find("lucy")
+
+    @contextmanager
+    def cloned(self) -> Iterator[Clone]:
+        """A clone, up."""
+        with (
+            self.clones.images(self.current, self.events.append) as images,
+            self.clones.clone(self.current, images, self.events.append) as clone,
+        ):
+            yield clone
+
+    def work(self, inside: Callable[[], object] = lambda: None) -> None:
+        """A whole verify on a clone."""
+        with self.cloned():
+            inside()
+
+    def leave_behind(self, lifetime: int) -> None:
+        """All that a verify makes, and then SIGKILL."""
+        self.clones = self.make(lifetime)
+
+        def die() -> None:
+            self.engine.die_at(1)
+            raise Crash
+
+        with pytest.raises(Crash):
+            self.work(die)
+        self.engine.heal()
+        self.clones = self.make()
+
+    @property
+    def clean(self) -> bool:
+        """Only the learner's boxes are there, and they run."""
+        mine = {box.id for box in self.engine.observe(LUCY.id) if box.state is State.RUNNING}
+        return not self.engine.images and set(self.engine.boxes) == set(self.originals.values()) == mine
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_clone_has_every_box_running_from_an_image_of_its_original_and_goes_with_it(world: World) -> None:
+    with world.clones.images(world.current, silent) as images:
+        assert list(images) == list(LAB.boxes)
+        assert set(images.values()) == set(world.engine.images)
+        with world.clones.clone(world.current, images, silent) as clone:
+            found = clone.current
+            assert {box.box: box.image for box in found.boxes} == dict(images)
+            assert all(box.state is State.RUNNING and box.clone == LUCY.id for box in found.boxes)
+            assert not set(found.ids().values()) & set(world.originals.values())
+            assert (found.lab, found.learner, found.seed) == (LAB, "lucy", "seed")
+            assert found.values == world.current.values
+            assert found.instance.startswith(f"{LUCY.id}.")
+        assert len(world.engine.boxes) == 3
+    assert world.clean
+
+
+def test_both_images_and_boxes_expire_soon(world: World) -> None:
+    def look() -> None:
+        ends = [box.expires for box in world.engine.clones()] + [image.expires for image in world.engine.clone_images()]
+        assert len(ends) == 6
+        assert all(expired(end, now + 901) and not expired(end, now + 850) for end in ends)
+
+    now = time.time()
+    world.work(look)
+
+
+def test_a_whole_clone_changes_as_often_as_the_tests_below_think(world: World) -> None:
+    world.work(lambda: world.engine.calls.append("inside"))
+    assert world.engine.calls.index("inside") == CHANGES
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("number", range(1, CHANGES + 1))
+def test_whatever_fails_at_any_change_nothing_is_left(world: World, number: int, error: BaseException) -> None:
+    world.engine.fail_at(number, error)
+    with pytest.raises(type(error)):
+        world.work()
+    assert world.clean
+    assert not world.keeper.watching
+    world.engine.heal()
+    world.work()
+
+
+@pytest.mark.parametrize("error", [*ERRORS, GeneratorExit()])
+def test_whatever_happens_inside_nothing_is_left(world: World, error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        world.work(fail)
+    assert world.clean
+
+
+def test_an_engine_that_refuses_to_remove_is_told_of_and_breaks_nothing(world: World) -> None:
+    world.engine.fail_at(CHANGES + 1, EngineError("busy"))
+    world.work()
+    notes = [event for event in world.events if isinstance(event, Note)]
+    assert notes == [Note("could not take everything back: {why}", (("why", "busy"),))]
+    assert len(world.engine.clones()) == len(world.engine.images) == 1
+
+
+def test_several_clones_of_the_same_images_at_once_know_nothing_of_each_other(world: World) -> None:
+    with (
+        world.clones.images(world.current, silent) as images,
+        world.clones.clone(world.current, images, silent) as one,
+    ):
+        with world.clones.clone(world.current, images, silent) as other:
+            assert one.current.instance != other.current.instance
+            boxes = [*one.current.ids().values(), *other.current.ids().values()]
+            bridges = {world.engine.boxes[box].spec.links[0].bridge for box in (*boxes, *world.originals.values())}
+            assert len(set(boxes)) == 6 and len(bridges) == 3
+        assert {box.instance for box in world.engine.clones()} == {one.current.instance}
+    assert world.clean
+
+
+def test_two_threads_clone_at_the_same_time(world: World) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(world.work) for _ in range(4)]:
+            done.result()
+    assert world.clean
+
+
+def test_an_instance_with_a_box_missing_is_not_cloned(world: World) -> None:
+    world.engine.remove(world.originals["master"])
+    with pytest.raises(UsageError, match="master of pond is missing"):
+        world.current = world.find()
+        world.work()
+    assert not world.engine.images
+
+
+def test_the_boxes_are_committed_under_the_instances_lock(world: World) -> None:
+    world.locks.held.clear()
+    world.work()
+    assert world.locks.held == [f"instance-{LUCY.id}"]
+
+
+def test_keeper_and_toolbox_of_this_version_are_made_where_they_are_not_there(world: World) -> None:
+    world.keeper.states["keeper"] = "outdated"
+    world.work()
+    assert set(world.keeper.state().values()) == {"running"}
+    assert world.built.ensured == [[]]
+
+
+def test_a_keeper_that_goes_while_a_clone_starts_is_brought_back(world: World) -> None:
+    def trouble(_number: int, name: str) -> None:
+        if name == "wait_ready" and not gone:
+            gone.append(name)
+            raise KeeperGoneError("the keeper went away while boxes were starting")
+
+    gone: list[str] = []
+    world.engine.trouble = trouble
+    world.work()
+    assert gone and world.clean
+
+
+class TestPower:
+    def test_a_reboot_is_another_run_of_that_box_alone(self, world: World) -> None:
+        with world.cloned() as clone:
+            ids = clone.current.ids()
+            clone.reboot("master")
+            boxes = {name: world.engine.boxes[box_id] for name, box_id in ids.items()}
+        assert {name: box.starts for name, box in boxes.items()} == {"master": 2, "replica1": 1, "replica2": 1}
+        assert all(box.state is State.RUNNING for box in boxes.values())
+        assert world.clean
+
+    def test_a_power_cut_lasts_until_it_is_on_again(self, world: World) -> None:
+        with world.cloned() as clone:
+            box = world.engine.boxes[clone.current.ids()["replica1"]]
+            clone.off("replica1")
+            clone.off("replica1")
+            assert box.state is State.STOPPED
+            clone.on("replica1")
+            assert box.state is State.RUNNING
+
+    def test_a_box_that_does_not_become_ready_is_an_error(self, world: World) -> None:
+        with world.cloned() as clone:
+            world.keeper.late.add("master")
+            with pytest.raises(EngineError, match="did not finish starting"):
+                clone.reboot("master")
+        assert world.clean
+
+    def test_a_box_that_the_lab_does_not_have_is_told(self, world: World) -> None:
+        with world.cloned() as clone, pytest.raises(UsageError, match="no box"):
+            clone.off("mister")
+
+
+class TestLeftOver:
+    def test_after_a_kill_a_sweep_removes_what_has_expired(self, world: World) -> None:
+        world.leave_behind(lifetime=-1)
+        assert len(world.engine.clones(LUCY.id)) == len(world.engine.clone_images(LUCY.id)) == 3
+        world.clones.sweep("pond.li")
+        assert len(world.engine.boxes) == 6
+        world.clones.sweep(LUCY.id)
+        assert world.clean
+
+    def test_a_sweep_leaves_a_clone_that_somebody_works_with(self, world: World) -> None:
+        def sweep() -> None:
+            world.clones.sweep(LUCY.id)
+            assert len(world.engine.clones()) == len(world.engine.images) == 3
+
+        world.work(sweep)
+
+    def test_a_sweep_leaves_old_images_of_a_younger_clone(self, world: World) -> None:
+        with (
+            world.make(-1).images(world.current, silent) as images,
+            world.clones.clone(world.current, images, silent),
+        ):
+            world.clones.sweep(LUCY.id)
+            assert len(world.engine.clones()) == len(world.engine.images) == 3
+        assert world.clean
+
+    def test_a_clone_is_nobodys_instance(self, world: World) -> None:
+        world.leave_behind(lifetime=900)
+        assert world.find() == world.current
+        again = Up(world.engine, world.keeper, world.built, world.locks).run(LAB, LUCY, silent)
+        assert again.nothing_done and again.boxes == world.originals
+
+    def test_down_removes_clones_and_images_and_tells_only_of_the_learners_boxes(self, world: World) -> None:
+        world.leave_behind(lifetime=900)
+        down = Down(world.engine, world.keeper, world.locks)
+        assert sorted(down.run(LUCY.id, silent)) == sorted(LAB.boxes)
+        assert not world.engine.boxes and not world.engine.images
+        assert down.run(LUCY.id, silent) == []
+
+    def test_down_all_finds_clones_whose_original_is_gone(self, world: World) -> None:
+        world.leave_behind(lifetime=900)
+        for box_id in world.originals.values():
+            world.engine.remove(box_id)
+        down = Down(world.engine, world.keeper, world.locks)
+        assert down.run_all("li", silent) == []
+        assert set(world.keeper.state().values()) == {"running"}, "it ends what has expired"
+        assert down.run_all("lucy", silent) == [LUCY.id]
+        assert not world.engine.boxes and not world.engine.images
+        assert set(world.keeper.state().values()) == {"missing"}
+
+
+@pytest.mark.parametrize(("expires", "now", "wanted"), [(0, 99, False), (5, 4.9, False), (5, 5, True), (5, 6, True)])
+def test_what_has_no_end_never_expires(expires: int, now: float, wanted: bool) -> None:
+    assert expired(expires, now) is wanted
+
+
+def test_an_image_for_clones_is_told_from_a_box() -> None:
+    labels = boxspec.Instance("pond", "lucy", "seed").clone_image_labels()
+    assert labels[wiring.LABEL_ROLE] not in (wiring.ROLE_BOX, "image")
