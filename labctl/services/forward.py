@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 
+from labctl.domain.toolbox import TOOLBOX
 from labctl.errors import LabctlError, UsageError
 from labctl.ports import ByteStream, Engine
 
@@ -14,8 +15,8 @@ _BACKLOG = 16
 
 
 def connect_argv(port: int) -> list[str]:
-    """What runs in the box: stdin and stdout to a port of its loopback."""
-    return ["/.labctl/bin/busybox", "nc", "127.0.0.1", str(port)]
+    """What runs in the box: stdin and stdout to a port of its loopback, half-closed where stdin ends (-N)."""
+    return [f"{TOOLBOX}/bin/nc", "-N", "127.0.0.1", str(port)]
 
 
 class Forward:

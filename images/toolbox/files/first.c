@@ -1,0 +1,5 @@
+/* See alone() in collect.py. */
+int getpid(void)
+{
+    return 1;
+}
