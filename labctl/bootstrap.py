@@ -12,20 +12,25 @@ if TYPE_CHECKING:
     from labctl import ports
     from labctl.adapters.ansible.provisioner import AnsibleProvisioner
     from labctl.adapters.catalog import FileCatalog
+    from labctl.adapters.checks.runner import PytestChecker
     from labctl.adapters.docker.client import Client
     from labctl.adapters.docker.engine import DockerEngine
     from labctl.adapters.docker.keeper import DockerKeeper, SystemTags
+    from labctl.adapters.docker.probe import DockerProbe
     from labctl.adapters.images.bake import Bakery
     from labctl.adapters.images.images import DockerImages
     from labctl.adapters.settings import Setting, Settings
     from labctl.adapters.ssh import SshFiles
     from labctl.domain.boxspec import Instance
+    from labctl.services.clone import Clones
     from labctl.services.current import Finder
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
     from labctl.services.power import Power
+    from labctl.services.thorough import Thorough
     from labctl.services.up import Up
     from labctl.services.verify import Verify
+    from labctl.services.watch import Watch
 
 
 def language_setting() -> str:
@@ -172,11 +177,52 @@ class App:
 
     @cached_property
     def verify(self) -> Verify:
-        """Judge."""
-        from labctl.adapters.checks.runner import PytestChecker
+        """Judge. Where that is all that is wanted, ``checker.prepare`` before this saves time."""
         from labctl.services.verify import Verify
 
-        return Verify(self.engine, PytestChecker(self.client.address, self.catalog.checks_dir), self.store)
+        return Verify(self.engine, self.checker, lambda: self.store, lambda: self.thorough)
+
+    @cached_property
+    def checker(self) -> PytestChecker:
+        """Run checks."""
+        from labctl.adapters.checks.runner import PytestChecker
+
+        return PytestChecker(lambda: self.client.address, self.catalog.checks_dir, lambda: self.probe)
+
+    @cached_property
+    def probe(self) -> DockerProbe:
+        """Look at boxes from outside, with a probe that is as this version wants it."""
+        from labctl.adapters.docker.probe import DockerProbe
+        from labctl.events import silent
+        from labctl.services.ready import serve, serves
+
+        return DockerProbe(
+            self.client,
+            is_ready=lambda: serves(self.keeper),
+            make_ready=lambda: serve(self.keeper, self.images, self.locks, silent),
+        )
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Judge again whenever something happens."""
+        from labctl.adapters.checks.watcher import ProbeWatcher
+        from labctl.services.watch import Watch
+
+        return Watch(self.verify, ProbeWatcher(lambda: self.probe))
+
+    @cached_property
+    def clones(self) -> Clones:
+        """Copies of instances."""
+        from labctl.services.clone import Clones
+
+        return Clones(self.engine, self.keeper, self.images, self.locks)
+
+    @cached_property
+    def thorough(self) -> Thorough:
+        """Run checks that hurt."""
+        from labctl.services.thorough import Thorough
+
+        return Thorough(self.engine, self.checker, self.clones)
 
     @cached_property
     def doctor(self) -> Doctor:

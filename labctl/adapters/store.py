@@ -84,6 +84,13 @@ class SqlStore:
         with self._begin() as connection:
             return [msgspec.json.decode(text, type=Attempt) for text in connection.execute(wanted).scalars()]
 
+    def latest(self, lab: str) -> list[Attempt]:
+        """See ports.Store."""
+        last = select(func.max(attempts.c.id)).where(attempts.c.lab == lab).group_by(attempts.c.instance)
+        wanted = select(attempts.c.evidence).where(attempts.c.id.in_(last)).order_by(attempts.c.id)
+        with self._begin() as connection:
+            return [msgspec.json.decode(text, type=Attempt) for text in connection.execute(wanted).scalars()]
+
     def add_hint(self, instance: str, task: str, level: int) -> None:
         """See ports.Store."""
         wanted = insert(hints).values(instance=instance, task=task, level=level)

@@ -93,12 +93,14 @@ class LabFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing the learner must do. Hints go from a nudge to nearly the answer."""
+    """One thing the learner must do. Hints go from a nudge to nearly the answer. ``partial``: each check that passes
+    gives its share of the points, else all of them must."""
 
     id: Name
     title: Text
     points: Annotated[int, msgspec.Meta(ge=1, le=100)]
     hints: Annotated[tuple[Text, ...], msgspec.Meta(min_length=3, max_length=3)]
+    partial: bool = False
 
 
 class Lab(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

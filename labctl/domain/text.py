@@ -12,6 +12,8 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.]*)\s*\}\}")
+# What a terminal obeys (ECMA-48) or what turns the direction of writing, and what XML 1.0 has no place for.
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,3 +35,9 @@ def placeholders(template: str) -> frozenset[str]:
 def fill(template: str, values: Mapping[str, object]) -> str:
     """The template with each ``{{ name }}`` replaced. Raises KeyError for a name that has no value."""
     return _PLACEHOLDER.sub(lambda match: str(values[match.group(1)]), template)
+
+
+def visible(text: str) -> str:
+    """What came from a box, fit to be shown: control characters as ``\\x1b``, so that a terminal obeys none of them.
+    Lines stay lines, and tabs tabs."""
+    return _HIDDEN.sub(lambda match: ascii(match[0])[1:-1], text)

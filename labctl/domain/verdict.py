@@ -7,7 +7,9 @@ from enum import StrEnum
 
 import msgspec
 
-from labctl.domain.lab import Lab
+from labctl.domain.integrity import Integrity
+from labctl.domain.lab import Lab, Task
+from labctl.domain.text import Text
 
 
 class Verdict(StrEnum):
@@ -19,9 +21,29 @@ class Verdict(StrEnum):
     ERROR = "error"
 
 
+class Source(StrEnum):
+    """Where a check has its knowledge from. ``trusted``: files, the kernel's tables, what a service does for a client
+    outside of the box. ``in-box``: something in the box was asked, which a root there may have taught what to say."""
+
+    TRUSTED = "trusted"
+    IN_BOX = "in-box"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What is wrong, for one who wants to get it right: on which boxes, what was expected and found, the command with
+    which the learner sees it, and the heading in the brief to read up."""
+
+    boxes: tuple[str, ...]
+    expected: Text
+    found: Text
+    see: str = ""
+    read: Text = Text("", "")
+
+
 class CheckResult(msgspec.Struct, frozen=True):
-    """What one check said. ``name`` is pytest's id of it, file and function; ``title`` is line 1 of its docstring,
-    ``message`` what was expected, found, and where to look."""
+    """What one check said. ``name`` is pytest's id of it, file and function; ``title`` is its docstring's first line,
+    and Chinese where a line ``zh:`` follows; ``message`` says all in words, ``answers`` part by part. ``params`` are
+    answers to params as they were found."""
 
     task: str
     name: str
@@ -29,6 +51,9 @@ class CheckResult(msgspec.Struct, frozen=True):
     title: str = ""
     message: str = ""
     seconds: float = 0.0
+    source: Source = Source.TRUSTED
+    answers: tuple[Answer, ...] = ()
+    params: dict[str, str] = {}
 
 
 class TaskResult(msgspec.Struct, frozen=True):
@@ -42,7 +67,8 @@ class TaskResult(msgspec.Struct, frozen=True):
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One run of verify. ``at`` is in seconds since 1970 (UTC), ``seconds`` how long it took."""
+    """One run of verify. ``at`` is in seconds since 1970 (UTC), ``seconds`` how long it took; ``thorough``: with the
+    checks that hurt, on clones."""
 
     instance: str
     lab: str
@@ -51,6 +77,13 @@ class Attempt(msgspec.Struct, frozen=True):
     at: float
     seconds: float
     tasks: tuple[TaskResult, ...]
+    thorough: bool = False
+    integrity: Integrity = Integrity()
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """Answers to params, as the checks found them."""
+        return {name: value for task in self.tasks for check in task.checks for name, value in check.params.items()}
 
     @property
     def points(self) -> int:
@@ -77,6 +110,14 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return Verdict.ERROR
 
 
+def _part(task: Task, checks: tuple[CheckResult, ...]) -> int:
+    """What a task that isn't passed is worth: for one that gives points in part, by the checks that passed, rounded
+    down."""
+    if not task.partial:
+        return 0
+    return task.points * sum(check.verdict is Verdict.PASSED for check in checks) // len(checks)
+
+
 def judge(lab: Lab, checks: Iterable[CheckResult], only: frozenset[str] | None = None) -> tuple[TaskResult, ...]:
     """Checks' results as tasks' results, in the lab's order. A task with no check that ran is an error."""
     by_task: dict[str, list[CheckResult]] = {}
@@ -91,6 +132,6 @@ def judge(lab: Lab, checks: Iterable[CheckResult], only: frozenset[str] | None =
             missing = CheckResult(task.id, "", Verdict.ERROR, message="no check of this task ran")
             own = (missing,)
         verdict = worst(check.verdict for check in own)
-        points = task.points if verdict is Verdict.PASSED else 0
+        points = task.points if verdict is Verdict.PASSED else _part(task, own)
         results.append(TaskResult(task.id, verdict, points, task.points, own))
     return tuple(results)

@@ -13,10 +13,14 @@ READY_SECONDS = 60.0
 """A box is up in half a second; one of three hundred on a loaded machine may take longer."""
 
 
+def serves(keeper: Keeper) -> bool:
+    """Whether keeper, switch, probe and toolbox are there as this version of labctl wants them."""
+    return set(keeper.state().values()) == {"running"}
+
+
 def serve(keeper: Keeper, images: Images, locks: Locks, emit: Emit) -> None:
-    """Keeper, switch, probe and toolbox are there as this version of labctl wants them, which one that is newer than
-    the boxes has to see to."""
-    if set(keeper.state().values()) != {"running"}:
+    """See to it that they are, which a labctl that is newer than the boxes has to."""
+    if not serves(keeper):
         with locks.hold("engine", emit):
             images.ensure([], emit)
             keeper.ensure()

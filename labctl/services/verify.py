@@ -2,53 +2,82 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import time
 from collections.abc import Callable
 
 import msgspec
 
+from labctl.domain.integrity import Integrity, Other, likenesses, wrong_answers
+from labctl.domain.params import derive
+from labctl.domain.site import Running, Site
 from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge
-from labctl.ports import Checker, Engine, Store
+from labctl.errors import UsageError
+from labctl.events import Emit, silent
+from labctl.ports import Checker, Engine, Findings, HurtingCheck, Store
 from labctl.services.current import Current, no_such_task
+from labctl.services.thorough import Thorough
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """The attempt, its number, and the one before it."""
+    """The attempt, its number, the one before it, and how many checks were left out since they hurt."""
 
     attempt: Attempt
     number: int
     previous: Attempt | None
+    left_out: int = 0
 
 
 class Verify:
-    """The use case."""
+    """The use case. ``store`` and ``thorough`` are asked for when they are needed: the one takes its time to load, the
+    other is rare."""
 
-    def __init__(self, engine: Engine, checker: Checker, store: Store) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        checker: Checker,
+        store: Callable[[], Store],
+        thorough: Callable[[], Thorough],
+    ) -> None:
         self._engine = engine
         self._checker = checker
         self._store = store
+        self._thorough = thorough
+
+    def prepare(self) -> None:
+        """A run will come soon."""
+        self._checker.prepare()
+
+    def stop(self) -> None:
+        """End what was prepared and not used."""
+        self._checker.stop()
 
     def run(
         self,
         current: Current,
         only: frozenset[str] | None = None,
         keep: Callable[[Attempt], bool] = lambda _attempt: True,
+        *,
+        thorough: bool = False,
+        emit: Emit = silent,
     ) -> Verified:
-        """One attempt; ``keep`` says whether it goes into the history (watching makes many alike). Raises ChecksError
-        where checks can't run at all, UsageError for an unknown task and for a box that doesn't run."""
+        """One attempt; ``thorough`` runs the checks that hurt as well, on clones; ``keep`` says whether it goes into
+        the history (watching makes many alike). Raises ChecksError where checks can't run at all, UsageError for an
+        unknown task and for a box that doesn't run."""
         for task in sorted(only or ()):
             if current.lab.task(task) is None:
                 raise no_such_task(task, current.lab)
         started, at = time.monotonic(), time.time()
         current.require_running()
-        before = self._runs(current)
-        checks = self._checker.run(current.lab, current.ids(), current.values, only)
-        after = self._runs(current)
-        gone = [name for name in before if not after[name] or after[name] != before[name]]
-        if gone:
-            # What a check saw of a box that went away meanwhile is worth nothing: refused isn't wrong.
-            why = f"{', '.join(gone)} stopped or restarted while the checks ran; run labctl verify again"
-            checks = [_as_error(check, why) for check in checks]
+        with concurrent.futures.ThreadPoolExecutor(2, thread_name_prefix="verify") as pool:
+            try:
+                # The store loads while the checks run.
+                earlier = pool.submit(lambda: self._store().attempts(current.instance))
+                found, left_out = self._check(current, only, pool if thorough else None, emit)
+                previous = earlier.result()
+            except BaseException:
+                self._checker.stop()
+                raise
         attempt = Attempt(
             instance=current.instance,
             lab=current.lab.name,
@@ -56,15 +85,65 @@ class Verify:
             seed=current.seed,
             at=at,
             seconds=time.monotonic() - started,
-            tasks=judge(current.lab, checks, only),
+            tasks=judge(current.lab, found.results, only),
+            thorough=thorough,
+            integrity=self._integrity(current, found),
         )
-        earlier = self._store.attempts(current.instance)
-        number = self._store.add_attempt(attempt) if keep(attempt) else len(earlier)
-        return Verified(attempt, number, earlier[-1] if earlier else None)
+        number = self._store().add_attempt(attempt) if keep(attempt) else len(previous)
+        return Verified(attempt, number, previous[-1] if previous else None, left_out)
 
-    def _runs(self, current: Current) -> dict[str, str]:
-        return {name: self._engine.run_id(box_id) for name, box_id in current.ids().items()}
+    def _check(
+        self, current: Current, only: frozenset[str] | None, pool: concurrent.futures.Executor | None, emit: Emit
+    ) -> tuple[Findings, int]:
+        """What all checks said; how many were left out."""
+        hurting: list[HurtingCheck] = []
+        on_clones: list[concurrent.futures.Future[list[CheckResult]]] = []
+
+        def told(checks: list[HurtingCheck]) -> None:
+            hurting.extend(checks)
+            if pool is not None and checks:
+                on_clones.append(pool.submit(self._thorough().run, current, checks, emit))
+
+        before = self.site(current)
+        found = self._checker.run(before, current.lab, current.values, only, hurting=told)
+        after = self._engine_view(current)
+        gone = [name for name, running in before.boxes.items() if after.get(name) != running]
+        results = found.results
+        if gone:
+            # What a check saw of a box that went away meanwhile is worth nothing: refused isn't wrong.
+            why = f"{', '.join(gone)} stopped or restarted while the checks ran; run labctl verify again"
+            results = [as_error(check, why) for check in results]
+        for done in on_clones:
+            results = [*results, *done.result()]
+        return Findings(results, found.changed), 0 if on_clones else len(hurting)
+
+    def site(self, current: Current) -> Site:
+        """The instance as it runs now. Raises UsageError for a box that doesn't."""
+        view = self._engine_view(current)
+        for name in current.lab.boxes:
+            if name not in view:
+                raise UsageError("the box {box} is stopped", hint="labctl start {box}", box=name)
+        return Site(current.instance, view)
+
+    def _engine_view(self, current: Current) -> dict[str, Running]:
+        found = {name: self._engine.running(box_id) for name, box_id in current.ids().items()}
+        return {name: running for name, running in found.items() if running is not None}
+
+    def _integrity(self, current: Current, found: Findings) -> Integrity:
+        changed = {box: files for box, files in found.changed.items() if files}
+        answers = {name: value for check in found.results for name, value in check.params.items()}
+        wrong = wrong_answers(current.lab, current.params, answers)
+        if not wrong:
+            return Integrity(changed)
+        others = [
+            Other(attempt.learner, derive(current.lab, attempt.seed), attempt.answers)
+            for attempt in self._store().latest(current.lab.name)
+            if attempt.instance != current.instance
+        ]
+        foreign, same = likenesses(wrong, others)
+        return Integrity(changed, tuple(foreign), tuple(same))
 
 
-def _as_error(check: CheckResult, why: str) -> CheckResult:
-    return msgspec.structs.replace(check, verdict=Verdict.ERROR, message=why)
+def as_error(check: CheckResult, why: str) -> CheckResult:
+    """The same check as one that could not run."""
+    return msgspec.structs.replace(check, verdict=Verdict.ERROR, message=why, answers=())

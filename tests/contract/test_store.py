@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from fakes import FakeStore
 from samples import failed, make_lab, passed
 
 from labctl.adapters.store import SqlStore
-from labctl.domain.verdict import Attempt, CheckResult, judge
+from labctl.domain.integrity import Integrity, Likeness
+from labctl.domain.text import Text
+from labctl.domain.verdict import Answer, Attempt, CheckResult, Source, judge
 from labctl.ports import Store
 
 
@@ -42,9 +45,33 @@ def test_attempts_are_numbered_for_each_instance_and_come_back_whole_oldest_firs
     assert store.attempts("pond.li") == [other]
 
 
+def test_answers_params_and_what_looks_odd_come_back_in_both_languages(store: Store) -> None:
+    answer = Answer(
+        ("master", "replica1"), Text("closed", "关闭"), Text("open", "打开"), "ss -ltn", Text("Ports", "端口")
+    )
+    check = msgspec.structs.replace(
+        failed("listen"), answers=(answer,), source=Source.IN_BOX, params={"password": "a\x1b\0b"}
+    )
+    odd = Integrity({"master": ("/usr/bin/ss",)}, (Likeness("password", "li"),), (Likeness("port", "han"),))
+    one = msgspec.structs.replace(attempt("pond.lucy", 1.0, check), thorough=True, integrity=odd)
+    store.add_attempt(one)
+    assert store.attempts("pond.lucy") == [one]
+    assert store.latest("pond")[0].answers == {"password": "a\x1b\0b"}
+
+
 def test_the_same_attempt_twice_is_two(store: Store) -> None:
     one = attempt("pond.lucy", 1.0)
     assert [store.add_attempt(one), store.add_attempt(one)] == [1, 2]
+
+
+def test_the_latest_of_each_instance_of_a_lab(store: Store) -> None:
+    assert store.latest("pond") == []
+    old, li, new = attempt("pond.lucy", 1.0), attempt("pond.li", 2.0), attempt("pond.lucy", 3.0, passed("listen"))
+    elsewhere = msgspec.structs.replace(li, instance="lake.li", lab="lake")
+    for each in (old, li, elsewhere, new):
+        store.add_attempt(each)
+    assert store.latest("pond") == [li, new]
+    assert store.latest("lake") == [elsewhere]
 
 
 def test_the_highest_hint_seen_is_kept(store: Store) -> None:

@@ -20,15 +20,20 @@ from fakes import (
 from samples import error, failed, make_instance, make_lab, passed
 
 from labctl.domain.diagnosis import WANTED_SYSCTLS, Level
+from labctl.domain.integrity import Integrity, Likeness
 from labctl.domain.observed import State
 from labctl.domain.params import derive
-from labctl.domain.verdict import Verdict
+from labctl.domain.site import Site
+from labctl.domain.verdict import Attempt, CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, UsageError
-from labctl.events import silent
+from labctl.events import Event, StepEnded, StepStarted, silent
+from labctl.ports import HurtingCheck, PowerSwitch
+from labctl.services.clone import Clones
 from labctl.services.current import Current, Finder, nearest
 from labctl.services.doctor import Doctor
 from labctl.services.down import Down
 from labctl.services.power import Power
+from labctl.services.thorough import Thorough
 from labctl.services.up import Up
 from labctl.services.verify import Verify
 
@@ -49,7 +54,9 @@ class World:
         self.finder = Finder(self.engine, self.catalog)
         self.power = Power(self.engine, self.keeper, self.locks)
         self.down = Down(self.engine, self.keeper, self.locks)
-        self.verify = Verify(self.engine, self.checker, self.store)
+        self.clones = Clones(self.engine, self.keeper, self.images, self.locks)
+        self.thorough = Thorough(self.engine, self.checker, self.clones)
+        self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: self.thorough)
 
     def up(self, lab: Any = POND, learner: str = "lucy") -> dict[str, str]:
         up = Up(self.engine, self.keeper, self.images, self.locks)
@@ -114,7 +121,7 @@ class TestPower:
         assert world.power.stop("pond.lucy", world.current().boxes, silent) == []
         assert sorted(world.power.start("pond.lucy", world.current().boxes, silent)) == sorted(boxes)
         assert world.power.start("pond.lucy", world.current().boxes, silent) == []
-        assert all(world.engine.run_id(box_id) for box_id in boxes.values())
+        assert all(world.engine.running(box_id) for box_id in boxes.values())
 
     def test_start_brings_a_keeper_that_is_gone(self, world: World) -> None:
         world.up()
@@ -228,11 +235,13 @@ class TestVerify:
         assert attempt.points == 0
         assert all("replica1 stopped or restarted" in check.message for task in attempt.tasks for check in task.checks)
 
-    def test_a_box_that_went_away_just_before_is_no_verdict_either(self, world: World) -> None:
+    def test_a_box_that_went_away_just_before_is_told_and_nothing_is_kept(self, world: World) -> None:
         boxes = world.up()
         current = world.current()
         world.engine.stop(boxes["master"])
-        assert world.verify.run(current).attempt.verdict is Verdict.ERROR
+        with pytest.raises(UsageError, match="master is stopped"):
+            world.verify.run(current)
+        assert world.checker.asked == [] and world.store.attempts("pond.lucy") == []
 
     def test_boxes_that_do_not_run_are_told_and_nothing_is_checked(self, world: World) -> None:
         boxes = world.up()
@@ -283,6 +292,118 @@ class TestVerify:
         with pytest.raises(ChecksError):
             world.verify.run(world.current())
         assert world.store.attempts("pond.lucy") == []
+
+
+class TestThorough:
+    """Checks that hurt."""
+
+    REBOOT, KILL = HurtingCheck("t.py::test_reboot", "auth", "Back"), HurtingCheck("t.py::test_kill", "listen", "Up")
+
+    def test_without_being_asked_they_are_counted_and_left_out(self, world: World) -> None:
+        world.up()
+        world.checker.hurts = [self.REBOOT, self.KILL]
+        world.engine.calls.clear()
+        verified = world.verify.run(world.current())
+        assert verified.left_out == 2
+        assert not verified.attempt.thorough
+        assert world.engine.calls == []
+
+    def test_of_other_tasks_none_is_counted(self, world: World) -> None:
+        world.up()
+        world.checker.hurts = [self.REBOOT, self.KILL]
+        assert world.verify.run(world.current(), frozenset({"auth"})).left_out == 1
+
+    def test_each_runs_on_a_clone_of_its_own_and_nothing_is_left(self, world: World) -> None:
+        boxes = world.up()
+        sites: list[Site] = []
+
+        def reboot(check: HurtingCheck, site: Site, power: PowerSwitch) -> CheckResult:
+            sites.append(site)
+            before = site.boxes["master"]
+            assert power("master", "off").pid == 0
+            assert power("master", "on") != before
+            assert power("replica1", "reboot") != site.boxes["replica1"]
+            return failed(check.task, check.name) if check is self.REBOOT else passed(check.task, check.name)
+
+        world.checker.hurts, world.checker.on_clone = [self.REBOOT, self.KILL], reboot
+        told: list[Event] = []
+        current = world.current()
+        before = {name: world.engine.running(box_id) for name, box_id in boxes.items()}
+        verified = world.verify.run(current, thorough=True, emit=told.append)
+        assert verified.left_out == 0 and verified.attempt.thorough
+        verdicts = {task.task: (task.verdict, len(task.checks)) for task in verified.attempt.tasks}
+        assert verdicts == {"listen": (Verdict.PASSED, 2), "auth": (Verdict.FAILED, 2)}
+        ids = [running.id for site in sites for running in site.boxes.values()]
+        assert len(set(ids)) == 6 and not set(ids) & set(boxes.values())
+        assert {name: world.engine.running(box_id) for name, box_id in boxes.items()} == before
+        assert (world.engine.clones(), world.engine.images) == ([], {})
+        started = {event.key: event.subject for event in told if isinstance(event, StepStarted)}
+        assert started.items() >= {(self.REBOOT.name, "auth"), (self.KILL.name, "listen")}
+        assert {event.key for event in told if isinstance(event, StepEnded)} == started.keys()
+
+    def test_a_clone_that_can_not_be_made_is_those_checks_error(self, world: World) -> None:
+        world.up()
+        world.checker.hurts = [self.REBOOT]
+
+        def trouble(_number: int, name: str) -> None:
+            if name == "commit":
+                raise EngineError("no space is left on the Docker engine's disk")
+
+        world.engine.trouble = trouble
+        listen, auth = world.verify.run(world.current(), thorough=True).attempt.tasks
+        assert listen.verdict is Verdict.PASSED
+        assert auth.verdict is Verdict.ERROR
+        assert auth.checks[-1].message == "on a clone: no space is left on the Docker engine's disk"
+
+    def test_what_could_not_be_done_to_a_box_is_told_to_the_check_only(self, world: World) -> None:
+        world.up()
+
+        def ask(check: HurtingCheck, _site: Site, power: PowerSwitch) -> CheckResult:
+            with pytest.raises(UsageError, match="no box sea"):
+                power("sea", "reboot")
+            return passed(check.task, check.name)
+
+        world.checker.hurts, world.checker.on_clone = [self.REBOOT], ask
+        assert world.verify.run(world.current(), thorough=True).attempt.verdict is Verdict.PASSED
+
+
+class TestIntegrity:
+    """What looks odd is told, and changes no verdict."""
+
+    def verify(self, world: World, learner: str, **params: Any) -> Attempt:
+        texts = {name: str(value) for name, value in params.items()}
+        world.checker.results = [passed("listen"), msgspec.structs.replace(passed("auth"), params=texts)]
+        return world.verify.run(world.current("pond", learner)).attempt
+
+    @pytest.fixture
+    def two(self, world: World) -> World:
+        up = Up(world.engine, world.keeper, world.images, world.locks)
+        for learner in ("lucy", "li"):
+            up.run(POND, make_instance(POND, learner, seed=f"seed of {learner}"), silent)
+        return world
+
+    def test_files_of_packages_that_were_changed(self, world: World) -> None:
+        world.up()
+        world.checker.changed = {"master": ("/usr/bin/ss",), "replica1": ()}
+        attempt = world.verify.run(world.current()).attempt
+        assert attempt.integrity == Integrity({"master": ("/usr/bin/ss",)})
+        assert attempt.integrity and attempt.verdict is Verdict.PASSED
+
+    def test_the_own_answer_is_nothing_odd(self, two: World) -> None:
+        own = derive(POND, "seed of lucy")["password"]
+        self.verify(two, "li", password=own)
+        assert not self.verify(two, "lucy", password=own).integrity
+
+    def test_anothers_right_answer_and_the_same_wrong_one(self, two: World) -> None:
+        self.verify(two, "li", password="made up", port=80)
+        theirs = derive(POND, "seed of li")["password"]
+        attempt = self.verify(two, "lucy", password=theirs, port=80)
+        assert attempt.integrity == Integrity({}, (Likeness("password", "li"),), (Likeness("port", "li"),))
+        assert attempt.verdict is Verdict.PASSED
+
+    def test_ones_own_earlier_attempt_is_nobody_else(self, two: World) -> None:
+        self.verify(two, "lucy", password="made up")
+        assert not self.verify(two, "lucy", password="made up").integrity
 
 
 class FakeHost:

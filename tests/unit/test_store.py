@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,3 +76,20 @@ def test_a_folder_that_can_not_be_made_is_told_too(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(LabctlError, match="can't be used"):
         SqlStore(tmp_path / "state" / "labctl.db")
+
+
+def test_attempts_of_before_answers_came_are_read_as_they_are(store: SqlStore, tmp_path: Path) -> None:
+    """A learner's history outlives versions of labctl."""
+    import sqlite3
+
+    store.add_attempt(attempt(at=1.0))
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "labctl.db")) as connection, connection:
+        (text,) = connection.execute("SELECT evidence FROM attempts").fetchone()
+        old = json.loads(text)
+        for name in ("thorough", "integrity"):
+            del old[name]
+        for check in (check for task in old["tasks"] for check in task["checks"]):
+            for name in ("source", "answers", "params"):
+                del check[name]
+        connection.execute("UPDATE attempts SET evidence = ?", (json.dumps(old),))
+    assert store.attempts("pond.lucy") == store.latest("pond") == [attempt(at=1.0)]

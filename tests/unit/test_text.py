@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.domain.text import Text, fill, placeholders
+from labctl.domain.text import Text, fill, placeholders, visible
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,23 @@ def test_a_template_needs_exactly_its_placeholders(template: str) -> None:
 
 def test_a_text_is_there_in_both_languages() -> None:
     assert [Text("hello", "你好").in_(language) for language in ("en", "zh")] == ["hello", "你好"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b]0;title\x07", r"\x1b[31mred\x1b]0;title\x07"),
+        ("\x9b31m\x7f\r\x00", r"\x9b31m\x7f\r\x00"),
+        ("a\u202eb\u2066c\ud800", r"a\u202eb\u2066c\ud800"),
+        ("two\nlines\tand 中文，“引号” é 🙂", "two\nlines\tand 中文，“引号” é 🙂"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_written_out(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+@given(st.text())
+def test_what_is_visible_stays_so_and_can_be_written_anywhere(text: str) -> None:
+    shown = visible(text)
+    assert visible(shown) == shown
+    assert shown.encode().decode() == shown

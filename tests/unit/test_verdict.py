@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import error, failed, make_lab, passed
+from samples import error, failed, make_lab, passed, task
 
 from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge, worst
 
@@ -43,6 +43,30 @@ def test_a_task_that_no_check_looked_at_is_an_error_and_says_so() -> None:
     assert (listen.verdict, listen.points) == (Verdict.PASSED, 10)
     assert (auth.verdict, auth.points) == (Verdict.ERROR, 0)
     assert auth.checks[0].message == "no check of this task ran"
+
+
+PARTS = make_lab(tasks=[{**task("listen", 16), "partial": True}, {**task("auth", 1), "partial": True}])
+
+
+@given(checks)
+def test_points_in_part_are_never_more_than_the_tasks_and_none_for_nothing(found: list[CheckResult]) -> None:
+    for result in judge(PARTS, found):
+        right = [check for check in result.checks if check.verdict is Verdict.PASSED]
+        assert 0 <= result.points <= result.of
+        assert (result.points == result.of) == (result.verdict is Verdict.PASSED)
+        assert right or result.points == 0
+
+
+@given(checks)
+def test_one_more_check_that_passes_never_costs_points(found: list[CheckResult]) -> None:
+    more = judge(PARTS, [*found, passed("listen", "test_more")])
+    assert more[0].points >= judge(PARTS, found)[0].points
+
+
+def test_each_check_that_passes_gives_its_share_rounded_down() -> None:
+    found = [passed("listen", "a"), passed("listen", "b"), failed("listen", "c")]
+    listen, _ = judge(PARTS, found)
+    assert (listen.points, listen.of, listen.verdict) == (10, 16, Verdict.FAILED)
 
 
 def test_only_the_tasks_asked_for_are_judged() -> None:

@@ -1,25 +1,63 @@
-"""testinfra over a :class:`Channel`: its modules work on it unchanged."""
+"""testinfra on boxes: its modules work on these unchanged."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from testinfra.backend import base
 
 from labctl.adapters.checks.channel import Channel
+from labctl.adapters.checks.session import COMMAND_SECONDS, Session
+from labctl.adapters.checks.trust import needs_inside, source_of
+from labctl.domain.verdict import Source
+
+Used = Callable[[Source], None]
+"""Told of each answer what it rests on."""
 
 
-class ChannelBackend(base.BaseBackend):
-    """One box. Every command runs as root, with the toolbox first in PATH."""
+class LookBackend(base.BaseBackend):
+    """A place of a session: a box seen from outside, or the probe on a network. Every command runs as root, with an
+    empty environment and nothing but the toolbox. ``systemd`` opens, at the first need, a channel into the box: its
+    systemd answers nobody whom it can't see."""
 
     NAME = "labctl"
 
-    def __init__(self, box: str, channel: Channel, *args: Any, **kwargs: Any) -> None:
-        super().__init__(box, *args, **kwargs)
-        self._channel = channel
+    def __init__(
+        self, name: str, session: Session, place: str, used: Used, systemd: Callable[[], Channel] | None = None
+    ) -> None:
+        super().__init__(name)
+        self._session = session
+        self._place = place
+        self._used = used
+        self._systemd = systemd
 
-    def run(self, command: str, *args: str, **_kwargs: Any) -> base.CommandResult:
-        """testinfra's own quoting of ``args`` into ``command``. Raises ChannelError."""
+    def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
+        """testinfra's own quoting of ``args`` into ``command``; ``seconds`` is how long it may take. Raises
+        LookError."""
         line = self.get_command(command, *args)
-        status, stdout, stderr = self._channel.run(line)
+        seconds = float(kwargs.get("seconds", COMMAND_SECONDS))
+        if self._systemd is not None and needs_inside(line):
+            status, stdout, stderr = self._systemd().run(line, seconds)
+        else:
+            status, stdout, stderr = self._session.run(self._place, line, kwargs.get("stdin", b""), seconds)
+        self._used(source_of(line) if self._systemd is not None else Source.TRUSTED)
+        return self.result(status, line.encode(), stdout, stderr)
+
+
+class InsideBackend(base.BaseBackend):
+    """A box as somebody in it: for what the learner made to be run. Nothing that comes back can be trusted."""
+
+    NAME = "labctl-inside"
+
+    def __init__(self, name: str, channel: Channel, used: Used) -> None:
+        super().__init__(name)
+        self._channel = channel
+        self._used = used
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
+        """See LookBackend.run. Raises ChannelError."""
+        line = self.get_command(command, *args)
+        status, stdout, stderr = self._channel.run(line, float(kwargs.get("seconds", COMMAND_SECONDS)))
+        self._used(Source.IN_BOX)
         return self.result(status, line.encode(), stdout, stderr)

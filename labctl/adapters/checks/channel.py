@@ -1,4 +1,5 @@
-"""One open channel to a box: many commands, one exec, about a millisecond each.
+"""One open channel into a box: many commands, one exec, about a millisecond each. It is a process among the box's own,
+held by the box's limits, and a root there may do with it what it likes: what comes back can't be trusted.
 
 A shell of the toolbox reads commands from its stdin. After each it prints a token that nobody could have guessed, on
 stdout with the exit status and on stderr, so that outputs of any bytes end where they end.
@@ -8,15 +9,18 @@ from __future__ import annotations
 
 import secrets
 import shlex
+import threading
 import time
 from collections.abc import Mapping
 
-from labctl.adapters.docker.client import Client, explained
-from labctl.adapters.docker.config import BUSYBOX, TOOLBOX
-from labctl.adapters.docker.stream import STDOUT, FrameStream, RawStream, hijack
+from labctl.adapters.docker.stream import STDOUT, FrameStream, RawStream
+from labctl.domain.toolbox import BUSYBOX, TOOLBOX
 
 PATH = f"{TOOLBOX}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT: Mapping[str, str] = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
+
+ARGV = (BUSYBOX, "env", "-i", *(f"{key}={value}" for key, value in ENVIRONMENT.items()), BUSYBOX, "sh")
+"""What to run in the box for a channel to it."""
 
 COMMAND_SECONDS = 20.0
 _MAX_OUTPUT = 16 << 20
@@ -27,17 +31,14 @@ class ChannelError(Exception):
 
 
 class Channel:
-    """Commands in one box, one after the other. Raises ChannelError from everything."""
+    """Commands in one box, one after the other, from any thread. ``raw`` is an exec of ARGV. Raises ChannelError from
+    everything."""
 
-    def __init__(self, client: Client, container_id: str, name: str) -> None:
+    def __init__(self, raw: RawStream, name: str) -> None:
         self._name = name
-        api = client.api
-        environment = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
-        argv = [BUSYBOX, "env", "-i", *environment, BUSYBOX, "sh"]
-        with explained(client.address):
-            made = api.exec_create(container_id, argv, stdin=True, user="0:0")
-            self._raw: RawStream = hijack(api, f"/exec/{made['Id']}/start", {"Tty": False, "Detach": False})
-        self._frames = FrameStream(self._raw).frames()
+        self._raw = raw
+        self._frames = FrameStream(raw).frames()
+        self._lock = threading.Lock()
 
     def run(self, command: str, seconds: float = COMMAND_SECONDS) -> tuple[int, bytes, bytes]:
         """Exit status, stdout and stderr of a shell command."""
@@ -47,10 +48,10 @@ class Channel:
             f'printf "\\n{token} %d\\n" $?\n'
             f'printf "\\n{token}\\n" >&2\n'
         )
-        deadline = time.monotonic() + seconds
         try:
-            self._raw.write(script.encode())
-            return self._collect(token.encode(), deadline, command)
+            with self._lock:
+                self._raw.write(script.encode())
+                return self._collect(token.encode(), time.monotonic() + seconds, command)
         except OSError as error:
             raise ChannelError(f"{self._name}: the channel broke ({error}) while running: {command}") from error
 

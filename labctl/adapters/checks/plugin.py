@@ -1,48 +1,114 @@
-"""The pytest plugin of the child that runs checks: fixtures for checks, verdicts for labctl.
-
-Not loaded by anything but :mod:`labctl.adapters.checks.runner`, which tells what to do in the file that
-``LABCTL_CHECKS`` names and reads one JSON line a check from the file in it.
-"""
+"""The pytest plugin of the child that runs checks: which checks run, and a verdict for each."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
 
-from labctl.adapters.checks.channel import Channel
-from labctl.adapters.docker.client import Client
-from labctl.domain.verdict import CheckResult, Verdict
+from labctl.adapters.checks.answers import AllUnmet, Unmet
+from labctl.adapters.checks.channel import ChannelError
+from labctl.adapters.checks.orders import Checked, Hurting, Link, Orders
+from labctl.adapters.checks.session import LookError
+from labctl.domain.verdict import CheckResult, Source, Verdict
+from labctl.ports import HurtingCheck
 
-CHANNELS = pytest.StashKey[dict[str, Channel]]()
-ORDERS = pytest.StashKey["Orders"]()
-
-
-class Orders(msgspec.Struct, frozen=True):
-    """What the parent wants: boxes (name to container id), params, the tasks to check (none: all)."""
-
-    engine: str
-    boxes: dict[str, str]
-    params: dict[str, str | int]
-    only: tuple[str, ...] | None
-    results: str
+HURTING = ("destructive", "reboot")
+"""Markers of checks that run on a clone."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Read the orders."""
-    config.addinivalue_line("markers", "task(id): the task of the lab that a check belongs to")
-    config.stash[ORDERS] = msgspec.json.decode(Path(os.environ["LABCTL_CHECKS"]).read_bytes(), type=Orders)
-    config.stash[CHANNELS] = {}
+class Notes:
+    """What the check that runs now has used and found."""
+
+    def __init__(self) -> None:
+        self.sources: set[Source] = set()
+        self.params: dict[str, str] = {}
+
+    def used(self, source: Source) -> None:
+        """An answer rests on that."""
+        self.sources.add(source)
+
+    def begin(self) -> None:
+        """Another check."""
+        self.sources, self.params = set(), {}
+
+    @property
+    def source(self) -> Source:
+        """Trusted is what rests on nothing else."""
+        return Source.IN_BOX if Source.IN_BOX in self.sources else Source.TRUSTED
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Close all channels."""
-    for channel in config.stash[CHANNELS].values():
-        channel.close()
+class Judge:
+    """The plugin."""
+
+    def __init__(self, orders: Orders, link: Link, notes: Notes) -> None:
+        self._orders = orders
+        self._link = link
+        self._notes = notes
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Markers are strict: a typing error is an error."""
+        config.addinivalue_line("markers", "task(id): the task of the lab that a check belongs to")
+        config.addinivalue_line("markers", "destructive: it hurts the boxes, so it runs on a clone")
+        config.addinivalue_line("markers", "reboot: it reboots boxes, so it runs on a clone")
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Leave out the checks of other tasks, and those that hurt; tell of these."""
+        only, pick = self._orders.only, self._orders.pick
+        wanted = [item for item in items if only is None or task_of(item) in only]
+        hurting = [item for item in wanted if any(item.get_closest_marker(name) for name in HURTING)]
+        if pick is not None:
+            items[:] = [item for item in hurting if item.nodeid == pick]
+            return
+        self._link.send(Hurting(tuple(HurtingCheck(item.nodeid, task_of(item), _title(item)) for item in hurting)))
+        items[:] = [item for item in wanted if item not in hurting]
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        """A file that skips itself as a whole would vanish without a word: that is an error of collecting."""
+        outcome: Any = yield
+        report = outcome.get_result()
+        if report.skipped:
+            report.outcome, report.longrepr = "failed", f"{collector.nodeid} skips itself: {report.longrepr}"
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+        """A verdict for each check: what an assertion says is failed, what anything else says is error."""
+        if call.when == "setup":
+            self._notes.begin()
+        outcome: Any = yield
+        report = outcome.get_result()
+        if call.when == "call":
+            self._tell(item, _verdict(call.excinfo), call.excinfo, report.duration)
+        elif call.excinfo is not None:
+            self._tell(item, Verdict.ERROR, call.excinfo, report.duration)
+
+    def _tell(
+        self,
+        item: pytest.Item,
+        verdict: Verdict,
+        excinfo: pytest.ExceptionInfo[BaseException] | None,
+        seconds: float,
+    ) -> None:
+        task, message = task_of(item), _message(excinfo)
+        answers = excinfo.value.answers if excinfo and isinstance(excinfo.value, Unmet | AllUnmet) else ()
+        if not task:
+            verdict, message, answers = Verdict.ERROR, "this check says no task: @pytest.mark.task(…)", ()
+        result = CheckResult(
+            task=task,
+            name=item.nodeid,
+            verdict=verdict,
+            title=_title(item),
+            message=message,
+            seconds=round(seconds, 4),
+            source=self._notes.source,
+            answers=answers if verdict is Verdict.FAILED else (),
+            params=dict(self._notes.params),
+        )
+        with contextlib.suppress(BrokenPipeError):  # nobody listens any more
+            self._link.send(Checked(result))
 
 
 def task_of(item: pytest.Item) -> str:
@@ -51,64 +117,9 @@ def task_of(item: pytest.Item) -> str:
     return str(marker.args[0]) if marker and marker.args else ""
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the checks of other tasks."""
-    only = config.stash[ORDERS].only
-    if only is not None:
-        items[:] = [item for item in items if task_of(item) in only]
-
-
-@pytest.fixture(scope="session")
-def params(pytestconfig: pytest.Config) -> dict[str, str | int]:
-    """The learner's params, and each box's address as ``<box>_address``."""
-    return dict(pytestconfig.stash[ORDERS].params)
-
-
-@pytest.fixture(scope="session")
-def box(pytestconfig: pytest.Config) -> Iterator[Callable[[str], Any]]:
-    """``box("replica1")`` is testinfra's host for that box."""
-    from testinfra.host import Host
-
-    from labctl.adapters.checks.backend import ChannelBackend
-
-    orders = pytestconfig.stash[ORDERS]
-    channels = pytestconfig.stash[CHANNELS]
-    client = Client(orders.engine)
-    hosts: dict[str, Any] = {}
-
-    def host_of(name: str) -> Any:
-        if name not in hosts:
-            channels[name] = Channel(client, orders.boxes[name], name)
-            hosts[name] = Host(ChannelBackend(name, channels[name]))
-        return hosts[name]
-
-    yield host_of
-
-
-@pytest.fixture(scope="session")
-def host(box: Callable[[str], Any], pytestconfig: pytest.Config) -> Any:
-    """testinfra's host for the lab's first box."""
-    return box(next(iter(pytestconfig.stash[ORDERS].boxes)))
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    """A file that skips itself as a whole would vanish without a word: that is an error of collecting."""
-    outcome: Any = yield
-    report = outcome.get_result()
-    if report.skipped:
-        report.outcome, report.longrepr = "failed", f"{collector.nodeid} skips itself: {report.longrepr}"
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """A verdict for each check: what an assertion says is failed, what anything else says is error."""
-    outcome: Any = yield
-    report = outcome.get_result()
-    if call.when == "call":
-        _keep(item, _verdict(call.excinfo), _message(call.excinfo), report.duration)
-    elif call.excinfo is not None:
-        _keep(item, Verdict.ERROR, _message(call.excinfo), report.duration)
+def _title(item: pytest.Item) -> str:
+    doc = getattr(getattr(item, "function", None), "__doc__", "") or ""
+    return "\n".join(line.strip() for line in doc.strip().splitlines()[:2])
 
 
 def _verdict(excinfo: pytest.ExceptionInfo[BaseException] | None) -> Verdict:
@@ -124,17 +135,6 @@ def _message(excinfo: pytest.ExceptionInfo[BaseException] | None) -> str:
         return ""
     if _verdict(excinfo) is Verdict.FAILED:
         return str(excinfo.value)
+    if isinstance(excinfo.value, LookError | ChannelError):
+        return str(excinfo.value)
     return f"{type(excinfo.value).__name__}: {excinfo.value}"
-
-
-def _keep(item: pytest.Item, verdict: Verdict, message: str, seconds: float) -> None:
-    task = task_of(item)
-    if not task:
-        verdict, message = Verdict.ERROR, "this check says no task: @pytest.mark.task(…)"
-    doc = getattr(getattr(item, "function", None), "__doc__", "") or ""
-    title = "\n".join(line.strip() for line in doc.strip().splitlines()[:2])
-    result = CheckResult(
-        task=task, name=item.nodeid, verdict=verdict, title=title, message=message, seconds=round(seconds, 4)
-    )
-    with Path(item.config.stash[ORDERS].results).open("ab") as file:
-        file.write(msgspec.json.encode(result) + b"\n")

@@ -2,101 +2,238 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
+import concurrent.futures
+import random
+import socket
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import msgspec
-
+from labctl.adapters.checks.channel import ARGV
+from labctl.adapters.checks.orders import (
+    Checked,
+    Hurting,
+    Inside,
+    Integrity,
+    Network,
+    Opened,
+    Orders,
+    Place,
+    Power,
+    Powered,
+    Said,
+)
+from labctl.adapters.checks.process import Child, Handover
+from labctl.adapters.docker.probe import DockerProbe
+from labctl.domain import wiring
 from labctl.domain.lab import Lab
 from labctl.domain.params import Params
+from labctl.domain.site import Running, Site, interfaces, spare_addresses
 from labctl.domain.verdict import CheckResult, Verdict
-from labctl.errors import ChecksError
+from labctl.errors import ChecksError, LabctlError
+from labctl.ports import Findings, HurtingCheck, PowerAct, PowerSwitch
 
 RUN_SECONDS = 300.0
+"""For the checks of one run; those on a clone have as long, each."""
 
-# The project's own pytest options must not leak into checks, nor plugins that happen to be installed.
-_INI = "[pytest]\naddopts =\npython_files = test_*.py\n"
 _VERDICTS = (0, 1)
 _NO_TESTS = 5
 
 
 class PytestChecker:
-    """``checks_dir`` tells where a lab's checks are, ``address`` the engine that boxes run on."""
+    """``checks_dir`` tells where a lab's checks are, ``probe`` starts agents on the engine at ``address``. The engine
+    is asked for nothing before a run is prepared."""
 
-    def __init__(self, address: str, checks_dir: Callable[[str], Path]) -> None:
+    def __init__(
+        self, address: Callable[[], str], checks_dir: Callable[[str], Path], probe: Callable[[], DockerProbe]
+    ) -> None:
         self._address = address
         self._checks_dir = checks_dir
+        self._probe = probe
+        self._spare: list[_Prepared] = []
+        self._running: set[Child] = set()
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """See ports.Checker."""
+        with self._lock:
+            self._spare.append(_Prepared(self._probe, early=True))
+
+    def stop(self) -> None:
+        """See ports.Checker."""
+        with self._lock:
+            for child in self._running:
+                child.kill()
+            spare, self._spare = self._spare, []
+        for prepared in spare:
+            prepared.close()
 
     def run(
-        self, lab: Lab, boxes: Mapping[str, str], params: Params, only: frozenset[str] | None = None
-    ) -> list[CheckResult]:
+        self,
+        site: Site,
+        lab: Lab,
+        params: Params,
+        only: frozenset[str] | None = None,
+        *,
+        hurting: Callable[[list[HurtingCheck]], None] = lambda _found: None,
+        pick: str | None = None,
+        power: PowerSwitch | None = None,
+    ) -> Findings:
         """See ports.Checker."""
-        folder = self._checks_dir(lab.name)
-        with tempfile.TemporaryDirectory(prefix="labctl-verify-") as temporary:
-            work = Path(temporary)
-            results = work / "results.jsonl"
-            results.touch()
-            orders = {
-                "engine": self._address,
-                "boxes": dict(boxes),
-                "params": dict(params),
-                "only": sorted(only) if only is not None else None,
-                "results": str(results),
-            }
-            (work / "orders.json").write_bytes(msgspec.json.encode(orders))
-            (work / "pytest.ini").write_text(_INI)
-            code, output = _child(folder, work)
-            found = [msgspec.json.decode(line, type=CheckResult) for line in results.read_bytes().splitlines()]
-        if code not in _VERDICTS:
-            raise ChecksError(
-                "the checks of {lab} could not run: {why}",
-                hint="labctl verify --debug, and tell the lab's author",
-                detail=output[-4000:],
-                lab=lab.name,
-                why=_reason(code),
-            )
-        return _one_each(found)
+        with self._lock:
+            prepared = self._spare.pop() if self._spare else None
+        prepared = prepared or _Prepared(self._probe, early=False)
+        child = prepared.child
+        with self._lock:
+            self._running.add(child)
+        try:
+            agent = prepared.agent()
+            child.order(self._orders(site, lab, params, only, pick, child.ini), agent)
+            return _Run(lab, site, child, self._probe(), hurting, power).listen()
+        except OSError as error:
+            raise _broken(lab, str(error), child.wait()[1]) from error
+        finally:
+            with self._lock:
+                self._running.discard(child)
+            prepared.close()
+
+    def _orders(
+        self, site: Site, lab: Lab, params: Params, only: frozenset[str] | None, pick: str | None, ini: Path
+    ) -> Orders:
+        addresses = spare_addresses(lab, random.SystemRandom())
+        return Orders(
+            engine=self._address(),
+            folder=str(self._checks_dir(lab.name)),
+            ini=str(ini),
+            boxes={name: _place(lab, name, running) for name, running in site.boxes.items()},
+            networks={name: Network(site.bridge(name), address) for name, address in addresses.items()},
+            switch=self._probe().switch(),
+            params=dict(params),
+            only=tuple(sorted(only)) if only is not None else None,
+            pick=pick,
+        )
 
 
-def _child(folder: Path, work: Path) -> tuple[int, str]:
-    """pytest's exit code and what it printed; -1 where it had to be killed."""
-    argv = [
-        *(sys.executable, "-m", "pytest", str(folder), "-c", str(work / "pytest.ini"), "--rootdir", str(folder)),
-        # Nor a conftest.py that lies above: a catalog may be anywhere.
-        *("--confcutdir", str(folder)),
-        *("--import-mode=importlib", "--assert=plain", "--strict-markers", "-q", "--no-header"),
-        *("-p", "labctl.adapters.checks.plugin", "-p", "no:cacheprovider"),
-    ]
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "LABCTL_CHECKS": str(work / "orders.json"),
-    }
-    child = subprocess.Popen(
-        argv,
-        env=environment,
-        cwd=work,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+class _Prepared:
+    """A child that loads what it needs while its agent is started. ``early``, where a run may come or not: only in a
+    probe that is there already, since making one takes its time."""
+
+    def __init__(self, probe: Callable[[], DockerProbe], *, early: bool) -> None:
+        self.child = Child()
+        self._probe = probe
+        self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="agent")
+        self._opened: list[Handover] = []
+        self._agent = self._pool.submit(self._open_if_ready if early else self._open)
+
+    def agent(self) -> socket.socket:
+        return (self._agent.result() or self._open()).socket
+
+    def _open(self) -> Handover:
+        self._opened.append(Handover(self._probe().open()))
+        return self._opened[0]
+
+    def _open_if_ready(self) -> Handover | None:
+        return self._open() if self._probe().is_ready() else None
+
+    def close(self) -> None:
+        self.child.close()
+        self._pool.shutdown()
+        for handover in self._opened:
+            handover.close()
+
+
+class _Run:
+    """One child at work."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        site: Site,
+        child: Child,
+        probe: DockerProbe,
+        hurting: Callable[[list[HurtingCheck]], None],
+        power: PowerSwitch | None,
+    ) -> None:
+        self._lab = lab
+        self._boxes = dict(site.boxes)
+        self._child = child
+        self._probe = probe
+        self._channels: list[Handover] = []
+        self._hurting = hurting
+        self._power = power
+        self._results: list[CheckResult] = []
+        self._changed: Mapping[str, tuple[str, ...]] = {}
+        self._left_out = False
+        self._late = False
+
+    def listen(self) -> Findings:
+        """To the end. Raises ChecksError where that is none with verdicts."""
+        timer = threading.Timer(RUN_SECONDS, self._end)
+        timer.daemon = True
+        timer.start()
+        try:
+            for said in self._child.said():
+                self._take(said)
+        finally:
+            timer.cancel()
+            for channel in self._channels:
+                channel.close()
+        code, output = self._child.wait()
+        if code not in _VERDICTS and not (code == _NO_TESTS and self._left_out):
+            raise _broken(self._lab, _reason(-1 if self._late else code), output)
+        return Findings(_one_each(self._results), dict(self._changed))
+
+    def _end(self) -> None:
+        self._late = True
+        self._child.kill()
+
+    def _take(self, said: Said) -> None:
+        match said:
+            case Checked(result):
+                self._results.append(result)
+            case Hurting(checks):
+                self._left_out = bool(checks)
+                self._hurting(list(checks))
+            case Integrity(changed):
+                self._changed = changed
+            case Power(box, act):
+                self._child.answer(self._powered(box, act))
+            case Inside(box):
+                self._open(box)
+
+    def _open(self, box: str) -> None:
+        try:
+            channel = Handover(self._probe.shell(self._boxes[box].id, ARGV))
+        except LabctlError as error:
+            self._child.answer(Opened(str(error)))
+            return
+        self._channels.append(channel)
+        self._child.answer(Opened(), channel.socket)
+
+    def _powered(self, box: str, act: PowerAct) -> Powered:
+        if self._power is None:
+            return Powered(why="only boxes of a clone have a power switch")
+        try:
+            self._boxes[box] = self._power(box, act)
+            return Powered(_place(self._lab, box, self._boxes[box]))
+        except LabctlError as error:
+            return Powered(why=str(error))
+
+
+def _place(lab: Lab, box: str, running: Running) -> Place:
+    on = interfaces(lab, box).items()
+    ports = {network: wiring.port_name(running.id, running.pid, interface) for network, interface in on}
+    return Place(running.id, running.pid, ports)
+
+
+def _broken(lab: Lab, why: str, output: str) -> ChecksError:
+    return ChecksError(
+        "the checks of {lab} could not run: {why}",
+        hint="labctl verify --debug, and tell the lab's author",
+        detail=output[-4000:],
+        lab=lab.name,
+        why=why,
     )
-    try:
-        output, _ = child.communicate(timeout=RUN_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        output, _ = child.communicate()
-        return -1, output
-    except BaseException:
-        child.kill()
-        child.wait()
-        raise
-    return child.returncode, output
 
 
 def _reason(code: int) -> str:

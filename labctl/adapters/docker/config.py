@@ -8,9 +8,7 @@ from typing import Any
 
 from labctl.domain import wiring
 from labctl.domain.boxspec import BoxSpec, archive
-
-TOOLBOX = "/.labctl"
-BUSYBOX = f"{TOOLBOX}/bin/busybox"
+from labctl.domain.toolbox import BUSYBOX, TOOLBOX
 
 # Docker's default set less what no lab needs: making devices (MKNOD), file capabilities (SETFCAP).
 # AUDIT_WRITE stays: sshd and sudo refuse a root login where they may not write to the audit log.
@@ -35,6 +33,7 @@ KEEPER_CAPABILITIES = ("SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE", "NET_ADMIN")
 
 # Counted up when keeper_config changes, so that keepers of before are replaced.
 _KEEPER_FORM = 2
+_PROBE_FORM = 1
 
 _LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
 
@@ -132,6 +131,51 @@ def switch_config(image: str) -> dict[str, Any]:
             "LogConfig": _LOGS,
         },
     }
+
+
+# To enter the namespaces of boxes (SYS_ADMIN, SYS_CHROOT), find them in /proc (SYS_PTRACE), give places on networks a
+# cable (NET_ADMIN), read what learners keep to themselves (DAC_OVERRIDE), ping (NET_RAW), give all that up again
+# (SETPCAP) and end what hangs (KILL).
+PROBE_CAPABILITIES = (
+    "DAC_OVERRIDE",
+    "KILL",
+    "NET_ADMIN",
+    "NET_RAW",
+    "SETPCAP",
+    "SYS_ADMIN",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+)
+
+
+def probe_config(image: str, toolbox_volume: str) -> dict[str, Any]:
+    """POST /containers/create for the probe: it sleeps until a verify starts an agent in it (``labctl.probe``). Unlike
+    the keeper it has no way to the engine: its agents talk to servers that learners wrote."""
+    return {
+        "Image": image,
+        "Labels": {wiring.LABEL_ROLE: wiring.ROLE_PROBE, wiring.LABEL_SPEC_HASH: probe_hash(image, toolbox_volume)},
+        "Entrypoint": ["sleep", "infinity"],
+        "StopSignal": "SIGKILL",
+        "HostConfig": {
+            "NetworkMode": "none",
+            "PidMode": "host",
+            "CgroupnsMode": "private",
+            "RestartPolicy": {"Name": "always"},
+            "CapDrop": ["ALL"],
+            "CapAdd": list(PROBE_CAPABILITIES),
+            "SecurityOpt": ["apparmor=unconfined"],
+            "ReadonlyRootfs": True,
+            "Mounts": [{"Type": "volume", "Source": toolbox_volume, "Target": TOOLBOX, "ReadOnly": True}],
+            "Memory": 2 << 30,
+            "PidsLimit": 4096,
+            "LogConfig": _LOGS,
+        },
+    }
+
+
+def probe_hash(image: str, toolbox_volume: str) -> str:
+    """What a probe was made from, as a label: another one means that it is outdated."""
+    return f"{image} {toolbox_volume} {_PROBE_FORM}"
 
 
 def toolbox_config(image: str, toolbox_volume: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The keeper, the switch and the toolbox on a Docker engine: implements ports.Keeper."""
+"""The keeper, the switch, the probe and the toolbox on a Docker engine: implements ports.Keeper."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from typing import Any, NamedTuple
 from labctl.adapters.docker import config
 from labctl.adapters.docker.client import Client, explained
 from labctl.domain import naming, wiring
+from labctl.domain.toolbox import TOOLBOX
 from labctl.errors import EngineError, KeeperGoneError
 from labctl.events import BoxReady, Emit
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 _ASK_SECONDS = 1.5
+_NAMES = {
+    wiring.ROLE_KEEPER: naming.KEEPER,
+    wiring.ROLE_SWITCH: naming.SWITCH,
+    wiring.ROLE_PROBE: naming.PROBE,
+}
 
 
 class SystemTags(NamedTuple):
@@ -34,29 +40,34 @@ class SystemTags(NamedTuple):
 
 
 class DockerKeeper:
-    """Keeper and switch as containers. ``tags`` tells the images they should be made from."""
+    """Keeper, switch and probe as containers. ``tags`` tells the images they should be made from."""
 
     def __init__(self, client: Client, tags: Callable[[], SystemTags]) -> None:
         self._client = client
         self._tags = tags
 
     def state(self) -> Mapping[str, str]:
-        """One look: keeper and switch, each ``running``, ``outdated``, ``missing`` or the container's own state."""
-        filters = {"label": [wiring.LABEL_ROLE], "name": [f"^/{naming.KEEPER}$", f"^/{naming.SWITCH}$"]}
+        """One look: keeper, switch and probe, each ``running``, ``outdated``, ``missing`` or the container's own
+        state."""
+        filters = {"label": [wiring.LABEL_ROLE], "name": [f"^/{name}$" for name in _NAMES.values()]}
         with explained(self._client.address):
             found = self._client.api.containers(all=True, filters=filters)
-        states = {wiring.ROLE_KEEPER: "missing", wiring.ROLE_SWITCH: "missing"}
+        states = dict.fromkeys(_NAMES, "missing")
         for item in found:
             role = item["Labels"][wiring.LABEL_ROLE]
             if role in states:
                 states[role] = item["State"]
-                if role == wiring.ROLE_KEEPER and item["Labels"].get(wiring.LABEL_SPEC_HASH) != self._wanted_hash():
+                wanted = self._wanted_hash(role)
+                if wanted and item["Labels"].get(wiring.LABEL_SPEC_HASH) != wanted:
                     states[role] = "outdated"
         return states
 
-    def _wanted_hash(self) -> str:
+    def _wanted_hash(self, role: str) -> str:
+        """What it should be made from; nothing for the switch, which stays whatever it was made from."""
         tags = self._tags()
-        return config.keeper_hash(tags.keeper, tags.volume, self._socket())
+        if role == wiring.ROLE_KEEPER:
+            return config.keeper_hash(tags.keeper, tags.volume, self._socket())
+        return config.probe_hash(tags.keeper, tags.volume) if role == wiring.ROLE_PROBE else ""
 
     def _socket(self) -> str:
         """Where the engine's socket is on the engine's own machine."""
@@ -65,17 +76,32 @@ class DockerKeeper:
 
     def ensure(self) -> bool:
         """Make what is missing or outdated. A keeper is replaced at any time; a switch that runs stays, since boxes
-        hang on it."""
+        hang on it. Another user's labctl, which has locks of its own, may do the same at the same moment."""
+        import docker.errors
+
+        deadline = time.monotonic() + _START_SECONDS
+        with explained(self._client.address):
+            while True:
+                try:
+                    return self._ensure()
+                except docker.errors.APIError as error:
+                    if error.status_code != 409 or time.monotonic() >= deadline:
+                        raise
+                    time.sleep(_POLL_SECONDS)
+
+    def _ensure(self) -> bool:
         states = self.state()
         if set(states.values()) == {"running"}:
             return False
         tags = self._tags()
-        with explained(self._client.address):
-            if states[wiring.ROLE_SWITCH] != "running":
-                self._make(naming.SWITCH, config.switch_config(tags.keeper))
-            if states[wiring.ROLE_KEEPER] != "running":
-                self._fill_toolbox(tags)
-                self._make(naming.KEEPER, config.keeper_config(tags.keeper, tags.volume, self._socket()))
+        if states[wiring.ROLE_SWITCH] != "running":
+            self._make(naming.SWITCH, config.switch_config(tags.keeper))
+        if {states[wiring.ROLE_KEEPER], states[wiring.ROLE_PROBE]} != {"running"}:
+            self._fill_toolbox(tags)
+        if states[wiring.ROLE_PROBE] != "running":
+            self._make(naming.PROBE, config.probe_config(tags.keeper, tags.volume))
+        if states[wiring.ROLE_KEEPER] != "running":
+            self._make(naming.KEEPER, config.keeper_config(tags.keeper, tags.volume, self._socket()))
         self._wait_until_it_serves()
         return True
 
@@ -98,7 +124,16 @@ class DockerKeeper:
                     hint="docker rename {name} another-name",
                     name=name,
                 )
-            api.remove_container(name, force=True, v=True)
+            try:
+                api.remove_container(name, force=True, v=True)
+            except docker.errors.APIError as error:
+                # Another labctl removes it at this moment: soon it is gone.
+                if error.status_code != 409:
+                    raise
+                deadline = time.monotonic() + _START_SECONDS
+                while time.monotonic() < deadline:
+                    api.inspect_container(found["Id"])
+                    time.sleep(_POLL_SECONDS)
 
     def _fill_toolbox(self, tags: SystemTags) -> None:
         api = self._client.api
@@ -138,6 +173,7 @@ class DockerKeeper:
 
         with explained(self._client.address):
             self._remove(naming.KEEPER)
+            self._remove(naming.PROBE)
             self._remove(naming.SWITCH)
             volumes = self._client.api.volumes(filters={"label": [f"{wiring.LABEL_ROLE}=toolbox"]})["Volumes"] or []
             for volume in volumes:
@@ -217,7 +253,7 @@ class DockerWatch:
         """Nobody heard this box's systemd say READY: ask itself."""
         api = self._client.api
         with explained(self._client.address):
-            made = api.exec_create(box_id, [f"{config.TOOLBOX}/bin/systemctl", "is-system-running", "--wait"])
+            made = api.exec_create(box_id, [f"{TOOLBOX}/bin/systemctl", "is-system-running", "--wait"])
             api.exec_start(made["Id"])
 
     def _late(self, waiting: Mapping[str, str], deadline: float) -> EngineError:

@@ -10,9 +10,10 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import docker
+if TYPE_CHECKING:
+    import docker
 
 _HEADER = struct.Struct(">BxxxL")
 STDOUT, STDERR = 1, 2
@@ -36,7 +37,7 @@ def hijack(api: docker.APIClient, path: str, body: Mapping[str, Any] | None = No
 class RawStream:
     """Bytes both ways. Implements ports.ByteStream for a process on a terminal."""
 
-    def __init__(self, connection: socket.socket, early: bytes, keep: object) -> None:
+    def __init__(self, connection: socket.socket, early: bytes = b"", keep: object = None) -> None:
         self._socket = connection
         self._early = early
         self._keep = keep
@@ -48,6 +49,10 @@ class RawStream:
     def pending(self) -> bool:
         """Bytes that came already, which no select would tell."""
         return bool(self._early)
+
+    def plain_socket(self) -> socket.socket | None:
+        """The connection itself, where another process may go on with it: no TLS, no SSH, nothing read ahead."""
+        return self._socket if type(self._socket) is socket.socket and not self._early else None
 
     def read(self, size: int = 65536) -> bytes:
         """Some bytes; none at the end."""

@@ -22,7 +22,9 @@ _PACKAGE = Path(__file__).parent.parent.parent
 _EXTRA: dict[str, dict[str, str]] = {
     "keeper": {
         "keeper/**/*.py": "src/labctl/",
+        "probe/**/*.py": "src/labctl/",
         "domain/__init__.py": "src/labctl/",
+        "domain/toolbox.py": "src/labctl/",
         "domain/wiring.py": "src/labctl/",
     }
 }

@@ -1,0 +1,75 @@
+"""The child that runs checks: ``python -m labctl.adapters.checks.child DESCRIPTOR``. It loads pytest and testinfra, and
+then waits for orders, so that a labctl that starts it early finds it ready."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+import msgspec
+import pytest
+import testinfra.host
+
+from labctl.adapters.checks.fixtures import Fixtures
+from labctl.adapters.checks.orders import Integrity, Link, Orders
+from labctl.adapters.checks.plugin import Judge, Notes
+from labctl.adapters.checks.session import LookError, Session
+from labctl.adapters.checks.world import World
+from labctl.adapters.docker.stream import RawStream
+
+# Loaded now, and not when a check asks for it.
+LOADED = (testinfra.host.Host,)
+
+
+def arguments(orders: Orders) -> list[str]:
+    """pytest's command line: the checks' folder and nothing that happens to lie or to be installed around it."""
+    return [
+        *(orders.folder, "-c", orders.ini, "--rootdir", orders.folder),
+        # Nor a conftest.py that lies above: a catalog may be anywhere.
+        *("--confcutdir", orders.folder),
+        *("--import-mode=importlib", "--assert=plain", "--strict-markers", "-q", "--no-header"),
+        *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:doctest"),
+    ]
+
+
+def main() -> int:
+    """pytest's exit code."""
+    link = Link(socket.socket(fileno=int(sys.argv[1])))
+    line = link.line()
+    if not line:
+        return 0  # nobody wanted it after all
+    orders = msgspec.json.decode(line, type=Orders)
+    agent = socket.socket(fileno=link.descriptors.pop())
+    agent.setblocking(True)
+    session = Session(RawStream(agent))
+    notes = Notes()
+    world = World(orders, session, notes, link)
+    world.enter_all()
+    try:
+        code = int(pytest.main(arguments(orders), plugins=[Judge(orders, link, notes), Fixtures(world)]))
+        if orders.pick is None:
+            link.send(Integrity(_changed(world)))
+        return code
+    finally:
+        session.close()
+        link.close()
+
+
+def _changed(world: World) -> dict[str, tuple[str, ...]]:
+    """Files of packages that were changed, for the report; a box that can't be looked at is left out."""
+    found = {}
+    for name, place in world.places.items():
+        try:
+            found[name] = tuple(world.session.changes(place.pid, place.container)["packaged"])
+        except LookError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not the interpreter's own end: it takes its time, and somebody waits for a verdict.
+    os._exit(status)

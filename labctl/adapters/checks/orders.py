@@ -1,0 +1,128 @@
+"""What labctl and its child that runs checks say to each other: messages on a socket, a line of JSON each, with a
+descriptor where something is handed over."""
+
+# No postponed annotations here: msgspec would have to compile each of them.
+
+import socket
+from collections.abc import Iterator
+
+import msgspec
+
+from labctl.domain.verdict import CheckResult
+from labctl.ports import HurtingCheck, PowerAct
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A box as the engine knows it: its first process on the engine's machine (0: it doesn't run), and the switch's
+    end of its cable on each network."""
+
+    container: str
+    pid: int
+    ports: dict[str, str] = {}
+
+
+class Network(msgspec.Struct, frozen=True):
+    """One of the instance's networks: its bridge in the switch, and an address with prefix for the probe."""
+
+    bridge: str
+    address: str
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What the parent wants. ``only`` are the tasks to check (none: all), ``pick`` the one check to run, which may hurt
+    (none: all that don't)."""
+
+    engine: str
+    folder: str
+    ini: str
+    boxes: dict[str, Place]
+    networks: dict[str, Network]
+    switch: int
+    params: dict[str, str | int]
+    only: tuple[str, ...] | None = None
+    pick: str | None = None
+
+
+class Checked(msgspec.Struct, frozen=True, tag_field="said", tag="checked"):
+    """A check has a result."""
+
+    result: CheckResult
+
+
+class Hurting(msgspec.Struct, frozen=True, tag_field="said", tag="hurting"):
+    """These checks want a clone; they were left out."""
+
+    checks: tuple[HurtingCheck, ...]
+
+
+class Power(msgspec.Struct, frozen=True, tag_field="said", tag="power"):
+    """Please: a box of the clone. Answered by Powered."""
+
+    box: str
+    act: PowerAct
+
+
+class Powered(msgspec.Struct, frozen=True):
+    """The box as it is now, or why it can't be done."""
+
+    place: Place | None = None
+    why: str = ""
+
+
+class Inside(msgspec.Struct, frozen=True, tag_field="said", tag="inside"):
+    """Please: a channel into that box. Answered by Opened, with the descriptor."""
+
+    box: str
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """It comes with this; or why there is none."""
+
+    why: str = ""
+
+
+class Integrity(msgspec.Struct, frozen=True, tag_field="said", tag="integrity"):
+    """Box to files of its packages that were changed."""
+
+    changed: dict[str, tuple[str, ...]]
+
+
+Said = Checked | Hurting | Power | Inside | Integrity
+
+
+class Link:
+    """One end of the socket. Lines of at most some MiB; a descriptor comes with a line's first bytes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._buffer = bytearray()
+        self.descriptors: list[int] = []
+
+    def send(self, message: msgspec.Struct, descriptor: int | None = None) -> None:
+        """Say it. Raises OSError where the other end is gone."""
+        line = msgspec.json.encode(message) + b"\n"
+        if descriptor is not None:
+            sent = socket.send_fds(self._socket, [line], [descriptor])
+            line = line[sent:]
+        self._socket.sendall(line)
+
+    def line(self) -> bytes:
+        """The next line; nothing at the end."""
+        while b"\n" not in self._buffer:
+            data, descriptors, _, _ = socket.recv_fds(self._socket, 1 << 16, 4)
+            self.descriptors += descriptors
+            if not data:
+                return b""
+            self._buffer += data
+        line, _, rest = bytes(self._buffer).partition(b"\n")
+        self._buffer[:] = rest
+        return line
+
+    def lines(self) -> Iterator[bytes]:
+        """Until the end."""
+        while line := self.line():
+            yield line
+
+    def close(self) -> None:
+        """This end."""
+        self._socket.close()

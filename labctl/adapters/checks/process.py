@@ -1,0 +1,113 @@
+"""The child that runs checks, as its parent has it: started early, given orders, listened to, and ended for sure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from labctl.adapters.checks.orders import Link, Opened, Orders, Powered, Said
+from labctl.adapters.docker.stream import RawStream
+
+# The project's own pytest options must not leak into checks, nor plugins that happen to be installed.
+_INI = "[pytest]\naddopts =\npython_files = test_*.py\n"
+
+
+class Child:
+    """One child, for one run. It has a folder of its own for as long as it lives."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="labctl-verify-")
+        self.ini = Path(self._folder.name, "pytest.ini")
+        self.ini.write_text(_INI)
+        self._output = Path(self._folder.name, "output")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        with self._output.open("wb") as output, theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "labctl.adapters.checks.child", str(theirs.fileno())],
+                env={**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+                cwd=self._folder.name,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno()],
+                # Ctrl-C is for the parent: it decides what ends.
+                start_new_session=True,
+            )
+        self._link = Link(ours)
+
+    def order(self, orders: Orders, agent: socket.socket) -> None:
+        """What to do, and the agent to do it with. Raises OSError where the child has died."""
+        self._link.send(orders, agent.fileno())
+
+    def said(self) -> Iterator[Said]:
+        """What it says, until it has ended."""
+        with contextlib.suppress(ConnectionResetError):
+            for line in self._link.lines():
+                yield msgspec.json.decode(line, type=Said)
+
+    def answer(self, answer: Powered | Opened, with_socket: socket.socket | None = None) -> None:
+        """To its request."""
+        with contextlib.suppress(OSError):
+            self._link.send(answer, with_socket.fileno() if with_socket else None)
+
+    def wait(self) -> tuple[int, str]:
+        """Its exit code, and what it printed."""
+        code = self._process.wait()
+        return code, self._output.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """Now. May be called from any thread, and again."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Ended, and its folder gone."""
+        self._process.kill()
+        self._process.wait()
+        self._link.close()
+        self._folder.cleanup()
+
+
+class Handover:
+    """The agent's stream as a socket that can be handed to a child: itself where it is a plain one, else (TLS, SSH) one
+    end of a pair, with a thread each way in between."""
+
+    def __init__(self, raw: RawStream) -> None:
+        self._raw = raw
+        self._ours: socket.socket | None = None
+        plain = raw.plain_socket()
+        if plain is not None:
+            self.socket = plain
+            return
+        self._ours, self.socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        for work in (self._up, self._down):
+            threading.Thread(target=work, name="agent-stream", daemon=True).start()
+
+    def _up(self) -> None:
+        with contextlib.suppress(OSError):
+            while self._ours and (data := self._ours.recv(1 << 16)):
+                self._raw.write(data)
+        self._raw.close_write()
+
+    def _down(self) -> None:
+        with contextlib.suppress(OSError):
+            while self._ours and (data := self._raw.read()):
+                self._ours.sendall(data)
+            if self._ours:
+                self._ours.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """The agent ends, whoever else has its stream."""
+        self._raw.close()
+        if self._ours is not None:
+            self._ours.close()
+            self.socket.close()

@@ -1,0 +1,135 @@
+"""labctl's side of an agent in the probe: requests from any thread, each answered by its own answer."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from typing import Any
+
+from labctl.adapters.docker.stream import FrameStream, RawStream
+from labctl.probe import protocol
+
+COMMAND_SECONDS = 20.0
+MOST_BYTES = 16 << 20
+_PATIENCE = 10.0
+_DISKS = "the boxes' disks"
+
+
+class LookError(Exception):
+    """There is no result: the command could not be run or did not end, or the box is gone. No verdict can be drawn from
+    it."""
+
+
+class Session:
+    """One agent. Every method raises LookError."""
+
+    def __init__(self, raw: RawStream) -> None:
+        self._raw = raw
+        self._said = bytearray()
+        self._stream = FrameStream(raw, on_stderr=self._said.extend)
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._answers: dict[int, protocol.Message] = {}
+        self._arrived = threading.Condition()
+        self._ended = ""
+        self._changes: set[str] = set()
+        self._disk = threading.Lock()
+        self._reads = False
+        self._listener = threading.Thread(target=self._listen, name="agent", daemon=True)
+        self._listener.start()
+
+    def run(
+        self, place: str, command: str, stdin: bytes = b"", seconds: float = COMMAND_SECONDS
+    ) -> tuple[int, bytes, bytes]:
+        """Exit status, stdout and stderr of a shell command."""
+        header = {"op": "run", "place": place, "command": command, "seconds": seconds, "most": MOST_BYTES}
+        told, payload = self._ask(header, stdin, seconds + _PATIENCE, f"{place}: {command}")
+        return told["status"], payload[: told["out"]], payload[told["out"] :]
+
+    def listeners(self, place: str) -> list[dict[str, Any]]:
+        """See ``labctl.probe.tables.listeners``."""
+        _, payload = self._ask({"op": "listeners", "place": place}, b"", _PATIENCE, f"{place}: who listens")
+        return list(json.loads(payload))
+
+    def enter(self, place: str, pid: int, container: str, *, watch: bool = False) -> None:
+        """A box becomes a place; ``watch``: tell of changes."""
+        if not pid:
+            raise LookError(f"{place}: the box does not run")
+        header = {"op": "enter", "place": place, "pid": pid, "container": container, "watch": watch}
+        self._ask(header, b"", _PATIENCE, place)
+
+    def join(self, place: str, switch: int, bridge: str, address: str) -> None:
+        """The probe gets a place on a network."""
+        header = {"op": "join", "place": place, "switch": switch, "bridge": bridge, "address": address}
+        self._ask(header, b"", _PATIENCE, place)
+
+    def changes(self, pid: int, container: str) -> dict[str, list[str]]:
+        """See ``labctl.probe.disk.changes``."""
+        with self._disk:
+            if not self._reads:
+                self._ask({"op": "read", "place": _DISKS}, b"", _PATIENCE, _DISKS)
+                self._reads = True
+            header = {"op": "changes", "place": _DISKS, "pid": pid, "container": container}
+            _, payload = self._ask(header, b"", _PATIENCE, _DISKS)
+        return dict(json.loads(payload))
+
+    def isolate(self, switch: int, ports: list[str], *, isolated: bool) -> None:
+        """Whether frames pass between these ports of the switch."""
+        header = {"op": "isolate", "switch": switch, "ports": ports, "isolated": isolated}
+        self._ask(header, b"", _PATIENCE, "the switch")
+
+    def wait_change(self, seconds: float) -> set[str]:
+        """The watched places in which something was written or run, or which ended, as soon as there are some; none
+        when the time is over."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._changes or self._ended, seconds)
+            if self._ended and not self._changes:
+                raise LookError(self._ended)
+            changed, self._changes = self._changes, set()
+            return changed
+
+    def close(self) -> None:
+        """The agent ends, and all that it started."""
+        self._raw.close()
+        self._listener.join(_PATIENCE)
+
+    def _ask(self, header: dict[str, Any], payload: bytes, seconds: float, about: str) -> protocol.Message:
+        number = next(self._numbers)
+        try:
+            with self._lock:
+                self._raw.write(protocol.encode({"id": number, **header}, payload))
+        except OSError as error:
+            raise LookError(f"{about}: the probe has gone ({self._why() or error})") from error
+        with self._arrived:
+            arrived = self._arrived.wait_for(lambda: number in self._answers or self._ended, seconds)
+            answer = self._answers.pop(number, None)
+        if answer is None:
+            raise LookError(f"{about}: {self._ended}" if arrived else f"{about}: no answer from the probe in time")
+        if "error" in answer.header:
+            raise LookError(f"{about}: {answer.header['error']}")
+        return answer
+
+    def _listen(self) -> None:
+        decoder = protocol.Decoder()
+        try:
+            while data := self._stream.read():
+                for message in decoder.feed(data):
+                    self._take(message)
+        except (OSError, ValueError) as error:
+            self._said += str(error).encode()
+        with self._arrived:
+            self._ended = f"the probe has gone ({self._why() or 'its stream ended'})"
+            self._arrived.notify_all()
+
+    def _take(self, message: protocol.Message) -> None:
+        with self._arrived:
+            if "id" in message.header:
+                self._answers[message.header["id"]] = message
+            elif "changed" in message.header:
+                self._changes.add(message.header["changed"])
+            self._arrived.notify_all()
+
+    def _why(self) -> str:
+        lines = self._said.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""

@@ -1,0 +1,43 @@
+"""Tells when something happens in an instance's boxes: implements ports.Watcher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from labctl.adapters.checks.session import LookError, Session
+from labctl.adapters.docker.probe import DockerProbe
+from labctl.domain.site import Site
+from labctl.errors import EngineError
+
+
+class ProbeWatcher:
+    """By an agent of the probe: files that are written and programs that are run in a box (fanotify(7))."""
+
+    def __init__(self, probe: Callable[[], DockerProbe]) -> None:
+        self._probe = probe
+
+    @contextmanager
+    def watch(self, site: Site) -> Iterator[Callable[[float], bool]]:
+        """See ports.Watcher."""
+        session = Session(self._probe().open())
+        try:
+            with _explained():
+                for name, running in site.boxes.items():
+                    session.enter(name, running.pid, running.id, watch=True)
+
+            def wait(seconds: float) -> bool:
+                with _explained():
+                    return bool(session.wait_change(seconds))
+
+            yield wait
+        finally:
+            session.close()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except LookError as error:
+        raise EngineError("the boxes can't be watched: {why}", hint="labctl doctor", why=str(error)) from error

@@ -1,0 +1,167 @@
+"""The places that one run looks at, and what it asks of labctl itself."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from labctl.adapters.checks.backend import LookBackend
+from labctl.adapters.checks.channel import Channel
+from labctl.adapters.checks.orders import Inside, Link, Opened, Orders, Power, Powered
+from labctl.adapters.checks.plugin import Notes
+from labctl.adapters.checks.session import LookError, Session
+from labctl.adapters.docker.stream import RawStream
+
+
+class Listener(NamedTuple):
+    """A socket that waits for clients, by the kernel's tables. ``program`` is the path of what listens; ``genuine``
+    says that it and its libraries are files of the image that nobody has written since."""
+
+    protocol: str
+    address: str
+    port: int
+    pid: int
+    uid: int
+    program: str
+    genuine: bool
+
+
+class World:
+    """The places of one run. They are entered while pytest collects; what can't be entered is told to the check that
+    needs it."""
+
+    def __init__(self, orders: Orders, session: Session, notes: Notes, link: Link) -> None:
+        self.orders = orders
+        self.session = session
+        self.notes = notes
+        self.link = link
+        self.places = dict(orders.boxes)
+        self._pool = concurrent.futures.ThreadPoolExecutor(8, thread_name_prefix="enter")
+        self._entered: dict[str, concurrent.futures.Future[None]] = {}
+        self._lock = threading.Lock()
+        self._hosts: dict[str, Any] = {}
+        self._channels: dict[str, Channel] = {}
+        self._written: dict[str, frozenset[str]] = {}
+
+    def enter_all(self) -> None:
+        """Begin with every box and the first network."""
+        for name in self.places:
+            self._entering(name, self._enter_box, name)
+        for name in list(self.orders.networks)[:1]:
+            self._entering(_probe(name), self._join, name)
+
+    def box(self, name: str) -> Any:
+        """testinfra's host for that box, seen from outside."""
+        self._known(name)
+        self._entering(name, self._enter_box, name).result()
+        return self._host(
+            name, lambda: LookBackend(name, self.session, name, self.notes.used, lambda: self.inside(name))
+        )
+
+    def on_network(self, name: str) -> Any:
+        """testinfra's host for the probe on that network."""
+        if name not in self.orders.networks:
+            raise LookupError(f"there is no network {name}; there are: {', '.join(self.orders.networks) or 'none'}")
+        place = _probe(name)
+        self._entering(place, self._join, name).result()
+        return self._host(place, lambda: LookBackend("probe", self.session, place, self.notes.used))
+
+    def _host(self, place: str, backend: Callable[[], LookBackend]) -> Any:
+        from testinfra.host import Host
+
+        with self._lock:
+            if place not in self._hosts:
+                self._hosts[place] = Host(backend())
+            return self._hosts[place]
+
+    def inside(self, name: str) -> Channel:
+        """A channel into that box, opened by labctl at the first need."""
+        self._known(name)
+        with self._lock:
+            if name not in self._channels:
+                self.link.send(Inside(name))
+                opened = msgspec.json.decode(self.link.line() or b'{"why": "labctl has gone"}', type=Opened)
+                if opened.why:
+                    raise LookError(f"{name}: {opened.why}")
+                self._channels[name] = Channel(RawStream(socket.socket(fileno=self.link.descriptors.pop())), name)
+            return self._channels[name]
+
+    def _entering(self, place: str, work: Callable[..., None], *arguments: Any) -> concurrent.futures.Future[None]:
+        with self._lock:
+            if place not in self._entered:
+                self._entered[place] = self._pool.submit(work, *arguments)
+            return self._entered[place]
+
+    def _enter_box(self, name: str) -> None:
+        found = self.places[name]
+        self.session.enter(name, found.pid, found.container)
+
+    def _join(self, name: str) -> None:
+        network = self.orders.networks[name]
+        self.session.join(_probe(name), self.orders.switch, network.bridge, network.address)
+
+    def listeners(self, name: str) -> list[Listener]:
+        """Who waits for clients in that box."""
+        self._known(name)
+        self._entering(name, self._enter_box, name).result()
+        found = self.session.listeners(name)
+        if name not in self._written:
+            place = self.places[name]
+            self._written[name] = frozenset(self.session.changes(place.pid, place.container)["files"])
+        return [_listener(item, self._written[name]) for item in found]
+
+    def power(self, name: str, act: Any) -> None:
+        """Of a box of the clone."""
+        self._known(name)
+        self._hurts()
+        with self._lock:
+            self.link.send(Power(name, act))
+            answer = msgspec.json.decode(self.link.line() or b"{}", type=Powered)
+        if answer.place is None:
+            raise LookError(f"{name}: {answer.why or 'labctl has gone'}")
+        self.places[name] = answer.place
+        with self._lock:
+            self._entered.pop(name, None)
+            self._channels.pop(name, None)
+        self._written.pop(name, None)
+
+    def isolate(self, names: tuple[str, ...], network: str, *, isolated: bool) -> None:
+        """Whether these boxes hear each other on a network of the clone."""
+        self._hurts()
+        network = network or next(iter(self.orders.networks))
+        ports = []
+        for name in names:
+            self._known(name)
+            ports.append(self.places[name].ports[network])
+        self.session.isolate(self.orders.switch, ports, isolated=isolated)
+
+    def _hurts(self) -> None:
+        if self.orders.pick is None:
+            raise LookError("a check that hurts must say so: @pytest.mark.destructive or @pytest.mark.reboot")
+
+    def _known(self, name: str) -> None:
+        if name not in self.places:
+            raise LookupError(f"there is no box {name}; there are: {', '.join(self.places)}")
+
+
+def _probe(network: str) -> str:
+    return f"probe on {network}"
+
+
+def _listener(found: dict[str, Any], written: frozenset[str]) -> Listener:
+    executed = {found["program"], *found["libraries"]}
+    genuine = found["on_disk"] and not found["made_code"] and not (executed & written)
+    return Listener(
+        protocol=found["protocol"],
+        address=found["address"],
+        port=found["port"],
+        pid=found["pid"],
+        uid=found["uid"],
+        program=found["program"],
+        genuine=genuine,
+    )

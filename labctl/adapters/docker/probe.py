@@ -1,0 +1,41 @@
+"""Agents in the probe (``labctl.probe``), each for one verify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from labctl.adapters.docker.client import Client, explained
+from labctl.adapters.docker.stream import RawStream, hijack
+from labctl.domain import naming
+
+_AGENT = ("python3", "-S", "-m", "labctl.probe")
+
+
+class DockerProbe:
+    """The probe of an engine. ``is_ready`` tells whether it runs as this version of labctl wants it, ``make_ready``
+    sees to it."""
+
+    def __init__(self, client: Client, is_ready: Callable[[], bool], make_ready: Callable[[], None]) -> None:
+        self._client = client
+        self.is_ready = is_ready
+        self._make_ready = make_ready
+
+    def open(self) -> RawStream:
+        """An agent's stdin and stdout, the latter in the engine's frames. It ends with the stream."""
+        self._make_ready()
+        api = self._client.api
+        with explained(self._client.address):
+            made = api.exec_create(naming.PROBE, list(_AGENT), stdin=True)
+            return hijack(api, f"/exec/{made['Id']}/start", {"Tty": False, "Detach": False})
+
+    def shell(self, box_id: str, argv: Sequence[str]) -> RawStream:
+        """A program in a box, its stdin and stdout as above."""
+        api = self._client.api
+        with explained(self._client.address):
+            made = api.exec_create(box_id, list(argv), stdin=True, user="0:0")
+            return hijack(api, f"/exec/{made['Id']}/start", {"Tty": False, "Detach": False})
+
+    def switch(self) -> int:
+        """The pid of the switch on the engine's machine; 0 where it doesn't run."""
+        with explained(self._client.address):
+            return int(self._client.api.inspect_container(naming.SWITCH)["State"]["Pid"])

@@ -1,0 +1,201 @@
+"""The agent: requests from stdin go to workers in places, answers and news to stdout. It ends with its stdin."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from labctl.probe import kernel, networks, places, protocol, worker
+from labctl.probe.worker import Worker
+
+_STOPPED = "the box has stopped"
+_DIED = "the process that looks at it has died"
+
+
+class Agent:
+    """One verify's eyes and hands. ``write`` takes bytes to labctl."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._selector = selectors.DefaultSelector()
+        self._workers: dict[str, Worker] = {}
+        self._alive: dict[str, int] = {}
+        # Of each place the requests that aren't answered yet. Its worker has the first of them and no other: where both
+        # write to each other, both wait for ever.
+        self._waiting: dict[str, deque[protocol.Message]] = {}
+        self._gone: dict[str, str] = {}
+
+    def serve(self, stdin: int) -> None:
+        """Until stdin ends. Raises ProtocolError for what no labctl writes."""
+        decoder = protocol.Decoder()
+        self._selector.register(stdin, selectors.EVENT_READ, self._noop)
+        while True:
+            for key, _ in self._selector.select():
+                if self._selector.get_map().get(key.fd) is not key:
+                    continue  # what came just before has closed it
+                if key.fd != stdin:
+                    key.data()
+                    continue
+                data = os.read(stdin, 1 << 16)
+                if not data:
+                    return
+                for header, payload in decoder.feed(data):
+                    self._take(header, payload)
+
+    def end(self) -> None:
+        """All places are left."""
+        for place in list(self._workers):
+            self._leave(place)
+
+    def _noop(self) -> None:
+        """Stdin is read by ``serve`` itself."""
+
+    def _tell(self, header: dict[str, Any], payload: bytes = b"") -> None:
+        self._write(protocol.encode(header, payload))
+
+    def _take(self, header: dict[str, Any], payload: bytes) -> None:
+        number, operation = header["id"], header["op"]
+        try:
+            match operation:
+                case "enter":
+                    self._enter(header)
+                case "join":
+                    self._join(header)
+                case "read":
+                    self._add(header["place"], worker.start(places.be_reader))
+                case "isolate":
+                    networks.isolate(header["switch"], header["ports"], isolated=header["isolated"])
+                case "leave":
+                    self._leave(header["place"])
+                case _:
+                    self._forward(header, payload)
+                    return
+            self._tell({"id": number})
+        except OSError as error:
+            why = error.strerror or str(error)
+            if operation in ("enter", "join"):
+                self._leave(header["place"])
+                self._gone[header["place"]] = why
+            self._tell({"id": number, "error": why})
+
+    def _forward(self, header: dict[str, Any], payload: bytes) -> None:
+        place = header["place"]
+        if place not in self._workers:
+            self._tell({"id": header["id"], "error": self._gone.get(place, "not there")})
+            return
+        self._waiting[place].append(protocol.Message(header, payload))
+        if len(self._waiting[place]) == 1:
+            self._send_next(place)
+
+    def _send_next(self, place: str) -> None:
+        if self._waiting[place]:
+            try:
+                self._workers[place].send(*self._waiting[place][0])
+            except OSError:
+                self._drop(place, _DIED)
+
+    def _enter(self, header: dict[str, Any]) -> None:
+        """A box becomes a place, or another start of it takes the place of the one before."""
+        place, pid = header["place"], header["pid"]
+        self._leave(place)
+        alive = places.open_box(pid, header["container"])
+        self._alive[place] = alive
+        self._selector.register(alive, selectors.EVENT_READ, lambda: self._box_ended(place))
+        self._add(place, worker.start(lambda: places.enter_box(pid, alive, watch=header["watch"])))
+
+    def _join(self, header: dict[str, Any]) -> None:
+        """A place on a network."""
+        place = header["place"]
+        self._leave(place)
+        joined = worker.start(places.be_outside)
+        self._add(place, joined)
+        networks.plug(header["switch"], joined.pid, header["bridge"], header["address"])
+
+    def _add(self, place: str, added: Worker) -> None:
+        self._drop(place, "left")
+        self._workers[place] = added
+        self._waiting[place] = deque()
+        self._gone.pop(place, None)
+        self._selector.register(added.link, selectors.EVENT_READ, lambda: self._hear(place))
+        if added.changes is not None:
+            changes = added.changes
+            self._selector.register(changes, selectors.EVENT_READ, lambda: self._changed(place, changes))
+
+    def _hear(self, place: str) -> None:
+        """An answer of a worker."""
+        speaking = self._workers[place]
+        try:
+            data = speaking.link.recv(1 << 16)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._drop(place, _DIED)
+            return
+        try:
+            for header, payload in speaking.decoder.feed(data):
+                # What a worker says is no better than the programs that it ran: it answers what it was asked, and
+                # nothing that another was.
+                waiting = self._waiting.get(place)
+                if not waiting or header.get("id") != waiting[0].header["id"]:
+                    raise protocol.ProtocolError("an answer to what it was not asked")
+                waiting.popleft()
+                self._tell(header, payload)
+                self._send_next(place)
+        except protocol.ProtocolError as error:
+            self._drop(place, f"the process that looks at it talks nonsense: {error}")
+
+    def _changed(self, place: str, changes: int) -> None:
+        kernel.drain_events(changes)
+        self._tell({"changed": place})
+
+    def _box_ended(self, place: str) -> None:
+        self._selector.unregister(self._alive[place])
+        self._drop(place, _STOPPED)
+        self._gone[place] = _STOPPED
+        self._tell({"changed": place})
+
+    def _leave(self, place: str) -> None:
+        self._drop(place, "left")
+        alive = self._alive.pop(place, None)
+        if alive is not None:
+            if alive in self._selector.get_map():
+                self._selector.unregister(alive)
+            os.close(alive)
+
+    def _drop(self, place: str, why: str) -> None:
+        """The place's worker ends; what it was asked stays without a result."""
+        dropped = self._workers.pop(place, None)
+        if dropped is None:
+            return
+        self._selector.unregister(dropped.link)
+        if dropped.changes is not None:
+            self._selector.unregister(dropped.changes)
+        dropped.end()
+        self._gone[place] = why
+        for header, _ in self._waiting.pop(place):
+            self._tell({"id": header["id"], "error": why})
+
+
+def _to_stdout(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def main() -> None:
+    """Serve one labctl."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    agent = Agent(_to_stdout)
+    try:
+        agent.serve(0)
+    finally:
+        agent.end()
+
+
+if __name__ == "__main__":
+    main()

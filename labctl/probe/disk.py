@@ -1,0 +1,203 @@
+"""What a box's disk holds that its image didn't: read from the layers of its overlay, on the engine's machine.
+
+The upper layer is what was written since the box was made, whoever wrote it and whatever the box says of it. No link in
+a layer is ever followed: it may lead to the engine's machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from labctl.probe import places
+
+_MOST_FILES = 50_000
+_DEEPEST = 200
+_PIECE = 1 << 20
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# What belongs to nobody's package, or may be changed by an administrator: left out of what is compared.
+_OWN = ("etc/", "var/", "root/", "home/", "tmp/", "run/", "srv/", "mnt/", "media/", "proc/", "sys/", "dev/")
+
+
+class Layers(NamedTuple):
+    """Folders on the engine's machine, reached through the process that started the box; the topmost lower first."""
+
+    upper: str
+    lower: tuple[str, ...]
+
+
+def layers(pid: int) -> Layers:
+    """Of the box of that pid. Raises OSError where its disk isn't an overlay (overlayfs)."""
+    options = overlay_options(_text(f"/proc/{pid}/mountinfo"))
+    parent = next(line.split()[1] for line in _text(f"/proc/{pid}/status").split("\n") if line.startswith("PPid:"))
+    root = f"/proc/{parent}/root"
+    upper = options["upperdir"][0]
+    home = str(Path(upper).parent.parent)
+    below = [path for option in options["lowerdir"] for path in option.split(":")]
+    if not upper.startswith("/"):
+        # So many layers that Docker names them all from its own folder, which is told nowhere.
+        raise OSError("the box's disk has too many layers")
+    # Docker names its layers by short links: those are its own.
+    return Layers(
+        root + upper, tuple(_real(root, path if path.startswith("/") else f"{home}/{path}") for path in below)
+    )
+
+
+def _text(path: str) -> str:
+    return Path(path).read_text(errors="surrogateescape")
+
+
+def _real(root: str, path: str) -> str:
+    whole = root + path
+    if not Path(whole).is_symlink():
+        return whole
+    return os.path.normpath(f"{Path(whole).parent}/{os.readlink(whole)}")  # noqa: PTH115
+
+
+def overlay_options(mountinfo: str) -> dict[str, list[str]]:
+    """The options of the overlay at ``/``, each with its values; the kernel's ``lowerdir+``, of which there may be
+    several, is ``lowerdir``, too. Raises OSError where there is none."""
+    for line in mountinfo.split("\n"):
+        before, _, after = line.partition(" - ")
+        kind, _, rest = after.partition(" ")
+        if kind == "overlay" and before.split(" ")[4] == "/":
+            found: dict[str, list[str]] = {}
+            for option in rest.partition(" ")[2].split(","):
+                name, _, value = option.partition("=")
+                found.setdefault(name.removesuffix("+"), []).append(value)
+            if "upperdir" in found and "lowerdir" in found:
+                return found
+    raise OSError("the box's disk is no overlay")
+
+
+def written(upper: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Every file of the upper layer, its path from the box's root. Raises OSError where there are too many to look at,
+    or no such layer."""
+    for count, (path, found) in enumerate(_walk(os.open(upper, _FOLDER), "", 0)):
+        if count >= _MOST_FILES:
+            raise OSError(f"more than {_MOST_FILES} files and folders were written in the box")
+        if not stat.S_ISDIR(found.st_mode):
+            yield path, found
+
+
+def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
+    """All that is below an open folder. What a root in the box moves away or puts a link in place of meanwhile is left
+    out."""
+    if depth > _DEEPEST:
+        os.close(folder)
+        raise OSError(f"there are more than {_DEEPEST} folders in each other")
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                path = f"{above}{entry.name}"
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    found = entry.stat(follow_symlinks=False)
+                    yield path, found
+                    if stat.S_ISDIR(found.st_mode):
+                        yield from _walk(os.open(entry.name, _FOLDER, dir_fd=folder), f"{path}/", depth + 1)
+    finally:
+        os.close(folder)
+
+
+def changes(pid: int, container: str) -> dict[str, list[str]]:
+    """``files``: all paths that were written since the box was made. ``packaged``: of the files that came with packages
+    of its image, outside of where an administrator works, those whose content is another now, or that are gone. Raises
+    GoneError where that pid isn't this container's any more."""
+    alive = places.open_box(pid, container)
+    try:
+        found = layers(pid)
+        if places.has_ended(alive):
+            raise places.GoneError("the box has stopped")
+        return _changes(found)
+    finally:
+        os.close(alive)
+
+
+def _changes(found: Layers) -> dict[str, list[str]]:
+    files, packaged = [], []
+    candidates: list[tuple[str, os.stat_result]] = []
+    for path, there in written(found.upper):
+        files.append(f"/{path}")
+        if not path.startswith(_OWN):
+            candidates.append((path, there))
+    if candidates:
+        known = _packaged(found.lower)
+        packaged = [f"/{path}" for path, there in candidates if f"/{path}" in known and _differs(found, path, there)]
+    return {"files": files, "packaged": sorted(packaged)}
+
+
+def _packaged(lower: tuple[str, ...]) -> set[str]:
+    """Every path that a package of the image brought: dpkg's lists, as they are in the image. Of paths below /bin, /lib
+    and /sbin, which are links to /usr today, the ones below /usr."""
+    known: set[str] = set()
+    for layer in lower:
+        folder = f"{layer}/var/lib/dpkg/info"
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):  # noqa: PTH208
+                if name.endswith(".list"):
+                    known.update(Path(folder, name).read_text(errors="surrogateescape").splitlines())
+    known |= {f"/usr{path}" for path in known if path.startswith(("/bin/", "/sbin/", "/lib"))}
+    return known
+
+
+def _differs(found: Layers, path: str, there: os.stat_result) -> bool:
+    if stat.S_ISCHR(there.st_mode):
+        return True  # a whiteout: it was removed
+    for layer in found.lower:
+        below = _open(layer, path)
+        if below is None:
+            continue
+        with below as before:
+            above = _open(found.upper, path)
+            if above is None:
+                return True
+            with above as after:
+                return not _same(before, after)
+    return False
+
+
+def _open(layer: str, path: str) -> _Descriptor | None:
+    """That file of a layer, no link followed on the way; None where there is none."""
+    try:
+        folder = os.open(layer, _FOLDER)
+    except OSError:
+        return None
+    *parents, name = path.split("/")
+    try:
+        for parent in parents:
+            inner = os.open(parent, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return _Descriptor(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder))
+    except OSError:
+        return None
+    finally:
+        os.close(folder)
+
+
+class _Descriptor:
+    """An open file, closed at the end of ``with``."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __enter__(self) -> _Descriptor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+
+
+def _same(one: _Descriptor, other: _Descriptor) -> bool:
+    if os.fstat(one.descriptor).st_size != os.fstat(other.descriptor).st_size:
+        return False
+    while True:
+        left, right = os.read(one.descriptor, _PIECE), os.read(other.descriptor, _PIECE)
+        if left != right:
+            return False
+        if not left:
+            return True

@@ -1,0 +1,150 @@
+"""System calls that Python 3.11 has no name for. Every function raises OSError with what was asked in its text."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from collections.abc import Iterable
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+# mount(2), since Linux 5.10: no symbolic link on that mount is followed, nor the links in /proc that are none.
+MS_NOSYMFOLLOW = 256
+_MS_REMOUNT = 0x20
+_MS_BIND = 0x1000
+_MS_REC = 0x4000
+_MS_PRIVATE = 1 << 18
+
+CAP_DAC_OVERRIDE = 1
+CAP_NET_RAW = 13
+CAP_SYS_PTRACE = 19
+
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_CAPABILITY_VERSION_3 = 0x20080522
+
+# The same on every architecture since Linux 5.2 (syscall(2): the numbers from 424 on are common).
+_SYS_OPEN_TREE = 428
+_SYS_MOVE_MOUNT = 429
+_OPEN_TREE_CLONE = 1
+_AT_FDCWD = -100
+_MOVE_MOUNT_F_EMPTY_PATH = 4
+# capset(2) has no wrapper in the C library.
+_SYS_CAPSET = {"x86_64": 126}.get(platform.machine(), 91)
+
+_FAN_CLOEXEC = 0x1
+_FAN_NONBLOCK = 0x2
+_FAN_MARK_ADD = 0x1
+_FAN_MARK_FILESYSTEM = 0x100
+_FAN_CLOSE_WRITE = 0x8
+_FAN_OPEN_EXEC = 0x1000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fanotify_mark.argtypes = [ctypes.c_int, ctypes.c_uint, ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p]
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def setns(descriptor: int, kind: int) -> None:
+    """setns(2)."""
+    _checked(_libc.setns(descriptor, kind), "setns")
+
+
+def unshare(kinds: int) -> None:
+    """unshare(2)."""
+    _checked(_libc.unshare(kinds), "unshare")
+
+
+def clone_tree(path: str) -> int:
+    """A copy of the mount at that path, hung up nowhere yet, as a descriptor (open_tree(2))."""
+    flags = _OPEN_TREE_CLONE | os.O_CLOEXEC
+    return _checked(_libc.syscall(_SYS_OPEN_TREE, _AT_FDCWD, path.encode(), flags), f"open_tree of {path}")
+
+
+def hang_tree(descriptor: int, path: str) -> None:
+    """Hang that mount up over that path, and let the descriptor go (move_mount(2))."""
+    arguments = (descriptor, b"", _AT_FDCWD, path.encode(), _MOVE_MOUNT_F_EMPTY_PATH)
+    _checked(_libc.syscall(_SYS_MOVE_MOUNT, *arguments), f"move_mount to {path}")
+    os.close(descriptor)
+
+
+def make_private() -> None:
+    """What is mounted from here on stays in this mount namespace."""
+    _checked(_libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None), "making mounts private")
+
+
+def remount(path: str, flags: int) -> None:
+    """Give a mount these flags and no others (mount(2), MS_REMOUNT | MS_BIND)."""
+    _checked(_libc.mount(b"none", os.fsencode(path), None, _MS_REMOUNT | _MS_BIND | flags, None), f"remount of {path}")
+
+
+def mount_proc() -> None:
+    """A /proc of this process' own pid namespace over the one that is there."""
+    flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
+    _checked(_libc.mount(b"proc", b"/proc", b"proc", flags, None), "mounting /proc")
+
+
+def keep_only(capabilities: Iterable[int], highest: int) -> None:
+    """Give up all capabilities but these, for good (capabilities(7)); ``highest`` is the last that the kernel knows."""
+    kept = frozenset(capabilities)
+    for capability in range(highest + 1):
+        if capability not in kept:
+            _checked(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "dropping from the bounding set")
+    bits = sum(1 << capability for capability in kept)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    low, high = bits & 0xFFFFFFFF, bits >> 32
+    data = (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)
+    _checked(_libc.syscall(_SYS_CAPSET, header, data), "capset")
+    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+
+
+def watch_filesystem(path: str) -> int:
+    """A descriptor that becomes readable when a file of that path's file system was written and closed, or run, by
+    whomever and through whatever mount (fanotify(7)). Each event holds an open descriptor: see ``drain_events``."""
+    descriptor = _checked(
+        # Not blocking: the kernel opens what was written, and that may be a fifo with nobody at its other end.
+        _libc.fanotify_init(_FAN_CLOEXEC | _FAN_NONBLOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_LARGEFILE | os.O_NONBLOCK),
+        "fanotify_init",
+    )
+    flags = _FAN_MARK_ADD | _FAN_MARK_FILESYSTEM
+    marked = _libc.fanotify_mark(descriptor, flags, _FAN_CLOSE_WRITE | _FAN_OPEN_EXEC, _AT_FDCWD, path.encode())
+    try:
+        _checked(marked, "fanotify_mark")
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def drain_events(descriptor: int) -> int:
+    """Take all events from such a descriptor, and close what they hold; how many they were."""
+    count = 0
+    while True:
+        try:
+            data = os.read(descriptor, 4096)
+        except BlockingIOError:
+            return count
+        except OSError:
+            count += 1  # what was written can't be opened any more; the kernel has forgotten the event
+            continue
+        while data:
+            length = int.from_bytes(data[0:4], "little")
+            held = int.from_bytes(data[16:20], "little", signed=True)
+            if held >= 0:
+                os.close(held)
+            count += 1
+            data = data[length:]

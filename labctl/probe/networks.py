@@ -1,0 +1,35 @@
+"""Cables of the probe: a place on one of a lab's networks, and links between boxes that are cut."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+
+from labctl.domain.wiring import Link
+from labctl.keeper import cables
+
+_SECONDS = 10
+
+
+def plug(switch: int, place: int, bridge: str, address: str) -> None:
+    """A cable from that bridge to the network namespace of the process ``place``, which gets ``address`` (with its
+    prefix). The kernel takes it away with the namespace. Raises OSError."""
+    port = f"p{secrets.token_hex(7)}"
+    mac = ":".join(f"{byte:02x}" for byte in (0x06, *secrets.token_bytes(5)))
+    link = Link(interface="eth0", bridge=bridge, address=address, mac=mac)
+    cables.run(switch, cables.cable_lines(link, port, place) + cables.join_lines(link, port))
+    cables.run(place, cables.box_lines([link]))
+
+
+def isolate(switch: int, ports: list[str], *, isolated: bool) -> None:
+    """Whether frames pass between these ports of a bridge (bridge(8), ``isolated``). Others hear both as before.
+    Raises OSError."""
+    state = "on" if isolated else "off"
+    for port in ports:
+        argv = ["nsenter", f"--net=/proc/{switch}/ns/net", "bridge", "link", "set", "dev", port, "isolated", state]
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise OSError(f"bridge: no end within {_SECONDS} s") from error
+        if done.returncode != 0:
+            raise OSError(f"bridge: {' '.join(done.stderr.split())}")

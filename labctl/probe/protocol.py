@@ -1,0 +1,70 @@
+"""Messages between labctl and the agent in the probe: a JSON header and bytes, each with its length in front.
+
+    4 bytes  length of the header (big-endian)
+    4 bytes  length of the payload
+    header   JSON
+    payload  bytes: a command's stdin, or its stdout and stderr
+
+Requests have an ``id``, which the answer repeats; an answer with ``error`` says why there is no result. A message
+without an ``id`` is news.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+_LENGTHS = struct.Struct(">II")
+MAX_HEADER = 1 << 20
+MAX_PAYLOAD = 64 << 20
+
+
+class Message(NamedTuple):
+    """One message."""
+
+    header: dict[str, Any]
+    payload: bytes = b""
+
+
+class ProtocolError(ValueError):
+    """Bytes that no agent and no labctl writes."""
+
+
+def encode(header: dict[str, Any], payload: bytes = b"") -> bytes:
+    """A message as bytes. Raises ProtocolError where it is larger than a decoder takes."""
+    text = json.dumps(header, separators=(",", ":")).encode()
+    _check(len(text), len(payload))
+    return _LENGTHS.pack(len(text), len(payload)) + text + payload
+
+
+def _check(header: int, payload: int) -> None:
+    if header > MAX_HEADER or payload > MAX_PAYLOAD:
+        raise ProtocolError(f"a message of {header} + {payload} bytes")
+
+
+class Decoder:
+    """Bytes as they come, messages as they are complete."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that are complete now. Raises ProtocolError."""
+        self._buffer += data
+        while len(self._buffer) >= _LENGTHS.size:
+            header, payload = _LENGTHS.unpack_from(self._buffer)
+            _check(header, payload)
+            start, end = _LENGTHS.size + header, _LENGTHS.size + header + payload
+            if len(self._buffer) < end:
+                return
+            try:
+                decoded = json.loads(self._buffer[_LENGTHS.size : start])
+            except (ValueError, RecursionError) as error:
+                raise ProtocolError(str(error)) from error
+            if not isinstance(decoded, dict):
+                raise ProtocolError("a header that is no object")
+            message = Message(decoded, bytes(self._buffer[start:end]))
+            del self._buffer[:end]
+            yield message

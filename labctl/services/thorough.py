@@ -1,0 +1,82 @@
+"""Checks that hurt, each on a clone of its own, while the learner's boxes stay as they are."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+from collections.abc import Mapping, Sequence
+
+from labctl.domain.site import Running, Site
+from labctl.domain.verdict import CheckResult, Verdict
+from labctl.errors import LabctlError
+from labctl.events import Emit, StepEnded, StepStarted
+from labctl.ports import Checker, Engine, HurtingCheck, PowerAct
+from labctl.services.clone import Clone, Clones
+from labctl.services.current import Current
+
+AT_ONCE = 3
+"""Clones that are up at the same time. They mostly wait, and each takes as much memory as the instance itself."""
+
+
+class Thorough:
+    """The use case."""
+
+    def __init__(self, engine: Engine, checker: Checker, clones: Clones) -> None:
+        self._engine = engine
+        self._checker = checker
+        self._clones = clones
+
+    def run(self, current: Current, checks: Sequence[HurtingCheck], emit: Emit) -> list[CheckResult]:
+        """Their results, in their order. What goes wrong with a clone is that check's error."""
+        self._clones.sweep(current.instance)
+        try:
+            with self._clones.images(current, emit) as images:
+                pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE, thread_name_prefix="clone")
+                try:
+                    work = [pool.submit(self._one, current, check, images, emit) for check in checks]
+                    return [result for done in work for result in done.result()]
+                finally:
+                    # Interrupted: those that wait don't begin, and those that run clear their clones away.
+                    pool.shutdown(cancel_futures=True)
+        except LabctlError as error:
+            return [_error(check, error) for check in checks]
+
+    def _one(self, current: Current, check: HurtingCheck, images: Mapping[str, str], emit: Emit) -> list[CheckResult]:
+        started = time.monotonic()
+        emit(StepStarted(check.name, "checking on a clone: {subject}", check.task))
+        results: list[CheckResult] = []
+        try:
+            with self._clones.clone(current, images, emit) as clone:
+                results = self._checker.run(
+                    self._site(clone),
+                    current.lab,
+                    current.values,
+                    pick=check.name,
+                    power=lambda box, act: self._power(clone, box, act),
+                ).results
+        except LabctlError as error:
+            results = [_error(check, error)]
+        ok = all(result.verdict is not Verdict.ERROR for result in results)
+        emit(StepEnded(check.name, ok, time.monotonic() - started))
+        return results
+
+    def _site(self, clone: Clone) -> Site:
+        boxes = clone.current.ids()
+        return Site(clone.current.instance, {name: self._running(box_id) for name, box_id in boxes.items()})
+
+    def _running(self, box_id: str) -> Running:
+        return self._engine.running(box_id) or Running(box_id, 0, "")
+
+    def _power(self, clone: Clone, box: str, act: PowerAct) -> Running:
+        match act:
+            case "reboot":
+                clone.reboot(box)
+            case "off":
+                clone.off(box)
+            case "on":
+                clone.on(box)
+        return self._running(clone.current.ids()[box])
+
+
+def _error(check: HurtingCheck, error: LabctlError) -> CheckResult:
+    return CheckResult(check.task, check.name, Verdict.ERROR, check.title, f"on a clone: {error}")

@@ -1,0 +1,113 @@
+"""Judge again whenever something happened in the boxes, and only then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from labctl.domain.site import Site
+from labctl.domain.verdict import Attempt, Verdict
+from labctl.errors import UsageError
+from labctl.ports import Watcher
+from labctl.services.current import Current
+from labctl.services.verify import Verified, Verify
+
+QUIET_SECONDS = 0.15
+"""A change is over when nothing has happened for so long …"""
+
+LONGEST_SECONDS = 0.6
+"""… or when it has gone on for so long."""
+
+REBOOT_SECONDS = 60.0
+"""So long may a box be down that somebody reboots."""
+
+LATER_SECONDS = (1.0, 2.0, 4.0, 8.0)
+"""After a change, look again: a service that was restarted or a replica that syncs needs its time, and no file tells
+when it is done."""
+
+
+_POLL_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+class Watch:
+    """The use case. ``find`` gives the instance as it is now."""
+
+    def __init__(self, verify: Verify, watcher: Watcher) -> None:
+        self._verify = verify
+        self._watcher = watcher
+
+    def run(
+        self, find: Callable[[], Current], only: frozenset[str] | None, tell: Callable[[Current, Verified], None]
+    ) -> Attempt:
+        """Attempts until all is passed; the last. ``tell`` hears of each. Only those in which something changed go into
+        the history. Raises what ``verify`` raises."""
+        known: Attempt | None = None
+        while True:
+            site = _when_up(lambda: self._verify.site(find())) if known else self._verify.site(find())
+            with self._watcher.watch(site) as wait:
+                known = self._while_it_runs(find, only, tell, site, wait, known)
+            if known.verdict is Verdict.PASSED:
+                return known
+
+    def _while_it_runs(
+        self,
+        find: Callable[[], Current],
+        only: frozenset[str] | None,
+        tell: Callable[[Current, Verified], None],
+        site: Site,
+        wait: Callable[[float], bool],
+        known: Attempt | None,
+    ) -> Attempt:
+        """Until all is passed, or a box was started anew, so that it has to be watched anew."""
+        changed_at = time.monotonic()
+        while True:
+            verified = self._attempt(find, only, known)
+            known = verified.attempt
+            tell(find(), verified)
+            if known.verdict is Verdict.PASSED:
+                return known
+            self._verify.prepare()
+            if self._sleep(wait, changed_at):
+                changed_at = time.monotonic()
+            if _when_up(lambda: self._verify.site(find())) != site:
+                return known
+
+    def _attempt(self, find: Callable[[], Current], only: frozenset[str] | None, known: Attempt | None) -> Verified:
+        def once() -> Verified:
+            return self._verify.run(find(), only, keep=lambda attempt: bool(changes(known, attempt)))
+
+        return _when_up(once) if known else once()
+
+    @staticmethod
+    def _sleep(wait: Callable[[float], bool], changed_at: float) -> bool:
+        """Until there is a reason to look again; whether it is a change."""
+        now = time.monotonic()
+        later = [changed_at + seconds - now for seconds in LATER_SECONDS if changed_at + seconds > now]
+        while not wait(later[0] if later else 3600.0):
+            if later:
+                return False
+        since = time.monotonic()
+        while wait(QUIET_SECONDS) and time.monotonic() - since < LONGEST_SECONDS:
+            pass
+        return True
+
+
+def _when_up(work: Callable[[], T]) -> T:
+    """Do it, and where a box doesn't run (somebody reboots it), again. Raises UsageError when it stays so."""
+    deadline = time.monotonic() + REBOOT_SECONDS
+    while True:
+        try:
+            return work()
+        except UsageError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
+
+
+def changes(before: Attempt | None, after: Attempt) -> list[tuple[str, Verdict]]:
+    """Tasks whose verdict is another than before."""
+    known = {task.task: task.verdict for task in before.tasks} if before else {}
+    return [(task.task, task.verdict) for task in after.tasks if known.get(task.task) is not task.verdict]

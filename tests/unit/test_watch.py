@@ -1,0 +1,162 @@
+"""Judging again when something happened, and only then: on a clock and boxes of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from samples import failed, make_lab, passed
+
+from labctl.domain.site import Running, Site
+from labctl.domain.verdict import Attempt, CheckResult, judge
+from labctl.errors import UsageError
+from labctl.services import watch
+from labctl.services.verify import Verified
+from labctl.services.watch import Watch
+
+LAB = make_lab()
+RIGHT = [passed("listen"), passed("auth")]
+HALF = [passed("listen"), failed("auth")]
+WRONG = [failed("listen"), failed("auth")]
+
+
+class Clock:
+    """Time that passes when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class World:
+    """An instance whose state is a list of check results from certain moments on; verify takes half a second."""
+
+    def __init__(self, clock: Clock, states: dict[float, list[CheckResult]], events: list[float]) -> None:
+        self.clock = clock
+        self.states = states
+        self.events = sorted(events)
+        self.runs: list[float] = []
+        self.kept: list[float] = []
+        self.down: tuple[float, float] = (-1.0, -1.0)
+        self.prepared = 0
+
+    # what Watch asks of Verify
+    def site(self, _current: object) -> Site:
+        if self.down[0] <= self.clock.now < self.down[1]:
+            raise UsageError("the box {box} is stopped", box="master")
+        start = 2 if 0 <= self.down[1] <= self.clock.now else 1
+        return Site("pond.lucy", {"master": Running("id", start, str(start))})
+
+    def prepare(self) -> None:
+        self.prepared += 1
+
+    def run(self, current: object, _only: object, keep: Callable[[Attempt], bool]) -> Verified:
+        self.site(current)
+        self.runs.append(self.clock.now)
+        checks = self.states[max(moment for moment in self.states if moment <= self.clock.now)]
+        self.clock.now += 0.5
+        attempt = Attempt("pond.lucy", "pond", "lucy", "seed", self.clock.now, 0.5, judge(LAB, checks))
+        if keep(attempt):
+            self.kept.append(self.runs[-1])
+        return Verified(attempt, len(self.kept), None)
+
+    # what Watch asks of the watcher
+    @contextmanager
+    def watch(self, _site: Site) -> Iterator[Callable[[float], bool]]:
+        yield self.wait
+
+    def wait(self, seconds: float) -> bool:
+        ahead = [event for event in self.events if event <= self.clock.now + seconds]
+        if ahead:
+            self.clock.now = max(self.clock.now, ahead[-1] if ahead[-1] <= self.clock.now else ahead[0])
+            self.events = [event for event in self.events if event > self.clock.now]
+            return True
+        self.clock.now += seconds
+        if self.clock.now > 10_000:
+            raise KeyboardInterrupt
+        return False
+
+
+def watched(world: World) -> Attempt:
+    """Watch it to the end."""
+    service: Any = Watch(world, world)  # type: ignore[arg-type]
+    result: Attempt = service.run(lambda: world, None, lambda _current, _verified: None)
+    return result
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(watch, "time", made)
+    return made
+
+
+def test_what_is_right_is_judged_once(clock: Clock) -> None:
+    world = World(clock, {0: RIGHT}, [])
+    assert watched(world).points == 15
+    assert world.runs == [0]
+
+
+def test_after_a_change_it_is_judged_at_once_and_a_few_times_more_and_then_no_more(clock: Clock) -> None:
+    world = World(clock, {0: WRONG}, [100.0])
+    with pytest.raises(KeyboardInterrupt):
+        watched(world)
+    before = [moment for moment in world.runs if moment < 100]
+    after = [moment for moment in world.runs if moment >= 100]
+    assert before[0] == 0
+    assert before[-1] <= 9
+    assert 100 < after[0] <= 100 + watch.LONGEST_SECONDS
+    assert after[-1] <= 110
+    assert len(after) <= 1 + len(watch.LATER_SECONDS)
+
+
+def test_a_fix_is_seen_well_within_two_seconds(clock: Clock) -> None:
+    world = World(clock, {0: WRONG, 60.0: RIGHT}, [60.0])
+    watched(world)
+    assert clock.now <= 62
+
+
+def test_a_service_that_needs_time_is_looked_at_again_without_another_change(clock: Clock) -> None:
+    world = World(clock, {0: WRONG, 65.0: RIGHT}, [60.0])
+    assert watched(world).points == 15
+    assert clock.now <= 70
+
+
+def test_many_changes_in_a_row_are_one(clock: Clock) -> None:
+    world = World(clock, {0: WRONG, 61.0: RIGHT}, [60.0 + n / 20 for n in range(21)])
+    watched(world)
+    assert len([moment for moment in world.runs if moment >= 60]) <= 3
+
+
+def test_only_news_goes_into_the_history(clock: Clock) -> None:
+    world = World(clock, {0: WRONG, 50.0: HALF, 90.0: RIGHT}, [20.0, 50.0, 70.0, 90.0])
+    watched(world)
+    assert len(world.runs) > 3
+    assert len(world.kept) == 3
+
+
+def test_a_box_that_reboots_meanwhile_is_waited_for_and_watched_anew(clock: Clock) -> None:
+    world = World(clock, {0: WRONG, 25.0: RIGHT}, [20.0])
+    world.down = (20.0, 24.0)
+    assert watched(world).points == 15
+
+
+def test_a_box_that_stays_down_ends_it(clock: Clock) -> None:
+    world = World(clock, {0: WRONG}, [20.0])
+    world.down = (20.0, 2000.0)
+    with pytest.raises(UsageError):
+        watched(world)
+    assert clock.now < 20 + 2 * watch.REBOOT_SECONDS
+
+
+def test_a_child_is_ready_for_the_next_look(clock: Clock) -> None:
+    world = World(clock, {0: WRONG, 60.0: RIGHT}, [60.0])
+    watched(world)
+    assert world.prepared >= len(world.runs) - 1
