@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -56,6 +57,12 @@ def app_of(ctx: click.Context, learner: str = "") -> App:
 
     options = ctx.find_root().obj or {}
     return App(tuple(options.get("catalog", ())), learner)
+
+
+def debugging(ctx: click.Context) -> bool:
+    """Whether somebody looks for what is wrong with labctl, or with a lab."""
+    options = ctx.find_root().obj or {}
+    return bool(options.get("debug")) or os.environ.get("LABCTL_DEBUG") == "1"
 
 
 def _complete_labs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

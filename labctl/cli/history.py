@@ -4,27 +4,55 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, learner_option, print_json
+from labctl.cli.common import (
+    _complete_labs,
+    app_of,
+    debugging,
+    json_option,
+    labctl_command,
+    learner_option,
+    print_json,
+)
 from labctl.cli.i18n import _
+from labctl.cli.report import attempt_as_json
 from labctl.cli.table import print_table
-from labctl.cli.verdicts import history_rows
+from labctl.cli.verdicts import history_rows, print_attempt, when
 from labctl.domain.naming import instance_id
+from labctl.errors import UsageError
 
 
-@labctl_command("history", example="labctl history redis-replication")
+@labctl_command("history", example="labctl history redis-replication\nlabctl history --attempt 3")
 @click.argument("lab", default="", shell_complete=_complete_labs)
+@click.option("--attempt", "number", type=click.IntRange(min=1), metavar="N", help="All that verify said that time.")
 @learner_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, lab: str, learner: str, as_json: bool) -> None:
+def command(ctx: click.Context, lab: str, number: int | None, learner: str, as_json: bool) -> None:
     """Your attempts, and how the score went. They are kept when the lab is down. Without LAB, the one that is up."""
     app = app_of(ctx, learner)
     definition = app.catalog.lab(lab) if lab else app.finder.find(app.learner).lab
     attempts = app.store.attempts(instance_id(definition.name, app.learner))
+    if number is not None:
+        if number > len(attempts):
+            raise UsageError(
+                "there is no attempt {number} of {lab}; there are {count}",
+                hint="labctl history {lab}",
+                number=number,
+                lab=definition.name,
+                count=len(attempts),
+            )
+        chosen, previous = attempts[number - 1], attempts[number - 2] if number > 1 else None
+        if as_json:
+            print_json(attempt_as_json(chosen, number))
+            return
+        click.echo(click.style(f"{when(chosen)}\n", dim=True))
+        print_attempt(definition, chosen, number, previous, author=debugging(ctx))
+        return
     if as_json:
         print_json(attempts)
         return
     if not attempts:
         click.echo(_("no attempts yet; see labctl verify"))
         return
-    print_table(("#", _("when"), _("points"), _("tasks"), _("what changed")), history_rows(definition, attempts))
+    head = ("#", _("when"), _("points"), _("tasks"), _("how"), _("what changed"))
+    print_table(head, history_rows(definition, attempts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
@@ -60,6 +61,11 @@ def _chinese() -> dict[str, str]:
 def _(text: str) -> str:
     """The text in the language in use."""
     return _chinese().get(text, text) if _language[0] == "zh" else text
+
+
+def listed(words: Iterable[str]) -> str:
+    """Names one after the other."""
+    return ("、" if _language[0] == "zh" else ", ").join(words)
 
 
 def side(text: str) -> str:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import app_of, complete_tasks, instance_options, json_option, labctl_command, print_json
+from labctl.cli.common import (
+    app_of,
+    complete_tasks,
+    debugging,
+    instance_options,
+    json_option,
+    labctl_command,
+    print_json,
+)
 from labctl.cli.i18n import _
-from labctl.cli.verdicts import MARKS, print_attempt
-from labctl.domain.verdict import Attempt, Verdict
-from labctl.errors import Exit
+from labctl.cli.report import attempt_as_json, junit, junit_file
+from labctl.errors import Exit, UsageError
 
-_PAUSE_SECONDS = 1.0
-_CODES = {Verdict.PASSED: Exit.OK, Verdict.FAILED: Exit.CHECKS_FAILED, Verdict.ERROR: Exit.CHECKS_ERROR}
+# What takes its time to load is imported below, after the child that runs checks was started: it loads meanwhile.
+if TYPE_CHECKING:
+    from labctl.bootstrap import App
+    from labctl.domain.verdict import Attempt
+    from labctl.services.current import Current
+    from labctl.services.verify import Verified
+
+_CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_ERROR}
 
 
 @labctl_command("verify", example="labctl verify\nlabctl verify --task listen\nlabctl verify --watch")
@@ -27,50 +40,97 @@ _CODES = {Verdict.PASSED: Exit.OK, Verdict.FAILED: Exit.CHECKS_FAILED, Verdict.E
     help="Only this task. May be repeated.",
 )
 @click.option("--watch", is_flag=True, help="Again and again, telling what changes, until all is right or Ctrl-C.")
+@click.option("--thorough", is_flag=True, help="Also what reboots, kills or cuts something, on copies of your boxes.")
+@click.option(
+    "--junit",
+    "report",
+    type=click.Path(allow_dash=True),
+    metavar="FILE",
+    help="Write JUnit XML for a CI system; - is stdout.",
+)
 @instance_options
 @json_option
 @click.pass_context
-def command(ctx: click.Context, tasks: tuple[str, ...], watch: bool, lab: str, learner: str, as_json: bool) -> None:
+def command(
+    ctx: click.Context,
+    tasks: tuple[str, ...],
+    watch: bool,
+    thorough: bool,
+    report: str | None,
+    lab: str,
+    learner: str,
+    as_json: bool,
+) -> None:
     """Which tasks are done, and what to look at where one is not. Nothing in the boxes is changed. Exit status: 0 all
     passed, 1 something failed, 6 something could not be checked."""
+    _refuse_both(watch, {"--thorough": thorough, "--junit": report is not None, "--json": as_json})
+    _refuse_both(report == "-", {"--json": as_json}, "--junit -")
     app = app_of(ctx, learner)
     only = frozenset(tasks) or None
-    current = app.finder.find(app.learner, lab)
-    if watch:
-        ctx.exit(_watch(ctx, app.learner, lab, only))
-    verified = app.verify.run(current, only)
-    if as_json:
-        print_json({"attempt": verified.attempt, "number": verified.number, "verdict": verified.attempt.verdict})
-    else:
-        print_attempt(current, verified.attempt, verified.number, verified.previous)
+    with junit_file(report) as write:
+        # Not app.verify's: the engine's client takes its time to load, too.
+        app.checker.prepare()
+        try:
+            if watch:
+                ctx.exit(_watch(app, lab, only))
+            current = app.finder.find(app.learner, lab)
+            verified = _run(app, current, only, thorough, as_json)
+        finally:
+            app.checker.stop()
+        _tell(ctx, current, verified, report, as_json)
+        if report is not None:
+            write(junit(current.lab, verified.attempt, verified.number))
     ctx.exit(int(_CODES[verified.attempt.verdict]))
 
 
-def _watch(ctx: click.Context, learner: str, lab: str, only: frozenset[str] | None) -> int:
+def _run(app: App, current: Current, only: frozenset[str] | None, thorough: bool, quiet: bool) -> Verified:
+    from labctl.cli.render import progress
+
+    with progress(quiet) as emit:
+        return app.verify.run(current, only, thorough=thorough, emit=emit)
+
+
+def _tell(ctx: click.Context, current: Current, verified: Verified, report: str | None, as_json: bool) -> None:
+    """On stdout, unless the report goes there."""
+    attempt, number = verified.attempt, verified.number
+    if as_json:
+        print_json(attempt_as_json(attempt, number, left_out=verified.left_out))
+    elif report != "-":
+        from labctl.cli.verdicts import print_attempt
+
+        author = debugging(ctx)
+        print_attempt(current.lab, attempt, number, verified.previous, verified.left_out, author=author)
+
+
+def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch") -> None:
+    """Raises UsageError for options that can't go together."""
+    for other, given in others.items():
+        if chosen and given:
+            text = "{option} and {other} don't go together"
+            raise UsageError(text, hint="labctl verify {option}", option=option, other=other)
+
+
+def _watch(app: App, lab: str, only: frozenset[str] | None) -> int:
     """Attempts until all tasks are passed; only what changes is printed after the first."""
-    app = app_of(ctx, learner)
-    before: Attempt | None = None
-    while True:
-        current = app.finder.find(learner, lab)
-        verified = app.verify.run(current, only, keep=_is_news(before))
-        if before is None:
-            print_attempt(current, verified.attempt, verified.number, None)
-            click.echo(_("watching; Ctrl-C ends it"), err=True)
+    from labctl.cli.verdicts import MARKS, print_attempt
+    from labctl.domain.verdict import Verdict
+    from labctl.services.watch import changes
+
+    told: list[Attempt] = []
+
+    def tell(current: Current, verified: Verified) -> None:
+        if not told:
+            print_attempt(current.lab, verified.attempt, verified.number, None, verified.left_out)
+            if verified.attempt.verdict is not Verdict.PASSED:
+                click.echo(_("watching; Ctrl-C ends it"), err=True)
         else:
             score = f"{verified.attempt.points}/{verified.attempt.of}"
-            for task, verdict in changes(before, verified.attempt):
+            for task, verdict in changes(told[-1], verified.attempt):
                 click.echo(f"{time.strftime('%H:%M:%S')} {MARKS[verdict]} {task}  {score}")
-        before = verified.attempt
-        if before.verdict is Verdict.PASSED:
-            return int(Exit.OK)
-        time.sleep(_PAUSE_SECONDS)
+        told.append(verified.attempt)
 
-
-def _is_news(before: Attempt | None) -> Callable[[Attempt], bool]:
-    return lambda attempt: bool(changes(before, attempt))
-
-
-def changes(before: Attempt | None, after: Attempt) -> list[tuple[str, Verdict]]:
-    """Tasks whose verdict is another than before."""
-    known = {task.task: task.verdict for task in before.tasks} if before else {}
-    return [(task.task, task.verdict) for task in after.tasks if known.get(task.task) is not task.verdict]
+    try:
+        app.watch.run(lambda: app.finder.find(app.learner, lab), only, tell)
+    finally:
+        app.verify.stop()
+    return int(Exit.OK)

@@ -8,7 +8,14 @@ import sys
 import unicodedata
 
 _MOST_COLUMNS = 100
-_PIECES = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]|[^\s\u2e80-\u9fff\uf900-\uffef]+|\s+")
+# A line neither begins with a sign that closes nor ends with one that opens, as Chinese is set (GB/T 15834).
+_OPENING, _CLOSING = "（《〈「『【〔“‘", "，。；：、！？）》〉」』】〕”’…"
+_CHINESE = "\u2e80-\u9fff\uf900-\uffef"
+TIED = "\xa0"
+"""A space at which no line is broken."""
+
+_WORD = rf"(?:{TIED}|[^\s{_CHINESE}{_OPENING}])+"
+_PIECES = re.compile(rf"[{_OPENING}]*(?:[{_CHINESE}]|{_WORD})[{_CLOSING}]*|[^\S{TIED}]+|.")
 
 
 def cells(text: str) -> int:
@@ -20,7 +27,7 @@ def wrap(text: str, indent: int, first: int | None = None) -> str:
     """The text with every line but the first indented, broken to fit the terminal; ``first`` columns are taken on the
     first line already (else ``indent``). As it is where stdout is no terminal: there programs read it."""
     if not sys.stdout.isatty():
-        return text
+        return text.replace(TIED, " ")
     width = min(shutil.get_terminal_size().columns, _MOST_COLUMNS)
     lines: list[str] = []
     line, used = "", indent if first is None else first
@@ -32,4 +39,4 @@ def wrap(text: str, indent: int, first: int | None = None) -> str:
             continue
         line += piece
         used += cells(piece)
-    return f"\n{' ' * indent}".join([*lines, line.rstrip()])
+    return f"\n{' ' * indent}".join([*lines, line.rstrip()]).replace(TIED, " ")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,6 @@ from labctl.cli.plan_text import lines
 from labctl.cli.problem import show, text_of
 from labctl.cli.render import Plain
 from labctl.cli.verdicts import history_rows
-from labctl.cli.verify import changes
 from labctl.domain.plan import AwaitReady, BuildImages, CreateBox, EnsureKeeper, Plan, RemoveBox, StartBox
 from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge
 from labctl.errors import (
@@ -38,6 +38,7 @@ from labctl.errors import (
     UsageError,
 )
 from labctl.events import BoxReady, Note, StepEnded, StepProgress, StepStarted
+from labctl.services.watch import changes
 
 LAB = make_lab()
 
@@ -333,7 +334,7 @@ def attempt(at: float, *found: CheckResult, only: frozenset[str] | None = None) 
 
 
 class TestHistory:
-    def test_each_attempt_tells_what_it_gained_and_lost(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_each_attempt_tells_what_it_gained_and_lost(self) -> None:
         rows = history_rows(
             LAB,
             [
@@ -341,13 +342,15 @@ class TestHistory:
                 attempt(60, passed("listen"), failed("auth")),
                 attempt(120, passed("auth"), only=frozenset({"auth"})),
                 attempt(180, error("listen"), passed("auth")),
+                msgspec.structs.replace(attempt(240, passed("listen"), failed("auth")), thorough=True),
             ],
         )
-        assert [(row[0], row[2], click.unstyle(row[3]), row[4]) for row in rows] == [
-            ("1", "0/15", "✗✗", ""),
-            ("2", "10/15", "✓✗", "+listen"),
-            ("3", "5/5", "·✓", "+auth"),
-            ("4", "5/15", "!✓", "-listen"),
+        assert [(row[0], row[2], click.unstyle(row[3]), *row[4:]) for row in rows] == [
+            ("1", "0/15", "✗✗", "", ""),
+            ("2", "10/15", "✓✗", "", "+listen"),
+            ("3", "5/5", "·✓", "", "+auth"),
+            ("4", "5/15", "!✓", "", "!listen"),
+            ("5", "10/15", "✓✗", "thorough", "+listen -auth"),
         ]
 
     def test_watching_tells_only_what_is_another_than_before(self) -> None:
@@ -417,8 +420,6 @@ def test_completion_is_a_script_for_each_shell(labctl: Labctl) -> None:
 
 def test_observed_boxes_are_json_as_they_are() -> None:
     """``labctl status --json`` is the model's own words."""
-    import msgspec
-
     (spec, *_) = make_specs(LAB)
     found = msgspec.to_builtins(observed_of(spec))
     assert (found["box"], found["state"], found["learner"]) == ("master", "running", "lucy")

@@ -66,6 +66,11 @@ TEXTS: dict[str, str] = {
     "Again and again, telling what changes, until all is right or Ctrl-C.": (
         "反复检查，只报告变化，直到全部通过或按 Ctrl-C。"
     ),
+    "Also what reboots, kills or cuts something, on copies of your boxes.": (
+        "连同要重启机器、结束进程、切断网络的检查，在机器的副本上进行。"
+    ),
+    "Write JUnit XML for a CI system; - is stdout.": "写出供 CI 系统使用的 JUnit XML；- 表示标准输出。",
+    "All that verify said that time.": "重看那一次 verify 的全部结果。",
     # help
     "A script for the shell that completes commands, labs, boxes and tasks.": (
         "生成 shell 补全脚本，能补全命令、实验、机器和任务。"

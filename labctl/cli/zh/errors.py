@@ -21,6 +21,8 @@ TEXTS: dict[str, str] = {
     "did you mean {near}? The boxes are: {known}": "是不是 {near}？机器有：{known}",
     "the box {box} of {lab} is missing": "{lab} 的机器 {box} 不见了",
     "the box {box} is stopped": "机器 {box} 没有开机",
+    "there is no attempt {number} of {lab}; there are {count}": "{lab} 没有第 {number} 次检查记录，一共 {count} 次",
+    "{option} and {other} don't go together": "{option} 和 {other} 不能一起用",
     "there is no task {task} in {lab}": "{lab} 里没有名为 {task} 的任务",
     "did you mean {near}? The tasks are: {known}": "是不是 {near}？任务有：{known}",
     "{lab} is up with another seed ({seed})": "{lab} 已用另一个种子启动（{seed}）",
@@ -94,6 +96,7 @@ TEXTS: dict[str, str] = {
     "there is a container {name} that labctl did not make; it is left alone": (
         "已有一个不是 labctl 创建的容器 {name}，不会去动它"
     ),
+    "the boxes can't be watched: {why}": "无法监视机器的变化：{why}",
     "the keeper went away while boxes were starting": "机器启动期间 keeper 消失了",
     "the keeper does not start": "keeper 启动不了",
     "{box} did not finish starting within {seconds} s (state: {state})": (

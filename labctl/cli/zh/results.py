@@ -35,6 +35,7 @@ TEXTS: dict[str, str] = {
     "when": "时间",
     "points": "得分",
     "what changed": "变化",
+    "how": "方式",
     "image": "镜像",
     "kind": "类型",
     "size": "大小",
@@ -86,7 +87,33 @@ TEXTS: dict[str, str] = {
     "{n} could not be checked": "{n} 项无法检查",
     "attempt {n}": "第 {n} 次检查",
     "Stuck? labctl hint {task}": "卡住了？试试 labctl hint {task}",
-    "was {verdict}": "上次{verdict}",
+    ", ": "，",
+    "{seconds:.1f} s": "{seconds:.1f} 秒",
+    "thorough": "彻底检查",
+    "expected": "应为",
+    "found": "实际",
+    "nothing": "（空）",
+    "the same as above": "同上",
+    "the same as under {task}": "同 {task}",
+    ": ": "：",
+    "look": "查看",
+    "read": "参见",
+    "“{heading}” in labctl show": "labctl show 里的“{heading}”",
+    "… and {n} more lines": "……还有 {n} 行",
+    "{before} → {now} points": "{before} → {now} 分",
+    "since attempt {n}: {changes}": "与第 {n} 次相比：{changes}",
+    "1 more check reboots, kills or cuts something; it runs on a copy: labctl verify --thorough": (
+        "还有 1 项检查要重启机器、结束进程或切断网络，只在副本上进行：labctl verify --thorough"
+    ),
+    "{n} more checks reboot, kill or cut something; they run on a copy: labctl verify --thorough": (
+        "还有 {n} 项检查要重启机器、结束进程或切断网络，只在副本上进行：labctl verify --thorough"
+    ),
+    "note: on {box}, files that came with packages were changed: {files}": (
+        "注意：{box} 上有软件包自带的文件被改动：{files}"
+    ),
+    "{files} and {n} more": "{files}，还有另外 {n} 个",
+    "note: the answer to {param} belongs to another learner's seed": ("注意：{param} 的答案对应的是另一名学员的种子"),
+    "note: another learner gave the same wrong answer to {param}": "注意：另一名学员在 {param} 上给出了同样的错误答案",
     "could not be checked: ": "无法检查：",
     "watching; Ctrl-C ends it": "持续检查中；按 Ctrl-C 结束",
     "For a stronger hint: labctl hint {task}": "要更明确的提示：labctl hint {task}",
@@ -98,6 +125,7 @@ TEXTS: dict[str, str] = {
     "{mark} {file}: {size}": "{mark} {file}：{size}",
     "{count} removed": "已删除 {count} 个",
     # steps and notes
+    "checking on a clone: {subject}": "在副本上检查：{subject}",
     "running the play {subject}": "执行 playbook {subject}",
     "getting the base {subject}": "获取基础镜像 {subject}",
     "building the image {subject}": "构建镜像 {subject}",

@@ -1,0 +1,305 @@
+"""``labctl verify`` and ``labctl history`` as they are typed, on ports in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks, FakeStore
+from samples import error, failed, make_instance, make_lab, passed, task
+
+from labctl.cli import app as cli
+from labctl.cli import history, i18n
+from labctl.cli import verify as command
+from labctl.domain.text import Text
+from labctl.domain.verdict import Answer, Attempt, Verdict
+from labctl.errors import ChecksError
+from labctl.events import silent
+from labctl.ports import HurtingCheck
+from labctl.services.clone import Clones
+from labctl.services.current import Finder
+from labctl.services.thorough import Thorough
+from labctl.services.up import Up
+from labctl.services.verify import Verify
+
+LAB = make_lab(tasks=[{**task("listen", 16), "partial": True}, task("auth", 5)])
+ANSWER = Answer(("master",), Text("closed", "关闭"), Text("open ]]> \x1b[0m", "打开"), "ss -ltn", Text("Ports", "端口"))
+HURTS = HurtingCheck("t.py::test_reboot", "auth", "Comes back")
+
+
+class Bench:
+    """labctl with one lab that is up."""
+
+    def __init__(self) -> None:
+        self.engine, self.store, self.locks = FakeEngine(), FakeStore(), FakeLocks()
+        self.keeper, self.images = FakeKeeper(self.engine, running=True), FakeImages()
+        self.checker = FakeChecker(passed("listen"), passed("auth"))
+        self.catalog = FakeCatalog(LAB)
+        self.learner = "lucy"
+        self.watched: list[frozenset[str] | None] = []
+        clones = Clones(self.engine, self.keeper, self.images, self.locks)
+        thorough = Thorough(self.engine, self.checker, clones)
+        self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: thorough)
+        self.finder = Finder(self.engine, self.catalog)
+        self.watch = SimpleNamespace(run=lambda _find, only, _tell: self.watched.append(only))
+        Up(self.engine, self.keeper, self.images, self.locks).run(LAB, make_instance(LAB), silent)
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    made = Bench()
+    for module in (command, history):
+        monkeypatch.setattr(module, "app_of", lambda _ctx, _learner="": made)
+    return made
+
+
+@pytest.fixture
+def labctl(bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Exit code, stdout, stderr."""
+    monkeypatch.setattr(cli, "_sigterm_is_interrupt", lambda: None)
+
+    def labctl(*argv: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            cli.run(list(argv))
+        said = capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, said.out, said.err
+
+    return labctl
+
+
+def is_wrong(bench: Bench) -> None:
+    bench.checker.results = [
+        passed("listen", "a.py::test_a"),
+        msgspec.structs.replace(failed("listen", "a.py::test_b"), title="Listens\nzh: 监听", answers=(ANSWER,)),
+        error("auth", "a.py::test_c"),
+    ]
+
+
+class TestExit:
+    @pytest.mark.parametrize(("verdict", "code"), [(Verdict.PASSED, 0), (Verdict.FAILED, 1), (Verdict.ERROR, 6)])
+    def test_the_status_is_the_worst_verdict(self, bench: Bench, labctl: Run, verdict: Verdict, code: int) -> None:
+        bench.checker.results[1] = msgspec.structs.replace(passed("auth"), verdict=verdict)
+        assert labctl("verify")[0] == code
+
+    def test_the_child_is_started_first_and_none_is_left(self, bench: Bench, labctl: Run) -> None:
+        order: list[str] = []
+        prepare, find = bench.checker.prepare, bench.finder.find
+        bench.checker.prepare = lambda: (order.append("prepare"), prepare())[1]  # type: ignore[method-assign]
+        bench.finder.find = lambda *asked: (order.append("find"), find(*asked))[1]  # type: ignore[method-assign]
+        labctl("verify")
+        assert order == ["prepare", "find"] and bench.checker.spare == 0
+
+    @pytest.mark.parametrize("argv", [("--lab", "sea"), ("--task", "sea")])
+    def test_what_was_prepared_is_ended_on_an_error(self, bench: Bench, labctl: Run, argv: tuple[str, ...]) -> None:
+        code, out, err = labctl("verify", *argv)
+        assert (code, out) == (2, "") and "sea" in err
+        assert bench.checker.spare == 0
+
+    def test_also_when_no_lab_is_up(self, bench: Bench, labctl: Run) -> None:
+        bench.engine.boxes.clear()
+        code, _out, err = labctl("verify")
+        assert code == 2 and err.startswith("error: no lab is up")
+        assert bench.checker.spare == 0
+
+
+class TestOptions:
+    @pytest.mark.parametrize("other", [("--thorough",), ("--json",), ("--junit", "x.xml"), ("--junit", "-")])
+    def test_watching_goes_with_no_report(self, bench: Bench, labctl: Run, other: tuple[str, ...]) -> None:
+        code, out, err = labctl("verify", "--watch", *other)
+        assert (code, out) == (2, "")
+        assert err.splitlines() == [f"error: --watch and {other[0]} don't go together", "try: labctl verify --watch"]
+        assert bench.watched == [] and bench.checker.spare == 0
+
+    def test_two_reports_on_stdout_do_not_go_together(self, labctl: Run) -> None:
+        code, _out, err = labctl("verify", "--json", "--junit", "-")
+        assert code == 2 and err.startswith("error: --junit - and --json don't go together")
+
+    def test_watching_watches(self, bench: Bench, labctl: Run) -> None:
+        assert labctl("verify", "--watch", "--task", "auth")[0] == 0
+        assert bench.watched == [frozenset({"auth"})] and bench.checker.spare == 0
+
+    def test_thorough_runs_what_hurts_and_tells_on_stderr(self, bench: Bench, labctl: Run) -> None:
+        bench.checker.hurts = [HURTS]
+        code, out, err = labctl("verify")
+        assert code == 0 and "1 more check reboots" in out
+        code, out, err = labctl("verify", "--thorough")
+        assert code == 0 and "--thorough" not in out and "attempt 2 · thorough" in out
+        assert "… checking on a clone: auth" in err.splitlines()
+        assert any(line.startswith("✓ checking on a clone: auth") for line in err.splitlines())
+        assert labctl("verify", "--thorough", "--json")[2] == ""
+        _, _, err = labctl("--lang", "zh", "verify", "--thorough")
+        assert "… 在副本上检查：auth" in err.splitlines()
+
+
+class TestJson:
+    def test_it_has_all_under_keys_that_stay(self, bench: Bench, labctl: Run) -> None:
+        is_wrong(bench)
+        bench.checker.hurts = [HURTS]
+        bench.checker.changed = {"master": ("/usr/bin/ss",)}
+        code, out, err = labctl("verify", "--json")
+        assert (code, err) == (6, "")
+        told = json.loads(out)
+        assert list(told) == ["attempt", "number", "verdict", "points", "of", "left_out"]
+        assert [told[key] for key in ("number", "verdict", "points", "of", "left_out")] == [1, "error", 8, 21, 1]
+        whole = told["attempt"]
+        assert list(whole) == [
+            *("instance", "lab", "learner", "seed", "at", "seconds", "tasks", "thorough", "integrity"),
+        ]
+        assert whole["integrity"] == {"changed": {"master": ["/usr/bin/ss"]}, "foreign": [], "same": []}
+        assert list(whole["tasks"][0]) == ["task", "verdict", "points", "of", "checks"]
+        check = whole["tasks"][0]["checks"][1]
+        assert list(check) == [
+            *("task", "name", "verdict", "title", "message", "seconds", "source", "answers", "params"),
+        ]
+        assert check["source"] == "trusted"
+        assert check["answers"] == [
+            {
+                "boxes": ["master"],
+                "expected": {"en": "closed", "zh": "关闭"},
+                "found": {"en": "open ]]> \x1b[0m", "zh": "打开"},
+                "see": "ss -ltn",
+                "read": {"en": "Ports", "zh": "端口"},
+            }
+        ]
+        assert msgspec.convert(whole, Attempt) == bench.store.attempts("pond.lucy")[0]
+
+
+class TestJunit:
+    def test_a_file_beside_what_is_shown(self, bench: Bench, labctl: Run, tmp_path: Path) -> None:
+        is_wrong(bench)
+        file = tmp_path / "report.xml"
+        code, out, _err = labctl("verify", "--junit", str(file))
+        assert code == 6 and "8 of 21 points" in out
+        root = ElementTree.fromstring(file.read_bytes())
+        assert [root.get(name) for name in ("name", "tests", "failures", "errors")] == ["pond", "3", "1", "1"]
+        assert [suite.get("name") for suite in root] == ["listen", "auth"]
+        right, wrong, unclear = root.iter("testcase")
+        assert (right.get("classname"), right.get("name")) == ("pond.listen", "a.py::test_a")
+        assert right.find("failure") is None
+        failure, broken = wrong.find("failure"), unclear.find("error")
+        assert failure is not None and broken is not None and unclear.find("failure") is None
+        assert failure.get("message") == "Listens"
+        assert failure.text is not None and failure.text.splitlines() == [
+            "master",
+            "  expected: closed",
+            "  found: open ]]> \\x1b[0m",
+            "  look: ss -ltn",
+            "  read: “Ports” in labctl show",
+        ]
+        assert broken.get("message") == "OSError: gone"
+        said = {item.get("name"): item.get("value") for item in wrong.findall("properties/property")}
+        assert said == {"title": "Listens", "source": "trusted"}
+        said = {item.get("name"): item.get("value") for item in root[0].findall("properties/property")}
+        assert said["learner"] == "lucy" and said["points"] == "8" and said["of"] == "16" and said["attempt"] == "1"
+
+    def test_its_names_are_the_same_in_chinese_and_its_texts_are_not(
+        self, bench: Bench, labctl: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        is_wrong(bench)
+        english = ElementTree.fromstring(labctl("verify", "--junit", "-")[1].encode())
+        code, out, err = labctl("--lang", "zh", "verify", "--junit", "-")
+        assert (code, err) == (6, "")
+        chinese = ElementTree.fromstring(out.encode())
+        names = [[case.get("name") for case in root.iter("testcase")] for root in (english, chinese)]
+        assert names[0] == names[1]
+        (failure,) = chinese.iter("failure")
+        assert failure.get("message") == "监听" and "应为: 关闭" in (failure.text or "")
+
+    def test_with_json_on_stdout_it_still_goes_into_its_file(self, labctl: Run, tmp_path: Path) -> None:
+        file = tmp_path / "report.xml"
+        _code, out, _err = labctl("verify", "--json", "--junit", str(file))
+        assert json.loads(out)["number"] == 1
+        assert ElementTree.fromstring(file.read_bytes()).get("tests") == "2"
+
+    def test_an_old_report_is_replaced_also_by_a_shorter_one(self, labctl: Run, tmp_path: Path) -> None:
+        file = tmp_path / "report.xml"
+        file.write_text("old" * 10_000)
+        labctl("verify", "--junit", str(file))
+        assert ElementTree.fromstring(file.read_bytes()).get("tests") == "2"
+
+    @pytest.mark.parametrize("where", ["none/report.xml", "."])
+    def test_what_can_not_be_written_is_told_before_anything_runs(
+        self, bench: Bench, labctl: Run, tmp_path: Path, where: str
+    ) -> None:
+        code, out, err = labctl("verify", "--junit", f"{tmp_path}/{where}")
+        assert (code, out) == (2, "")
+        assert len(err.splitlines()) == 1 and "can't be written: " in err
+        assert bench.checker.asked == [] and bench.store.attempts("pond.lucy") == []
+
+    def test_a_run_that_fails_leaves_no_empty_report_and_an_old_one_as_it_was(
+        self, bench: Bench, labctl: Run, tmp_path: Path
+    ) -> None:
+        def broken() -> None:
+            raise ChecksError("the checks of {lab} could not run: {why}", lab="pond", why="pytest itself failed")
+
+        bench.checker.meanwhile = broken
+        old = tmp_path / "old.xml"
+        old.write_text("old")
+        for name in ("new.xml", "old.xml"):
+            assert labctl("verify", "--junit", str(tmp_path / name))[0] == 6
+        assert [file.name for file in tmp_path.iterdir()] == ["old.xml"] and old.read_text() == "old"
+
+    def test_a_pipe_is_written_to(self, labctl: Run, tmp_path: Path) -> None:
+        pipe, read = tmp_path / "pipe", []
+        os.mkfifo(pipe)
+        reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+        reader.start()
+        assert labctl("verify", "--junit", str(pipe))[0] == 0
+        reader.join(10)
+        assert ElementTree.fromstring(read[0]).get("tests") == "2"
+
+
+class TestHistory:
+    def test_one_attempt_again_as_verify_printed_it(self, bench: Bench, labctl: Run) -> None:
+        bench.checker.results = [failed("listen"), failed("auth")]
+        labctl("verify")
+        is_wrong(bench)
+        printed = labctl("verify")[1]
+        bench.checker.results = [passed("listen"), passed("auth")]
+        labctl("verify")
+        code, out, _err = labctl("history", "--attempt", "2")
+        assert code == 0
+        date, _, again = out.partition("\n\n")
+        assert again == printed and len(date) == len("2026-01-01 00:00:00")
+        assert "since attempt 1: 0 → 8 points" in again and "expected  closed" in again
+        assert "应为  关闭" in labctl("--lang", "zh", "history", "pond", "--attempt", "2")[1]
+
+    def test_as_json_it_is_what_verify_printed(self, bench: Bench, labctl: Run) -> None:
+        is_wrong(bench)
+        printed = json.loads(labctl("verify", "--json")[1])
+        again = json.loads(labctl("history", "--attempt", "1", "--json")[1])
+        assert again == {key: value for key, value in printed.items() if key != "left_out"}
+
+    def test_the_first_is_compared_with_none_and_one_that_is_not_there_is_told(self, labctl: Run) -> None:
+        labctl("verify")
+        assert "since" not in labctl("history", "--attempt", "1")[1]
+        code, out, err = labctl("history", "--attempt", "2")
+        assert (code, out) == (2, "")
+        assert err.splitlines() == ["error: there is no attempt 2 of pond; there are 1", "try: labctl history pond"]
+        assert labctl("history", "--attempt", "0")[0] == 2
+
+    def test_thorough_ones_are_marked(self, labctl: Run) -> None:
+        labctl("verify")
+        labctl("verify", "--thorough")
+        head, first, second = (line.split("\t") for line in labctl("history")[1].splitlines())
+        assert (head[4], first[4], second[4]) == ("how", "", "thorough")
+        assert labctl("--lang", "zh", "history")[1].splitlines()[2].split("\t")[4] == i18n._("thorough") == "彻底检查"
+
+
+def test_what_this_bench_gives_is_what_the_app_has(bench: Bench) -> None:
+    """The commands ask an App for nothing that a real one doesn't have."""
+    from labctl.bootstrap import App
+
+    used = ("checker", "verify", "watch", "finder", "store", "catalog", "learner")
+    assert not [name for name in used if not hasattr(App, name) or not hasattr(bench, name)]
