@@ -175,9 +175,16 @@ class App:
 
         return Finder(self.engine, self.catalog)
 
+    def prepare_verify(self) -> None:
+        """A verify is about to come: start the child that runs checks before all that it needs is loaded here."""
+        from labctl.adapters.checks.process import Child
+
+        child = Child()
+        self.checker.prepare(child)
+
     @cached_property
     def verify(self) -> Verify:
-        """Judge. Where that is all that is wanted, ``checker.prepare`` before this saves time."""
+        """Judge."""
         from labctl.services.verify import Verify
 
         return Verify(self.engine, self.checker, lambda: self.store, lambda: self.thorough)

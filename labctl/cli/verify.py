@@ -69,7 +69,7 @@ def command(
     only = frozenset(tasks) or None
     with junit_file(report) as write:
         # Not app.verify's: the engine's client takes its time to load, too.
-        app.checker.prepare()
+        app.prepare_verify()
         try:
             if watch:
                 ctx.exit(_watch(app, lab, only))

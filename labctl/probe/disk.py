@@ -20,7 +20,10 @@ _DEEPEST = 200
 _PIECE = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # What belongs to nobody's package, or may be changed by an administrator: left out of what is compared.
-_OWN = ("etc/", "var/", "root/", "home/", "tmp/", "run/", "srv/", "mnt/", "media/", "proc/", "sys/", "dev/")
+_OWN = (
+    *("etc/", "var/", "root/", "home/", "tmp/", "run/", "srv/", "mnt/", "media/", "proc/", "sys/", "dev/"),
+    *("opt/", "usr/local/"),
+)
 
 
 class Layers(NamedTuple):
@@ -125,21 +128,31 @@ def _changes(found: Layers) -> dict[str, list[str]]:
         if not path.startswith(_OWN):
             candidates.append((path, there))
     if candidates:
-        known = _packaged(found.lower)
+        known = frozenset[str]().union(*(_packaged(layer) for layer in found.lower))
         packaged = [f"/{path}" for path, there in candidates if f"/{path}" in known and _differs(found, path, there)]
     return {"files": files, "packaged": sorted(packaged)}
 
 
-def _packaged(lower: tuple[str, ...]) -> set[str]:
-    """Every path that a package of the image brought: dpkg's lists, as they are in the image. Of paths below /bin, /lib
-    and /sbin, which are links to /usr today, the ones below /usr."""
+_KNOWN: dict[str, set[str]] = {}
+
+
+def _packaged(layer: str) -> set[str]:
+    """Every path that a package brought, by dpkg's lists in that layer of the image. Boxes have most layers in common,
+    each reached through a process of its own. Of paths below /bin, /lib and /sbin, which are links to /usr today, the
+    ones below /usr."""
+    name = layer.partition("/root/")[2]
+    if name not in _KNOWN:
+        _KNOWN[name] = _read_lists(f"{layer}/var/lib/dpkg/info")
+    return _KNOWN[name]
+
+
+def _read_lists(folder: str) -> set[str]:
     known: set[str] = set()
-    for layer in lower:
-        folder = f"{layer}/var/lib/dpkg/info"
-        with contextlib.suppress(OSError):
-            for name in os.listdir(folder):  # noqa: PTH208
-                if name.endswith(".list"):
-                    known.update(Path(folder, name).read_text(errors="surrogateescape").splitlines())
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):  # noqa: PTH208
+            if name.endswith(".list"):
+                with open(f"{folder}/{name}", errors="surrogateescape") as file:  # noqa: PTH123
+                    known.update(file.read().splitlines())
     known |= {f"/usr{path}" for path in known if path.startswith(("/bin/", "/sbin/", "/lib"))}
     return known
 

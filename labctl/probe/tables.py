@@ -28,11 +28,12 @@ def listeners(processes: int) -> list[dict[str, Any]]:
         for found in parse_sockets(protocol, _read(f"/proc/1/net/{protocol}"), state)
     ]
     owners = _owners({found["inode"] for found in sockets})
+    programs = {pid: _program(processes, pid) for pid in sorted({pid for pids in owners.values() for pid in pids})}
     told: list[dict[str, Any]] = []
     for found in sockets:
         holders: dict[str, dict[str, Any]] = {}
         for pid in owners.get(found.pop("inode"), [0]):
-            program = _program(processes, pid) if pid else _UNKNOWN
+            program = programs.get(pid, _UNKNOWN)
             holders.setdefault(json.dumps(program), {**found, "pid": pid, **program})
         told += holders.values()
     return told
@@ -68,15 +69,25 @@ def parse_address(text: str, byteorder: str = sys.byteorder) -> str:
 def _owners(inodes: set[str]) -> dict[str, list[int]]:
     """Socket to the processes that hold it, the lowest pid first."""
     owners: dict[str, list[int]] = {}
-    for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):  # noqa: PTH208
-        with contextlib.suppress(OSError):
-            for descriptor in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
+    for pid in _numbers("/proc"):
+        # Thread by thread: one may have a table of descriptors of its own (unshare(2), CLONE_FILES).
+        for thread in _numbers(f"/proc/{pid}/task"):
+            folder = f"/proc/{pid}/task/{thread}/fd"
+            for descriptor in _numbers(folder):
                 with contextlib.suppress(OSError):
-                    target = os.readlink(f"/proc/{pid}/fd/{descriptor}")  # noqa: PTH115
+                    target = os.readlink(f"{folder}/{descriptor}")  # noqa: PTH115
                     if target.startswith("socket:[") and (inode := target[8:-1]) in inodes:
                         holders = owners.setdefault(inode, [])
                         holders += [] if pid in holders else [pid]
     return owners
+
+
+def _numbers(folder: str) -> list[int]:
+    """The names in a folder that are numbers; none where it has gone."""
+    try:
+        return sorted(int(name) for name in os.listdir(folder) if name.isdigit())  # noqa: PTH208
+    except OSError:
+        return []
 
 
 def _program(processes: int, pid: int) -> dict[str, Any]:

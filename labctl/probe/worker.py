@@ -88,9 +88,9 @@ def _be_worker(link: socket.socket, enter: Enter) -> NoReturn:
         os.close(null)
         try:
             entered = enter()
-        except OSError as error:
-            text = f"{error.strerror or error}".encode(errors="replace")
-            link.sendall(_NEWS.pack(error.errno or 1) + text)
+        except Exception as error:
+            number, text = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)
+            link.sendall(_NEWS.pack(number or 1) + text.encode(errors="replace"))
         else:
             changes = [entered.changes] if entered.changes is not None else []
             socket.send_fds(link, [_NEWS.pack(0)], changes)

@@ -46,6 +46,7 @@ class Bench:
         self.watched: list[frozenset[str] | None] = []
         clones = Clones(self.engine, self.keeper, self.images, self.locks)
         thorough = Thorough(self.engine, self.checker, clones)
+        self.prepare_verify = self.checker.prepare
         self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: thorough)
         self.finder = Finder(self.engine, self.catalog)
         self.watch = SimpleNamespace(run=lambda _find, only, _tell: self.watched.append(only))
@@ -94,9 +95,9 @@ class TestExit:
 
     def test_the_child_is_started_first_and_none_is_left(self, bench: Bench, labctl: Run) -> None:
         order: list[str] = []
-        prepare, find = bench.checker.prepare, bench.finder.find
-        bench.checker.prepare = lambda: (order.append("prepare"), prepare())[1]  # type: ignore[method-assign]
-        bench.finder.find = lambda *asked: (order.append("find"), find(*asked))[1]  # type: ignore[method-assign]
+        prepare, find = bench.prepare_verify, bench.finder.find
+        bench.prepare_verify = lambda: (order.append("prepare"), prepare())[1]
+        bench.finder.find = lambda *asked: (order.append("find"), find(*asked))[1]
         labctl("verify")
         assert order == ["prepare", "find"] and bench.checker.spare == 0
 

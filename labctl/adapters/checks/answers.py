@@ -17,7 +17,8 @@ class Unmet(AssertionError):  # noqa: N818  it is no error of the check's: what 
     which the learner can look, in that box; ``read`` the heading in the brief that explains it."""
 
     def __init__(self, box: str, *, expected: Words, found: Words, see: str = "", read: Words = "") -> None:
-        self.answers = (Answer((box,) if box else (), text_of(expected), text_of(found), see, text_of(read)),)
+        boxes = (box,) if box else ()
+        self.answers = (Answer(boxes, text_of(expected), text_of(found), sendable(see), text_of(read)),)
         super().__init__(in_words(self.answers))
 
 
@@ -37,8 +38,13 @@ class AllUnmet(AssertionError):  # noqa: N818  as above
 def text_of(words: Words) -> Text:
     """Words as a text in both languages."""
     english, chinese = words if isinstance(words, tuple) else (words, words)
-    # A check may well hand over a kind of str of its own.
-    return Text(str(english), str(chinese))
+    return Text(sendable(english), sendable(chinese))
+
+
+def sendable(words: str) -> str:
+    """As plain text: a check may well hand over a kind of str of its own, and names of files in a box hold any bytes;
+    what is no character is a question mark."""
+    return str(words).encode(errors="replace").decode()
 
 
 def in_words(answers: Iterable[Answer]) -> str:

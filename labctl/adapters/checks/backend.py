@@ -50,7 +50,7 @@ class InsideBackend(base.BaseBackend):
 
     NAME = "labctl-inside"
 
-    def __init__(self, name: str, channel: Channel, used: Used) -> None:
+    def __init__(self, name: str, channel: Callable[[], Channel], used: Used) -> None:
         super().__init__(name)
         self._channel = channel
         self._used = used
@@ -58,6 +58,6 @@ class InsideBackend(base.BaseBackend):
     def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
         """See LookBackend.run. Raises ChannelError."""
         line = self.get_command(command, *args)
-        status, stdout, stderr = self._channel.run(line, float(kwargs.get("seconds", COMMAND_SECONDS)))
+        status, stdout, stderr = self._channel().run(line, float(kwargs.get("seconds", COMMAND_SECONDS)))
         self._used(Source.IN_BOX)
         return self.result(status, line.encode(), stdout, stderr)

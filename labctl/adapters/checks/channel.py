@@ -39,6 +39,7 @@ class Channel:
         self._raw = raw
         self._frames = FrameStream(raw).frames()
         self._lock = threading.Lock()
+        self.broken = False
 
     def run(self, command: str, seconds: float = COMMAND_SECONDS) -> tuple[int, bytes, bytes]:
         """Exit status, stdout and stderr of a shell command."""
@@ -53,7 +54,11 @@ class Channel:
                 self._raw.write(script.encode())
                 return self._collect(token.encode(), time.monotonic() + seconds, command)
         except OSError as error:
+            self.broken = True
             raise ChannelError(f"{self._name}: the channel broke ({error}) while running: {command}") from error
+        except ChannelError:
+            self.broken = True
+            raise
 
     def _collect(self, token: bytes, deadline: float, command: str) -> tuple[int, bytes, bytes]:
         stdout, stderr = bytearray(), bytearray()

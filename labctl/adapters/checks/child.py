@@ -12,7 +12,7 @@ import pytest
 import testinfra.host
 
 from labctl.adapters.checks.fixtures import Fixtures
-from labctl.adapters.checks.orders import Integrity, Link, Orders
+from labctl.adapters.checks.orders import Ended, Integrity, Link, Orders
 from labctl.adapters.checks.plugin import Judge, Notes
 from labctl.adapters.checks.session import LookError, Session
 from labctl.adapters.checks.world import World
@@ -48,6 +48,7 @@ def main() -> int:
     world.enter_all()
     try:
         code = int(pytest.main(arguments(orders), plugins=[Judge(orders, link, notes), Fixtures(world)]))
+        link.send(Ended())
         if orders.pick is None:
             link.send(Integrity(_changed(world)))
         return code
@@ -59,9 +60,9 @@ def main() -> int:
 def _changed(world: World) -> dict[str, tuple[str, ...]]:
     """Files of packages that were changed, for the report; a box that can't be looked at is left out."""
     found = {}
-    for name, place in world.places.items():
+    for name in world.places:
         try:
-            found[name] = tuple(world.session.changes(place.pid, place.container)["packaged"])
+            found[name] = tuple(world.changes(name)["packaged"])
         except LookError:
             continue
     return found

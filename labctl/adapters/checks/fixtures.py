@@ -88,7 +88,11 @@ class Fixtures:
         """``inside("web")`` is testinfra's host for somebody in that box: to run what the learner wrote."""
         from testinfra.host import Host
 
-        return lambda name: Host(InsideBackend(name, self._world.inside(name), self._world.notes.used))
+        def host(name: str) -> Any:
+            self._world.inside(name)
+            return Host(InsideBackend(name, lambda: self._world.inside(name), self._world.notes.used))
+
+        return host
 
     @pytest.fixture(scope="session")
     def unmet(self) -> type[Unmet]:

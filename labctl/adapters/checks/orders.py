@@ -81,13 +81,17 @@ class Opened(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Ended(msgspec.Struct, frozen=True, tag_field="said", tag="ended"):
+    """pytest has come to its end: a check that ends the child itself, with whatever exit code, never gets this said."""
+
+
 class Integrity(msgspec.Struct, frozen=True, tag_field="said", tag="integrity"):
     """Box to files of its packages that were changed."""
 
     changed: dict[str, tuple[str, ...]]
 
 
-Said = Checked | Hurting | Power | Inside | Integrity
+Said = Checked | Hurting | Power | Inside | Ended | Integrity
 
 
 class Link:

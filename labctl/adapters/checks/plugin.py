@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from labctl.adapters.checks.answers import AllUnmet, Unmet
+from labctl.adapters.checks.answers import AllUnmet, Unmet, sendable
 from labctl.adapters.checks.channel import ChannelError
 from labctl.adapters.checks.orders import Checked, Hurting, Link, Orders
 from labctl.adapters.checks.session import LookError
@@ -101,11 +101,11 @@ class Judge:
             name=item.nodeid,
             verdict=verdict,
             title=_title(item),
-            message=message,
+            message=sendable(message),
             seconds=round(seconds, 4),
             source=self._notes.source,
             answers=answers if verdict is Verdict.FAILED else (),
-            params=dict(self._notes.params),
+            params={name: sendable(found) for name, found in self._notes.params.items()},
         )
         with contextlib.suppress(BrokenPipeError):  # nobody listens any more
             self._link.send(Checked(result))

@@ -1,4 +1,7 @@
-"""The child that runs checks, as its parent has it: started early, given orders, listened to, and ended for sure."""
+"""The child that runs checks, as its parent has it: started early, given orders, listened to, and ended for sure.
+
+What takes its time to load is imported when the child has been started: the two load side by side.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from labctl.adapters.checks.orders import Link, Opened, Orders, Powered, Said
-from labctl.adapters.docker.stream import RawStream
+if TYPE_CHECKING:
+    from labctl.adapters.checks.orders import Link, Opened, Orders, Powered, Said
+    from labctl.adapters.docker.stream import RawStream
 
 # The project's own pytest options must not leak into checks, nor plugins that happen to be installed.
 _INI = "[pytest]\naddopts =\npython_files = test_*.py\n"
@@ -43,7 +47,13 @@ class Child:
                 # Ctrl-C is for the parent: it decides what ends.
                 start_new_session=True,
             )
-        self._link = Link(ours)
+        self._socket = ours
+
+    @cached_property
+    def _link(self) -> Link:
+        from labctl.adapters.checks.orders import Link
+
+        return Link(self._socket)
 
     def order(self, orders: Orders, agent: socket.socket) -> None:
         """What to do, and the agent to do it with. Raises OSError where the child has died."""
@@ -51,6 +61,10 @@ class Child:
 
     def said(self) -> Iterator[Said]:
         """What it says, until it has ended."""
+        import msgspec
+
+        from labctl.adapters.checks.orders import Said
+
         with contextlib.suppress(ConnectionResetError):
             for line in self._link.lines():
                 yield msgspec.json.decode(line, type=Said)
@@ -73,7 +87,7 @@ class Child:
         """Ended, and its folder gone."""
         self._process.kill()
         self._process.wait()
-        self._link.close()
+        self._socket.close()
         self._folder.cleanup()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from labctl.adapters.checks.channel import ARGV
 from labctl.adapters.checks.orders import (
     Checked,
+    Ended,
     Hurting,
     Inside,
     Integrity,
@@ -54,10 +55,10 @@ class PytestChecker:
         self._running: set[Child] = set()
         self._lock = threading.Lock()
 
-    def prepare(self) -> None:
-        """See ports.Checker."""
+    def prepare(self, child: Child | None = None) -> None:
+        """See ports.Checker. ``child`` is one that was started before this module was loaded."""
         with self._lock:
-            self._spare.append(_Prepared(self._probe, early=True))
+            self._spare.append(_Prepared(self._probe, child, early=True))
 
     def stop(self) -> None:
         """See ports.Checker."""
@@ -80,17 +81,17 @@ class PytestChecker:
         power: PowerSwitch | None = None,
     ) -> Findings:
         """See ports.Checker."""
+        # At once, so that ``stop`` from another thread never misses one that is neither spare nor running.
         with self._lock:
-            prepared = self._spare.pop() if self._spare else None
-        prepared = prepared or _Prepared(self._probe, early=False)
-        child = prepared.child
-        with self._lock:
+            prepared = self._spare.pop() if self._spare else _Prepared(self._probe, None, early=False)
+            child = prepared.child
             self._running.add(child)
         try:
             agent = prepared.agent()
             child.order(self._orders(site, lab, params, only, pick, child.ini), agent)
             return _Run(lab, site, child, self._probe(), hurting, power).listen()
         except OSError as error:
+            child.kill()
             raise _broken(lab, str(error), child.wait()[1]) from error
         finally:
             with self._lock:
@@ -118,8 +119,8 @@ class _Prepared:
     """A child that loads what it needs while its agent is started. ``early``, where a run may come or not: only in a
     probe that is there already, since making one takes its time."""
 
-    def __init__(self, probe: Callable[[], DockerProbe], *, early: bool) -> None:
-        self.child = Child()
+    def __init__(self, probe: Callable[[], DockerProbe], child: Child | None, *, early: bool) -> None:
+        self.child = child or Child()
         self._probe = probe
         self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="agent")
         self._opened: list[Handover] = []
@@ -165,6 +166,7 @@ class _Run:
         self._changed: Mapping[str, tuple[str, ...]] = {}
         self._left_out = False
         self._late = False
+        self._ended = False
 
     def listen(self) -> Findings:
         """To the end. Raises ChecksError where that is none with verdicts."""
@@ -181,6 +183,8 @@ class _Run:
         code, output = self._child.wait()
         if code not in _VERDICTS and not (code == _NO_TESTS and self._left_out):
             raise _broken(self._lab, _reason(-1 if self._late else code), output)
+        if not self._ended:
+            raise _broken(self._lab, "they ended before all of them had run", output)
         return Findings(_one_each(self._results), dict(self._changed))
 
     def _end(self) -> None:
@@ -194,6 +198,8 @@ class _Run:
             case Hurting(checks):
                 self._left_out = bool(checks)
                 self._hurting(list(checks))
+            case Ended():
+                self._ended = True
             case Integrity(changed):
                 self._changed = changed
             case Power(box, act):

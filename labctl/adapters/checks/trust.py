@@ -14,6 +14,9 @@ from labctl.domain.verdict import Source
 # They ask the box's first process, its journal, or its package manager's notes.
 _SYSTEMD = frozenset({"systemctl", "journalctl", "busctl", "loginctl", "hostnamectl", "timedatectl", "systemd-analyze"})
 _OWN_PROC = re.compile(r"/proc/(self|thread-self|mounts|net)\b")
+_IS_SCRIPT = re.compile(r"[\s;&|()<>`]")
+# These read there: a table that they can't read is an empty one to some of them.
+_READ_OWN_PROC = frozenset({"arp", "df", "ifconfig", "mount", "netstat", "route"})
 _NOTES = frozenset({"dpkg-query", "dpkg", "apt", "apt-cache", "rpm"})
 
 
@@ -25,13 +28,13 @@ def source_of(command: str) -> Source:
 def needs_inside(command: str) -> bool:
     """Whether it can be run only as a process of the box: systemd answers nobody whom it can't see, and what /proc says
     of the one who reads it (proc(5), self) it says to those that it knows."""
-    return _asked(command, _SYSTEMD) or _OWN_PROC.search(command) is not None
+    return _asked(command, _SYSTEMD | _READ_OWN_PROC) or _OWN_PROC.search(command) is not None
 
 
 def _asked(command: str, programs: frozenset[str]) -> bool:
     """Whether the command has one of these programs as a word. ``systemctl --root=…`` reads files and asks nobody."""
     try:
-        lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|()<>\n")
+        lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|()<>`\n")
         lexer.whitespace_split = True
         lexer.commenters = ""
         words = list(lexer)
@@ -42,6 +45,6 @@ def _asked(command: str, programs: frozenset[str]) -> bool:
             after = words[at + 1 : at + 2]
             if not (after and after[0].startswith("--root")):
                 return True
-        elif " " in word and _asked(word, programs):
-            return True  # a script in one argument: sh -c '…'
+        elif word != command and _IS_SCRIPT.search(word) and _asked(word, programs):
+            return True  # a script in one argument: sh -c '…', "$(…)"
     return False

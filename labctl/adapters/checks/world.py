@@ -46,7 +46,7 @@ class World:
         self._lock = threading.Lock()
         self._hosts: dict[str, Any] = {}
         self._channels: dict[str, Channel] = {}
-        self._written: dict[str, frozenset[str]] = {}
+        self._changes: dict[str, dict[str, list[str]]] = {}
 
     def enter_all(self) -> None:
         """Begin with every box and the first network."""
@@ -83,7 +83,7 @@ class World:
         """A channel into that box, opened by labctl at the first need."""
         self._known(name)
         with self._lock:
-            if name not in self._channels:
+            if name not in self._channels or self._channels[name].broken:
                 self.link.send(Inside(name))
                 opened = msgspec.json.decode(self.link.line() or b'{"why": "labctl has gone"}', type=Opened)
                 if opened.why:
@@ -110,10 +110,15 @@ class World:
         self._known(name)
         self._entering(name, self._enter_box, name).result()
         found = self.session.listeners(name)
-        if name not in self._written:
+        written = frozenset(self.changes(name)["files"])
+        return [_listener(item, written) for item in found]
+
+    def changes(self, name: str) -> dict[str, list[str]]:
+        """What was written in that box since it was made, as it was when it was first asked for in this run."""
+        if name not in self._changes:
             place = self.places[name]
-            self._written[name] = frozenset(self.session.changes(place.pid, place.container)["files"])
-        return [_listener(item, self._written[name]) for item in found]
+            self._changes[name] = self.session.changes(place.pid, place.container)
+        return self._changes[name]
 
     def power(self, name: str, act: Any) -> None:
         """Of a box of the clone."""
@@ -128,7 +133,10 @@ class World:
         with self._lock:
             self._entered.pop(name, None)
             self._channels.pop(name, None)
-        self._written.pop(name, None)
+        self._changes.pop(name, None)
+        if answer.place.pid:
+            # Also for a check that goes on with the host that it has.
+            self._entering(name, self._enter_box, name).result()
 
     def isolate(self, names: tuple[str, ...], network: str, *, isolated: bool) -> None:
         """Whether these boxes hear each other on a network of the clone."""

@@ -102,7 +102,7 @@ class DockerKeeper:
             self._make(naming.PROBE, config.probe_config(tags.keeper, tags.volume))
         if states[wiring.ROLE_KEEPER] != "running":
             self._make(naming.KEEPER, config.keeper_config(tags.keeper, tags.volume, self._socket()))
-        self._wait_until_it_serves()
+            self._wait_until_it_serves()
         return True
 
     def _make(self, name: str, wanted: dict[str, Any]) -> None:

@@ -78,6 +78,7 @@ class RawStream:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        self._keep = None  # it has the descriptor, too
 
     def settimeout(self, seconds: float | None) -> None:
         """For reads; TimeoutError when it passes."""

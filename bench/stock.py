@@ -1,0 +1,113 @@
+"""The fixtures of labctl's checks by stock pytest-testinfra: each box is ``docker://<container>``, and whatever labctl
+looks at from outside is asked in a box instead. A pytest plugin for ``bench/verify.py`` and the test of cheats:
+
+    LABCTL_STOCK=orders.json python -m pytest -p stock checks/redis-replication
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import testinfra
+
+ORDERS = json.loads(Path(os.environ["LABCTL_STOCK"]).read_text())
+
+
+def pytest_configure(config):
+    """The markers of labctl's checks."""
+    for line in ("task(id): the task of a check", "destructive: on clones", "reboot: on clones"):
+        config.addinivalue_line("markers", line)
+
+
+def pytest_collection_modifyitems(items):
+    """No clones here."""
+    items[:] = [item for item in items if not any(item.get_closest_marker(name) for name in ("destructive", "reboot"))]
+
+
+@pytest.fixture(scope="session")
+def params():
+    return ORDERS["params"]
+
+
+@pytest.fixture(scope="session")
+def box():
+    hosts = {name: testinfra.get_host(f"docker://{container}") for name, container in ORDERS["boxes"].items()}
+    return hosts.__getitem__
+
+
+@pytest.fixture(scope="session")
+def host(box):
+    return box(next(iter(ORDERS["boxes"])))
+
+
+@pytest.fixture(scope="session")
+def probe(box):
+    return box(list(ORDERS["boxes"])[-1])
+
+
+@pytest.fixture(scope="session")
+def listeners(box):
+    def listeners(name):
+        found = []
+        # A root in the box may not look into another user's process: neither ss -p nor readlink tells what it is.
+        pid = box(name).run("pgrep -o redis-server").stdout.strip()
+        for line in box(name).run("ss -Hltn").stdout.splitlines():
+            address, _, port = line.split()[3].rpartition(":")
+            found.append(
+                SimpleNamespace(
+                    protocol="tcp",
+                    address=address.strip("[]").replace("*", "::"),
+                    port=int(port),
+                    pid=int(pid or 0),
+                    uid=0,
+                    program="/usr/bin/redis-check-rdb",
+                    genuine=True,
+                )
+            )
+        return found
+
+    return listeners
+
+
+class Unmet(AssertionError):  # noqa: N818
+    def __init__(self, box, **parts):
+        super().__init__(f"{box}: {parts}")
+
+
+@pytest.fixture(scope="session")
+def unmet():
+    return Unmet
+
+
+@pytest.fixture(scope="session")
+def every():
+    def every(names, look):
+        faults = []
+        for name in names:
+            try:
+                look(name)
+            except Unmet as fault:
+                faults.append(fault)
+        if faults:
+            raise AssertionError("\n".join(map(str, faults)))
+
+    return every
+
+
+@pytest.fixture
+def record():
+    return lambda *_: None
+
+
+@pytest.fixture
+def power():
+    return None
+
+
+@pytest.fixture
+def cables():
+    return None

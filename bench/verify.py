@@ -1,0 +1,254 @@
+"""How long ``labctl verify`` takes, against the same checks by stock pytest-testinfra, and against the least possible.
+
+    python bench/verify.py [--runs 7] [--lab redis-replication] [--counts 10,100,1000] [--instances 30]
+
+On one solved instance, in turn:
+
+- verify: the whole command as a process;
+- stock: the same check files on the same boxes by pytest-testinfra's own ``docker://`` backend (bench/stock.py gives
+  the fixtures), as a process;
+- floor: a bare pytest with one test that does one exec through the Engine API by plain HTTP, as a process.
+
+Then the cost of one command, as a check sees it; the cost as checks grow in number, on a lab of one box made for it;
+and many instances of the lab verified one after the other and all at once, with the memory that it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from report import finish, spread, table
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+LABCTL = str(Path(sys.executable).with_name("labctl"))
+LEARNER = "bench-verify"
+
+FLOOR = """
+import http.client, json, os, socket
+
+class Engine(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(os.environ["FLOOR_SOCKET"])
+
+def ask(path, body):
+    engine = Engine("localhost")
+    engine.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    return engine.getresponse().read()
+
+def test_floor():
+    body = {"Cmd": ["/.labctl/bin/busybox", "true"], "AttachStdout": True}
+    made = json.loads(ask(f"/v1.41/containers/{os.environ['FLOOR_BOX']}/exec", body))
+    ask(f"/v1.41/exec/{made['Id']}/start", {"Detach": False})
+"""
+
+CHECK = """
+import pytest
+
+@pytest.mark.parametrize("n", [pytest.param(n, marks=pytest.mark.task(f"t{n}")) for n in range(COUNT)])
+def test_it(box, n):
+    assert box("one").run("test -e /etc/hostname && cat /etc/hostname").stdout.strip() == "one"
+"""
+
+
+def timed(argv: list[str], **more: str) -> float:
+    """One run that must succeed."""
+    started = time.perf_counter()
+    done = subprocess.run(argv, env={**os.environ, **more}, capture_output=True, text=True, check=False)
+    taken = time.perf_counter() - started
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    return taken
+
+
+def labctl(*arguments: str) -> float:
+    """The command, quietly, for the bench's learner."""
+    return timed([LABCTL, *arguments, "--learner", LEARNER])
+
+
+def per_command(app, lab: str, count: int = 300) -> dict[str, float]:
+    """Milliseconds of one command on a box, median, as checks run them."""
+    from labctl.adapters.checks.backend import LookBackend
+    from labctl.adapters.checks.session import Session
+
+    box_id = app.finder.find(LEARNER, lab).boxes[0].id
+    running = app.engine.running(box_id)
+    session = Session(app.probe.open())
+    session.enter("box", running.pid, running.id)
+    host = LookBackend("box", session, "box", lambda _source: None)
+    found = {}
+    for name, command in (("true", "true"), ("cat a file", "cat /etc/hostname"), ("ss -Hltn", "ss -Hltn")):
+        taken = []
+        for _ in range(count):
+            started = time.perf_counter()
+            host.run(command)
+            taken.append((time.perf_counter() - started) * 1000)
+        found[name] = statistics.median(taken)
+    session.close()
+    return found
+
+
+def growth(counts: list[int]) -> dict[int, float]:
+    """Seconds of verify on a lab of one box with so many tasks."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        catalog = Path(folder)
+        for count in counts:
+            name = f"bench-{count}"
+            for part in ("labs", "checks"):
+                (catalog / part / name).mkdir(parents=True)
+            text = {"en": "x", "zh": "x"}
+            tasks = [{"id": f"t{n}", "points": 1, "title": text, "hints": [text] * 3} for n in range(count)]
+            lab = {"name": name, "title": text, "summary": text, "image": "box", "boxes": {"one": {}}, "tasks": tasks}
+            (catalog / "labs" / name / "lab.yml").write_text(json.dumps(lab))
+            (catalog / "checks" / name / "test_it.py").write_text(CHECK.replace("COUNT", str(count)))
+            for language in ("", ".zh"):
+                (catalog / "labs" / name / f"brief{language}.md").write_text("# x\n")
+            options = ("--catalog", folder)
+            base = [LABCTL, *options]
+            timed([*base, "up", name, "--learner", LEARNER])
+            argv = [*base, "verify", "--lab", name, "--learner", LEARNER, "--json"]
+            timed(argv)
+            found[count] = statistics.median(timed(argv) for _ in range(3))
+            timed([*base, "down", name, "--learner", LEARNER])
+    return found
+
+
+class Memory:
+    """The most that the machine had in use above what it had before, sampled ten times a second, in MiB."""
+
+    def __enter__(self) -> Memory:
+        self._before = self._used()
+        self.most = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+        self._thread.start()
+        return self
+
+    def _sample(self) -> None:
+        while not self._stop.wait(0.1):
+            self.most = max(self.most, self._used() - self._before)
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @staticmethod
+    def _used() -> float:
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return (int(lines["MemTotal"].split()[0]) - int(lines["MemAvailable"].split()[0])) / 1024
+
+
+def many(lab: str, count: int) -> list[tuple[str, float, float]]:
+    """So many learners' instances, verified one after the other, and all at once: seconds and MiB."""
+    learners = [f"bench-{number}" for number in range(count)]
+    for learner in learners:
+        timed([LABCTL, "up", lab, "--learner", learner])
+    argv = {learner: [LABCTL, "verify", "--lab", lab, "--learner", learner, "--json"] for learner in learners}
+    rows = []
+    with Memory() as memory:
+        started = time.perf_counter()
+        for learner in learners:
+            subprocess.run(argv[learner], stdout=subprocess.DEVNULL, check=False)
+        rows.append(("one after the other", time.perf_counter() - started, memory.most))
+    with Memory() as memory:
+        started = time.perf_counter()
+        running = [subprocess.Popen(argv[learner], stdout=subprocess.DEVNULL) for learner in learners]
+        codes = [process.wait() for process in running]
+        rows.append(("all at once", time.perf_counter() - started, memory.most))
+    assert set(codes) == {1}, codes  # fresh instances: everything is to be done, and nothing is an error
+    for learner in learners:
+        timed([LABCTL, "down", lab, "--learner", learner])
+    return rows
+
+
+def main() -> None:
+    """Measure, print, finish."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--lab", default="redis-replication")
+    parser.add_argument("--counts", default="10,100,1000")
+    parser.add_argument("--instances", type=int, default=30)
+    options = parser.parse_args()
+    from labctl.bootstrap import App
+
+    app = App(learner=LEARNER)
+    labctl("up", options.lab)
+    labctl("solve", "--lab", options.lab, "--yes")
+    current = app.finder.find(LEARNER, options.lab)
+    containers = {box.box: box.container for box in current.boxes}
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        orders = Path(folder, "orders.json")
+        orders.write_text(json.dumps({"params": current.values, "boxes": containers}, default=str))
+        Path(folder, "test_floor.py").write_text(FLOOR)
+        checks = ROOT / "checks" / options.lab
+        stock = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "stock",
+            "-p",
+            "no:cacheprovider",
+            "--import-mode=importlib",
+        ]
+        stock += [str(checks), "-c", os.devnull, "--rootdir", str(checks)]
+        floor = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{folder}/test_floor.py"]
+        floor += ["-c", os.devnull, "--rootdir", folder]
+        address = app.client.address.removeprefix("unix://")
+        first = next(iter(containers.values()))
+        taken: dict[str, list[float]] = {"labctl verify": [], "stock testinfra": [], "floor": []}
+        labctl("verify", "--lab", options.lab)
+        for _ in range(options.runs):
+            taken["labctl verify"].append(labctl("verify", "--lab", options.lab))
+            taken["floor"].append(timed(floor, FLOOR_SOCKET=address, FLOOR_BOX=first))
+            taken["stock testinfra"].append(
+                timed(stock, PYTHONPATH=str(Path(__file__).parent), LABCTL_STOCK=str(orders))
+            )
+    table(("what", "seconds: median (least to most)"), [(name, spread(values)) for name, values in taken.items()])
+    seconds, peer, least = (statistics.median(values) for values in taken.values())
+    commands = per_command(app, options.lab)
+    print()
+    table(("command on a box", "ms"), [(name, f"{value:.2f}") for name, value in commands.items()])
+    labctl("down", options.lab)
+    grown = growth([int(count) for count in options.counts.split(",") if count])
+    print()
+    table(("tasks", "seconds"), [(str(count), f"{value:.2f}") for count, value in grown.items()])
+    if options.instances:
+        rows = many(options.lab, options.instances)
+        print()
+        table(
+            (f"{options.instances} instances", "seconds", "MiB more at most"),
+            [(name, f"{taken_:.1f}", f"{memory:.0f}") for name, taken_, memory in rows],
+        )
+        for key, (_, taken_, memory) in zip(("one_by_one", "at_once"), rows, strict=True):
+            figures[f"{key}_seconds"], figures[f"{key}_mib"] = taken_, memory
+    figures |= {f"tasks_{count}_seconds": value for count, value in grown.items()}
+    finish(
+        "verify",
+        {
+            "speedup_over_testinfra": peer / seconds,
+            "seconds": seconds,
+            "per_command_ms": commands["true"],
+            "floor_seconds": least,
+            **figures,
+        },
+        {"speedup_over_testinfra": (">=", 5.0), "seconds": ("<=", 1.0), "per_command_ms": ("<=", 5.0)},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Labs that are up, and what is done to them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from proving import Bench
+
+from labctl.adapters.catalog import FileCatalog
+
+
+@pytest.fixture(scope="module")
+def new_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Bench]]:
+    """A lab that is up and untouched, by its name."""
+    made: list[Bench] = []
+    with pytest.MonkeyPatch.context() as environment:
+
+        def new(name: str) -> Bench:
+            made.append(Bench(name, tmp_path_factory.mktemp("content"), environment))
+            made[-1].labctl.run("up", name, timeout=1200)
+            return made[-1]
+
+        yield new
+        for bench in made:
+            bench.labctl.run("down", bench.name)
+
+
+@pytest.fixture(scope="module", params=FileCatalog().names())
+def fresh(request: pytest.FixtureRequest, new_bench: Callable[[str], Bench]) -> Bench:
+    """Each lab of the catalog, up and untouched."""
+    return new_bench(request.param)
+
+
+@pytest.fixture(scope="module")
+def solved(fresh: Bench) -> Bench:
+    """The same, solved by its reference solution."""
+    fresh.run("solve", "--yes")
+    return fresh

@@ -1,0 +1,85 @@
+"""A lab on real boxes: labctl as a program, and its services in this process for what has no command: mutants."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import pytest
+from rig import Labctl
+
+from labctl.adapters.catalog import FileCatalog
+from labctl.bootstrap import App
+from labctl.domain.lab import Lab
+from labctl.domain.verdict import Attempt, TaskResult, Verdict, judge
+from labctl.events import silent
+from labctl.services.current import Current
+
+AT_ONCE = 3
+"""Clones that are up at the same time: most of their time they wait for Redis."""
+
+
+class Bench:
+    """An instance for a learner of its own."""
+
+    def __init__(self, name: str, folder: Path, environment: pytest.MonkeyPatch) -> None:
+        self.name = name
+        self.labctl = Labctl(folder, f"c{uuid.uuid4().hex[:8]}")
+        for key, value in self.labctl.environment.items():
+            environment.setenv(key, value)
+        self.app = App(learner=self.labctl.learner)
+
+    @property
+    def lab(self) -> Lab:
+        """What is being proven."""
+        return FileCatalog().lab(self.name)
+
+    @property
+    def tasks(self) -> list[str]:
+        """Their ids."""
+        return [task.id for task in self.lab.tasks]
+
+    @property
+    def current(self) -> Current:
+        """The instance as it is now."""
+        return self.app.finder.find(self.labctl.learner, self.name)
+
+    def run(self, *args: str, code: int | None = 0) -> str:
+        """A command of labctl's on the lab; stdout."""
+        return self.labctl.run(args[0], "--lab", self.name, *args[1:], code=code, timeout=600).stdout
+
+    def verdicts(self, code: int, *args: str) -> dict[str, str]:
+        """Task to verdict, by the command."""
+        attempt = json.loads(self.run("verify", "--json", *args, code=code))["attempt"]
+        return {task["task"]: task["verdict"] for task in attempt["tasks"]}
+
+    def attempt(self) -> Attempt:
+        """All that a run of the checks gives."""
+        return self.app.verify.run(self.current, keep=lambda _attempt: False).attempt
+
+    def on_clones(
+        self, names: Iterable[str], act: Callable[[str, Mapping[str, str]], None]
+    ) -> dict[str, tuple[TaskResult, ...]]:
+        """Make a clone of the instance for each name, do something to its boxes (box to container id), and judge it."""
+        current = self.current
+
+        def one(name: str) -> tuple[TaskResult, ...]:
+            with self.app.clones.clone(current, images, silent) as clone:
+                act(name, clone.current.ids())
+                site = self.app.verify.site(clone.current)
+                return judge(current.lab, self.app.checker.run(site, current.lab, current.values).results)
+
+        with (
+            self.app.clones.images(current, silent) as images,
+            concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool,
+        ):
+            work = {name: pool.submit(one, name) for name in names}
+            return {name: done.result() for name, done in work.items()}
+
+
+def not_passed(tasks: Iterable[TaskResult]) -> dict[str, str]:
+    """Task to verdict, of those that aren't passed."""
+    return {task.task: str(task.verdict) for task in tasks if task.verdict is not Verdict.PASSED}

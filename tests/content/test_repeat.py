@@ -1,0 +1,65 @@
+"""The same boxes judged again and again: the same verdicts, and nothing left of any of it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from rig import PATIENCE, Labctl
+
+from labctl.bootstrap import App
+
+pytestmark = pytest.mark.engine
+
+LAB = "redis-replication"
+TIMES = 100
+
+
+@pytest.fixture
+def solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    """The lab, solved, and labctl in this process."""
+    labctl = Labctl(tmp_path, "repeat")
+    labctl.run("up", LAB, timeout=1200)
+    labctl.run("solve", "--lab", LAB, "--yes", timeout=300)
+    for name, value in labctl.environment.items():
+        monkeypatch.setenv(name, value)
+    yield App()
+    labctl.run("down", LAB)
+
+
+class Left:
+    """What there is in this process, in the probe, in the switch and on the engine."""
+
+    def __init__(self, app: App) -> None:
+        engine = docker.from_env()
+        probe = engine.containers.get("labctl-probe")
+        self.containers = sorted(box.id for box in engine.containers.list(all=True, ignore_removed=True))
+        self.in_probe = len(probe.top()["Processes"])
+        box = app.finder.find(app.learner, LAB).boxes[0]
+        self.execs = len(engine.api.inspect_container(box.id)["ExecIDs"] or [])
+        self.ports = len(engine.containers.get("labctl-switch").exec_run(["ls", "/sys/class/net"]).output.split())
+        engine.close()
+        self.threads = sorted(thread.name for thread in threading.enumerate())
+        self.descriptors = len(os.listdir("/proc/self/fd"))
+        self.children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        self.folders = sorted(path.name for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("labctl-verify-*"))
+
+
+def test_a_hundred_times_the_same_and_nothing_is_left(solved: App) -> None:
+    current = solved.finder.find(solved.learner, LAB)
+    solved.verify.run(current)
+    before = vars(Left(solved))
+    verdicts = set()
+    for _ in range(TIMES):
+        attempt = solved.verify.run(solved.finder.find(solved.learner, LAB)).attempt
+        verdicts.add(tuple((task.task, str(task.verdict)) for task in attempt.tasks))
+    assert verdicts == {tuple((task.id, "passed") for task in current.lab.tasks)}
+    deadline = time.monotonic() + 10 * PATIENCE
+    while (after := vars(Left(solved))) != before and time.monotonic() < deadline:
+        time.sleep(0.2)  # the engine takes its time to notice that a process of an exec has ended
+    assert after == before

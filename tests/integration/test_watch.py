@@ -1,0 +1,89 @@
+"""``labctl verify --watch`` beside a learner who works."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import docker
+import pytest
+from rig import PATIENCE, Labctl, boxes_of, sh, until
+
+pytestmark = pytest.mark.engine
+
+
+class Watching:
+    """The command, and when it said what."""
+
+    def __init__(self, labctl: Labctl) -> None:
+        self.process: subprocess.Popen[str] = labctl.start("verify", "--watch")
+        self.lines: list[tuple[float, str]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append((time.monotonic(), line.rstrip("\n")))
+
+    def said(self, text: str) -> float | None:
+        """When a line with that text came."""
+        return next((at for at, line in self.lines if text in line), None)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def watching(mini: Labctl) -> Iterator[Callable[[], Watching]]:
+    made: list[Watching] = []
+
+    def begin() -> Watching:
+        made.append(Watching(mini))
+        return made[-1]
+
+    yield begin
+    for one in made:
+        one.end()
+
+
+def test_a_task_turns_green_within_two_seconds_of_the_fix_and_the_last_one_ends_it(
+    mini: Labctl, watching: Callable[[], Watching], engine: docker.DockerClient
+) -> None:
+    boxes = {box.labels["labctl.box"]: box for box in boxes_of(engine, mini.learner)}
+    number = next(word.strip("*") for word in mini.run("show").stdout.split() if word.strip("*").isdigit())
+    watch = watching()
+    until(lambda: watch.said("0 of 10 points"), "a first attempt")
+    # So quiet that nothing is looked at any more: from now on only a change can bring it about.
+    time.sleep(9)
+    fixed = time.monotonic()
+    # Without a new process in the box: the shell's own echo, as a learner would type it.
+    sh(boxes["alpha"], f"echo {number} > /root/answer")
+    until(lambda: watch.said("✓ answer"), "the task turning green")
+    assert (watch.said("✓ answer") or 0) - fixed < 2 * PATIENCE
+    sh(boxes["beta"], "touch /root/reach")
+    assert watch.process.wait(10 * PATIENCE) == 0
+    attempts = [line for line in mini.run("history").stdout.splitlines() if line[:1].isdigit()]
+    assert len(attempts) == 3
+
+
+def test_where_nothing_happens_nothing_is_judged(
+    mini: Labctl, watching: Callable[[], Watching], engine: docker.DockerClient
+) -> None:
+    watch = watching()
+    until(lambda: watch.said("0 of 10 points"), "a first attempt")
+    time.sleep(9)
+
+    before = cpu_ticks(watch.process.pid)
+    time.sleep(3)
+    assert cpu_ticks(watch.process.pid) - before <= 10
+
+
+def cpu_ticks(pid: int) -> int:
+    """Of a process and the children that it has waited for (proc(5), stat: utime, stime, cutime, cstime)."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return sum(int(fields[at]) for at in (11, 12, 13, 14))
