@@ -84,6 +84,7 @@ def per_command(app, lab: str, count: int = 300) -> dict[str, float]:
 
     box_id = app.finder.find(LEARNER, lab).boxes[0].id
     running = app.engine.running(box_id)
+    app.probe.make_ready()
     session = Session(app.probe.open())
     session.enter("box", running.pid, running.id)
     host = LookBackend("box", session, "box", lambda _source: None)
@@ -214,10 +215,11 @@ def main() -> None:
         labctl("verify", "--lab", options.lab)
         for _ in range(options.runs):
             taken["labctl verify"].append(labctl("verify", "--lab", options.lab))
-            taken["floor"].append(timed(floor, FLOOR_SOCKET=address, FLOOR_BOX=first))
-            taken["stock testinfra"].append(
-                timed(stock, PYTHONPATH=str(Path(__file__).parent), LABCTL_STOCK=str(orders))
-            )
+            # Bare: whatever pytest plugins happen to be installed stay out of both.
+            bare = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+            taken["floor"].append(timed(floor, FLOOR_SOCKET=address, FLOOR_BOX=first, **bare))
+            here = {"PYTHONPATH": str(Path(__file__).parent), "LABCTL_STOCK": str(orders)}
+            taken["stock testinfra"].append(timed(stock, **here, **bare))
     table(("what", "seconds: median (least to most)"), [(name, spread(values)) for name, values in taken.items()])
     seconds, peer, least = (statistics.median(values) for values in taken.values())
     commands = per_command(app, options.lab)

@@ -140,7 +140,7 @@ def _packaged(layer: str) -> set[str]:
     """Every path that a package brought, by dpkg's lists in that layer of the image. Boxes have most layers in common,
     each reached through a process of its own. Of paths below /bin, /lib and /sbin, which are links to /usr today, the
     ones below /usr."""
-    name = layer.partition("/root/")[2]
+    name = layer.partition("/root/")[2] or layer
     if name not in _KNOWN:
         _KNOWN[name] = _read_lists(f"{layer}/var/lib/dpkg/info")
     return _KNOWN[name]

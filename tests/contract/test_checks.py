@@ -1,36 +1,68 @@
-"""Verdicts for verdicts: a real pytest child on small check files, with no boxes."""
+"""Verdicts for verdicts: a real pytest child on small check files, and a real agent whose boxes are this machine."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 import textwrap
-from collections.abc import Callable
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fakes import until
+from here import ProbeHere
 from samples import make_lab
 
 from labctl.adapters.checks import runner
 from labctl.adapters.checks.runner import PytestChecker
-from labctl.domain.verdict import CheckResult, Verdict, judge
-from labctl.errors import ChecksError, Exit
+from labctl.adapters.docker.stream import RawStream
+from labctl.domain.site import Running, Site
+from labctl.domain.text import Text
+from labctl.domain.verdict import Answer, CheckResult, Source, Verdict, judge
+from labctl.errors import ChecksError, EngineError, Exit
+from labctl.ports import Findings, HurtingCheck
 
 LAB = make_lab()
-Run = Callable[..., list[CheckResult]]
+SITE = Site("pond.lucy", {"master": Running("id", 1, "now"), "replica1": Running("other", 404, "")})
+
+
+class Bench:
+    """A folder for check files, and what runs them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "checks"
+        self.folder.mkdir()
+        self.box = folder / "box"
+        self.box.mkdir()
+        self.probe = ProbeHere(self.box)
+        self.checker = PytestChecker(lambda: "unix:///nowhere.sock", lambda _lab: self.folder, self.engines_probe)
+        self.hurting: list[HurtingCheck] = []
+
+    def engines_probe(self) -> Any:
+        return self.probe
+
+    def write(self, **files: str) -> None:
+        for name, content in files.items():
+            (self.folder / f"{name}.py").write_text("import pytest\n" + textwrap.dedent(content))
+
+    def findings(self, only: frozenset[str] | None = None, **options: Any) -> Findings:
+        """Run what is written."""
+        return self.checker.run(SITE, LAB, {"port": 6400}, only, hurting=self.hurting.extend, **options)
+
+    def __call__(self, only: frozenset[str] | None = None, **files: str) -> list[CheckResult]:
+        """Run these check files, name to text; the results."""
+        self.write(**files)
+        return self.findings(only).results
+
+
+Run = Bench
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Run these check files, name to text; the results."""
-
-    def run(only: frozenset[str] | None = None, **files: str) -> list[CheckResult]:
-        folder = tmp_path / "checks"
-        folder.mkdir(exist_ok=True)
-        for name, content in files.items():
-            (folder / f"{name}.py").write_text("import pytest\n" + textwrap.dedent(content))
-        checker = PytestChecker("unix:///nowhere.sock", lambda _lab: folder)
-        return checker.run(LAB, {"master": "id"}, {"port": 6400}, only)
-
-    return run
+def run(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
 
 
 def test_each_way_to_end_has_its_verdict(run: Run) -> None:
@@ -84,7 +116,15 @@ def test_each_way_to_end_has_its_verdict(run: Run) -> None:
 
         @listen
         def test_box_out_of_reach(box):
-            assert box("master").run("true").rc == 0
+            assert box("replica1").run("true").rc == 0
+
+        @listen
+        def test_box_in_reach(box):
+            assert box("master").run("exit 3").rc == 3
+
+        @listen
+        def test_command_with_no_end(box):
+            box("master").run("sleep 50", seconds=0.1)
 
         @listen
         def test_unknown_box(box):
@@ -132,6 +172,8 @@ def test_each_way_to_end_has_its_verdict(run: Run) -> None:
         "test_expected_to_fail": Verdict.ERROR,
         "test_wrong_and_marked": Verdict.FAILED,
         "test_box_out_of_reach": Verdict.ERROR,
+        "test_box_in_reach": Verdict.PASSED,
+        "test_command_with_no_end": Verdict.ERROR,
         "test_unknown_box": Verdict.ERROR,
         "test_fixture_failed": Verdict.ERROR,
         "test_right_but_untidy": Verdict.ERROR,
@@ -146,7 +188,8 @@ def test_each_way_to_end_has_its_verdict(run: Run) -> None:
     assert by_name["test_wrong_in_words"].message == "expected 2"
     assert by_name["test_broken"].message == "OSError: no such thing"
     assert "not today" in by_name["test_skipped"].message
-    assert "no such" in by_name["test_box_out_of_reach"].message or "engine" in by_name["test_box_out_of_reach"].message
+    assert by_name["test_box_out_of_reach"].message == "replica1: the box has stopped"
+    assert "no end within 0.1 s" in by_name["test_command_with_no_end"].message
     assert "@pytest.mark.task" in by_name["test_of_no_task"].message
     assert {result.task for result in results} == {"listen", ""}
     assert all(result.seconds >= 0 for result in results)
@@ -191,9 +234,92 @@ def test_a_run_that_is_itself_broken_is_no_verdict(run: Run, files: dict[str, st
     assert caught.value.hint
 
 
+PASSES = "@pytest.mark.task('listen')\ndef test_a(): pass\n"
+"""So that there is a verdict already when the next check ends it all."""
+
+
 def test_a_child_that_is_killed_is_no_verdict(run: Run) -> None:
     with pytest.raises(ChecksError, match="pytest ended with -9"):
-        run(test_a="import os\n@pytest.mark.task('listen')\ndef test_a(): os.kill(os.getpid(), 9)\n")
+        run(test_a=PASSES + "import os\n@pytest.mark.task('listen')\ndef test_b(): os.kill(os.getpid(), 9)\n")
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_child_that_ends_before_its_end_is_no_verdict(run: Run, code: int) -> None:
+    with pytest.raises(ChecksError, match="they ended before all of them had run"):
+        run(test_a=PASSES + f"import os\n@pytest.mark.task('listen')\ndef test_b(): os._exit({code})\n")
+
+
+def test_a_child_that_dies_before_it_has_its_orders_is_no_verdict(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labctl.adapters.checks.process.sys.executable", "/bin/false")
+    with pytest.raises(ChecksError):
+        run(test_a=PASSES)
+
+
+def test_a_run_that_is_stopped_from_another_thread_ends_at_once_and_is_no_verdict(run: Run) -> None:
+    run.write(test_a=PASSES + "@pytest.mark.task('listen')\ndef test_b(box): box('master').run('sleep 15')")
+    caught: list[Exception] = []
+
+    def work() -> None:
+        try:
+            run.findings()
+        except ChecksError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    until(lambda: run.probe.opened and b"sleep" in children(run.probe.opened[0].pid), "the check running", 20)
+    started = time.monotonic()
+    run.checker.stop()
+    thread.join(10)
+    assert time.monotonic() - started < 5
+    assert caught and "-9" in str(caught[0])
+
+
+def children(pid: int) -> bytes:
+    """The command lines of all that descend from it."""
+    found = b""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        found += Path(f"/proc/{child}/cmdline").read_bytes() + children(int(child))
+    return found
+
+
+def test_stopping_ends_what_was_prepared(run: Run) -> None:
+    run.checker.prepare()
+    run.checker.stop()
+    run.checker.stop()
+    until(lambda: all(process.poll() is not None for process in run.probe.opened), "the agent ended", 10)
+    assert [result.verdict for result in run(test_a=PASSES)] == [Verdict.PASSED]
+
+
+def test_what_was_prepared_is_used(run: Run) -> None:
+    run.checker.prepare()
+    assert [result.verdict for result in run(test_a=PASSES)] == [Verdict.PASSED]
+    assert len(run.probe.opened) == 1
+
+
+def test_a_probe_that_can_not_be_opened_is_the_engines_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> RawStream:
+        raise EngineError("the engine is gone")
+
+    monkeypatch.setattr(run.probe, "open", refuse)
+    with pytest.raises(EngineError, match="the engine is gone"):
+        run(test_a=PASSES)
+
+
+def test_an_agent_that_dies_makes_errors_of_what_needs_it(run: Run) -> None:
+    (one, other) = run(
+        test_a="""
+        @pytest.mark.task("listen")
+        def test_agent(box):
+            box("master").run("kill -9 $(ps -o ppid= -p $PPID)")
+
+        @pytest.mark.task("listen")
+        def test_without(params):
+            pass
+        """
+    )
+    assert (one.verdict, other.verdict) == (Verdict.ERROR, Verdict.PASSED)
+    assert "the probe has gone" in one.message
 
 
 def test_a_run_with_no_end_is_ended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,3 +347,200 @@ def test_the_projects_own_pytest_does_not_leak_into_checks(run: Run, monkeypatch
 def test_nothing_is_left_in_the_folder_of_the_checks(run: Run, tmp_path: Path) -> None:
     run(test_a="@pytest.mark.task('listen')\ndef test_a(): pass\n")
     assert [file.name for file in (tmp_path / "checks").rglob("*")] == ["test_a.py"]
+
+
+def test_checks_that_hurt_are_left_out_and_told(run: Run) -> None:
+    files = """
+    @pytest.mark.task("listen")
+    def test_kind():
+        pass
+
+    @pytest.mark.task("listen")
+    @pytest.mark.destructive
+    def test_kill():
+        \"\"\"Kills.\"\"\"
+        assert False, "hurt"
+
+    @pytest.mark.task("auth")
+    @pytest.mark.reboot
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_reboot(n):
+        assert n == 1, "hurt"
+    """
+    assert [result.name for result in run(test_a=files)] == ["test_a.py::test_kind"]
+    assert run.hurting == [
+        HurtingCheck("test_a.py::test_kill", "listen", "Kills."),
+        HurtingCheck("test_a.py::test_reboot[1]", "auth", ""),
+        HurtingCheck("test_a.py::test_reboot[2]", "auth", ""),
+    ]
+    # Picked, it is the only one that runs, and nothing is told.
+    del run.hurting[:]
+    (picked,) = run.findings(pick="test_a.py::test_reboot[2]").results
+    assert (picked.task, picked.verdict, picked.message) == ("auth", Verdict.FAILED, "hurt")
+    assert run.hurting == []
+    with pytest.raises(ChecksError, match="there are no checks for that"):
+        run.findings(pick="test_a.py::test_kind")
+    # Those of a task that has no others are no reason to say that there are none.
+    assert run.findings(frozenset({"auth"})).results == []
+
+
+def test_what_hurts_is_refused_to_a_check_that_does_not_say_so(run: Run) -> None:
+    power: list[tuple[str, str]] = []
+
+    def switch(box: str, act: str) -> Running:
+        power.append((box, act))
+        if act == "off":
+            raise EngineError("it is stuck")
+        return Running("id", 1, "later")
+
+    files = """
+    @pytest.mark.task("listen")
+    def test_sly(power):
+        power("master").reboot()
+
+    @pytest.mark.task("listen")
+    def test_sly_too(cables):
+        cables.cut("master", "replica1")
+
+    @pytest.mark.task("listen")
+    @pytest.mark.reboot
+    def test_open(power, box):
+        master = box("master")
+        power("master").reboot()
+        assert master.run("echo again").stdout == "again\\n", "the host goes on"
+        power("master").off()
+    """
+    sly, sly_too = run(test_a=files)
+    assert (sly.verdict, sly_too.verdict, power) == (Verdict.ERROR, Verdict.ERROR, [])
+    assert "@pytest.mark.destructive" in sly.message
+    (found,) = run.findings(pick="test_a.py::test_open", power=switch).results
+    assert (found.verdict, power) == (Verdict.ERROR, [("master", "reboot"), ("master", "off")])
+    assert found.message == "master: it is stuck"
+    (found,) = run.findings(pick="test_a.py::test_open").results
+    assert "only boxes of a clone have a power switch" in found.message
+
+
+def test_a_verdict_says_what_it_rests_on(run: Run) -> None:
+    results = run(
+        test_a="""
+        listen = pytest.mark.task("listen")
+
+        @listen
+        def test_nothing():
+            pass
+
+        @listen
+        def test_file(box):
+            assert box("master").file("/").is_directory
+
+        @listen
+        def test_systemd(box):
+            assert box("master").run("systemctl --version || true")
+
+        @listen
+        def test_inside(inside):
+            assert inside("master").run("echo hello").stdout == "hello\\n"
+
+        @listen
+        def test_again(box):
+            assert box("master").run("true")
+
+        @listen
+        def test_probe(probe):
+            assert probe.run("echo systemctl")
+
+        @listen
+        def test_wrong(inside):
+            assert inside("master").run("false").rc == 0, "no"
+        """
+    )
+    assert {result.name.rpartition("::")[2]: (result.verdict, result.source) for result in results} == {
+        "test_nothing": (Verdict.PASSED, Source.TRUSTED),
+        "test_file": (Verdict.PASSED, Source.TRUSTED),
+        "test_systemd": (Verdict.PASSED, Source.IN_BOX),
+        "test_inside": (Verdict.PASSED, Source.IN_BOX),
+        "test_again": (Verdict.PASSED, Source.TRUSTED),
+        "test_probe": (Verdict.PASSED, Source.TRUSTED),
+        "test_wrong": (Verdict.FAILED, Source.IN_BOX),
+    }
+    # One channel for all of them.
+    assert [box for box, _ in run.probe.shells] == ["id"]
+
+
+def test_what_is_unmet_arrives_part_by_part(run: Run) -> None:
+    one, several, broken, params, odd = run(
+        test_a="""
+        listen = pytest.mark.task("listen")
+
+        @listen
+        def test_one(unmet):
+            raise unmet("master", expected=("port 1", "端口 1"), found="2", see="ss -tln", read=("Ports", "端口"))
+
+        @listen
+        def test_every(every, unmet):
+            def look(name):
+                if name != "b":
+                    raise unmet(name, expected="yes", found="no" if name != "d" else "maybe")
+            every(["a", "b", "c", "d"], look)
+
+        @listen
+        def test_broken(every, unmet):
+            def look(name):
+                raise unmet(name, expected="", found="") if name == "a" else OSError("no")
+            every(["a", "b"], look)
+
+        @listen
+        def test_params(record):
+            record("port", 6400)
+            record("password", "p")
+
+        @listen
+        def test_odd(record, unmet):
+            record("port", "a\\udcff")
+            raise unmet("a\\udc80", expected="b\\udcff", found="c", see="d\\udcfe")
+        """
+    )
+    two = Text("2", "2")
+    assert one.answers == (Answer(("master",), Text("port 1", "端口 1"), two, "ss -tln", Text("Ports", "端口")),)
+    assert one.message == "master: expected port 1; found 2 (`ss -tln`)\n[zh] master：应为 端口 1；实际 2 (`ss -tln`)"
+    yes = Text("yes", "yes")
+    assert several.answers == (
+        Answer(("a", "c"), yes, Text("no", "no")),
+        Answer(("d",), yes, Text("maybe", "maybe")),
+    )
+    assert (broken.verdict, broken.message, broken.answers) == (Verdict.ERROR, "OSError: no", ())
+    assert (params.verdict, params.params) == (Verdict.PASSED, {"port": "6400", "password": "p"})
+    assert one.params == {}
+    # Any bytes may be in a box, and none of them may break the run.
+    assert (odd.verdict, odd.params, odd.answers[0].expected.en) == (Verdict.FAILED, {"port": "a?"}, "b?")
+
+
+def test_changed_files_of_packages_are_found_beside(run: Run) -> None:
+    run.write(test_a=PASSES)
+    assert run.findings().changed == {"master": ("/usr/bin/x",), "replica1": ("/usr/bin/x",)}
+
+
+def test_nothing_is_left_after_many_runs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    run(test_a="@pytest.mark.task('listen')\ndef test_a(inside): inside('master').run('true')\n")
+    until(idle, "the first run's threads ended", 10)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(20):
+        if number % 2:
+            run.checker.prepare()
+        # Half of the runs end before they have begun.
+        if number % 4 == 3:
+            run.checker.stop()
+        else:
+            assert run.findings().results
+    until(idle, "the threads ended", 10)
+    until(lambda: len(os.listdir("/proc/self/fd")) <= before, "descriptors closed", 10)
+    assert list(temporary.iterdir()) == []
+    until(lambda: all(process.poll() is not None for process in run.probe.opened), "the agents ended", 10)
+
+
+def idle() -> bool:
+    """Only pytest's own thread is left."""
+    return threading.active_count() == 1

@@ -17,7 +17,7 @@ class Unmet(AssertionError):  # noqa: N818  it is no error of the check's: what 
     which the learner can look, in that box; ``read`` the heading in the brief that explains it."""
 
     def __init__(self, box: str, *, expected: Words, found: Words, see: str = "", read: Words = "") -> None:
-        boxes = (box,) if box else ()
+        boxes = (sendable(box),) if box else ()
         self.answers = (Answer(boxes, text_of(expected), text_of(found), sendable(see), text_of(read)),)
         super().__init__(in_words(self.answers))
 

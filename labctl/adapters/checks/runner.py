@@ -130,11 +130,15 @@ class _Prepared:
         return (self._agent.result() or self._open()).socket
 
     def _open(self) -> Handover:
+        self._probe().make_ready()
+        return self._open_ready()
+
+    def _open_ready(self) -> Handover:
         self._opened.append(Handover(self._probe().open()))
         return self._opened[0]
 
     def _open_if_ready(self) -> Handover | None:
-        return self._open() if self._probe().is_ready() else None
+        return self._open_ready() if self._probe().is_ready() else None
 
     def close(self) -> None:
         self.child.close()

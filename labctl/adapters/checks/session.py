@@ -102,6 +102,8 @@ class Session:
                 self._raw.write(protocol.encode({"id": number, **header}, payload))
         except OSError as error:
             raise LookError(f"{about}: the probe has gone ({self._why() or error})") from error
+        except protocol.ProtocolError as error:
+            raise LookError(f"{about}: {error}") from error
         with self._arrived:
             arrived = self._arrived.wait_for(lambda: number in self._answers or self._ended, seconds)
             answer = self._answers.pop(number, None)

@@ -20,7 +20,9 @@ class ProbeWatcher:
     @contextmanager
     def watch(self, site: Site) -> Iterator[Callable[[float], bool]]:
         """See ports.Watcher."""
-        session = Session(self._probe().open())
+        probe = self._probe()
+        probe.make_ready()
+        session = Session(probe.open())
         try:
             with _explained():
                 for name, running in site.boxes.items():

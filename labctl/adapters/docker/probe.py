@@ -13,16 +13,15 @@ _AGENT = ("python3", "-S", "-m", "labctl.probe")
 
 class DockerProbe:
     """The probe of an engine. ``is_ready`` tells whether it runs as this version of labctl wants it, ``make_ready``
-    sees to it."""
+    sees to it; ``open`` takes that for granted."""
 
     def __init__(self, client: Client, is_ready: Callable[[], bool], make_ready: Callable[[], None]) -> None:
         self._client = client
         self.is_ready = is_ready
-        self._make_ready = make_ready
+        self.make_ready = make_ready
 
     def open(self) -> RawStream:
         """An agent's stdin and stdout, the latter in the engine's frames. It ends with the stream."""
-        self._make_ready()
         api = self._client.api
         with explained(self._client.address):
             made = api.exec_create(naming.PROBE, list(_AGENT), stdin=True)

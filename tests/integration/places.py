@@ -1,0 +1,109 @@
+"""A box of the mini lab as checks see it: a place of a session with a real agent in the real probe."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NamedTuple
+
+import docker
+from rig import Labctl, box, sh
+
+from labctl.adapters.checks.orders import Link, Network, Orders, Place
+from labctl.adapters.checks.plugin import Notes
+from labctl.adapters.checks.session import Session
+from labctl.adapters.checks.world import World
+from labctl.adapters.docker.probe import DockerProbe
+from labctl.bootstrap import App
+from labctl.domain.wiring import port_name
+
+_APP = App()
+
+
+def probe() -> DockerProbe:
+    """What starts agents."""
+    return _APP.probe
+
+
+def new_session() -> Session:
+    """One more agent."""
+    probe().make_ready()
+    return Session(probe().open())
+
+
+class Done(NamedTuple):
+    """What a command said."""
+
+    status: int
+    out: bytes
+    err: bytes
+
+
+class Looked:
+    """One box, a session with it, and what a root in the box does."""
+
+    def __init__(self, engine: docker.DockerClient, labctl: Labctl, session: Session, name: str = "alpha") -> None:
+        self.engine = engine
+        self.labctl = labctl
+        self.session = session
+        self.name = name
+        self.place = f"{name}-{uuid.uuid4().hex[:6]}"
+        self.enter()
+
+    @property
+    def container(self) -> docker.models.containers.Container:
+        """As it is now."""
+        return box(self.engine, self.labctl.learner, self.name)
+
+    @property
+    def pid(self) -> int:
+        """Of the box's first process, as the engine's machine counts."""
+        return int(self.container.attrs["State"]["Pid"])
+
+    def enter(self, pid: int = 0, *, watch: bool = False) -> None:
+        """Make the box a place, or again."""
+        self.session.enter(self.place, pid or self.pid, str(self.container.id), watch=watch)
+
+    def run(self, command: str, stdin: bytes = b"", seconds: float = 20.0) -> Done:
+        """A check's command. Raises LookError."""
+        return Done(*self.session.run(self.place, command, stdin, seconds))
+
+    def root(self, script: str) -> str:
+        """A script by the box's own shell, which must succeed; what it printed."""
+        code, output = sh(self.container, script)
+        assert code == 0, (script, code, output)
+        return output
+
+    def begin(self, *argv: str) -> None:
+        """Start a program in the box and let it run."""
+        self.container.exec_run(list(argv), detach=True)
+
+    def world(self) -> World:
+        """What the fixtures of checks stand on, with this session."""
+        orders = Orders(
+            engine="",
+            folder="",
+            ini="",
+            boxes={self.name: Place(str(self.container.id), self.pid)},
+            networks={},
+            switch=0,
+            params={},
+        )
+        return World(orders, self.session, Notes(), _NoLink())
+
+
+class _NoLink(Link):
+    """Nobody at the other end: a channel into a box is opened by the test itself."""
+
+    def __init__(self) -> None:
+        self.descriptors = []
+
+    def send(self, message: Any, descriptor: int | None = None) -> None:
+        raise AssertionError(f"labctl was asked for {message}")
+
+
+def port(looked: Looked) -> str:
+    """The switch's end of the box's cable."""
+    return port_name(str(looked.container.id), looked.pid, "eth0")
+
+
+__all__ = ["Done", "Looked", "Network", "new_session", "port", "probe"]

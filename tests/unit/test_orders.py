@@ -1,0 +1,109 @@
+"""Lines and descriptors between labctl and its child, however the socket cuts them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl.adapters.checks.orders import Checked, Ended, Hurting, Inside, Link, Opened, Power, Said
+from labctl.domain.text import Text
+from labctl.domain.verdict import Answer, CheckResult, Source, Verdict
+from labctl.ports import HurtingCheck
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Link, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    link = Link(ours)
+    yield link, theirs
+    link.close()
+    theirs.close()
+
+
+lines = st.lists(st.binary(min_size=1, max_size=40).map(lambda data: data.replace(b"\n", b"-")), max_size=5)
+
+
+@given(lines, st.data())
+def test_lines_cut_anywhere_come_whole(sent: list[bytes], data: st.DataObject) -> None:
+    wire = b"".join(line + b"\n" for line in sent)
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(wire)), max_size=6)))
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True):
+        if a < b:
+            ours.send(wire[a:b])
+    ours.close()
+    assert list(Link(theirs).lines()) == sent
+    theirs.close()
+
+
+def test_what_breaks_off_is_no_line(pair: tuple[Link, socket.socket]) -> None:
+    link, theirs = pair
+    theirs.sendall(b"whole\nhal")
+    theirs.close()
+    assert [link.line(), link.line(), link.line()] == [b"whole", b"", b""]
+
+
+def test_a_descriptor_comes_with_its_line(pair: tuple[Link, socket.socket]) -> None:
+    link, theirs = pair
+    reader, writer = os.pipe()
+    other = Link(theirs)
+    other.send(Opened())
+    other.send(Opened("with"), writer)
+    other.send(Opened("after"))
+    os.close(writer)
+    assert [link.line() for _ in range(3)] == [b'{"why":""}', b'{"why":"with"}', b'{"why":"after"}']
+    (descriptor,) = link.descriptors
+    os.write(descriptor, b"through")
+    os.close(descriptor)
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+
+
+def test_a_long_line_with_a_descriptor_goes_through_a_full_socket(pair: tuple[Link, socket.socket]) -> None:
+    link, theirs = pair
+    reader, writer = os.pipe()
+    long = Opened("x" * (4 << 20))
+    sending = threading.Thread(target=Link(theirs).send, args=(long, writer))
+    sending.start()
+    assert msgspec.json.decode(link.line(), type=Opened) == long
+    sending.join()
+    assert len(link.descriptors) == 1
+    for descriptor in (reader, writer, link.descriptors.pop()):
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Checked(
+            CheckResult(
+                "t", "f::n", Verdict.FAILED, "title", "why", 0.5, Source.IN_BOX,
+                (Answer(("a",), Text("e", "e"), Text("f", "f"), "see"),), {"port": "1"},
+            )
+        ),
+        Hurting((HurtingCheck("n", "t", "title"),)),
+        Power("a", "reboot"),
+        Inside("a"),
+        Ended(),
+    ],
+    ids=lambda said: type(said).__name__,
+)  # fmt: skip
+def test_what_a_child_says_is_understood(pair: tuple[Link, socket.socket], said: Said) -> None:
+    link, theirs = pair
+    Link(theirs).send(said)
+    assert msgspec.json.decode(link.line(), type=Said) == said
+
+
+def test_nobody_at_the_other_end_is_told(pair: tuple[Link, socket.socket]) -> None:
+    link, theirs = pair
+    theirs.close()
+    assert link.line() == b""
+    with pytest.raises(OSError):
+        link.send(Opened())
