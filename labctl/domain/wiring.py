@@ -5,9 +5,8 @@ Standard library only: this module is copied into the keeper's image.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 # Labels on containers. They are the truth about what runs: there is no state file.
 LABEL_ROLE = "labctl.role"
@@ -38,7 +37,9 @@ _IFNAMSIZ = 15
 
 def _short(kind: str, *parts: str) -> str:
     """An interface name of at most 15 characters (IFNAMSIZ - 1), the same for the same parts."""
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    from hashlib import sha256  # it takes its time to load, and an agent of the probe needs no names
+
+    digest = sha256("\0".join(parts).encode()).hexdigest()
     return (kind + digest)[:_IFNAMSIZ]
 
 
@@ -49,7 +50,9 @@ def bridge_name(instance: str, network: str) -> str:
 
 def mac_address(instance: str, box: str, network: str) -> str:
     """A locally administered unicast address (IEEE 802: x2 in the first byte), the same for the same parts."""
-    digest = hashlib.sha256("\0".join((instance, box, network)).encode()).digest()
+    from hashlib import sha256
+
+    digest = sha256("\0".join((instance, box, network)).encode()).digest()
     return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
 
 
@@ -59,8 +62,7 @@ def port_name(container_id: str, pid: int, interface: str) -> str:
     return _short("v", container_id, str(pid), interface)
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """One interface of a box: which bridge it hangs on, its address as ``address/prefix``, and its hardware address,
     which stays the same over reboots, so that what neighbours remember of it stays true."""
 
@@ -72,7 +74,7 @@ class Link:
 
 def encode(links: tuple[Link, ...]) -> str:
     """Links as the text of a label."""
-    return json.dumps([asdict(link) for link in links], separators=(",", ":"))
+    return json.dumps([link._asdict() for link in links], separators=(",", ":"))
 
 
 def decode(label: str) -> tuple[Link, ...]:
@@ -81,6 +83,6 @@ def decode(label: str) -> tuple[Link, ...]:
         links = tuple(Link(**item) for item in json.loads(label))
     except TypeError as error:
         raise ValueError(f"not a wiring label: {label!r}") from error
-    if not all(isinstance(value, str) for link in links for value in asdict(link).values()):
+    if not all(isinstance(value, str) for link in links for value in link):
         raise ValueError(f"not a wiring label: {label!r}")
     return links

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 from collections.abc import Iterable
 
 CLONE_NEWNS = 0x00020000
@@ -39,7 +38,7 @@ _OPEN_TREE_CLONE = 1
 _AT_FDCWD = -100
 _MOVE_MOUNT_F_EMPTY_PATH = 4
 # capset(2) has no wrapper in the C library.
-_SYS_CAPSET = {"x86_64": 126}.get(platform.machine(), 91)
+_SYS_CAPSET = {"x86_64": 126}.get(os.uname().machine, 91)
 
 _FAN_CLOEXEC = 0x1
 _FAN_NONBLOCK = 0x2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import subprocess
 
 from labctl.domain.wiring import Link
@@ -14,8 +14,8 @@ _SECONDS = 10
 def plug(switch: int, place: int, bridge: str, address: str) -> None:
     """A cable from that bridge to the network namespace of the process ``place``, which gets ``address`` (with its
     prefix). The kernel takes it away with the namespace. Raises OSError."""
-    port = f"p{secrets.token_hex(7)}"
-    mac = ":".join(f"{byte:02x}" for byte in (0x06, *secrets.token_bytes(5)))
+    port = f"p{os.urandom(7).hex()}"
+    mac = ":".join(f"{byte:02x}" for byte in (0x06, *os.urandom(5)))
     link = Link(interface="eth0", bridge=bridge, address=address, mac=mac)
     cables.run(switch, cables.cable_lines(link, port, place) + cables.join_lines(link, port))
     cables.run(place, cables.box_lines([link]))

@@ -71,10 +71,8 @@ class Verify:
         current.require_running()
         with concurrent.futures.ThreadPoolExecutor(2, thread_name_prefix="verify") as pool:
             try:
-                # The store loads while the checks run.
-                earlier = pool.submit(lambda: self._store().attempts(current.instance))
-                found, left_out = self._check(current, only, pool if thorough else None, emit)
-                previous = earlier.result()
+                found, left_out = self._check(current, only, pool, thorough, emit)
+                previous = self._store().attempts(current.instance)
             except BaseException:
                 self._checker.stop()
                 raise
@@ -93,7 +91,12 @@ class Verify:
         return Verified(attempt, number, previous[-1] if previous else None, left_out)
 
     def _check(
-        self, current: Current, only: frozenset[str] | None, pool: concurrent.futures.Executor | None, emit: Emit
+        self,
+        current: Current,
+        only: frozenset[str] | None,
+        pool: concurrent.futures.Executor,
+        thorough: bool,
+        emit: Emit,
     ) -> tuple[Findings, int]:
         """What all checks said; how many were left out."""
         hurting: list[HurtingCheck] = []
@@ -101,7 +104,9 @@ class Verify:
 
         def told(checks: list[HurtingCheck]) -> None:
             hurting.extend(checks)
-            if pool is not None and checks:
+            # Checks begin to run now: the store, which takes its time to load, does so meanwhile and not before.
+            pool.submit(self._store)
+            if thorough and checks:
                 on_clones.append(pool.submit(self._thorough().run, current, checks, emit))
 
         before = self.site(current)

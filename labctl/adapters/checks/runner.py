@@ -31,7 +31,7 @@ from labctl.domain.lab import Lab
 from labctl.domain.params import Params
 from labctl.domain.site import Running, Site, interfaces, spare_addresses
 from labctl.domain.verdict import CheckResult, Verdict
-from labctl.errors import ChecksError, LabctlError
+from labctl.errors import ChecksError, EngineError, LabctlError
 from labctl.ports import Findings, HurtingCheck, PowerAct, PowerSwitch
 
 RUN_SECONDS = 300.0
@@ -124,21 +124,26 @@ class _Prepared:
         self._probe = probe
         self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="agent")
         self._opened: list[Handover] = []
-        self._agent = self._pool.submit(self._open_if_ready if early else self._open)
+        self._agent = self._pool.submit(self._open_early if early else self._open)
 
     def agent(self) -> socket.socket:
         return (self._agent.result() or self._open()).socket
 
     def _open(self) -> Handover:
         self._probe().make_ready()
-        return self._open_ready()
+        return self._handover()
 
-    def _open_ready(self) -> Handover:
+    def _handover(self) -> Handover:
         self._opened.append(Handover(self._probe().open()))
-        return self._opened[0]
+        return self._opened[-1]
 
-    def _open_if_ready(self) -> Handover | None:
-        return self._open_ready() if self._probe().is_ready() else None
+    def _open_early(self) -> Handover | None:
+        """In whatever probe there is; it starts while one looks whether it is the right one."""
+        try:
+            opened = self._handover()
+        except EngineError:
+            return None
+        return opened if self._probe().is_ready() else None
 
     def close(self) -> None:
         self.child.close()

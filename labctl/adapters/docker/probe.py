@@ -8,7 +8,8 @@ from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.docker.stream import RawStream, hijack
 from labctl.domain import naming
 
-_AGENT = ("python3", "-S", "-m", "labctl.probe")
+# Not -m, which loads another twenty modules first.
+_AGENT = ("python3", "-S", "-c", "from labctl.probe.__main__ import main; main()")
 
 
 class DockerProbe:
