@@ -32,6 +32,7 @@ class Facts(msgspec.Struct, frozen=True):
     with."""
 
     engine_version: str
+    kernel: str
     cgroup_version: int
     storage_driver: str
     memory: int
@@ -71,6 +72,13 @@ def _engine(facts: Facts) -> Iterator[Finding]:
         yield Finding("engine", Level.BAD, "Docker Engine {version} is too old", remedy, values)
     else:
         yield Finding("engine", Level.OK, "Docker Engine {version}", values=values)
+    kernel = {"version": facts.kernel}
+    if _version(facts.kernel) < (5, 10):
+        # Mounts through which no link is followed (nosymfollow, mount_setattr(2)): labctl.probe.places.
+        remedy = "boot a newer kernel: without it labctl verify can't look at boxes"
+        yield Finding("kernel", Level.BAD, "Linux {version} is too old: 5.10 or newer is needed", remedy, kernel)
+    else:
+        yield Finding("kernel", Level.OK, "Linux {version}", values=kernel)
     yield Finding("cgroups", Level.OK, "cgroup v{version}", values={"version": str(facts.cgroup_version)})
     driver = {"driver": facts.storage_driver}
     if facts.storage_driver not in ("overlay2", "overlayfs", "btrfs", "zfs"):

@@ -49,6 +49,7 @@ class Doctor:
         return diagnose(
             Facts(
                 engine_version=info.version,
+                kernel=info.kernel,
                 cgroup_version=info.cgroup_version,
                 storage_driver=info.storage_driver,
                 memory=info.memory,

@@ -12,6 +12,7 @@ from labctl.domain.diagnosis import WANTED_SYSCTLS, Facts, Finding, Level, diagn
 GIB = 1 << 30
 GOOD = Facts(
     engine_version="20.10.24+dfsg1",
+    kernel="6.1.0-28-amd64",
     cgroup_version=1,
     storage_driver="overlay2",
     memory=8 * GIB,
@@ -43,6 +44,7 @@ def test_a_good_machine_has_nothing_to_complain_of() -> None:
     [
         ({"engine_version": "19.03.8"}, Level.BAD, "Docker Engine 19.03.8 is too old", False),
         ({"engine_version": "20.9"}, Level.BAD, "too old", False),
+        ({"kernel": "5.4.0-26-generic"}, Level.BAD, "Linux 5.4.0-26-generic is too old", False),
         ({"storage_driver": "vfs"}, Level.WARN, "vfs: every box is a whole copy", False),
         ({"memory": GIB // 2}, Level.WARN, "only 0.5 GiB of memory", False),
         ({"disk_free": GIB // 2}, Level.BAD, "only 0.5 GiB", False),

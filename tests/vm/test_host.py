@@ -6,6 +6,10 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.vm
+
 
 def test_cgroup_v2_is_mounted_with_delegation() -> None:
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]

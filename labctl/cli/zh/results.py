@@ -140,6 +140,11 @@ TEXTS: dict[str, str] = {
     # doctor
     "Docker Engine {version}": "Docker 引擎 {version}",
     "Docker Engine {version} is too old": "Docker 引擎 {version} 太旧",
+    "Linux {version}": "Linux {version}",
+    "Linux {version} is too old: 5.10 or newer is needed": "Linux {version} 太旧：需要 5.10 或更新的版本",
+    "boot a newer kernel: without it labctl verify can't look at boxes": (
+        "请换用更新的内核，否则 labctl verify 无法查看机器"
+    ),
     "install Docker Engine 20.10 or newer": "请安装 Docker 引擎 20.10 或更新的版本",
     "cgroup v{version}": "cgroup v{version}",
     "storage driver {driver}": "存储驱动 {driver}",
