@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -36,6 +37,7 @@ class Left:
     """What there is in this process, in the probe, in the switch and on the engine."""
 
     def __init__(self, app: App) -> None:
+        gc.collect()
         engine = docker.from_env()
         probe = engine.containers.get("labctl-probe")
         self.containers = sorted(box.id for box in engine.containers.list(all=True, ignore_removed=True))
@@ -49,17 +51,27 @@ class Left:
         self.children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
         self.folders = sorted(path.name for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("labctl-verify-*"))
 
+    def beyond(self, before: Left) -> dict[str, object]:
+        """What is more than it was."""
+        more: dict[str, object] = {}
+        for name, now in vars(self).items():
+            then = vars(before)[name]
+            added = now - then if isinstance(now, int) else sorted(set(now) - set(then))
+            if (added > 0) if isinstance(added, int) else added:
+                more[name] = added
+        return more
+
 
 def test_a_hundred_times_the_same_and_nothing_is_left(solved: App) -> None:
     current = solved.finder.find(solved.learner, LAB)
     solved.verify.run(current)
-    before = vars(Left(solved))
+    before = Left(solved)
     verdicts = set()
     for _ in range(TIMES):
         attempt = solved.verify.run(solved.finder.find(solved.learner, LAB)).attempt
         verdicts.add(tuple((task.task, str(task.verdict)) for task in attempt.tasks))
     assert verdicts == {tuple((task.id, "passed") for task in current.lab.tasks)}
     deadline = time.monotonic() + 10 * PATIENCE
-    while (after := vars(Left(solved))) != before and time.monotonic() < deadline:
+    while (more := Left(solved).beyond(before)) and time.monotonic() < deadline:
         time.sleep(0.2)  # the engine takes its time to notice that a process of an exec has ended
-    assert after == before
+    assert not more

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from rig import Labctl, boxes_of
+from rig import Labctl, end_all
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,15 +33,6 @@ def images(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
     labctl = Labctl(tmp_path_factory.mktemp("build"), f"b{uuid.uuid4().hex[:8]}")
     labctl.run("up", "mini", timeout=1200)
     labctl.run("down", "mini")
-
-
-def end_all(labctl: Labctl) -> None:
-    """Nothing of the learner's is left."""
-    engine = docker.from_env()
-    labs = {box.labels["labctl.lab"] for box in boxes_of(engine, labctl.learner)}
-    engine.close()
-    for lab in labs:
-        labctl.run("down", lab)
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,15 @@ def boxes_of(engine: docker.DockerClient, learner: str) -> list[docker.models.co
     return engine.containers.list(all=True, filters={"label": f"labctl.owner={learner}"}, ignore_removed=True)
 
 
+def end_all(labctl: Labctl) -> None:
+    """Nothing of the learner's is left."""
+    engine = docker.from_env()
+    labs = {box.labels["labctl.lab"] for box in boxes_of(engine, labctl.learner)}
+    engine.close()
+    for lab in labs:
+        labctl.run("down", lab)
+
+
 def box(engine: docker.DockerClient, learner: str, name: str) -> docker.models.containers.Container:
     """One of them."""
     return engine.containers.get(container_name(instance_id("mini", learner), name))

@@ -5,6 +5,7 @@ of the box's."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import docker
 import pytest
 import testinfra
 from places import Looked, new_session, probe
-from rig import Labctl, until
+from rig import Labctl, end_all, until
 from testinfra.host import Host
 
 from labctl.adapters.checks.backend import LookBackend
@@ -167,10 +168,6 @@ SAME: dict[str, Callable[[Any], Any]] = {
 @pytest.fixture(scope="module")
 def hosts(images: None, engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The same box twice: from outside, and by stock testinfra; and what the former's answers rest on."""
-    import uuid
-
-    from conftest import end_all
-
     labctl = Labctl(tmp_path_factory.mktemp("modules"), f"m{uuid.uuid4().hex[:8]}")
     labctl.run("up", "mini")
     session = new_session()
