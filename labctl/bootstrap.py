@@ -194,7 +194,7 @@ class App:
         """Run checks."""
         from labctl.adapters.checks.runner import PytestChecker
 
-        return PytestChecker(lambda: self.client.address, self.catalog.checks_dir, lambda: self.probe)
+        return PytestChecker(self.catalog.checks_dir, lambda: self.probe)
 
     @cached_property
     def probe(self) -> DockerProbe:

@@ -159,18 +159,22 @@ class Server:
             )
         return told
 
-    def strangers(self):
-        """What a client outside of the box is told without a password, then with a wrong one and the right one."""
-        return self._once("strangers", self._strangers)
-
-    def _strangers(self):
-        asked = {
+    def _logins(self):
+        """Asked without a password, then with a wrong one, then with the right one."""
+        return {
             "ping": ("PING",),
             "wrong": ("AUTH", "default", self.secret["default"]),
             "wrong-ping": ("PING",),
             "auth": ("AUTH", "default", self.params["password"]),
             "auth-ping": ("PING",),
         }
+
+    def strangers(self):
+        """What a client outside of the box is told without a password, then with a wrong one and the right one."""
+        return self._once("strangers", self._strangers)
+
+    def _strangers(self):
+        asked = self._logins()
         self.genuine()
         told = redis_wire.talk(self.probe, self.own, self.port, asked.values())
         return dict(zip(asked, told, strict=False))
@@ -182,11 +186,7 @@ class Server:
     def _told(self):
         user, password = self.params["repl_user"], self.params["repl_password"]
         asked = {
-            "ping": ("PING",),
-            "wrong": ("AUTH", "default", self.secret["default"]),
-            "wrong-ping": ("PING",),
-            "auth": ("AUTH", "default", self.params["password"]),
-            "auth-ping": ("PING",),
+            **self._logins(),
             "config": ("CONFIG", "GET", *redis_disk.DEFAULTS, "dir", "appenddirname", "appendfilename"),
             "info": ("INFO",),
             "users": ("ACL", "LIST"),

@@ -129,8 +129,5 @@ def _watch(app: App, lab: str, only: frozenset[str] | None) -> int:
                 click.echo(f"{time.strftime('%H:%M:%S')} {MARKS[verdict]} {task}  {score}")
         told.append(verified.attempt)
 
-    try:
-        app.watch.run(lambda: app.finder.find(app.learner, lab), only, tell)
-    finally:
-        app.verify.stop()
+    app.watch.run(lambda: app.finder.find(app.learner, lab), only, tell)
     return int(Exit.OK)

@@ -70,8 +70,6 @@ class Agent:
                     self._add(header["place"], worker.start(places.be_reader))
                 case "isolate":
                     networks.isolate(header["switch"], header["ports"], isolated=header["isolated"])
-                case "leave":
-                    self._leave(header["place"])
                 case _:
                     self._forward(header, payload)
                     return

@@ -48,10 +48,6 @@ class Verify:
         """A run will come soon."""
         self._checker.prepare()
 
-    def stop(self) -> None:
-        """End what was prepared and not used."""
-        self._checker.stop()
-
     def run(
         self,
         current: Current,

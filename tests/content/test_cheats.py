@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import docker
 import pytest
 from proving import Bench, not_passed
-from rig import sh, until
+from rig import put, sh, until
 
 pytestmark = pytest.mark.engine
 
@@ -39,17 +37,6 @@ appendonly yes
 maxmemory {maxmemory_mb}mb
 maxmemory-policy {policy}
 """
-
-
-def put(box: docker.models.containers.Container, files: Mapping[str, tuple[bytes, int]]) -> None:
-    """Files with their modes, into a box."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, (content, mode) in files.items():
-            info = tarfile.TarInfo(path.lstrip("/"))
-            info.size, info.mode = len(content), mode
-            tar.addfile(info, io.BytesIO(content))
-    assert box.put_archive("/", buffer.getvalue())
 
 
 def words_of(bench: Bench, name: str) -> dict[str, str]:

@@ -3,13 +3,11 @@ graded by stock testinfra as well, to show that the fakes are good ones."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import platform
 import subprocess
 import sys
-import tarfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from pathlib import Path
 import docker
 import pytest
 from preload import library
-from rig import Labctl
+from rig import Labctl, put
 
 from labctl.adapters.catalog import FileCatalog
 from labctl.domain.params import derive, template_values
@@ -76,15 +74,9 @@ class Boxes:
         return {case.attrib["name"]: len(case) == 0 for case in ElementTree.parse(report).iter("testcase")}
 
     def put(self, files: dict[str, tuple[bytes, int]]) -> None:
-        """Into every box, by the engine."""
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as tar:
-            for path, (content, mode) in files.items():
-                info = tarfile.TarInfo(path.lstrip("/"))
-                info.size, info.mode = len(content), mode
-                tar.addfile(info, io.BytesIO(content))
+        """Into every box."""
         for box in self.all.values():
-            assert box.put_archive("/", buffer.getvalue())
+            put(box, files)
 
     def run(self, script: str) -> None:
         """In every box, by the toolbox's shell."""
@@ -128,13 +120,7 @@ def test_fakes_of_every_program_pass_with_stock_testinfra_and_fail_here(boxes: B
         }
     )
     for name, box in boxes.all.items():
-        buffer = io.BytesIO()
-        content = json.dumps(said.get(name, {})).encode()
-        with tarfile.open(fileobj=buffer, mode="w") as tar:
-            info = tarfile.TarInfo("opt/cheat/said.json")
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-        box.put_archive("/", buffer.getvalue())
+        put(box, {"/opt/cheat/said.json": (json.dumps(said.get(name, {})).encode(), 0o644)})
     boxes.run(REPLACE)
 
     fooled = boxes.stock()

@@ -37,7 +37,7 @@ class Bench:
         self.box = folder / "box"
         self.box.mkdir()
         self.probe = ProbeHere(self.box)
-        self.checker = PytestChecker(lambda: "unix:///nowhere.sock", lambda _lab: self.folder, self.engines_probe)
+        self.checker = PytestChecker(lambda _lab: self.folder, self.engines_probe)
         self.hurting: list[HurtingCheck] = []
 
     def engines_probe(self) -> Any:

@@ -80,7 +80,6 @@ class Looked:
     def world(self) -> World:
         """What the fixtures of checks stand on, with this session."""
         orders = Orders(
-            engine="",
             folder="",
             ini="",
             boxes={self.name: Place(str(self.container.id), self.pid)},

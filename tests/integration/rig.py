@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import docker
 import pytest
 
+from labctl.domain.boxspec import File, archive
 from labctl.domain.naming import container_name, instance_id
 from labctl.domain.wiring import bridge_name
 
@@ -81,6 +82,12 @@ class Labctl:
 def boxes_of(engine: docker.DockerClient, learner: str) -> list[docker.models.containers.Container]:
     """A learner's containers, running or not."""
     return engine.containers.list(all=True, filters={"label": f"labctl.owner={learner}"}, ignore_removed=True)
+
+
+def put(container: docker.models.containers.Container, files: Mapping[str, tuple[bytes, int]]) -> None:
+    """Files with their modes, into a box, by the engine."""
+    tar = archive(tuple(File(path, content, mode) for path, (content, mode) in files.items()))
+    assert container.put_archive("/", tar)
 
 
 def end_all(labctl: Labctl) -> None:

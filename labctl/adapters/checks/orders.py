@@ -32,7 +32,6 @@ class Orders(msgspec.Struct, frozen=True):
     """What the parent wants. ``only`` are the tasks to check (none: all), ``pick`` the one check to run, which may hurt
     (none: all that don't)."""
 
-    engine: str
     folder: str
     ini: str
     boxes: dict[str, Place]

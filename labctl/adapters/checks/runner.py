@@ -42,13 +42,10 @@ _NO_TESTS = 5
 
 
 class PytestChecker:
-    """``checks_dir`` tells where a lab's checks are, ``probe`` starts agents on the engine at ``address``. The engine
-    is asked for nothing before a run is prepared."""
+    """``checks_dir`` tells where a lab's checks are, ``probe`` starts agents. The engine is asked for nothing before a
+    run is prepared."""
 
-    def __init__(
-        self, address: Callable[[], str], checks_dir: Callable[[str], Path], probe: Callable[[], DockerProbe]
-    ) -> None:
-        self._address = address
+    def __init__(self, checks_dir: Callable[[str], Path], probe: Callable[[], DockerProbe]) -> None:
         self._checks_dir = checks_dir
         self._probe = probe
         self._spare: list[_Prepared] = []
@@ -103,7 +100,6 @@ class PytestChecker:
     ) -> Orders:
         addresses = spare_addresses(lab, random.SystemRandom())
         return Orders(
-            engine=self._address(),
             folder=str(self._checks_dir(lab.name)),
             ini=str(ini),
             boxes={name: _place(lab, name, running) for name, running in site.boxes.items()},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from labctl.adapters.docker import config
 from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.docker.listing import clone_image, observed
+from labctl.adapters.docker.removal import remove_container
 from labctl.domain import wiring
 from labctl.domain.boxspec import BoxSpec
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
@@ -17,8 +17,6 @@ from labctl.domain.site import Running
 from labctl.errors import NameTakenError, UsageError
 from labctl.ports import ByteStream, ExecResult, Terminal
 
-_REMOVAL_SECONDS = 30.0
-_POLL_SECONDS = 0.05
 _COMMIT_SECONDS = 600.0
 
 
@@ -109,24 +107,9 @@ class DockerEngine:
             self._client.api.restart(box_id, timeout=timeout)
 
     def remove(self, box_id: str) -> None:
-        """DELETE /containers/{id}. One that is being removed already is waited for."""
-        import docker.errors
-
+        """See ``removal.remove_container``."""
         with self._unless_missing():
-            try:
-                self._client.api.remove_container(box_id, force=True, v=True)
-            except docker.errors.APIError as error:
-                if error.status_code != 409:
-                    raise
-                self._wait_until_gone(box_id)
-
-    def _wait_until_gone(self, box_id: str) -> None:
-        """Another removes it. Looked at again and again: Engine 20.10 may miss to tell who waits for ``removed``.
-        Raises NotFound when it is gone."""
-        deadline = time.monotonic() + _REMOVAL_SECONDS
-        while time.monotonic() < deadline:
-            self._client.api.inspect_container(box_id)
-            time.sleep(_POLL_SECONDS)
+            remove_container(self._client.api, box_id)
 
     def commit(self, box_id: str, labels: Mapping[str, str]) -> str:
         """POST /commit. The engine adds the box's labels to those given here, and takes its entry point where none is

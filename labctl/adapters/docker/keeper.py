@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from labctl.adapters.docker import config
 from labctl.adapters.docker.client import Client, explained
+from labctl.adapters.docker.removal import remove_container
 from labctl.domain import naming, wiring
 from labctl.domain.toolbox import TOOLBOX
 from labctl.errors import EngineError, KeeperGoneError
@@ -124,16 +125,7 @@ class DockerKeeper:
                     hint="docker rename {name} another-name",
                     name=name,
                 )
-            try:
-                api.remove_container(name, force=True, v=True)
-            except docker.errors.APIError as error:
-                # Another labctl removes it at this moment: soon it is gone.
-                if error.status_code != 409:
-                    raise
-                deadline = time.monotonic() + _START_SECONDS
-                while time.monotonic() < deadline:
-                    api.inspect_container(found["Id"])
-                    time.sleep(_POLL_SECONDS)
+            remove_container(api, found["Id"])
 
     def _fill_toolbox(self, tags: SystemTags) -> None:
         api = self._client.api
