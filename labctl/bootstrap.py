@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
     from labctl.services.power import Power
+    from labctl.services.prove import Prove
     from labctl.services.thorough import Thorough
     from labctl.services.up import Up
     from labctl.services.verify import Verify
@@ -230,6 +231,27 @@ class App:
         from labctl.services.thorough import Thorough
 
         return Thorough(self.engine, self.checker, self.clones)
+
+    @cached_property
+    def prove(self) -> Prove:
+        """Prove labs."""
+        from labctl.services.bench import LIFETIME_SECONDS, Bench
+        from labctl.services.clone import Clones
+        from labctl.services.prove import Prove
+
+        return Prove(
+            engine=self.engine,
+            keeper=self.keeper,
+            catalog=self.catalog,
+            images=self.images,
+            locks=self.locks,
+            provisioner=self.provisioner,
+            bench=Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks),
+            # Many mutants are made from the same images: they have to last longer than for one verify.
+            clones=Clones(self.engine, self.keeper, self.images, self.locks, LIFETIME_SECONDS),
+            verify=self.verify,
+            lint=lambda _lab: (),
+        )
 
     @cached_property
     def doctor(self) -> Doctor:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "start": ("labctl.cli.power:start", "Start boxes that are shut down."),
     "down": ("labctl.cli.down:command", "End a lab: its boxes are removed with all that is in them."),
     "images": ("labctl.cli.images:group", "Images: list, build, save, load, prune."),
+    "test-lab": ("labctl.cli.test_lab:command", "For authors: prove that a lab is as it must be."),
     "doctor": ("labctl.cli.doctor:command", "Look for what will hurt later; --fix mends what it can."),
     "config": ("labctl.cli.config:group", "Settings: list, get, set, unset."),
     "completion": ("labctl.cli.completion:command", "Completion for bash, zsh and fish."),
