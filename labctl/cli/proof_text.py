@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import click
 
 from labctl.cli.answers import print_check
-from labctl.cli.i18n import _, language, listed
+from labctl.cli.i18n import _, language, listed, side
 from labctl.cli.table import print_table
 from labctl.cli.wrap import TIED, wrap
 from labctl.domain.proof import Flaw, Mutant, Phase
@@ -126,7 +126,7 @@ def where(flaw: Flaw) -> str:
 
 def said(flaw: Flaw) -> tuple[str, str]:
     """Expected and found, in the language in use."""
-    values = {name: visible(_(value)) for name, value in flaw.values.items()}
+    values = {name: visible(side(_(value))) for name, value in flaw.values.items()}
     return _(flaw.expected).format_map(values), _(flaw.found).format_map(values)
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from labctl.domain.lab import Lab
-from labctl.domain.text import LANGUAGES, Language
+from labctl.domain.text import LANGUAGES, Language, Text
 from labctl.domain.verdict import CheckResult, Source, TaskResult, Verdict
 
 REFERENCE = "solve"
@@ -51,7 +51,8 @@ class At(msgspec.Struct, frozen=True):
 
 
 class Flaw(msgspec.Struct, frozen=True):
-    """What doesn't hold. ``expected`` and ``found`` are templates for ``values``; ``checks`` are those that say so,
+    """What doesn't hold. ``expected`` and ``found`` are templates for ``values``, where a line that
+    begins with ``[zh]`` is Chinese; ``checks`` are those that say so,
     ``detail`` what a program said. ``broken``: something could not be tried at all, which is no word on the lab."""
 
     at: At
@@ -143,10 +144,10 @@ def mutant_flaws(lab: Lab, mutants: Iterable[Mutant]) -> Iterator[Flaw]:
             yield Flaw(At(lab.name, "", Phase.MUTANTS), task.id, "a mutant that fails it", "none")
 
 
-def lint_flaws(lab: str, faults: Iterable[str]) -> Iterator[Flaw]:
+def lint_flaws(lab: str, faults: Iterable[Text]) -> Iterator[Flaw]:
     """What reading the lab's files found already."""
     for fault in faults:
-        yield Flaw(At(lab, "", Phase.LINT), "", "no fault", "{fault}", {"fault": fault})
+        yield Flaw(At(lab, "", Phase.LINT), "", "no fault", "{fault}", {"fault": f"{fault.en}\n[zh] {fault.zh}"})
 
 
 Headings = Mapping[Language, Collection[str]]

@@ -11,7 +11,7 @@ from labctl.domain.lab import Lab
 from labctl.domain.params import seed_for
 from labctl.domain.proof import REFERENCE, Phase, headings, lint_flaws, mutant_flaws
 from labctl.domain.proven import LabProof, Proof
-from labctl.domain.text import LANGUAGES
+from labctl.domain.text import LANGUAGES, Text
 from labctl.errors import InvalidLabError
 from labctl.events import Emit, StepEnded, StepStarted
 from labctl.ports import Catalog, Engine, Images, Keeper, Locks, Provisioner
@@ -46,7 +46,7 @@ class Prove:
         bench: Bench,
         clones: Clones,
         verify: Verify,
-        lint: Callable[[str], Sequence[str]],
+        lint: Callable[[str], Sequence[Text]],
     ) -> None:
         self._engine = engine
         self._keeper = keeper

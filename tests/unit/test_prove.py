@@ -112,7 +112,7 @@ class World:
         self.checker = FakeEyes(self.engine)
         self.store = FakeStore()
         self.events: list[Event] = []
-        self.faults: list[str] = []
+        self.faults: list[Text] = []
         self.up = Up(self.engine, self.keeper, self.images, self.locks)
         down = Down(self.engine, self.keeper, self.locks)
         power = Power(self.engine, self.keeper, self.locks)
@@ -287,7 +287,7 @@ class TestFlaws:
 
         world.checker.odd = odd
         world.catalog.all_mutants = [MUTANTS[0]]
-        world.faults = ["lab.yml:1: a typing error"]
+        world.faults = [Text("lab.yml:1: a typing error", "lab.yml:1：笔误")]
         found = world.flaws(Wishes(1, 1))
         assert [(flaw[0], flaw[2], flaw[3]) for flaw in found] == [
             ("mutants", "auth", "a mutant that fails it"),

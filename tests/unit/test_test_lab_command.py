@@ -161,6 +161,14 @@ def test_what_could_not_be_tried_is_exit_6(world: World, labctl: Run) -> None:
     assert "实际  pond 的检查" in labctl("--lang", "zh", "test-lab", "pond")[1]
 
 
+def test_faults_of_the_files_are_told_in_the_language_in_use(world: World, labctl: Run) -> None:
+    world.proof = proven(GOOD, [*proof.lint_flaws("pond", [Text("lab.yml:1: a fault", "lab.yml:1：有错")])])
+    code, out, _ = labctl("test-lab", "pond")
+    assert code == 1
+    assert "✗ pond, lint\n    expected  no fault\n    found  lab.yml:1: a fault\n" in out
+    assert "实际  lab.yml:1：有错\n" in labctl("--lang", "zh", "test-lab", "pond")[1]
+
+
 def test_a_faulty_lab_is_exit_3_and_a_ctrl_c_130(world: World, labctl: Run) -> None:
     world.raises = InvalidLabError("{faults}", faults="x.yml:2: y", file="x.yml")
     assert labctl("test-lab", "pond")[0] == 3
