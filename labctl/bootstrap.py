@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from labctl.services.current import Finder
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
+    from labctl.services.on_clones import OnClones
     from labctl.services.power import Power
-    from labctl.services.thorough import Thorough
     from labctl.services.up import Up
     from labctl.services.verify import Verify
     from labctl.services.watch import Watch
@@ -187,7 +187,7 @@ class App:
         """Judge."""
         from labctl.services.verify import Verify
 
-        return Verify(self.engine, self.checker, lambda: self.store, lambda: self.thorough)
+        return Verify(self.engine, self.checker, lambda: self.store, lambda: self.on_clones)
 
     @cached_property
     def checker(self) -> PytestChecker:
@@ -225,11 +225,11 @@ class App:
         return Clones(self.engine, self.keeper, self.images, self.locks)
 
     @cached_property
-    def thorough(self) -> Thorough:
-        """Run checks that hurt."""
-        from labctl.services.thorough import Thorough
+    def on_clones(self) -> OnClones:
+        """Run checks that want a clone."""
+        from labctl.services.on_clones import OnClones
 
-        return Thorough(self.engine, self.checker, self.clones)
+        return OnClones(self.engine, self.checker, self.clones)
 
     @cached_property
     def doctor(self) -> Doctor:
