@@ -86,7 +86,7 @@ class DockerKeeper:
                 try:
                     return self._ensure()
                 except docker.errors.APIError as error:
-                    if error.status_code != 409 or time.monotonic() >= deadline:
+                    if error.status_code not in (404, 409) or time.monotonic() >= deadline:
                         raise
                     time.sleep(_POLL_SECONDS)
 
@@ -139,8 +139,7 @@ class DockerKeeper:
         deadline = time.monotonic() + _START_SECONDS
         text = ""
         while time.monotonic() < deadline:
-            with explained(self._client.address):
-                text = self._client.api.logs(naming.KEEPER, tail=20).decode(errors="replace")
+            text = self._client.api.logs(naming.KEEPER, tail=20).decode(errors="replace")
             if '"keeper":"ready"' in text:
                 return
             time.sleep(_POLL_SECONDS)
