@@ -119,7 +119,7 @@ class Agent:
         self._leave(place)
         joined = worker.start(places.be_outside)
         self._add(place, joined)
-        networks.plug(header["switch"], joined.pid, header["bridge"], header["address"], header["via"])
+        networks.plug(header["switch"], joined.pid, header["bridge"], header["address"], header.get("via", ""))
 
     def _add(self, place: str, added: Worker) -> None:
         self._drop(place, "left")
