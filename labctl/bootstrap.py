@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from labctl.services.current import Finder
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
+    from labctl.services.on_clones import OnClones
     from labctl.services.power import Power
     from labctl.services.prove import Prove
-    from labctl.services.thorough import Thorough
     from labctl.services.up import Up
     from labctl.services.verify import Verify
     from labctl.services.watch import Watch
@@ -188,7 +188,7 @@ class App:
         """Judge."""
         from labctl.services.verify import Verify
 
-        return Verify(self.engine, self.checker, lambda: self.store, lambda: self.thorough)
+        return Verify(self.engine, self.checker, lambda: self.store, lambda: self.on_clones)
 
     @cached_property
     def checker(self) -> PytestChecker:
@@ -226,11 +226,11 @@ class App:
         return Clones(self.engine, self.keeper, self.images, self.locks)
 
     @cached_property
-    def thorough(self) -> Thorough:
-        """Run checks that hurt."""
-        from labctl.services.thorough import Thorough
+    def on_clones(self) -> OnClones:
+        """Run checks that want a clone."""
+        from labctl.services.on_clones import OnClones
 
-        return Thorough(self.engine, self.checker, self.clones)
+        return OnClones(self.engine, self.checker, self.clones)
 
     @cached_property
     def prove(self) -> Prove:
@@ -239,19 +239,10 @@ class App:
         from labctl.services.clone import Clones
         from labctl.services.prove import Prove
 
-        return Prove(
-            engine=self.engine,
-            keeper=self.keeper,
-            catalog=self.catalog,
-            images=self.images,
-            locks=self.locks,
-            provisioner=self.provisioner,
-            bench=Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks),
-            # Many mutants are made from the same images: they have to last longer than for one verify.
-            clones=Clones(self.engine, self.keeper, self.images, self.locks, LIFETIME_SECONDS),
-            verify=self.verify,
-            lint=lambda _lab: (),
-        )
+        bench = Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks)
+        # Many mutants are made from the same images: they have to last longer than for one verify.
+        clones = Clones(self.engine, self.keeper, self.images, self.locks, LIFETIME_SECONDS)
+        return Prove(self.engine, self.catalog, self.provisioner, bench, clones, self.verify, lambda _lab: ())
 
     @cached_property
     def doctor(self) -> Doctor:

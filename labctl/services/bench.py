@@ -74,6 +74,10 @@ class Bench:
         self._made: dict[str, None] = {}
         self._lock = threading.Lock()
 
+    def prepare(self, lab: Lab, emit: Emit) -> None:
+        """Build what is missing, so that a trial's ``up`` is no more than that. Raises LabctlError."""
+        self._up.prepare(lab, emit)
+
     @contextmanager
     def trial(self, lab: Lab, seed: str, emit: Emit) -> Iterator[Trial]:
         """An instance, up. Raises LabctlError where it doesn't come up."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from labctl.domain.lab import Lab
 from labctl.domain.params import seed_for
-from labctl.domain.proof import REFERENCE, Phase, headings, lint_flaws, mutant_flaws
-from labctl.domain.proven import LabProof, Proof
+from labctl.domain.proof import REFERENCE, At, Phase, headings, lint_flaws, mutant_flaws, not_tried
+from labctl.domain.proven import LabProof, Proof, SeedProof
 from labctl.domain.text import LANGUAGES, Text
-from labctl.errors import InvalidLabError
+from labctl.errors import BuildError, InvalidLabError
 from labctl.events import Emit, StepEnded, StepStarted
-from labctl.ports import Catalog, Engine, Images, Keeper, Locks, Provisioner
+from labctl.ports import Catalog, Engine, Provisioner
 from labctl.services.bench import Bench
 from labctl.services.clone import Clones
 from labctl.services.prove_seed import Round, Subject, Tools
@@ -36,12 +36,8 @@ class Prove:
 
     def __init__(
         self,
-        *,
         engine: Engine,
-        keeper: Keeper,
         catalog: Catalog,
-        images: Images,
-        locks: Locks,
         provisioner: Provisioner,
         bench: Bench,
         clones: Clones,
@@ -49,10 +45,7 @@ class Prove:
         lint: Callable[[str], Sequence[Text]],
     ) -> None:
         self._engine = engine
-        self._keeper = keeper
         self._catalog = catalog
-        self._images = images
-        self._locks = locks
         self._provisioner = provisioner
         self._tools = Tools(bench, clones, verify, provisioner)
         self._lint = lint
@@ -62,13 +55,11 @@ class Prove:
         tried is a flaw."""
         subjects = [self._subject(lab) for lab in labs]
         at, machine = time.time(), self._engine.info()
-        if wishes.phases != {Phase.LINT}:
-            # Now, so that what is measured later is the lab and not a build.
-            with self._locks.hold("engine", emit):
-                self._images.ensure(labs, emit)
-                self._keeper.ensure()
-            self._tools.bench.sweep(emit)
-        proofs = [self._prove(subject, wishes, emit) for subject in subjects]
+        self._tools.bench.sweep(emit)
+        try:
+            proofs = [self._prove(subject, wishes, emit) for subject in subjects]
+        finally:
+            self._tools.verify.stop()
         return Proof(tuple(proofs), tuple(phase for phase in Phase if phase in wishes.phases), machine, at)
 
     def _subject(self, lab: Lab) -> Subject:
@@ -91,10 +82,18 @@ class Prove:
             found = [*lint_flaws(lab.name, self._lint(lab.name))]
             emit(StepEnded(key, not found, time.monotonic() - started))
             flaws += found
-        seeds = []
-        if wishes.phases != {Phase.LINT}:
-            for number in range(1, wishes.seeds + 1):
-                # The same ones each time, so that what went wrong can be looked into: labctl up LAB --seed SEED.
-                seed = seed_for("test-lab", str(number), lab.name)
-                seeds.append(Round(self._tools, subject, seed, wishes.phases, wishes.repeat, emit).run())
+        seeds: list[SeedProof] = []
+        try:
+            if wishes.phases != {Phase.LINT}:
+                self._tools.bench.prepare(lab, emit)
+                seeds += self._rounds(subject, wishes, emit)
+        except BuildError as error:
+            at, values = At(lab.name, "", Phase.FRESH), {name: str(value) for name, value in error.values.items()}
+            flaws.append(not_tried(at, error.message, values, error.detail, broken=False))
         return LabProof(lab, subject.solutions, subject.mutants, tuple(seeds), tuple(flaws), wishes.repeat)
+
+    def _rounds(self, subject: Subject, wishes: Wishes, emit: Emit) -> Iterator[SeedProof]:
+        for number in range(1, wishes.seeds + 1):
+            # The same ones each time, so that what went wrong can be looked into: labctl up LAB --seed SEED.
+            seed = seed_for("test-lab", str(number), subject.lab.name)
+            yield Round(self._tools, subject, seed, wishes.phases, wishes.repeat, emit).run()

@@ -19,14 +19,14 @@ from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, Verdict
 from labctl.errors import BuildError, ChecksError, EngineError, InvalidLabError
 from labctl.events import Event, Note, StepEnded, StepStarted, silent
-from labctl.ports import Emit, Findings, HurtingCheck
+from labctl.ports import CloneCheck, Emit, Findings
 from labctl.services.bench import LIFETIME_SECONDS, Bench
 from labctl.services.clone import Clones
 from labctl.services.current import Finder
 from labctl.services.down import Down
+from labctl.services.on_clones import OnClones
 from labctl.services.power import Power
 from labctl.services.prove import Prove, Wishes
-from labctl.services.thorough import Thorough
 from labctl.services.up import Up
 from labctl.services.verify import Verify
 
@@ -64,7 +64,7 @@ class FakeEyes(FakeChecker):
     def __init__(self, engine: FakeEngine) -> None:
         super().__init__()
         self._engine = engine
-        self.hurts = [HurtingCheck("hurts", "auth", "")]
+        self.hurts = [CloneCheck("hurts", "auth", "")]
         self.on_clone = lambda check, site, _power: self._look(site, check.task, check.name)
         self.odd: Callable[[set[str], CheckResult], CheckResult] = lambda _plays, result: result
         self.breaks: Callable[[set[str]], None] = lambda _plays: None
@@ -80,8 +80,8 @@ class FakeEyes(FakeChecker):
             self.results = [self._look(site, task.id, "test_it") for task in lab.tasks]
             return Findings([*self.results], {}) if not more.get("pick") else super().run(site, lab, params, **more)
         finally:
-            if "hurting" in more:
-                more["hurting"](self.hurts)
+            if "on_clones" in more:
+                more["on_clones"](self.hurts)
             with self._counting:
                 self._now -= 1
 
@@ -118,19 +118,9 @@ class World:
         power = Power(self.engine, self.keeper, self.locks)
         self.bench = Bench(self.engine, Finder(self.engine, self.catalog), self.up, down, power, self.locks)
         clones = Clones(self.engine, self.keeper, self.images, self.locks)
-        thorough = Thorough(self.engine, self.checker, clones)
-        self.prove = Prove(
-            engine=self.engine,
-            keeper=self.keeper,
-            catalog=self.catalog,
-            images=self.images,
-            locks=self.locks,
-            provisioner=self.plays,
-            bench=self.bench,
-            clones=clones,
-            verify=Verify(self.engine, self.checker, lambda: self.store, lambda: thorough),
-            lint=lambda _lab: self.faults,
-        )
+        on_clones = OnClones(self.engine, self.checker, clones)
+        verify = Verify(self.engine, self.checker, lambda: self.store, lambda: on_clones)
+        self.prove = Prove(self.engine, self.catalog, self.plays, self.bench, clones, verify, lambda _lab: self.faults)
 
     def run(self, wishes: Wishes = ONE) -> Proof:
         try:
@@ -238,6 +228,13 @@ class TestFlaws:
         assert proof.verdict is Verdict.FAILED
         assert not any(proof.labs[0].caught(mutant) for mutant in MUTANTS)
         assert proof.labs[0].of(Phase.THOROUGH, "solve-hand") and proof.labs[0].of(Phase.RESET)
+
+    def test_images_that_can_not_be_built_are_the_labs_flaw_and_others_go_on(self, world: World) -> None:
+        world.images.all_present, world.images.broken = False, True
+        proof = world.run()
+        (flaw,) = proof.flaws
+        assert (flaw.at.phase, flaw.expected, flaw.broken) == (Phase.FRESH, "that it can be done", False)
+        assert proof.verdict is Verdict.FAILED and proof.labs[0].seeds == ()
 
     def test_what_does_not_last(self, world: World) -> None:
         def odd(plays: set[str], result: CheckResult) -> CheckResult:
