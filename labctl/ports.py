@@ -165,6 +165,9 @@ class Provisioner(Protocol):
         """Run ``playbooks/<lab>/<play>.yml`` on boxes (name to container id). Raises BuildError with the task's name
         and its message."""
 
+    def stop(self) -> None:
+        """End all runs, from any thread: they raise BuildError."""
+
     def plays(self, lab: Lab) -> Sequence[str]:
         """The names of the lab's plays, without .yml."""
 

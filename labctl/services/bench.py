@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,8 +70,6 @@ class Bench:
         self._down = down
         self._power = power
         self._locks = locks
-        self._made: dict[str, None] = {}
-        self._lock = threading.Lock()
 
     def prepare(self, lab: Lab, emit: Emit) -> None:
         """Build what is missing, so that a trial's ``up`` is no more than that. Raises LabctlError."""
@@ -83,17 +80,10 @@ class Bench:
         """An instance, up. Raises LabctlError where it doesn't come up."""
         learner = f"{_LEARNER}{secrets.token_hex(4)}"
         instance = Instance(lab.name, learner, seed, int(time.time()) + LIFETIME_SECONDS)
-        with self._lock:
-            self._made[instance.id] = None
         try:
             yield Trial(lab, instance, self._up, self._power, self._engine, self._finder)
         finally:
-            uninterrupted(lambda: self._end(instance.id, emit))
-
-    def clear(self, emit: Emit) -> None:
-        """Remove all that is there at once, so that whoever works with it comes to an end."""
-        for instance in list(self._made):
-            self._remove(instance, emit)
+            uninterrupted(lambda: self._remove(instance.id, emit))
 
     def sweep(self, emit: Emit) -> None:
         """Remove what labctls that were killed left."""
@@ -102,17 +92,11 @@ class Bench:
         for instance in {box.instance for box in boxes if expired(box.expires, now)}:
             self._remove(instance, emit)
 
-    def _end(self, instance: str, emit: Emit) -> None:
-        if self._remove(instance, emit):
-            with self._lock:
-                self._made.pop(instance, None)
-
-    def _remove(self, instance: str, emit: Emit) -> bool:
+    def _remove(self, instance: str, emit: Emit) -> None:
         """An engine that refuses is told of, and no more: it is tried again at the next sweep."""
         try:
             self._down.run(instance, emit)
         except LabctlError as error:
             emit(Note("could not take everything back: {why}", (("why", str(error)),)))
-            return False
+            return
         self._locks.forget(f"instance-{instance}")
-        return True

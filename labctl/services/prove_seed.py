@@ -29,6 +29,8 @@ from labctl.services.verify import Verify
 AT_ONCE = 3
 """Mutants and further solutions that are tried at the same time: most of their time they wait."""
 
+_STOP_AGAIN_SECONDS = 0.5
+
 _NEED_SOLVED = {Phase.SOLUTIONS, Phase.MUTANTS, Phase.REBOOT, Phase.THOROUGH}
 
 
@@ -155,21 +157,23 @@ class Round:
             works += [functools.partial(self._mutant, mutant, solved, images) for mutant in mutants]
             pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prove")
             try:
-                for done in [pool.submit(work) for work in works]:
+                futures = [pool.submit(work) for work in works]
+                for done in futures:
                     done.result()
             except BaseException:
                 self._stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
-                uninterrupted(lambda: self._break_off(pool))
+                uninterrupted(lambda: self._break_off(futures))
                 raise
             pool.shutdown()
 
-    def _break_off(self, pool: concurrent.futures.Executor) -> None:
-        """End what runs: checks are stopped, and who works in boxes finds them gone."""
-        self._tools.verify.stop()
-        self._tools.bench.clear(self._quiet)
-        self._tools.verify.stop()
-        pool.shutdown()
+    def _break_off(self, works: Sequence[concurrent.futures.Future[None]]) -> None:
+        """End plays and checks, also such as begin just then, until all have cleared up. Boxes are not taken away from
+        under them: who waits for one to start would wait in vain."""
+        while running := [work for work in works if not work.done()]:
+            self._tools.verify.stop()
+            self._tools.provisioner.stop()
+            concurrent.futures.wait(running, _STOP_AGAIN_SECONDS)
 
     def _mutant(self, mutant: Mutant, solved: Current, images: Mapping[str, str]) -> None:
         at = self._at(Phase.MUTANTS, mutant.name)
@@ -191,6 +195,7 @@ class Round:
                         self._lasts(trial, solution, phase)
 
     def _play(self, play: str, current: Current) -> None:
+        self._go_on()
         self._tools.provisioner.run(self._lab, play, current.ids(), current.values, self._quiet)
 
     def _judge(
@@ -204,6 +209,7 @@ class Round:
         thorough: bool = False,
     ) -> tuple[TaskResult, ...]:
         """The tasks as they were judged the first time."""
+        self._go_on()
         judged = [self._tools.verify.judge(current, thorough=thorough, emit=self._quiet) for _ in range(repeat)]
         runs = [one.tasks for one in judged]
         state = State(at, runs[0], proof.wanted(self._lab, at.phase, fails), judged[0].left_out)
@@ -214,6 +220,11 @@ class Round:
         if at.phase is Phase.FRESH or (at.phase is Phase.SOLUTIONS and at.name == REFERENCE):
             self._verify_seconds = [one.seconds for one in judged]
         return runs[0]
+
+    def _go_on(self) -> None:
+        """Raises CancelledError after an interrupt."""
+        if self._stopped.is_set():
+            raise concurrent.futures.CancelledError
 
     def _at(self, phase: Phase, name: str = "") -> At:
         return At(self._lab.name, self._seed, phase, name)
@@ -232,8 +243,7 @@ class Round:
     @contextmanager
     def _step(self, at: At, subject: str, what: str) -> Iterator[list[Flaw]]:
         """A step, and a list for its flaws. What can't be done is one of them."""
-        if self._stopped.is_set():
-            raise concurrent.futures.CancelledError
+        self._go_on()
         flaws: list[Flaw] = []
         key, started, ended = f"{self._lab.name} {at.phase} {at.name}", time.monotonic(), False
         self._emit(StepStarted(key, what, subject))

@@ -6,12 +6,14 @@ that prints a JSON line per event (playbooks/plugins/callback). Nothing of the u
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,6 +34,8 @@ class AnsibleProvisioner:
     def __init__(self, catalog: FileCatalog, address: str) -> None:
         self._catalog = catalog
         self._address = address
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
 
     def plays(self, lab: Lab) -> Sequence[str]:
         """See ports.Provisioner. Mutants are ``mutants/<name>``."""
@@ -50,11 +54,45 @@ class AnsibleProvisioner:
                 folder = Path(name)
                 argv = self._prepare(folder, file, boxes, variables(lab, params))
                 environment = self._environment(folder, lab, forks=len(boxes))
-                code = _run(argv, environment, file.parent, report)
+                code = self._run(argv, environment, file.parent, report)
             report.judge(code)
             ok = True
         finally:
             emit(StepEnded(key, ok, time.monotonic() - started))
+
+    def stop(self) -> None:
+        """See ports.Provisioner."""
+        with self._lock:
+            running = list(self._running)
+        for process in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+
+    def _run(self, argv: list[str], environment: Mapping[str, str], folder: Path, report: Report) -> int:
+        """Run it to its end; its exit code. An interrupt takes the child and all its workers along."""
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=folder,
+            # A group of its own, so that all of it can be ended, and so that Ctrl-C at the terminal goes by labctl.
+            start_new_session=True,
+        )
+        with self._lock:
+            self._running.add(process)
+        try:
+            with process:
+                for line in process.stdout or ():
+                    report.line(line)
+                return process.wait()
+        except BaseException:
+            _end(process)
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(process)
 
     def _prepare(
         self, folder: Path, play: Path, boxes: Mapping[str, str], values: Mapping[str, str | int]
@@ -113,28 +151,6 @@ def _ansible_playbook() -> list[str]:
     """The ansible-playbook of this Python's own environment, not of PATH."""
     beside = Path(sys.executable).parent / "ansible-playbook"
     return [sys.executable, str(beside)] if beside.is_file() else [sys.executable, "-m", "ansible", "playbook"]
-
-
-def _run(argv: list[str], environment: Mapping[str, str], folder: Path, report: Report) -> int:
-    """Run it to its end; its exit code. An interrupt takes the child and all its workers along."""
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(environment),
-        cwd=folder,
-        # A group of its own, so that all of it can be ended, and so that Ctrl-C at the terminal goes by labctl.
-        start_new_session=True,
-    )
-    try:
-        with process:
-            for line in process.stdout or ():
-                report.line(line)
-            return process.wait()
-    except BaseException:
-        _end(process)
-        raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -28,6 +28,15 @@ def test_flag(box, unmet):
 
 
 @pytest.mark.task("word")
+@pytest.mark.copy
+def test_word_comes_back(box, params, power, unmet):
+    """The word is still there after a reboot
+    zh: 重启之后词还在"""
+    power("alpha").reboot()
+    look(box, params, unmet)
+
+
+@pytest.mark.task("word")
 @pytest.mark.destructive
 def test_word_lasts(box, params, power, unmet):
     """The word is still there after a power cut
