@@ -156,24 +156,29 @@ class Round:
             works: list[Callable[[], None]] = [functools.partial(self._another, name) for name in others]
             works += [functools.partial(self._mutant, mutant, solved, images) for mutant in mutants]
             pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prove")
+            begun: list[concurrent.futures.Future[None]] = []
             try:
-                futures = [pool.submit(work) for work in works]
-                for done in futures:
+                for work in works:
+                    begun.append(pool.submit(work))  # noqa: PERF401  those begun are known, whenever Ctrl-C comes
+                for done in begun:
                     done.result()
             except BaseException:
-                self._stopped.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                uninterrupted(lambda: self._break_off(futures))
+                uninterrupted(lambda: self._break_off(pool, begun))
                 raise
             pool.shutdown()
 
-    def _break_off(self, works: Sequence[concurrent.futures.Future[None]]) -> None:
+    def _break_off(
+        self, pool: concurrent.futures.ThreadPoolExecutor, works: Sequence[concurrent.futures.Future[None]]
+    ) -> None:
         """End plays and checks, also such as begin just then, until all have cleared up. Boxes are not taken away from
         under them: who waits for one to start would wait in vain."""
+        self._stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)
         while running := [work for work in works if not work.done()]:
             self._tools.verify.stop()
             self._tools.provisioner.stop()
             concurrent.futures.wait(running, _STOP_AGAIN_SECONDS)
+        pool.shutdown()
 
     def _mutant(self, mutant: Mutant, solved: Current, images: Mapping[str, str]) -> None:
         at = self._at(Phase.MUTANTS, mutant.name)

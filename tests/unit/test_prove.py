@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -335,6 +336,25 @@ class TestNothingIsLeft:
         with pytest.raises(KeyboardInterrupt):
             world.run(Wishes(1, 1, frozenset({Phase.MUTANTS})))
         assert len(world.plays.ran) < 30 and world.plays.stopped
+
+    @pytest.mark.parametrize("number", range(1, 5))
+    def test_ctrl_c_while_work_is_handed_out(self, world: World, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+        """It happened: the other solution's instance stayed."""
+        handed: list[int] = []
+        submit = concurrent.futures.ThreadPoolExecutor.submit
+
+        def interrupted(pool: Any, work: Any, *args: Any) -> Any:
+            if getattr(work, "func", None) is not None:
+                handed.append(1)
+            done = submit(pool, work, *args)
+            if len(handed) == number:
+                handed.append(1)
+                raise KeyboardInterrupt
+            return done
+
+        monkeypatch.setattr(concurrent.futures.ThreadPoolExecutor, "submit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            world.run()
 
     def test_an_engine_that_refuses_to_remove_is_told_of(self, world: World) -> None:
         def trouble(_number: int, name: str) -> None:
