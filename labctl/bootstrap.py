@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from labctl.services.current import Finder
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
+    from labctl.services.lint import Lint
     from labctl.services.power import Power
     from labctl.services.thorough import Thorough
     from labctl.services.up import Up
@@ -125,6 +126,15 @@ class App:
         from labctl.adapters.ansible.provisioner import AnsibleProvisioner
 
         return AnsibleProvisioner(self.catalog, self.client.address)
+
+    @cached_property
+    def lint(self) -> Lint:
+        """Judge labs by their files."""
+        from labctl.adapters.ansible.syntax import AnsibleSyntax
+        from labctl.adapters.lint_files import LintFiles
+        from labctl.services.lint import Lint
+
+        return Lint(LintFiles(self.catalog), AnsibleSyntax(self.provisioner))
 
     @cached_property
     def locks(self) -> ports.Locks:

@@ -63,13 +63,15 @@ def port_name(container_id: str, pid: int, interface: str) -> str:
 
 
 class Link(NamedTuple):
-    """One interface of a box: which bridge it hangs on, its address as ``address/prefix``, and its hardware address,
-    which stays the same over reboots, so that what neighbours remember of it stays true."""
+    """One interface of a box: which bridge it hangs on, its address as ``address/prefix``, its hardware address, which
+    stays the same over reboots, so that what neighbours remember of it stays true, and the gateway of the box's default
+    route, where that is on this interface."""
 
     interface: str
     bridge: str
     address: str
     mac: str
+    gateway: str = ""
 
 
 def encode(links: tuple[Link, ...]) -> str:

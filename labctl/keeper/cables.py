@@ -30,13 +30,15 @@ def join_lines(link: Link, port: str) -> list[str]:
 
 
 def box_lines(links: Iterable[Link]) -> list[str]:
-    """In the box: addresses, and everything up. May be run again."""
+    """In the box: addresses, everything up, and the default route. May be run again."""
     lines = ["link set lo up"]
     for link in links:
         lines += [
             f"address replace {link.address} broadcast + dev {link.interface}",
             f"link set {link.interface} up",
         ]
+        if link.gateway:
+            lines.append(f"route replace default via {link.gateway}")
     return lines
 
 

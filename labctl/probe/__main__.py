@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import selectors
 import signal
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from labctl.probe import kernel, networks, places, protocol, worker
+from labctl.probe.connections import Connections
 from labctl.probe.worker import Worker
 
 _STOPPED = "the box has stopped"
@@ -29,6 +31,7 @@ class Agent:
         # write to each other, both wait for ever.
         self._waiting: dict[str, deque[protocol.Message]] = {}
         self._gone: dict[str, str] = {}
+        self._connections = Connections(self._selector, self._tell)
 
     def serve(self, stdin: int) -> None:
         """Until stdin ends. Raises ProtocolError for what no labctl writes."""
@@ -49,6 +52,7 @@ class Agent:
 
     def end(self) -> None:
         """All places are left."""
+        self._connections.end()
         for place in list(self._workers):
             self._leave(place)
 
@@ -62,6 +66,9 @@ class Agent:
         number, operation = header["id"], header["op"]
         try:
             match operation:
+                case "send" | "shut" | "hang up":
+                    self._connections.told(operation, number, payload)
+                    return
                 case "enter":
                     self._enter(header)
                 case "join":
@@ -112,7 +119,7 @@ class Agent:
         self._leave(place)
         joined = worker.start(places.be_outside)
         self._add(place, joined)
-        networks.plug(header["switch"], joined.pid, header["bridge"], header["address"])
+        networks.plug(header["switch"], joined.pid, header["bridge"], header["address"], header.get("via", ""))
 
     def _add(self, place: str, added: Worker) -> None:
         self._drop(place, "left")
@@ -128,12 +135,13 @@ class Agent:
         """An answer of a worker."""
         speaking = self._workers[place]
         try:
-            data = speaking.link.recv(1 << 16)
+            data, descriptors, _, _ = socket.recv_fds(speaking.link, 1 << 16, 1)
         except ConnectionError:
-            data = b""
+            data, descriptors = b"", []
         if not data:
             self._drop(place, _DIED)
             return
+        speaking.descriptors += descriptors
         try:
             for header, payload in speaking.decoder.feed(data):
                 # What a worker says is no better than the programs that it ran: it answers what it was asked, and
@@ -141,8 +149,11 @@ class Agent:
                 waiting = self._waiting.get(place)
                 if not waiting or header.get("id") != waiting[0].header["id"]:
                     raise protocol.ProtocolError("an answer to what it was not asked")
-                waiting.popleft()
-                self._tell(header, payload)
+                asked = waiting.popleft().header
+                if asked["op"] == "dial" and speaking.descriptors:
+                    self._connections.take(asked["id"], speaking.descriptors.pop(0))
+                else:
+                    self._tell(header, payload)
                 self._send_next(place)
         except protocol.ProtocolError as error:
             self._drop(place, f"the process that looks at it talks nonsense: {error}")

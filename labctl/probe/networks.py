@@ -11,12 +11,13 @@ from labctl.keeper import cables
 _SECONDS = 10
 
 
-def plug(switch: int, place: int, bridge: str, address: str) -> None:
+def plug(switch: int, place: int, bridge: str, address: str, via: str = "") -> None:
     """A cable from that bridge to the network namespace of the process ``place``, which gets ``address`` (with its
-    prefix). The kernel takes it away with the namespace. Raises OSError."""
+    prefix), and a default route through ``via``, where there is one. The kernel takes it away with the namespace.
+    Raises OSError."""
     port = f"p{os.urandom(7).hex()}"
     mac = ":".join(f"{byte:02x}" for byte in (0x06, *os.urandom(5)))
-    link = Link(interface="eth0", bridge=bridge, address=address, mac=mac)
+    link = Link(interface="eth0", bridge=bridge, address=address, mac=mac, gateway=via)
     cables.run(switch, cables.cable_lines(link, port, place) + cables.join_lines(link, port))
     cables.run(place, cables.box_lines([link]))
 

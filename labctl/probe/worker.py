@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from labctl.probe import commands, disk, protocol, tables
+from labctl.probe import commands, connections, disk, protocol, tables
 from labctl.probe.places import Entered
 
 _NEWS = struct.Struct("i")
@@ -28,6 +28,8 @@ class Worker:
         self.link = link
         self.changes = changes
         self.decoder = protocol.Decoder()
+        self.descriptors: list[int] = []
+        """That came, and belong to answers that aren't read yet."""
 
     def send(self, header: dict[str, Any], payload: bytes) -> None:
         """A request to carry out."""
@@ -36,8 +38,8 @@ class Worker:
     def end(self) -> None:
         """It, and all that it started."""
         self.link.close()
-        if self.changes is not None:
-            os.close(self.changes)
+        for descriptor in (*self.descriptors, *([] if self.changes is None else [self.changes])):
+            os.close(descriptor)
         _end(self.pid)
 
 
@@ -105,7 +107,20 @@ def _serve(link: socket.socket, entered: Entered) -> None:
     decoder = protocol.Decoder()
     while data := link.recv(1 << 16):
         for header, payload in decoder.feed(data):
-            link.sendall(_answer(header, payload, entered))
+            if header["op"] == "dial":
+                _dial(link, header)
+            else:
+                link.sendall(_answer(header, payload, entered))
+
+
+def _dial(link: socket.socket, header: dict[str, Any]) -> None:
+    """The socket goes to the agent, with the first bytes of the answer."""
+    number, begun = header["id"], connections.dial(header["host"], header["port"])
+    if isinstance(begun, int):
+        link.sendall(protocol.encode({"id": number, "errno": begun}))
+        return
+    with begun:
+        socket.send_fds(link, [protocol.encode({"id": number, "dialled": True})], [begun.fileno()])
 
 
 def _answer(header: dict[str, Any], payload: bytes, entered: Entered) -> bytes:

@@ -18,7 +18,7 @@ LIBRARIES = Path("/usr/lib", seal.TRIPLET.decode())
 # `ip --json`, `ls -q`, `nc -z` and `ps -A -o`.
 PROGRAMS = {
     **{name: name for name in ("redis-cli", "ss", "ip", "bridge", "ls", "ps", "getent", "dpkg-query", "nft")},
-    **{name: name for name in ("systemctl", "journalctl", "openssl", "curl")},
+    **{name: name for name in ("systemctl", "journalctl", "openssl", "curl", "socat")},
     **dict.fromkeys(("iptables", "iptables-save", "ip6tables", "ip6tables-save"), "xtables-nft-multi"),
     "nc": "nc.openbsd",
     "mysql": "mariadb",

@@ -30,6 +30,13 @@ TEXTS: dict[str, str] = {
     "Shut boxes down; all work stays.": "关机，做过的都保留。",
     "Start boxes that are shut down.": "把关着的机器开机。",
     "End a lab: its boxes are removed with all that is in them.": "结束实验：删除机器和里面的一切。",
+    "For authors: what is wrong with a lab, without running it.": "给作者：不运行就检查实验写得对不对。",
+    "What is wrong with a lab, by its files alone: no box is started, and nothing of the lab is run. Each fault with "
+    "file, line, reason and remedy. Exit status 3 where there are errors; warnings are for you to judge.": (
+        "只看文件就指出实验里的错误：不启动机器，也不执行实验里的任何东西。每条都给出文件、行号、原因和改法。"
+        "有错误时退出码为 3；警告由你自己判断。"
+    ),
+    "Every lab of the catalog.": "目录里的全部实验。",
     "Images: list, build, save, load, prune.": "镜像：列出、构建、导出、导入、清理。",
     "Look for what will hurt later; --fix mends what it can.": "找出以后会出问题的地方；--fix 修复能修的。",
     "Settings: list, get, set, unset.": "设置：列出、查看、修改、恢复默认。",

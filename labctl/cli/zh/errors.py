@@ -60,6 +60,9 @@ TEXTS: dict[str, str] = {
     ),
     "{file}: FROM {ref}: there is no image {image}": "{file}：FROM {ref}：没有名为 {image} 的镜像",
     "{file}: images start from each other: {circle}": "{file}：镜像之间循环依赖：{circle}",
+    # lint
+    "which lab?": "检查哪个实验？",
+    "labctl lint LAB, or labctl lint --all": "labctl lint LAB，或 labctl lint --all",
     # settings
     "there is no setting {key}": "没有名为 {key} 的设置",
     "{where}: there is no setting {key}": "{where}：没有名为 {key} 的设置",

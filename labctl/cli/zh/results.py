@@ -20,6 +20,10 @@ TEXTS: dict[str, str] = {
     "default": "默认",
     "file": "文件",
     "env": "环境变量",
+    # lint
+    "warning": "警告",
+    "{mark} {lab}: nothing wrong": "{mark} {lab}：没有问题",
+    "{mark} {lab}: errors {errors}, warnings {warnings}": "{mark} {lab}：错误 {errors}，警告 {warnings}",
     # heads of tables
     "lab": "实验",
     "title": "标题",
