@@ -259,6 +259,13 @@ class App:
         return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
 
 
+def new_lab(name: str, catalog: Path) -> list[Path]:
+    """Write a new lab into a catalog; its files. Raises UsageError, RefusedError."""
+    from labctl.adapters import scaffold
+
+    return scaffold.make(name, catalog)
+
+
 def all_settings() -> list[Setting]:
     """Every setting, and where it comes from."""
     from labctl.adapters import settings

@@ -30,7 +30,7 @@ class LintFiles:
         self._catalog = catalog
 
     def material(self, name: str) -> Material:
-        """See services.lint.LabFiles. Raises UsageError for an unknown lab, InvalidLabError for a file that can't be read."""
+        """See services.lint.LabFiles."""
         folder = self._catalog.lab_dir(name)
         file = folder / "lab.yml"
         page = _page(file)

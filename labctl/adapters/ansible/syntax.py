@@ -1,5 +1,6 @@
-"""Whether Ansible takes a lab's plays: implements services.lint.PlaySyntax by ``ansible-playbook --syntax-check``, which starts
-no task and needs no box. It also tells of modules that don't exist."""
+"""Whether Ansible takes a lab's plays: implements services.lint.PlaySyntax by ``ansible-playbook --syntax-check``.
+
+That starts no task and needs no box. It also tells of modules that don't exist."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class AnsibleSyntax:
         self._provisioner = provisioner
 
     def faults(self, lab: Lab, plays: Mapping[str, str]) -> list[tuple[str, int, str]]:
-        """See services.lint.PlaySyntax. All plays at once where they are well, which is the rule; only then each by itself."""
+        """See services.lint.PlaySyntax. All at once; only where something is refused, each play by itself."""
         with tempfile.TemporaryDirectory(prefix="labctl-lint-") as name:
             folder = Path(name)
             argv, environment = self._provisioner.prepare_syntax(folder, lab)

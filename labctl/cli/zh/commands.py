@@ -30,6 +30,10 @@ TEXTS: dict[str, str] = {
     "Shut boxes down; all work stays.": "关机，做过的都保留。",
     "Start boxes that are shut down.": "把关着的机器开机。",
     "End a lab: its boxes are removed with all that is in them.": "结束实验：删除机器和里面的一切。",
+    "For authors: a new lab, small and working.": "给作者：新建一个能运行的小实验。",
+    "A new lab to begin with: small, whole and working, with TODO wherever its author goes on. Nothing that exists is "
+    "overwritten.": "新建一个实验作为起点：很小，但完整、能运行；要作者接着写的地方都标了 TODO。不会覆盖已有的文件。",
+    "The catalog; made where there is none. Else this folder.": "实验目录，没有就新建；不给则用当前目录。",
     "For authors: what is wrong with a lab, without running it.": "给作者：不运行就检查实验写得对不对。",
     "What is wrong with a lab, by its files alone: no box is started, and nothing of the lab is run. Each fault with "
     "file, line, reason and remedy. Exit status 3 where there are errors; warnings are for you to judge.": (

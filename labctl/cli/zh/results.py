@@ -20,7 +20,10 @@ TEXTS: dict[str, str] = {
     "default": "默认",
     "file": "文件",
     "env": "环境变量",
-    # lint
+    # lint, new
+    "Next: labctl --catalog {catalog} lint {lab}; then up, verify, solve. docs/author.md says more.": (
+        "下一步：labctl --catalog {catalog} lint {lab}；然后 up、verify、solve。详见 docs/author.md。"
+    ),
     "warning": "警告",
     "{mark} {lab}: nothing wrong": "{mark} {lab}：没有问题",
     "{mark} {lab}: errors {errors}, warnings {warnings}": "{mark} {lab}：错误 {errors}，警告 {warnings}",
