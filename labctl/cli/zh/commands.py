@@ -127,8 +127,9 @@ TEXTS: dict[str, str] = {
         "nothing."
     ): "镜像：机器从它启动。标签是镜像全部内容的哈希，所以不会无谓地重新构建。",
     "labctl's images on the engine.": "引擎上属于 labctl 的镜像。",
-    "labctl's images on the engine. Sizes hold layers that are shared with others.": (
-        "引擎上属于 labctl 的镜像。大小包含与其他镜像共用的层。"
+    "labctl's images on the engine: how large each is, how much of that no other image has, and what all of them take "
+    "unpacked, with shared layers counted once.": (
+        "引擎上属于 labctl 的镜像：各有多大、其中多少是独占的，以及全部解包后占多少（共用的层只算一次）。"
     ),
     "Build what is missing for labs.": "构建实验缺少的镜像。",
     "Build what is missing for labs, side by side. An interrupted build leaves nothing half-made.": (

@@ -46,6 +46,7 @@ TEXTS: dict[str, str] = {
     "image": "镜像",
     "kind": "类型",
     "size": "大小",
+    "alone": "独占",
     "made": "创建时间",
     "use": "用途",
     "setting": "设置",
@@ -128,7 +129,10 @@ TEXTS: dict[str, str] = {
     # cp, open, images
     "{count} copied": "已拷贝 {count} 个",
     "leads to port {port} of {box}; Ctrl-C ends it": "通往 {box} 的 {port} 端口；按 Ctrl-C 结束",
-    "{mark} built: {labs}": "{mark} 已构建：{labs}",
+    "{mark} built: {labs}  {seconds:.1f} s": "{mark} 已构建：{labs}  {seconds:.1f} 秒",
+    "boxes of {count} labs: {size} unpacked": "{count} 个实验的机器：解包后 {size}",
+    "with keeper and toolbox: {size}": "加上 keeper 和工具箱：{size}",
+    "all images of labctl: {size}": "labctl 的全部镜像：{size}",
     "{mark} {file}: {size}": "{mark} {file}：{size}",
     "{count} removed": "已删除 {count} 个",
     # steps and notes
