@@ -66,7 +66,7 @@ def test_nothing_is_overwritten_and_a_bad_name_is_told(capsys: pytest.CaptureFix
     "said",
     [
         "[ERROR]: couldn't resolve module/action 'coppy'.\nOrigin: /x/own/solve.yml:11:7\n\n9\n10\n",
-        "ERROR! couldn't resolve module/action 'coppy'.\n\nThe error appears to be in '/x/own/solve.yml': line 11, column",
+        "ERROR! couldn't resolve module/action 'coppy'.\n\nThe error is in '/x/own/solve.yml': line 11, column",
     ],
     ids=["2.19", "2.17"],
 )
