@@ -151,8 +151,9 @@ class DockerKeeper:
         from labctl.adapters.docker.stream import FrameStream, hijack
 
         with explained(self._client.address):
-            raw = hijack(self._client.new_api(None), f"/containers/{naming.KEEPER}/attach?stream=1&stdout=1&stderr=1")
-        watch = DockerWatch(self._client, FrameStream(raw))
+            keeper = str(self._client.api.inspect_container(naming.KEEPER)["Id"])
+            raw = hijack(self._client.new_api(None), f"/containers/{keeper}/attach?stream=1&stdout=1&stderr=1")
+        watch = DockerWatch(self._client, FrameStream(raw), keeper)
         try:
             yield watch
         finally:
@@ -173,11 +174,13 @@ class DockerKeeper:
 
 
 class DockerWatch:
-    """What the keeper says, read by a thread, so that nothing is missed while boxes are started."""
+    """What the keeper says, read by a thread, so that nothing is missed while boxes are started. ``keeper`` is its
+    container's id: another keeper is another one's to listen to."""
 
-    def __init__(self, client: Client, stream: Any) -> None:
+    def __init__(self, client: Client, stream: Any, keeper: str) -> None:
         self._client = client
         self._stream = stream
+        self._keeper = keeper
         self._states: dict[str, tuple[str, str]] = {}
         self._changed = threading.Condition()
         self._ended = False
@@ -206,8 +209,8 @@ class DockerWatch:
         """See ports.Watch."""
         started = time.monotonic()
         waiting = dict(box_ids)
-        asked = False
-        ask_at = started + _ASK_SECONDS
+        pause = _ASK_SECONDS
+        ask_at = started + pause
         while waiting:
             with self._changed:
                 done = {name for name, box_id in waiting.items() if self._states.get(box_id, ("", ""))[0] == "ready"}
@@ -215,7 +218,7 @@ class DockerWatch:
                     name for name, box_id in waiting.items() if self._states.get(box_id, ("", ""))[0] == "unknown"
                 ]
                 if not done and not unknown and not self._ended:
-                    until = started + deadline if asked else min(started + deadline, ask_at)
+                    until = min(started + deadline, ask_at)
                     self._changed.wait(max(0.0, until - time.monotonic()))
             for name in done:
                 del waiting[name]
@@ -226,19 +229,43 @@ class DockerWatch:
             if done or unknown:
                 continue
             if self._ended:
-                raise KeeperGoneError("the keeper went away while boxes were starting", hint="labctl doctor --fix")
+                raise _gone()
             late = time.monotonic() - started >= deadline
             if late or any(self._states.get(box_id, ("", ""))[0] == "failed" for box_id in waiting.values()):
                 raise self._late(waiting, time.monotonic() - started)
-            if not asked and time.monotonic() >= ask_at:
+            if time.monotonic() >= ask_at:
                 # Boxes that started before this watch: the keeper says all states again.
                 self.ask()
-                asked = True
+                if pause > _ASK_SECONDS:
+                    self._ask_boxes(waiting)
+                pause *= 3
+                ask_at = time.monotonic() + pause
 
     def ask(self) -> None:
-        """Have the keeper say all states again."""
+        """Have the keeper say all states again. Raises KeeperGoneError where it is another by now: an engine that is
+        busy may forget to end the stream of one that was replaced."""
+        import docker.errors
+
         with explained(self._client.address):
-            self._client.api.kill(naming.KEEPER, "SIGUSR1")
+            try:
+                self._client.api.kill(self._keeper, "SIGUSR1")
+            except docker.errors.APIError as error:
+                if error.status_code not in (404, 409):
+                    raise
+                raise _gone() from error
+
+    def _ask_boxes(self, waiting: Mapping[str, str]) -> None:
+        """Those that are wired and haven't said anything for long: what they said may have been lost."""
+        for box_id in waiting.values():
+            if self._states.get(box_id, ("", ""))[0] == "wired" and self._is_up(box_id):
+                self._states[box_id] = ("ready", "")
+
+    def _is_up(self, box_id: str) -> bool:
+        api = self._client.api
+        with contextlib.suppress(EngineError), explained(self._client.address):
+            made = api.exec_create(box_id, [f"{TOOLBOX}/bin/systemctl", "is-system-running"])
+            return bytes(api.exec_start(made["Id"])).strip() in (b"running", b"degraded")
+        return False
 
     def _ask_box(self, box_id: str) -> None:
         """Nobody heard this box's systemd say READY: ask itself."""
@@ -261,3 +288,7 @@ class DockerWatch:
             seconds=round(deadline),
             state=state,
         )
+
+
+def _gone() -> KeeperGoneError:
+    return KeeperGoneError("the keeper went away while boxes were starting", hint="labctl doctor --fix")
