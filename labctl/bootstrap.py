@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
     from labctl.services.lint import Lint
+    from labctl.services.on_clones import OnClones
     from labctl.services.power import Power
-    from labctl.services.thorough import Thorough
     from labctl.services.up import Up
     from labctl.services.verify import Verify
     from labctl.services.watch import Watch
@@ -197,7 +197,7 @@ class App:
         """Judge."""
         from labctl.services.verify import Verify
 
-        return Verify(self.engine, self.checker, lambda: self.store, lambda: self.thorough)
+        return Verify(self.engine, self.checker, lambda: self.store, lambda: self.on_clones)
 
     @cached_property
     def checker(self) -> PytestChecker:
@@ -235,11 +235,11 @@ class App:
         return Clones(self.engine, self.keeper, self.images, self.locks)
 
     @cached_property
-    def thorough(self) -> Thorough:
-        """Run checks that hurt."""
-        from labctl.services.thorough import Thorough
+    def on_clones(self) -> OnClones:
+        """Run checks that want a clone."""
+        from labctl.services.on_clones import OnClones
 
-        return Thorough(self.engine, self.checker, self.clones)
+        return OnClones(self.engine, self.checker, self.clones)
 
     @cached_property
     def doctor(self) -> Doctor:

@@ -202,12 +202,15 @@ class Provisioner(Protocol):
         """The names of the lab's plays, without .yml."""
 
 
-class HurtingCheck(msgspec.Struct, frozen=True):
-    """A check that reboots, kills or cuts something: its pytest id, its task, its title. It runs on a clone only."""
+class CloneCheck(msgspec.Struct, frozen=True):
+    """A check that runs on a clone only: its pytest id, its task, its title. One that is ``shared`` belongs to every
+    verify and runs on the one clone of all such checks; others kill, cut or reboot something and want a clone of their
+    own."""
 
     name: str
     task: str
     title: str
+    shared: bool = False
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -235,13 +238,14 @@ class Checker(Protocol):
         params: Params,
         only: frozenset[str] | None = None,
         *,
-        hurting: Callable[[list[HurtingCheck]], None] = ...,
-        pick: str | None = None,
+        on_clones: Callable[[list[CloneCheck]], None] = ...,
+        pick: Sequence[str] | None = None,
         power: PowerSwitch | None = None,
     ) -> Findings:
-        """Run the lab's checks (those of the tasks in ``only``) but for those that hurt, which ``hurting`` is told of
-        at once; or, on a clone, the one that is called ``pick``. May be called from several threads. Raises ChecksError
-        where the run itself is broken; a single check that can't run is a result with verdict error."""
+        """Run the lab's checks (those of the tasks in ``only``) but for those that want a clone, which ``on_clones`` is
+        told of at once; or, on a clone, those that are called as ``pick`` says. May be called from several threads.
+        Raises ChecksError where the run itself is broken; a single check that can't run is a result with verdict
+        error."""
 
     def stop(self) -> None:
         """End all runs, from any thread: they raise ChecksError."""

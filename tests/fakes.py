@@ -21,7 +21,7 @@ from labctl.domain.site import Running, Site
 from labctl.domain.verdict import Attempt, CheckResult, Verdict
 from labctl.errors import BuildError, EngineError, KeeperGoneError, NameTakenError, UsageError
 from labctl.events import BoxReady, Emit, Note
-from labctl.ports import ExecResult, Findings, HurtingCheck, ImageInfo, PowerSwitch
+from labctl.ports import CloneCheck, ExecResult, Findings, ImageInfo, PowerSwitch
 
 INFO = EngineInfo("20.10.24", "1.41", 1, "overlay2", (), "6.1.0", "Debian", 4, 8 << 30, "/var/lib/docker", (), "fake")
 
@@ -479,8 +479,8 @@ class FakeChecker:
 
     def __init__(self, *results: CheckResult) -> None:
         self.results = list(results)
-        self.hurts: list[HurtingCheck] = []
-        self.on_clone: Callable[[HurtingCheck, Site, PowerSwitch], CheckResult] = lambda check, _site, _power: (
+        self.hurts: list[CloneCheck] = []
+        self.on_clone: Callable[[CloneCheck, Site, PowerSwitch], CheckResult] = lambda check, _site, _power: (
             CheckResult(check.task, check.name, Verdict.PASSED)
         )
         self.changed: dict[str, tuple[str, ...]] = {}
@@ -501,16 +501,16 @@ class FakeChecker:
         params: Params,
         only: frozenset[str] | None = None,
         *,
-        hurting: Callable[[list[HurtingCheck]], None] = lambda _found: None,
-        pick: str | None = None,
+        on_clones: Callable[[list[CloneCheck]], None] = lambda _found: None,
+        pick: Sequence[str] | None = None,
         power: PowerSwitch | None = None,
     ) -> Findings:
         if pick is not None:
             assert power is not None, "a check that hurts needs a power switch"
-            return Findings([self.on_clone(check, site, power) for check in self.hurts if check.name == pick], {})
+            return Findings([self.on_clone(check, site, power) for check in self.hurts if check.name in pick], {})
         self.spare = max(0, self.spare - 1)
         self.asked.append(({name: running.id for name, running in site.boxes.items()}, params, only))
-        hurting([check for check in self.hurts if only is None or check.task in only])
+        on_clones([check for check in self.hurts if only is None or check.task in only])
         self.meanwhile()
         return Findings([result for result in self.results if only is None or result.task in only], self.changed)
 

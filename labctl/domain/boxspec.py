@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from labctl.domain import naming, wiring
-from labctl.domain.lab import Lab, LabFile, size_in_bytes
+from labctl.domain.lab import Lab, LabFile, gateway_network, size_in_bytes
 from labctl.domain.params import Params, template_values
 from labctl.domain.text import fill
 
@@ -40,6 +40,7 @@ class BoxSpec(msgspec.Struct, frozen=True):
     pids: int
     nofile: int
     capabilities: tuple[str, ...]
+    sysctls: dict[str, int]
     files: tuple[File, ...]
 
     @property
@@ -100,6 +101,7 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
                 bridge=wiring.bridge_name(instance.id, network),
                 address=_with_prefix(lab, network, address),
                 mac=wiring.mac_address(instance.id, name, network),
+                gateway=(box.gateway or "") if network == gateway_network(lab, box) else "",
             )
             for index, (network, address) in enumerate(box.networks.items())
         )
@@ -127,6 +129,7 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
                 pids=box.pids,
                 nofile=box.nofile,
                 capabilities=tuple(box.capabilities),
+                sysctls=dict(box.sysctls),
                 files=() if instance.clone else _files(lab, name, values),
             )
         )

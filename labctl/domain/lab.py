@@ -6,6 +6,7 @@ can't say, and the JSON Schema for editors is generated from them.
 
 # No postponed annotations here: msgspec would have to compile each of them, 30 ms of every command.
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Iterator
@@ -19,6 +20,13 @@ NAME_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
 Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, description="lower-case letters, digits and dashes")]
 ParamName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="lower-case letters, digits, _")]
 Size = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]*[kMG]iB$", description="a size such as 256MiB or 1GiB")]
+Sysctl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^net\.[a-z0-9_]+\.(?:conf\.(?:all|default)\.)?[a-z0-9_]+$",
+        description="a setting of the network such as net.ipv4.ip_forward; of interfaces those of all or default",
+    ),
+]
 Mode = Annotated[str, msgspec.Meta(pattern=r"^0[0-7]{3}$", description="octal permissions such as 0644")]
 
 _UNITS = {"kiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -39,7 +47,8 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Box(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One Linux machine. ``networks`` gives its address on each; the first is eth0."""
+    """One Linux machine. ``networks`` gives its address on each; the first is eth0. ``gateway`` is where its default
+    route leads, ``sysctls`` are settings of its network, which nobody in the box can change."""
 
     networks: dict[Name, str] = {}
     image: Name | None = None
@@ -48,6 +57,8 @@ class Box(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pids: Annotated[int, msgspec.Meta(ge=32, le=4096)] = 256
     nofile: Annotated[int, msgspec.Meta(ge=256, le=20000)] = 8192
     capabilities: tuple[Capability, ...] = ()
+    gateway: str | None = None
+    sysctls: dict[Sysctl, int] = {}
 
 
 class PortParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="port"):
@@ -151,7 +162,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 def faults(lab: Lab) -> list[Fault]:
     """All that types can't say: names that don't exist, addresses outside of their network, things said twice."""
-    return [*_network_faults(lab), *_param_faults(lab), *_file_faults(lab), *_task_faults(lab)]
+    return [*_network_faults(lab), *_gateway_faults(lab), *_param_faults(lab), *_file_faults(lab), *_task_faults(lab)]
 
 
 def _network_faults(lab: Lab) -> Iterator[Fault]:
@@ -186,6 +197,23 @@ def _network_faults(lab: Lab) -> Iterator[Fault]:
             if address in taken:
                 yield Fault(path, f"{address} is {taken[address]}'s already")
             taken[address] = box_name
+
+
+def _gateway_faults(lab: Lab) -> Iterator[Fault]:
+    for name, box in lab.boxes.items():
+        if box.gateway is not None and gateway_network(lab, box) is None:
+            near = ", ".join(lab.networks[net].subnet for net in box.networks if net in lab.networks) or "none"
+            yield Fault(f"boxes.{name}.gateway", f"{box.gateway} is not on a network of the box: {near}")
+
+
+def gateway_network(lab: Lab, box: Box) -> str | None:
+    """The network of the box on which its gateway is; None where there is none."""
+    for name in box.networks:
+        with contextlib.suppress(ValueError, KeyError):
+            subnet = ipaddress.IPv4Network(lab.networks[name].subnet)
+            if box.gateway is not None and _is_host(ipaddress.IPv4Address(box.gateway), subnet):
+                return name
+    return None
 
 
 def _is_host(address: ipaddress.IPv4Address, subnet: ipaddress.IPv4Network) -> bool:

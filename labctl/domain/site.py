@@ -37,18 +37,16 @@ def interfaces(lab: Lab, box: str) -> dict[str, str]:
     return {network: f"eth{index}" for index, network in enumerate(lab.boxes[box].networks)}
 
 
-def spare_addresses(lab: Lab, chance: random.Random) -> Mapping[str, str]:
-    """For each network an address, with its prefix, that no box of the lab has: for the probe. Another each time, so
-    that nothing in a box can tell the probe by it. A network that is full has none."""
+def spare_addresses(lab: Lab, chance: random.Random, most: int = 8) -> Mapping[str, tuple[str, ...]]:
+    """For each network up to ``most`` addresses, with its prefix, that no box of the lab has: for the probe. Others
+    each time, so that nothing in a box can tell the probe by them. A network that is full has none."""
     found = {}
     for name, network in lab.networks.items():
         subnet = ipaddress.IPv4Network(network.subnet)
         taken = {int(ipaddress.IPv4Address(box.networks[name])) for box in lab.boxes.values() if name in box.networks}
         first, last = int(subnet.network_address) + 1, int(subnet.broadcast_address) - 1
-        if last - first < 4096:
-            free = [number for number in range(first, last + 1) if number not in taken]
-        else:
-            free = [number for number in (chance.randint(first, last) for _ in range(64)) if number not in taken]
+        drawn = chance.sample(range(first, last + 1), min(last + 1 - first, most + len(taken)))
+        free = [number for number in drawn if number not in taken]
         if free:
-            found[name] = f"{ipaddress.IPv4Address(chance.choice(free))}/{subnet.prefixlen}"
+            found[name] = tuple(f"{ipaddress.IPv4Address(number)}/{subnet.prefixlen}" for number in free[:most])
     return found

@@ -9,8 +9,9 @@ from labctl.errors import KeeperGoneError
 from labctl.events import Emit
 from labctl.ports import Images, Keeper, Locks
 
-READY_SECONDS = 60.0
-"""A box is up in half a second; one of three hundred on a loaded machine may take longer."""
+READY_SECONDS = 180.0
+"""A box is up in half a second. One of three hundred on a loaded machine takes longer, on an emulated one it takes a
+minute and more, and systemd itself gives a unit that hangs a minute and a half."""
 
 
 def serves(keeper: Keeper) -> bool:

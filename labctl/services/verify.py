@@ -14,9 +14,9 @@ from labctl.domain.site import Running, Site
 from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge
 from labctl.errors import UsageError
 from labctl.events import Emit, silent
-from labctl.ports import Checker, Engine, Findings, HurtingCheck, Store
+from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
 from labctl.services.current import Current, no_such_task
-from labctl.services.thorough import Thorough
+from labctl.services.on_clones import OnClones
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -29,20 +29,20 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 class Verify:
-    """The use case. ``store`` and ``thorough`` are asked for when they are needed: the one takes its time to load, the
-    other is rare."""
+    """The use case. ``store`` and ``on_clones`` are asked for when they are needed: the one takes its time to load,
+    the other is rare."""
 
     def __init__(
         self,
         engine: Engine,
         checker: Checker,
         store: Callable[[], Store],
-        thorough: Callable[[], Thorough],
+        on_clones: Callable[[], OnClones],
     ) -> None:
         self._engine = engine
         self._checker = checker
         self._store = store
-        self._thorough = thorough
+        self._on_clones = on_clones
 
     def prepare(self) -> None:
         """A run will come soon."""
@@ -65,7 +65,7 @@ class Verify:
                 raise no_such_task(task, current.lab)
         started, at = time.monotonic(), time.time()
         current.require_running()
-        with concurrent.futures.ThreadPoolExecutor(2, thread_name_prefix="verify") as pool:
+        with concurrent.futures.ThreadPoolExecutor(3, thread_name_prefix="verify") as pool:
             try:
                 found, left_out = self._check(current, only, pool, thorough, emit)
                 previous = self._store().attempts(current.instance)
@@ -95,18 +95,21 @@ class Verify:
         emit: Emit,
     ) -> tuple[Findings, int]:
         """What all checks said; how many were left out."""
-        hurting: list[HurtingCheck] = []
+        hurting: list[CloneCheck] = []
         on_clones: list[concurrent.futures.Future[list[CheckResult]]] = []
 
-        def told(checks: list[HurtingCheck]) -> None:
-            hurting.extend(checks)
+        def told(checks: list[CloneCheck]) -> None:
+            shared = [check for check in checks if check.shared]
+            hurting.extend(check for check in checks if not check.shared)
             # Checks begin to run now: the store, which takes its time to load, does so meanwhile and not before.
             pool.submit(self._store)
-            if thorough and checks:
-                on_clones.append(pool.submit(self._thorough().run, current, checks, emit))
+            if shared:
+                on_clones.append(pool.submit(self._on_clones().together, current, shared, emit))
+            if thorough and hurting:
+                on_clones.append(pool.submit(self._on_clones().apart, current, hurting, emit))
 
         before = self.site(current)
-        found = self._checker.run(before, current.lab, current.values, only, hurting=told)
+        found = self._checker.run(before, current.lab, current.values, only, on_clones=told)
         after = self._engine_view(current)
         gone = [name for name, running in before.boxes.items() if after.get(name) != running]
         results = found.results
@@ -116,7 +119,7 @@ class Verify:
             results = [as_error(check, why) for check in results]
         for done in on_clones:
             results = [*results, *done.result()]
-        return Findings(results, found.changed), 0 if on_clones else len(hurting)
+        return Findings(results, found.changed), 0 if thorough else len(hurting)
 
     def site(self, current: Current) -> Site:
         """The instance as it runs now. Raises UsageError for a box that doesn't."""

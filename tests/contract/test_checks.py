@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 import textwrap
 import threading
@@ -22,7 +23,7 @@ from labctl.domain.site import Running, Site
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, Verdict, judge
 from labctl.errors import ChecksError, EngineError, Exit
-from labctl.ports import Findings, HurtingCheck
+from labctl.ports import CloneCheck, Findings
 
 LAB = make_lab()
 SITE = Site("pond.lucy", {"master": Running("id", 1, "now"), "replica1": Running("other", 404, "")})
@@ -38,7 +39,7 @@ class Bench:
         self.box.mkdir()
         self.probe = ProbeHere(self.box)
         self.checker = PytestChecker(lambda _lab: self.folder, self.engines_probe)
-        self.hurting: list[HurtingCheck] = []
+        self.hurting: list[CloneCheck] = []
 
     def engines_probe(self) -> Any:
         return self.probe
@@ -49,7 +50,7 @@ class Bench:
 
     def findings(self, only: frozenset[str] | None = None, **options: Any) -> Findings:
         """Run what is written."""
-        return self.checker.run(SITE, LAB, {"port": 6400}, only, hurting=self.hurting.extend, **options)
+        return self.checker.run(SITE, LAB, {"port": 6400}, only, on_clones=self.hurting.extend, **options)
 
     def __call__(self, only: frozenset[str] | None = None, **files: str) -> list[CheckResult]:
         """Run these check files, name to text; the results."""
@@ -369,19 +370,73 @@ def test_checks_that_hurt_are_left_out_and_told(run: Run) -> None:
     """
     assert [result.name for result in run(test_a=files)] == ["test_a.py::test_kind"]
     assert run.hurting == [
-        HurtingCheck("test_a.py::test_kill", "listen", "Kills."),
-        HurtingCheck("test_a.py::test_reboot[1]", "auth", ""),
-        HurtingCheck("test_a.py::test_reboot[2]", "auth", ""),
+        CloneCheck("test_a.py::test_kill", "listen", "Kills."),
+        CloneCheck("test_a.py::test_reboot[1]", "auth", ""),
+        CloneCheck("test_a.py::test_reboot[2]", "auth", ""),
     ]
     # Picked, it is the only one that runs, and nothing is told.
     del run.hurting[:]
-    (picked,) = run.findings(pick="test_a.py::test_reboot[2]").results
+    (picked,) = run.findings(pick=["test_a.py::test_reboot[2]"]).results
     assert (picked.task, picked.verdict, picked.message) == ("auth", Verdict.FAILED, "hurt")
     assert run.hurting == []
     with pytest.raises(ChecksError, match="there are no checks for that"):
-        run.findings(pick="test_a.py::test_kind")
+        run.findings(pick=["test_a.py::test_kind"])
     # Those of a task that has no others are no reason to say that there are none.
     assert run.findings(frozenset({"auth"})).results == []
+
+
+def test_checks_that_share_a_clone_are_told_as_such_and_run_together_in_their_order(run: Run) -> None:
+    files = """
+    @pytest.mark.task("listen")
+    @pytest.mark.copy
+    def test_first(exercise):
+        done = exercise("master").run("echo out; echo err >&2; exit 3")
+        assert (done.rc, done.stdout, done.stderr) == (3, "out\\n", "err\\n")
+
+    @pytest.mark.task("listen")
+    @pytest.mark.copy
+    @pytest.mark.destructive
+    def test_own():
+        pass
+
+    @pytest.mark.task("auth")
+    @pytest.mark.copy
+    def test_second(exercise):
+        host = exercise("master")
+        hung = host.run("sleep 60 & echo started; exec sleep 60", seconds=0.2)
+        assert (hung.rc, hung.stderr) == (124, "no end within 0.2 s")
+        assert host.run("echo again").stdout == "again\\n", "the box goes on"
+
+    @pytest.mark.task("auth")
+    def test_plain(exercise):
+        exercise("master")
+    """
+    (plain,) = run(test_a=files)
+    assert plain.verdict is Verdict.ERROR and "@pytest.mark.copy" in plain.message
+    first, own, second = run.hurting
+    assert [check.shared for check in (first, own, second)] == [True, False, True]
+    results = run.findings(pick=[second.name, first.name], power=lambda _box, _act: Running("id", 1, "")).results
+    assert [(result.name, result.verdict, result.message) for result in results] == [
+        (first.name, Verdict.PASSED, ""),
+        (second.name, Verdict.PASSED, ""),
+    ]
+    assert {result.source for result in results} == {Source.TRUSTED}
+
+
+def test_a_check_dials_from_the_probe(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (result,) = run(
+            test_a=f"""
+            @pytest.mark.task("listen")
+            def test_it(dial):
+                with dial("127.0.0.1", {server.getsockname()[1]}, client="b") as link:
+                    link.sendall(b"hello")
+            """
+        )
+        assert (result.verdict, result.message, result.source) == (Verdict.PASSED, "", Source.TRUSTED)
+        server.settimeout(10)
+        with server.accept()[0] as accepted:
+            assert accepted.recv(16) == b"hello"
 
 
 def test_what_hurts_is_refused_to_a_check_that_does_not_say_so(run: Run) -> None:
@@ -412,11 +467,11 @@ def test_what_hurts_is_refused_to_a_check_that_does_not_say_so(run: Run) -> None
     """
     sly, sly_too = run(test_a=files)
     assert (sly.verdict, sly_too.verdict, power) == (Verdict.ERROR, Verdict.ERROR, [])
-    assert "@pytest.mark.destructive" in sly.message
-    (found,) = run.findings(pick="test_a.py::test_open", power=switch).results
+    assert "@pytest.mark.copy" in sly.message
+    (found,) = run.findings(pick=["test_a.py::test_open"], power=switch).results
     assert (found.verdict, power) == (Verdict.ERROR, [("master", "reboot"), ("master", "off")])
     assert found.message == "master: it is stuck"
-    (found,) = run.findings(pick="test_a.py::test_open").results
+    (found,) = run.findings(pick=["test_a.py::test_open"]).results
     assert "only boxes of a clone have a power switch" in found.message
 
 

@@ -99,9 +99,9 @@ def end_all(labctl: Labctl) -> None:
         labctl.run("down", lab)
 
 
-def box(engine: docker.DockerClient, learner: str, name: str) -> docker.models.containers.Container:
+def box(engine: docker.DockerClient, learner: str, name: str, lab: str = "mini") -> docker.models.containers.Container:
     """One of them."""
-    return engine.containers.get(container_name(instance_id("mini", learner), name))
+    return engine.containers.get(container_name(instance_id(lab, learner), name))
 
 
 def sh(container: docker.models.containers.Container, script: str) -> tuple[int, str]:

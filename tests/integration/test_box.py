@@ -4,13 +4,24 @@ cgroup v2 with AppArmor."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 
 import docker
 import pytest
-from rig import PATIENCE, Labctl, box, sh, until
+from rig import PATIENCE, Labctl, box, end_all, sh, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.vm]
+
+
+@pytest.fixture(scope="module")
+def used(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labctl]:
+    """A learner's boxes that tests work in, reboot and drive to their limits, but don't break: under emulation it is
+    starting boxes that takes the time."""
+    labctl = Labctl(tmp_path_factory.mktemp("used"), f"u{uuid.uuid4().hex[:8]}")
+    labctl.run("up", "mini")
+    yield labctl
+    end_all(labctl)
 
 
 def up_since(engine: docker.DockerClient, learner: str, name: str) -> str:
@@ -25,8 +36,8 @@ def test_systemd_is_the_first_process_and_has_finished_starting(engine: docker.D
     assert "Startup finished" in sh(alpha, "journalctl -b --no-pager")[1]
 
 
-def test_a_unit_of_the_learners_runs_dies_and_is_restarted(engine: docker.DockerClient, mini: Labctl) -> None:
-    alpha = box(engine, mini.learner, "alpha")
+def test_a_unit_of_the_learners_runs_dies_and_is_restarted(engine: docker.DockerClient, used: Labctl) -> None:
+    alpha = box(engine, used.learner, "alpha")
     unit = "[Service]\\nExecStart=/bin/sleep 1000\\nRestart=always\\nPrivateUsers=yes\\nProtectSystem=strict\\n"
     sh(alpha, f"printf '{unit}' > /etc/systemd/system/mine.service; systemctl daemon-reload; systemctl start mine")
     first = sh(alpha, "systemctl show -P MainPID mine")[1]
@@ -88,8 +99,8 @@ def test_root_in_a_box_may_not(engine: docker.DockerClient, shared: Labctl) -> N
     assert [FORBIDDEN[int(number)] for number in worked[:-1]] == []
 
 
-def test_limits_hold(engine: docker.DockerClient, mini: Labctl) -> None:
-    alpha = box(engine, mini.learner, "alpha")
+def test_limits_hold(engine: docker.DockerClient, used: Labctl) -> None:
+    alpha = box(engine, used.learner, "alpha")
     limit = alpha.attrs["HostConfig"]["Memory"]
     assert limit == 128 << 20
     hog = "python3 -c 'x = bytearray(400 << 20); print(len(x))'"
@@ -140,12 +151,12 @@ def test_learners_with_the_same_addresses_never_meet(
     assert sh(beta_two, "cat /tmp/heard")[1].strip() == ""
 
 
-def test_reboot_works_with_no_labctl_running(engine: docker.DockerClient, mini: Labctl) -> None:
-    alpha, beta = box(engine, mini.learner, "alpha"), box(engine, mini.learner, "beta")
+def test_reboot_works_with_no_labctl_running(engine: docker.DockerClient, used: Labctl) -> None:
+    alpha, beta = box(engine, used.learner, "alpha"), box(engine, used.learner, "beta")
     sh(alpha, "echo mine > /root/kept")
-    before = up_since(engine, mini.learner, "alpha")
+    before = up_since(engine, used.learner, "alpha")
     sh(alpha, "systemctl reboot")
-    until(lambda: up_since(engine, mini.learner, "alpha") != before, "alpha started again")
+    until(lambda: up_since(engine, used.learner, "alpha") != before, "alpha started again")
     until(lambda: sh(alpha, "systemctl is-system-running")[1].strip() == "running", "alpha's systemd is ready")
     assert sh(alpha, "cat /root/kept")[1] == "mine\n"
     assert sh(beta, "ping -c1 -W2 alpha")[0] == 0
@@ -173,8 +184,8 @@ def test_a_reboot_never_runs_a_program_of_the_box_as_the_keeper(engine: docker.D
         assert int(line.split()[-1], 16) & ~int(allowed, 16) == 0, line
 
 
-def test_ready_in_moments_after_docker_restart(engine: docker.DockerClient, mini: Labctl) -> None:
-    beta = box(engine, mini.learner, "beta")
+def test_ready_in_moments_after_docker_restart(engine: docker.DockerClient, used: Labctl) -> None:
+    beta = box(engine, used.learner, "beta")
     started = time.monotonic()
     beta.restart(timeout=10)
     until(lambda: sh(beta, "systemctl is-system-running")[1].strip() == "running", "beta's systemd is ready")

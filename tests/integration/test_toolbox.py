@@ -37,6 +37,7 @@ VERSIONS = {
     "curl --version": "curl ",
     "mysql --version": "/.labctl/libexec/mysql ",
     "mysqladmin --version": "/.labctl/libexec/mysqladmin ",
+    "socat -V | head -n 1": "socat by Gerhard Rieger",
     "nc -h": "OpenBSD netcat",
     "busybox": "BusyBox ",
 }

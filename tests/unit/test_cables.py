@@ -35,6 +35,13 @@ def test_a_box_gets_its_addresses_and_its_loopback() -> None:
     ]
 
 
+def test_a_default_route_comes_after_the_interface_is_up() -> None:
+    assert cables.box_lines([LAN._replace(gateway="10.10.10.1")])[-2:] == [
+        "link set eth0 up",
+        "route replace default via 10.10.10.1",
+    ]
+
+
 def test_bridges_are_removed_by_name() -> None:
     assert cables.remove_lines(["b1", "b2"]) == ["link delete b1", "link delete b2"]
 

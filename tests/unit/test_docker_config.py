@@ -93,6 +93,11 @@ def test_a_boxs_limits_hold_with_no_way_round_by_swap(host: dict[str, Any]) -> N
     assert host["LogConfig"]["Config"]["max-size"]
 
 
+def test_settings_of_the_network_are_text() -> None:
+    spec = msgspec.structs.replace(SPEC, sysctls={"net.ipv4.ip_forward": 1})
+    assert box_config(spec, "t")["HostConfig"]["Sysctls"] == {"net.ipv4.ip_forward": "1"}
+
+
 def test_a_part_of_a_processor_is_a_whole_number_of_nanocpus() -> None:
     host = box_config(msgspec.structs.replace(SPEC, cpus=0.3), "t")["HostConfig"]
     assert host["NanoCpus"] == 300_000_000

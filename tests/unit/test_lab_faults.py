@@ -31,6 +31,12 @@ def test_a_good_lab_has_no_fault() -> None:
             "boxes.master.networks.lan",
             "not an address of lan",
         ),
+        (
+            {"boxes": {"master": {"networks": {"lan": "10.10.10.11"}, "gateway": "10.10.11.1"}}},
+            "boxes.master.gateway",
+            "10.10.11.1 is not on a network of the box: 10.10.10.0/24",
+        ),
+        ({"boxes": {"master": {"gateway": "10.10.10.1"}}}, "boxes.master.gateway", "of the box: none"),
         ({"boxes": {"master": {"networks": {"lan": "pond"}}}}, "boxes.master.networks.lan", "pond"),
         (
             {"boxes": {"master": {"networks": {"lan": "10.10.10.1"}}, "b": {"networks": {"lan": "10.10.10.1"}}}},

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.adapters.checks.orders import Checked, Ended, Hurting, Inside, Link, Opened, Power, Said
+from labctl.adapters.checks.orders import Checked, Ended, Inside, Link, OnClones, Opened, Power, Said
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, Verdict
-from labctl.ports import HurtingCheck
+from labctl.ports import CloneCheck
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_long_line_with_a_descriptor_goes_through_a_full_socket(pair: tuple[Li
                 (Answer(("a",), Text("e", "e"), Text("f", "f"), "see"),), {"port": "1"},
             )
         ),
-        Hurting((HurtingCheck("n", "t", "title"),)),
+        OnClones((CloneCheck("n", "t", "title"),)),
         Power("a", "reboot"),
         Inside("a"),
         Ended(),

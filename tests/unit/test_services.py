@@ -27,13 +27,13 @@ from labctl.domain.site import Site
 from labctl.domain.verdict import Attempt, CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, UsageError
 from labctl.events import Event, StepEnded, StepStarted, silent
-from labctl.ports import HurtingCheck, PowerSwitch
+from labctl.ports import CloneCheck, PowerSwitch
 from labctl.services.clone import Clones
 from labctl.services.current import Current, Finder, nearest
 from labctl.services.doctor import Doctor
 from labctl.services.down import Down
+from labctl.services.on_clones import OnClones
 from labctl.services.power import Power
-from labctl.services.thorough import Thorough
 from labctl.services.up import Up
 from labctl.services.verify import Verify
 
@@ -55,8 +55,8 @@ class World:
         self.power = Power(self.engine, self.keeper, self.locks)
         self.down = Down(self.engine, self.keeper, self.locks)
         self.clones = Clones(self.engine, self.keeper, self.images, self.locks)
-        self.thorough = Thorough(self.engine, self.checker, self.clones)
-        self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: self.thorough)
+        self.on_clones = OnClones(self.engine, self.checker, self.clones)
+        self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: self.on_clones)
 
     def up(self, lab: Any = POND, learner: str = "lucy") -> dict[str, str]:
         up = Up(self.engine, self.keeper, self.images, self.locks)
@@ -297,7 +297,7 @@ class TestVerify:
 class TestThorough:
     """Checks that hurt."""
 
-    REBOOT, KILL = HurtingCheck("t.py::test_reboot", "auth", "Back"), HurtingCheck("t.py::test_kill", "listen", "Up")
+    REBOOT, KILL = CloneCheck("t.py::test_reboot", "auth", "Back"), CloneCheck("t.py::test_kill", "listen", "Up")
 
     def test_without_being_asked_they_are_counted_and_left_out(self, world: World) -> None:
         world.up()
@@ -317,7 +317,7 @@ class TestThorough:
         boxes = world.up()
         sites: list[Site] = []
 
-        def reboot(check: HurtingCheck, site: Site, power: PowerSwitch) -> CheckResult:
+        def reboot(check: CloneCheck, site: Site, power: PowerSwitch) -> CheckResult:
             sites.append(site)
             before = site.boxes["master"]
             assert power("master", "off").pid == 0
@@ -358,13 +358,59 @@ class TestThorough:
     def test_what_could_not_be_done_to_a_box_is_told_to_the_check_only(self, world: World) -> None:
         world.up()
 
-        def ask(check: HurtingCheck, _site: Site, power: PowerSwitch) -> CheckResult:
+        def ask(check: CloneCheck, _site: Site, power: PowerSwitch) -> CheckResult:
             with pytest.raises(UsageError, match="no box sea"):
                 power("sea", "reboot")
             return passed(check.task, check.name)
 
         world.checker.hurts, world.checker.on_clone = [self.REBOOT], ask
         assert world.verify.run(world.current(), thorough=True).attempt.verdict is Verdict.PASSED
+
+
+class TestCopy:
+    """Checks that change boxes, on one clone of every verify."""
+
+    FIRST, SECOND = (CloneCheck(f"t.py::test_{name}", "auth", "", shared=True) for name in ("first", "second"))
+    KILL = CloneCheck("t.py::test_kill", "listen", "Up")
+
+    def test_they_run_on_one_clone_in_every_verify_and_nothing_is_left(self, world: World) -> None:
+        boxes = world.up()
+        sites: list[Site] = []
+
+        def look(check: CloneCheck, site: Site, _power: PowerSwitch) -> CheckResult:
+            sites.append(site)
+            return failed(check.task, check.name) if check is self.SECOND else passed(check.task, check.name)
+
+        world.checker.hurts, world.checker.on_clone = [self.FIRST, self.KILL, self.SECOND], look
+        verified = world.verify.run(world.current())
+        assert verified.left_out == 1 and not verified.attempt.thorough
+        listen, auth = verified.attempt.tasks
+        assert (listen.verdict, [check.verdict for check in auth.checks[1:]]) == (
+            Verdict.PASSED,
+            [Verdict.PASSED, Verdict.FAILED],
+        )
+        assert sites[0] == sites[1] and len(sites) == 2
+        assert not {running.id for running in sites[0].boxes.values()} & set(boxes.values())
+        assert (world.engine.clones(), world.engine.images) == ([], {})
+
+    def test_thorough_runs_the_others_beside_them(self, world: World) -> None:
+        world.up()
+        world.checker.hurts = [self.FIRST, self.KILL]
+        verified = world.verify.run(world.current(), thorough=True)
+        assert verified.left_out == 0
+        assert [len(task.checks) for task in verified.attempt.tasks] == [2, 2]
+
+    def test_a_clone_that_can_not_be_made_is_the_error_of_each(self, world: World) -> None:
+        world.up()
+        world.checker.hurts = [self.FIRST, self.SECOND]
+
+        def trouble(_number: int, name: str) -> None:
+            if name == "commit":
+                raise EngineError("no space is left on the Docker engine's disk")
+
+        world.engine.trouble = trouble
+        listen, auth = world.verify.run(world.current()).attempt.tasks
+        assert (listen.verdict, [check.verdict for check in auth.checks[1:]]) == (Verdict.PASSED, [Verdict.ERROR] * 2)
 
 
 class TestIntegrity:

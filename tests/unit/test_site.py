@@ -20,10 +20,12 @@ def test_a_spare_address_is_a_host_of_the_network_and_no_boxs(prefix: int, seed:
     taken = data.draw(st.lists(hosts, min_size=1, max_size=min(12, network.num_addresses - 3), unique=True))
     boxes = {f"box{host}": {"networks": {"lan": str(network[host])}} for host in taken}
     lab = make_lab(networks={"lan": {"subnet": str(network)}}, boxes=boxes, files=[])
-    found = ipaddress.IPv4Interface(spare_addresses(lab, random.Random(seed))["lan"])
-    assert found.network == network
-    assert found.ip not in (network.network_address, network.broadcast_address)
-    assert found.ip not in {network[host] for host in taken}
+    found = [ipaddress.IPv4Interface(text) for text in spare_addresses(lab, random.Random(seed), 8)["lan"]]
+    assert len(set(found)) == len(found) == min(8, network.num_addresses - 2 - len(taken))
+    for address in found:
+        assert address.network == network
+        assert address.ip not in (network.network_address, network.broadcast_address)
+        assert address.ip not in {network[host] for host in taken}
 
 
 def test_it_is_another_each_time() -> None:

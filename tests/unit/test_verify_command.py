@@ -22,16 +22,16 @@ from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, Attempt, Verdict
 from labctl.errors import ChecksError
 from labctl.events import silent
-from labctl.ports import HurtingCheck
+from labctl.ports import CloneCheck
 from labctl.services.clone import Clones
 from labctl.services.current import Finder
-from labctl.services.thorough import Thorough
+from labctl.services.on_clones import OnClones
 from labctl.services.up import Up
 from labctl.services.verify import Verify
 
 LAB = make_lab(tasks=[{**task("listen", 16), "partial": True}, task("auth", 5)])
 ANSWER = Answer(("master",), Text("closed", "关闭"), Text("open ]]> \x1b[0m", "打开"), "ss -ltn", Text("Ports", "端口"))
-HURTS = HurtingCheck("t.py::test_reboot", "auth", "Comes back")
+HURTS = CloneCheck("t.py::test_reboot", "auth", "Comes back")
 
 
 class Bench:
@@ -45,9 +45,9 @@ class Bench:
         self.learner = "lucy"
         self.watched: list[frozenset[str] | None] = []
         clones = Clones(self.engine, self.keeper, self.images, self.locks)
-        thorough = Thorough(self.engine, self.checker, clones)
+        on_clones = OnClones(self.engine, self.checker, clones)
         self.prepare_verify = self.checker.prepare
-        self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: thorough)
+        self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: on_clones)
         self.finder = Finder(self.engine, self.catalog)
         self.watch = SimpleNamespace(run=lambda _find, only, _tell: self.watched.append(only))
         Up(self.engine, self.keeper, self.images, self.locks).run(LAB, make_instance(LAB), silent)

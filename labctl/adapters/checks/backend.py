@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
 from testinfra.backend import base
 
-from labctl.adapters.checks.channel import Channel
+from labctl.adapters.checks.channel import Channel, NoEndError
 from labctl.adapters.checks.session import COMMAND_SECONDS, Session
 from labctl.adapters.checks.trust import needs_inside, source_of
+from labctl.domain.toolbox import BUSYBOX
 from labctl.domain.verdict import Source
 
 Used = Callable[[Source], None]
@@ -60,4 +62,29 @@ class InsideBackend(base.BaseBackend):
         line = self.get_command(command, *args)
         status, stdout, stderr = self._channel().run(line, float(kwargs.get("seconds", COMMAND_SECONDS)))
         self._used(Source.IN_BOX)
+        return self.result(status, line.encode(), stdout, stderr)
+
+
+class ExerciseBackend(InsideBackend):
+    """The same on a clone, for what the learner wrote: it gets inputs that nobody can foresee, and what it makes of
+    them is judged. Who gives the right answer has done the work, so that it may be trusted. A command that doesn't end
+    is the learner's doing: it is killed, and its status is 124, as timeout(1) says."""
+
+    NAME = "labctl-exercise"
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
+        """See LookBackend.run. Raises ChannelError."""
+        line = self.get_command(command, *args)
+        seconds = float(kwargs.get("seconds", COMMAND_SECONDS))
+        # A session of its own, whose number it tells first, to be killed by.
+        own = f"echo $$ >&2; exec {BUSYBOX} sh -c {shlex.quote(line)}"
+        try:
+            status, stdout, stderr = self._channel().run(
+                f"exec {BUSYBOX} setsid {BUSYBOX} sh -c {shlex.quote(own)}", seconds
+            )
+            stderr = stderr.partition(b"\n")[2]
+        except NoEndError as error:
+            self._channel().run(f"kill -9 -{error.pid}" if error.pid else "true")
+            status, stdout, stderr = 124, b"", f"no end within {seconds:g} s".encode()
+        self._used(Source.TRUSTED)
         return self.result(status, line.encode(), stdout, stderr)

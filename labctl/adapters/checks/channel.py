@@ -30,6 +30,14 @@ class ChannelError(Exception):
     """The command could not be run or did not end: no verdict can be drawn from it."""
 
 
+class NoEndError(ChannelError):
+    """It did not end in time. ``pid`` is what the command's first line on stderr said, where it is a number."""
+
+    def __init__(self, message: str, pid: int) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
 class Channel:
     """Commands in one box, one after the other, from any thread. ``raw`` is an exec of ARGV. Raises ChannelError from
     everything."""
@@ -67,7 +75,10 @@ class Channel:
             left = deadline - time.monotonic()
             if left <= 0:
                 self.close()
-                raise ChannelError(f"{self._name}: no end within the time for: {command}")
+                first = bytes(stderr).partition(b"\n")[0]
+                raise NoEndError(
+                    f"{self._name}: no end within the time for: {command}", int(first) if first.isdigit() else 0
+                )
             self._raw.settimeout(left)
             try:
                 piece = next(self._frames, None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 
 from labctl.adapters.checks.answers import Unmet, every
-from labctl.adapters.checks.backend import InsideBackend
 from labctl.adapters.checks.world import Listener, World
 
 Hosts = Callable[[str], Any]
@@ -74,9 +74,23 @@ class Fixtures:
         return self._world.on_network(next(iter(self._world.orders.networks)))
 
     @pytest.fixture(scope="session")
-    def probe_on(self) -> Hosts:
-        """``probe_on("dmz")`` is the same on another network."""
+    def probe_on(self) -> Callable[..., Any]:
+        """``probe_on("dmz")`` is the same on another network; ``via="10.0.0.1"``: with a default route through that
+        address; ``client="b"``: another client, with an address of its own."""
         return self._world.on_network
+
+    @pytest.fixture(scope="session")
+    def dial(self) -> Callable[..., socket.socket]:
+        """``dial("10.0.0.11", 80)`` is a TCP connection of such a client to that address, as a socket that the check
+        closes. ``network``, ``via`` and ``client`` as for ``probe_on``. Raises ConnectionRefusedError, TimeoutError
+        where nobody answers within ``seconds``, another OSError where there is no way."""
+
+        def dial(
+            host: str, port: int, *, network: str = "", via: str = "", client: str = "", seconds: float = 5.0
+        ) -> socket.socket:
+            return self._world.dial(host, port, network, via, client, seconds)
+
+        return dial
 
     @pytest.fixture(scope="session")
     def listeners(self) -> Callable[[str], list[Listener]]:
@@ -86,13 +100,13 @@ class Fixtures:
     @pytest.fixture(scope="session")
     def inside(self) -> Hosts:
         """``inside("web")`` is testinfra's host for somebody in that box: to run what the learner wrote."""
-        from testinfra.host import Host
+        return self._world.somebody_in
 
-        def host(name: str) -> Any:
-            self._world.inside(name)
-            return Host(InsideBackend(name, lambda: self._world.inside(name), self._world.notes.used))
-
-        return host
+    @pytest.fixture(scope="session")
+    def exercise(self) -> Hosts:
+        """``exercise("web")`` is the same on a clone, for programs of the learner's on inputs that nobody can foresee.
+        One that doesn't end within ``run(…, seconds=5)`` is killed; its status is 124."""
+        return self._world.exercise
 
     @pytest.fixture(scope="session")
     def unmet(self) -> type[Unmet]:

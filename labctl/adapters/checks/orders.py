@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from labctl.domain.verdict import CheckResult
-from labctl.ports import HurtingCheck, PowerAct
+from labctl.ports import CloneCheck, PowerAct
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -22,15 +22,15 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Network(msgspec.Struct, frozen=True):
-    """One of the instance's networks: its bridge in the switch, and an address with prefix for the probe."""
+    """One of the instance's networks: its bridge in the switch, and addresses with prefix for the probe."""
 
     bridge: str
-    address: str
+    addresses: tuple[str, ...]
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """What the parent wants. ``only`` are the tasks to check (none: all), ``pick`` the one check to run, which may hurt
-    (none: all that don't)."""
+    """What the parent wants. ``only`` are the tasks to check (none: all), ``pick`` the checks to run on a clone (none:
+    all that want no clone)."""
 
     folder: str
     ini: str
@@ -39,7 +39,7 @@ class Orders(msgspec.Struct, frozen=True):
     switch: int
     params: dict[str, str | int]
     only: tuple[str, ...] | None = None
-    pick: str | None = None
+    pick: tuple[str, ...] | None = None
 
 
 class Checked(msgspec.Struct, frozen=True, tag_field="said", tag="checked"):
@@ -48,10 +48,10 @@ class Checked(msgspec.Struct, frozen=True, tag_field="said", tag="checked"):
     result: CheckResult
 
 
-class Hurting(msgspec.Struct, frozen=True, tag_field="said", tag="hurting"):
+class OnClones(msgspec.Struct, frozen=True, tag_field="said", tag="on-clones"):
     """These checks want a clone; they were left out."""
 
-    checks: tuple[HurtingCheck, ...]
+    checks: tuple[CloneCheck, ...]
 
 
 class Power(msgspec.Struct, frozen=True, tag_field="said", tag="power"):
@@ -90,7 +90,7 @@ class Integrity(msgspec.Struct, frozen=True, tag_field="said", tag="integrity"):
     changed: dict[str, tuple[str, ...]]
 
 
-Said = Checked | Hurting | Power | Inside | Ended | Integrity
+Said = Checked | OnClones | Power | Inside | Ended | Integrity
 
 
 class Link:

@@ -10,13 +10,16 @@ import pytest
 
 from labctl.adapters.checks.answers import AllUnmet, Unmet, sendable
 from labctl.adapters.checks.channel import ChannelError
-from labctl.adapters.checks.orders import Checked, Hurting, Link, Orders
+from labctl.adapters.checks.orders import Checked, Link, OnClones, Orders
 from labctl.adapters.checks.session import LookError
 from labctl.domain.verdict import CheckResult, Source, Verdict
-from labctl.ports import HurtingCheck
+from labctl.ports import CloneCheck
 
 HURTING = ("destructive", "reboot")
-"""Markers of checks that run on a clone."""
+"""Markers of checks that run on a clone of their own, when they are asked for."""
+
+SHARED = "copy"
+"""The marker of checks that run on a clone, too, which they share, in every verify."""
 
 
 class Notes:
@@ -53,17 +56,18 @@ class Judge:
         config.addinivalue_line("markers", "task(id): the task of the lab that a check belongs to")
         config.addinivalue_line("markers", "destructive: it hurts the boxes, so it runs on a clone")
         config.addinivalue_line("markers", "reboot: it reboots boxes, so it runs on a clone")
+        config.addinivalue_line("markers", "copy: it changes boxes, so it runs on a clone, in every verify")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave out the checks of other tasks, and those that hurt; tell of these."""
+        """Leave out the checks of other tasks, and those that want a clone; tell of these."""
         only, pick = self._orders.only, self._orders.pick
         wanted = [item for item in items if only is None or task_of(item) in only]
-        hurting = [item for item in wanted if any(item.get_closest_marker(name) for name in HURTING)]
+        on_clones = {item.nodeid: found for item in wanted if (found := _clone_check(item)) is not None}
         if pick is not None:
-            items[:] = [item for item in hurting if item.nodeid == pick]
+            items[:] = [item for item in wanted if item.nodeid in on_clones and item.nodeid in pick]
             return
-        self._link.send(Hurting(tuple(HurtingCheck(item.nodeid, task_of(item), _title(item)) for item in hurting)))
-        items[:] = [item for item in wanted if item not in hurting]
+        self._link.send(OnClones(tuple(on_clones.values())))
+        items[:] = [item for item in wanted if item.nodeid not in on_clones]
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
@@ -115,6 +119,12 @@ def task_of(item: pytest.Item) -> str:
     """The task that a check is bound to; an empty text where it says none."""
     marker = item.get_closest_marker("task")
     return str(marker.args[0]) if marker and marker.args else ""
+
+
+def _clone_check(item: pytest.Item) -> CloneCheck | None:
+    shared = item.get_closest_marker(SHARED) is not None
+    hurts = any(item.get_closest_marker(name) for name in HURTING)
+    return CloneCheck(item.nodeid, task_of(item), _title(item), shared and not hurts) if shared or hurts else None
 
 
 def _title(item: pytest.Item) -> str:

@@ -6,17 +6,17 @@ import concurrent.futures
 import random
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from labctl.adapters.checks.channel import ARGV
 from labctl.adapters.checks.orders import (
     Checked,
     Ended,
-    Hurting,
     Inside,
     Integrity,
     Network,
+    OnClones,
     Opened,
     Orders,
     Place,
@@ -32,7 +32,7 @@ from labctl.domain.params import Params
 from labctl.domain.site import Running, Site, interfaces, spare_addresses
 from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, LabctlError
-from labctl.ports import Findings, HurtingCheck, PowerAct, PowerSwitch
+from labctl.ports import CloneCheck, Findings, PowerAct, PowerSwitch
 
 RUN_SECONDS = 300.0
 """For the checks of one run; those on a clone have as long, each."""
@@ -73,8 +73,8 @@ class PytestChecker:
         params: Params,
         only: frozenset[str] | None = None,
         *,
-        hurting: Callable[[list[HurtingCheck]], None] = lambda _found: None,
-        pick: str | None = None,
+        on_clones: Callable[[list[CloneCheck]], None] = lambda _found: None,
+        pick: Sequence[str] | None = None,
         power: PowerSwitch | None = None,
     ) -> Findings:
         """See ports.Checker."""
@@ -86,7 +86,7 @@ class PytestChecker:
         try:
             agent = prepared.agent()
             child.order(self._orders(site, lab, params, only, pick, child.ini), agent)
-            return _Run(lab, site, child, self._probe(), hurting, power).listen()
+            return _Run(lab, site, child, self._probe(), on_clones, power).listen()
         except OSError as error:
             child.kill()
             raise _broken(lab, str(error), child.wait()[1]) from error
@@ -96,18 +96,18 @@ class PytestChecker:
             prepared.close()
 
     def _orders(
-        self, site: Site, lab: Lab, params: Params, only: frozenset[str] | None, pick: str | None, ini: Path
+        self, site: Site, lab: Lab, params: Params, only: frozenset[str] | None, pick: Sequence[str] | None, ini: Path
     ) -> Orders:
         addresses = spare_addresses(lab, random.SystemRandom())
         return Orders(
             folder=str(self._checks_dir(lab.name)),
             ini=str(ini),
             boxes={name: _place(lab, name, running) for name, running in site.boxes.items()},
-            networks={name: Network(site.bridge(name), address) for name, address in addresses.items()},
+            networks={name: Network(site.bridge(name), found) for name, found in addresses.items()},
             switch=self._probe().switch(),
             params=dict(params),
             only=tuple(sorted(only)) if only is not None else None,
-            pick=pick,
+            pick=tuple(pick) if pick is not None else None,
         )
 
 
@@ -157,7 +157,7 @@ class _Run:
         site: Site,
         child: Child,
         probe: DockerProbe,
-        hurting: Callable[[list[HurtingCheck]], None],
+        on_clones: Callable[[list[CloneCheck]], None],
         power: PowerSwitch | None,
     ) -> None:
         self._lab = lab
@@ -165,7 +165,7 @@ class _Run:
         self._child = child
         self._probe = probe
         self._channels: list[Handover] = []
-        self._hurting = hurting
+        self._on_clones = on_clones
         self._power = power
         self._results: list[CheckResult] = []
         self._changed: Mapping[str, tuple[str, ...]] = {}
@@ -200,9 +200,9 @@ class _Run:
         match said:
             case Checked(result):
                 self._results.append(result)
-            case Hurting(checks):
+            case OnClones(checks):
                 self._left_out = bool(checks)
-                self._hurting(list(checks))
+                self._on_clones(list(checks))
             case Ended():
                 self._ended = True
             case Integrity(changed):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import itertools
 import json
+import os
+import socket
 import threading
 from typing import Any
 
+from labctl.adapters.checks.calls import Call
 from labctl.adapters.docker.stream import FrameStream, RawStream
 from labctl.probe import protocol
 
@@ -22,6 +27,13 @@ class LookError(Exception):
     it."""
 
 
+class NoAnswerError(LookError):
+    """The agent said nothing in time."""
+
+    def __init__(self, about: str) -> None:
+        super().__init__(f"{about}: no answer from the probe in time")
+
+
 class Session:
     """One agent. Every method raises LookError."""
 
@@ -35,6 +47,7 @@ class Session:
         self._arrived = threading.Condition()
         self._ended = ""
         self._changes: set[str] = set()
+        self._calls: dict[int, Call] = {}
         self._disk = threading.Lock()
         self._reads = False
         self._listener = threading.Thread(target=self._listen, name="agent", daemon=True)
@@ -60,9 +73,9 @@ class Session:
         header = {"op": "enter", "place": place, "pid": pid, "container": container, "watch": watch}
         self._ask(header, b"", _PATIENCE, place)
 
-    def join(self, place: str, switch: int, bridge: str, address: str) -> None:
-        """The probe gets a place on a network."""
-        header = {"op": "join", "place": place, "switch": switch, "bridge": bridge, "address": address}
+    def join(self, place: str, switch: int, bridge: str, address: str, via: str = "") -> None:
+        """The probe gets a place on a network, with a default route through ``via``, if that is said."""
+        header = {"op": "join", "place": place, "switch": switch, "bridge": bridge, "address": address, "via": via}
         self._ask(header, b"", _PATIENCE, place)
 
     def changes(self, pid: int, container: str) -> dict[str, list[str]]:
@@ -80,6 +93,35 @@ class Session:
         header = {"op": "isolate", "switch": switch, "ports": ports, "isolated": isolated}
         self._ask(header, b"", _PATIENCE, "the switch")
 
+    def dial(self, place: str, host: str, port: int, seconds: float) -> socket.socket:
+        """A connection from that place. Raises the OSError that the attempt ends with: ConnectionRefusedError,
+        TimeoutError where nobody answers within ``seconds``, and others."""
+        number = next(self._numbers)
+        about = f"{place}: {host}:{port}"
+        call = Call(lambda data: self._pass_on(number, data), lambda: self._hang_up(number))
+        try:
+            self._calls[number] = call
+            header = {"op": "dial", "place": place, "host": host, "port": port}
+            told, _ = self._ask(header, b"", seconds, about, number)
+        except NoAnswerError as error:
+            call.check.close()
+            raise TimeoutError(errno.ETIMEDOUT, f"no answer within {seconds:g} s") from error
+        except LookError:
+            call.check.close()
+            raise
+        if failed := told.get("errno"):
+            call.check.close()
+            raise OSError(failed, os.strerror(failed))
+        return call.check
+
+    def _pass_on(self, number: int, data: bytes) -> None:
+        self._write({"id": number, "op": "send" if data else "shut"}, data)
+
+    def _hang_up(self, number: int) -> None:
+        self._calls.pop(number, None)
+        with contextlib.suppress(OSError):  # the agent has gone, and the connection with it
+            self._write({"id": number, "op": "hang up"})
+
     def wait_change(self, seconds: float) -> set[str]:
         """The watched places in which something was written or run, or which ended, as soon as there are some; none
         when the time is over."""
@@ -95,11 +137,16 @@ class Session:
         self._raw.close()
         self._listener.join(_PATIENCE)
 
-    def _ask(self, header: dict[str, Any], payload: bytes, seconds: float, about: str) -> protocol.Message:
-        number = next(self._numbers)
+    def _write(self, header: dict[str, Any], payload: bytes = b"") -> None:
+        with self._lock:
+            self._raw.write(protocol.encode(header, payload))
+
+    def _ask(
+        self, header: dict[str, Any], payload: bytes, seconds: float, about: str, number: int = 0
+    ) -> protocol.Message:
+        number = number or next(self._numbers)
         try:
-            with self._lock:
-                self._raw.write(protocol.encode({"id": number, **header}, payload))
+            self._write({"id": number, **header}, payload)
         except OSError as error:
             raise LookError(f"{about}: the probe has gone ({self._why() or error})") from error
         except protocol.ProtocolError as error:
@@ -108,7 +155,7 @@ class Session:
             arrived = self._arrived.wait_for(lambda: number in self._answers or self._ended, seconds)
             answer = self._answers.pop(number, None)
         if answer is None:
-            raise LookError(f"{about}: {self._ended}" if arrived else f"{about}: no answer from the probe in time")
+            raise LookError(f"{about}: {self._ended}") if arrived else NoAnswerError(about)
         if "error" in answer.header:
             raise LookError(f"{about}: {answer.header['error']}")
         return answer
@@ -124,8 +171,14 @@ class Session:
         with self._arrived:
             self._ended = f"the probe has gone ({self._why() or 'its stream ended'})"
             self._arrived.notify_all()
+        for call in list(self._calls.values()):
+            call.hear(b"")
 
     def _take(self, message: protocol.Message) -> None:
+        if "stream" in message.header:
+            if (call := self._calls.get(message.header["stream"])) is not None:
+                call.hear(message.payload)
+            return
         with self._arrived:
             if "id" in message.header:
                 self._answers[message.header["id"]] = message

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from labctl.adapters.checks.backend import LookBackend
+from labctl.adapters.checks.backend import ExerciseBackend, InsideBackend, LookBackend
 from labctl.adapters.checks.channel import Channel
 from labctl.adapters.checks.orders import Inside, Link, Opened, Orders, Power, Powered
 from labctl.adapters.checks.plugin import Notes
 from labctl.adapters.checks.session import LookError, Session
 from labctl.adapters.docker.stream import RawStream
+from labctl.domain.verdict import Source
 
 
 class Listener(NamedTuple):
@@ -46,6 +47,7 @@ class World:
         self._lock = threading.Lock()
         self._hosts: dict[str, Any] = {}
         self._channels: dict[str, Channel] = {}
+        self._joined: dict[str, int] = {}
         self._changes: dict[str, dict[str, list[str]]] = {}
 
     def enter_all(self) -> None:
@@ -63,13 +65,24 @@ class World:
             name, lambda: LookBackend(name, self.session, name, self.notes.used, lambda: self.inside(name))
         )
 
-    def on_network(self, name: str) -> Any:
+    def on_network(self, name: str, via: str = "", client: str = "") -> Any:
         """testinfra's host for the probe on that network."""
-        if name not in self.orders.networks:
-            raise LookupError(f"there is no network {name}; there are: {', '.join(self.orders.networks) or 'none'}")
-        place = _probe(name)
-        self._entering(place, self._join, name).result()
+        place = self._client(name, via, client)
         return self._host(place, lambda: LookBackend("probe", self.session, place, self.notes.used))
+
+    def dial(self, host: str, port: int, network: str, via: str, client: str, seconds: float) -> socket.socket:
+        """A connection of the probe's. Raises what ``Session.dial`` does."""
+        place = self._client(network or next(iter(self.orders.networks)), via, client)
+        self.notes.used(Source.TRUSTED)
+        return self.session.dial(place, host, port, seconds)
+
+    def _client(self, network: str, via: str, client: str) -> str:
+        """The place of one of the probe's clients, who has an address of its own."""
+        if network not in self.orders.networks:
+            raise LookupError(f"there is no network {network}; there are: {', '.join(self.orders.networks) or 'none'}")
+        place = _probe(network, via, client)
+        self._entering(place, self._join, network, via, client).result()
+        return place
 
     def _host(self, place: str, backend: Callable[[], LookBackend]) -> Any:
         from testinfra.host import Host
@@ -91,6 +104,21 @@ class World:
                 self._channels[name] = Channel(RawStream(socket.socket(fileno=self.link.descriptors.pop())), name)
             return self._channels[name]
 
+    def somebody_in(self, name: str) -> Any:
+        """testinfra's host for somebody in that box."""
+        from testinfra.host import Host
+
+        self.inside(name)
+        return Host(InsideBackend(name, lambda: self.inside(name), self.notes.used))
+
+    def exercise(self, name: str) -> Any:
+        """testinfra's host for what the learner wrote there, on a clone."""
+        from testinfra.host import Host
+
+        self._hurts()
+        self.inside(name)
+        return Host(ExerciseBackend(name, lambda: self.inside(name), self.notes.used))
+
     def _entering(self, place: str, work: Callable[..., None], *arguments: Any) -> concurrent.futures.Future[None]:
         with self._lock:
             if place not in self._entered:
@@ -101,9 +129,14 @@ class World:
         found = self.places[name]
         self.session.enter(name, found.pid, found.container)
 
-    def _join(self, name: str) -> None:
+    def _join(self, name: str, via: str = "", client: str = "") -> None:
         network = self.orders.networks[name]
-        self.session.join(_probe(name), self.orders.switch, network.bridge, network.address)
+        with self._lock:
+            number = self._joined[name] = self._joined.get(name, -1) + 1
+        if number >= len(network.addresses):
+            raise LookError(f"the network {name} has no address left for another client")
+        address = network.addresses[number]
+        self.session.join(_probe(name, via, client), self.orders.switch, network.bridge, address, via)
 
     def listeners(self, name: str) -> list[Listener]:
         """Who waits for clients in that box."""
@@ -150,15 +183,15 @@ class World:
 
     def _hurts(self) -> None:
         if self.orders.pick is None:
-            raise LookError("a check that hurts must say so: @pytest.mark.destructive or @pytest.mark.reboot")
+            raise LookError("a check that hurts must say so: @pytest.mark.copy, destructive or reboot")
 
     def _known(self, name: str) -> None:
         if name not in self.places:
             raise LookupError(f"there is no box {name}; there are: {', '.join(self.places)}")
 
 
-def _probe(network: str) -> str:
-    return f"probe on {network}"
+def _probe(network: str, via: str = "", client: str = "") -> str:
+    return f"probe on {network}" + (f" via {via}" if via else "") + (f", {client}" if client else "")
 
 
 def _listener(found: dict[str, Any], written: frozenset[str]) -> Listener:

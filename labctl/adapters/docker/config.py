@@ -61,6 +61,7 @@ def box_config(spec: BoxSpec, toolbox_volume: str) -> dict[str, Any]:
             "RestartPolicy": {"Name": "always"},
             "CapDrop": ["ALL"],
             "CapAdd": sorted({*CAPABILITIES, *spec.capabilities}),
+            "Sysctls": {name: str(value) for name, value in spec.sysctls.items()},
             "ExtraHosts": [f"{name}:{address}" for name, address in spec.hosts.items()],
             "Memory": spec.memory,
             "MemorySwap": spec.memory,

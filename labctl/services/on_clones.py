@@ -1,4 +1,4 @@
-"""Checks that hurt, each on a clone of its own, while the learner's boxes stay as they are."""
+"""Checks that change, kill or cut something, on clones, while the learner's boxes stay as they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labctl.domain.site import Running, Site
 from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import LabctlError
 from labctl.events import Emit, StepEnded, StepStarted
-from labctl.ports import Checker, Engine, HurtingCheck, PowerAct
+from labctl.ports import Checker, CloneCheck, Engine, PowerAct
 from labctl.services.clone import Clone, Clones
 from labctl.services.current import Current
 
@@ -18,7 +18,7 @@ AT_ONCE = 3
 """Clones that are up at the same time. They mostly wait, and each takes as much memory as the instance itself."""
 
 
-class Thorough:
+class OnClones:
     """The use case."""
 
     def __init__(self, engine: Engine, checker: Checker, clones: Clones) -> None:
@@ -26,8 +26,21 @@ class Thorough:
         self._checker = checker
         self._clones = clones
 
-    def run(self, current: Current, checks: Sequence[HurtingCheck], emit: Emit) -> list[CheckResult]:
-        """Their results, in their order. What goes wrong with a clone is that check's error."""
+    def together(self, current: Current, checks: Sequence[CloneCheck], emit: Emit) -> list[CheckResult]:
+        """Their results, all on one clone, one after the other. What goes wrong with the clone is each one's error."""
+        self._checker.prepare()
+        try:
+            with (
+                self._clones.images(current, emit) as images,
+                self._clones.clone(current, images, emit) as clone,
+            ):
+                return self._check(current, clone, checks)
+        except LabctlError as error:
+            return [_error(check, error) for check in checks]
+
+    def apart(self, current: Current, checks: Sequence[CloneCheck], emit: Emit) -> list[CheckResult]:
+        """Their results, in their order, each on a clone of its own. What goes wrong with a clone is that check's
+        error."""
         self._clones.sweep(current.instance)
         try:
             with self._clones.images(current, emit) as images:
@@ -41,24 +54,27 @@ class Thorough:
         except LabctlError as error:
             return [_error(check, error) for check in checks]
 
-    def _one(self, current: Current, check: HurtingCheck, images: Mapping[str, str], emit: Emit) -> list[CheckResult]:
+    def _one(self, current: Current, check: CloneCheck, images: Mapping[str, str], emit: Emit) -> list[CheckResult]:
         started = time.monotonic()
         emit(StepStarted(check.name, "checking on a clone: {subject}", check.task))
         results: list[CheckResult] = []
         try:
             with self._clones.clone(current, images, emit) as clone:
-                results = self._checker.run(
-                    self._site(clone),
-                    current.lab,
-                    current.values,
-                    pick=check.name,
-                    power=lambda box, act: self._power(clone, box, act),
-                ).results
+                results = self._check(current, clone, [check])
         except LabctlError as error:
             results = [_error(check, error)]
         ok = all(result.verdict is not Verdict.ERROR for result in results)
         emit(StepEnded(check.name, ok, time.monotonic() - started))
         return results
+
+    def _check(self, current: Current, clone: Clone, checks: Sequence[CloneCheck]) -> list[CheckResult]:
+        return self._checker.run(
+            self._site(clone),
+            current.lab,
+            current.values,
+            pick=[check.name for check in checks],
+            power=lambda box, act: self._power(clone, box, act),
+        ).results
 
     def _site(self, clone: Clone) -> Site:
         boxes = clone.current.ids()
@@ -78,5 +94,5 @@ class Thorough:
         return self._running(clone.current.ids()[box])
 
 
-def _error(check: HurtingCheck, error: LabctlError) -> CheckResult:
+def _error(check: CloneCheck, error: LabctlError) -> CheckResult:
     return CheckResult(check.task, check.name, Verdict.ERROR, check.title, f"on a clone: {error}")

@@ -1,0 +1,57 @@
+"""Checks on a copy of the boxes, exercised programs, and the probe as clients of two networks, on a real engine."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import docker
+import pytest
+from rig import Labctl, box, sh
+
+from labctl.domain import wiring
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def routed(images: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    labctl = Labctl(tmp_path_factory.mktemp("routed"), f"r{os.urandom(4).hex()}")
+    labctl.run("up", "routed")
+    yield labctl
+    labctl.run("down", "routed")
+
+
+def verify(labctl: Labctl, code: int) -> dict[str, dict[str, str]]:
+    """Task to check to verdict."""
+    attempt = json.loads(labctl.run("verify", "--lab", "routed", "--json", code=code).stdout)["attempt"]
+    return {
+        task["task"]: {check["name"].rpartition("::")[2]: check["verdict"] for check in task["checks"]}
+        for task in attempt["tasks"]
+    }
+
+
+def test_scripts_run_on_a_copy_that_is_gone_afterwards(routed: Labctl, engine: docker.DockerClient) -> None:
+    client = box(engine, routed.learner, "client", lab="routed")
+    sh(client, "printf '#!/bin/sh\\necho $(($1 * 2))\\n' > /root/double; chmod 755 /root/double")
+    verdicts = verify(routed, 0)
+    assert set(verdicts) == {"forward", "script"} and len(verdicts["forward"]) == 4 and len(verdicts["script"]) == 2
+    assert sh(client, "cat /root/out /etc/motd")[1] != "changed\n", "the learner's own boxes stay as they are"
+    left = engine.containers.list(all=True, filters={"label": f"{wiring.LABEL_CLONE}=routed.{routed.learner}"})
+    assert left == []
+    assert not engine.images.list(filters={"label": f"{wiring.LABEL_CLONE}=routed.{routed.learner}"})
+
+
+def test_a_script_that_never_ends_is_wrong_and_not_an_error(routed: Labctl, engine: docker.DockerClient) -> None:
+    client = box(engine, routed.learner, "client", lab="routed")
+    sh(client, "printf '#!/bin/sh\\nwhile :; do :; done\\n' > /root/double; chmod 755 /root/double")
+    script = verify(routed, 1)["script"]
+    assert script["test_numbers_are_doubled"] == "failed"
+    assert script["test_the_copy_is_the_same_one_and_reboots"] == "passed"
+
+
+def test_nobody_in_a_box_changes_its_sysctls(routed: Labctl, engine: docker.DockerClient) -> None:
+    router = box(engine, routed.learner, "router", lab="routed")
+    assert sh(router, "cat /proc/sys/net/ipv4/ip_forward")[1] == "1\n"
+    assert sh(router, "echo 0 > /proc/sys/net/ipv4/ip_forward")[0] != 0

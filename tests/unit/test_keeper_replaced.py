@@ -1,0 +1,36 @@
+"""Another labctl replaces the keeper while this one does."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import docker.errors
+import pytest
+
+from labctl.adapters.docker.keeper import DockerKeeper
+from labctl.domain import wiring
+
+
+@pytest.mark.parametrize("status", [404, 409])
+def test_a_keeper_that_goes_while_one_waits_for_it_is_looked_for_again(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    asked: list[str] = []
+
+    def logs(name: str, **_: Any) -> bytes:
+        asked.append(name)
+        if len(asked) == 1:
+            raise docker.errors.APIError("dead or marked for removal", SimpleNamespace(status_code=status))
+        return b'{"keeper":"ready"}\n'
+
+    keeper = DockerKeeper(SimpleNamespace(address="here", api=SimpleNamespace(logs=logs)), lambda: None)  # type: ignore[arg-type]
+    states = iter(["missing", "outdated"])
+    roles = (wiring.ROLE_KEEPER, wiring.ROLE_PROBE, wiring.ROLE_SWITCH)
+    monkeypatch.setattr(keeper, "state", lambda: {**dict.fromkeys(roles, "running"), wiring.ROLE_KEEPER: next(states)})
+    made: list[str] = []
+    monkeypatch.setattr(keeper, "_make", lambda name, _wanted: made.append(name))
+    monkeypatch.setattr(keeper, "_tags", lambda: SimpleNamespace(keeper="k", volume="v"))
+    monkeypatch.setattr(keeper, "_fill_toolbox", lambda _tags: None)
+    assert keeper.ensure()
+    assert len(made) == 2
