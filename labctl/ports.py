@@ -13,49 +13,13 @@ from labctl.domain.boxspec import BoxSpec
 from labctl.domain.lab import Lab
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.params import Params
+from labctl.domain.proof import Mutant
 from labctl.domain.site import Running, Site
 from labctl.domain.verdict import Attempt, CheckResult
 from labctl.events import Emit
-
-
-class ExecResult(msgspec.Struct, frozen=True):
-    """What a command said. ``code`` 126 and 127: it could not be started."""
-
-    code: int
-    stdout: bytes
-    stderr: bytes
-
-
-class ByteStream(Protocol):
-    """Two-way bytes to a process in a box."""
-
-    def fileno(self) -> int:
-        """A descriptor to select on for reading."""
-
-    def read(self, size: int = 65536) -> bytes:
-        """Some bytes of the process's stdout; none at the end."""
-
-    def write(self, data: bytes) -> None:
-        """To the process's stdin, all of it."""
-
-    def pending(self) -> bool:
-        """Bytes that came already, which no select would tell."""
-
-    def close_write(self) -> None:
-        """No more stdin."""
-
-    def close(self) -> None:
-        """The end."""
-
-
-class Terminal(ByteStream, Protocol):
-    """A process in a box on a terminal of its own."""
-
-    def resize(self, rows: int, columns: int) -> None:
-        """Tell it the window's size."""
-
-    def exit_code(self) -> int:
-        """How it ended. Only after ``read`` returned nothing."""
+from labctl.streams import ByteStream as ByteStream
+from labctl.streams import ExecResult as ExecResult
+from labctl.streams import Terminal as Terminal
 
 
 class Engine(Protocol):
@@ -127,6 +91,9 @@ class Engine(Protocol):
 
     def logs(self, box_id: str, tail: int) -> bytes:
         """The last lines that the box's console printed."""
+
+    def memory(self, box_id: str) -> int:
+        """What a running box uses, in bytes, by its own cgroup: less the page cache that could be had back at once."""
 
 
 class Watch(Protocol):
@@ -271,6 +238,9 @@ class Catalog(Protocol):
     def brief(self, name: str, language: str) -> str:
         """The lab's brief, Markdown, params not filled in."""
 
+    def mutants(self, lab: str) -> Sequence[Mutant]:
+        """The lab's mutants, sorted. Raises InvalidLabError for one that names no task, or tasks that aren't there."""
+
 
 class Store(Protocol):
     """What Docker can't keep: attempts and hints."""
@@ -296,3 +266,6 @@ class Locks(Protocol):
 
     def hold(self, name: str, emit: Emit) -> AbstractContextManager[None]:
         """Hold the lock of that name; a Note where another labctl has it and this one waits."""
+
+    def forget(self, name: str) -> None:
+        """Nobody will ever ask again for the lock of that name, nor for one whose name begins with it and a dot."""

@@ -17,6 +17,7 @@ from labctl.domain.boxspec import BoxSpec
 from labctl.domain.lab import Lab
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox, State
 from labctl.domain.params import Params
+from labctl.domain.proof import Mutant
 from labctl.domain.site import Running, Site
 from labctl.domain.verdict import Attempt, CheckResult, Verdict
 from labctl.errors import BuildError, EngineError, KeeperGoneError, NameTakenError, UsageError
@@ -231,6 +232,10 @@ class FakeEngine:
 
     def logs(self, box_id: str, tail: int) -> bytes:
         return b"".join(self._box(box_id).console.splitlines(keepends=True)[-tail:])
+
+    def memory(self, box_id: str) -> int:
+        self._box(box_id)
+        return 20 << 20
 
 
 def _observed(box: FakeBox) -> ObservedBox:
@@ -454,12 +459,18 @@ class FakeLocks:
             del self._owners[name]
             lock.release()
 
+    def forget(self, name: str) -> None:
+        for lock in [one for one in self._locks if one == name or one.startswith(f"{name}.")]:
+            del self._locks[lock]
+
 
 class FakeCatalog:
     """Implements ports.Catalog."""
 
     def __init__(self, *labs: Lab) -> None:
         self._labs = {lab.name: lab for lab in labs}
+        self.briefs: dict[str, str] = {}
+        self.all_mutants: list[Mutant] = []
 
     def names(self) -> list[str]:
         return sorted(self._labs)
@@ -470,7 +481,10 @@ class FakeCatalog:
         return self._labs[name]
 
     def brief(self, name: str, language: str) -> str:
-        return f"# {self.lab(name).name}"
+        return self.briefs.get(language, f"# {self.lab(name).name}")
+
+    def mutants(self, lab: str) -> list[Mutant]:
+        return list(self.all_mutants)
 
 
 class FakeChecker:

@@ -16,6 +16,7 @@ import msgspec
 
 from labctl.adapters.paths import cache_dir
 from labctl.domain.lab import Lab
+from labctl.domain.proof import Mutant
 from labctl.errors import InvalidLabError, UsageError
 
 _PACKAGE = Path(__file__).parent.parent
@@ -96,6 +97,22 @@ class FileCatalog:
         folder = self.plays_dir(lab)
         files = [*folder.glob("*.yml"), *folder.glob("mutants/*.yml")]
         return sorted(str(file.relative_to(folder).with_suffix("")) for file in files)
+
+    def mutants(self, lab: str) -> list[Mutant]:
+        """The lab's mutants, sorted. Raises InvalidLabError for one that names no task, or tasks that aren't there."""
+        from labctl.adapters import mutant_file
+
+        tasks = [task.id for task in self.lab(lab).tasks]
+        found = []
+        for play in self.plays(lab):
+            if play.startswith("mutants/"):
+                file = self.play_path(lab, play)
+                try:
+                    content = file.read_bytes()
+                except OSError as error:
+                    raise unreadable(file, error) from error
+                found.append(mutant_file.parse(content, file, tasks))
+        return found
 
     def roles_dirs(self, lab: str) -> list[Path]:
         """Where the lab's plays find roles, in order: its own catalog's, then the others'."""

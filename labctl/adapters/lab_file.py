@@ -33,7 +33,7 @@ def parse(content: bytes, file: Path, folder: str) -> Lab:
     each."""
     lab, found = examine(content, file, folder)
     if lab is None or found:
-        raise _invalid(file, found)
+        raise invalid(file, found)
     return lab
 
 
@@ -52,10 +52,11 @@ def examine(content: bytes, file: Path, folder: str) -> tuple[Lab | None, list[t
         found += [_plain(fault) for fault in faults(lab)]
         if lab.name != folder:
             found.append((("name",), f"is {lab.name}, but the lab's folder is {folder}; the two must be the same"))
-    return lab, sorted({(_line(tree, where), _path(where), what) for where, what in found})
+    return lab, sorted({(line_of(tree, where), path_of(where), what) for where, what in found})
 
 
-def _invalid(file: Path, found: Iterable[tuple[int, str, str]]) -> InvalidLabError:
+def invalid(file: Path, found: Iterable[tuple[int, str, str]]) -> InvalidLabError:
+    """The error for faults in a file: line, path and what is wrong, of each."""
     rows = sorted(set(found))
     lines = [f"{file}:{line}: {path}: {what}" if path else f"{file}:{line}: {what}" for line, path, what in rows]
     first_line, first_path, first_what = rows[0]
@@ -73,9 +74,9 @@ def _compose(content: bytes, file: Path) -> yaml.Node:
     try:
         tree = yaml.compose(content, Loader=loader)
     except yaml.YAMLError as error:
-        raise _not_yaml(error, file) from error
+        raise not_yaml(error, file) from error
     if not isinstance(tree, yaml.MappingNode):
-        raise _invalid(file, [(1, "", "must be a mapping that begins with name:, title: and so on")])
+        raise invalid(file, [(1, "", "must be a mapping that begins with name:, title: and so on")])
     return tree
 
 
@@ -85,20 +86,21 @@ def _construct(tree: yaml.Node, file: Path) -> Any:
     try:
         return yaml.constructor.SafeConstructor().construct_document(tree)
     except yaml.YAMLError as error:
-        raise _not_yaml(error, file) from error
+        raise not_yaml(error, file) from error
     except ValueError as error:
         # A date such as 2024-13-45.
-        raise _invalid(file, [(1, "", f"is not YAML: {error}")]) from error
+        raise invalid(file, [(1, "", f"is not YAML: {error}")]) from error
 
 
-def _not_yaml(error: yaml.YAMLError, file: Path) -> InvalidLabError:
+def not_yaml(error: yaml.YAMLError, file: Path) -> InvalidLabError:
+    """The error for a file that can't be read as YAML at all."""
     import yaml
 
     if not isinstance(error, yaml.MarkedYAMLError):
-        return _invalid(file, [(1, "", f"is not YAML: {' '.join(str(error).split())}")])
+        return invalid(file, [(1, "", f"is not YAML: {' '.join(str(error).split())}")])
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return _invalid(file, [(line, "", f"is not YAML: {error.problem or error.context} (column {column})")])
+    return invalid(file, [(line, "", f"is not YAML: {error.problem or error.context} (column {column})")])
 
 
 def _duplicates(node: yaml.Node, where: Where) -> Iterator[tuple[Where, str]]:
@@ -119,7 +121,7 @@ def _duplicates(node: yaml.Node, where: Where) -> Iterator[tuple[Where, str]]:
             yield from _duplicates(item, (*where, index))
 
 
-def _line(node: yaml.Node, where: Where) -> int:
+def line_of(node: yaml.Node, where: Where) -> int:
     """The line of that place, or of the nearest one above it."""
     import yaml
 
@@ -138,7 +140,7 @@ def _line(node: yaml.Node, where: Where) -> int:
     return int(line) + 1
 
 
-def _path(where: Where) -> str:
+def path_of(where: Where) -> str:
     """``files[0].content``, the way an author writes it."""
     text = ""
     for part in where:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,3 +41,8 @@ class FileLocks:
                         break
                     time.sleep(_POLL_SECONDS)
             yield
+
+    def forget(self, name: str) -> None:
+        """See ports.Locks. A file that another holds open still is its lock as long as it does."""
+        for file in (self._folder / f"{name}.lock", *self._folder.glob(f"{glob.escape(name)}.*.lock")):
+            file.unlink(missing_ok=True)

@@ -75,7 +75,7 @@ class Up:
                 return older
             try:
                 if tags is None or set(states.values()) != {"running"}:
-                    tags = self._prepare(lab, emit)
+                    tags = self.prepare(lab, emit)
                 observed = self._observe(instance)
                 first = first_time(observed)
                 plan = plan_boxes(self._specs(lab, instance, tags), observed)
@@ -102,9 +102,9 @@ class Up:
         boxes = {name: observed[name].id for name in lab.boxes}
         return UpResult(instance, boxes, made=(), started=(), changed=tuple(lab.boxes), seconds=0.0)
 
-    def _prepare(self, lab: Lab, emit: Emit) -> Mapping[str, str]:
-        """Images, keeper and switch; the images' tags. One at a time for the whole engine: eight learners at once want
-        the same images and one keeper."""
+    def prepare(self, lab: Lab, emit: Emit) -> Mapping[str, str]:
+        """Images, keeper and switch, so that ``run`` has only boxes to make; the images' tags. One at a time for the
+        whole engine: eight learners at once want the same images and one keeper. Raises LabctlError."""
         with self._locks.hold("engine", emit):
             self._images.ensure([lab], emit)
             tags = self._images.tags(lab)

@@ -11,7 +11,7 @@ import msgspec
 from labctl.domain.integrity import Integrity, Other, likenesses, wrong_answers
 from labctl.domain.params import derive
 from labctl.domain.site import Running, Site
-from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge
+from labctl.domain.verdict import Attempt, CheckResult, TaskResult, Verdict, judge
 from labctl.errors import UsageError
 from labctl.events import Emit, silent
 from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
@@ -26,6 +26,14 @@ class Verified(msgspec.Struct, frozen=True):
     number: int
     previous: Attempt | None
     left_out: int = 0
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What the checks say of boxes, how many were left out since they hurt, and how long it took."""
+
+    tasks: tuple[TaskResult, ...]
+    left_out: int
+    seconds: float
 
 
 class Verify:
@@ -48,6 +56,22 @@ class Verify:
         """A run will come soon."""
         self._checker.prepare()
 
+    def stop(self) -> None:
+        """End all runs of checks, from any thread."""
+        self._checker.stop()
+
+    def judge(self, current: Current, *, thorough: bool = False, emit: Emit = silent) -> Judged:
+        """What ``run`` finds, of an instance or of a clone; nothing is kept. May be called from several threads."""
+        started = time.monotonic()
+        current.require_running()
+        with concurrent.futures.ThreadPoolExecutor(3, thread_name_prefix="judge") as pool:
+            try:
+                found, left_out = self._check(current, None, pool, thorough, emit)
+            except KeyboardInterrupt:
+                self.stop()
+                raise
+        return Judged(judge(current.lab, found.results), left_out, time.monotonic() - started)
+
     def run(
         self,
         current: Current,
@@ -67,7 +91,8 @@ class Verify:
         current.require_running()
         with concurrent.futures.ThreadPoolExecutor(3, thread_name_prefix="verify") as pool:
             try:
-                found, left_out = self._check(current, only, pool, thorough, emit)
+                # The store takes its time to load: it does so while checks run, and not before.
+                found, left_out = self._check(current, only, pool, thorough, emit, meanwhile=self._store)
                 previous = self._store().attempts(current.instance)
             except BaseException:
                 self._checker.stop()
@@ -93,16 +118,17 @@ class Verify:
         pool: concurrent.futures.Executor,
         thorough: bool,
         emit: Emit,
+        *,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> tuple[Findings, int]:
-        """What all checks said; how many were left out."""
+        """What all checks said; how many were left out. ``meanwhile`` is called once they run."""
         hurting: list[CloneCheck] = []
         on_clones: list[concurrent.futures.Future[list[CheckResult]]] = []
 
         def told(checks: list[CloneCheck]) -> None:
             shared = [check for check in checks if check.shared]
             hurting.extend(check for check in checks if not check.shared)
-            # Checks begin to run now: the store, which takes its time to load, does so meanwhile and not before.
-            pool.submit(self._store)
+            pool.submit(meanwhile)
             if shared:
                 on_clones.append(pool.submit(self._on_clones().together, current, shared, emit))
             if thorough and hurting:

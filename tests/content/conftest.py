@@ -12,8 +12,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from proving import Bench
 
-from labctl.adapters.catalog import FileCatalog
-
 
 @pytest.fixture(scope="module")
 def new_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Bench]]:
@@ -29,16 +27,3 @@ def new_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
         yield new
         for bench in made:
             bench.labctl.run("down", bench.name)
-
-
-@pytest.fixture(scope="module", params=FileCatalog().names())
-def fresh(request: pytest.FixtureRequest, new_bench: Callable[[str], Bench]) -> Bench:
-    """Each lab of the catalog, up and untouched."""
-    return new_bench(request.param)
-
-
-@pytest.fixture(scope="module")
-def solved(fresh: Bench) -> Bench:
-    """The same, solved by its reference solution."""
-    fresh.run("solve", "--yes")
-    return fresh

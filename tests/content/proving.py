@@ -1,9 +1,8 @@
-"""A lab on real boxes: labctl as a program, and its services in this process for what has no command: mutants."""
+"""A lab on real boxes: labctl as a program, and its services in this process for what has no command."""
 
 from __future__ import annotations
 
 import concurrent.futures
-import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from rig import Labctl
 from labctl.adapters.catalog import FileCatalog
 from labctl.bootstrap import App
 from labctl.domain.lab import Lab
-from labctl.domain.verdict import Attempt, TaskResult, Verdict, judge
+from labctl.domain.verdict import TaskResult, Verdict
 from labctl.events import silent
 from labctl.services.current import Current
 
@@ -51,26 +50,17 @@ class Bench:
         """A command of labctl's on the lab; stdout."""
         return self.labctl.run(args[0], "--lab", self.name, *args[1:], code=code, timeout=600).stdout
 
-    def verdicts(self, code: int, *args: str) -> dict[str, str]:
-        """Task to verdict, by the command."""
-        attempt = json.loads(self.run("verify", "--json", *args, code=code))["attempt"]
-        return {task["task"]: task["verdict"] for task in attempt["tasks"]}
-
-    def attempt(self) -> Attempt:
-        """All that a run of the checks gives."""
-        return self.app.verify.run(self.current, keep=lambda _attempt: False).attempt
-
     def on_clones(
         self, names: Iterable[str], act: Callable[[str, Mapping[str, str]], None]
     ) -> dict[str, tuple[TaskResult, ...]]:
-        """Make a clone of the instance for each name, do something to its boxes (box to container id), and judge it."""
+        """Make a clone of the instance for each name, do something to its boxes (box to container id), and judge it as
+        ``labctl test-lab`` does."""
         current = self.current
 
         def one(name: str) -> tuple[TaskResult, ...]:
             with self.app.clones.clone(current, images, silent) as clone:
                 act(name, clone.current.ids())
-                site = self.app.verify.site(clone.current)
-                return judge(current.lab, self.app.checker.run(site, current.lab, current.values).results)
+                return self.app.verify.judge(clone.current).tasks
 
         with (
             self.app.clones.images(current, silent) as images,

@@ -371,6 +371,13 @@ def test_what_the_console_printed_can_be_read(kit: Kit) -> None:
     assert kit.engine.logs(box_id, 10) == b""
 
 
+def test_a_running_box_uses_memory_and_less_than_it_may(kit: Kit) -> None:
+    used = kit.engine.memory(kit.running())
+    assert 0 < used < kit.spec.memory
+    with pytest.raises(EngineError):
+        kit.engine.memory(uuid.uuid4().hex)
+
+
 def test_an_engine_tells_what_it_is(kit: Kit) -> None:
     info = kit.engine.info()
     assert info.version and info.cgroup_version in (1, 2)

@@ -175,6 +175,24 @@ def test_two_clones_of_the_same_images_at_once(world: World) -> None:
     until(world.only_the_original, "nothing is left of the clones")
 
 
+def test_a_clone_of_a_clone_has_what_was_done_in_the_clone(world: World) -> None:
+    """As a verify on a clone makes one, for checks that change something."""
+    with world.cloned() as clone:
+        sh(world.of(clone, "alpha"), "echo clone > /root/word")
+        with (
+            world.clones.images(clone.current, silent) as images,
+            world.clones.clone(clone.current, images, silent) as other,
+        ):
+            world.remember()
+            copy = world.of(other, "alpha")
+            assert sh(copy, "cat /root/word; hostname")[1].split() == ["clone", "alpha"]
+            assert pings(copy, "beta") and pings(world.of(clone, "alpha"), "beta")
+            sh(copy, "echo copy > /root/word")
+        assert sh(world.of(clone, "alpha"), "cat /root/word")[1] == "clone\n"
+        assert len(world.images()) == 2
+    until(world.only_the_original, "nothing is left of the clones")
+
+
 def test_a_clones_boxes_can_be_rebooted_and_lose_power(world: World) -> None:
     unit = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecStop=/bin/touch /root/shut-down\n"
     sh(

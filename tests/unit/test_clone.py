@@ -163,6 +163,18 @@ def test_several_clones_of_the_same_images_at_once_know_nothing_of_each_other(wo
     assert world.clean
 
 
+def test_a_clone_can_be_cloned_and_both_are_of_the_learners_instance(world: World) -> None:
+    with world.cloned() as clone, world.clones.images(clone.current, silent) as images:
+        with world.clones.clone(clone.current, images, silent) as other:
+            assert other.current.instance != clone.current.instance
+            assert {box.clone for box in other.current.boxes} == {LUCY.id}
+            assert {box.image for box in other.current.boxes} == set(images.values())
+            assert {image.clone for image in world.engine.clone_images()} == {LUCY.id}
+            assert len(world.engine.clones(LUCY.id)) == len(world.engine.clone_images(LUCY.id)) == 6
+        assert {box.instance for box in world.engine.clones()} == {clone.current.instance}
+    assert world.clean
+
+
 def test_two_threads_clone_at_the_same_time(world: World) -> None:
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(world.work) for _ in range(4)]:

@@ -58,6 +58,19 @@ def test_one_that_is_held_is_waited_for_with_a_word_and_a_killed_holder_lets_go(
     assert order == ["got it"]
 
 
+def test_a_forgotten_lock_leaves_nothing_and_those_of_others_stay(tmp_path: Path) -> None:
+    locks = FileLocks(tmp_path / "locks")
+    locks.forget("instance-pond.lucy")
+    names = ["instance-pond.lucy", "instance-pond.lucy.0a1b", "instance-pond.lucy-2", "engine"]
+    for name in names:
+        with locks.hold(name, silent):
+            pass
+    locks.forget("instance-pond.lucy")
+    assert {file.name for file in (tmp_path / "locks").iterdir()} == {f"{name}.lock" for name in names[2:]}
+    with locks.hold("instance-pond.lucy", silent):
+        pass
+
+
 def test_a_lock_is_let_go_whatever_happens_in_it(tmp_path: Path) -> None:
     locks = FileLocks(tmp_path / "locks")
     for _ in range(2):

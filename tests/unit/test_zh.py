@@ -14,14 +14,33 @@ from labctl.cli import i18n
 from labctl.cli.app import LazyGroup, main
 from labctl.cli.zh import TEXTS, click_words
 from labctl.domain.observed import State
+from labctl.domain.proof import Phase
 from labctl.domain.verdict import Verdict
 
 LABCTL = Path(i18n.__file__).parent.parent
 # By kind of call: which of its arguments are texts.
-ARGUMENTS = {"_": (0,), "Note": (0,), "StepStarted": (1,), "Job": (0,), "Finding": (2, 3), "_step": (2,)}
+ARGUMENTS = {
+    "_": (0,),
+    "Note": (0,),
+    "StepStarted": (1,),
+    "Job": (0,),
+    "Finding": (2, 3),
+    "_step": (2,),
+    "Flaw": (2, 3),
+}
 KEYWORDS = ("hint", "remedy")
 # Texts that are told from elsewhere than a literal in such a call.
-WORDS = {*map(str, State), *map(str, Verdict), "beginner", "intermediate", "advanced", "default", "file", "env"}
+WORDS = {
+    *map(str, State),
+    *map(str, Verdict),
+    *map(str, Phase),
+    "beginner",
+    "intermediate",
+    "advanced",
+    "default",
+    "file",
+    "env",
+}
 # What is typed, not read, and a message that is all values.
 SAME = re.compile(r"((sudo )?(labctl|apt-get|docker|sysctl)( [a-z{}.=:/\d-]+| [A-Z]+| http://HOST/debian)+|\{\w+\})")
 

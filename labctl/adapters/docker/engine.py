@@ -232,6 +232,14 @@ class DockerEngine:
         with self._explained():
             return bytes(self._client.api.logs(box_id, tail=tail))
 
+    def memory(self, box_id: str) -> int:
+        """GET /containers/{id}/stats?one-shot. cgroup v2 calls the cache ``inactive_file``, v1
+        ``total_inactive_file``."""
+        with self._explained():
+            told = self._client.api.stats(box_id, stream=False, one_shot=True).get("memory_stats") or {}
+        cache = told.get("stats") or {}
+        return int(told.get("usage", 0)) - int(cache.get("total_inactive_file", cache.get("inactive_file", 0)))
+
     def _open(
         self,
         box_id: str,

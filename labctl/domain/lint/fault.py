@@ -27,6 +27,10 @@ class Fault(msgspec.Struct, frozen=True, order=True):
     why: Text
     fix: Text
 
+    def in_a_line(self) -> Text:
+        """Where and what."""
+        return Text(*(f"{self.file}:{self.line}: {what}" for what in (self.what.en, self.what.zh)))
+
 
 class Rule(msgspec.Struct, frozen=True):
     """A kind of fault. ``what``, ``why`` and ``fix`` are templates, English and Chinese."""

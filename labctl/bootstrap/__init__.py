@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from labctl.adapters.docker.probe import DockerProbe
     from labctl.adapters.images.bake import Bakery
     from labctl.adapters.images.images import DockerImages
-    from labctl.adapters.settings import Setting, Settings
+    from labctl.adapters.settings import Settings
     from labctl.adapters.ssh import SshFiles
     from labctl.domain.boxspec import Instance
+    from labctl.domain.text import Text
     from labctl.services.clone import Clones
     from labctl.services.current import Finder
     from labctl.services.doctor import Doctor
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from labctl.services.lint import Lint
     from labctl.services.on_clones import OnClones
     from labctl.services.power import Power
+    from labctl.services.prove import Prove
     from labctl.services.up import Up
     from labctl.services.verify import Verify
     from labctl.services.watch import Watch
@@ -242,6 +244,21 @@ class App:
         return OnClones(self.engine, self.checker, self.clones)
 
     @cached_property
+    def prove(self) -> Prove:
+        """Prove labs."""
+        from labctl.services.bench import LIFETIME_SECONDS, Bench
+        from labctl.services.clone import Clones
+        from labctl.services.prove import Prove
+
+        bench = Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks)
+        # Many mutants are made from the same images: they have to last longer than for one verify.
+        clones = Clones(self.engine, self.keeper, self.images, self.locks, LIFETIME_SECONDS)
+        return Prove(self.engine, self.catalog, self.provisioner, bench, clones, self.verify, self._errors)
+
+    def _errors(self, lab: str) -> list[Text]:
+        return [fault.in_a_line() for fault in self.lint.run(lab) if fault.severity == "error"]
+
+    @cached_property
     def doctor(self) -> Doctor:
         """Look for what will hurt."""
         from labctl.adapters.docker.host import HostProbe
@@ -257,38 +274,3 @@ class App:
         from labctl.domain.params import seed_for
 
         return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
-
-
-def new_lab(name: str, catalog: Path) -> list[Path]:
-    """Write a new lab into a catalog; its files. Raises UsageError, RefusedError."""
-    from labctl.adapters import scaffold
-
-    return scaffold.make(name, catalog)
-
-
-def all_settings() -> list[Setting]:
-    """Every setting, and where it comes from."""
-    from labctl.adapters import settings
-
-    return settings.listing()
-
-
-def get_setting(key: str) -> Setting:
-    """One. Raises UsageError for an unknown key."""
-    from labctl.adapters import settings
-
-    return settings.get(key)
-
-
-def set_setting(key: str, value: str) -> None:
-    """Keep it in the settings file. Raises UsageError."""
-    from labctl.adapters import settings
-
-    settings.set_(key, value)
-
-
-def unset_setting(key: str) -> None:
-    """Take it out of the settings file. Raises UsageError for an unknown key."""
-    from labctl.adapters import settings
-
-    settings.unset(key)

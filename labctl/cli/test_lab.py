@@ -1,0 +1,88 @@
+"""labctl test-lab"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json
+from labctl.cli.report import junit_file
+from labctl.domain.proof import Phase
+from labctl.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from labctl.services.prove import Wishes
+
+_CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_ERROR}
+
+
+@labctl_command("test-lab", example="labctl test-lab redis-replication\nlabctl test-lab --all --thorough")
+@click.argument("labs", nargs=-1, metavar="[LAB]...", shell_complete=_complete_labs)
+@click.option("--all", "everything", is_flag=True, help="Every lab of the catalog.")
+@click.option("--seeds", default=2, type=click.IntRange(1), metavar="N", help="With so many seeds; else 2.")
+@click.option(
+    "--repeat", default=3, type=click.IntRange(1), metavar="N", help="Judge the same boxes so many times; else 3."
+)
+@click.option("--thorough", is_flag=True, help="Also the checks that hurt, on each solution.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice([str(phase) for phase in Phase]),
+    help="Only this phase, and what it needs. May be repeated.",
+)
+@click.option(
+    "--report",
+    type=click.Path(allow_dash=True),
+    metavar="FILE",
+    help="Write a Markdown table with the labs' figures; - is stdout.",
+)
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    labs: tuple[str, ...],
+    everything: bool,
+    seeds: int,
+    repeat: int,
+    thorough: bool,
+    only: tuple[str, ...],
+    report: str | None,
+    as_json: bool,
+) -> None:
+    """Prove labs on boxes of their own, before learners get them: fresh boxes fail every task, each solution passes all
+    of them, also after a reboot, each mutant fails exactly the tasks that it names, a reset makes all new, and the same
+    boxes get the same verdicts again and again. Nothing is left of it. Exit status: 0 all holds, 1 something doesn't,
+    3 a lab is faulty, 6 something could not be tried."""
+    from labctl.cli.render import progress
+
+    if not labs and not everything:
+        raise UsageError("which lab?", hint="labctl test-lab LAB, or labctl test-lab --all")
+    if report == "-" and as_json:
+        text = "{option} and {other} don't go together"
+        raise UsageError(text, hint="labctl test-lab --json", option="--report -", other="--json")
+    app = app_of(ctx)
+    chosen = [app.catalog.lab(name) for name in (app.catalog.names() if everything else dict.fromkeys(labs))]
+    with junit_file(report) as write:
+        with progress(as_json) as emit:
+            proof = app.prove.run(chosen, _wishes(seeds, repeat, thorough, only), emit)
+        if as_json:
+            from labctl.cli.proof_report import as_builtins
+
+            print_json(as_builtins(proof))
+        elif report != "-":
+            from labctl.cli.proof_text import print_proof
+
+            print_proof(proof)
+        if report is not None:
+            from labctl.cli.proof_report import markdown
+
+            write(markdown(proof))
+    ctx.exit(int(_CODES[proof.verdict]))
+
+
+def _wishes(seeds: int, repeat: int, thorough: bool, only: tuple[str, ...]) -> Wishes:
+    from labctl.services.prove import DEFAULT_PHASES, Wishes
+
+    phases = frozenset(map(Phase, only)) or DEFAULT_PHASES
+    return Wishes(seeds, repeat, phases | {Phase.THOROUGH} if thorough else phases)

@@ -1,0 +1,371 @@
+"""Labs proven in memory: plays leave marks on the boxes' disks, and checks look at those."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks, FakeStore, _put
+from samples import make_instance, make_lab
+
+from labctl.domain.lab import Lab
+from labctl.domain.params import Params
+from labctl.domain.proof import Flaw, Mutant, Phase
+from labctl.domain.proven import Proof
+from labctl.domain.site import Site
+from labctl.domain.text import Text
+from labctl.domain.verdict import Answer, CheckResult, Source, Verdict
+from labctl.errors import BuildError, ChecksError, EngineError, InvalidLabError
+from labctl.events import Event, Note, StepEnded, StepStarted, silent
+from labctl.ports import CloneCheck, Emit, Findings
+from labctl.services.bench import LIFETIME_SECONDS, Bench
+from labctl.services.clone import Clones
+from labctl.services.current import Finder
+from labctl.services.down import Down
+from labctl.services.on_clones import OnClones
+from labctl.services.power import Power
+from labctl.services.prove import Prove, Wishes
+from labctl.services.up import Up
+from labctl.services.verify import Verify
+
+LAB = make_lab()
+MUTANTS = (Mutant("deaf", ("listen",)), Mutant("open", ("auth",)), Mutant("both", ("listen", "auth")))
+ANSWER = Answer(("master",), Text("a", "甲"), Text("b", "乙"), "cat x", Text("Files", "文件"))
+ALL = frozenset(Phase)
+ONE = Wishes(seeds=1, repeat=2, phases=ALL)
+
+
+class FakePlays:
+    """Implements ports.Provisioner: a play leaves its name on every box, or fails."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self.all: list[str] = ["setup", "solve", "solve-hand", *(mutant.play for mutant in MUTANTS)]
+        self.broken: dict[str, BaseException] = {}
+        self.ran: list[str] = []
+
+    def plays(self, lab: Lab) -> Sequence[str]:
+        return self.all
+
+    def run(self, lab: Lab, play: str, boxes: Mapping[str, str], params: Params, emit: Emit) -> None:
+        self.ran.append(play)
+        if play in self.broken:
+            raise self.broken[play]
+        emit(StepStarted("play", "running the play {subject}", play))
+        for box_id in boxes.values():
+            _put(self._engine.boxes[box_id].tree, f"/{play}", b"")
+
+
+class FakeEyes(FakeChecker):
+    """A task fails where no solution was played, and where a mutant broke it. ``odd`` may change what is found."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        super().__init__()
+        self._engine = engine
+        self.hurts = [CloneCheck("hurts", "auth", "")]
+        self.on_clone = lambda check, site, _power: self._look(site, check.task, check.name)
+        self.odd: Callable[[set[str], CheckResult], CheckResult] = lambda _plays, result: result
+        self.breaks: Callable[[set[str]], None] = lambda _plays: None
+        self.most = self._now = 0
+        self._counting = threading.Lock()
+
+    def run(self, site: Site, lab: Lab, params: Params, only: Any = None, **more: Any) -> Findings:
+        with self._counting:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        try:
+            self.breaks(self._plays(site))
+            self.results = [self._look(site, task.id, "test_it") for task in lab.tasks]
+            return Findings([*self.results], {}) if not more.get("pick") else super().run(site, lab, params, **more)
+        finally:
+            if "on_clones" in more:
+                more["on_clones"](self.hurts)
+            with self._counting:
+                self._now -= 1
+
+    def _plays(self, site: Site) -> set[str]:
+        trees = [self._engine.boxes[box.id].tree for box in site.boxes.values()]
+        return {path[1:] for path in trees[0] if path.startswith(("/solve", "/mutants"))}
+
+    def _look(self, site: Site, task: str, name: str) -> CheckResult:
+        plays = self._plays(site)
+        broken = {name for mutant in MUTANTS if mutant.play in plays for name in mutant.fails}
+        good = bool(plays & {"solve", "solve-hand"}) and task not in broken
+        verdict = Verdict.PASSED if good else Verdict.FAILED
+        return self.odd(plays, CheckResult(task, name, verdict, answers=() if good else (ANSWER,)))
+
+
+class World:
+    """A lab, and what proves it."""
+
+    def __init__(self) -> None:
+        self.engine = FakeEngine()
+        self.keeper = FakeKeeper(self.engine)
+        self.images = FakeImages()
+        self.locks = FakeLocks()
+        self.catalog = FakeCatalog(LAB)
+        self.catalog.all_mutants = list(MUTANTS)
+        self.catalog.briefs = {"en": "# Files\n", "zh": "# 文件\n"}
+        self.plays = FakePlays(self.engine)
+        self.checker = FakeEyes(self.engine)
+        self.store = FakeStore()
+        self.events: list[Event] = []
+        self.faults: list[Text] = []
+        self.up = Up(self.engine, self.keeper, self.images, self.locks)
+        down = Down(self.engine, self.keeper, self.locks)
+        power = Power(self.engine, self.keeper, self.locks)
+        self.bench = Bench(self.engine, Finder(self.engine, self.catalog), self.up, down, power, self.locks)
+        clones = Clones(self.engine, self.keeper, self.images, self.locks)
+        on_clones = OnClones(self.engine, self.checker, clones)
+        verify = Verify(self.engine, self.checker, lambda: self.store, lambda: on_clones)
+        self.prove = Prove(self.engine, self.catalog, self.plays, self.bench, clones, verify, lambda _lab: self.faults)
+
+    def run(self, wishes: Wishes = ONE) -> Proof:
+        try:
+            return self.prove.run([LAB], wishes, self.events.append)
+        finally:
+            assert not self.engine.boxes and not self.engine.images, "something is left"
+            assert not [name for name in self.locks._locks if name.startswith("instance-")]
+
+    def flaws(self, wishes: Wishes = ONE) -> list[tuple[str, str, str, str, str]]:
+        """Phase, name, task, expected, found."""
+        return [_short(flaw) for flaw in self.run(wishes).flaws]
+
+
+def _short(flaw: Flaw) -> tuple[str, str, str, str, str]:
+    return str(flaw.at.phase), flaw.at.name, flaw.task, flaw.expected, flaw.found
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    yield World()
+
+
+def test_a_good_lab_has_no_flaw_and_everything_was_tried(world: World) -> None:
+    proof = world.run(Wishes(seeds=2, repeat=2, phases=ALL))
+    assert proof.flaws == () and proof.verdict is Verdict.PASSED
+    (lab,) = proof.labs
+    assert all(lab.caught(mutant) for mutant in MUTANTS)
+    assert sorted(world.plays.ran) == sorted([name for name in world.plays.all if name != "setup"] * 2)
+    seen = {(state.at.phase, state.at.name) for state in lab.states}
+    assert seen == {
+        (Phase.FRESH, ""),
+        (Phase.RESET, ""),
+        *((phase, name) for phase in (Phase.SOLUTIONS, Phase.REBOOT, Phase.THOROUGH) for name in lab.solutions),
+        *((Phase.MUTANTS, mutant.name) for mutant in MUTANTS),
+    }
+    assert lab.flakes.verdicts == 2 * 2 * 2 * 2, "seeds, states, repetitions, tasks"
+    assert lab.checks == (3, 1) and lab.memory == 3 * (20 << 20)
+    assert {"up", "fresh", "solutions", "mutants", "reboot", "thorough", "reset"} == set(lab.seconds)
+
+
+def test_seeds_differ_and_are_the_same_again(world: World) -> None:
+    first = [seed.seed for seed in world.run(Wishes(seeds=2, repeat=1)).labs[0].seeds]
+    assert first == [seed.seed for seed in world.run(Wishes(seeds=2, repeat=1)).labs[0].seeds]
+    assert len(set(first)) == 2
+
+
+def test_no_learner_and_no_history_is_touched(world: World) -> None:
+    mine = world.up.run(LAB, make_instance(LAB), silent).boxes
+    world.prove.run([LAB], ONE, silent)
+    assert {box.id for box in world.engine.observe()} == set(mine.values())
+    assert all(world.engine.boxes[box_id].starts == 1 for box_id in mine.values())
+    assert world.store.latest("pond") == []
+
+
+def test_the_solved_boxes_are_committed_once_for_all_mutants(world: World) -> None:
+    world.run(Wishes(seeds=1, repeat=1, phases=frozenset({Phase.MUTANTS})))
+    assert world.engine.calls.count("commit") == 3
+    assert "solve-hand" not in world.plays.ran
+
+
+def test_no_more_than_three_are_judged_at_once(world: World) -> None:
+    world.catalog.all_mutants = [Mutant(f"m{n}", ("listen", "auth")) for n in range(9)]
+    world.run(Wishes(seeds=1, repeat=1, phases=frozenset({Phase.MUTANTS})))
+    assert 0 < world.checker.most <= 3
+
+
+class TestFlaws:
+    def test_a_task_that_passes_on_fresh_boxes(self, world: World) -> None:
+        def odd(plays: set[str], result: CheckResult) -> CheckResult:
+            return _passed(result) if not plays and result.task == "auth" else result
+
+        world.checker.odd = odd
+        assert world.flaws() == [
+            ("fresh", "", "auth", "failed", "passed"),
+            ("reset", "", "auth", "failed", "passed"),
+        ]
+
+    def test_a_mutant_that_is_not_caught_and_one_that_fails_more(self, world: World) -> None:
+        def odd(plays: set[str], result: CheckResult) -> CheckResult:
+            if "mutants/deaf" in plays:
+                return _passed(result)
+            return _failed(result) if "mutants/open" in plays else result
+
+        world.checker.odd = odd
+        assert world.flaws() == [
+            ("mutants", "deaf", "listen", "failed", "passed"),
+            ("mutants", "open", "listen", "passed", "failed"),
+        ]
+
+    def test_a_solution_that_passes_less_is_tried_no_further(self, world: World) -> None:
+        def odd(plays: set[str], result: CheckResult) -> CheckResult:
+            return _failed(result) if "solve-hand" in plays and result.task == "auth" else result
+
+        world.checker.odd = odd
+        proof = world.run()
+        assert [_short(flaw) for flaw in proof.flaws] == [("solutions", "solve-hand", "auth", "passed", "failed")]
+        assert not proof.labs[0].of(Phase.REBOOT, "solve-hand") and proof.labs[0].of(Phase.REBOOT, "solve")
+
+    def test_a_reference_solution_that_fails_leaves_no_state_for_mutants(self, world: World) -> None:
+        world.plays.broken["solve"] = BuildError("the play {play} failed", play="solve", detail="no such file")
+        proof = world.run()
+        (flaw,) = proof.flaws
+        assert _short(flaw) == ("solutions", "solve", "", "that it can be done", "the play {play} failed")
+        assert (flaw.values, flaw.detail, flaw.broken) == ({"play": "solve"}, "no such file", False)
+        assert proof.verdict is Verdict.FAILED
+        assert not any(proof.labs[0].caught(mutant) for mutant in MUTANTS)
+        assert proof.labs[0].of(Phase.THOROUGH, "solve-hand") and proof.labs[0].of(Phase.RESET)
+
+    def test_images_that_can_not_be_built_are_the_labs_flaw_and_others_go_on(self, world: World) -> None:
+        world.images.all_present, world.images.broken = False, True
+        proof = world.run()
+        (flaw,) = proof.flaws
+        assert (flaw.at.phase, flaw.expected, flaw.broken) == (Phase.FRESH, "that it can be done", False)
+        assert proof.verdict is Verdict.FAILED and proof.labs[0].seeds == ()
+
+    def test_what_does_not_last(self, world: World) -> None:
+        def odd(plays: set[str], result: CheckResult) -> CheckResult:
+            rebooted = any(box.starts > 1 for box in world.engine.boxes.values())
+            return _failed(result) if "solve" in plays and rebooted and result.name == "test_it" else result
+
+        world.checker.odd = odd
+        found = world.flaws(Wishes(1, 1, frozenset({Phase.SOLUTIONS, Phase.REBOOT})))
+        assert ("reboot", "solve", "auth", "passed", "failed") in found
+
+    def test_a_check_that_hurts_and_fails(self, world: World) -> None:
+        def odd(plays: set[str], result: CheckResult) -> CheckResult:
+            return _failed(result) if result.name == "hurts" and "solve" in plays else result
+
+        world.checker.odd = odd
+        assert world.flaws() == [("thorough", "solve", "auth", "passed", "failed")]
+
+    def test_a_verdict_that_changes(self, world: World) -> None:
+        said: list[str] = []
+
+        def odd(plays: set[str], result: CheckResult) -> CheckResult:
+            if plays != {"solve"} or result.task != "auth":
+                return result
+            said.append(result.task)
+            return _failed(result) if len(said) == 2 else result
+
+        world.checker.odd = odd
+        proof = world.run(Wishes(1, 3, frozenset({Phase.SOLUTIONS})))
+        assert [(flaw.task, flaw.values) for flaw in proof.flaws] == [("auth", {"n": "1", "of": "3"})]
+        assert proof.labs[0].flakes.differing == 1
+
+    def test_checks_that_can_not_run_are_no_word_on_the_lab(self, world: World) -> None:
+        def breaks(plays: set[str]) -> None:
+            if "mutants/open" in plays:
+                raise ChecksError("the checks of {lab} could not run: {why}", lab="pond", why="gone")
+
+        world.checker.breaks = breaks
+        proof = world.run()
+        assert [(flaw.at.name, flaw.broken) for flaw in proof.flaws] == [("open", True)]
+        assert proof.verdict is Verdict.ERROR
+
+    def test_answers_sources_mutants_and_files(self, world: World) -> None:
+        def odd(plays: set[str], result: CheckResult) -> CheckResult:
+            if result.task == "listen":
+                result = CheckResult(result.task, result.name, result.verdict, source=Source.IN_BOX)
+            return result
+
+        world.checker.odd = odd
+        world.catalog.all_mutants = [MUTANTS[0]]
+        world.faults = [Text("lab.yml:1: a typing error", "lab.yml:1：笔误")]
+        found = world.flaws(Wishes(1, 1))
+        assert [(flaw[0], flaw[2], flaw[3]) for flaw in found] == [
+            ("mutants", "auth", "a mutant that fails it"),
+            ("lint", "", "no fault"),
+            ("fresh", "listen", "a trusted check"),
+            ("fresh", "listen", "an answer: raise unmet(…)"),
+            ("solutions", "listen", "a trusted check"),
+            ("solutions", "listen", "a trusted check"),
+        ]
+
+    def test_a_lab_without_a_solution_is_invalid_before_anything_is_made(self, world: World) -> None:
+        world.plays.all = ["setup"]
+        with pytest.raises(InvalidLabError, match=r"no reference solution: playbooks/pond/solve\.yml"):
+            world.run()
+        assert world.engine.calls == []
+
+
+def _passed(result: CheckResult) -> CheckResult:
+    return CheckResult(result.task, result.name, Verdict.PASSED)
+
+
+def _failed(result: CheckResult) -> CheckResult:
+    return CheckResult(result.task, result.name, Verdict.FAILED, answers=(ANSWER,))
+
+
+class TestNothingIsLeft:
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug")])
+    @pytest.mark.parametrize("play", ["solve", "solve-hand", "mutants/open"])
+    def test_whatever_happens_in_a_play(self, world: World, play: str, error: BaseException) -> None:
+        world.plays.broken[play] = error
+        with pytest.raises(type(error)):
+            world.run()
+
+    @pytest.mark.parametrize("number", range(1, 60, 3))
+    def test_ctrl_c_at_any_change(self, world: World, number: int) -> None:
+        wishes = Wishes(1, 1, ALL)
+        world.engine.fail_at(number, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            world.run(wishes)
+
+    def test_what_waits_does_not_begin_after_an_interrupt(self, world: World) -> None:
+        world.catalog.all_mutants = [Mutant(f"m{n}", ("listen",)) for n in range(30)]
+        world.plays.broken["mutants/m0"] = KeyboardInterrupt()
+        with pytest.raises(KeyboardInterrupt):
+            world.run(Wishes(1, 1, frozenset({Phase.MUTANTS})))
+        assert len(world.plays.ran) < 30
+
+    def test_an_engine_that_refuses_to_remove_is_told_of(self, world: World) -> None:
+        def trouble(_number: int, name: str) -> None:
+            if name == "remove":
+                raise EngineError("busy")
+
+        world.engine.trouble = trouble
+        proof = world.prove.run([LAB], Wishes(1, 1, frozenset({Phase.FRESH})), world.events.append)
+        assert proof.verdict is Verdict.PASSED
+        assert Note("could not take everything back: {why}", (("why", "busy"),)) in world.events
+
+    def test_what_a_killed_one_left_goes_once_its_time_has_passed(self, world: World) -> None:
+        mine = world.up.run(LAB, make_instance(LAB, expires=1), silent).boxes
+        old = world.up.run(LAB, make_instance(LAB, "test-lab-1", expires=1), silent).boxes
+        young = world.up.run(LAB, make_instance(LAB, "test-lab-2", expires=1 << 40), silent).boxes
+        world.bench.sweep(silent)
+        left = set(world.engine.boxes)
+        assert left == set(mine.values()) | set(young.values()) and not left & set(old.values())
+
+    def test_its_boxes_expire(self, world: World) -> None:
+        with world.bench.trial(LAB, "seed", silent) as trial:
+            trial.up(silent)
+            assert all(box.expires > 0 for box in trial.current.boxes)
+            assert LIFETIME_SECONDS > 3600
+
+
+def test_steps_are_told_as_they_end_and_those_of_the_services_are_not(world: World) -> None:
+    world.checker.odd = lambda plays, result: _passed(result) if "mutants/deaf" in plays else result
+    world.run(Wishes(1, 1, frozenset({Phase.FRESH, Phase.MUTANTS})))
+    ended = {event.key: event.ok for event in world.events if isinstance(event, StepEnded)}
+    assert ended == {
+        "pond fresh ": True,
+        "pond solutions solve": True,
+        "pond mutants deaf": False,
+        "pond mutants open": True,
+        "pond mutants both": True,
+    }
+    assert "running the play {subject}" not in {e.what for e in world.events if isinstance(e, StepStarted)}
