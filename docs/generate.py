@@ -1,12 +1,11 @@
 """Writes what is made from the code: ``python docs/generate.py``. tests/unit/test_docs.py fails when one is stale.
 
-docs/commands.md from the help of every command, docs/lab.schema.json from labctl.domain.lab.Lab, and the catalogue of
-click's own words in Chinese, in the form that gettext(3) reads, from labctl.cli.zh.click_words.
+docs/commands.md from the help of every command, docs/lab.schema.json from labctl.domain.lab_schema, and the catalogue
+of click's own words in Chinese, in the form that gettext(3) reads, from labctl.cli.zh.click_words.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import sys
@@ -17,11 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import click  # noqa: E402
-import msgspec  # noqa: E402
 
 from labctl.cli.app import LazyGroup, main  # noqa: E402
 from labctl.cli.zh import click_words  # noqa: E402
-from labctl.domain.lab import Lab  # noqa: E402
+from labctl.domain import lab_schema  # noqa: E402
 
 _WIDTH = 80
 _HEAD = """# Commands
@@ -62,12 +60,6 @@ def commands_page() -> str:
     return "\n".join(parts)
 
 
-def schema() -> str:
-    """docs/lab.schema.json"""
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Lab)}
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
-
-
 def catalogue() -> bytes:
     """A .mo file, as the GNU gettext manual has it ("The Format of GNU MO Files")."""
     header = "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=1; plural=0;\n"
@@ -88,7 +80,7 @@ def generated() -> dict[Path, bytes]:
     """Every file that is made here, and what should be in it."""
     return {
         ROOT / "docs" / "commands.md": commands_page().encode(),
-        ROOT / "docs" / "lab.schema.json": schema().encode(),
+        ROOT / "docs" / "lab.schema.json": lab_schema.schema().encode(),
         ROOT / "labctl" / "cli" / "locale" / "zh" / "LC_MESSAGES" / "messages.mo": catalogue(),
     }
 

@@ -31,9 +31,19 @@ _UNQUOTED = {int, float, bool, type(None)}
 def parse(content: bytes, file: Path, folder: str) -> Lab:
     """The lab in that file, whose folder is called ``folder``. Raises InvalidLabError that lists all its faults, a line
     each."""
+    lab, found = examine(content, file, folder)
+    if lab is None or found:
+        raise invalid(file, found)
+    return lab
+
+
+def examine(content: bytes, file: Path, folder: str) -> tuple[Lab | None, list[tuple[int, str, str]]]:
+    """The lab, as far as it can be decoded, and all its faults: line, path, what. Raises InvalidLabError where the file
+    is not even YAML."""
     tree = _compose(content, file)
     data = _construct(tree, file)
     found = list(_duplicates(tree, ()))
+    lab: Lab | None = None
     try:
         lab = msgspec.convert(data, Lab, strict=True)
     except msgspec.ValidationError as error:
@@ -42,9 +52,7 @@ def parse(content: bytes, file: Path, folder: str) -> Lab:
         found += [_plain(fault) for fault in faults(lab)]
         if lab.name != folder:
             found.append((("name",), f"is {lab.name}, but the lab's folder is {folder}; the two must be the same"))
-        if not found:
-            return lab
-    raise invalid(file, [(line_of(tree, where), path_of(where), what) for where, what in found])
+    return lab, sorted({(line_of(tree, where), path_of(where), what) for where, what in found})
 
 
 def invalid(file: Path, found: Iterable[tuple[int, str, str]]) -> InvalidLabError:

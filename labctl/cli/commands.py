@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("labctl.cli.power:stop", "Shut boxes down; all work stays."),
     "start": ("labctl.cli.power:start", "Start boxes that are shut down."),
     "down": ("labctl.cli.down:command", "End a lab: its boxes are removed with all that is in them."),
+    "new": ("labctl.cli.new:command", "For authors: a new lab, small and working."),
+    "lint": ("labctl.cli.lint:command", "For authors: what is wrong with a lab, without running it."),
     "images": ("labctl.cli.images:group", "Images: list, build, save, load, prune."),
     "test-lab": ("labctl.cli.test_lab:command", "For authors: prove that a lab is as it must be."),
     "doctor": ("labctl.cli.doctor:command", "Look for what will hurt later; --fix mends what it can."),

@@ -32,7 +32,7 @@ def _shown(value: str | tuple[str, ...]) -> str:
 @json_option
 def list_(as_json: bool) -> None:
     """All settings, and where each comes from."""
-    from labctl.bootstrap import all_settings
+    from labctl.bootstrap.files import all_settings
 
     found = all_settings()
     if as_json:
@@ -47,7 +47,7 @@ def list_(as_json: bool) -> None:
 @click.argument("key")
 def get(key: str) -> None:
     """One setting's value."""
-    from labctl.bootstrap import get_setting
+    from labctl.bootstrap.files import get_setting
 
     click.echo(_shown(get_setting(key).value))
 
@@ -57,7 +57,7 @@ def get(key: str) -> None:
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """Set one. Several values are separated by colons."""
-    from labctl.bootstrap import set_setting
+    from labctl.bootstrap.files import set_setting
 
     set_setting(key, value)
 
@@ -66,6 +66,6 @@ def set_(key: str, value: str) -> None:
 @click.argument("key")
 def unset(key: str) -> None:
     """Back to its default."""
-    from labctl.bootstrap import unset_setting
+    from labctl.bootstrap.files import unset_setting
 
     unset_setting(key)

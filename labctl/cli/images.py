@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import time
 from typing import TYPE_CHECKING
 
 import click
 
 from labctl.cli.app import LazyGroup
 from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json
-from labctl.cli.i18n import _
+from labctl.cli.i18n import _, listed
 from labctl.cli.render import progress
 from labctl.cli.table import print_table
 
@@ -50,18 +51,28 @@ def _mib(size: int) -> str:
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
-    """labctl's images on the engine. Sizes hold layers that are shared with others."""
+    """labctl's images on the engine: how large each is, how much of that no other image has, and what all of them take
+    unpacked, with shared layers counted once."""
     app = app_of(ctx)
-    found = app.images.listing(_chosen(app, ()))
+    labs = _chosen(app, ())
+    found = app.images.listing(labs)
+    unpacked = app.images.unpacked(found, labs)
     if as_json:
-        print_json(found)
+        print_json({"images": found, "unpacked": unpacked})
         return
     rows = []
     for image in found:
         when = datetime.datetime.fromtimestamp(image.created).astimezone().strftime("%Y-%m-%d %H:%M")
         use = _("in use") if image.used else _("current") if image.current else _("old")
-        rows.append((image.tag, image.kind, _mib(image.size), when, use))
-    print_table((_("image"), _("kind"), _("size"), _("made"), _("use")), rows)
+        rows.append((image.tag, image.kind, _mib(image.size), _mib(unpacked.alone[image.tag]), when, use))
+    print_table((_("image"), _("kind"), _("size"), _("alone"), _("made"), _("use")), rows)
+    click.echo()
+    built = len(labs) - len(unpacked.missing)
+    click.echo(_("boxes of {count} labs: {size} unpacked").format(count=built, size=_mib(unpacked.labs)))
+    click.echo(_("with keeper and toolbox: {size}").format(size=_mib(unpacked.system)))
+    click.echo(_("all images of labctl: {size}").format(size=_mib(unpacked.all)))
+    if unpacked.missing:
+        click.echo(_("not built yet: {labs}").format(labs=listed(unpacked.missing)))
 
 
 @labctl_command("build", example="labctl images build redis-replication\nlabctl images build --all")
@@ -72,9 +83,12 @@ def build(ctx: click.Context, labs: tuple[str, ...], everything: bool) -> None:
     """Build what is missing for labs, side by side. An interrupted build leaves nothing half-made."""
     app = app_of(ctx)
     chosen = _chosen(app, () if everything else labs)
+    started = time.monotonic()
     with progress() as emit, app.locks.hold("engine", emit):
         app.images.ensure(chosen, emit)
-    click.echo(_("{mark} built: {labs}").format(mark="✓", labs=", ".join(lab.name for lab in chosen)))
+    line = _("{mark} built: {labs}  {seconds:.1f} s")
+    names = listed(lab.name for lab in chosen)
+    click.echo(line.format(mark="✓", labs=names, seconds=time.monotonic() - started))
 
 
 @labctl_command("save", example="labctl images save labs.tar redis-replication")

@@ -16,9 +16,8 @@ import msgspec
 
 from labctl.domain.text import LANGUAGES, Text, placeholders
 
-Name = Annotated[
-    str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="lower-case letters, digits and dashes")
-]
+NAME_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
+Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, description="lower-case letters, digits and dashes")]
 ParamName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="lower-case letters, digits, _")]
 Size = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]*[kMG]iB$", description="a size such as 256MiB or 1GiB")]
 Sysctl = Annotated[

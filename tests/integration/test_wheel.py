@@ -110,3 +110,12 @@ def test_everything_that_playbooks_and_checks_need_is_found(installed: Path, els
         " (c.plugin_dir / 'connection').is_dir(), (c.image_dir('keeper') / 'Dockerfile').is_file())"
     )
     assert run(installed / "python", "-c", code, cwd=elsewhere).split() == ["True"] * 5
+
+
+def test_a_new_lab_comes_out_of_the_wheel_and_lint_has_nothing_against_it(installed: Path, elsewhere: Path) -> None:
+    labctl = installed / "labctl"
+    run(labctl, "new", "my-lab", "--in", "own", cwd=elsewhere)
+    made = json.loads(run(labctl, "--catalog", "own", "lint", "my-lab", "--json", cwd=elsewhere))["my-lab"]
+    assert made and {fault["rule"] for fault in made} == {"todo"}
+    told = json.loads(run(labctl, "lint", "redis-replication", "--json", cwd=elsewhere))["redis-replication"]
+    assert not [fault for fault in told if fault["severity"] == "error"]

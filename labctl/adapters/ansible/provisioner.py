@@ -103,7 +103,14 @@ class AnsibleProvisioner:
         # Passwords of the learner's are among them.
         variables_file.touch(0o600)
         variables_file.write_text(json.dumps(values))
-        return [*_ansible_playbook(), "-i", str(folder / "inventory.json"), "-e", f"@{variables_file}", str(play)]
+        return [*ansible_playbook(), "-i", str(folder / "inventory.json"), "-e", f"@{variables_file}", str(play)]
+
+    def prepare_syntax(self, folder: Path, lab: Lab) -> tuple[list[str], dict[str, str]]:
+        """Arguments and environment of an ansible-playbook that knows the lab's boxes by name, and can reach none."""
+        (folder / "ansible.cfg").write_text("")
+        (folder / "inventory.json").write_text(json.dumps(inventory(dict.fromkeys(lab.boxes, ""))))
+        argv = [*ansible_playbook(), "-i", str(folder / "inventory.json")]
+        return argv, {**self._environment(folder, lab, forks=1), "ANSIBLE_STDOUT_CALLBACK": "default"}
 
     def _environment(self, folder: Path, lab: Lab, forks: int) -> dict[str, str]:
         plugins = self._catalog.plugin_dir
@@ -147,7 +154,7 @@ def inventory(boxes: Mapping[str, str]) -> dict[str, object]:
     return {"all": {"hosts": hosts, "vars": common}}
 
 
-def _ansible_playbook() -> list[str]:
+def ansible_playbook() -> list[str]:
     """The ansible-playbook of this Python's own environment, not of PATH."""
     beside = Path(sys.executable).parent / "ansible-playbook"
     return [sys.executable, str(beside)] if beside.is_file() else [sys.executable, "-m", "ansible", "playbook"]

@@ -20,9 +20,10 @@ from labctl.adapters.images.graph import Job
 from labctl.adapters.images.sources import Sources
 from labctl.adapters.images.stop import Stop
 from labctl.adapters.settings import Settings
-from labctl.domain import imagery
+from labctl.domain import imagery, layers
 from labctl.domain.imagery import ImageSource, SourceFile
 from labctl.domain.lab import Lab
+from labctl.domain.layers import Unpacked
 from labctl.events import Emit, Event, StepEnded, StepStarted
 from labctl.ports import ImageInfo
 
@@ -73,6 +74,21 @@ class DockerImages:
     def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:
         """See ports.Images."""
         return self._listed(present.Inventory(self._client), labs)
+
+    def unpacked(self, found: Sequence[ImageInfo], labs: Sequence[Lab]) -> Unpacked:
+        """How much these images of a ``listing`` take on the engine's disk, shared layers counted once."""
+        by_id = {image.id: present.layers_of(self._client, image.id) for image in found}
+        by_tag = {image.tag: by_id[image.id] for image in found}
+        own = layers.alone(by_id)
+        wanted = self._wanted(labs, self._look())
+        boxes = [tag for tags in wanted.boxes.values() for tag in tags.values() if tag in by_tag]
+        return Unpacked(
+            alone={image.tag: own[image.id] for image in found},
+            labs=layers.total(by_tag[tag] for tag in boxes),
+            system=layers.total(by_tag[tag] for tag in wanted.needed() if tag in by_tag),
+            all=layers.total(by_id.values()),
+            missing=tuple(name for name, tags in wanted.boxes.items() if not by_tag.keys() >= set(tags.values())),
+        )
 
     def save(self, labs: Sequence[Lab], path: str, emit: Emit) -> int:
         """See ports.Images. A name that ends in ``.gz`` is compressed."""

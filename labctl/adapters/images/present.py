@@ -7,6 +7,7 @@ from typing import Any
 
 from labctl.adapters.docker.client import Client, explained
 from labctl.domain import imagery, wiring
+from labctl.domain.layers import Layer, layers
 from labctl.domain.naming import REPOSITORY
 
 
@@ -15,6 +16,14 @@ def tagged(client: Client) -> dict[str, str]:
     with explained(client.address):
         found = client.api.images(filters={"reference": f"{REPOSITORY}/*"})
     return {tag: str(item["Id"]) for item in found for tag in item["RepoTags"] or ()}
+
+
+def layers_of(client: Client, image: str) -> tuple[Layer, ...]:
+    """An image's layers, the lowest first. GET /images/{id}/json and /images/{id}/history. Raises EngineError."""
+    with explained(client.address):
+        diff_ids = client.api.inspect_image(image)["RootFS"].get("Layers") or []
+        history: list[Mapping[str, Any]] = client.api.history(image)
+    return layers(diff_ids, [(str(step["CreatedBy"]), int(step["Size"])) for step in reversed(history)])
 
 
 class Inventory:

@@ -30,6 +30,17 @@ TEXTS: dict[str, str] = {
     "Shut boxes down; all work stays.": "关机，做过的都保留。",
     "Start boxes that are shut down.": "把关着的机器开机。",
     "End a lab: its boxes are removed with all that is in them.": "结束实验：删除机器和里面的一切。",
+    "For authors: a new lab, small and working.": "给作者：新建一个能运行的小实验。",
+    "A new lab to begin with: small, whole and working, with TODO wherever its author goes on. Nothing that exists is "
+    "overwritten.": "新建一个实验作为起点：很小，但完整、能运行；要作者接着写的地方都标了 TODO。不会覆盖已有的文件。",
+    "The catalog; made where there is none. Else this folder.": "实验目录，没有就新建；不给则用当前目录。",
+    "For authors: what is wrong with a lab, without running it.": "给作者：不运行就检查实验写得对不对。",
+    "What is wrong with a lab, by its files alone: no box is started, and nothing of the lab is run. Each fault with "
+    "file, line, reason and remedy. Exit status 3 where there are errors; warnings are for you to judge.": (
+        "只看文件就指出实验里的错误：不启动机器，也不执行实验里的任何东西。每条都给出文件、行号、原因和改法。"
+        "有错误时退出码为 3；警告由你自己判断。"
+    ),
+    "Every lab of the catalog.": "目录里的全部实验。",
     "Images: list, build, save, load, prune.": "镜像：列出、构建、导出、导入、清理。",
     "Look for what will hurt later; --fix mends what it can.": "找出以后会出问题的地方；--fix 修复能修的。",
     "Settings: list, get, set, unset.": "设置：列出、查看、修改、恢复默认。",
@@ -116,8 +127,9 @@ TEXTS: dict[str, str] = {
         "nothing."
     ): "镜像：机器从它启动。标签是镜像全部内容的哈希，所以不会无谓地重新构建。",
     "labctl's images on the engine.": "引擎上属于 labctl 的镜像。",
-    "labctl's images on the engine. Sizes hold layers that are shared with others.": (
-        "引擎上属于 labctl 的镜像。大小包含与其他镜像共用的层。"
+    "labctl's images on the engine: how large each is, how much of that no other image has, and what all of them take "
+    "unpacked, with shared layers counted once.": (
+        "引擎上属于 labctl 的镜像：各有多大、其中多少是独占的，以及全部解包后占多少（共用的层只算一次）。"
     ),
     "Build what is missing for labs.": "构建实验缺少的镜像。",
     "Build what is missing for labs, side by side. An interrupted build leaves nothing half-made.": (

@@ -60,6 +60,15 @@ TEXTS: dict[str, str] = {
     ),
     "{file}: FROM {ref}: there is no image {image}": "{file}：FROM {ref}：没有名为 {image} 的镜像",
     "{file}: images start from each other: {circle}": "{file}：镜像之间循环依赖：{circle}",
+    # lint, new
+    "{lab} can't be the name of a lab": "{lab} 不能用作实验名",
+    "lower-case letters, digits and dashes, a letter first, at most 32: my-first-lab": (
+        "小写字母、数字和连字符，以字母开头，最长 32 个字符：my-first-lab"
+    ),
+    "{path} is there already; nothing was written": "{path} 已经存在；什么都没有写",
+    "another name, or another folder: labctl new LAB --in DIR": "换个名字，或换个目录：labctl new LAB --in DIR",
+    "which lab?": "检查哪个实验？",
+    "labctl lint LAB, or labctl lint --all": "labctl lint LAB，或 labctl lint --all",
     # settings
     "there is no setting {key}": "没有名为 {key} 的设置",
     "{where}: there is no setting {key}": "{where}：没有名为 {key} 的设置",

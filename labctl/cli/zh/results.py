@@ -20,6 +20,13 @@ TEXTS: dict[str, str] = {
     "default": "默认",
     "file": "文件",
     "env": "环境变量",
+    # lint, new
+    "Next: labctl --catalog {catalog} lint {lab}; then up, verify, solve. docs/author.md says more.": (
+        "下一步：labctl --catalog {catalog} lint {lab}；然后 up、verify、solve。详见 docs/author.md。"
+    ),
+    "warning": "警告",
+    "{mark} {lab}: nothing wrong": "{mark} {lab}：没有问题",
+    "{mark} {lab}: errors {errors}, warnings {warnings}": "{mark} {lab}：错误 {errors}，警告 {warnings}",
     # heads of tables
     "lab": "实验",
     "title": "标题",
@@ -39,6 +46,7 @@ TEXTS: dict[str, str] = {
     "image": "镜像",
     "kind": "类型",
     "size": "大小",
+    "alone": "独占",
     "made": "创建时间",
     "use": "用途",
     "setting": "设置",
@@ -121,7 +129,10 @@ TEXTS: dict[str, str] = {
     # cp, open, images
     "{count} copied": "已拷贝 {count} 个",
     "leads to port {port} of {box}; Ctrl-C ends it": "通往 {box} 的 {port} 端口；按 Ctrl-C 结束",
-    "{mark} built: {labs}": "{mark} 已构建：{labs}",
+    "{mark} built: {labs}  {seconds:.1f} s": "{mark} 已构建：{labs}  {seconds:.1f} 秒",
+    "boxes of {count} labs: {size} unpacked": "{count} 个实验的机器：解包后 {size}",
+    "with keeper and toolbox: {size}": "加上 keeper 和工具箱：{size}",
+    "all images of labctl: {size}": "labctl 的全部镜像：{size}",
     "{mark} {file}: {size}": "{mark} {file}：{size}",
     "{count} removed": "已删除 {count} 个",
     # steps and notes

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from labctl.adapters.docker.probe import DockerProbe
     from labctl.adapters.images.bake import Bakery
     from labctl.adapters.images.images import DockerImages
-    from labctl.adapters.settings import Setting, Settings
+    from labctl.adapters.settings import Settings
     from labctl.adapters.ssh import SshFiles
     from labctl.domain.boxspec import Instance
+    from labctl.domain.text import Text
     from labctl.services.clone import Clones
     from labctl.services.current import Finder
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
+    from labctl.services.lint import Lint
     from labctl.services.on_clones import OnClones
     from labctl.services.power import Power
     from labctl.services.prove import Prove
@@ -126,6 +128,15 @@ class App:
         from labctl.adapters.ansible.provisioner import AnsibleProvisioner
 
         return AnsibleProvisioner(self.catalog, self.client.address)
+
+    @cached_property
+    def lint(self) -> Lint:
+        """Judge labs by their files."""
+        from labctl.adapters.ansible.syntax import AnsibleSyntax
+        from labctl.adapters.lint_files import LintFiles
+        from labctl.services.lint import Lint
+
+        return Lint(LintFiles(self.catalog), AnsibleSyntax(self.provisioner))
 
     @cached_property
     def locks(self) -> ports.Locks:
@@ -242,7 +253,10 @@ class App:
         bench = Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks)
         # Many mutants are made from the same images: they have to last longer than for one verify.
         clones = Clones(self.engine, self.keeper, self.images, self.locks, LIFETIME_SECONDS)
-        return Prove(self.engine, self.catalog, self.provisioner, bench, clones, self.verify, lambda _lab: ())
+        return Prove(self.engine, self.catalog, self.provisioner, bench, clones, self.verify, self._errors)
+
+    def _errors(self, lab: str) -> list[Text]:
+        return [fault.in_a_line() for fault in self.lint.run(lab) if fault.severity == "error"]
 
     @cached_property
     def doctor(self) -> Doctor:
@@ -260,31 +274,3 @@ class App:
         from labctl.domain.params import seed_for
 
         return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
-
-
-def all_settings() -> list[Setting]:
-    """Every setting, and where it comes from."""
-    from labctl.adapters import settings
-
-    return settings.listing()
-
-
-def get_setting(key: str) -> Setting:
-    """One. Raises UsageError for an unknown key."""
-    from labctl.adapters import settings
-
-    return settings.get(key)
-
-
-def set_setting(key: str, value: str) -> None:
-    """Keep it in the settings file. Raises UsageError."""
-    from labctl.adapters import settings
-
-    settings.set_(key, value)
-
-
-def unset_setting(key: str) -> None:
-    """Take it out of the settings file. Raises UsageError for an unknown key."""
-    from labctl.adapters import settings
-
-    settings.unset(key)

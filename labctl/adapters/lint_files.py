@@ -1,0 +1,152 @@
+"""Reading a lab for the linter: implements services.lint.LabFiles. Nothing of it is executed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labctl.adapters import lab_file
+from labctl.adapters.catalog import FileCatalog, unreadable
+from labctl.adapters.images.sources import Sources
+from labctl.domain import imagery
+from labctl.domain.lab import Lab
+from labctl.domain.lint import briefs
+from labctl.domain.lint.judge import SCHEMA_LINE
+from labctl.domain.lint.material import Dockerfile, Material, Page, Play, Where
+from labctl.errors import InvalidLabError
+
+if TYPE_CHECKING:
+    import yaml
+
+_PLAYS = ("*.yml", "*/*.yml")
+
+
+class LintFiles:
+    """Of a catalog."""
+
+    def __init__(self, catalog: FileCatalog) -> None:
+        self._catalog = catalog
+
+    def material(self, name: str) -> Material:
+        """See services.lint.LabFiles."""
+        folder = self._catalog.lab_dir(name)
+        file = folder / "lab.yml"
+        page = _page(file)
+        lab, faults, lines = _lab(page, file, name)
+        plays_dir, checks_dir = self._catalog.plays_dir(name), self._catalog.checks_dir(name)
+        return Material(
+            name=name,
+            lab=lab,
+            lab_page=page,
+            lab_lines=lines,
+            schema_faults=tuple(faults),
+            schema_found=_schema_found(page, folder),
+            briefs={
+                language: _page(folder / brief)
+                for language, brief in briefs.FILES.items()
+                if (folder / brief).is_file()
+            },
+            lab_files=_names(folder),
+            checks=tuple(_page(found) for found in sorted(checks_dir.rglob("*.py")) if found.is_file()),
+            checks_dir=_shown(checks_dir),
+            plays=tuple(_plays(plays_dir)),
+            plays_dir=_shown(plays_dir),
+            play_files=_names(plays_dir),
+            dockerfiles=tuple(self._dockerfiles(lab)),
+            images=frozenset(self._catalog.images()),
+            roles=frozenset(
+                item.name for root in self._catalog.roles_dirs(name) for item in root.iterdir() if item.is_dir()
+            ),
+            base=imagery.DEFAULT_BASE,
+        )
+
+    def _dockerfiles(self, lab: Lab | None) -> Iterator[Dockerfile]:
+        """Of the lab's images and of those that they start from."""
+        known = set(self._catalog.images())
+        names = sorted({lab.image_of(box) for box in lab.boxes} & known) if lab else []
+        for name, source in sorted(Sources(self._catalog).images(names).items()):
+            file = Path(source.file)
+            yield Dockerfile(name, _page(file), imagery.references(source.dockerfile))
+
+
+def _lab(page: Page, file: Path, name: str) -> tuple[Lab | None, list[tuple[int, str, str]], dict[Where, int]]:
+    try:
+        lab, faults = lab_file.examine(page.text.encode(), file, name)
+    except InvalidLabError as error:
+        return None, [(error.values["line"], "", error.values["what"])], {}
+    return lab, faults, _decoded(page.text)[1]
+
+
+def _schema_found(page: Page, folder: Path) -> bool:
+    match = SCHEMA_LINE.fullmatch(page.text.partition("\n")[0].strip())
+    return match is not None and (match[1].startswith("https://") or (folder / match[1]).is_file())
+
+
+def _plays(folder: Path) -> Iterator[Play]:
+    for file in sorted({found for pattern in _PLAYS for found in folder.glob(pattern)}):
+        page = _page(file)
+        name = file.relative_to(folder).with_suffix("").as_posix()
+        import yaml
+
+        try:
+            data, lines = _decoded(page.text)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            yield Play(name, page, broken=(mark.line + 1 if mark else 1, str(error.problem or error.context)))
+        except yaml.YAMLError as error:
+            yield Play(name, page, broken=(1, " ".join(str(error).split())))
+        else:
+            yield Play(name, page, data, lines)
+
+
+def _decoded(text: str) -> tuple[Any, dict[Where, int]]:
+    """A YAML document as plain data, tags such as ``!vault`` left aside, and the line of each place in it."""
+    import yaml
+
+    tree = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    lines: dict[Where, int] = {}
+    return (None if tree is None else _plain(tree, (), lines)), lines
+
+
+def _plain(node: yaml.Node, where: Where, lines: dict[Where, int]) -> Any:
+    import yaml
+
+    lines.setdefault(where, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        found = {}
+        for key, value in node.value:
+            name = str(key.value)
+            lines[(*where, name)] = key.start_mark.line + 1
+            found[name] = _plain(value, (*where, name), lines)
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*where, index), lines) for index, item in enumerate(node.value)]
+    return (
+        True
+        if node.tag.endswith(":bool") and node.value.lower() in ("true", "yes", "on")
+        else (None if node.tag.endswith((":null", ":bool")) else node.value)
+    )
+
+
+def _names(folder: Path) -> frozenset[str]:
+    """All files below a folder, as paths relative to it."""
+    return frozenset(
+        (Path(path) / name).relative_to(folder).as_posix() for path, _, names in os.walk(folder) for name in names
+    )
+
+
+def _page(file: Path) -> Page:
+    try:
+        return Page(_shown(file), file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(file, error) from error
+
+
+def _shown(file: Path) -> str:
+    """As an author would type it: from the current folder, where it is below that."""
+    try:
+        return str(file.relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)

@@ -1,0 +1,63 @@
+"""A new lab in a catalog, from ``labctl/templates``: small, whole and working, with marks where its author goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from labctl.domain import lab_schema
+from labctl.domain.lab import NAME_PATTERN
+from labctl.errors import RefusedError, UsageError
+
+_TEMPLATES = Path(__file__).parent.parent / "templates"
+_ENDING = ".in"
+
+
+def make(lab: str, catalog: Path) -> list[Path]:
+    """Write the lab into that catalog, which is made where there is none; the files. Raises UsageError for a name that
+    no lab can have and where nothing can be written, RefusedError where something of that lab is there already."""
+    if not re.fullmatch(NAME_PATTERN, lab):
+        raise UsageError(
+            "{lab} can't be the name of a lab",
+            hint="lower-case letters, digits and dashes, a letter first, at most 32: my-first-lab",
+            lab=lab,
+        )
+    for kind in ("labs", "playbooks", "checks"):
+        if os.path.lexists(catalog / kind / lab):
+            raise RefusedError(
+                "{path} is there already; nothing was written",
+                hint="another name, or another folder: labctl new LAB --in DIR",
+                path=str(catalog / kind / lab),
+            )
+    written: list[Path] = []
+    try:
+        schema = _schema(catalog, written)
+        for template in sorted(_TEMPLATES.rglob(f"*{_ENDING}")):
+            kind, *rest = template.relative_to(_TEMPLATES).parts
+            text = template.read_text("utf-8").replace("@LAB@", lab).replace("@SCHEMA@", schema)
+            _write(catalog.joinpath(kind, lab, *rest).with_suffix(""), text, written)
+    except OSError as error:
+        for file in written:
+            file.unlink(missing_ok=True)
+        why = error.strerror or str(error)
+        raise UsageError("{path} can't be written: {why}", path=str(error.filename or catalog), why=why) from error
+    return written
+
+
+def _schema(catalog: Path, written: list[Path]) -> str:
+    """The schema as seen from the lab's folder: labctl's repository has it among its docs, another catalog gets its own
+    beside its labs."""
+    if (catalog / "docs" / lab_schema.FILE).is_file():
+        return f"../../docs/{lab_schema.FILE}"
+    file = catalog / "labs" / lab_schema.FILE
+    if not file.exists():
+        _write(file, lab_schema.schema(), written)
+    return f"../{lab_schema.FILE}"
+
+
+def _write(file: Path, text: str, written: list[Path]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("x", encoding="utf-8") as opened:
+        written.append(file)
+        opened.write(text)

@@ -1,0 +1,45 @@
+"""What commands do to files, with no engine: settings, and a new lab."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from labctl.adapters.settings import Setting
+
+
+def new_lab(name: str, catalog: Path) -> list[Path]:
+    """Write a new lab into a catalog; its files. Raises UsageError, RefusedError."""
+    from labctl.adapters import scaffold
+
+    return scaffold.make(name, catalog)
+
+
+def all_settings() -> list[Setting]:
+    """Every setting, and where it comes from."""
+    from labctl.adapters import settings
+
+    return settings.listing()
+
+
+def get_setting(key: str) -> Setting:
+    """One. Raises UsageError for an unknown key."""
+    from labctl.adapters import settings
+
+    return settings.get(key)
+
+
+def set_setting(key: str, value: str) -> None:
+    """Keep it in the settings file. Raises UsageError."""
+    from labctl.adapters import settings
+
+    settings.set_(key, value)
+
+
+def unset_setting(key: str) -> None:
+    """Take it out of the settings file. Raises UsageError for an unknown key."""
+    from labctl.adapters import settings
+
+    settings.unset(key)

@@ -1,0 +1,52 @@
+"""labctl lint"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json
+from labctl.cli.i18n import _, language
+from labctl.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from labctl.domain.lint.fault import Fault
+
+
+@labctl_command("lint", example="labctl lint redis-replication\nlabctl lint --all --json")
+@click.argument("labs", nargs=-1, metavar="LAB...", shell_complete=_complete_labs)
+@click.option("--all", "everything", is_flag=True, help="Every lab of the catalog.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, labs: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """What is wrong with a lab, by its files alone: no box is started, and nothing of the lab is run. Each fault with
+    file, line, reason and remedy. Exit status 3 where there are errors; warnings are for you to judge."""
+    app = app_of(ctx)
+    if not labs and not everything:
+        raise UsageError("which lab?", hint="labctl lint LAB, or labctl lint --all")
+    names = app.catalog.names() if everything else list(dict.fromkeys(labs))
+    found = {name: app.lint.run(name) for name in names}
+    if as_json:
+        print_json(found)
+    else:
+        for name, faults in found.items():
+            _show(name, faults)
+    if any(fault.severity == "error" for faults in found.values() for fault in faults):
+        ctx.exit(int(Exit.INVALID_LAB))
+
+
+def _show(name: str, faults: tuple[Fault, ...]) -> None:
+    for fault in faults:
+        error = fault.severity == "error"
+        word = click.style(_("error") if error else _("warning"), fg="red" if error else "yellow", bold=True)
+        click.echo(f"{fault.file}:{fault.line}: {word}: {fault.what.in_(language())}")
+        click.echo(click.style(f"    {fault.why.in_(language())}", dim=True))
+        click.echo(f"    {click.style(_('try') + ':', fg='cyan')} {fault.fix.in_(language())}")
+    errors = sum(fault.severity == "error" for fault in faults)
+    if not faults:
+        click.echo(_("{mark} {lab}: nothing wrong").format(mark="✓", lab=name))
+    else:
+        mark = "✗" if errors else "!"
+        line = _("{mark} {lab}: errors {errors}, warnings {warnings}")
+        click.echo(line.format(mark=mark, lab=name, errors=errors, warnings=len(faults) - errors))

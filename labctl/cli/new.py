@@ -1,0 +1,29 @@
+"""labctl new"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from labctl.cli.common import labctl_command
+from labctl.cli.i18n import _
+
+
+@labctl_command("new", example="labctl new my-first-lab --in ~/my-labs")
+@click.argument("lab")
+@click.option(
+    "--in", "folder", default=".", metavar="DIR", help="The catalog; made where there is none. Else this folder."
+)
+@click.pass_context
+def command(ctx: click.Context, lab: str, folder: str) -> None:
+    """A new lab to begin with: small, whole and working, with TODO wherever its author goes on. Nothing that exists is
+    overwritten."""
+    from labctl.bootstrap.files import new_lab
+
+    catalog = Path(folder).expanduser()
+    for file in new_lab(lab, catalog):
+        click.echo(os.path.relpath(file))
+    line = _("Next: labctl --catalog {catalog} lint {lab}; then up, verify, solve. docs/author.md says more.")
+    click.echo(line.format(catalog=folder, lab=lab))

@@ -1,0 +1,1 @@
+"""What can be wrong with a lab, judged from its files alone: no engine, nothing executed."""

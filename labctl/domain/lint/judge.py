@@ -1,0 +1,122 @@
+"""All faults of a lab."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from labctl.domain.lint import briefs, checks, images, plays
+from labctl.domain.lint.fault import Fault, Rule
+from labctl.domain.lint.material import Material, Page
+
+SCHEMA_LINE = re.compile(r"# yaml-language-server: \$schema=(\S+)")
+_TODO = re.compile(r"\bTODO\b")
+# The box's own, mounted over the disk when it starts (DESIGN: boxes), and the engine's.
+_MOUNTED = ("/proc/", "/sys/", "/dev/", "/run/", "/var/run/")
+_ENGINES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+
+SCHEMA = Rule(
+    "schema",
+    ("{what}", "{what}"),
+    ("labctl can't use the lab", "labctl 用不了这个实验"),
+    (
+        "docs/lab.schema.json and docs/author.md say what is allowed",
+        "允许写什么，见 docs/lab.schema.json 和 docs/author.md",
+    ),
+)
+NO_SCHEMA_LINE = Rule(
+    "schema-line",
+    ("the first line names no schema that is there", "第一行没有指明存在的 schema"),
+    ("editors complete and check lab.yml by it", "编辑器靠它补全和检查 lab.yml"),
+    (
+        "# yaml-language-server: $schema=PATH, where PATH leads from here to lab.schema.json",
+        "# yaml-language-server: $schema=PATH，PATH 是从这里到 lab.schema.json 的路径",
+    ),
+)
+NO_TOPICS = Rule(
+    "no-topics",
+    ("topics is empty", "topics 是空的"),
+    ("nobody could see which part of a course the lab serves", "看不出这个实验对应课程的哪一部分"),
+    ("topics: [a topic of the course, …]", "topics: [课程里的主题, ……]"),
+    "warning",
+)
+UNUSED = Rule(
+    "unused-param",
+    ("nothing uses the param {param}", "参数 {param} 没有被用到"),
+    ("a learner is given a value that means nothing", "给了学员一个毫无意义的值"),
+    ("use it in a task and its checks, or take it out", "在任务和检查里用上它，或者删掉"),
+    "warning",
+)
+TODO = Rule(
+    "todo",
+    ("there is something left to write: {line}", "还有没写完的：{line}"),
+    ("learners would read it", "学员会看到它"),
+    ("write it, and take the word TODO out", "写好，再去掉 TODO 这个词"),
+    "warning",
+)
+HIDDEN = Rule(
+    "file-hidden",
+    ("{path} would never be seen", "{path} 永远看不到"),
+    ("something is mounted there when the box starts", "机器启动时那里会挂载别的东西"),
+    ("put it elsewhere", "放到别处"),
+)
+FILE_TWICE = Rule(
+    "file-twice",
+    ("{path} is put into {box} twice", "{path} 在 {box} 上放了两次"),
+    ("the last one wins", "只有最后一个算数"),
+    ("take one of them out", "删掉一个"),
+)
+
+
+def faults(material: Material) -> tuple[Fault, ...]:
+    """All of them, by file and line; what is found twice in one place is told once."""
+    found = {
+        *_lab_faults(material),
+        *briefs.faults(material),
+        *checks.faults(material),
+        *plays.faults(material),
+        *images.faults(material),
+        *_left_to_write(material),
+    }
+    return tuple(sorted(found))
+
+
+def _lab_faults(material: Material) -> Iterator[Fault]:
+    page, lab = material.lab_page, material.lab
+    for line, path, what in material.schema_faults:
+        yield SCHEMA.at(page.path, line, what=f"{path}: {what}" if path else what)
+    if not material.schema_found:
+        yield NO_SCHEMA_LINE.at(page.path, 1)
+    if lab is None:
+        return
+    if not lab.topics:
+        yield NO_TOPICS.at(page.path, material.lab_line("name"))
+    elsewhere = [*material.briefs.values(), *material.checks, *(play.page for play in material.plays)]
+    own = _without_definitions(page)
+    for param in lab.params:
+        word = re.compile(rf"(?<![\w]){re.escape(param)}(?![\w])")
+        if not re.search(rf"\{{\{{\s*{re.escape(param)}\s*\}}\}}", own) and not any(
+            word.search(one.text) for one in elsewhere
+        ):
+            yield UNUSED.at(page.path, material.lab_line("params", param), param=param)
+    placed: set[tuple[str, str]] = set()
+    for index, file in enumerate(lab.files):
+        line = material.lab_line("files", index, "path")
+        if file.path.startswith(_MOUNTED) or file.path in _ENGINES:
+            yield HIDDEN.at(page.path, line, path=file.path)
+        for box in file.boxes or lab.boxes:
+            if (box, file.path) in placed:
+                yield FILE_TWICE.at(page.path, line, path=file.path, box=box)
+            placed.add((box, file.path))
+
+
+def _without_definitions(page: Page) -> str:
+    return "\n".join(line for line in page.text.splitlines() if not line.lstrip().startswith("#"))
+
+
+def _left_to_write(material: Material) -> Iterator[Fault]:
+    plays_ = (play.page for play in material.plays)
+    for page in (material.lab_page, *material.briefs.values(), *material.checks, *plays_):
+        for number, line in enumerate(page.text.splitlines(), 1):
+            if _TODO.search(line):
+                yield TODO.at(page.path, number, line=" ".join(line.split())[:60])

@@ -1,0 +1,76 @@
+"""Waiting for boxes: the keeper's stream may stay silent for ever, and a box's word may be lost."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import docker.errors
+import pytest
+
+from labctl.adapters.docker import keeper
+from labctl.adapters.docker.keeper import DockerWatch
+from labctl.errors import EngineError, KeeperGoneError
+
+
+class Stream:
+    """Says these lines, and then nothing."""
+
+    def __init__(self, *lines: str) -> None:
+        self._lines = list(lines)
+
+    def read(self) -> bytes:
+        if self._lines:
+            return self._lines.pop(0).encode() + b"\n"
+        threading.Event().wait()
+        return b""
+
+
+class Api:
+    """The engine: it kills what is called ``keeper``, and boxes say ``said``."""
+
+    def __init__(self, said: bytes = b"starting\n") -> None:
+        self.said = said
+        self.asked = 0
+
+    def kill(self, name: str, _signal: str) -> None:
+        self.asked += 1
+        if name != "keeper":
+            raise docker.errors.APIError("no such container", SimpleNamespace(status_code=404))
+
+    def exec_create(self, box_id: str, _argv: list[str]) -> dict[str, str]:
+        return {"Id": box_id}
+
+    def exec_start(self, _exec: str) -> bytes:
+        return self.said
+
+    def logs(self, *_: Any, **__: Any) -> bytes:
+        return b""
+
+
+def watch(api: Api, *lines: str, of: str = "keeper") -> DockerWatch:
+    return DockerWatch(SimpleNamespace(address="here", api=api), Stream(*lines), of)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "_ASK_SECONDS", 0.02)
+
+
+def test_a_keeper_that_was_replaced_without_a_word_is_told() -> None:
+    with pytest.raises(KeeperGoneError):
+        watch(Api(), of="another").wait_ready({"alpha": "a"}, 10, lambda _event: None)
+
+
+def test_a_box_whose_word_was_lost_is_asked_itself() -> None:
+    heard: list[Any] = []
+    watch(Api(b"degraded\n"), '{"box":"a","state":"wired"}').wait_ready({"alpha": "a"}, 10, heard.append)
+    assert [event.box for event in heard] == ["alpha"]
+
+
+def test_one_that_is_still_starting_is_late_in_the_end() -> None:
+    api = Api()
+    with pytest.raises(EngineError, match=r"alpha did not finish starting within 1 s \(state: wired\)"):
+        watch(api, '{"box":"a","state":"wired"}').wait_ready({"alpha": "a"}, 0.6, lambda _event: None)
+    assert 2 <= api.asked < 10

@@ -1,0 +1,401 @@
+"""Lint: each fault made on a copy of a good lab is found, on its line, and nothing else is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from labctl.adapters.catalog import FileCatalog
+from labctl.adapters.lint_files import LintFiles
+from labctl.domain.lab import Lab
+from labctl.domain.lint import briefs, checks, images, judge, plays
+from labctl.domain.lint.fault import Fault, Rule
+from labctl.errors import UsageError
+from labctl.services.lint import Lint
+
+ROOT = Path(__file__).resolve().parents[2]
+
+LAB = """\
+# yaml-language-server: $schema=../lab.schema.json
+name: demo
+title: {en: Demo, zh: 演示}
+summary: {en: A, zh: B}
+image: box
+topics: [Linux]
+networks:
+  lan: {subnet: 10.10.10.0/24}
+boxes:
+  web: {networks: {lan: 10.10.10.11}}
+  db: {networks: {lan: 10.10.10.12}}
+params:
+  word: {kind: password}
+  number: {kind: int, first: 1, last: 9}
+files:
+  - {path: /etc/labctl/word, content: "{{ word }}"}
+tasks:
+  - id: one
+    title: {en: "Write {{ word }}", zh: "写 {{ word }}"}
+    points: 5
+    hints: [{en: A, zh: B}, {en: A, zh: B}, {en: A, zh: B}]
+  - id: two
+    title: {en: Two, zh: 二}
+    points: 7
+    hints: [{en: A, zh: B}, {en: A, zh: B}, {en: A, zh: B}]
+"""
+BRIEF = """\
+# Demo
+
+On {{ web_address }}; see [the tasks](#tasks) and [the web](https://www.debian.org/).
+
+## Concept
+## Worked example
+
+```
+# echo [this](is-no-link.md)
+```
+
+## Tasks
+### `one`: the word (5 points)
+### `two`: the number (7 points)
+## A small project
+## Review
+"""
+BRIEF_ZH = """\
+# 演示
+
+在 {{ web_address }} 上。
+
+## 概念
+## 示例
+
+```
+# echo
+```
+
+## 任务
+### `one`：单词（5 分）
+### `two`：数字（7 分）
+## 小项目
+## 复习
+"""
+CHECKS = '''\
+import pytest
+
+
+@pytest.mark.task("one")
+def test_word(box, params, unmet):
+    """The word is there
+    zh: 词在
+    """
+    raise unmet("web", expected=params["word"], found="", read=("one: the word", "one：单词"))
+
+
+@pytest.mark.task("two")
+@pytest.mark.copy
+def test_number(box, params):
+    """The number is there
+    zh: 数字在
+    """
+    assert params["number"]
+
+
+@pytest.mark.task("two")
+@pytest.mark.reboot
+def test_reboot(power):
+    """It is still there
+    zh: 还在
+    """
+'''
+PLAY = """\
+- name: All
+  hosts: {hosts}
+  gather_facts: false
+  tasks:
+    - name: The word
+      ansible.builtin.copy: {{dest: /root/word, content: "{{{{ word }}}}"}}
+"""
+MUTANT = """\
+- name: Wrong
+  hosts: web
+  vars:
+    labctl_mutant_fails: [{task}]
+  tasks: []
+"""
+DOCKERFILE = "FROM labctl/box\nRUN true\n"
+FILES = {
+    "labs/lab.schema.json": "{}",
+    "labs/demo/lab.yml": LAB,
+    "labs/demo/brief.md": BRIEF,
+    "labs/demo/brief.zh.md": BRIEF_ZH,
+    "checks/demo/test_demo.py": CHECKS,
+    "playbooks/demo/setup.yml": PLAY.format(hosts="all"),
+    "playbooks/demo/solve.yml": PLAY.format(hosts="web:db"),
+    "playbooks/demo/solve-other.yml": PLAY.format(hosts="web"),
+    "playbooks/demo/mutants/no-one.yml": MUTANT.format(task="one"),
+    "playbooks/demo/mutants/no-two.yml": MUTANT.format(task="two"),
+    "playbooks/roles/nginx/tasks/main.yml": "[]\n",
+    "images/web/Dockerfile": DOCKERFILE,
+}
+_LAB, _EN, _ZH = "labs/demo/lab.yml", "labs/demo/brief.md", "labs/demo/brief.zh.md"
+_CHECKS, _SETUP, _SOLVE = "checks/demo/test_demo.py", "playbooks/demo/setup.yml", "playbooks/demo/solve.yml"
+_MUTANT, _WEB = "playbooks/demo/mutants/no-one.yml", "images/web/Dockerfile"
+
+
+class TakesAll:
+    """An Ansible that has nothing against any play."""
+
+    def faults(self, lab: Lab, plays: Mapping[str, str]) -> list[tuple[str, int, str]]:
+        return []
+
+
+Linter = Callable[[], list[tuple[str, int, str]]]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A catalog with a good lab, which is the current folder."""
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def all_faults(root: Path) -> tuple[Fault, ...]:
+    catalog = FileCatalog([root], cache=root / "cache")
+    return Lint(LintFiles(catalog), TakesAll()).run("demo")
+
+
+def found(root: Path) -> list[tuple[str, int, str]]:
+    return [(fault.file, fault.line, fault.rule) for fault in all_faults(root)]
+
+
+def change(root: Path, name: str, old: str, new: str) -> None:
+    text = (root / name).read_text()
+    assert old in text
+    (root / name).write_text(text.replace(old, new, 1))
+
+
+def test_a_good_lab_has_no_fault(root: Path) -> None:
+    assert found(root) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "wanted"),
+    [
+        # lab.yml
+        (_LAB, "# yaml-language-server: $schema=../lab.schema.json", "# a lab", [(_LAB, 1, "schema-line")]),
+        (_LAB, "../lab.schema.json", "lab.schema.json", [(_LAB, 1, "schema-line")]),
+        (_LAB, "topics: [Linux]", "minutes: 5", [(_LAB, 2, "no-topics")]),
+        (_LAB, "10.10.10.12", "10.10.10.11", [(_LAB, 11, "schema")]),
+        (_LAB, "/etc/labctl/word", "/run/word", [(_LAB, 16, "file-hidden")]),
+        (_LAB, "/etc/labctl/word", "/etc/hosts", [(_LAB, 16, "file-hidden")]),
+        (
+            _LAB,
+            "tasks:\n",
+            '  - {path: /etc/labctl/word, content: "", boxes: [db]}\ntasks:\n',
+            [(_LAB, 17, "file-twice")],
+        ),
+        (_LAB, "  number:", "  useless: {kind: port}\n  number:", [(_LAB, 14, "unused-param")]),
+        (_LAB, "en: Two,", "en: TODO,", [(_LAB, 23, "todo")]),
+        (_LAB, "image: box", "image: nothing", [(_LAB, 5, "no-such-image")]),
+        (_LAB, "db: {networks", "db: {image: nothing, networks", [(_LAB, 11, "no-such-image")]),
+        # briefs
+        (_EN, "(5 points)", "(6 points)", [(_EN, 13, "points-differ")]),
+        (_ZH, "（7 分）", "", [(_ZH, 14, "points-differ")]),
+        (_EN, "`two`", "`too`", [(_EN, 1, "task-not-in-brief"), (_EN, 14, "heading-of-no-task")]),
+        (_EN, "## Concept", "## What it is", [(_EN, 1, "section-missing")]),
+        (_ZH, "## 复习", "## 完", [(_ZH, 1, "section-missing")]),
+        (_EN, "## Review", "## Review\n## More", [(_ZH, 5, "headings-differ")]),
+        (_ZH, "## 复习", "## 复习\n#### 再来", [(_ZH, 17, "headings-differ")]),
+        (_ZH, "## 复习", "```\nls\n```\n## 复习", [(_ZH, 8, "code-differs")]),
+        (_EN, "## Review", "## Review\n```\nls\n", [(_ZH, 8, "code-differs"), (_EN, 17, "code-unclosed")]),
+        (_EN, "{{ web_address }}", "{{ mail_address }}", [(_EN, 3, "no-such-param")]),
+        (_ZH, "# echo", "# echo {{ wrod }}", [(_ZH, 9, "no-such-param")]),
+        (_EN, "(#tasks)", "(#task)", [(_EN, 3, "dead-link")]),
+        (_EN, "(#tasks)", "(picture.png)", [(_EN, 3, "dead-link")]),
+        (_EN, "(#tasks)", "(brief.md#tasks)", []),
+        (_EN, "(#tasks)", "(brief.zh.md)", []),
+        # checks
+        (_CHECKS, 'task("one")', 'task("oen")', [(_CHECKS, 4, "no-such-task"), (_LAB, 18, "task-without-check")]),
+        (
+            _CHECKS,
+            '@pytest.mark.task("one")\n',
+            "",
+            [(_CHECKS, 4, "check-without-task"), (_LAB, 18, "task-without-check")],
+        ),
+        (_CHECKS, 'task("one")', "task(ID)", [(_CHECKS, 4, "task-not-literal")]),
+        (
+            _CHECKS,
+            'import pytest\n\n\n@pytest.mark.task("one")',
+            'import pytest\n\nID = "one"\n@pytest.mark.task(ID)',
+            [],
+        ),
+        (_CHECKS, "mark.copy", "mark.destructive", [(_LAB, 22, "only-hurting")]),
+        (_CHECKS, "mark.copy", "mark.copie", [(_CHECKS, 13, "no-such-marker")]),
+        (_CHECKS, "import pytest\n", "import pytest\nimport labctl.domain\n", [(_CHECKS, 2, "imports-labctl")]),
+        (_CHECKS, "import pytest\n", "import pytest\nfrom labctl import ports\n", [(_CHECKS, 2, "imports-labctl")]),
+        (_CHECKS, "import pytest\n", "import pytest (\n", [(_CHECKS, 1, "not-python")]),
+        (_CHECKS, "    zh: 词在\n", "", [(_CHECKS, 5, "no-chinese-title")]),
+        (_CHECKS, "    zh: 词在\n", "    zh:\n", [(_CHECKS, 5, "no-chinese-title")]),
+        (_CHECKS, '"""The word is there\n    zh: 词在\n    """', "pass", [(_CHECKS, 5, "no-title")]),
+        (_CHECKS, "def test_reboot", "def test_number", [(_CHECKS, 23, "check-twice")]),
+        (_CHECKS, "one：单词", "one：词语", [(_CHECKS, 9, "no-such-heading")]),
+        (_CHECKS, "one: the word", "the words", [(_CHECKS, 9, "no-such-heading")]),
+        (
+            _CHECKS,
+            "import pytest\n",
+            'import pytest\nREAD = {"a": ("Nowhere", "复习")}\n',
+            [(_CHECKS, 2, "no-such-heading")],
+        ),
+        # plays
+        (_SOLVE, "hosts: web:db", "hosts: [web, mail]", [(_SOLVE, 2, "no-such-box")]),
+        (_SOLVE, "hosts: web:db", "hosts: all:!mail", [(_SOLVE, 2, "no-such-box")]),
+        (_SOLVE, "hosts: web:db", 'hosts: "w*"', []),
+        (_SOLVE, "  hosts: web:db\n", "", [(_SOLVE, 1, "not-a-playbook")]),
+        (_SOLVE, PLAY.format(hosts="web:db"), "", [(_SOLVE, 1, "not-a-playbook")]),
+        (_SOLVE, "  gather_facts", "\tgather_facts", [(_SOLVE, 3, "not-a-playbook")]),
+        (_SOLVE, "  tasks:\n", "  tasks:\n    - import_tasks: more.yml\n", [(_SOLVE, 5, "no-such-file")]),
+        (_SOLVE, "  tasks:\n", "  tasks:\n    - import_tasks: setup.yml\n", []),
+        (
+            _SOLVE,
+            "  tasks:\n",
+            "  tasks:\n    - block:\n      - copy: {src: a, dest: b}\n",
+            [(_SOLVE, 6, "no-such-file")],
+        ),
+        (_SOLVE, "  tasks:\n", "  roles: [nginx]\n  tasks:\n", []),
+        (_SOLVE, "  tasks:\n", "  roles:\n    - role: apache\n  tasks:\n", [(_SOLVE, 5, "no-such-role")]),
+        (_SOLVE, "  tasks:\n", "  tasks:\n    - import_role: {name: apache}\n", [(_SOLVE, 5, "no-such-role")]),
+        (_SOLVE, 'content: "', 'content: !vault "', []),
+        (_MUTANT, "[one]", "[oen]", [(_MUTANT, 4, "mutant-of-no-task"), (_LAB, 18, "task-without-mutant")]),
+        (_MUTANT, "[one]", "[]", [(_MUTANT, 1, "mutant-without-tasks"), (_LAB, 18, "task-without-mutant")]),
+        (_MUTANT, "[one]", "[two]", [(_LAB, 18, "task-without-mutant")]),
+    ],
+)
+def test_a_fault_is_found_and_nothing_else(
+    root: Path, file: str, old: str, new: str, wanted: list[tuple[str, int, str]]
+) -> None:
+    change(root, file, old, new)
+    assert sorted(found(root)) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    ("file", "wanted"),
+    [
+        (_EN, [(_LAB, 1, "no-brief")]),
+        (_ZH, [(_LAB, 1, "no-brief")]),
+        (_SETUP, [(_LAB, 1, "no-setup")]),
+        (_SOLVE, [(_LAB, 1, "no-solution")]),
+        ("playbooks/demo/solve-other.yml", [(_LAB, 1, "no-other-solution")]),
+        (_MUTANT, [(_LAB, 18, "task-without-mutant")]),
+    ],
+)
+def test_what_is_missing_is_told(root: Path, file: str, wanted: list[tuple[str, int, str]]) -> None:
+    (root / file).unlink()
+    assert found(root) == wanted
+
+
+def test_without_checks_each_task_is_told(root: Path) -> None:
+    shutil.rmtree(root / "checks")
+    change(root, _EN, "{{ web_address }}", "{{ web_address }} {{ number }}")
+    assert found(root) == [(_LAB, 18, "task-without-check"), (_LAB, 22, "task-without-check")]
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "wanted"),
+    [
+        ("FROM debian:latest\n", [(_WEB, 1, "latest")]),
+        ("# nginx\nFROM nginx:1.25\n", [(_WEB, 2, "foreign-image")]),
+        ("FROM labctl/bx\n", [(_WEB, 1, "foreign-image")]),
+        ("FROM labctl/box\nCOPY --from=nginx:1 /a /b\n", [(_WEB, 2, "foreign-image")]),
+        ("FROM labctl/box AS build\nFROM labctl/box\nCOPY --from=build /a /b\n", []),
+        ("FROM debian:bookworm-slim\n", []),
+    ],
+)
+def test_dockerfiles(root: Path, dockerfile: str, wanted: list[tuple[str, int, str]]) -> None:
+    change(root, _LAB, "image: box", "image: web")
+    (root / _WEB).write_text(dockerfile)
+    assert found(root) == wanted
+
+
+def test_all_faults_are_told_at_once_also_where_lab_yml_is_faulty(root: Path) -> None:
+    change(root, _LAB, "points: 5", "points: many")
+    change(root, _LAB, "image: box", "imgae: box")
+    change(root, _CHECKS, "    zh: 词在\n", "")
+    change(root, _SOLVE, "  hosts: web:db\n", "")
+    rules = [rule for _, _, rule in found(root)]
+    assert sorted(rules) == ["no-chinese-title", "not-a-playbook", "schema", "schema", "schema"]
+
+
+def test_a_lab_yml_that_is_no_yaml_is_told_with_its_line(root: Path) -> None:
+    change(root, _LAB, "image: box", "image: [box")
+    assert found(root) == [(_LAB, 6, "schema")]
+
+
+def test_marks_of_modules_and_classes_count(root: Path) -> None:
+    text = (
+        'pytestmark = [pytest.mark.task("two"), pytest.mark.destructive]\n\n\nclass TestAll:\n    def test_it(self):\n'
+    )
+    extra = f'import pytest\n\n{text}        """A\n        zh: B\n        """\n'
+    (root / "checks/demo/test_more.py").write_text(extra)
+    assert found(root) == []
+    (root / "checks/demo/test_more.py").write_text(extra.replace('"two"', '"three"'))
+    assert found(root) == [("checks/demo/test_more.py", 3, "no-such-task")]
+
+
+def test_a_check_is_never_executed(root: Path) -> None:
+    change(root, _CHECKS, "import pytest\n", "import pytest\nopen('ran', 'w')\nraise SystemExit\n")
+    assert found(root) == []
+    assert not (root / "ran").exists()
+
+
+def test_what_ansible_says_is_told_and_only_of_plays_that_are_well_otherwise(root: Path) -> None:
+    asked: list[set[str]] = []
+
+    class Refuses:
+        def faults(self, lab: Lab, plays: Mapping[str, str]) -> list[tuple[str, int, str]]:
+            asked.append(set(plays))
+            return [("solve", 6, "no such module")]
+
+    change(root, _SETUP, "hosts: all", "hosts: mail")
+    told = Lint(LintFiles(FileCatalog([root], cache=root / "cache")), Refuses()).run("demo")
+    assert asked == [{"solve", "solve-other", "mutants/no-one", "mutants/no-two"}]
+    assert [(fault.file, fault.line, fault.rule) for fault in told] == [
+        (_SETUP, 2, "no-such-box"),
+        (_SOLVE, 6, "ansible"),
+    ]
+
+
+def test_an_unknown_lab_has_a_near_one(root: Path) -> None:
+    with pytest.raises(UsageError, match="there is no lab dmo"):
+        Lint(LintFiles(FileCatalog([root], cache=root / "cache")), TakesAll()).run("dmo")
+
+
+def _rules() -> list[Rule]:
+    return [
+        value
+        for module in (briefs, checks, images, judge, plays)
+        for value in vars(module).values()
+        if isinstance(value, Rule)
+    ]
+
+
+def test_every_rule_says_what_why_and_what_to_do_in_both_languages() -> None:
+    assert len({rule.id for rule in _rules()}) == len({id(rule) for rule in _rules()}) >= 35
+    for rule in _rules():
+        for english, chinese in (rule.what, rule.why, rule.fix):
+            assert english.strip() and chinese.strip()
+            names = [{f[1] for f in Formatter().parse(side) if f[1]} for side in (english, chinese)]
+            # A word in one language may have a form of its own: {near} and {near_zh}, {section} and {zh}.
+            assert {name.removesuffix("_zh") for name in names[1]} in (names[0], {"zh"}), rule.id
+
+
+def test_labctls_own_labs_have_no_errors() -> None:
+    catalog = FileCatalog()
+    for name in catalog.names():
+        told = Lint(LintFiles(catalog), TakesAll()).run(name)
+        assert [fault for fault in told if fault.severity == "error"] == []
