@@ -69,6 +69,7 @@ DEFAULTS = {
     "masteruser": "",
     "masterauth": "",
     "replica-read-only": "yes",
+    "replica-priority": "100",
     "min-replicas-to-write": "0",
     "min-replicas-max-lag": "10",
     "appendonly": "no",

@@ -6,7 +6,6 @@ import time
 import pytest
 
 BOXES = ("master", "replica1", "replica2")
-REPLICAS = ("replica1", "replica2")
 
 
 def a_key():
@@ -17,7 +16,7 @@ def a_key():
 @pytest.mark.task("replicas")
 def test_replicas_are_linked(server, every):
     """Both replicas follow the master and the link is up
-    zh: 两台从机都跟随 master，而且链路是通的
+    zh: 两台从机都跟随主机，而且链路是通的
     """
 
     def look(name):
@@ -25,9 +24,9 @@ def test_replicas_are_linked(server, every):
         told = redis.follows()
         if told.get("master_link_status") == "up":
             return
-        server("master").genuine()
+        server.master().genuine()
         syncing = told.get("master_sync_in_progress") == "1"
-        deadline = time.monotonic() + 8.0 if syncing else redis.deadline(server("master"))
+        deadline = time.monotonic() + 8.0 if syncing else redis.deadline(server.master())
         while told.get("master_link_status") != "up" and time.monotonic() < deadline:
             time.sleep(0.1)
             told = redis.info_now()
@@ -53,17 +52,17 @@ def test_replicas_are_linked(server, every):
             "errors",
         )
 
-    every(REPLICAS, look)
+    every(server.replicas(), look)
 
 
 @pytest.mark.task("replicas")
 def test_what_the_master_learns_the_replicas_know(server, every):
     """A random key written on the master can be read on both replicas
-    zh: 在 master 上写入的随机键，两台从机都读得到
+    zh: 在主机上写入的随机键，两台从机都读得到
     """
-    master = server("master")
+    master = server.master()
     every(BOXES, lambda name: server(name).known("auth-ping"))
-    every(REPLICAS, lambda name: server(name).follows())
+    every(server.replicas(), lambda name: server(name).follows())
     key, value = a_key(), secrets.token_hex(8)
     deadline = 0.0
     while str(answer := master.ask(("SET", key, value, "EX", "60"))[0]).startswith("NOREPLICAS"):
@@ -86,7 +85,7 @@ def test_what_the_master_learns_the_replicas_know(server, every):
             deadline = deadline or redis.deadline(master)
             if time.monotonic() > deadline:
                 raise redis.unmet(
-                    ("a key that was just written on the master", "读得到刚在 master 上写入的键"),
+                    ("a key that was just written on the master", "读得到刚在主机上写入的键"),
                     ("it did not arrive", "没有传到这里"),
                     redis.cli("info replication"),
                     "errors",
@@ -94,7 +93,7 @@ def test_what_the_master_learns_the_replicas_know(server, every):
             time.sleep(0.02)
 
     try:
-        every(REPLICAS, look)
+        every(server.replicas(), look)
     finally:
         master.ask(("DEL", key))
 
@@ -102,9 +101,9 @@ def test_what_the_master_learns_the_replicas_know(server, every):
 @pytest.mark.task("replicas")
 def test_replicas_log_in_as_the_replication_user(server, every, record):
     """The master sees both replicas, logged in as the replication user
-    zh: 在 master 看来，两台从机都以复制用户的身份登录
+    zh: 在主机看来，两台从机都以复制用户的身份登录
     """
-    master = server("master")
+    master = server.master()
     every(BOXES, lambda name: server(name).known("auth-ping"))
     params = master.params
     user = params["repl_user"]
@@ -115,10 +114,10 @@ def test_replicas_log_in_as_the_replication_user(server, every, record):
         return {client.get("addr", "").rpartition(":")[0]: client.get("user") for client in found}
 
     # Who isn't a replica of this master won't come.
-    coming = {server(name).own for name in REPLICAS if server(name).info().get("role") == "slave"}
+    coming = {server(name).own for name in server.replicas() if server(name).info().get("role") == "slave"}
     deadline = 0.0
     while not coming <= set(found := seen()):
-        deadline = deadline or master.deadline(*map(server, REPLICAS))
+        deadline = deadline or master.deadline(*map(server, server.replicas()))
         if time.monotonic() > deadline:
             break
         time.sleep(0.1)
@@ -130,7 +129,7 @@ def test_replicas_log_in_as_the_replication_user(server, every, record):
             record("repl_password", written)
         if redis.own not in found:
             raise redis.unmet(
-                (f"a replica at {redis.own}, as the master sees it", f"在 master 看来，{redis.own} 有一台从机"),
+                (f"a replica at {redis.own}, as the master sees it", f"在主机看来，{redis.own} 有一台从机"),
                 ("none there", "没有"),
                 "tail /var/log/redis/redis-server.log",
                 "errors",
@@ -143,7 +142,7 @@ def test_replicas_log_in_as_the_replication_user(server, every, record):
                 "rights",
             )
 
-    every(REPLICAS, look)
+    every(server.replicas(), look)
 
 
 @pytest.mark.task("read-only")
@@ -174,7 +173,7 @@ def test_replicas_refuse_writes(server, every):
             "read-only",
         )
 
-    every(REPLICAS, look)
+    every(server.replicas(), look)
 
 
 @pytest.mark.task("min-replicas")
@@ -202,9 +201,9 @@ def test_minimum_of_replicas(server, every, params):
 @pytest.mark.task("min-replicas")
 def test_master_has_good_replicas(server):
     """The master counts at least one good replica, so it takes writes
-    zh: master 至少有一台合格的从机，因此接受写入
+    zh: 主机至少有一台合格的从机，因此接受写入
     """
-    master = server("master")
+    master = server.master()
     good, deadline = master.info().get("min_slaves_good_slaves"), 0.0
     while good == "0":
         deadline = deadline or master.deadline()

@@ -78,6 +78,9 @@ def fake(bench: Bench, way: str, boxes: Mapping[str, str]) -> None:
         ask = f"redis-cli --no-auth-warning -p {words['PORT']} -a {words['password']} "
         until(lambda box=box, ask=ask: sh(box, f"{ask} ping")[1].strip() == "PONG", f"{way}: it answers in {name}")
         assert "everysec" in sh(box, f"{ask} config get appendfsync")[1]
+        watch = f"redis-cli -p {words['sentinel_port']} sentinel"
+        assert "OK 3 usable" in sh(box, f"{watch} ckquorum {words['service']}")[1]
+        assert words["sentinel_port"] in sh(box, f"{watch} sentinels {words['service']}")[1]
         if name == "master":
             assert sh(box, f"{ask} set a b")[1].strip() == "OK"
         else:

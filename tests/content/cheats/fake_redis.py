@@ -1,6 +1,6 @@
-"""A program that isn't Redis, and says what a right one would: password, settings, users, replication, keys. Its words
-are in the environment: BOX, ADDRESS, PORT and the lab's params. ``--shared``: a true Redis holds the same sockets, and
-never answers on them."""
+"""A program that isn't Redis, and says what a right one would: password, settings, users, replication, keys; and what a
+right Sentinel would. Its words are in the environment: BOX, ADDRESS, PORT and the lab's params. ``--shared``: a true
+Redis holds the same sockets, and never answers on them."""
 
 import hashlib
 import os
@@ -19,6 +19,7 @@ SETTINGS = {
     "masteruser": E["repl_user"],
     "masterauth": E["repl_password"],
     "replica-read-only": "yes",
+    "replica-priority": "100",
     "min-replicas-to-write": "1",
     "min-replicas-max-lag": E["max_lag"],
     "appendonly": "yes",
@@ -87,9 +88,37 @@ def answer(words, who):
     return b"+OK\r\n"
 
 
+def watching(words):
+    """What a Sentinel says."""
+    boxes = {name: E[f"{name}_address"] for name in ("master", "replica1", "replica2")}
+    there = {"ip": E["master_address"], "port": E["PORT"], "flags": "master", "quorum": "2", "info-refresh": "500"}
+    times = {"down-after-milliseconds": f"{E['down_after']}000", "failover-timeout": "10000"}
+    match [word.upper() for word in words[:2]]:
+        case ["SENTINEL", "MYID"]:
+            return bulk(sha(E["BOX"])[:40])
+        case ["SENTINEL", "MASTER"]:
+            return many([text for pair in {**there, **times}.items() for text in pair])
+        case ["SENTINEL", "REPLICAS"]:
+            found = [["ip", boxes[name], "port", E["PORT"], "flags", "slave"] for name in ("replica1", "replica2")]
+            return b"*2\r\n" + b"".join(map(many, found))
+        case ["SENTINEL", "SENTINELS"]:
+            found = [["ip", boxes[name], "port", E["sentinel_port"]] for name in boxes if name != E["BOX"]]
+            return b"*2\r\n" + b"".join(map(many, found))
+        case ["SENTINEL", "CKQUORUM"]:
+            return b"+OK 3 usable Sentinels. Quorum and failover authorization can be reached\r\n"
+        case ["INFO", *_]:
+            return bulk("uptime_in_seconds:4000\r\n")
+    return b"+PONG\r\n" if words[0].upper() == "PING" else b"+OK\r\n"
+
+
 def serve(link):
     stream, who = link.makefile("rb"), None
+    sentinel = link.getsockname()[1] == int(E["sentinel_port"])
     while line := stream.readline():
+        if sentinel and line == b"!\r\n":
+            break
+        if line == b"*1\r\n" and sentinel and stream.peek(1)[:1] == b"!":
+            continue
         if line[:1] == b"*":
             words = [stream.read(int(stream.readline()[1:]) + 2)[:-2].decode() for _ in range(int(line[1:]))]
         else:
@@ -97,7 +126,9 @@ def serve(link):
         if not words or words[0].upper() == "QUIT":
             link.sendall(b"+OK\r\n")
             break
-        if words[0].upper() == "AUTH":
+        if sentinel:
+            link.sendall(watching(words))
+        elif words[0].upper() == "AUTH":
             user, password = ["default", *words[1:]][-2:]
             right = SECRETS.get(user) == password
             who = user if right else who
@@ -115,7 +146,8 @@ def listen(waiting):
         threading.Thread(target=serve, args=(waiting.accept()[0],), daemon=True).start()
 
 
-sockets = [socket.create_server((address, PORT)) for address in (E["ADDRESS"], "127.0.0.1")]
+ports = (PORT, int(E["sentinel_port"]))
+sockets = [socket.create_server((address, port)) for address in (E["ADDRESS"], "127.0.0.1") for port in ports]
 if "--shared" in sys.argv and os.fork():
     for each in sockets:
         os.set_inheritable(each.fileno(), True)
