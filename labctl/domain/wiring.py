@@ -80,10 +80,13 @@ def encode(links: tuple[Link, ...]) -> str:
 
 
 def decode(label: str) -> tuple[Link, ...]:
-    """Links from the text of a label. Raises ValueError where it isn't one that ``encode`` wrote."""
+    """Links from the text of a label, as far as this version knows what it says. Raises ValueError where it isn't one
+    that ``encode`` wrote."""
     try:
-        links = tuple(Link(**item) for item in json.loads(label))
-    except TypeError as error:
+        links = tuple(
+            Link(**{name: value for name, value in item.items() if name in Link._fields}) for item in json.loads(label)
+        )
+    except (TypeError, AttributeError) as error:
         raise ValueError(f"not a wiring label: {label!r}") from error
     if not all(isinstance(value, str) for link in links for value in link):
         raise ValueError(f"not a wiring label: {label!r}")

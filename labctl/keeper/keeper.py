@@ -68,7 +68,8 @@ class Keeper:
             self.tend(box.id, anew=self._switch != before)
         wanted = {link.bridge for box in boxes for link in _links(box.labels)}
         ours = {name for name in self._interfaces if name.startswith("b") and len(name) == 15}
-        self._remove_bridges(sorted(ours - wanted))
+        if all(_is_clear(box.labels) for box in boxes):
+            self._remove_bridges(sorted(ours - wanted))
         self._say({"keeper": "ready"})
 
     def on_event(self, event: Happening) -> None:
@@ -204,6 +205,15 @@ class Keeper:
 def _expired(labels: Mapping[str, str], now: float) -> bool:
     expires = labels.get(wiring.LABEL_EXPIRES, "0")
     return expires.isdigit() and 0 < int(expires) <= now
+
+
+def _is_clear(labels: Mapping[str, str]) -> bool:
+    """Whether it is known what the box hangs on. Of one that another version made it may not be."""
+    try:
+        wiring.decode(labels.get(wiring.LABEL_WIRING, "[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _links(labels: Mapping[str, str]) -> tuple[wiring.Link, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from binascii import crc32
 
 from labctl.domain.wiring import Link
 from labctl.keeper import cables
@@ -16,10 +17,16 @@ def plug(switch: int, place: int, bridge: str, address: str, via: str = "") -> N
     prefix), and a default route through ``via``, where there is one. The kernel takes it away with the namespace.
     Raises OSError."""
     port = f"p{os.urandom(7).hex()}"
-    mac = ":".join(f"{byte:02x}" for byte in (0x06, *os.urandom(5)))
-    link = Link(interface="eth0", bridge=bridge, address=address, mac=mac, gateway=via)
+    link = Link(interface="eth0", bridge=bridge, address=address, mac=mac_address(bridge, address), gateway=via)
     cables.run(switch, cables.cable_lines(link, port, place) + cables.join_lines(link, port))
     cables.run(place, cables.box_lines([link]))
+
+
+def mac_address(bridge: str, address: str) -> str:
+    """Of the same kind as a box's (``wiring.mac_address``), and the same for the same address: what neighbours remember
+    of it stays true for whoever has it next."""
+    digest = b"".join(crc32(f"{part}{bridge}{address}".encode()).to_bytes(4, "big") for part in (1, 2))
+    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
 
 
 def isolate(switch: int, ports: list[str], *, isolated: bool) -> None:

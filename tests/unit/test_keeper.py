@@ -326,6 +326,17 @@ def test_bridges_that_no_box_wants_any_more_are_swept_and_other_interfaces_kept(
     assert len(world.bridges) == 2  # the wanted one and bond0
 
 
+def test_nothing_is_swept_while_it_is_not_known_what_a_box_hangs_on(world: World) -> None:
+    world.start("alpha", "lan")
+    world.engine.all["odd"] = Container("odd", 0, {**box_labels("odd"), wiring.LABEL_WIRING: '[{"plug": 1}]'})
+    world.machine.switches[SWITCH_PID].add("b01234567890abc")
+    world.new_keeper().reconcile()
+    assert "b01234567890abc" in world.machine.switches[SWITCH_PID]
+    del world.engine.all["odd"]
+    world.keeper.reconcile()
+    assert "b01234567890abc" not in world.machine.switches[SWITCH_PID]
+
+
 def test_bridges_go_with_the_last_box_of_their_instance(world: World) -> None:
     world.start("a", "lan")
     world.start("b", "lan", "dmz")

@@ -249,13 +249,10 @@ class DockerEngine:
         tty: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> tuple[str, Any]:
-        from labctl.adapters.docker.stream import hijack
+        from labctl.adapters.docker.execs import start_exec
 
-        api = self._client.api
-        made = api.exec_create(
-            box_id, list(argv), stdin=stdin, tty=tty, environment=dict(environment or {}), user="0:0", privileged=False
-        )
-        return made["Id"], hijack(api, f"/exec/{made['Id']}/start", {"Tty": tty, "Detach": False})
+        values = dict(environment or {})
+        return start_exec(self._client.api, box_id, argv, tty=tty, stdin=stdin, environment=values, user="0:0")
 
     def _explained(self) -> AbstractContextManager[None]:
         return explained(self._client.address)

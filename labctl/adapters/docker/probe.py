@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from labctl.adapters.docker.client import Client, explained
-from labctl.adapters.docker.stream import RawStream, hijack
+from labctl.adapters.docker.execs import start_exec
+from labctl.adapters.docker.stream import RawStream
 from labctl.domain import naming
 
 # Not -m, which loads another twenty modules first.
@@ -23,17 +24,13 @@ class DockerProbe:
 
     def open(self) -> RawStream:
         """An agent's stdin and stdout, the latter in the engine's frames. It ends with the stream."""
-        api = self._client.api
         with explained(self._client.address):
-            made = api.exec_create(naming.PROBE, list(_AGENT), stdin=True)
-            return hijack(api, f"/exec/{made['Id']}/start", {"Tty": False, "Detach": False})
+            return start_exec(self._client.api, naming.PROBE, _AGENT, stdin=True)[1]
 
     def shell(self, box_id: str, argv: Sequence[str]) -> RawStream:
         """A program in a box, its stdin and stdout as above."""
-        api = self._client.api
         with explained(self._client.address):
-            made = api.exec_create(box_id, list(argv), stdin=True, user="0:0")
-            return hijack(api, f"/exec/{made['Id']}/start", {"Tty": False, "Detach": False})
+            return start_exec(self._client.api, box_id, argv, stdin=True, user="0:0")[1]
 
     def switch(self) -> int:
         """The pid of the switch on the engine's machine; 0 where it doesn't run."""
