@@ -1,0 +1,7 @@
+<?php
+return [
+    'host' => 'localhost',
+    'name' => 'board',
+    'user' => 'board',
+    'password' => 'change me',
+];
