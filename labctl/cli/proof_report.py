@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Any
 
 import msgspec
@@ -45,20 +46,30 @@ def _lab(lab: LabProof) -> dict[str, Any]:
     }
 
 
-def markdown(proof: Proof) -> str:
-    """The figures as a table, in the language in use, with what they were measured on."""
+def markdown(proof: Proof, before: str = "") -> str:
+    """The figures as a table, in the language in use, with what they were measured on. ``before`` is what was in its
+    place: rows of labs that weren't proven this time stay."""
     head = (
         *(_("lab"), _("title"), _("tasks"), _("checks (thorough)"), _("solutions"), _("mutants caught"), _("boxes")),
-        *(_("memory"), "up", "verify", _("flakes"), _("seeds"), _("holds")),
+        *(_("memory"), "up", "verify", _("flakes"), _("seeds"), _("holds"), _("date")),
     )
-    lines = [_row(head), _row(["---"] * len(head)), *(_row(_cells(proof, lab)) for lab in proof.labs)]
+    rows = _rows(before, _row(head)) | {lab.lab.name: _row(_cells(proof, lab)) for lab in proof.labs}
+    lines = [_row(head), _row(["---"] * len(head)), *(row for _name, row in sorted(rows.items()))]
     return "\n".join([*lines, "", *_notes(proof)]) + "\n"
+
+
+def _rows(report: str, head: str) -> dict[str, str]:
+    """Lab to row, of a report whose table has these columns; of any other text, none."""
+    lines = report.splitlines()
+    if head not in lines:
+        return {}
+    return {found[1]: line for line in lines if (found := re.match(r"\| `([^`]+)` \|", line))}
 
 
 def _cells(proof: Proof, lab: LabProof) -> list[str]:
     checks, hurting = lab.checks
     caught = f"{sum(map(lab.caught, lab.mutants))}/{len(lab.mutants)}"
-    flakes = f"{lab.flakes.differing}/{lab.flakes.verdicts}" if lab.flakes.verdicts else "–"
+    flakes = f"{lab.flakes.differing}/{lab.flakes.verdicts}, {lab.repeat} ×" if lab.flakes.verdicts else "–"
     return [
         f"`{lab.lab.name}`",
         lab.lab.title.in_(language()),
@@ -73,33 +84,34 @@ def _cells(proof: Proof, lab: LabProof) -> list[str]:
         flakes,
         str(len(lab.seeds)),
         "✗" if lab.all_flaws else "✓",
+        _day(proof),
     ]
+
+
+def _day(proof: Proof) -> str:
+    return datetime.datetime.fromtimestamp(proof.at).astimezone().strftime("%Y-%m-%d")
 
 
 def _notes(proof: Proof) -> list[str]:
     machine = proof.machine
-    when = datetime.datetime.fromtimestamp(proof.at).astimezone().strftime("%Y-%m-%d")
     text = _(
         "{when}, on {cpus} processors, {memory:.0f} GiB, Linux {kernel}, Docker Engine {engine}. Phases: {phases}."
     )
     measured = text.format(
-        when=when,
+        when=_day(proof),
         cpus=machine.cpus,
         memory=machine.memory / (1 << 30),
         kernel=machine.kernel,
         engine=machine.version,
         phases=_(", ").join(_(str(phase)) for phase in proof.phases),
     )
-    repeat = max((lab.repeat for lab in proof.labs), default=0)
     return [
         measured,
         "",
         _("- mutants caught: by exactly the tasks that they name, and no other, with every seed."),
         _("- memory: of all boxes of a fresh instance, by their cgroups, less the page cache that could be had back."),
         _("- up, verify: medians of wall time within one process, images there; the command adds its own start."),
-        _("- flakes: verdicts of checks that differed, of fresh and of solved boxes judged {n} times each.").format(
-            n=repeat
-        ),
+        _("- flakes: verdicts of checks that differed, of fresh and solved boxes judged so many times with each seed."),
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -63,6 +65,7 @@ def command(
         raise UsageError(text, hint="labctl test-lab --json", option="--report -", other="--json")
     app = app_of(ctx)
     chosen = [app.catalog.lab(name) for name in (app.catalog.names() if everything else dict.fromkeys(labs))]
+    before = _what_is_there(report)
     with junit_file(report) as write:
         with progress(as_json) as emit:
             proof = app.prove.run(chosen, _wishes(seeds, repeat, thorough, only), emit)
@@ -77,7 +80,7 @@ def command(
         if report is not None:
             from labctl.cli.proof_report import markdown
 
-            write(markdown(proof))
+            write(markdown(proof, before))
     ctx.exit(int(_CODES[proof.verdict]))
 
 
@@ -86,3 +89,12 @@ def _wishes(seeds: int, repeat: int, thorough: bool, only: tuple[str, ...]) -> W
 
     phases = frozenset(map(Phase, only)) or DEFAULT_PHASES
     return Wishes(seeds, repeat, phases | {Phase.THOROUGH} if thorough else phases)
+
+
+def _what_is_there(report: str | None) -> str:
+    """An earlier report in that file, if any."""
+    if report in (None, "-"):
+        return ""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return Path(str(report)).read_text()
+    return ""

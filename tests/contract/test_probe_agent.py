@@ -4,6 +4,7 @@ has to."""
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from fakes import until
 from here import ProbeHere
 
+from labctl.adapters.checks import session as session_module
 from labctl.adapters.checks.session import LookError, Session
 from labctl.probe import protocol
 
@@ -220,3 +222,17 @@ def test_an_end_of_the_session_ends_commands(probe: ProbeHere) -> None:
 def in_vain(session: Session) -> None:
     with pytest.raises(LookError, match="the probe has gone"):
         session.run("a", "sleep 4477")
+
+
+def test_an_agent_that_falls_silent_is_waited_for_once(
+    probe: ProbeHere, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.enter("a", 1, "")
+    monkeypatch.setattr(session_module, "_PATIENCE", 0.5)
+    os.kill(probe.opened[0].pid, signal.SIGSTOP)
+    with pytest.raises(LookError, match="no answer from the probe in time"):
+        session.run("a", "true", seconds=0.1)
+    monkeypatch.setattr(session_module, "_PATIENCE", 60.0)
+    with pytest.raises(LookError, match="the probe doesn't answer any more"):
+        session.run("a", "true")
+    os.kill(probe.opened[0].pid, signal.SIGCONT)

@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -218,13 +219,27 @@ def test_the_report_is_a_table_of_markdown(labctl: Run, tmp_path: Path) -> None:
     assert labctl("test-lab", "pond", "--report", str(file))[0] == 0
     lines = file.read_text().splitlines()
     assert lines[0].startswith("| lab | title | tasks | checks (thorough) |")
-    assert lines[1] == "|" + " --- |" * 13
+    assert lines[1] == "|" + " --- |" * 14
     assert lines[2] == (
-        "| `pond` | A pond \\| with fish | 2 | 3 (1) | 2 | 2/2 | 3 | 60 MiB | 1.2 s | 0.5 s | 0/40 | 1 | ✓ |"
+        "| `pond` | A pond \\| with fish | 2 | 3 (1) | 2 | 2/2 | 3 | 60 MiB | 1.2 s | 0.5 s | 0/40, 3 × | 1 | ✓ |"
+        f" {date.fromtimestamp(1_800_000_000)} |"
     )
     assert "4 processors, 8 GiB, Linux 6.1.0, Docker Engine 20.10.24" in file.read_text()
     assert labctl("test-lab", "pond", "--report", "-")[1] == file.read_text()
     assert labctl("--lang", "zh", "test-lab", "pond", "--report", "-")[1].startswith("| 实验 | 标题 | 任务")
+
+
+def test_a_report_keeps_the_rows_of_labs_that_were_not_proven_this_time(labctl: Run, tmp_path: Path) -> None:
+    file = tmp_path / "labs.md"
+    labctl("test-lab", "pond", "--report", str(file))
+    head, line, pond, *notes = file.read_text().splitlines()
+    lake, old = pond.replace("`pond`", "`lake`"), pond.replace("60 MiB", "9 MiB")
+    file.write_text("\n".join([head, line, old, lake, *notes]))
+    labctl("test-lab", "pond", "--report", str(file))
+    assert file.read_text().splitlines() == [head, line, lake, pond, *notes]
+    file.write_text("| lab | another table |\n| `lake` | x |\n")
+    labctl("test-lab", "pond", "--report", str(file))
+    assert file.read_text().splitlines() == [head, line, pond, *notes]
 
 
 def test_a_report_that_can_not_be_written_is_told_before_anything_is_done(world: World, labctl: Run) -> None:

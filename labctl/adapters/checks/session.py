@@ -58,7 +58,14 @@ class Session:
     ) -> tuple[int, bytes, bytes]:
         """Exit status, stdout and stderr of a shell command."""
         header = {"op": "run", "place": place, "command": command, "seconds": seconds, "most": MOST_BYTES}
-        told, payload = self._ask(header, stdin, seconds + _PATIENCE, f"{place}: {command}")
+        try:
+            told, payload = self._ask(header, stdin, seconds + _PATIENCE, f"{place}: {command}")
+        except NoAnswerError:
+            # An engine that is busy may forget to end the stream of a probe that was replaced: others needn't wait, too.
+            with self._arrived:
+                self._ended = self._ended or "the probe doesn't answer any more"
+                self._arrived.notify_all()
+            raise
         return told["status"], payload[: told["out"]], payload[told["out"] :]
 
     def listeners(self, place: str) -> list[dict[str, Any]]:

@@ -97,7 +97,8 @@ TEXTS: dict[str, str] = {
     "- up, verify: medians of wall time within one process, images there; the command adds its own start.": (
         "- up、verify：同一进程内实际用时的中位数，镜像已就绪；命令本身的启动时间另计。"
     ),
-    "- flakes: verdicts of checks that differed, of fresh and of solved boxes judged {n} times each.": (
-        "- 不一致：初始机器和做完的机器各检查 {n} 次，结论不同的检查结果个数。"
+    "- flakes: verdicts of checks that differed, of fresh and solved boxes judged so many times with each seed.": (
+        "- 不一致：每个种子下，初始机器和做完的机器各检查这么多次，结论不同的检查结果个数。"
     ),
+    "date": "日期",
 }
