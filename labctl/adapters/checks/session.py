@@ -61,7 +61,7 @@ class Session:
         try:
             told, payload = self._ask(header, stdin, seconds + _PATIENCE, f"{place}: {command}")
         except NoAnswerError:
-            # An engine that is busy may forget to end the stream of a probe that was replaced: others needn't wait, too.
+            # A busy engine may forget to end the stream of a probe that was replaced: others needn't wait, too.
             with self._arrived:
                 self._ended = self._ended or "the probe doesn't answer any more"
                 self._arrived.notify_all()
