@@ -1,8 +1,13 @@
-"""Every lab of the catalog, proven by ``labctl test-lab`` with all that it looks at."""
+"""Every lab of the catalog, proven by ``labctl test-lab``: lint, fresh boxes, each solution, each mutant, reboot, reset.
+
+What runs here is a part of the whole, for one seed. All of it takes over an hour; LABCTL_PROOF takes its options:
+LABCTL_PROOF='--seeds 2 --repeat 10 --thorough' pytest tests/content/test_labs.py
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,13 +17,15 @@ from labctl.adapters.catalog import FileCatalog
 
 pytestmark = pytest.mark.engine
 
+OPTIONS = os.environ.get("LABCTL_PROOF", "--seeds 1 --repeat 2").split()
+
 
 @pytest.mark.parametrize("name", FileCatalog().names())
 def test_the_lab_is_proven(name: str, tmp_path: Path) -> None:
-    done = Labctl(tmp_path, "author").run("test-lab", name, "--thorough", "--json", code=None, timeout=3600)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = Labctl(tmp_path, "author").run("test-lab", name, *OPTIONS, "--json", code=None, timeout=3600)
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr
     proof = json.loads(done.stdout)
     assert (proof["verdict"], proof["flaws"]) == ("passed", [])
     (lab,) = proof["labs"]
-    assert [seed["flaws"] for seed in lab["seeds"]] == [[], []]
+    assert all(not seed["flaws"] for seed in lab["seeds"])
     assert lab["flakes"]["differing"] == 0 and all(mutant["caught"] for mutant in lab["mutants"])
