@@ -1,4 +1,4 @@
-"""Every lab of the catalog, proven by ``labctl test-lab``: lint, fresh boxes, each solution, each mutant, reboot, reset.
+"""Every lab of the catalog, proven by ``labctl test-lab``: files, fresh boxes, solutions, mutants, reboots, reset.
 
 What runs here is a part of the whole, for one seed. All of it takes over an hour; LABCTL_PROOF takes its options:
 LABCTL_PROOF='--seeds 2 --repeat 10 --thorough' pytest tests/content/test_labs.py
@@ -23,9 +23,10 @@ OPTIONS = os.environ.get("LABCTL_PROOF", "--seeds 1 --repeat 2").split()
 @pytest.mark.parametrize("name", FileCatalog().names())
 def test_the_lab_is_proven(name: str, tmp_path: Path) -> None:
     done = Labctl(tmp_path, "author").run("test-lab", name, *OPTIONS, "--json", code=None, timeout=3600)
-    assert done.returncode == 0, done.stdout[-20000:] + done.stderr
+    assert done.returncode in (0, 1, 6), done.stderr
     proof = json.loads(done.stdout)
-    assert (proof["verdict"], proof["flaws"]) == ("passed", [])
+    assert proof["flaws"] == []
+    assert (done.returncode, proof["verdict"]) == (0, "passed")
     (lab,) = proof["labs"]
     assert all(not seed["flaws"] for seed in lab["seeds"])
     assert lab["flakes"]["differing"] == 0 and all(mutant["caught"] for mutant in lab["mutants"])
