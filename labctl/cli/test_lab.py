@@ -26,6 +26,7 @@ _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_
 @click.option(
     "--repeat", default=3, type=click.IntRange(1), metavar="N", help="Judge the same boxes so many times; else 3."
 )
+@click.option("--mutants", type=click.IntRange(1), metavar="N", help="Only so many mutants of each task; else all.")
 @click.option("--thorough", is_flag=True, help="Also the checks that hurt, on each solution.")
 @click.option(
     "--only",
@@ -47,6 +48,7 @@ def command(
     everything: bool,
     seeds: int,
     repeat: int,
+    mutants: int | None,
     thorough: bool,
     only: tuple[str, ...],
     report: str | None,
@@ -68,7 +70,7 @@ def command(
     before = _what_is_there(report)
     with junit_file(report) as write:
         with progress(as_json) as emit:
-            proof = app.prove.run(chosen, _wishes(seeds, repeat, thorough, only), emit)
+            proof = app.prove.run(chosen, _wishes(seeds, repeat, mutants, thorough, only), emit)
         if as_json:
             from labctl.cli.proof_report import as_builtins
 
@@ -84,11 +86,11 @@ def command(
     ctx.exit(int(_CODES[proof.verdict]))
 
 
-def _wishes(seeds: int, repeat: int, thorough: bool, only: tuple[str, ...]) -> Wishes:
+def _wishes(seeds: int, repeat: int, mutants: int | None, thorough: bool, only: tuple[str, ...]) -> Wishes:
     from labctl.services.prove import DEFAULT_PHASES, Wishes
 
     phases = frozenset(map(Phase, only)) or DEFAULT_PHASES
-    return Wishes(seeds, repeat, phases | {Phase.THOROUGH} if thorough else phases)
+    return Wishes(seeds, repeat, phases | {Phase.THOROUGH} if thorough else phases, mutants)
 
 
 def _what_is_there(report: str | None) -> str:

@@ -144,6 +144,17 @@ def mutant_flaws(lab: Lab, mutants: Iterable[Mutant]) -> Iterator[Flaw]:
             yield Flaw(At(lab.name, "", Phase.MUTANTS), task.id, "a mutant that fails it", "none")
 
 
+def sample(mutants: Iterable[Mutant], per_task: int) -> tuple[Mutant, ...]:
+    """Of these mutants the first ones, so that every task has ``per_task`` of them, or all of its own."""
+    count: Counter[str] = Counter()
+    chosen = []
+    for mutant in mutants:
+        if any(count[task] < per_task for task in mutant.fails):
+            chosen.append(mutant)
+            count.update(mutant.fails)
+    return tuple(chosen)
+
+
 def lint_flaws(lab: str, faults: Iterable[Text]) -> Iterator[Flaw]:
     """What reading the lab's files found already."""
     for fault in faults:

@@ -9,7 +9,7 @@ import msgspec
 
 from labctl.domain.lab import Lab
 from labctl.domain.params import seed_for
-from labctl.domain.proof import REFERENCE, At, Phase, headings, lint_flaws, mutant_flaws, not_tried
+from labctl.domain.proof import REFERENCE, At, Phase, headings, lint_flaws, mutant_flaws, not_tried, sample
 from labctl.domain.proven import LabProof, Proof, SeedProof
 from labctl.domain.text import LANGUAGES, Text
 from labctl.errors import BuildError, InvalidLabError
@@ -24,11 +24,13 @@ DEFAULT_PHASES = frozenset(Phase) - {Phase.THOROUGH}
 
 
 class Wishes(msgspec.Struct, frozen=True):
-    """How much is asked for: so many seeds, the same boxes judged so many times, which phases."""
+    """How much is asked for: so many seeds, the same boxes judged so many times, which phases, so many mutants of each
+    task (none: all of them)."""
 
     seeds: int = 2
     repeat: int = 3
     phases: frozenset[Phase] = DEFAULT_PHASES
+    mutants: int | None = None
 
 
 class Prove:
@@ -75,6 +77,8 @@ class Prove:
     def _prove(self, subject: Subject, wishes: Wishes, emit: Emit) -> LabProof:
         lab = subject.lab
         flaws = [*mutant_flaws(lab, subject.mutants)] if Phase.MUTANTS in wishes.phases else []
+        if wishes.mutants is not None:
+            subject = msgspec.structs.replace(subject, mutants=sample(subject.mutants, wishes.mutants))
         if Phase.LINT in wishes.phases:
             started = time.monotonic()
             key = f"{lab.name} {Phase.LINT}"

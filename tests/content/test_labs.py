@@ -1,6 +1,6 @@
 """Every lab of the catalog, proven by ``labctl test-lab``: files, fresh boxes, solutions, mutants, reboots, reset.
 
-What runs here is a part of the whole, for one seed. All of it takes over an hour; LABCTL_PROOF takes its options:
+What runs here is a part of the whole: one seed, one mutant of each task. All of it takes over an hour; LABCTL_PROOF takes its options:
 LABCTL_PROOF='--seeds 2 --repeat 10 --thorough' pytest tests/content/test_labs.py
 """
 
@@ -17,7 +17,7 @@ from labctl.adapters.catalog import FileCatalog
 
 pytestmark = pytest.mark.engine
 
-OPTIONS = os.environ.get("LABCTL_PROOF", "--seeds 1 --repeat 2").split()
+OPTIONS = os.environ.get("LABCTL_PROOF", "--seeds 1 --repeat 2 --mutants 1").split()
 
 
 @pytest.mark.parametrize("name", FileCatalog().names())

@@ -232,3 +232,11 @@ class TestProven:
         assert verdict() is Verdict.PASSED
         assert verdict(wrong) is Verdict.FAILED
         assert verdict(wrong, broken) is Verdict.ERROR
+
+
+def test_a_sample_of_mutants_has_some_of_each_task() -> None:
+    named = {"a": ("listen",), "b": ("listen",), "c": ("auth", "listen"), "d": ("auth",)}
+    mutants = tuple(Mutant(name, fails) for name, fails in named.items())
+    assert [mutant.name for mutant in proof.sample(mutants, 1)] == ["a", "c"]
+    assert [mutant.name for mutant in proof.sample(mutants, 2)] == ["a", "b", "c", "d"]
+    assert proof.sample(mutants, 9) == mutants

@@ -183,14 +183,14 @@ def test_which_labs_and_what_of_them(world: World, labctl: Run) -> None:
     labctl("test-lab", "pond", "lake", "pond")
     labctl("test-lab", "--all", "--seeds", "5", "--repeat", "7", "--thorough")
     labctl("test-lab", "pond", "--only", "mutants", "--only", "fresh")
-    labctl("test-lab", "pond", "--only", "mutants", "--thorough")
+    labctl("test-lab", "pond", "--only", "mutants", "--thorough", "--mutants", "1")
     names, wishes = zip(*world.asked, strict=True)
     assert names == (["pond", "lake"], ["lake", "pond"], ["pond"], ["pond"])
     assert wishes == (
         Wishes(2, 3, DEFAULT_PHASES),
         Wishes(5, 7, frozenset(Phase)),
         Wishes(2, 3, frozenset({Phase.MUTANTS, Phase.FRESH})),
-        Wishes(2, 3, frozenset({Phase.MUTANTS, Phase.THOROUGH})),
+        Wishes(2, 3, frozenset({Phase.MUTANTS, Phase.THOROUGH}), 1),
     )
 
 

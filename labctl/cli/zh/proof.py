@@ -16,6 +16,7 @@ TEXTS: dict[str, str] = {
         "西。退出码：0 全部成立，1 有不成立的，3 实验文件有错误，6 有些内容无法尝试。"
     ),
     "Every lab of the catalog.": "目录里的全部实验。",
+    "Only so many mutants of each task; else all.": "每个任务只用几个变异体；不给则全部。",
     "With so many seeds; else 2.": "使用几个种子；不给则为 2。",
     "Judge the same boxes so many times; else 3.": "同样的机器检查几次；不给则为 3。",
     "Also the checks that hurt, on each solution.": "对每份答案也做破坏性的检查。",
