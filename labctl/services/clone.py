@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
+from labctl.domain.lab import Lab, size_in_bytes
 from labctl.domain.observed import ObservedBox, expired
 from labctl.errors import LabctlError
 from labctl.events import Emit, Note
@@ -20,8 +21,19 @@ from labctl.services.current import Current
 from labctl.services.parallel import each, uninterrupted
 from labctl.services.ready import serve, start_and_wait
 
+AT_ONCE = 3
+"""Clones of one instance that are up at the same time: they mostly wait."""
+
+_MEMORY_AT_ONCE = 3 << 30
+"""What they may take in all, by their boxes' limits: a lab of large boxes is as large in work."""
+
 LIFETIME_SECONDS = 15 * 60
 """So long after it was made, whatever is left of a clone is removed by the keeper or the next ``sweep``."""
+
+
+def at_once(lab: Lab) -> int:
+    """How many of that lab's; at least one."""
+    return max(1, min(AT_ONCE, _MEMORY_AT_ONCE // max(1, sum(size_in_bytes(box.memory) for box in lab.boxes.values()))))
 
 
 class Clone:

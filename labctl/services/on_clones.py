@@ -11,11 +11,8 @@ from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import LabctlError
 from labctl.events import Emit, StepEnded, StepStarted
 from labctl.ports import Checker, CloneCheck, Engine, PowerAct
-from labctl.services.clone import Clone, Clones
+from labctl.services.clone import Clone, Clones, at_once
 from labctl.services.current import Current
-
-AT_ONCE = 3
-"""Clones that are up at the same time. They mostly wait, and each takes as much memory as the instance itself."""
 
 
 class OnClones:
@@ -44,7 +41,7 @@ class OnClones:
         self._clones.sweep(current.instance)
         try:
             with self._clones.images(current, emit) as images:
-                pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE, thread_name_prefix="clone")
+                pool = concurrent.futures.ThreadPoolExecutor(at_once(current.lab), thread_name_prefix="clone")
                 try:
                     work = [pool.submit(self._one, current, check, images, emit) for check in checks]
                     return [result for done in work for result in done.result()]

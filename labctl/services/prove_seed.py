@@ -21,13 +21,10 @@ from labctl.errors import BuildError, LabctlError
 from labctl.events import Emit, Event, Note, StepEnded, StepStarted
 from labctl.ports import Provisioner
 from labctl.services.bench import Bench, Trial
-from labctl.services.clone import Clones
+from labctl.services.clone import Clones, at_once
 from labctl.services.current import Current
 from labctl.services.parallel import uninterrupted
 from labctl.services.verify import Verify
-
-AT_ONCE = 3
-"""Mutants and further solutions that are tried at the same time: most of their time they wait."""
 
 _STOP_AGAIN_SECONDS = 0.5
 
@@ -155,7 +152,7 @@ class Round:
                 images = stack.enter_context(self._tools.clones.images(solved, self._quiet))
             works: list[Callable[[], None]] = [functools.partial(self._another, name) for name in others]
             works += [functools.partial(self._mutant, mutant, solved, images) for mutant in mutants]
-            pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prove")
+            pool = concurrent.futures.ThreadPoolExecutor(at_once(self._lab), thread_name_prefix="prove")
             begun: list[concurrent.futures.Future[None]] = []
             try:
                 for work in works:

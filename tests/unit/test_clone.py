@@ -15,7 +15,7 @@ from labctl.domain import boxspec, wiring
 from labctl.domain.observed import State, expired
 from labctl.errors import EngineError, KeeperGoneError, UsageError
 from labctl.events import Event, Note, silent
-from labctl.services.clone import Clone, Clones
+from labctl.services.clone import Clone, Clones, at_once
 from labctl.services.current import Current, Finder
 from labctl.services.down import Down
 from labctl.services.up import Up
@@ -304,3 +304,9 @@ def test_what_has_no_end_never_expires(expires: int, now: float, wanted: bool) -
 def test_an_image_for_clones_is_told_from_a_box() -> None:
     labels = boxspec.Instance("pond", "lucy", "seed").clone_image_labels()
     assert labels[wiring.LABEL_ROLE] not in (wiring.ROLE_BOX, "image")
+
+
+@pytest.mark.parametrize(("memory", "wanted"), [("64MiB", 3), ("256MiB", 3), ("512MiB", 2), ("1GiB", 1), ("4GiB", 1)])
+def test_of_a_lab_of_large_boxes_fewer_clones_are_up_at_once(memory: str, wanted: int) -> None:
+    lab = make_lab(boxes={name: {"memory": memory} for name in ("a", "b", "c")}, networks={}, files=[])
+    assert at_once(lab) == wanted
