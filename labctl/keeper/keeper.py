@@ -64,12 +64,15 @@ class Keeper:
             return
         self._interfaces = self._machine.interfaces(self._switch)
         boxes = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX})
-        for box in boxes:
-            self.tend(box.id, anew=self._switch != before)
+        whole = [self.tend(box.id, anew=self._switch != before) for box in boxes]
         wanted = {link.bridge for box in boxes for link in _links(box.labels)}
         ours = {name for name in self._interfaces if name.startswith("b") and len(name) == 15}
         if all(_is_clear(box.labels) for box in boxes):
             self._remove_bridges(sorted(ours - wanted))
+        if all(whole):
+            hanging = {port for box in boxes for port in self._ports(box.id, box.labels)}
+            ports = {name for name in self._interfaces if name.startswith("v") and len(name) == 15}
+            self._unplug(sorted(ports - hanging))
         self._say({"keeper": "ready"})
 
     def on_event(self, event: Happening) -> None:
@@ -80,27 +83,31 @@ class Keeper:
         elif role == wiring.ROLE_BOX and event.action == "start":
             self.tend(event.id)
         elif role == wiring.ROLE_BOX:
+            if event.action in ("die", "destroy"):
+                self._unplug(self._ports(event.id, event.labels))
             self._forget(event.id)
             if event.action == "destroy":
                 self._sweep(event.labels)
 
-    def tend(self, box_id: str, *, anew: bool = False) -> None:
-        """Make a box whole; say what came of it. A box that is whole already stays as it is, but for its cables where
-        the switch is a new one (``anew``)."""
+    def tend(self, box_id: str, *, anew: bool = False) -> bool:
+        """Make a box whole; say what came of it: false where it couldn't be. A box that is whole already stays as it
+        is, but for its cables where the switch is a new one (``anew``)."""
         if not self._switch:
-            return
+            return False
         try:
             box = self._engine.inspect(box_id)
             if box is None or not box.pid:
-                return
+                return True
             known = self._states.get(box_id, (0, ""))[0] == box.pid
             if known and not anew:
-                return
+                return True
             if not known:
                 self._forget(box_id)
             self._make_whole(box)
         except (OSError, ValueError) as error:
             self._say({"box": box_id, "state": "failed", "error": str(error)})
+            return False
+        return True
 
     def _make_whole(self, box: Container) -> None:
         links = wiring.decode(box.labels.get(wiring.LABEL_WIRING, "[]"))
@@ -193,6 +200,18 @@ class Keeper:
         self._remove_bridges(sorted((mine - wanted) & self._interfaces))
         if not left:
             self._say({"instance": instance, "state": "swept"})
+
+    def _ports(self, box_id: str, labels: Mapping[str, str]) -> list[str]:
+        """The switch's ends of the cables of the box's start that is known."""
+        pid = self._states.get(box_id, (0, ""))[0]
+        return [wiring.port_name(box_id, pid, link.interface) for link in _links(labels)]
+
+    def _unplug(self, ports: list[str]) -> None:
+        """A box that has ended leaves its network behind for as long as the kernel waits for the last answer to one of
+        its connections, up to minutes. It would hold the address of the same box's next start."""
+        for port in ports:
+            if port in self._interfaces:
+                self._remove_bridges([port])
 
     def _remove_bridges(self, bridges: list[str]) -> None:
         if not bridges or not self._switch:

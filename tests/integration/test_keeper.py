@@ -10,7 +10,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from rig import Labctl, box, bridge, interfaces, sh, until
+from rig import Labctl, box, bridge, interfaces, sh, switch_pid, until
 from second_engine import SecondEngine
 
 pytestmark = pytest.mark.engine
@@ -119,3 +119,33 @@ def test_down_all_leaves_nothing_at_all_on_an_engine(second: SecondEngine) -> No
     second.labctl.run("down", "--all")
     assert second.client.containers.list(all=True) == []
     assert second.client.volumes.list() == []
+
+
+def test_a_box_that_came_back_has_its_address_for_itself(engine: docker.DockerClient, mini: Labctl) -> None:
+    """The kernel keeps the network of a box that was killed while somebody owed it an answer."""
+    alpha, beta = box(engine, mini.learner, "alpha"), box(engine, mini.learner, "beta")
+    deaf = "import socket, time; s = socket.create_server(('', 9000)); c = s.accept(); time.sleep(300)"
+    sh(beta, f'setsid python3 -c "{deaf}" >/dev/null 2>&1 &')
+    talk = "\n".join(
+        (
+            "import socket, time",
+            "for _ in range(100):",
+            "    try: s = socket.create_connection(('beta', 9000)); break",
+            "    except OSError: time.sleep(0.1)",
+            "s.setblocking(False)",
+            "try:",
+            "    while True: s.send(bytes(65536))",
+            "except BlockingIOError: open('/tmp/full', 'w')",
+            "time.sleep(300)",
+        )
+    )
+    sh(alpha, f'setsid python3 -c "{talk}" >/dev/null 2>&1 &')
+    until(lambda: sh(alpha, "test -e /tmp/full")[0] == 0, "beta's ear is full")
+    alpha.restart(timeout=0)
+    until(lambda: sh(alpha, "systemctl is-system-running")[1].strip() == "running", "alpha is back")
+    namespace = f"--net=/proc/{switch_pid(engine)}/ns/net"
+    _, ports = engine.containers.get("labctl-keeper").exec_run(
+        ["nsenter", namespace, "ip", "-br", "link", "show", "master", bridge(mini.learner)]
+    )
+    assert len(ports.splitlines()) == 2, ports.decode()
+    assert sh(beta, "nc -zvw 5 alpha 22")[0] == 0

@@ -164,6 +164,11 @@ def box_labels(name: str, *networks: str, instance: str = "pond.lucy") -> dict[s
     }
 
 
+def port(name: str, pid: int) -> str:
+    """The switch's end of a box's first cable."""
+    return wiring.port_name(name, pid, "eth0")
+
+
 @pytest.fixture
 def world() -> Iterator[World]:
     world = World()
@@ -360,6 +365,31 @@ def test_a_box_that_only_stops_keeps_its_bridge(world: World) -> None:
     world.start("a", "lan")
     world.end("a", "die")
     assert len(world.bridges) == 1
+
+
+def test_cables_of_a_box_that_ended_are_pulled_since_its_network_may_live_on(world: World) -> None:
+    old = port("a", world.start("a", "lan"))
+    assert old in world.machine.switches[SWITCH_PID]
+    world.end("a", "die")
+    assert old not in world.machine.switches[SWITCH_PID]
+    new = port("a", world.start("a", "lan"))
+    assert old != new and new in world.machine.switches[SWITCH_PID]
+
+
+def test_a_keeper_that_was_away_pulls_them_later(world: World) -> None:
+    old, other = port("a", world.start("a", "lan")), port("b", world.start("b", "lan"))
+    world.engine.all["a"] = Container("a", 0, world.engine.all["a"].labels)
+    world.new_keeper().reconcile()
+    left = world.machine.switches[SWITCH_PID]
+    assert old not in left and other in left
+
+
+def test_nothing_is_pulled_while_a_box_can_not_be_looked_at(world: World) -> None:
+    old = port("a", world.start("a", "lan"))
+    world.machine.opened.clear()
+    world.machine.trouble = OSError("ip: no")
+    world.new_keeper().reconcile()
+    assert old in world.machine.switches[SWITCH_PID]
 
 
 @pytest.mark.parametrize("error", [OSError("ip: no"), ValueError("what?")])
