@@ -28,6 +28,7 @@ class _Connection:
         self.out = bytearray()
         self.shut = False
         self.hears = True
+        self.leaving = False
 
 
 class Connections:
@@ -60,9 +61,12 @@ class Connections:
             if what == "hang up":
                 self._given_up.add(number)
             return
-        if what == "hang up":
+        if what == "hang up" and not (one.ready and one.out):
             self._hang_up(number)
             return
+        if what == "hang up":
+            # As close(2) does it: what was written before still arrives.
+            one.leaving, one.hears = True, False
         one.out += payload
         one.shut = one.shut or what == "shut"
         self._watch(number, one)
@@ -91,6 +95,9 @@ class Connections:
 
     def _watch(self, number: int, one: _Connection) -> None:
         if not one.ready:
+            return
+        if one.leaving and not one.out:
+            self._hang_up(number)
             return
         if one.shut and not one.out:
             with contextlib.suppress(OSError):  # the other side has gone already: reading tells

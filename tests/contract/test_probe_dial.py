@@ -67,6 +67,17 @@ def test_megabytes_go_both_ways_at_once_and_ends_are_told(session: Session, serv
         ]
 
 
+def test_what_was_written_before_the_end_still_arrives(session: Session, server: socket.socket) -> None:
+    data = os.urandom(4 << 20)
+    link, accepted = dial(session, server)
+    with accepted:
+        accepted.shutdown(socket.SHUT_WR)
+        assert read(link) == b"", "nothing more will come"
+        link.sendall(data)
+        link.close()
+        assert hashlib.sha256(read(accepted)).digest() == hashlib.sha256(data).digest()
+
+
 def test_one_that_is_closed_here_is_closed_there(session: Session, server: socket.socket) -> None:
     link, accepted = dial(session, server)
     with accepted:
