@@ -18,16 +18,24 @@ from labctl.adapters.catalog import FileCatalog
 
 pytestmark = pytest.mark.engine
 
+PHASES = {
+    # Nine mongod in each of a mutant's two clones take ten minutes: these are for the whole run.
+    "mongodb-sharding": ["lint", "fresh", "solutions", "reboot", "reset"],
+}
+"""Of these labs, what runs where LABCTL_PROOF doesn't say otherwise."""
+
 OPTIONS = os.environ.get("LABCTL_PROOF", "--seeds 1 --repeat 2 --mutants 1").split()
 
 
 @pytest.mark.parametrize("name", FileCatalog().names())
 def test_the_lab_is_proven(name: str, tmp_path: Path) -> None:
-    done = Labctl(tmp_path, "author").run("test-lab", name, *OPTIONS, "--json", code=None, timeout=3600)
+    only = [] if "LABCTL_PROOF" in os.environ else [f"--only={phase}" for phase in PHASES.get(name, ())]
+    done = Labctl(tmp_path, "author").run("test-lab", name, *OPTIONS, *only, "--json", code=None, timeout=3600)
     assert done.returncode in (0, 1, 6), done.stderr
     proof = json.loads(done.stdout)
     assert proof["flaws"] == []
     assert (done.returncode, proof["verdict"]) == (0, "passed")
     (lab,) = proof["labs"]
     assert all(not seed["flaws"] for seed in lab["seeds"])
-    assert lab["flakes"]["differing"] == 0 and all(mutant["caught"] for mutant in lab["mutants"])
+    assert lab["flakes"]["differing"] == 0
+    assert only or all(mutant["caught"] for mutant in lab["mutants"])
