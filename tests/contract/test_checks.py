@@ -597,5 +597,5 @@ def test_nothing_is_left_after_many_runs(run: Run, tmp_path: Path, monkeypatch: 
 
 
 def idle() -> bool:
-    """Only pytest's own thread is left."""
+    """Only pytest's own thread is left: no test before this one may leave a thread either."""
     return threading.active_count() == 1

@@ -16,6 +16,7 @@ from rig import Labctl
 pytestmark = pytest.mark.engine
 
 SOUND = Path(__file__).with_name("gate") / "catalog"
+SCHEMA = Path(__file__).parents[2] / "docs" / "lab.schema.json"
 ALWAYS = "    if False:\n"
 FLAG = '    if not box("beta").file("/root/flag").exists:\n'
 EVERY_SECOND = """    from pathlib import Path
@@ -36,6 +37,8 @@ class Gate:
         self.name = f"sound-{uuid.uuid4().hex[:6]}"
         for kind in ("labs", "playbooks", "checks"):
             shutil.copytree(SOUND / kind / "sound", self.catalog / kind / self.name)
+        (self.catalog / "docs").mkdir()
+        shutil.copy(SCHEMA, self.catalog / "docs")
         self.edit("labs", "lab.yml", "name: sound", f"name: {self.name}")
 
     def edit(self, kind: str, file: str, old: str, new: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,9 @@ from labctl.errors import EngineError, KeeperGoneError
 
 
 class Stream:
-    """Says these lines, and then nothing."""
+    """Says these lines, and then nothing while the test lasts."""
+
+    test_ended = threading.Event()
 
     def __init__(self, *lines: str) -> None:
         self._lines = list(lines)
@@ -23,7 +26,7 @@ class Stream:
     def read(self) -> bytes:
         if self._lines:
             return self._lines.pop(0).encode() + b"\n"
-        threading.Event().wait()
+        self.test_ended.wait()
         return b""
 
 
@@ -54,8 +57,11 @@ def watch(api: Api, *lines: str, of: str = "keeper") -> DockerWatch:
 
 
 @pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def _soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(keeper, "_ASK_SECONDS", 0.02)
+    monkeypatch.setattr(Stream, "test_ended", threading.Event())
+    yield
+    Stream.test_ended.set()
 
 
 def test_a_keeper_that_was_replaced_without_a_word_is_told() -> None:

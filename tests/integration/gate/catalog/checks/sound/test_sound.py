@@ -1,6 +1,6 @@
 import pytest
 
-READ = ("Write files", "写文件")
+READ = ("The concept", "概念")
 
 
 def look(box, params, unmet):
