@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -68,7 +69,7 @@ class TaskResult(msgspec.Struct, frozen=True):
 
 class Attempt(msgspec.Struct, frozen=True):
     """One run of verify. ``at`` is in seconds since 1970 (UTC), ``seconds`` how long it took; ``thorough``: with the
-    checks that hurt, on clones."""
+    checks that hurt, on clones; ``by``: who had it run, ``regrade`` where it was since a check was mended."""
 
     instance: str
     lab: str
@@ -79,6 +80,7 @@ class Attempt(msgspec.Struct, frozen=True):
     tasks: tuple[TaskResult, ...]
     thorough: bool = False
     integrity: Integrity = Integrity()
+    by: Literal["learner", "instructor", "regrade"] = "learner"
 
     @property
     def answers(self) -> dict[str, str]:

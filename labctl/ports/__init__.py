@@ -15,8 +15,10 @@ from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.params import Params
 from labctl.domain.proof import Mutant
 from labctl.domain.site import Running, Site
-from labctl.domain.verdict import Attempt, CheckResult
+from labctl.domain.verdict import CheckResult
 from labctl.events import Emit
+from labctl.ports.store import Cohorts as Cohorts
+from labctl.ports.store import Store as Store
 from labctl.streams import ByteStream as ByteStream
 from labctl.streams import ExecResult as ExecResult
 from labctl.streams import Terminal as Terminal
@@ -243,25 +245,6 @@ class Catalog(Protocol):
 
     def mutants(self, lab: str) -> Sequence[Mutant]:
         """The lab's mutants, sorted. Raises InvalidLabError for one that names no task, or tasks that aren't there."""
-
-
-class Store(Protocol):
-    """What Docker can't keep: attempts and hints."""
-
-    def add_attempt(self, attempt: Attempt) -> int:
-        """Keep it; its number among the instance's attempts, from 1."""
-
-    def attempts(self, instance: str) -> list[Attempt]:
-        """All of an instance, oldest first."""
-
-    def latest(self, lab: str) -> list[Attempt]:
-        """The last attempt of each instance of that lab."""
-
-    def add_hint(self, instance: str, task: str, level: int) -> None:
-        """The learner saw hint ``level`` (1 to 3) of a task."""
-
-    def hints(self, instance: str) -> dict[str, int]:
-        """Task to the highest hint seen."""
 
 
 class Locks(Protocol):

@@ -1,0 +1,77 @@
+"""A class on a shared server: who is in it, which labs it has, and how much of the server."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?")
+"""What a cohort may be called: it is part of names of containers and of commands."""
+
+SEPARATOR = "/"
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The most that a learner, or a cohort, may have at once; 0 is no limit. ``memory`` and ``disk`` in bytes, ``cpus``
+    in cores, ``hours`` from ``up`` on until an instance expires, ``idle`` in minutes without anything typed or checked.
+    ``disk`` is what may be written in one box."""
+
+    instances: int = 0
+    boxes: int = 0
+    memory: int = 0
+    cpus: float = 0.0
+    pids: int = 0
+    disk: int = 0
+    hours: float = 0.0
+    idle: float = 0.0
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A learner of a cohort, as the roster says. ``key``: an OpenSSH public key, ``type base64``, no comment."""
+
+    id: str
+    name: str
+    email: str = ""
+    group: str = ""
+    key: str = ""
+
+
+class Cohort(msgspec.Struct, frozen=True):
+    """``until``: when its instances expire, in seconds since 1970, 0 for never; ``grace``: seconds from then until they
+    are removed; ``secret``: what its learners' seeds are made with; ``each`` limits every learner, ``whole`` all of
+    them together; ``ended`` in seconds since 1970, 0 for one that lasts."""
+
+    name: str
+    labs: tuple[str, ...]
+    secret: str
+    created: float
+    until: float = 0.0
+    grace: float = 86400.0
+    each: Limits = Limits()
+    whole: Limits = Limits()
+    ended: float = 0.0
+
+
+def learner_of(cohort: str, member: str) -> str:
+    """What a member is called as a learner, on labels and in the store: ``COHORT/ID``. Nobody else is called so."""
+    return f"{cohort}{SEPARATOR}{member}"
+
+
+def member_of(learner: str) -> tuple[str, str] | None:
+    """Cohort and member's id, or None for one who is in no cohort."""
+    cohort, separator, member = learner.partition(SEPARATOR)
+    return (cohort, member) if separator and cohort and member else None
+
+
+Deed = Literal["login", "up", "verify", "hint", "status", "enter", "reset", "upload", "show", "refused", "note"]
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """Something that a learner did, or that happened to them (``note``). ``at`` in seconds since 1970."""
+
+    at: float
+    learner: str
+    deed: Deed
+    text: str = ""
