@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, json_option, labctl_command, print_json
+from labctl.cli.common import app_of, json_option, labctl_command, print_json, readable_labs
 from labctl.cli.i18n import _, language
 from labctl.cli.table import print_table
 
@@ -13,12 +13,11 @@ from labctl.cli.table import print_table
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """The labs there are, with how much is in them."""
-    catalog = app_of(ctx).catalog
-    labs = [catalog.lab(name) for name in catalog.names()]
+    """The labs there are, with how much is in them. What is wrong with a faulty one is told beside."""
+    labs, code = readable_labs(app_of(ctx))
     if as_json:
         print_json(labs)
-        return
+        ctx.exit(code)
     rows = [
         (
             lab.name,
@@ -31,3 +30,4 @@ def command(ctx: click.Context, as_json: bool) -> None:
         for lab in labs
     ]
     print_table((_("lab"), _("title"), _("level"), _("boxes"), _("tasks"), _("time")), rows)
+    ctx.exit(code)

@@ -145,7 +145,9 @@ TEXTS: dict[str, str] = {
     "Remove labctl's images that no lab of the catalog and no box uses. Images of others are never touched.": (
         "删除目录里的实验和现有机器都用不到的 labctl 镜像。不是 labctl 的镜像绝不会动。"
     ),
-    "The labs there are, with how much is in them.": "有哪些实验，各有多少内容。",
+    "The labs there are, with how much is in them. What is wrong with a faulty one is told beside.": (
+        "有哪些实验，各有多少内容。有错的实验，另行说明错在哪里。"
+    ),
     (
         "The journal of a box, read with the toolbox's own journalctl. Of a box that is stopped, what its console said."
     ): "查看一台机器的日志，用工具箱自带的 journalctl 读取。机器关着时，显示它的控制台输出。",
