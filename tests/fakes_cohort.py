@@ -69,12 +69,12 @@ class FakeCohorts(FakeStore):
     def last_seen(self, cohort: str) -> Mapping[str, float]:
         seen: dict[str, float] = {}
         for each in self._happenings:
-            if each.deed != "note" and (member_of(each.learner) or ("",))[0] == cohort:
+            if each.deed != "note" and (member_of(each.learner) or (None,))[0] == cohort:
                 seen[each.learner] = max(each.at, seen.get(each.learner, each.at))
         return seen
 
     def attempts_of(self, cohort: str) -> list[Attempt]:
-        return [each for each in self._attempts if (member_of(each.learner) or ("",))[0] == cohort]
+        return [each for each in self._attempts if (member_of(each.learner) or (None,))[0] == cohort]
 
     def hints_of(self, instances: Sequence[str]) -> dict[str, dict[str, int]]:
         return {instance: found for instance in instances if (found := self.hints(instance))}

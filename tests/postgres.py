@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+from fakes import until
 
 _USER = "postgres"
 
@@ -96,10 +96,11 @@ def _run(*argv: str | Path) -> None:
 
 
 def _await(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        with contextlib.suppress(psycopg.OperationalError), server.connect():
-            return
+    def answers() -> bool:
         log = (server.folder / "log").read_text()
-        assert process.poll() is None and time.monotonic() < deadline, f"PostgreSQL doesn't start:\n{log}"
-        time.sleep(0.05)
+        assert process.poll() is None, f"PostgreSQL doesn't start:\n{log}"
+        with contextlib.suppress(psycopg.OperationalError), server.connect():
+            return True
+        return False
+
+    until(answers, "PostgreSQL doesn't answer", 60)

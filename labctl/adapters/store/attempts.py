@@ -86,7 +86,7 @@ def _row(attempt: Attempt) -> dict[str, Any]:
     cohort = member_of(attempt.learner)
     return {
         "instance": attempt.instance,
-        "cohort": cohort[0] if cohort else "",
+        "cohort": cohort[0] if cohort else None,
         "lab": attempt.lab,
         "learner": attempt.learner,
         "at": attempt.at,

@@ -35,7 +35,7 @@ class SqlCohorts:
             if _named(connection, cohort.name) is not None:
                 raise UsageError(
                     "there is a cohort {cohort} already, or there was one",
-                    hint="take another name; labctl cohort list shows all",
+                    hint="take another name; labctl cohort list --all",
                     cohort=cohort.name,
                 )
             connection.execute(cohorts.insert().values(_cohort_row(cohort)))
@@ -109,7 +109,7 @@ class SqlCohorts:
     def add_happening(self, happening: Happening) -> None:
         """See ports.Cohorts."""
         cohort = member_of(happening.learner)
-        row = msgspec.structs.asdict(kept(happening)) | {"cohort": cohort[0] if cohort else ""}
+        row = msgspec.structs.asdict(kept(happening)) | {"cohort": cohort[0] if cohort else None}
         self._database.write(lambda connection: connection.execute(happenings.insert().values(row)))
 
     def happenings(self, learners: Sequence[str]) -> list[Happening]:

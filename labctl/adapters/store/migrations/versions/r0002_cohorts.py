@@ -13,7 +13,7 @@ _TEXTS = {
     "hints": {"instance": 96, "task": 32},
 }
 _NUMBERS = """
-    UPDATE attempts SET cohort = '', number = (
+    UPDATE attempts SET number = (
         SELECT count(*) FROM attempts AS earlier
         WHERE earlier.instance = attempts.instance AND earlier.id <= attempts.id)
 """
@@ -22,11 +22,10 @@ _NUMBERS = """
 def upgrade() -> None:
     """Nobody was in a cohort before there were any."""
     op.add_column("attempts", sa.Column("number", sa.Integer))
-    op.add_column("attempts", sa.Column("cohort", sa.Text))
+    op.add_column("attempts", sa.Column("cohort", sa.Text, comment="the learner's, if any"))
     op.execute(_NUMBERS)
     with op.batch_alter_table("attempts") as batch:
         batch.alter_column("number", existing_type=sa.Integer, nullable=False)
-        batch.alter_column("cohort", existing_type=sa.Text, nullable=False)
         batch.drop_index("ix_attempts_instance")
     for table, columns in _TEXTS.items():
         with op.batch_alter_table(table) as batch:
@@ -74,7 +73,7 @@ def _happenings() -> None:
     op.create_table(
         "happenings",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("cohort", sa.Text, nullable=False),
+        sa.Column("cohort", sa.Text, comment="the learner's, if any"),
         sa.Column("learner", sa.Text, nullable=False),
         sa.Column("at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
         sa.Column("deed", sa.Text, nullable=False),
