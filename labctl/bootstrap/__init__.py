@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from labctl.adapters.images.images import DockerImages
     from labctl.adapters.settings import Settings
     from labctl.adapters.ssh import SshFiles
+    from labctl.adapters.store import SqlStore
     from labctl.domain.boxspec import Instance
     from labctl.domain.text import Text
     from labctl.services.clone import Clones
@@ -146,11 +147,16 @@ class App:
         return FileLocks(self.state_dir / "locks")
 
     @cached_property
-    def store(self) -> ports.Store:
+    def store(self) -> SqlStore:
         """Attempts and hints."""
         from labctl.adapters.store import SqlStore
 
-        return SqlStore(self.state_dir / "labctl.db")
+        return SqlStore(self.settings.store or self.state_dir / "labctl.db")
+
+    @property
+    def cohorts(self) -> ports.Cohorts:
+        """Cohorts, who is in them, and what they did: in the same store."""
+        return self.store
 
     @cached_property
     def ssh(self) -> SshFiles:
