@@ -1,0 +1,164 @@
+"""labctl cohort verify and regrade"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.cohort_common import cohort_argument, group_option, learners_option, members_of
+from labctl.cli.common import app_of, json_option, labctl_command, print_json
+from labctl.cli.i18n import _, language, listed
+from labctl.cli.problem import text_of
+from labctl.cli.verdicts import MARKS
+from labctl.domain.cohort import member_of
+from labctl.errors import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labctl.domain.gradebook import Change
+    from labctl.services.cohort_verify import Judged, Regraded
+
+
+def _name(learner: str) -> str:
+    """Within the cohort."""
+    return (member_of(learner) or ("", learner))[1]
+
+
+class _Counter:
+    """A line for each as it comes, with how many are left."""
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        self._total = total
+        self._quiet = quiet
+        self._done = 0
+
+    def __call__(self, one: Judged) -> None:
+        self._done += 1
+        if not self._quiet:
+            click.echo(f"[{self._done}/{self._total}] {_line(one)}")
+
+
+def _line(one: Judged) -> str:
+    who = f"{_name(one.learner)} {one.lab}"
+    if one.attempt:
+        attempt = one.attempt
+        signs = "".join(MARKS[result.verdict] for result in attempt.tasks)
+        return f"{who}  {signs}  {attempt.points}/{attempt.of}"
+    return f"{who}  {text_of(one.why) if one.why else _('not up')}"
+
+
+@labctl_command("verify", example="labctl cohort verify db-1\nlabctl cohort verify db-1 --learner li --learner wang")
+@cohort_argument
+@learners_option
+@group_option
+@click.option("--lab", "labs", multiple=True, metavar="LAB", help="Only this lab. May be repeated.")
+@click.option("--thorough", is_flag=True, help="Also what reboots, kills or cuts something, on copies of the boxes.")
+@json_option
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    name: str,
+    learners: tuple[str, ...],
+    group: str,
+    labs: tuple[str, ...],
+    thorough: bool,
+    as_json: bool,
+) -> None:
+    """Judge everybody whose boxes run, three at a time. What is found counts for their grades, and not as an attempt
+    of theirs. Exit status: 0 unless something could not be checked (6)."""
+    app = app_of(ctx)
+    book = app.grades.book(name, labs, group)
+    members = members_of(book, learners)
+    chosen = [lab.name for lab in book.labs]
+    tell = _Counter(len(members) * len(chosen), as_json)
+    found = app.cohort_verify.run(book.cohort, members, labs=chosen, thorough=thorough, ended=tell)
+    if as_json:
+        print_json([_as_json(one) for one in found])
+    else:
+        _print_summary(found)
+    ctx.exit(int(Exit.CHECKS_ERROR if any(one.why for one in found) else Exit.OK))
+
+
+def _as_json(one: Judged) -> dict[str, object]:
+    return {
+        "learner": one.learner,
+        "lab": one.lab,
+        "up": one.up,
+        "error": text_of(one.why) if one.why else None,
+        "attempt": one.attempt,
+    }
+
+
+def _print_summary(found: list[Judged]) -> None:
+    attempts = [one.attempt for one in found if one.attempt]
+    complete = sum(attempt.points == attempt.of for attempt in attempts)
+    counts = Counter("up" if one.attempt else "error" if one.why else "down" for one in found)
+    line = _("{judged} judged, {complete} of them complete · {down} not up · {errors} could not be checked")
+    click.echo(line.format(judged=len(attempts), complete=complete, down=counts["down"], errors=counts["error"]))
+
+
+@labctl_command("regrade", example="labctl cohort regrade db-1 --lab redis-replication --dry-run")
+@cohort_argument
+@click.option("--lab", required=True, metavar="LAB", help="The lab whose checks were mended.")
+@learners_option
+@group_option
+@click.option("--dry-run", is_flag=True, help="Say who would have another grade, and change none.")
+@json_option
+@click.pass_context
+def regrade(
+    ctx: click.Context, name: str, lab: str, learners: tuple[str, ...], group: str, dry_run: bool, as_json: bool
+) -> None:
+    """After a check was mended: judge the boxes as they are by the checks as they are, and say whose grade changed,
+    and why. What came before counts no more for those; whose boxes don't run, or were made anew since, keeps the old
+    grade. Exit status 6 where some could not be checked."""
+    app = app_of(ctx)
+    book = app.grades.book(name, [lab], group)
+    members = members_of(book, learners)
+    tell = _Counter(len(members), as_json)
+    found = app.cohort_verify.regrade(book.cohort, members, lab, dry=dry_run, ended=tell)
+    if as_json:
+        print_json(
+            {
+                "changes": found.changes,
+                "same": found.same,
+                "kept": [_as_json(one) for one in found.kept],
+                "anew": found.anew,
+                "dry_run": dry_run,
+            }
+        )
+    else:
+        _print_regraded(found, dry_run)
+    ctx.exit(int(Exit.CHECKS_ERROR if any(one.why for one in found.kept) else Exit.OK))
+
+
+def _print_regraded(found: Regraded, dry_run: bool) -> None:
+    click.echo()
+    for one in found.changes:
+        _print_change(one, click.echo)
+    kept = [_name(one.learner) for one in found.kept]
+    if kept:
+        click.echo(_("not judged, so their grade stays: {names}").format(names=listed(kept)))
+    if found.anew:
+        names = listed(map(_name, found.anew))
+        click.echo(_("boxes made anew since, so their grade stays: {names}").format(names=names))
+    line = _("{changed} grades differ, {same} do not").format(changed=len(found.changes), same=found.same)
+    click.echo(f"{line} · {_('nothing was changed')}" if dry_run else line)
+
+
+def _print_change(one: Change, echo: Callable[[str], None]) -> None:
+    echo(f"{click.style(_name(one.learner), bold=True)}  {one.before} → {one.after}")
+    for task in one.tasks:
+        echo(f"  {MARKS[task.verdict]} {task.task}")
+        for check in task.checks:
+            why = _why(check.message) if check.verdict != "passed" else ""
+            if why:
+                echo(f"      {why}")
+
+
+def _why(message: str) -> str:
+    """In the language in use, where a check says it in both (a line ``[zh]`` follows)."""
+    english, _mark, chinese = message.partition("\n[zh] ")
+    return chinese if language() == "zh" and chinese else english
