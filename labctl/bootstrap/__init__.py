@@ -152,6 +152,11 @@ class App:
 
         return SqlStore(self.state_dir / "labctl.db")
 
+    @property
+    def cohorts(self) -> ports.Cohorts:
+        """Cohorts, who is in them, and what they did."""
+        return self.store  # type: ignore[return-value]  # one store is both
+
     @cached_property
     def ssh(self) -> SshFiles:
         """Keys and configuration for OpenSSH."""
