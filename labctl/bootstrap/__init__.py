@@ -273,9 +273,28 @@ class App:
         return Doctor(self.engine, self.keeper, self.images, self.locks, host)
 
     def instance(self, lab: str, seed: str = "") -> Instance:
-        """The learner's instance of a lab: its seed is the given one, else derived from this installation's secret."""
+        """The learner's instance of a lab: its seed is the given one, else derived from this installation's secret, or
+        of a learner of a cohort from the cohort's, which also says when it expires."""
         from labctl.adapters import settings
         from labctl.domain.boxspec import Instance
         from labctl.domain.params import seed_for
 
+        if "/" in self.learner:
+            return self._instance_in_cohort(lab, seed)
         return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
+
+    def _instance_in_cohort(self, lab: str, seed: str) -> Instance:
+        """Raises UsageError where there is no such cohort: its params can't be known."""
+        import time
+
+        import msgspec
+
+        from labctl.domain.cohort import instance_of, member_of
+        from labctl.services.cohorts import no_such_cohort
+
+        name, member = member_of(self.learner) or ("", "")
+        cohort = self.cohorts.cohort(name)
+        if cohort is None:
+            raise no_such_cohort(name or self.learner, [one.name for one in self.cohorts.cohorts()])
+        instance = instance_of(cohort, member, lab, time.time())
+        return msgspec.structs.replace(instance, seed=seed) if seed else instance
