@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from labctl.domain.boxspec import Instance
     from labctl.domain.text import Text
     from labctl.services.clone import Clones
+    from labctl.services.cohort_plan import CohortPlan
+    from labctl.services.cohort_up import CohortBoxes
+    from labctl.services.cohorts import Registrar
     from labctl.services.current import Finder
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
@@ -156,6 +159,31 @@ class App:
     def cohorts(self) -> ports.Cohorts:
         """Cohorts, who is in them, and what they did."""
         return self.store  # type: ignore[return-value]  # one store is both
+
+    @cached_property
+    def registrar(self) -> Registrar:
+        """Make cohorts, and say who is in them."""
+        from labctl.services.cohorts import Registrar
+
+        return Registrar(self.cohorts, self.catalog)
+
+    @cached_property
+    def cohort_boxes(self) -> CohortBoxes:
+        """The boxes of a whole cohort."""
+        from labctl.services.cohort_up import CohortBoxes
+
+        return CohortBoxes(self.engine, self.keeper, self.images, self.locks, self.catalog)
+
+    @cached_property
+    def cohort_plan(self) -> CohortPlan:
+        """Whether a class fits."""
+        from labctl.adapters.docker.server import DockerServer
+        from labctl.adapters.footprints import FileFootprints
+        from labctl.services.cohort_plan import CohortPlan
+
+        server = DockerServer(self.client, self.engine, self._system_tags)
+        footprints = FileFootprints(self.state_dir / "footprints.json")
+        return CohortPlan(self.engine, self.images, self.catalog, server, footprints, lambda: (self.up, self.down))
 
     @cached_property
     def ssh(self) -> SshFiles:
