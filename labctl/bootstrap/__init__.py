@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from labctl.adapters.images.images import DockerImages
     from labctl.adapters.settings import Settings
     from labctl.adapters.ssh import SshFiles
+    from labctl.adapters.store import SqlStore
+    from labctl.bootstrap.cohorts import CohortParts
     from labctl.domain.boxspec import Instance
     from labctl.domain.text import Text
     from labctl.services.clone import Clones
-    from labctl.services.cohort_plan import CohortPlan
-    from labctl.services.cohort_up import CohortBoxes
-    from labctl.services.cohorts import Registrar
     from labctl.services.current import Finder
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
@@ -149,41 +148,23 @@ class App:
         return FileLocks(self.state_dir / "locks")
 
     @cached_property
-    def store(self) -> ports.Store:
+    def store(self) -> SqlStore:
         """Attempts and hints."""
         from labctl.adapters.store import SqlStore
 
-        return SqlStore(self.state_dir / "labctl.db")
+        return SqlStore(self.settings.store or self.state_dir / "labctl.db")
 
     @property
     def cohorts(self) -> ports.Cohorts:
-        """Cohorts, who is in them, and what they did."""
-        return self.store  # type: ignore[return-value]  # one store is both
+        """Cohorts, who is in them, and what they did: in the same store."""
+        return self.store
 
     @cached_property
-    def registrar(self) -> Registrar:
-        """Make cohorts, and say who is in them."""
-        from labctl.services.cohorts import Registrar
+    def cohort(self) -> CohortParts:
+        """Services for cohorts."""
+        from labctl.bootstrap.cohorts import CohortParts
 
-        return Registrar(self.cohorts, self.catalog)
-
-    @cached_property
-    def cohort_boxes(self) -> CohortBoxes:
-        """The boxes of a whole cohort."""
-        from labctl.services.cohort_up import CohortBoxes
-
-        return CohortBoxes(self.engine, self.keeper, self.images, self.locks, self.catalog)
-
-    @cached_property
-    def cohort_plan(self) -> CohortPlan:
-        """Whether a class fits."""
-        from labctl.adapters.docker.server import DockerServer
-        from labctl.adapters.footprints import FileFootprints
-        from labctl.services.cohort_plan import CohortPlan
-
-        server = DockerServer(self.client, self.engine, self._system_tags)
-        footprints = FileFootprints(self.state_dir / "footprints.json")
-        return CohortPlan(self.engine, self.images, self.catalog, server, footprints, lambda: (self.up, self.down))
+        return CohortParts(self)
 
     @cached_property
     def ssh(self) -> SshFiles:
@@ -308,21 +289,5 @@ class App:
         from labctl.domain.params import seed_for
 
         if "/" in self.learner:
-            return self._instance_in_cohort(lab, seed)
+            return self.cohort.instance(self.learner, lab, seed)
         return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
-
-    def _instance_in_cohort(self, lab: str, seed: str) -> Instance:
-        """Raises UsageError where there is no such cohort: its params can't be known."""
-        import time
-
-        import msgspec
-
-        from labctl.domain.cohort import instance_of, member_of
-        from labctl.services.cohorts import no_such_cohort
-
-        name, member = member_of(self.learner) or ("", "")
-        cohort = self.cohorts.cohort(name)
-        if cohort is None:
-            raise no_such_cohort(name or self.learner, [one.name for one in self.cohorts.cohorts()])
-        instance = instance_of(cohort, member, lab, time.time())
-        return msgspec.structs.replace(instance, seed=seed) if seed else instance

@@ -21,13 +21,13 @@ def remove(ctx: click.Context, name: str, ids: tuple[str, ...], yes: bool, as_js
     """Take learners out of a cohort: their boxes are removed with all that is in them, and their keys open nothing any
     more. Their attempts are kept."""
     app = app_of(ctx)
-    cohort = app.registrar.find(name)
-    members = app.registrar.members(cohort, ids)
+    cohort = app.cohort.registrar.find(name)
+    members = app.cohort.registrar.members(cohort, ids)
     who = listed(f"{member.id} {member.name}" for member in members)
     question = _("Their boxes will be gone, and they can't log in any more: {who}. Go on?").format(who=who)
     confirm(f"cohort remove {name} {' '.join(ids)}", question, yes)
     with watched(as_json) as emit:
-        tally = app.registrar.remove(cohort, members, app.cohort_boxes, emit)
+        tally = app.cohort.registrar.remove(cohort, members, app.cohort.boxes, emit)
         app.down.tidy(emit)
     finish(ctx, app, name, Verb.DOWN, tally, as_json, again=f"labctl cohort remove {name} {' '.join(ids)}")
 
@@ -41,11 +41,11 @@ def end(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
     """End a cohort: its learners' keys open nothing any more, and all boxes are removed with all that is in them.
     Attempts are kept, and reports can still be made."""
     app = app_of(ctx)
-    cohort = app.registrar.find(name)
-    count = len(app.registrar.members(cohort))
+    cohort = app.cohort.registrar.find(name)
+    count = len(app.cohort.registrar.members(cohort))
     question = _("All boxes of {count} learners of {name} will be gone, and their keys closed. Go on?")
     confirm(f"cohort end {name}", question.format(count=count, name=name), yes)
     with watched(as_json) as emit:
-        tally = app.registrar.end(cohort, app.cohort_boxes, emit)
+        tally = app.cohort.registrar.end(cohort, app.cohort.boxes, emit)
         app.down.tidy(emit)
     finish(ctx, app, name, Verb.DOWN, tally, as_json, again=f"labctl cohort end {name}")

@@ -44,8 +44,8 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
     """Who is in a cohort: whether they have a key, what of their labs is up (running boxes of all), and when they were
     last seen. And until when it lasts, with which limits."""
     app = app_of(ctx)
-    cohort = app.registrar.find(name)
-    rows = app.registrar.rows(cohort, app.engine)
+    cohort = app.cohort.registrar.find(name)
+    rows = app.cohort.registrar.rows(cohort, app.engine)
     if as_json:
         print_json({**without_secret(cohort), "members": rows})
         return

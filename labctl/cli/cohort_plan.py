@@ -31,9 +31,7 @@ _COLOURS = {Fit.OK: "green", Fit.TIGHT: "yellow", Fit.SHORT: "red"}
     shell_complete=complete_members,
     help="Only for this learner. May be repeated.",
 )
-@click.option(
-    "--measure", is_flag=True, help="Bring one instance of each lab up and measure it, where that wasn't done."
-)
+@click.option("--measure", is_flag=True, help="Measure each lab first, by one instance, where that wasn't done.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, name: str, ids: tuple[str, ...], measure: bool, as_json: bool) -> None:
@@ -41,12 +39,12 @@ def command(ctx: click.Context, name: str, ids: tuple[str, ...], measure: bool, 
     processes, the kernel's limits; what to change where that is too little; and how long the start will take. Exit
     status 7 where it doesn't fit."""
     app = app_of(ctx)
-    cohort = app.registrar.find(name)
-    members = app.registrar.members(cohort, ids)
+    cohort = app.cohort.registrar.find(name)
+    members = app.cohort.registrar.members(cohort, ids)
     if measure:
         with progress(as_json) as emit:
-            app.cohort_plan.measure(cohort.labs, emit)
-    plan = app.cohort_plan.plan(cohort, members)
+            app.cohort.plan.measure(cohort.labs, emit)
+    plan = app.cohort.plan.plan(cohort, members)
     if as_json:
         print_json({"cohort": name, "fits": plan.fits, "plan": plan})
     else:

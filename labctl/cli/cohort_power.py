@@ -34,8 +34,8 @@ def _options(function: F) -> F:
 
 def _chosen(app: App, name: str, ids: tuple[str, ...]) -> tuple[Cohort, list[Member] | None]:
     """Those named, or None for everybody."""
-    cohort = app.registrar.find(name)
-    return cohort, app.registrar.members(cohort, ids) if ids else None
+    cohort = app.cohort.registrar.find(name)
+    return cohort, app.cohort.registrar.members(cohort, ids) if ids else None
 
 
 @labctl_command("up", example="labctl cohort up db-1\nlabctl cohort up db-1 --learner s07")
@@ -47,13 +47,13 @@ def up(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, force
     started (exit status 7). What is up stays as it is, so after an interruption the same command does the rest. One
     learner's failure holds nobody up; it is told at the end."""
     app = app_of(ctx)
-    cohort = app.registrar.find(name)
-    members = app.registrar.members(cohort, ids)
+    cohort = app.cohort.registrar.find(name)
+    members = app.cohort.registrar.members(cohort, ids)
     with watched(as_json) as emit:
         if not force:
-            app.cohort_plan.require_fit(cohort, members)
-        tally = app.cohort_boxes.up(cohort, members, emit)
-    app.cohort_plan.remember(tally)
+            app.cohort.plan.require_fit(cohort, members)
+        tally = app.cohort.boxes.up(cohort, members, emit)
+    app.cohort.plan.remember(tally)
     finish(ctx, app, name, Verb.UP, tally, as_json, again=_again("up", name, ids))
 
 
@@ -65,7 +65,7 @@ def stop(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) -> 
     app = app_of(ctx)
     cohort, members = _chosen(app, name, ids)
     with watched(as_json) as emit:
-        tally = app.cohort_boxes.stop(cohort, members, emit)
+        tally = app.cohort.boxes.stop(cohort, members, emit)
     finish(ctx, app, name, Verb.STOP, tally, as_json, again=_again("stop", name, ids))
 
 
@@ -77,7 +77,7 @@ def start(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) ->
     app = app_of(ctx)
     cohort, members = _chosen(app, name, ids)
     with watched(as_json) as emit:
-        tally = app.cohort_boxes.start(cohort, members, emit)
+        tally = app.cohort.boxes.start(cohort, members, emit)
     finish(ctx, app, name, Verb.START, tally, as_json, again=_again("start", name, ids))
 
 
@@ -92,7 +92,7 @@ def reset(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, ye
     cohort, members = _chosen(app, name, ids)
     _ask("reset", name, ids, members, yes)
     with watched(as_json) as emit:
-        tally = app.cohort_boxes.reset(cohort, members, emit)
+        tally = app.cohort.boxes.reset(cohort, members, emit)
     finish(ctx, app, name, Verb.RESET, tally, as_json, again=_again("up", name, ids))
 
 
@@ -107,7 +107,7 @@ def down(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, yes
     cohort, members = _chosen(app, name, ids)
     _ask("down", name, ids, members, yes)
     with watched(as_json) as emit:
-        tally = app.cohort_boxes.down(cohort, members, emit)
+        tally = app.cohort.boxes.down(cohort, members, emit)
         app.down.tidy(emit)
     finish(ctx, app, name, Verb.DOWN, tally, as_json, again=_again("down", name, ids))
 

@@ -69,7 +69,7 @@ def create(
     app = app_of(ctx)
     members = _read(roster)
     ends = parse_until(until, time.time())
-    cohort = app.registrar.create(name, labs, members, ends, parse_limits(limits), parse_limits(cohort_limits))
+    cohort = app.cohort.registrar.create(name, labs, members, ends, parse_limits(limits), parse_limits(cohort_limits))
     if as_json:
         print_json({**without_secret(cohort), "members": members})
         return
@@ -90,8 +90,8 @@ def add(ctx: click.Context, name: str, roster: str, as_json: bool) -> None:
     """Take more learners in. Who is in it already is as the file says now: a new key, another name. Nobody is taken
     out (labctl cohort remove), and nothing is taken in before all of the file is right."""
     app = app_of(ctx)
-    cohort = app.registrar.find(name)
-    added = app.registrar.add(cohort, _read(roster))
+    cohort = app.cohort.registrar.find(name)
+    added = app.cohort.registrar.add(cohort, _read(roster))
     if as_json:
         print_json(added)
         return

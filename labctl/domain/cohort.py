@@ -7,8 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from labctl.domain.boxspec import Instance
-from labctl.domain.params import seed_for
+from labctl.domain.text import visible
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?")
 """What a cohort may be called: it is part of names of containers and of commands."""
@@ -68,15 +67,6 @@ def member_of(learner: str) -> tuple[str, str] | None:
     return (cohort, member) if separator and cohort and member else None
 
 
-def instance_of(cohort: Cohort, member: str, lab: str, now: float) -> Instance:
-    """A member's instance of a lab: its seed from the cohort's secret, its end from the cohort's and from the hours
-    that a learner has. Of a cohort that has ended the time is over."""
-    learner = learner_of(cohort.name, member)
-    hours = now + cohort.each.hours * 3600 if cohort.each.hours else 0.0
-    ends = [moment for moment in (cohort.ended, cohort.until, hours) if moment]
-    return Instance(lab, learner, seed_for(cohort.secret, learner, lab), expires=int(min(ends, default=0)))
-
-
 Deed = Literal["login", "up", "verify", "hint", "status", "enter", "reset", "upload", "show", "refused", "note"]
 
 
@@ -87,3 +77,13 @@ class Happening(msgspec.Struct, frozen=True):
     learner: str
     deed: Deed
     text: str = ""
+
+
+TEXT_LENGTH = 2000
+"""Characters of a happening's text that are kept."""
+
+
+def kept(happening: Happening) -> Happening:
+    """As a store keeps it: a learner chose the text, so it is clipped, and fit to be shown."""
+    text = visible(happening.text)
+    return msgspec.structs.replace(happening, text=text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…")

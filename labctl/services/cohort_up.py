@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from labctl.domain.boxspec import Instance, box_specs
-from labctl.domain.cohort import Cohort, Member, instance_of, learner_of, member_of
+from labctl.domain.cohort import Cohort, Member, learner_of, member_of
+from labctl.domain.enrolment import instance_of
 from labctl.domain.lab import Lab
 from labctl.domain.observed import ObservedBox, State
 from labctl.domain.params import derive

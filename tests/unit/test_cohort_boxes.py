@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from samples import make_lab
 
 from labctl.domain.boxspec import BoxSpec
-from labctl.domain.cohort import Cohort, Limits, Member, instance_of, learner_of
+from labctl.domain.cohort import Cohort, Limits, Member, learner_of
+from labctl.domain.enrolment import instance_of
 from labctl.domain.observed import State
 from labctl.errors import EngineError, NameTakenError, RefusedError
 from labctl.events import Event, ManyStarted, OneEnded, OneStarted, silent

@@ -30,9 +30,7 @@ def text(path: Path) -> str:
 
 def processes() -> Iterator[Path]:
     """The folders of all that there are."""
-    for entry in os.listdir(PROC):
-        if entry.isdigit():
-            yield PROC / entry
+    yield from (entry for entry in PROC.iterdir() if entry.name.isdigit())
 
 
 def open_files(process: Path) -> tuple[int, int]:
@@ -42,7 +40,7 @@ def open_files(process: Path) -> tuple[int, int]:
         for entry in os.scandir(process / "fd"):
             count += 1
             try:
-                watching += os.readlink(entry.path) == "anon_inode:inotify"
+                watching += os.readlink(entry.path) == "anon_inode:inotify"  # noqa: PTH115  a hundred thousand times
             except OSError:
                 continue
     except OSError:
@@ -53,7 +51,7 @@ def open_files(process: Path) -> tuple[int, int]:
 def threads(process: Path) -> int:
     """How many it has."""
     try:
-        return len(os.listdir(process / "task"))
+        return sum(1 for _ in (process / "task").iterdir())
     except OSError:
         return 0
 
@@ -113,9 +111,8 @@ def nofile(process: Path) -> int:
 
 def machine() -> dict[str, object]:
     """Memory, disk, and the kernel's limits."""
-    memory = {
-        line.split(":")[0]: int(line.split()[1]) << 10 for line in text(PROC / "meminfo").splitlines() if "kB" in line
-    }
+    lines = (line.split() for line in text(PROC / "meminfo").splitlines())
+    memory = {words[0].rstrip(":"): int(words[1]) << 10 for words in lines if words[-1] == "kB"}
     disk = os.statvfs("/")  # the engine's storage
     used, _, most = (text(PROC / "sys/fs/file-nr").split() or ["0", "0", "0"])[:3]
     keys = next((line.split() for line in text(PROC / "key-users").splitlines() if line.split()[0] == "0:"), [])

@@ -85,9 +85,8 @@ class DockerServer:
             try:
                 made = api.create_container_from_config(config)
             except docker.errors.ImageNotFound as error:
-                raise EngineError(
-                    "no image is there yet to look at the server with", hint="labctl doctor --fix"
-                ) from error
+                what = "no image is there yet to look at the server with"
+                raise EngineError(what, hint="labctl doctor --fix") from error
             try:
                 api.start(made["Id"])
                 api.wait(made["Id"], timeout=60)
