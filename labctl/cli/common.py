@@ -93,6 +93,23 @@ def complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) 
     ]
 
 
+def complete_cohorts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The cohorts that last."""
+    with contextlib.suppress(Exception):
+        names = [cohort.name for cohort in app_of(ctx).cohorts.cohorts() if not cohort.ended]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return []
+
+
+def complete_members(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The learners of the cohort that stands before."""
+    with contextlib.suppress(Exception):
+        members = app_of(ctx).cohorts.members(ctx.params["name"])
+        return [CompletionItem(member.id) for member in members if member.id.startswith(incomplete)]
+    return []
+
+
+cohort_argument = click.argument("name", metavar="NAME", shell_complete=complete_cohorts)
 lab_argument = click.argument("lab", shell_complete=_complete_labs)
 lab_option = click.option(
     "--lab", default="", metavar="LAB", shell_complete=_complete_labs, help="Which lab, when several are up."

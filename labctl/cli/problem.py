@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from labctl.cli.i18n import _
-from labctl.errors import LabctlError
+from labctl.errors import LabctlError, RosterError
 
 _DETAIL_LINES = 15
 
@@ -20,6 +20,17 @@ def show(error: LabctlError) -> None:
     click.echo(f"{click.style(_('error') + ':', fg='red', bold=True)} {text_of(error)}", err=True)
     for line in error.detail.strip().splitlines()[-_DETAIL_LINES:]:
         click.echo(click.style(f"  {line}", dim=True), err=True)
+    if isinstance(error, RosterError):
+        _show_faults(error)
     if error.hint:
         hint = _(error.hint).format_map(error.values)
         click.echo(f"{click.style(_('try') + ':', fg='cyan')} {hint}", err=True)
+
+
+def _show_faults(error: RosterError) -> None:
+    """All of them, each as file:line:column, as editors know it, with the column's header."""
+    for fault in error.faults:
+        field = f" ({fault.field})" if fault.field else ""
+        place = f"{error.values['file']}:{fault.line}:{fault.column}{field}"
+        click.echo(f"  {click.style(place, bold=True)}: {_(fault.what).format_map(fault.values)}", err=True)
+        click.echo(click.style(f"      {_(fault.remedy).format_map(fault.values)}", dim=True), err=True)

@@ -45,8 +45,10 @@ class BoxSpec(msgspec.Struct, frozen=True):
 
     @property
     def spec_hash(self) -> str:
-        """Tells whether a running box was made from this specification."""
-        return hashlib.sha256(msgspec.msgpack.encode(self)).hexdigest()[:16]
+        """Tells whether a running box was made from this specification. When it expires doesn't count: hours that are
+        counted from each ``up`` make no box another one."""
+        lasting = msgspec.structs.replace(self, labels={**self.labels, wiring.LABEL_EXPIRES: "0"})
+        return hashlib.sha256(msgspec.msgpack.encode(lasting)).hexdigest()[:16]
 
     def all_labels(self) -> dict[str, str]:
         """The labels, with the wiring and the hash of the whole."""

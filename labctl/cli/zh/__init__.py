@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from labctl.cli.zh import commands, errors, proof, results, store
+from labctl.cli.zh import cohort, commands, errors, proof, results, store
 
-TEXTS: dict[str, str] = {**commands.TEXTS, **results.TEXTS, **errors.TEXTS, **proof.TEXTS, **store.TEXTS}
+TEXTS: dict[str, str] = {
+    **commands.TEXTS,
+    **results.TEXTS,
+    **errors.TEXTS,
+    **proof.TEXTS,
+    **store.TEXTS,
+    **cohort.TEXTS,
+}

@@ -1,0 +1,60 @@
+"""Services for cohorts, put together when they are first asked for."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labctl.bootstrap import App
+    from labctl.domain.boxspec import Instance
+    from labctl.services.cohort_plan import CohortPlan
+    from labctl.services.cohort_up import CohortBoxes
+    from labctl.services.cohorts import Registrar
+
+
+class CohortParts:
+    """A part of App."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    @cached_property
+    def registrar(self) -> Registrar:
+        """Make cohorts, and say who is in them."""
+        from labctl.services.cohorts import Registrar
+
+        return Registrar(self._app.cohorts, self._app.catalog)
+
+    @cached_property
+    def boxes(self) -> CohortBoxes:
+        """The boxes of a whole cohort."""
+        from labctl.services.cohort_up import CohortBoxes
+
+        app = self._app
+        return CohortBoxes(app.engine, app.keeper, app.images, app.locks, app.catalog)
+
+    @cached_property
+    def plan(self) -> CohortPlan:
+        """Whether a class fits."""
+        from labctl.adapters.docker.keeper import SystemTags
+        from labctl.adapters.docker.server import DockerServer
+        from labctl.adapters.footprints import FileFootprints
+        from labctl.services.cohort_plan import CohortPlan
+
+        app = self._app
+        server = DockerServer(app.client, app.engine, lambda: SystemTags(**app.images.system_tags()))
+        footprints = FileFootprints(app.state_dir / "footprints.json")
+        return CohortPlan(app.engine, app.images, app.catalog, server, footprints, lambda: (app.up, app.down))
+
+    def instance(self, learner: str, lab: str, seed: str = "") -> Instance:
+        """Of a learner of a cohort. Raises UsageError where there is no such cohort: its params can't be known."""
+        import msgspec
+
+        from labctl.domain.cohort import member_of
+        from labctl.domain.enrolment import instance_of
+
+        name, member = member_of(learner) or (learner, "")
+        instance = instance_of(self.registrar.find(name), member, lab, time.time())
+        return msgspec.structs.replace(instance, seed=seed) if seed else instance
