@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from labctl.domain.boxspec import Instance
     from labctl.services.cohort_plan import CohortPlan
     from labctl.services.cohort_up import CohortBoxes
+    from labctl.services.cohort_verify import CohortVerify
     from labctl.services.cohorts import Registrar
+    from labctl.services.grades import Grades
+    from labctl.services.verify import Verify
 
 
 class CohortParts:
@@ -47,6 +50,30 @@ class CohortParts:
         server = DockerServer(app.client, app.engine, lambda: SystemTags(**app.images.system_tags()))
         footprints = FileFootprints(app.state_dir / "footprints.json")
         return CohortPlan(app.engine, app.images, app.catalog, server, footprints, lambda: (app.up, app.down))
+
+    @cached_property
+    def grades(self) -> Grades:
+        """What everybody has reached."""
+        from labctl.services.grades import Grades
+
+        return Grades(self._app.cohorts, self._app.catalog)
+
+    @cached_property
+    def verify(self) -> CohortVerify:
+        """Judge everybody."""
+        from labctl.services.cohort_verify import CohortVerify
+
+        app = self._app
+        return CohortVerify(app.engine, app.catalog, lambda: app.store, self._one_verify)
+
+    def _one_verify(self) -> Verify:
+        """With a checker of its own: to stop it stops no other."""
+        from labctl.adapters.checks.runner import PytestChecker
+        from labctl.services.verify import Verify
+
+        app = self._app
+        checker = PytestChecker(app.catalog.checks_dir, lambda: app.probe)
+        return Verify(app.engine, checker, lambda: app.store, lambda: app.on_clones)
 
     def instance(self, learner: str, lab: str, seed: str = "") -> Instance:
         """Of a learner of a cohort. Raises UsageError where there is no such cohort: its params can't be known."""

@@ -20,6 +20,11 @@ class _Group(LazyGroup):
         "start": ("labctl.cli.cohort_power:start", "Start boxes that are shut down."),
         "reset": ("labctl.cli.cohort_power:reset", "Make boxes new, as they were at the start."),
         "down": ("labctl.cli.cohort_power:down", "Remove everybody's boxes with all that is in them."),
+        "watch": ("labctl.cli.cohort_watch:command", "Who is where, and who is stuck."),
+        "verify": ("labctl.cli.cohort_verify:verify", "Judge everybody."),
+        "regrade": ("labctl.cli.cohort_verify:regrade", "Judge everybody anew after a check was mended."),
+        "report": ("labctl.cli.cohort_report:command", "Grades, as CSV, JSON, HTML or a workbook."),
+        "export": ("labctl.cli.cohort_export:command", "All attempts with their evidence, as one archive."),
         "end": ("labctl.cli.cohort_leave:end", "End a cohort: keys closed, boxes removed, attempts kept."),
     }
 

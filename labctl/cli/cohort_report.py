@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.cohort_common import cohort_argument, group_option, labs_option
-from labctl.cli.common import app_of, labctl_command
+from labctl.cli.cohort_chosen import book_of, group_option, labs_option
+from labctl.cli.common import app_of, cohort_argument, labctl_command
 from labctl.cli.i18n import _
 from labctl.errors import UsageError
 
@@ -38,7 +38,7 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
             hint="labctl cohort report {name} --format xlsx --output {name}.xlsx",
             name=name,
         )
-    book = app_of(ctx).grades.book(name, labs, group)
+    book = book_of(app_of(ctx), name, labs, (), group)
     content = rendered(book, form)
     if output is None:
         sys.stdout.buffer.write(content)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.cohort_common import cohort_argument, group_option, learners_option, members_of
-from labctl.cli.common import app_of, json_option, labctl_command, print_json
+from labctl.cli.cohort_chosen import book_of, group_option, labs_option, learners_option
+from labctl.cli.common import app_of, cohort_argument, json_option, labctl_command, print_json
 from labctl.cli.i18n import _, language, listed
 from labctl.cli.problem import text_of
 from labctl.cli.verdicts import MARKS
@@ -54,7 +54,7 @@ def _line(one: Judged) -> str:
 @cohort_argument
 @learners_option
 @group_option
-@click.option("--lab", "labs", multiple=True, metavar="LAB", help="Only this lab. May be repeated.")
+@labs_option
 @click.option("--thorough", is_flag=True, help="Also what reboots, kills or cuts something, on copies of the boxes.")
 @json_option
 @click.pass_context
@@ -70,11 +70,10 @@ def verify(
     """Judge everybody whose boxes run, three at a time. What is found counts for their grades, and not as an attempt
     of theirs. Exit status: 0 unless something could not be checked (6)."""
     app = app_of(ctx)
-    book = app.grades.book(name, labs, group)
-    members = members_of(book, learners)
+    book = book_of(app, name, labs, learners, group)
     chosen = [lab.name for lab in book.labs]
-    tell = _Counter(len(members) * len(chosen), as_json)
-    found = app.cohort_verify.run(book.cohort, members, labs=chosen, thorough=thorough, ended=tell)
+    tell = _Counter(len(book.members) * len(chosen), as_json)
+    found = app.cohort.verify.run(book.cohort, book.members, labs=chosen, thorough=thorough, ended=tell)
     if as_json:
         print_json([_as_json(one) for one in found])
     else:
@@ -115,10 +114,9 @@ def regrade(
     and why. What came before counts no more for those; whose boxes don't run, or were made anew since, keeps the old
     grade. Exit status 6 where some could not be checked."""
     app = app_of(ctx)
-    book = app.grades.book(name, [lab], group)
-    members = members_of(book, learners)
-    tell = _Counter(len(members), as_json)
-    found = app.cohort_verify.regrade(book.cohort, members, lab, dry=dry_run, ended=tell)
+    book = book_of(app, name, (lab,), learners, group)
+    tell = _Counter(len(book.members), as_json)
+    found = app.cohort.verify.regrade(book.cohort, book.members, lab, dry=dry_run, ended=tell)
     if as_json:
         print_json(
             {
