@@ -101,12 +101,12 @@ class Database:
 
     def _again_when_full(self, work: Callable[[], T]) -> T:
         with self._explained():
-            try:
-                return work()
-            except DBAPIError as error:
-                if not (is_full(error) and self._reserve and self._reserve.give_up()):
-                    raise
-            return work()
+            while True:
+                try:
+                    return work()
+                except DBAPIError as error:
+                    if not (is_full(error) and self._reserve and self._reserve.give_up()):
+                        raise
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
