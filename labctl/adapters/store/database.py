@@ -83,12 +83,16 @@ class Database:
 
     @contextmanager
     def _setting_up(self) -> Iterator[None]:
-        """SQLite takes no turns for its change to WAL."""
-        if self._place.file is None:
+        """SQLite takes no turns for its change to WAL. Secrets of cohorts are in its files."""
+        file = self._place.file
+        if file is None:
             yield
             return
-        with self._place.file.with_name(f"{self._place.file.name}.lock").open("a") as lock:
+        with file.with_name(f"{file.name}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+                with contextlib.suppress(OSError):
+                    file.with_name(name).chmod(0o600)
             yield
 
     @contextmanager
