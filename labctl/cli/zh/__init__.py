@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.cli.zh import cohort, commands, errors, proof, results, store
+from labctl.cli.zh import cohort, commands, errors, proof, results, roster, store
 
 TEXTS: dict[str, str] = {
     **commands.TEXTS,
@@ -11,4 +11,5 @@ TEXTS: dict[str, str] = {
     **proof.TEXTS,
     **store.TEXTS,
     **cohort.TEXTS,
+    **roster.TEXTS,
 }
