@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
     from labctl.domain.boxspec import Instance
+    from labctl.ports import Provisioner
     from labctl.services.cohort_plan import CohortPlan
     from labctl.services.cohort_up import CohortBoxes
     from labctl.services.cohort_verify import CohortVerify
     from labctl.services.cohorts import Registrar
+    from labctl.services.down import Down
     from labctl.services.grades import Grades
+    from labctl.services.up import Up
     from labctl.services.verify import Verify
 
 
@@ -49,7 +52,8 @@ class CohortParts:
         app = self._app
         server = DockerServer(app.client, app.engine, lambda: SystemTags(**app.images.system_tags()))
         footprints = FileFootprints(app.state_dir / "footprints.json")
-        return CohortPlan(app.engine, app.images, app.catalog, server, footprints, lambda: (app.up, app.down))
+        bench = partial(_bench, app)
+        return CohortPlan(app.engine, app.images, app.catalog, server, footprints, bench)
 
     @cached_property
     def grades(self) -> Grades:
@@ -85,3 +89,8 @@ class CohortParts:
         name, member = member_of(learner) or (learner, "")
         instance = instance_of(self.registrar.find(name), member, lab, time.time())
         return msgspec.structs.replace(instance, seed=seed) if seed else instance
+
+
+def _bench(app: App) -> tuple[Up, Down, Provisioner]:
+    """What it takes to measure a lab."""
+    return app.up, app.down, app.provisioner

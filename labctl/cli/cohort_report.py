@@ -102,4 +102,9 @@ def write_whole(file: Path, content: bytes) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         why = error.strerror or str(error)
-        raise UsageError("{file} can't be written: {why}", hint="--output FILE", file=str(file), why=why) from error
+        raise UsageError(
+            "{file} can't be written: {why}",
+            hint="see whether the folder is there, yours and not full",
+            file=str(file),
+            why=why,
+        ) from error

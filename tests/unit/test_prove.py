@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -366,9 +367,13 @@ class TestNothingIsLeft:
         assert proof.verdict is Verdict.PASSED
         assert Note("could not take everything back: {why}", (("why", "busy"),)) in world.events
 
-    def test_what_a_killed_one_left_goes_once_its_time_has_passed(self, world: World) -> None:
+    def test_what_a_killed_one_left_goes_once_its_time_has_passed(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(time, "time", lambda: 0.0)
         mine = world.up.run(LAB, make_instance(LAB, expires=1), silent).boxes
         old = world.up.run(LAB, make_instance(LAB, "test-lab-1", expires=1), silent).boxes
+        monkeypatch.undo()
         young = world.up.run(LAB, make_instance(LAB, "test-lab-2", expires=1 << 40), silent).boxes
         world.bench.sweep(silent)
         left = set(world.engine.boxes)
