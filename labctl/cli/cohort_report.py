@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime
 import os
 import secrets
@@ -41,7 +42,8 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
     book = book_of(app_of(ctx), name, labs, (), group)
     content = rendered(book, form)
     if output is None:
-        sys.stdout.buffer.write(content)
+        # The mark is for a spreadsheet that opens a file; a program that reads a pipe would take it for a letter.
+        sys.stdout.buffer.write(content.removeprefix(codecs.BOM_UTF8))
         return
     write_whole(Path(output), content)
     click.echo(_("{mark} {file}: {count} learners").format(mark="✓", file=output, count=len(book.members)), err=True)
