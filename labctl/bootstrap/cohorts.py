@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from labctl.services.cohorts import Registrar
     from labctl.services.down import Down
     from labctl.services.grades import Grades
+    from labctl.services.limits import LimitsOfCohorts
     from labctl.services.up import Up
     from labctl.services.verify import Verify
 
@@ -39,7 +40,15 @@ class CohortParts:
         from labctl.services.cohort_up import CohortBoxes
 
         app = self._app
-        return CohortBoxes(app.engine, app.keeper, app.images, app.locks, app.catalog)
+        return CohortBoxes(app.engine, app.keeper, app.images, app.locks, app.catalog, self.limits.require_all)
+
+    @cached_property
+    def limits(self) -> LimitsOfCohorts:
+        """Refuse what would be too much."""
+        from labctl.services.limits import LimitsOfCohorts
+
+        app = self._app
+        return LimitsOfCohorts(app.engine, lambda: app.cohorts, app.catalog, app.locks)
 
     @cached_property
     def plan(self) -> CohortPlan:
