@@ -104,13 +104,12 @@ def reset(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, ye
 @click.pass_context
 def down(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, yes: bool) -> None:
     """Remove the boxes of all learners with all that is in them. The learners stay in the cohort, and their attempts
-    are kept. With the last box of this server, keeper and switch go too."""
+    are kept."""
     app = app_of(ctx)
     cohort, members = _chosen(app, name, ids)
     _ask("down", name, ids, members, yes)
     with watched(as_json) as emit:
         tally = app.cohort.boxes.down(cohort, members, emit)
-        app.down.tidy(emit)
     finish(ctx, app, name, Verb.DOWN, tally, as_json, again=_again("down", name, ids))
 
 

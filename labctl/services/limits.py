@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from labctl.domain.allowance import Excess, excess, use_of, use_of_boxes
+from labctl.domain.allowance import Excess, Use, excess, use_of, use_of_boxes
 from labctl.domain.boxspec import Instance
 from labctl.domain.cohort import Cohort, Limits, Member, learner_of, member_of
 from labctl.domain.cohort_text import written
@@ -54,13 +54,15 @@ class LimitsOfCohorts:
     def _require(self, cohort: Cohort, lab: Lab, instance: Instance, boxes: Sequence[ObservedBox]) -> None:
         labs = self._labs({box.lab for box in boxes})
         own = use_of_boxes((box for box in boxes if box.learner == instance.learner), labs) + use_of(lab)
-        over = excess(cohort.each, own)
-        if over:
-            raise _too_much("{learner} may have {name}={limit}; with {lab} it would be {would}", over, lab, instance)
+        _hold(cohort, instance.learner, lab, own)
         over = excess(cohort.whole, use_of_boxes(boxes, labs) + use_of(lab))
         if over:
-            raise _too_much(
-                "all of {cohort} together may have {name}={limit}; with {lab} it would be {would}", over, lab, instance
+            raise RefusedError(
+                "all of {cohort} together may have {name}={limit}; with {lab} it would be {would}",
+                hint="labctl status, and then labctl down for a lab that you don't need",
+                cohort=cohort.name,
+                lab=lab.name,
+                **_values(over),
             )
 
     def require_all(self, cohort: Cohort, members: Sequence[Member]) -> None:
@@ -75,10 +77,7 @@ class LimitsOfCohorts:
             use = use_of_boxes((box for box in others if box.learner == learner), known)
             for lab in labs:
                 use += use_of(lab)
-                over = excess(cohort.each, use)
-                if over:
-                    text = "{learner} may have {name}={limit}; with {lab} it would be {would}"
-                    raise _too_much(text, over, lab, Instance(lab.name, learner, ""))
+                _hold(cohort, learner, lab, use)
         use = use_of_boxes(others, known)
         for _ in members:
             for lab in labs:
@@ -101,8 +100,14 @@ def _values(over: Excess) -> dict[str, str]:
     return {"name": over.name, "limit": written(over.name, over.limit), "would": written(over.name, over.would)}
 
 
-def _too_much(text: str, over: Excess, lab: Lab, instance: Instance) -> RefusedError:
-    cohort, _ = member_of(instance.learner) or ("", "")
-    hint = "labctl status, and then labctl down for a lab that you don't need"
-    values = {"learner": instance.learner, "lab": lab.name, "cohort": cohort}
-    return RefusedError(text, hint=hint, **values, **_values(over))
+def _hold(cohort: Cohort, learner: str, lab: Lab, use: Use) -> None:
+    """Raises RefusedError where so much is more than a learner may have; ``lab`` is what is too much."""
+    over = excess(cohort.each, use)
+    if over:
+        raise RefusedError(
+            "{learner} may have {name}={limit}; with {lab} it would be {would}",
+            hint="labctl status, and then labctl down for a lab that you don't need",
+            learner=learner,
+            lab=lab.name,
+            **_values(over),
+        )

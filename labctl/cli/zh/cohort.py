@@ -57,8 +57,9 @@ TEXTS: dict[str, str] = {
     "Take learners out of a cohort: their boxes are removed with all that is in them, and their keys open nothing any "
     "more. Their attempts are kept.": "把学员移出班：删除他们的机器和里面的一切，公钥失效，检查记录保留。",
     "End a cohort: its learners' keys open nothing any more, and all boxes are removed with all that is in them. "
-    "Attempts are kept, and reports can still be made.": (
+    "Attempts are kept, and reports can still be made. With the last box of this server, keeper and switch go too.": (
         "结束一个班：学员的公钥失效，全部机器连同里面的一切都删除。检查记录保留，仍然可以出成绩报告。"
+        "服务器上最后一台机器删除后，keeper 和 switch 也一并删除。"
     ),
     "What a class will need beyond what is up already, against what this server has left: memory, cpu, disk, "
     "processes, the kernel's limits; what to change where that is too little; and how long the start will take. Exit "
@@ -81,10 +82,7 @@ TEXTS: dict[str, str] = {
     "Make the boxes that are there new, as they were at the start, with the same params. What was done in them is "
     "gone; attempts are kept.": "把已有的机器恢复成刚开始的样子，参数不变。机器里做过的都会丢失，检查记录保留。",
     "Remove the boxes of all learners with all that is in them. The learners stay in the cohort, and their attempts "
-    "are kept. With the last box of this server, keeper and switch go too.": (
-        "删除全班的机器和里面的一切。学员仍在班里，检查记录保留。"
-        "服务器上最后一台机器删除后，keeper 和 switch 也一并删除。"
-    ),
+    "are kept.": "删除全班的机器和里面的一切。学员仍在班里，检查记录保留。",
     # tables
     "there is no cohort; see labctl cohort create --help": "还没有班；参见 labctl cohort create --help",
     "cohort": "班",

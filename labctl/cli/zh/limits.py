@@ -15,5 +15,7 @@ TEXTS: dict[str, str] = {
     "labctl status, and then labctl down for a lab that you don't need": (
         "先 labctl status，再对不需要的实验执行 labctl down"
     ),
-    "labctl cohort up {cohort} --learner ID, for some of them": "只为其中几人启动：labctl cohort up {cohort} --learner ID",
+    "labctl cohort up {cohort} --learner ID, for some of them": (
+        "只为其中几人启动：labctl cohort up {cohort} --learner ID"
+    ),
 }
