@@ -253,6 +253,7 @@ def _observed(box: FakeBox) -> ObservedBox:
         image=box.spec.image,
         spec_hash=labels["labctl.spec-hash"],
         expires=int(labels["labctl.expires"]),
+        disk=int(labels.get("labctl.disk", "0")),
         clone=labels.get("labctl.clone", ""),
     )
 

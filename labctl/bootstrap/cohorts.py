@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from labctl.bootstrap import App
     from labctl.domain.boxspec import Instance
-    from labctl.ports import Provisioner
+    from labctl.ports import Notes, Provisioner
     from labctl.services.cohort_plan import CohortPlan
     from labctl.services.cohort_up import CohortBoxes
     from labctl.services.cohort_verify import CohortVerify
@@ -49,6 +49,13 @@ class CohortParts:
 
         app = self._app
         return LimitsOfCohorts(app.engine, lambda: app.cohorts, app.catalog, app.locks)
+
+    @cached_property
+    def notes(self) -> Notes:
+        """What the keeper noted of boxes that ran into their limits."""
+        from labctl.adapters.docker.notes import DockerNotes
+
+        return DockerNotes(self._app.client)
 
     @cached_property
     def plan(self) -> CohortPlan:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import to_builtins
 
 from labctl.cli.common import app_of, json_option, labctl_command, learner_option, print_json
 from labctl.cli.i18n import _
+from labctl.cli.note_text import lines
 from labctl.cli.table import print_table
+from labctl.domain.notes import BoxNote, timely
 from labctl.domain.observed import ObservedBox, State
 from labctl.errors import LabctlError
 
 if TYPE_CHECKING:
+    from labctl.bootstrap import App
     from labctl.ports import Catalog
 
 _COLOURS = {State.RUNNING: "green", State.STOPPED: "yellow", State.CREATED: "yellow", State.REMOVING: "red"}
@@ -28,8 +34,9 @@ def command(ctx: click.Context, everyone: bool, learner: str, as_json: bool) -> 
     app = app_of(ctx, learner)
     boxes = [box for box in app.engine.observe() if everyone or box.learner == app.learner]
     boxes.sort(key=lambda box: (box.instance, box.container))
+    notes = _notes(app, boxes)
     if as_json:
-        print_json(boxes)
+        print_json([{**to_builtins(box), "notes": [note for note in notes if note.box_id == box.id]} for box in boxes])
         return
     if not boxes:
         click.echo(_("no lab is up; see labctl list, and then labctl up LAB"))
@@ -41,6 +48,16 @@ def command(ctx: click.Context, everyone: bool, learner: str, as_json: bool) -> 
         rows.append((*owner, box.lab, box.box, state, _address(app.catalog, box), box.status))
     head = (_("lab"), _("box"), _("state"), _("address"), _("since"))
     print_table(((_("learner"),) if everyone else ()) + head, rows)
+    for line in lines(notes):
+        click.echo(click.style(line, fg="yellow"))
+
+
+def _notes(app: App, boxes: Sequence[ObservedBox]) -> list[BoxNote]:
+    """Of these boxes: why one is stopped, what happened to one lately."""
+    if not boxes:
+        return []
+    running = {box.id: box.state is State.RUNNING for box in boxes}
+    return timely(app.cohort.notes.of({box.instance for box in boxes}), running, time.time())
 
 
 def _address(catalog: Catalog, box: ObservedBox) -> str:

@@ -14,6 +14,8 @@ from labctl.domain.lab import Lab, LabFile, gateway_network, size_in_bytes
 from labctl.domain.params import Params, template_values
 from labctl.domain.text import fill
 
+_KEEPERS = frozenset({wiring.LABEL_GRACE, wiring.LABEL_IDLE, wiring.LABEL_DISK})
+
 
 class File(msgspec.Struct, frozen=True):
     """A file to put into a box."""
@@ -46,8 +48,10 @@ class BoxSpec(msgspec.Struct, frozen=True):
     @property
     def spec_hash(self) -> str:
         """Tells whether a running box was made from this specification. When it expires doesn't count: hours that are
-        counted from each ``up`` make no box another one."""
-        lasting = msgspec.structs.replace(self, labels={**self.labels, wiring.LABEL_EXPIRES: "0"})
+        counted from each ``up`` make no box another one; nor do the limits that the keeper holds it to: no learner
+        loses their work because they were changed."""
+        labels = {name: value for name, value in self.labels.items() if name not in _KEEPERS}
+        lasting = msgspec.structs.replace(self, labels={**labels, wiring.LABEL_EXPIRES: "0"})
         return hashlib.sha256(msgspec.msgpack.encode(lasting)).hexdigest()[:16]
 
     def all_labels(self) -> dict[str, str]:
@@ -63,7 +67,8 @@ class Instance(msgspec.Struct, frozen=True):
     """Whose lab this is, and what it was made with. ``expires`` in seconds since 1970, 0 for never. ``clone``: a few
     lower-case letters and digits that make it a clone of the learner's instance, with names and bridges of its own, and
     the same hostnames and addresses. ``cpus``: so many cores are shared out among its boxes, where these would have
-    more; 0 is no limit."""
+    more; 0 is no limit. ``grace``: seconds after it expired until it is removed, -1 for never. ``idle``: seconds with
+    nobody in it until it is stopped, 0 for never. ``disk``: bytes that may be written in one box, 0 is no limit."""
 
     lab: str
     learner: str
@@ -71,6 +76,9 @@ class Instance(msgspec.Struct, frozen=True):
     expires: int = 0
     clone: str = ""
     cpus: float = 0.0
+    grace: int = -1
+    idle: int = 0
+    disk: int = 0
 
     @property
     def id(self) -> str:
@@ -81,6 +89,15 @@ class Instance(msgspec.Struct, frozen=True):
     def original(self) -> str:
         """The name of the learner's instance; of a clone, the one that it is a clone of."""
         return naming.instance_id(self.lab, self.learner)
+
+    def limit_labels(self) -> dict[str, str]:
+        """What the keeper holds its boxes to. A clone isn't anybody's to come back to: only its disk has a limit."""
+        disk = {wiring.LABEL_DISK: str(self.disk)} if self.disk else {}
+        if self.clone:
+            return disk
+        idle = {wiring.LABEL_IDLE: str(self.idle)} if self.idle else {}
+        grace = {wiring.LABEL_GRACE: str(self.grace)} if self.grace >= 0 else {}
+        return {**grace, **idle, **disk}
 
     def clone_image_labels(self) -> dict[str, str]:
         """Of an image that is committed from a box of it, to make clones from until it expires."""
@@ -119,6 +136,7 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
             wiring.LABEL_SEED: instance.seed,
             wiring.LABEL_EXPIRES: str(instance.expires),
             **({wiring.LABEL_CLONE: instance.original} if instance.clone else {}),
+            **instance.limit_labels(),
         }
         specs.append(
             BoxSpec(

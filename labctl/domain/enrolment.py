@@ -14,4 +14,13 @@ def instance_of(cohort: Cohort, member: str, lab: str, now: float) -> Instance:
     hours = now + cohort.each.hours * 3600 if cohort.each.hours else 0.0
     ends = [moment for moment in (cohort.ended, cohort.until, hours) if moment]
     seed = seed_for(cohort.secret, learner, lab)
-    return Instance(lab, learner, seed, expires=int(min(ends, default=0)), cpus=cohort.each.cpus)
+    return Instance(
+        lab,
+        learner,
+        seed,
+        expires=int(min(ends, default=0)),
+        cpus=cohort.each.cpus,
+        grace=max(0, int(cohort.grace)),
+        idle=int(cohort.each.idle * 60),
+        disk=cohort.each.disk,
+    )

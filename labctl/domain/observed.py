@@ -35,7 +35,7 @@ class State(StrEnum):
 
 class ObservedBox(msgspec.Struct, frozen=True):
     """A box that exists. ``created`` in seconds since 1970. ``clone``: the instance that it is a copy of a box of;
-    nothing for a learner's own."""
+    nothing for a learner's own. ``disk``: bytes that may be written in it, 0 is no limit."""
 
     id: str
     container: str
@@ -51,6 +51,7 @@ class ObservedBox(msgspec.Struct, frozen=True):
     expires: int = 0
     created: float = 0.0
     clone: str = ""
+    disk: int = 0
 
 
 class CloneImage(msgspec.Struct, frozen=True):

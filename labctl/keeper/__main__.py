@@ -1,69 +1,113 @@
-"""The keeper's loop: the engine's events, the boxes' readiness, a question (SIGUSR1), and once a minute what
-expired."""
+"""The keeper's loop: the engine's events, the boxes' readiness, a question (SIGUSR1), and now and then a look at what
+has expired, at what boxes use, and at what they write."""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import selectors
 import signal
 import sys
 import time
-from collections.abc import Mapping
 
-from labctl.keeper.engine import Engine, EventStream
+from labctl.keeper.engine import Engine, EventStream, Happening
+from labctl.keeper.errands import Errands
+from labctl.keeper.guard import Guard
 from labctl.keeper.keeper import Keeper
 from labctl.keeper.machine import Machine
+from labctl.keeper.notes import Notes, Voice
+from labctl.keeper.reaper import Reaper
+from labctl.keeper.survey import Measurer, Survey
+from labctl.keeper.terminals import Terminals
 
-_EXPIRY_SECONDS = 60.0
-
-
-def say(message: Mapping[str, object]) -> None:
-    """One line of JSON on stdout, at once: labctl listens by attaching to the container."""
-    sys.stdout.write(json.dumps({"at": round(time.time(), 3), **message}, separators=(",", ":")) + "\n")
-    sys.stdout.flush()
+_REAP_SECONDS = 20.0
+_GUARD_SECONDS = 10.0
+_SURVEY_SECONDS = 1.0
 
 
 class Loop:
     """One connection to the engine's events, until it breaks."""
 
-    def __init__(self, engine: Engine, wakeup: int) -> None:
+    def __init__(self, engine: Engine, wakeup: int, voice: Voice) -> None:
         self._engine = engine
         self._wakeup = wakeup
+        self._keeper = Keeper(engine, Machine(), voice.say)
+        self._notes = Notes(voice, Terminals())
+        self._errands = Errands(voice.say)
+        self._measurer = Measurer()
+        self._reaper = Reaper(engine, self._errands, self._notes, time.time())
+        self._guard = Guard(self._notes)
+        self._survey = Survey(self._measurer, self._notes, self._errands)
+        self._due = dict.fromkeys((self._reap, self._look, self._measure), time.monotonic())
 
     def run(self) -> None:
         """Serve; raises OSError when the engine goes away."""
-        keeper = Keeper(self._engine, Machine(), say)
         events = self._engine.events()
         try:
-            keeper.reconcile()
-            self._serve(keeper, events)
+            self._keeper.reconcile()
+            self._serve(events)
         finally:
             events.close()
-            for listener in keeper.listening.values():
+            self._errands.close()
+            self._measurer.close()
+            for listener in self._keeper.listening.values():
                 listener.close()
 
-    def _serve(self, keeper: Keeper, events: EventStream) -> None:
-        expiry = time.monotonic()
+    def _serve(self, events: EventStream) -> None:
         while True:
-            if time.monotonic() >= expiry:
-                keeper.end_expired()
-                expiry = time.monotonic() + _EXPIRY_SECONDS
+            for task, due in self._due.items():
+                if time.monotonic() >= due:
+                    self._due[task] = time.monotonic() + task()
             with selectors.DefaultSelector() as selector:
                 selector.register(events, selectors.EVENT_READ, "events")
                 selector.register(self._wakeup, selectors.EVENT_READ, "question")
-                for box_id, listener in keeper.listening.items():
+                if self._measurer.channel is not None:
+                    selector.register(self._measurer.channel, selectors.EVENT_READ, "measure")
+                for box_id, listener in self._keeper.listening.items():
                     selector.register(listener, selectors.EVENT_READ, ("box", box_id))
-                for key, _ in selector.select(max(0.0, expiry - time.monotonic())):
-                    match key.data:
-                        case "events":
-                            for event in events.read():
-                                keeper.on_event(event)
-                        case "question":
-                            os.read(self._wakeup, 64)
-                            keeper.tell_all()
-                        case ("box", box_id):
-                            keeper.on_datagram(str(box_id))
+                for channel in self._errands.sockets():
+                    selector.register(channel, selectors.EVENT_READ, ("errand", channel.fileno()))
+                for key, _ in selector.select(max(0.0, min(self._due.values()) - time.monotonic())):
+                    self._handle(key.data, events)
+
+    def _handle(self, what: object, events: EventStream) -> None:
+        match what:
+            case "events":
+                for event in events.read():
+                    self._on_event(event)
+            case "question":
+                os.read(self._wakeup, 64)
+                self._keeper.tell_all()
+            case "measure":
+                self._survey.on_measures(time.time(), time.monotonic())
+            case ("box", box_id):
+                self._keeper.on_datagram(str(box_id))
+            case ("errand", int(descriptor)):
+                self._errands.on_readable(descriptor)
+
+    def _on_event(self, event: Happening) -> None:
+        self._reaper.on_event(event, time.time())
+        if event.action == "start":
+            self._notes.started(event.id, event.labels, time.time())
+        self._keeper.on_event(event)
+        if event.action == "destroy":
+            self._notes.forget(event.id)
+            self._survey.forget(event.id)
+
+    def _reap(self) -> float:
+        # Where the engine is gone, its events end, too. What it refuses once may go well the next time.
+        with contextlib.suppress(OSError):
+            self._reaper.tick(time.time())
+        self._errands.tick()
+        return _REAP_SECONDS
+
+    def _look(self) -> float:
+        self._guard.look(self._keeper.running.values(), time.time())
+        return _GUARD_SECONDS
+
+    def _measure(self) -> float:
+        self._survey.tick(self._keeper.running, time.time(), time.monotonic())
+        return _SURVEY_SECONDS
 
 
 def main() -> None:
@@ -73,13 +117,14 @@ def main() -> None:
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGUSR1, lambda *_: None)
+    voice = Voice()
     pause = 0.05
     while True:
         started = time.monotonic()
         try:
-            Loop(Engine(), reader).run()
+            Loop(Engine(), reader, voice).run()
         except OSError as error:
-            say({"keeper": "disconnected", "why": str(error)})
+            voice.say({"keeper": "disconnected", "why": str(error)})
         pause = 0.05 if time.monotonic() - started > 5 else min(pause * 2, 2.0)
         time.sleep(pause)
 

@@ -13,22 +13,29 @@ from urllib.parse import quote
 from labctl.domain import wiring
 
 SOCKET = "/var/run/docker.sock"
-_API = "/v1.41"
+API = "/v1.41"
 _TIMEOUT = 30.0
+_RUNS = ("running", "paused", "restarting")
+_MOUNTED = ("HostsPath", "HostnamePath", "ResolvConfPath")
+_EVENTS = ("start", "die", "destroy", "exec_start", "exec_die")
 
 
 @dataclass(frozen=True)
 class Container:
-    """A box or the switch. ``pid`` 0: it doesn't run."""
+    """A box or the switch. ``pid`` 0: it doesn't run, or that wasn't asked. ``files``: where the engine keeps what it
+    mounts in it, on its own disk."""
 
     id: str
     pid: int
     labels: Mapping[str, str]
+    running: bool = False
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Happening:
-    """An event of the engine about a container of labctl's."""
+    """An event of the engine about a container of labctl's. Among ``labels`` the engine puts the id of an exec, as
+    ``execID``."""
 
     action: str
     id: str
@@ -63,7 +70,7 @@ class Engine:
     def _call(self, method: str, path: str) -> Any:
         connection = _UnixConnection(self._path)
         try:
-            connection.request(method, _API + path)
+            connection.request(method, API + path)
             response = connection.getresponse()
             body = response.read()
         except http.client.HTTPException as error:
@@ -81,22 +88,23 @@ class Engine:
         found = self._call("GET", f"/containers/{container_id}/json")
         if found is None:
             return None
+        running = bool(found["State"]["Running"])
+        files = tuple(filter(None, (found.get(name) for name in _MOUNTED)))
         return Container(
-            found["Id"], found["State"]["Pid"] if found["State"]["Running"] else 0, found["Config"]["Labels"]
+            found["Id"], found["State"]["Pid"] if running else 0, found["Config"]["Labels"], running, files
         )
 
     def containers(self, labels: Mapping[str, str]) -> list[Container]:
         """All containers with these labels, running or not; the pid isn't known yet (0)."""
         found = self._call("GET", f"/containers/json?all=1&filters={_filters(labels)}")
-        return [Container(item["Id"], 0, item["Labels"]) for item in found]
+        return [Container(item["Id"], 0, item["Labels"], item.get("State") in _RUNS) for item in found]
 
-    def stop(self, container_id: str) -> None:
-        """Shut a box down; it gets ten seconds."""
-        self._call("POST", f"/containers/{container_id}/stop?t=10")
-
-    def remove(self, container_id: str) -> None:
-        """Kill a box and remove it."""
-        self._call("DELETE", f"/containers/{container_id}?force=1&v=1")
+    def commands(self, container_id: str) -> list[str]:
+        """What runs in a box by an exec: command lines, as in the events of their starts."""
+        found = self._call("GET", f"/containers/{container_id}/json") or {}
+        execs = [self._call("GET", f"/exec/{exec_id}/json") for exec_id in found.get("ExecIDs") or ()]
+        configs = [each["ProcessConfig"] for each in execs if each and each["Running"]]
+        return [" ".join([config["entrypoint"], *(config.get("arguments") or ())]) for config in configs]
 
     def images(self, labels: Mapping[str, str]) -> list[Image]:
         """All images with these labels."""
@@ -121,12 +129,12 @@ class EventStream:
     """The engine's events as they come. HTTP/1.0, so that the answer is plain lines of JSON and not chunks."""
 
     def __init__(self, path: str) -> None:
-        wanted = {"type": ["container"], "event": ["start", "die", "destroy"], "label": [wiring.LABEL_ROLE]}
+        wanted = {"type": ["container"], "event": list(_EVENTS), "label": [wiring.LABEL_ROLE]}
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(_TIMEOUT)
         try:
             self._socket.connect(path)
-            request = f"GET {_API}/events?filters={quote(json.dumps(wanted))} HTTP/1.0\r\nHost: localhost\r\n\r\n"
+            request = f"GET {API}/events?filters={quote(json.dumps(wanted))} HTTP/1.0\r\nHost: localhost\r\n\r\n"
             self._socket.sendall(request.encode())
             head = b""
             while b"\r\n\r\n" not in head:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from labctl.domain import wiring
-from labctl.keeper.engine import Container, Happening, Image
+from labctl.keeper.engine import Container, Happening
 
 Say = Callable[[Mapping[str, object]], None]
 
@@ -23,10 +22,6 @@ class EnginePort(Protocol):
 
     def inspect(self, container_id: str) -> Container | None: ...
     def containers(self, labels: Mapping[str, str]) -> list[Container]: ...
-    def stop(self, container_id: str) -> None: ...
-    def remove(self, container_id: str) -> None: ...
-    def images(self, labels: Mapping[str, str]) -> list[Image]: ...
-    def remove_image(self, image_id: str) -> None: ...
 
 
 class MachinePort(Protocol):
@@ -52,6 +47,7 @@ class Keeper:
         self._states: dict[str, tuple[int, str]] = {}
         self._datagrams: dict[str, int] = {}
         self.listening: dict[str, socket.socket] = {}
+        self.running: dict[str, Container] = {}
 
     def reconcile(self) -> None:
         """Look at everything that there is, and mend what is missing. At the start, and when the switch is a new
@@ -82,9 +78,8 @@ class Keeper:
             self.reconcile()
         elif role == wiring.ROLE_BOX and event.action == "start":
             self.tend(event.id)
-        elif role == wiring.ROLE_BOX:
-            if event.action in ("die", "destroy"):
-                self._unplug(self._ports(event.id, event.labels))
+        elif role == wiring.ROLE_BOX and event.action in ("die", "destroy"):
+            self._unplug(self._ports(event.id, event.labels))
             self._forget(event.id)
             if event.action == "destroy":
                 self._sweep(event.labels)
@@ -156,28 +151,8 @@ class Keeper:
         for box_id, (pid, state) in self._states.items():
             self._say({"box": box_id, "pid": pid, "state": state})
 
-    def end_expired(self, now: float | None = None) -> None:
-        """Stop the boxes whose time has passed. Clones and the images that they were made from nobody comes back to:
-        they are removed. ``now`` in seconds since 1970."""
-        at = time.time() if now is None else now
-        for box in self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX}):
-            if not _expired(box.labels, at):
-                continue
-            if box.labels.get(wiring.LABEL_CLONE):
-                with contextlib.suppress(OSError):  # another removes it at this moment
-                    self._engine.remove(box.id)
-                    self._say({"box": box.id, "state": "expired"})
-                continue
-            seen = self._engine.inspect(box.id)
-            if seen and seen.pid:
-                self._engine.stop(box.id)
-                self._say({"box": box.id, "state": "expired"})
-        for image in self._engine.images({wiring.LABEL_ROLE: wiring.ROLE_CLONE_IMAGE}):
-            if _expired(image.labels, at):
-                with contextlib.suppress(OSError):  # a clone that isn't old enough was made from it: a minute later
-                    self._engine.remove_image(image.id)
-
     def _become(self, box: Container, state: str) -> None:
+        self.running[box.id] = box
         self._states[box.id] = (box.pid, state)
         self._say({"box": box.id, "pid": box.pid, "state": state})
 
@@ -190,6 +165,7 @@ class Keeper:
     def _forget(self, box_id: str) -> None:
         self._hang_up(box_id)
         self._states.pop(box_id, None)
+        self.running.pop(box_id, None)
 
     def _sweep(self, labels: Mapping[str, str]) -> None:
         """After a box is gone: its instance's bridges go with the last of its boxes."""
@@ -219,11 +195,6 @@ class Keeper:
         self._interfaces.difference_update(bridges)
         with contextlib.suppress(OSError):  # the switch may have gone, and its bridges with it
             self._machine.remove_bridges(self._switch, bridges)
-
-
-def _expired(labels: Mapping[str, str], now: float) -> bool:
-    expires = labels.get(wiring.LABEL_EXPIRES, "0")
-    return expires.isdigit() and 0 < int(expires) <= now
 
 
 def _is_clear(labels: Mapping[str, str]) -> bool:

@@ -3,7 +3,7 @@ contract tests runs on both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
@@ -11,6 +11,7 @@ import msgspec
 
 from labctl.domain.boxspec import BoxSpec
 from labctl.domain.lab import Lab
+from labctl.domain.notes import BoxNote
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.params import Params
 from labctl.domain.proof import Mutant
@@ -245,6 +246,13 @@ class Catalog(Protocol):
 
     def mutants(self, lab: str) -> Sequence[Mutant]:
         """The lab's mutants, sorted. Raises InvalidLabError for one that names no task, or tasks that aren't there."""
+
+
+class Notes(Protocol):
+    """What the keeper noted of boxes."""
+
+    def of(self, instances: Collection[str]) -> list[BoxNote]:
+        """Of these instances' boxes the latest of each kind since their start, oldest first. Raises EngineError."""
 
 
 class Locks(Protocol):

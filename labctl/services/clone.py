@@ -131,7 +131,8 @@ class Clones:
 
     def _instance(self, current: Current, clone: str = "") -> Instance:
         expires = int(time.time()) + self._lifetime
-        return Instance(current.lab.name, current.learner, current.seed, expires, clone)
+        disk = max((box.disk for box in current.boxes), default=0)
+        return Instance(current.lab.name, current.learner, current.seed, expires, clone, disk=disk)
 
     def _make(self, spec: BoxSpec) -> tuple[str, str]:
         box_id = self._engine.create(spec)

@@ -16,6 +16,7 @@ from samples import make_lab, make_specs
 from labctl.adapters.docker.config import (
     CAPABILITIES,
     box_config,
+    boxes_cgroup,
     keeper_config,
     keeper_hash,
     switch_config,
@@ -126,21 +127,32 @@ def test_a_boxs_files_are_its_entry_scripts_argument() -> None:
     assert box_config(SPEC, "t") == box_config(SPEC, "t")
 
 
+@pytest.mark.parametrize(("driver", "cgroup"), [("systemd", "labctl.slice"), ("cgroupfs", "/labctl.slice")])
+def test_all_boxes_are_in_one_cgroup(driver: str, cgroup: str) -> None:
+    assert boxes_cgroup(driver) == cgroup
+    assert box_config(SPEC, "t", cgroup)["HostConfig"]["CgroupParent"] == cgroup
+
+
+def test_where_the_engine_makes_no_cgroups_boxes_are_in_none_of_their_own() -> None:
+    assert boxes_cgroup("none") == ""
+    assert "CgroupParent" not in box_config(SPEC, "t")["HostConfig"]
+
+
 def test_a_box_is_labelled_with_all_that_labctl_knows_of_it() -> None:
     assert box_config(SPEC, "t")["Labels"] == SPEC.all_labels()
 
 
-def test_the_keeper_has_four_capabilities_one_socket_and_no_network() -> None:
+def test_the_keeper_has_five_capabilities_one_socket_and_no_network() -> None:
     config = keeper_config("labctl/keeper:1", "labctl-toolbox-1", SOCKET)
     host = config["HostConfig"]
     assert not host.get("Privileged")
     assert host["CapDrop"] == ["ALL"]
-    assert sorted(host["CapAdd"]) == ["NET_ADMIN", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"]
+    assert sorted(host["CapAdd"]) == ["DAC_READ_SEARCH", "NET_ADMIN", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"]
     assert host["NetworkMode"] == "none"
     assert host["PidMode"] == "host"
     assert host["ReadonlyRootfs"] is True
     assert host["RestartPolicy"] == {"Name": "always"}
-    assert host["Memory"] <= 64 << 20 and host["PidsLimit"] <= 64
+    assert host["Memory"] <= 128 << 20 and host["PidsLimit"] <= 64
     assert [(mount["Type"], mount["Source"], mount["Target"]) for mount in host["Mounts"]] == [
         ("bind", SOCKET, "/var/run/docker.sock"),
         ("volume", "labctl-toolbox-1", "/.labctl"),

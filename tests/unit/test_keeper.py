@@ -11,7 +11,7 @@ import pytest
 
 from labctl.domain import wiring
 from labctl.domain.wiring import Link
-from labctl.keeper.engine import Container, Happening, Image
+from labctl.keeper.engine import Container, Happening
 from labctl.keeper.keeper import _MAX_DATAGRAMS, Keeper
 
 SWITCH_PID = 100
@@ -22,10 +22,6 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.all: dict[str, Container] = {}
-        self.stopped: list[str] = []
-        self.removed: list[str] = []
-        self.all_images: dict[str, Image] = {}
-        self.busy: set[str] = set()
 
     def inspect(self, container_id: str) -> Container | None:
         return self.all.get(container_id)
@@ -33,25 +29,6 @@ class FakeEngine:
     def containers(self, labels: Mapping[str, str]) -> list[Container]:
         """As the engine has it: with no pids."""
         return [Container(c.id, 0, c.labels) for c in self.all.values() if labels.items() <= c.labels.items()]
-
-    def stop(self, container_id: str) -> None:
-        self.stopped.append(container_id)
-
-    def remove(self, container_id: str) -> None:
-        self._change(container_id)
-        del self.all[container_id]
-
-    def images(self, labels: Mapping[str, str]) -> list[Image]:
-        return [image for image in self.all_images.values() if labels.items() <= image.labels.items()]
-
-    def remove_image(self, image_id: str) -> None:
-        self._change(image_id)
-        del self.all_images[image_id]
-
-    def _change(self, what: str) -> None:
-        if what in self.busy:
-            raise OSError("409 conflict")
-        self.removed.append(what)
 
 
 class FakeMachine:
@@ -433,52 +410,19 @@ def test_a_question_is_answered_with_every_state(world: World) -> None:
     ]
 
 
-def test_boxes_whose_time_has_passed_are_stopped_and_no_others(world: World) -> None:
-    for name, expires in {"early": "99", "now": "100", "later": "101", "never": "0", "odd": "soon"}.items():
-        world.start(name, **{wiring.LABEL_EXPIRES: expires})
-    world.start("stopped", **{wiring.LABEL_EXPIRES: "1"})
-    world.end("stopped", "die")
-    world.keeper.end_expired(100.0)
-    assert sorted(world.engine.stopped) == ["early", "now"]
-    assert [line for line in world.said if line.get("state") == "expired"] == [
-        {"box": "early", "state": "expired"},
-        {"box": "now", "state": "expired"},
-    ]
+@pytest.mark.parametrize("action", ["exec_start: bash -l", "exec_die", "oom"])
+def test_what_is_begun_in_a_box_changes_nothing_of_it(world: World, action: str) -> None:
+    pid = world.start("master", "lan")
+    world.keeper.on_event(Happening(action, "master", box_labels("master", "lan")))
+    assert port("master", pid) in world.machine.switches[SWITCH_PID]
+    assert list(world.keeper.listening) == list(world.keeper.running) == ["master"]
 
 
-def clone_image(expires: str, role: str = "clone-image") -> Image:
-    return Image(f"image-{role}-{expires}", {wiring.LABEL_ROLE: role, wiring.LABEL_EXPIRES: expires})
-
-
-def test_clones_whose_time_has_passed_are_removed_and_then_their_images(world: World) -> None:
-    for name, expires in {"old": "99", "new": "101", "forever": "0"}.items():
-        world.start(name, **{wiring.LABEL_EXPIRES: expires, wiring.LABEL_CLONE: "pond.lucy"})
-    world.start("learners", **{wiring.LABEL_EXPIRES: "99", wiring.LABEL_CLONE: ""})
-    found = [clone_image("99"), clone_image("101"), clone_image("0"), clone_image("99", "image")]
-    world.engine.all_images = {image.id: image for image in found}
-    world.keeper.end_expired(100.0)
-    assert world.engine.removed == ["old", "image-clone-image-99"]
-    assert world.engine.stopped == ["learners"]
-
-
-def test_a_stopped_clone_is_removed_too(world: World) -> None:
-    world.start("old", **{wiring.LABEL_EXPIRES: "99", wiring.LABEL_CLONE: "pond.lucy"})
-    world.end("old", "die")
-    world.keeper.end_expired(100.0)
-    assert world.engine.removed == ["old"]
-
-
-def test_what_can_not_be_removed_now_keeps_nothing_else_and_goes_a_minute_later(world: World) -> None:
-    for name in ("one", "two"):
-        world.start(name, **{wiring.LABEL_EXPIRES: "99", wiring.LABEL_CLONE: "pond.lucy"})
-    image = clone_image("99")
-    world.engine.all_images = {image.id: image}
-    world.engine.busy = {"one", image.id}
-    world.keeper.end_expired(100.0)
-    assert world.engine.removed == ["two"]
-    world.engine.busy.clear()
-    world.keeper.end_expired(160.0)
-    assert world.engine.removed == ["two", "one", image.id]
+def test_it_knows_which_boxes_run(world: World) -> None:
+    pid = world.start("master", "lan")
+    assert world.keeper.running["master"].pid == pid
+    world.end("master", "die")
+    assert not world.keeper.running
 
 
 def test_events_of_other_containers_are_none_of_its_business(world: World) -> None:

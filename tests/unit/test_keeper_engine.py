@@ -30,19 +30,31 @@ class Server:
     def answer(self, *pieces: bytes, close: bool = True) -> None:
         """To the next connection; a thread does it."""
 
-        def serve() -> None:
-            connection, _ = self._listener.accept()
-            connection.settimeout(10)
-            self._connections.append(connection)
-            request = b""
-            while b"\r\n\r\n" not in request:
-                request += connection.recv(65536)
-            self.requests.append(request)
-            for piece in pieces:
-                connection.sendall(piece)
-            if close:
-                connection.close()
+        self._start(lambda: self._serve(pieces, close=close))
 
+    def answer_each(self, *answers: bytes) -> None:
+        """To so many connections, one after the other."""
+
+        def serve() -> None:
+            for answer in answers:
+                self._serve((answer,), close=True)
+
+        self._start(serve)
+
+    def _serve(self, pieces: tuple[bytes, ...], *, close: bool) -> None:
+        connection, _ = self._listener.accept()
+        connection.settimeout(10)
+        self._connections.append(connection)
+        request = b""
+        while b"\r\n\r\n" not in request:
+            request += connection.recv(65536)
+        self.requests.append(request)
+        for piece in pieces:
+            connection.sendall(piece)
+        if close:
+            connection.close()
+
+    def _start(self, serve: Callable[[], None]) -> None:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         self._threads.append(thread)
@@ -89,7 +101,7 @@ def happened(action: str, number: int = 1) -> Happening:
 
 def test_a_running_container_is_told_with_its_pid(server: Server) -> None:
     server.answer(json_answer({"Id": "abc", "State": {"Running": True, "Pid": 7}, "Config": {"Labels": {"a": "b"}}}))
-    assert Engine(server.path).inspect("abc") == Container("abc", 7, {"a": "b"})
+    assert Engine(server.path).inspect("abc") == Container("abc", 7, {"a": "b"}, running=True)
     assert server.requests[0].startswith(b"GET /v1.41/containers/abc/json HTTP/1.1\r\n")
 
 
@@ -104,9 +116,10 @@ def test_one_that_is_gone_is_none(server: Server) -> None:
 
 
 def test_containers_are_asked_for_by_label(server: Server) -> None:
-    server.answer(json_answer([{"Id": "a", "Labels": {"x": "y"}}, {"Id": "b", "Labels": {}}]))
+    found = [{"Id": "a", "Labels": {"x": "y"}, "State": "running"}, {"Id": "b", "Labels": {}, "State": "exited"}]
+    server.answer(json_answer(found))
     assert Engine(server.path).containers({"x": "y", "z": "1"}) == [
-        Container("a", 0, {"x": "y"}),
+        Container("a", 0, {"x": "y"}, running=True),
         Container("b", 0, {}),
     ]
     query = parse_qs(urlsplit(server.requests[0].split()[1].decode()).query)
@@ -114,16 +127,32 @@ def test_containers_are_asked_for_by_label(server: Server) -> None:
     assert json.loads(query["filters"][0]) == {"label": ["x=y", "z=1"]}
 
 
-def test_a_stop_has_its_time_and_an_empty_answer_is_fine(server: Server) -> None:
-    server.answer(b"HTTP/1.1 204 No Content\r\n\r\n")
-    Engine(server.path).stop("abc")
-    assert server.requests[0].startswith(b"POST /v1.41/containers/abc/stop?t=10 ")
+def test_it_is_told_where_the_engine_keeps_what_it_mounts_in_a_box(server: Server) -> None:
+    paths = {"HostsPath": "/d/hosts", "HostnamePath": "", "ResolvConfPath": "/d/resolv.conf"}
+    found = {"Id": "abc", "State": {"Running": True, "Pid": 7}, "Config": {"Labels": {}}, **paths}
+    server.answer(json_answer(found))
+    box = Engine(server.path).inspect("abc")
+    assert box is not None and box.files == ("/d/hosts", "/d/resolv.conf")
 
 
-def test_a_box_is_removed_with_force_and_one_that_is_gone_is_fine(server: Server) -> None:
-    server.answer(json_answer({"message": "No such container"}, "404 Not Found"))
-    Engine(server.path).remove("abc")
-    assert server.requests[0].startswith(b"DELETE /v1.41/containers/abc?force=1&v=1 ")
+def running(argv: list[str], *, runs: bool = True) -> bytes:
+    return json_answer({"Running": runs, "ProcessConfig": {"entrypoint": argv[0], "arguments": argv[1:]}})
+
+
+def test_what_runs_in_a_box_is_told_as_in_the_events_of_its_start(server: Server) -> None:
+    server.answer_each(
+        json_answer({"Id": "abc", "ExecIDs": ["e1", "e2", "e3"]}),
+        running(["bash", "-l"]),
+        running(["sleep", "1"], runs=False),
+        json_answer({"message": "no such exec"}, "404 Not Found"),
+    )
+    assert Engine(server.path).commands("abc") == ["bash -l"]
+
+
+@pytest.mark.parametrize("answer", [json_answer({"Id": "abc", "ExecIDs": None}), json_answer({}, "404 Not Found")])
+def test_in_a_box_where_nothing_was_begun_nothing_runs(server: Server, answer: bytes) -> None:
+    server.answer(answer)
+    assert Engine(server.path).commands("abc") == []
 
 
 def test_images_are_asked_for_by_label_and_removed_without_those_below(server: Server) -> None:
@@ -163,14 +192,14 @@ def test_no_engine_is_an_oserror(tmp_path: Path) -> None:
             call()
 
 
-def test_only_boxes_starts_and_ends_are_listened_to(server: Server) -> None:
+def test_only_boxes_starts_and_ends_and_what_is_begun_in_them_are_listened_to(server: Server) -> None:
     server.answer(HEAD, close=False)
     EventStream(server.path).close()
     path = unquote(server.requests[0].split()[1].decode())
     assert path.startswith("/v1.41/events?filters=")
     assert json.loads(path.partition("=")[2]) == {
         "type": ["container"],
-        "event": ["start", "die", "destroy"],
+        "event": ["start", "die", "destroy", "exec_start", "exec_die"],
         "label": ["labctl.role"],
     }
 

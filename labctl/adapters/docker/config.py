@@ -28,18 +28,30 @@ CAPABILITIES = (
 )
 
 # The keeper enters the namespaces of boxes (SYS_ADMIN, SYS_CHROOT), finds them in /proc (SYS_PTRACE), wires
-# (NET_ADMIN).
-KEEPER_CAPABILITIES = ("SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE", "NET_ADMIN")
+# (NET_ADMIN), counts what was written in folders that nobody may read (DAC_READ_SEARCH).
+KEEPER_CAPABILITIES = ("SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH")
+
+_TTY_GROUP = "5"
+"""Of terminals in boxes: Docker mounts their devpts(5) with it. Members may write to them (wall(1))."""
 
 # Counted up when keeper_config changes, so that keepers of before are replaced.
-_KEEPER_FORM = 2
+_KEEPER_FORM = 3
 _PROBE_FORM = 1
 
 _LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
+# What it noted of boxes is read there: where the log begins anew, the lines before aren't all lost.
+_KEEPER_LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
 
 
-def box_config(spec: BoxSpec, toolbox_volume: str) -> dict[str, Any]:
-    """POST /containers/create for a box: systemd as its first process, unprivileged, wired by the keeper.
+def boxes_cgroup(driver: str) -> str:
+    """HostConfig.CgroupParent of all boxes, for an engine that makes cgroups by that driver; nothing where it makes
+    none. What an engine of cgroupfs isn't told from the root on, it takes from where it is itself."""
+    return {"systemd": wiring.SLICE, "cgroupfs": f"/{wiring.SLICE}"}.get(driver, "")
+
+
+def box_config(spec: BoxSpec, toolbox_volume: str, cgroup: str = "") -> dict[str, Any]:
+    """POST /containers/create for a box: systemd as its first process, unprivileged, wired by the keeper. ``cgroup``:
+    the one to put it in.
 
     The files of its learner are an argument of its entry script, not an archive call: that costs nothing (an archive
     call starts a process in the engine), and there is no state between made and filled.
@@ -69,6 +81,7 @@ def box_config(spec: BoxSpec, toolbox_volume: str) -> dict[str, Any]:
             "PidsLimit": spec.pids,
             "Ulimits": [{"Name": "nofile", "Soft": min(1024, spec.nofile), "Hard": spec.nofile}],
             "LogConfig": _LOGS,
+            **({"CgroupParent": cgroup} if cgroup else {}),
         },
     }
 
@@ -87,19 +100,21 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
         "HostConfig": {
             "NetworkMode": "none",
             "PidMode": "host",
-            "CgroupnsMode": "private",
+            # Where boxes' cgroups are is told from the root on.
+            "CgroupnsMode": "host",
             "RestartPolicy": {"Name": "always"},
             "CapDrop": ["ALL"],
             "CapAdd": list(KEEPER_CAPABILITIES),
+            "GroupAdd": [_TTY_GROUP],
             "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"],
             "ReadonlyRootfs": True,
             "Mounts": [
                 {"Type": "bind", "Source": engine_socket, "Target": "/var/run/docker.sock"},
                 {"Type": "volume", "Source": toolbox_volume, "Target": TOOLBOX, "ReadOnly": True},
             ],
-            "Memory": 64 << 20,
+            "Memory": 128 << 20,
             "PidsLimit": 64,
-            "LogConfig": _LOGS,
+            "LogConfig": _KEEPER_LOGS,
         },
     }
 

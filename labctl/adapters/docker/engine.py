@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 from labctl.adapters.docker import config
@@ -68,7 +69,7 @@ class DockerEngine:
         with self._explained():
             try:
                 made = self._client.api.create_container_from_config(
-                    config.box_config(spec, self._toolbox_volume()), name=spec.container
+                    config.box_config(spec, self._toolbox_volume(), self._boxes_cgroup), name=spec.container
                 )
             except docker.errors.APIError as error:
                 if error.status_code == 409:
@@ -79,6 +80,10 @@ class DockerEngine:
                     ) from error
                 raise
         return str(made["Id"])
+
+    @cached_property
+    def _boxes_cgroup(self) -> str:
+        return config.boxes_cgroup(self._client.api.info().get("CgroupDriver", ""))
 
     def start(self, box_id: str) -> None:
         """POST /containers/{id}/start."""

@@ -202,7 +202,7 @@ class DockerWatch:
     def _take(self, line: bytes) -> None:
         with contextlib.suppress(ValueError):
             said = json.loads(line)
-            if "box" in said:
+            if "box" in said and "state" in said:
                 self._states[said["box"]] = (said["state"], said.get("error", ""))
 
     def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:

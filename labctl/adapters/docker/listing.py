@@ -34,7 +34,8 @@ def observed(item: Mapping[str, Any]) -> ObservedBox:
         status=item["Status"],
         image=item["Image"],
         spec_hash=labels.get(wiring.LABEL_SPEC_HASH, ""),
-        expires=_expires(labels),
+        expires=_number(labels, wiring.LABEL_EXPIRES),
+        disk=_number(labels, wiring.LABEL_DISK),
         created=float(item["Created"]),
         clone=labels.get(wiring.LABEL_CLONE, ""),
     )
@@ -43,11 +44,10 @@ def observed(item: Mapping[str, Any]) -> ObservedBox:
 def clone_image(item: Mapping[str, Any]) -> CloneImage:
     """One element of GET /images/json."""
     labels = item["Labels"]
-    return CloneImage(
-        item["Id"], labels.get(wiring.LABEL_CLONE, ""), labels.get(wiring.LABEL_OWNER, ""), _expires(labels)
-    )
+    expires = _number(labels, wiring.LABEL_EXPIRES)
+    return CloneImage(item["Id"], labels.get(wiring.LABEL_CLONE, ""), labels.get(wiring.LABEL_OWNER, ""), expires)
 
 
-def _expires(labels: Mapping[str, str]) -> int:
-    expires = labels.get(wiring.LABEL_EXPIRES, "0")
-    return int(expires) if expires.isdigit() else 0
+def _number(labels: Mapping[str, str], name: str) -> int:
+    value = labels.get(name, "0")
+    return int(value) if value.isdigit() else 0

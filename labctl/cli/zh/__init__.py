@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.cli.zh import cohort, commands, errors, grades, limits, proof, results, roster, store
+from labctl.cli.zh import cohort, commands, errors, grades, limits, notes, proof, results, roster, store
 
 TEXTS: dict[str, str] = {
     **commands.TEXTS,
@@ -13,5 +13,6 @@ TEXTS: dict[str, str] = {
     **cohort.TEXTS,
     **grades.TEXTS,
     **limits.TEXTS,
+    **notes.TEXTS,
     **roster.TEXTS,
 }

@@ -1,0 +1,40 @@
+"""What the keeper noted of boxes, from its log: implements ports.Notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+
+from labctl.adapters.docker.client import Client, explained
+from labctl.domain import naming
+from labctl.domain.notes import BoxNote, latest, note_from
+
+
+class DockerNotes:
+    """The log of the keeper that there is: another one, of another version of labctl, begins with none."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def of(self, instances: Collection[str]) -> list[BoxNote]:
+        """GET /containers/{id}/logs: 2 MB at the most."""
+        import docker.errors
+
+        with explained(self._client.address):
+            try:
+                log = bytes(self._client.api.logs(naming.KEEPER, stdout=True, stderr=False))
+            except docker.errors.NotFound:
+                return []
+        return latest(note for note in notes_in(log) if note.instance in instances)
+
+
+def notes_in(log: bytes) -> Iterator[BoxNote]:
+    """All of them, in the order in which they were said."""
+    for line in log.split(b"\n"):
+        if line.startswith(b'{"note":'):
+            try:
+                note = note_from(json.loads(line))
+            except ValueError:
+                continue
+            if note is not None:
+                yield note

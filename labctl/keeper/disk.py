@@ -1,0 +1,72 @@
+"""Who has written more than they may: told, and stopped. Decided from measures, with no look at any disk."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from labctl.keeper.messages import GRACE_SECONDS
+
+MOST_WATCHERS = 128
+"""inotify instances of a box. The kernel has one number for all of root's, and boxes have no root of their own."""
+
+_SOON = 0.9
+_MORE = 10
+"""A box that was stopped may write a tenth of its limit more while its learner clears up."""
+
+
+class Verdict(Enum):
+    """What a measure means."""
+
+    FINE = "fine"
+    SOON = "disk-soon"
+    OVER = "disk"
+    FILES = "files"
+    WATCHERS = "watchers"
+
+    @property
+    def ends(self) -> bool:
+        """Whether the box is stopped for it."""
+        return self in (Verdict.OVER, Verdict.FILES, Verdict.WATCHERS)
+
+
+class _Over(NamedTuple):
+    """A box that was stopped at ``used``, the least that it ever was stopped at, and when it was started again."""
+
+    used: int
+    started: float = 0.0
+
+
+class Quota:
+    """Boxes' writing. A box that was stopped for it gets some minutes after its next start to be cleared, in which it
+    may hold hardly more than it did; starting it again and again gives it no more."""
+
+    def __init__(self) -> None:
+        self._over: dict[str, _Over] = {}
+
+    def started(self, box_id: str, now: float) -> None:
+        """A box starts."""
+        if box_id in self._over:
+            self._over[box_id] = self._over[box_id]._replace(started=now)
+
+    def judge(self, box_id: str, limit: int, used: int, *, whole: bool, now: float) -> Verdict:
+        """``limit`` and ``used`` in bytes; ``whole``: not given up as too much to count."""
+        over = self._over.get(box_id)
+        clearing = over is not None and now < over.started + GRACE_SECONDS
+        if not whole:
+            if over is not None and clearing and used <= over.used + limit // _MORE:
+                return Verdict.FINE
+            self._over[box_id] = over or _Over(max(limit, used))
+            return Verdict.FILES
+        if used <= limit:
+            if not clearing:
+                self._over.pop(box_id, None)
+            return Verdict.SOON if used > limit * _SOON else Verdict.FINE
+        if over is not None and clearing and used <= over.used + limit // _MORE:
+            return Verdict.FINE
+        self._over[box_id] = _Over(min(used, over.used) if over else used)
+        return Verdict.OVER
+
+    def forget(self, box_id: str) -> None:
+        """A box that is gone."""
+        self._over.pop(box_id, None)

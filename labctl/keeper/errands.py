@@ -1,0 +1,118 @@
+"""What the keeper has the engine do without waiting for it: a box that is stopped takes its ten seconds, and others
+start meanwhile."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from labctl.keeper.engine import API, SOCKET
+
+_AT_ONCE = 4
+_SECONDS = 120.0
+_CONNECT_SECONDS = 5.0
+_GONE_OR_DONE = frozenset({304, 404, 409})
+
+
+class _Call:
+    """One that was sent. HTTP/1.0: the engine closes the connection when it has answered."""
+
+    def __init__(self, name: tuple[str, str], channel: socket.socket) -> None:
+        self.name = name
+        self.channel = channel
+        self.since = time.monotonic()
+        self.answer = b""
+
+
+class Errands:
+    """Calls of the engine, a few at once, each at most once at a time."""
+
+    def __init__(self, say: Callable[[Mapping[str, object]], None], path: str = SOCKET) -> None:
+        self._say = say
+        self._path = path
+        self._waiting: deque[tuple[str, str]] = deque()
+        self._calls: dict[int, _Call] = {}
+
+    def stop(self, container_id: str) -> None:
+        """Shut a box down; it gets ten seconds. The engine starts it no more until it is asked to."""
+        self._add("POST", f"/containers/{container_id}/stop?t=10")
+
+    def kill(self, container_id: str) -> None:
+        """End a box at once."""
+        self._add("POST", f"/containers/{container_id}/kill?signal=KILL")
+
+    def remove(self, container_id: str) -> None:
+        """Kill a box and remove it."""
+        self._add("DELETE", f"/containers/{container_id}?force=1&v=1")
+
+    def _add(self, method: str, path: str) -> None:
+        name = (method, path)
+        if name not in self._waiting and all(call.name != name for call in self._calls.values()):
+            self._waiting.append(name)
+        self._begin()
+
+    def sockets(self) -> list[socket.socket]:
+        """What to select on."""
+        return [call.channel for call in self._calls.values()]
+
+    def on_readable(self, descriptor: int) -> None:
+        """The engine answers, or has answered."""
+        call = self._calls.get(descriptor)
+        if call is None:
+            return
+        try:
+            more = call.channel.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            more = b""
+        call.answer += more
+        if not more:
+            self._end(call)
+            self._begin()
+
+    def tick(self) -> None:
+        """Give up what the engine doesn't answer."""
+        for call in list(self._calls.values()):
+            if time.monotonic() - call.since > _SECONDS:
+                self._end(call)
+        self._begin()
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._waiting.clear()
+        for call in self._calls.values():
+            call.channel.close()
+        self._calls.clear()
+
+    def _begin(self) -> None:
+        while self._waiting and len(self._calls) < _AT_ONCE:
+            method, path = name = self._waiting.popleft()
+            channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            channel.settimeout(_CONNECT_SECONDS)
+            try:
+                channel.connect(self._path)
+                head = f"{method} {API}{path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+                channel.sendall(head.encode())
+                channel.setblocking(False)
+            except OSError as error:
+                channel.close()
+                self._say({"keeper": "refused", "call": f"{method} {path}", "why": str(error)})
+                continue
+            self._calls[channel.fileno()] = _Call(name, channel)
+
+    def _end(self, call: _Call) -> None:
+        del self._calls[call.channel.fileno()]
+        call.channel.close()
+        status = _status(call.answer)
+        if status >= 400 and status not in _GONE_OR_DONE:
+            why = call.answer.partition(b"\r\n\r\n")[2].decode(errors="replace").strip()[:200]
+            self._say({"keeper": "refused", "call": " ".join(call.name), "why": why or f"status {status}"})
+
+
+def _status(answer: bytes) -> int:
+    """Of an answer that may have been cut short; 599 where it says nothing."""
+    first = answer.split(b"\r\n", 1)[0].split()
+    return int(first[1]) if len(first) > 1 and first[1].isdigit() else 599

@@ -1,0 +1,123 @@
+"""Who is out of memory, of processes or of processor time: told to their learner. The kernel holds the limits; without
+a word, a learner sees programs die for no reason."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from labctl.domain import wiring
+from labctl.keeper.engine import Container
+from labctl.keeper.host import Cgroup
+from labctl.keeper.notes import Notes
+
+_BUSY_SECONDS = 60.0
+_BUSY_SHARE = 0.5
+_PERIOD_SECONDS = 0.1
+"""Of a processor's quota, as Docker sets it (CFS bandwidth control)."""
+
+
+class Counters(NamedTuple):
+    """What a box's cgroups have counted since its start. ``most`` and ``memory`` are its limits, 0 for none."""
+
+    pids: int = 0
+    most: int = 0
+    refused: int = 0
+    killed: int = 0
+    memory: int = 0
+    periods: int = 0
+    throttled: int = 0
+
+
+def read_counters(cgroup: Cgroup) -> Counters:
+    """On cgroup v1 and v2. What a kernel doesn't count is 0. Raises OSError where the box has ended."""
+    pids, memory, cpu = (cgroup.folder(name) for name in ("pids", "memory", "cpu"))
+    current = int((pids / "pids.current").read_text())
+    events = _fields(pids / "pids.events")
+    kills = _fields(memory / "memory.events") or _fields(memory / "memory.oom_control")
+    times = _fields(cpu / "cpu.stat")
+    return Counters(
+        pids=current,
+        most=_limit(pids / "pids.max"),
+        refused=events.get("max", 0),
+        killed=kills.get("oom_kill", 0),
+        memory=_limit(memory / "memory.max") or _limit(memory / "memory.limit_in_bytes"),
+        periods=times.get("nr_periods", 0),
+        throttled=times.get("nr_throttled", 0),
+    )
+
+
+def _fields(file: Path) -> dict[str, int]:
+    with contextlib.suppress(FileNotFoundError):
+        pairs = (line.split() for line in file.read_text().splitlines())
+        return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+    return {}
+
+
+def _limit(file: Path) -> int:
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return int(file.read_text())
+    return 0
+
+
+class _Seen:
+    """A box from one start to its end."""
+
+    def __init__(self, pid: int, cgroup: Cgroup, counters: Counters, now: float) -> None:
+        self.pid = pid
+        self.cgroup = cgroup
+        self.last = counters
+        self.window = (now, counters)
+
+
+class Guard:
+    """Looks at all boxes now and then. ``open_cgroup`` and ``read`` raise OSError for a box that has ended."""
+
+    def __init__(
+        self,
+        notes: Notes,
+        open_cgroup: Callable[[Container], Cgroup] = Cgroup,
+        read: Callable[[Cgroup], Counters] = read_counters,
+    ) -> None:
+        self._notes = notes
+        self._open = open_cgroup
+        self._read = read
+        self._seen: dict[str, _Seen] = {}
+
+    def look(self, boxes: Iterable[Container], now: float) -> None:
+        """At boxes that run. Clones are left out: nobody works in them."""
+        boxes = [box for box in boxes if box.pid]
+        for gone in self._seen.keys() - {box.id for box in boxes}:
+            del self._seen[gone]
+        for box in boxes:
+            with contextlib.suppress(OSError, ValueError):
+                self._look(box, now)
+
+    def _look(self, box: Container, now: float) -> None:
+        seen = self._seen.get(box.id)
+        if seen is None or seen.pid != box.pid:
+            cgroup = self._open(box)
+            cgroup.yield_to_others()
+            self._seen[box.id] = _Seen(box.pid, cgroup, self._read(cgroup), now)
+            return
+        if box.labels.get(wiring.LABEL_CLONE):
+            return
+        counters = self._read(seen.cgroup)
+        if counters.killed > seen.last.killed:
+            self._notes.tell(box, "memory", now, limit=counters.memory)
+        if counters.most and (counters.refused > seen.last.refused or counters.pids >= counters.most):
+            self._notes.tell(box, "pids", now, limit=counters.most)
+        seen.last = counters
+        since, first = seen.window
+        if now - since >= _BUSY_SECONDS:
+            if _is_busy(counters.periods - first.periods, counters.throttled - first.throttled, now - since):
+                self._notes.tell(box, "cpu", now)
+            seen.window = (now, counters)
+
+
+def _is_busy(periods: int, throttled: int, seconds: float) -> bool:
+    """Whether a box that had so many periods in which it ran, and was held back in some, wanted more nearly all the
+    time."""
+    return periods >= _BUSY_SHARE * seconds / _PERIOD_SECONDS and throttled >= _BUSY_SHARE * periods

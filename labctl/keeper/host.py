@@ -1,0 +1,99 @@
+"""The engine's machine as the keeper sees it: boxes' cgroups, reached through the process that started a box.
+
+Only what the engine and the kernel say of a box is believed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from pathlib import Path
+
+from labctl.domain import wiring
+from labctl.keeper.engine import Container
+
+_WEIGHTS = (("cpu.shares", 256), ("cpu.weight", 25))
+"""Of all boxes together, on cgroup v1 and v2: a quarter of what anything else has by default."""
+
+
+def starter_of(box: Container) -> str:
+    """The folder in /proc of the process that started the box, which is the engine's. Raises OSError where the box of
+    that pid isn't this one any more."""
+    try:
+        if box.id not in Path(f"/proc/{box.pid}/cgroup").read_text():
+            raise ProcessLookupError("the box has stopped")
+        status = Path(f"/proc/{box.pid}/status").read_text(errors="surrogateescape")
+    except FileNotFoundError as error:
+        raise ProcessLookupError("the box has stopped") from error
+    return f"/proc/{next(line.split()[1] for line in status.split(chr(10)) if line.startswith('PPid:'))}"
+
+
+def cgroup_folder(cgroup: str, mountinfo: str, container_id: str, controller: str) -> str:
+    """Where a controller keeps a container: from /proc/PID/cgroup of its first process (cgroups(7)) and the mountinfo
+    of the engine's machine. What its systemd made below its own is left out. Raises OSError where it isn't there."""
+    paths = {names: path for _, names, path in (line.split(":", 2) for line in cgroup.splitlines())}
+    path = next((path for names, path in paths.items() if controller in names.split(",")), None)
+    kind = "cgroup" if path is not None else "cgroup2"
+    path = paths.get("") if path is None else path
+    if path is None or container_id not in path:
+        raise OSError(f"no cgroup of {controller}")
+    head, _, tail = path.partition(container_id)
+    whole = head + container_id + tail.partition("/")[0]
+    root, place = _mount(mountinfo, kind, controller)
+    return os.path.normpath(f"{place}/{os.path.relpath(whole, root)}")
+
+
+def _mount(mountinfo: str, kind: str, controller: str) -> tuple[str, str]:
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        fields, about = before.split(), after.split()
+        if len(about) >= 3 and about[0] == kind and (kind == "cgroup2" or controller in about[2].split(",")):
+            return fields[3], fields[4]
+    raise OSError(f"{controller} isn't mounted")
+
+
+class Cgroup:
+    """A box's cgroups from one start of it to its end. Every method raises OSError where it has ended."""
+
+    def __init__(self, box: Container) -> None:
+        starter = starter_of(box)
+        groups = Path(f"/proc/{box.pid}/cgroup").read_text()
+        mounts = _cgroup_mounts(starter, os.stat(f"{starter}/ns/mnt").st_ino)  # noqa: PTH116
+        self._folders = {
+            controller: Path(f"{starter}/root{cgroup_folder(groups, mounts, box.id, controller)}")
+            for controller in ("cpu", "memory", "pids")
+        }
+
+    def folder(self, controller: str) -> Path:
+        """On the engine's machine."""
+        return self._folders[controller]
+
+    def yield_to_others(self) -> None:
+        """Make all boxes together weigh less than everything else, where they are in a cgroup of their own."""
+        group = self._folders["cpu"].parent
+        if group.name != wiring.SLICE:
+            return
+        for name, weight in _WEIGHTS:
+            file = group / name
+            with contextlib.suppress(FileNotFoundError):
+                if int(file.read_text()) != weight:
+                    file.write_text(str(weight))
+
+    def pids(self) -> list[int]:
+        """All processes of the box, also those in cgroups that its systemd made."""
+        found: list[int] = []
+        for folder, below, _ in os.walk(self._folders["pids"]):
+            del below[_MOST_CGROUPS:]
+            found += [int(line) for line in Path(f"{folder}/cgroup.procs").read_text().split()]
+        return found
+
+
+_MOST_CGROUPS = 200
+
+
+@functools.lru_cache(maxsize=4)
+def _cgroup_mounts(starter: str, _namespace: int) -> str:
+    """The lines of a mountinfo that are about cgroups. There is one for each box, too, and each is long."""
+    lines = Path(f"{starter}/mountinfo").read_text(errors="surrogateescape").splitlines()
+    return "\n".join(line for line in lines if " - cgroup" in line)

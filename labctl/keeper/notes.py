@@ -1,0 +1,103 @@
+"""What happened to boxes that their learners should know: said on the keeper's output, for ``labctl status`` and its
+like, and written to the terminals in the box.
+
+The output is the engine's log of the keeper, which forgets its oldest lines. So what was noted of a box is said again
+now and then, for as long as there is the box.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from labctl.domain import wiring
+from labctl.keeper import messages
+from labctl.keeper.engine import Container
+
+HOUR = 3600.0
+_REPEAT_BYTES = 128 << 10
+
+
+class Terminals(Protocol):
+    """Of a box."""
+
+    def write(self, box: Container, text: str) -> None: ...
+
+
+class Voice:
+    """Lines of JSON on stdout, at once: labctl listens by attaching to the container, and reads its log."""
+
+    def __init__(self, write: Callable[[str], object] = sys.stdout.write) -> None:
+        self._write = write
+        self._notes: dict[tuple[str, str], str] = {}
+        self._said = 0
+
+    def say(self, message: Mapping[str, object]) -> None:
+        """One line."""
+        line = {**message, "at": message.get("at", round(time.time(), 3))}
+        self._line(json.dumps(line, separators=(",", ":")))
+
+    def note(self, box_id: str, kind: str, message: Mapping[str, object]) -> None:
+        """One line that is said again when it may have been forgotten, until there is another of its kind."""
+        line = json.dumps({"note": kind, "id": box_id, **message}, separators=(",", ":"))
+        self._notes[box_id, kind] = line
+        self._line(line)
+
+    def forget(self, box_id: str) -> bool:
+        """What was noted of that box; whether there was anything."""
+        keys = [key for key in self._notes if key[0] == box_id]
+        for key in keys:
+            del self._notes[key]
+        return bool(keys)
+
+    def _line(self, line: str) -> None:
+        self._write(line + "\n")
+        self._said += len(line) + 1
+        if self._said > _REPEAT_BYTES:
+            self._said = 0
+            for again in self._notes.values():
+                self._write(again + "\n")
+        sys.stdout.flush()
+
+
+class Notes:
+    """Tells each thing once in a while, not each time that it is seen."""
+
+    def __init__(self, voice: Voice, terminals: Terminals) -> None:
+        self._voice = voice
+        self._terminals = terminals
+        self._told: dict[tuple[str, str], float] = {}
+
+    def is_due(self, box_id: str, kind: str, now: float, every: float = HOUR) -> bool:
+        """Whether ``tell`` would."""
+        told = self._told.get((box_id, kind))
+        return told is None or now - told >= every
+
+    def tell(self, box: Container, kind: str, now: float, *, every: float = HOUR, **values: object) -> None:
+        """``now`` in seconds since 1970. Nothing where it was told of this box less than ``every`` seconds ago."""
+        if not self.is_due(box.id, kind, now, every):
+            return
+        self._told[box.id, kind] = now
+        said = {"at": round(now, 3), **_names(box.labels), **({"values": values} if values else {})}
+        self._voice.note(box.id, kind, said)
+        if box.pid:
+            self._terminals.write(box, messages.text(kind, values))
+
+    def started(self, box_id: str, labels: Mapping[str, str], now: float) -> None:
+        """A box starts: what was noted of it is past, and may be told again."""
+        if self.forget(box_id):
+            self._voice.say({"note": "started", "at": round(now, 3), "id": box_id, **_names(labels)})
+
+    def forget(self, box_id: str) -> bool:
+        """A box that is gone; whether anything was noted of it."""
+        for key in [key for key in self._told if key[0] == box_id]:
+            del self._told[key]
+        return self._voice.forget(box_id)
+
+
+def _names(labels: Mapping[str, str]) -> dict[str, str]:
+    # Not "box": listeners take that for a word on whether it has started.
+    return {"instance": labels.get(wiring.LABEL_INSTANCE, ""), "name": labels.get(wiring.LABEL_BOX, "")}

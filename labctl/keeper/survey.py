@@ -1,0 +1,229 @@
+"""Measures boxes that have a limit on what they write, each within ten seconds, and ends those that passed it.
+
+A fresh box costs a child process 0.2 ms to look at. One that holds many files is looked at less often, but at ten
+seconds' notice all the same; and where the disk has lost much space since the last look, everything is looked at at
+once, files that are deleted and held open, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from labctl.domain import wiring
+from labctl.keeper.disk import MOST_WATCHERS, Quota, Verdict
+from labctl.keeper.engine import Container
+from labctl.keeper.host import Cgroup, starter_of
+from labctl.keeper.measure import Measure, Order
+from labctl.keeper.notes import Notes
+from labctl.probe.disk import overlay_options
+
+_SOONEST = 4.0
+_LATEST = 8.0
+_SHARE = 0.02
+"""Of a processor, for one box."""
+_DEEP_SECONDS = 60.0
+_SHRUNK = 64 << 20
+_STUCK_SECONDS = 30.0
+
+
+class Ends(Protocol):
+    """What the survey has the engine do."""
+
+    def kill(self, container_id: str) -> None: ...
+
+
+class Measurer:
+    """A child process that measures. It is started when it is needed first, and again where it died."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self.channel: socket.socket | None = None
+        self._rest = b""
+
+    def ask(self, order: Order) -> None:
+        """Begin. Raises OSError."""
+        if self.channel is None:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                argv = [sys.executable, "-S", "-m", "labctl.keeper.measure"]
+                self._process = subprocess.Popen(argv, stdin=theirs.fileno())
+            self.channel = ours
+            ours.settimeout(5.0)
+        self.channel.sendall(json.dumps(order).encode() + b"\n")
+
+    def read(self) -> list[Measure]:
+        """What came. Raises OSError where the child has died."""
+        if self.channel is None:
+            return []
+        more = self.channel.recv(65536)
+        if not more:
+            raise OSError("the child that measures died")
+        *lines, self._rest = (self._rest + more).split(b"\n")
+        return [Measure(*json.loads(line)) for line in lines]
+
+    def close(self) -> None:
+        """The end of the child, whatever it does."""
+        if self.channel is not None:
+            self.channel.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._process, self.channel, self._rest = None, None, b""
+
+
+@dataclass
+class _Place:
+    """A box from one start to its end. Times by a clock that only goes forward."""
+
+    pid: int
+    limit: int
+    root: str
+    upper: str
+    cgroup: Cgroup
+    due: float
+    deep_due: float
+    ended: bool = False
+    losses: int = 0
+
+
+def _place(box: Container, limit: int, clock: float) -> _Place:
+    """Raises OSError, ValueError where the box has stopped, or its disk is no overlay."""
+    mountinfo = Path(f"/proc/{box.pid}/mountinfo").read_text(errors="surrogateescape")
+    (upper, *_) = overlay_options(mountinfo)["upperdir"]
+    return _Place(box.pid, limit, f"{starter_of(box)}/root", upper, Cgroup(box), clock, clock + _DEEP_SECONDS)
+
+
+def _free(place: _Place) -> int:
+    found = os.statvfs(place.root + place.upper)
+    return found.f_bavail * found.f_frsize
+
+
+class Survey:
+    """Which box to look at next, and what comes of it. ``place`` and ``free`` raise OSError for a box that has
+    ended."""
+
+    def __init__(
+        self,
+        measurer: Measurer,
+        notes: Notes,
+        ends: Ends,
+        place: Callable[[Container, int, float], _Place] = _place,
+        free: Callable[[_Place], int] = _free,
+    ) -> None:
+        self._measurer = measurer
+        self._notes = notes
+        self._ends = ends
+        self._place = place
+        self._free = free
+        self._quota = Quota()
+        self._places: dict[str, _Place] = {}
+        self._boxes: Mapping[str, Container] = {}
+        self._asked: tuple[str, float] | None = None
+        self._space = 0
+
+    def tick(self, boxes: Mapping[str, Container], now: float, clock: float) -> None:
+        """Once a second. ``boxes`` are those that run; ``now`` in seconds since 1970, ``clock`` only goes forward."""
+        self._boxes = boxes
+        self._take_stock(now, clock)
+        if self._asked and clock - self._asked[1] > _STUCK_SECONDS:
+            self.lost(now, clock)
+        self._hurry(clock)
+        self._next(clock)
+
+    def _take_stock(self, now: float, clock: float) -> None:
+        for gone in [name for name, place in self._places.items() if not self._is(name, place.pid)]:
+            del self._places[gone]
+        for box in self._boxes.values():
+            limit = box.labels.get(wiring.LABEL_DISK, "0")
+            if box.id not in self._places and box.pid and limit.isdigit() and int(limit):
+                with contextlib.suppress(OSError, ValueError):
+                    self._places[box.id] = self._place(box, int(limit), clock)
+                    self._quota.started(box.id, now)
+
+    def _is(self, box_id: str, pid: int) -> bool:
+        return box_id in self._boxes and self._boxes[box_id].pid == pid
+
+    def _hurry(self, clock: float) -> None:
+        """The disk has lost much of its space: somebody writes, and all are looked at."""
+        place = next(iter(self._places.values()), None)
+        if place is None:
+            return
+        with contextlib.suppress(OSError):
+            space = self._free(place)
+            if self._space - space >= _SHRUNK:
+                for each in self._places.values():
+                    each.due = min(each.due, clock)
+                    each.deep_due = clock
+                self._space = space
+            self._space = max(self._space, space)
+
+    def _next(self, clock: float) -> None:
+        waiting = [(place.due, name) for name, place in self._places.items() if place.due <= clock and not place.ended]
+        if self._asked or not waiting:
+            return
+        name = min(waiting)[1]
+        place = self._places[name]
+        pids: tuple[int, ...] = ()
+        if place.deep_due <= clock:
+            place.deep_due = clock + _DEEP_SECONDS
+            with contextlib.suppress(OSError, ValueError):
+                pids = (place.pid, *place.cgroup.pids())
+        place.due = clock + _SOONEST
+        try:
+            self._measurer.ask(Order(name, place.root, place.upper, self._boxes[name].files, pids))
+            self._asked = name, clock
+        except OSError:
+            self._measurer.close()
+
+    def on_measures(self, now: float, clock: float) -> None:
+        """The child has said something, or has died."""
+        try:
+            measures = self._measurer.read()
+        except OSError:
+            self.lost(now, clock)
+            return
+        for measure in measures:
+            self._asked = None
+            if measure.id in self._places:
+                self._places[measure.id].losses = 0
+            self._take(measure, now, clock)
+        self._next(clock)
+
+    def lost(self, now: float, clock: float) -> None:
+        """The child died, or doesn't come back from a box. When that happens a second time, the box holds too much."""
+        self._measurer.close()
+        asked, self._asked = self._asked, None
+        place = self._places.get(asked[0]) if asked else None
+        if asked is None or place is None:
+            return
+        place.losses += 1
+        if place.losses > 1:
+            self._take(Measure(asked[0], 0, False), now, clock)
+
+    def _take(self, measure: Measure, now: float, clock: float) -> None:
+        place, box = self._places.get(measure.id), self._boxes.get(measure.id)
+        if place is None or box is None or place.ended:
+            return
+        place.due = clock + min(_LATEST, max(_SOONEST, measure.seconds / _SHARE))
+        values = {"used": measure.used, "limit": place.limit}
+        verdict = self._quota.judge(box.id, place.limit, measure.used, whole=measure.whole, now=now)
+        if not verdict.ends and measure.watchers > MOST_WATCHERS:
+            verdict, values = Verdict.WATCHERS, {"used": measure.watchers, "limit": MOST_WATCHERS}
+        if verdict is not Verdict.FINE:
+            self._notes.tell(box, verdict.value, now, **values)
+        if verdict.ends:
+            place.ended = True
+            self._ends.kill(box.id)
+
+    def forget(self, box_id: str) -> None:
+        """A box that is gone."""
+        self._quota.forget(box_id)

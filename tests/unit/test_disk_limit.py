@@ -1,0 +1,269 @@
+"""Who is stopped for what they wrote, decided; who is looked at when, with a measurer that the test plays."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl.keeper.disk import MOST_WATCHERS, Quota, Verdict
+from labctl.keeper.engine import Container
+from labctl.keeper.measure import Measure, Order
+from labctl.keeper.messages import GRACE_SECONDS
+from labctl.keeper.notes import Notes, Voice
+from labctl.keeper.survey import Measurer, Survey, _Place
+
+MIB = 1 << 20
+LIMIT = 100 * MIB
+
+
+class Judge:
+    def __init__(self) -> None:
+        self.quota = Quota()
+
+    def __call__(self, used: int, now: float, *, whole: bool = True) -> Verdict:
+        return self.quota.judge("box", LIMIT, used, whole=whole, now=now)
+
+
+@pytest.mark.parametrize(
+    ("used", "verdict"),
+    [(0, Verdict.FINE), (90, Verdict.FINE), (91, Verdict.SOON), (100, Verdict.SOON), (101, Verdict.OVER)],
+)
+def test_near_its_limit_a_box_is_warned_and_above_it_is_stopped(used: int, verdict: Verdict) -> None:
+    assert Judge()(used * MIB, 0.0) is verdict
+    assert verdict.ends == (verdict is Verdict.OVER)
+
+
+def test_one_that_is_started_again_has_its_minutes_to_clear_up() -> None:
+    judge = Judge()
+    assert judge(150 * MIB, 0.0) is Verdict.OVER
+    judge.quota.started("box", 100.0)
+    assert judge(155 * MIB, 101.0) is Verdict.FINE
+    assert judge(150 * MIB, 100.0 + GRACE_SECONDS - 1) is Verdict.FINE
+    assert judge(150 * MIB, 100.0 + GRACE_SECONDS) is Verdict.OVER
+
+
+def test_one_that_was_cleared_is_as_any_other() -> None:
+    judge = Judge()
+    judge(150 * MIB, 0.0)
+    judge.quota.started("box", 100.0)
+    assert judge(50 * MIB, 110.0) is Verdict.FINE
+    assert judge(50 * MIB, 300.0) is Verdict.FINE
+    assert judge(101 * MIB, 310.0) is Verdict.OVER
+    judge.quota.forget("box")
+
+
+def test_one_that_writes_on_instead_is_stopped_at_once() -> None:
+    judge = Judge()
+    judge(150 * MIB, 0.0)
+    judge.quota.started("box", 100.0)
+    assert judge(161 * MIB, 101.0) is Verdict.OVER
+
+
+def test_too_many_files_stop_a_box_which_may_then_be_cleared() -> None:
+    judge = Judge()
+    assert judge(MIB, 0.0, whole=False) is Verdict.FILES
+    judge.quota.started("box", 10.0)
+    assert judge(MIB, 20.0, whole=False) is Verdict.FINE
+    assert judge(200 * MIB, 30.0, whole=False) is Verdict.FILES
+    judge.quota.started("box", 40.0)
+    assert judge(MIB, 40.0 + GRACE_SECONDS, whole=False) is Verdict.FILES
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 200), st.booleans()), max_size=40))
+def test_no_row_of_starts_and_writes_gets_far_beyond_the_limit(steps: list[tuple[int, int, bool]]) -> None:
+    """Once it was stopped, a box that runs holds at most what it held then and a tenth, until it was cleared."""
+    judge = Judge()
+    now, least = 0.0, None
+    for used, wait, restart in steps:
+        now += wait
+        if restart:
+            judge.quota.started("box", now)
+        verdict = judge(used * MIB, now)
+        if used * MIB > LIMIT and not verdict.ends:
+            assert least is not None and used * MIB <= least + LIMIT // 10
+        if used * MIB <= LIMIT:
+            assert not verdict.ends
+        if verdict.ends:
+            least = used * MIB if least is None else min(least, used * MIB)
+        elif used * MIB <= LIMIT and now:
+            least = least if judge.quota._over else None
+
+
+class World:
+    """A survey of boxes that are numbers: what they wrote, and what a look at them takes."""
+
+    def __init__(self) -> None:
+        self.boxes: dict[str, Container] = {}
+        self.written: dict[str, int] = {}
+        self.watching: dict[str, int] = {}
+        self.seconds: dict[str, float] = {}
+        self.asked: list[tuple[float, Order]] = []
+        self.answers: list[Measure] = []
+        self.killed: list[str] = []
+        self.told: list[tuple[str, str]] = []
+        self.space = 10**12
+        self.dead = False
+        self.closed = 0
+        self.clock = 0.0
+        notes = Notes(Voice(lambda _line: None), self)
+        self.survey = Survey(cast("Measurer", self), notes, self, self.place, lambda _place: self.space)
+
+    def add(self, name: str, written: int = 0, *, disk: str = str(LIMIT), pid: int = 7) -> None:
+        self.boxes[name] = Container(name, pid, {"labctl.disk": disk, "labctl.box": name}, True, ("/hosts",))
+        self.written[name] = written
+
+    def place(self, box: Container, limit: int, clock: float) -> _Place:
+        if box.id == "odd":
+            raise OSError("no overlay")
+        return _Place(box.pid, limit, "/root", f"/{box.id}", cast("Any", self), clock, clock + 60)
+
+    def pids(self) -> list[int]:
+        return [7, 8]
+
+    def write(self, box: Container, text: str) -> None:
+        self.told.append((box.id, text))
+
+    def kill(self, container_id: str) -> None:
+        self.killed.append(container_id)
+
+    def ask(self, order: Order) -> None:
+        self.asked.append((self.clock, order))
+        watchers = self.watching.get(order.id, 0) if order.pids else -1
+        found = Measure(order.id, self.written[order.id], True, watchers, self.seconds.get(order.id, 0.001))
+        self.answers.append(found)
+
+    def read(self) -> list[Measure]:
+        if self.dead:
+            raise OSError("died")
+        found, self.answers = self.answers, []
+        return found
+
+    def close(self) -> None:
+        self.closed += 1
+        self.answers.clear()
+
+    def run(self, seconds: int) -> None:
+        """The keeper's loop: a tick every second, the child's answers as they come."""
+        for _ in range(seconds):
+            self.survey.tick(self.boxes, 1e9 + self.clock, self.clock)
+            while self.answers or (self.dead and self.survey._asked):
+                self.survey.on_measures(1e9 + self.clock, self.clock)
+            self.clock += 1
+
+    def gaps(self, name: str) -> list[float]:
+        times = [clock for clock, order in self.asked if order.id == name]
+        return [after - before for before, after in itertools.pairwise(times)]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_every_box_with_a_limit_is_looked_at_within_ten_seconds_again_and_again(world: World) -> None:
+    for number in range(300):
+        world.add(f"box{number}")
+    world.seconds["box7"] = 2.0
+    world.run(60)
+    for number in range(300):
+        assert world.gaps(f"box{number}") and max(world.gaps(f"box{number}")) < 10
+    assert min(world.gaps("box7")) >= 8
+
+
+def test_boxes_without_a_limit_are_none_of_its_business(world: World) -> None:
+    world.add("free", 10**15, disk="0")
+    world.add("odd", 10**15)
+    world.add("wrong", 10**15, disk="many")
+    world.run(30)
+    assert not world.asked and not world.killed
+
+
+def test_one_that_wrote_too_much_is_told_and_then_stopped_and_asked_no_more(world: World) -> None:
+    world.add("full")
+    world.add("fine")
+    world.run(5)
+    world.written["full"] = LIMIT + 1
+    world.run(30)
+    assert world.killed == ["full"]
+    ((name, text),) = world.told
+    assert name == "full" and "100 MiB" in text and "现在停止" in text
+    assert world.gaps("fine")
+
+
+def test_one_that_comes_near_is_told_once(world: World) -> None:
+    world.add("near", 95 * MIB)
+    world.run(300)
+    assert not world.killed and len(world.told) == 1 and "95 MiB of the 100 MiB" in world.told[0][1]
+
+
+def test_where_the_disk_shrinks_all_are_looked_at_at_once_and_at_deleted_files_too(world: World) -> None:
+    for name in "abc":
+        world.add(name)
+    world.run(2)
+    before = len(world.asked)
+    world.space -= 65 * MIB
+    world.run(1)
+    assert [(order.id, order.pids) for _, order in world.asked[before:]] == [(name, (7, 7, 8)) for name in "abc"]
+    world.space += 10**9
+    world.run(1)
+    assert len(world.asked) == before + 3
+
+
+def test_deleted_files_are_looked_for_once_a_minute_anyway(world: World) -> None:
+    world.add("a")
+    world.run(200)
+    assert [bool(order.pids) for _, order in world.asked].count(True) == 3
+
+
+def test_a_box_that_takes_all_inotify_instances_is_stopped(world: World) -> None:
+    world.add("a")
+    world.watching["a"] = MOST_WATCHERS + 1
+    world.run(70)
+    assert world.killed == ["a"] and f"{MOST_WATCHERS + 1} inotify" in world.told[0][1]
+
+
+def test_a_box_started_again_is_looked_at_again_and_has_its_minutes(world: World) -> None:
+    world.add("a", LIMIT + 1)
+    world.run(5)
+    del world.boxes["a"]
+    world.run(1)
+    world.add("a", LIMIT + 1, pid=8)
+    world.run(GRACE_SECONDS - 10)
+    assert world.killed == ["a"]
+    world.run(20)
+    assert world.killed == ["a", "a"]
+    world.survey.forget("a")
+
+
+def test_a_child_that_dies_at_a_box_twice_says_that_it_holds_too_much(world: World) -> None:
+    world.add("monster")
+    world.dead = True
+    world.run(1)
+    assert not world.killed
+    world.run(10)
+    assert world.killed == ["monster"] and "too many files" in world.told[0][1]
+
+
+def test_one_death_of_the_child_is_no_boxs_fault(world: World) -> None:
+    world.add("a")
+    world.dead = True
+    world.run(1)
+    world.dead = False
+    world.run(10)
+    world.dead = True
+    world.run(1)
+    world.dead = False
+    world.run(10)
+    assert not world.killed
+
+
+def test_a_child_that_never_answers_is_ended(world: World) -> None:
+    world.add("a")
+    world.survey.tick(world.boxes, 1e9, 0.0)
+    world.answers.clear()
+    world.survey.tick(world.boxes, 1e9 + 31, 31.0)
+    assert world.closed == 1 and not world.killed

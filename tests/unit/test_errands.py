@@ -1,0 +1,142 @@
+"""What the keeper has the engine do without waiting: against an engine that answers when the test wants."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from labctl.keeper import errands as module
+from labctl.keeper.errands import Errands
+
+OK = b"HTTP/1.0 204 No Content\r\n\r\n"
+
+
+class SlowEngine:
+    """Takes connections, and answers each when asked to."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.path)
+        self._listener.listen(64)
+        self._listener.setblocking(False)
+        self.open: list[tuple[str, socket.socket]] = []
+
+    def take(self) -> list[str]:
+        """The calls that came since the last time."""
+        came = []
+        while select.select([self._listener], [], [], 0)[0]:
+            connection, _ = self._listener.accept()
+            head = connection.recv(65536).decode()
+            came.append(head.split(" HTTP")[0])
+            self.open.append((came[-1], connection))
+        return came
+
+    def answer(self, answer: bytes = OK) -> None:
+        """To the oldest call."""
+        _, connection = self.open.pop(0)
+        connection.sendall(answer)
+        connection.close()
+
+    def close(self) -> None:
+        self._listener.close()
+        for _, connection in self.open:
+            connection.close()
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.engine = SlowEngine(folder / "docker.sock")
+        self.said: list[Mapping[str, object]] = []
+        self.errands = Errands(self.said.append, self.engine.path)
+
+    def settle(self) -> None:
+        """As the keeper's loop does: read whatever is there to read."""
+        while ready := select.select(self.errands.sockets(), [], [], 0)[0]:
+            for channel in ready:
+                self.errands.on_readable(channel.fileno())
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    world.errands.close()
+    world.engine.close()
+
+
+def test_each_call_is_what_the_engine_understands(world: World) -> None:
+    world.errands.stop("a")
+    world.errands.kill("b")
+    world.errands.remove("c")
+    assert world.engine.take() == [
+        "POST /v1.41/containers/a/stop?t=10",
+        "POST /v1.41/containers/b/kill?signal=KILL",
+        "DELETE /v1.41/containers/c?force=1&v=1",
+    ]
+
+
+def test_only_a_few_are_done_at_once_and_all_in_the_end(world: World) -> None:
+    for number in range(10):
+        world.errands.stop(f"box{number}")
+    done = world.engine.take()
+    assert len(done) == 4
+    while world.engine.open:
+        world.engine.answer()
+        world.settle()
+        assert len(world.errands.sockets()) <= 4
+        done += world.engine.take()
+    assert len(done) == len(set(done)) == 10
+    assert not world.errands.sockets() and not world.said
+
+
+def test_what_is_asked_for_twice_is_done_once_at_a_time(world: World) -> None:
+    world.errands.stop("a")
+    world.errands.stop("a")
+    assert len(world.engine.take()) == 1
+    world.engine.answer()
+    world.settle()
+    world.errands.stop("a")
+    assert len(world.engine.take()) == 1
+
+
+@pytest.mark.parametrize("status", [b"304 Not Modified", b"404 Not Found", b"409 Conflict"])
+def test_what_is_done_already_is_fine(world: World, status: bytes) -> None:
+    world.errands.stop("a")
+    world.engine.take()
+    world.engine.answer(b"HTTP/1.0 " + status + b"\r\n\r\n")
+    world.settle()
+    assert not world.said and not world.errands.sockets()
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"), [(b"HTTP/1.0 500 Oh\r\n\r\nno such thing\n", "no such thing"), (b"", "status 599")]
+)
+def test_what_the_engine_refuses_is_said(world: World, answer: bytes, why: str) -> None:
+    world.errands.kill("a")
+    world.engine.take()
+    world.engine.answer(answer)
+    world.settle()
+    call = "POST /containers/a/kill?signal=KILL"
+    assert world.said == [{"keeper": "refused", "call": call, "why": why}]
+
+
+def test_what_the_engine_never_answers_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        world.errands.stop(f"box{number}")
+    assert len(world.engine.take()) == 4
+    monkeypatch.setattr(module, "_SECONDS", -1.0)
+    world.errands.tick()
+    assert world.engine.take() == ["POST /v1.41/containers/box4/stop?t=10"]
+
+
+def test_no_engine_is_said_and_nothing_is_left_open(tmp_path: Path) -> None:
+    said: list[Mapping[str, object]] = []
+    errands = Errands(said.append, str(tmp_path / "none.sock"))
+    errands.stop("a")
+    assert [line["keeper"] for line in said] == ["refused"] and not errands.sockets()
+    errands.on_readable(0)

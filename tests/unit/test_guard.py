@@ -1,0 +1,204 @@
+"""Who is told of being out of memory, processes or processor time: decided from what cgroups count, v1 and v2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from labctl.keeper.engine import Container
+from labctl.keeper.guard import Counters, Guard, read_counters
+from labctl.keeper.host import Cgroup, cgroup_folder
+from labctl.keeper.notes import Notes, Voice
+
+ID = "19ee503cc4335beb24d32d83fd0c1126cfb5768cadbd0ca6720d3ea58aa3c7ae"
+V1 = f"""\
+9:name=systemd:/docker/{ID}/init.scope
+8:pids:/docker/{ID}
+4:memory:/docker/{ID}
+1:cpu,cpuacct:/docker/{ID}
+0::/
+"""
+V1_MOUNTS = """\
+31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
+32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct
+35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
+39 31 0:36 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids
+41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
+"""
+V2 = f"0::/labctl.slice/docker-{ID}.scope/system.slice/nginx.service\n"
+V2_MOUNTS = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
+
+
+def test_a_box_is_found_in_each_hierarchy_of_v1() -> None:
+    assert cgroup_folder(V1, V1_MOUNTS, ID, "pids") == f"/sys/fs/cgroup/pids/docker/{ID}"
+    assert cgroup_folder(V1, V1_MOUNTS, ID, "cpu") == f"/sys/fs/cgroup/cpu,cpuacct/docker/{ID}"
+
+
+def test_and_in_the_one_of_v2_not_in_what_its_systemd_made() -> None:
+    assert cgroup_folder(V2, V2_MOUNTS, ID, "memory") == f"/sys/fs/cgroup/labctl.slice/docker-{ID}.scope"
+
+
+def test_a_hierarchy_may_be_mounted_from_below_its_root() -> None:
+    """Docker in a container."""
+    cgroup = f"8:pids:/outer/docker/{ID}\n"
+    mounts = "39 31 0:36 /outer /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+    assert cgroup_folder(cgroup, mounts, ID, "pids") == f"/sys/fs/cgroup/pids/docker/{ID}"
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "mounts"), [("", V1_MOUNTS), (V1, ""), ("8:pids:/docker/other\n", V1_MOUNTS), ("0::/x\n", V2_MOUNTS)]
+)
+def test_what_is_not_there_is_an_oserror(cgroup: str, mounts: str) -> None:
+    with pytest.raises(OSError):
+        cgroup_folder(cgroup, mounts, ID, "pids")
+
+
+class Folders:
+    """A box's cgroups in a folder of the test's: all controllers in one, as v2 has them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def folder(self, _controller: str) -> Path:
+        return self._folder
+
+
+def put(folder: Path, files: dict[str, str]) -> Cgroup:
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    return cast("Cgroup", Folders(folder))
+
+
+def test_the_counters_of_v1(tmp_path: Path) -> None:
+    files = {"pids.current": "12\n", "pids.max": "256\n", "pids.events": "max 3\n", "memory.limit_in_bytes": "1024\n"}
+    files |= {"memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"}
+    files |= {"cpu.stat": "nr_periods 600\nnr_throttled 500\nthrottled_time 123456789\n"}
+    assert read_counters(put(tmp_path, files)) == Counters(12, 256, 3, 2, 1024, 600, 500)
+
+
+def test_the_counters_of_v2(tmp_path: Path) -> None:
+    files = {"pids.current": "12\n", "pids.max": "256\n", "pids.events": "max 3\n", "memory.max": "1024\n"}
+    files |= {"memory.events": "low 0\nhigh 0\nmax 9\noom 1\noom_kill 2\noom_group_kill 0\n"}
+    files |= {"cpu.stat": "usage_usec 5\nnr_periods 600\nnr_throttled 500\nthrottled_usec 7\nnr_bursts 0\n"}
+    assert read_counters(put(tmp_path, files)) == Counters(12, 256, 3, 2, 1024, 600, 500)
+
+
+def test_what_an_old_kernel_does_not_count_is_nothing(tmp_path: Path) -> None:
+    assert read_counters(put(tmp_path, {"pids.current": "12\n", "pids.max": "max\n"})) == Counters(12)
+
+
+def test_a_box_that_has_ended_is_an_oserror(tmp_path: Path) -> None:
+    with pytest.raises(OSError):
+        read_counters(put(tmp_path, {}))
+
+
+class World:
+    """A guard and one box, whose counters the test sets."""
+
+    def __init__(self, **labels: str) -> None:
+        self.box = Container("id1", 7, labels, running=True)
+        self.counters: Counters | None = Counters(10, 256)
+        self.opened = 0
+        self.told: list[str] = []
+        self.guard = Guard(Notes(Voice(lambda _line: None), self), self._open, self._read)
+
+    def write(self, box: Container, text: str) -> None:
+        self.told.append(text.split("\n")[0])
+
+    def _open(self, box: Container) -> Cgroup:
+        self.opened += 1
+        return cast("Cgroup", self)
+
+    def yield_to_others(self) -> None:
+        """As of a cgroup."""
+
+    def _read(self, _cgroup: Cgroup) -> Counters:
+        if self.counters is None:
+            raise FileNotFoundError("the box has ended")
+        return self.counters
+
+    def look(self, now: float, **counters: int) -> None:
+        if self.counters is not None:
+            self.counters = self.counters._replace(**counters)
+        self.guard.look([self.box], now)
+
+
+def test_what_was_counted_before_the_keeper_looked_is_told_to_nobody() -> None:
+    world = World()
+    world.look(0.0, refused=5, killed=5)
+    world.look(10.0)
+    assert not world.told
+
+
+def test_a_process_that_the_kernel_killed_is_told() -> None:
+    world = World()
+    world.look(0.0, memory=256 << 20)
+    world.look(10.0, killed=1)
+    world.look(20.0, killed=50)
+    assert len(world.told) == 1 and "out of memory (256 MiB)" in world.told[0]
+
+
+@pytest.mark.parametrize("counters", [{"refused": 1}, {"pids": 256}])
+def test_a_fork_bomb_is_told(counters: dict[str, int]) -> None:
+    """Older kernels count on v2 only where a process could not be made, which may be below the box's own cgroup."""
+    world = World()
+    world.look(0.0)
+    world.look(10.0, **counters)
+    assert len(world.told) == 1 and "as many processes as it may have (256)" in world.told[0]
+
+
+def test_a_box_with_no_limit_on_processes_is_never_at_it() -> None:
+    world = World()
+    world.look(0.0, most=0)
+    world.look(10.0, pids=0)
+    assert not world.told
+
+
+def run(world: World, seconds: int, *, periods: int, throttled: int) -> None:
+    """Ten-second looks, with so many more of each every time."""
+    for now in range(0, seconds + 1, 10):
+        world.look(float(now), periods=now // 10 * periods, throttled=now // 10 * throttled)
+
+
+def test_a_busy_loop_is_told_after_a_minute_and_then_once_an_hour() -> None:
+    world = World()
+    run(world, 50, periods=100, throttled=100)
+    assert not world.told
+    run(world, 1800, periods=100, throttled=100)
+    assert len(world.told) == 1 and "all of its processor time" in world.told[0]
+
+
+@pytest.mark.parametrize(("periods", "throttled"), [(100, 10), (5, 5), (0, 0)])
+def test_work_now_and_then_is_no_busy_loop(periods: int, throttled: int) -> None:
+    world = World()
+    run(world, 1800, periods=periods, throttled=throttled)
+    assert not world.told
+
+
+def test_a_box_that_starts_again_is_looked_at_anew() -> None:
+    world = World()
+    world.look(0.0, killed=9)
+    world.box = Container("id1", 8, {}, running=True)
+    world.look(10.0, killed=0)
+    world.look(20.0)
+    assert not world.told and world.opened == 2
+    world.look(30.0, killed=1)
+    assert len(world.told) == 1
+
+
+def test_a_box_that_ends_while_it_is_looked_at_is_no_matter() -> None:
+    world = World()
+    world.look(0.0)
+    world.counters = None
+    world.look(10.0)
+    world.guard.look([], 20.0)
+    assert not world.told
+
+
+def test_nobody_works_in_a_clone() -> None:
+    world = World(**{"labctl.clone": "pond.lucy"})
+    world.look(0.0)
+    world.look(10.0, killed=1)
+    assert not world.told
