@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
 
 from labctl.keeper.messages import GRACE_SECONDS
 
-MOST_WATCHERS = 128
-"""inotify instances of a box. The kernel has one number for all of root's, and boxes have no root of their own."""
+_WATCHERS = (32, 128)
+_ALL_WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances")
+
+
+def most_watchers(file: Path = _ALL_WATCHERS) -> int:
+    """inotify instances that a box may have: a quarter of what the kernel has for all of root's, for boxes have no root
+    of their own; but never less than 32 nor more than 128."""
+    least, most = _WATCHERS
+    try:
+        return max(least, min(most, int(file.read_text()) // 4))
+    except (OSError, ValueError):
+        return most
+
 
 _SOON = 0.9
 _MORE = 10

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labctl.domain import wiring
-from labctl.keeper.disk import MOST_WATCHERS, Quota, Verdict
+from labctl.keeper.disk import Quota, Verdict, most_watchers
 from labctl.keeper.engine import Container
 from labctl.keeper.host import Cgroup, starter_of
 from labctl.keeper.measure import Measure, Order
@@ -125,6 +125,7 @@ class Survey:
         self._place = place
         self._free = free
         self._quota = Quota()
+        self._watchers = most_watchers()
         self._places: dict[str, _Place] = {}
         self._boxes: Mapping[str, Container] = {}
         self._asked: tuple[str, float] | None = None
@@ -216,8 +217,8 @@ class Survey:
         place.due = clock + min(_LATEST, max(_SOONEST, measure.seconds / _SHARE))
         values = {"used": measure.used, "limit": place.limit}
         verdict = self._quota.judge(box.id, place.limit, measure.used, whole=measure.whole, now=now)
-        if not verdict.ends and measure.watchers > MOST_WATCHERS:
-            verdict, values = Verdict.WATCHERS, {"used": measure.watchers, "limit": MOST_WATCHERS}
+        if not verdict.ends and measure.watchers > self._watchers:
+            verdict, values = Verdict.WATCHERS, {"used": measure.watchers, "limit": self._watchers}
         if verdict is not Verdict.FINE:
             self._notes.tell(box, verdict.value, now, **values)
         if verdict.ends:

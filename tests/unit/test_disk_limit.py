@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.keeper.disk import MOST_WATCHERS, Quota, Verdict
+from labctl.keeper.disk import Quota, Verdict, most_watchers
 from labctl.keeper.engine import Container
 from labctl.keeper.measure import Measure, Order
 from labctl.keeper.messages import GRACE_SECONDS
@@ -221,9 +222,16 @@ def test_deleted_files_are_looked_for_once_a_minute_anyway(world: World) -> None
 
 def test_a_box_that_takes_all_inotify_instances_is_stopped(world: World) -> None:
     world.add("a")
-    world.watching["a"] = MOST_WATCHERS + 1
+    world.watching["a"] = most_watchers() + 1
     world.run(70)
-    assert world.killed == ["a"] and f"{MOST_WATCHERS + 1} inotify" in world.told[0][1]
+    assert world.killed == ["a"] and f"{most_watchers() + 1} inotify" in world.told[0][1]
+
+
+@pytest.mark.parametrize(("all_of_root", "each"), [("128\n", 32), ("256\n", 64), ("8192\n", 128), ("10\n", 32)])
+def test_a_box_may_have_a_share_of_all_inotify_instances(tmp_path: Path, all_of_root: str, each: int) -> None:
+    (tmp_path / "max").write_text(all_of_root)
+    assert most_watchers(tmp_path / "max") == each
+    assert most_watchers(tmp_path / "none") == 128
 
 
 def test_a_box_started_again_is_looked_at_again_and_has_its_minutes(world: World) -> None:

@@ -1,0 +1,109 @@
+"""Two learners of one cohort, of whom one behaves badly."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import docker
+from rig import Labctl, until
+
+from labctl.domain.naming import container_name, instance_id
+
+BAD, GOOD = "bad", "good"
+
+
+class Classmates:
+    """A cohort with the lab mini; both have their boxes up."""
+
+    def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path, limits: str) -> None:
+        self.labctl = labctl
+        self.engine = engine
+        self.name = f"g{labctl.learner[1:]}"
+        roster = folder / "class.csv"
+        roster.write_text(f"id,name\n{BAD},Bad\n{GOOD},Good\n")
+        self.run("cohort", "create", self.name, "--lab", "mini", "--roster", str(roster), "--limits", limits)
+        self.run("cohort", "up", self.name)
+
+    def run(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """A command of the instructor's."""
+        return self.labctl.run(*args, code=code)
+
+    def of(self, member: str, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """A command of a learner's."""
+        return self.run(args[0], "--learner", f"{self.name}/{member}", *args[1:], code=code)
+
+    def box(self, member: str, name: str = "alpha") -> docker.models.containers.Container:
+        """One of their boxes."""
+        return self.engine.containers.get(container_name(instance_id("mini", f"{self.name}/{member}"), name))
+
+    def runs(self, member: str, name: str = "alpha") -> bool:
+        """Whether it does."""
+        return bool(self.box(member, name).status == "running")
+
+    def notes(self, member: str, name: str = "alpha") -> dict[str, Mapping[str, Any]]:
+        """What the keeper noted of a box, as ``labctl status`` tells it, by kind."""
+        boxes = json.loads(self.of(member, "status", "--json").stdout)
+        return {note["kind"]: note for box in boxes if box["box"] == name for note in box["notes"]}
+
+    def await_note(self, member: str, kind: str, seconds: float) -> Mapping[str, Any]:
+        """Until it was noted of alpha."""
+        until(lambda: kind in self.notes(member), f"{kind} is noted", seconds)
+        return self.notes(member)[kind]
+
+    def do(self, member: str, script: str, name: str = "alpha") -> None:
+        """Begin a script in a box, and don't wait for it."""
+        self.box(member, name).exec_run(["sh", "-c", script], detach=True)
+
+    def renew(self, member: str) -> None:
+        """New boxes: whatever was in them is gone."""
+        self.run("cohort", "reset", self.name, "--learner", member, "--yes")
+
+    def judge(self, member: str) -> tuple[float, list[tuple[str, str]]]:
+        """Seconds of a verify, and its verdicts."""
+        started = time.monotonic()
+        done = self.of(member, "verify", "--json", code=None)
+        taken = time.monotonic() - started
+        assert done.returncode in (0, 1), f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+        return taken, [(task["task"], task["verdict"]) for task in json.loads(done.stdout)["results"]]
+
+    def pace(self, member: str, count: int) -> float:
+        """Seconds of a verify, the median of so many. Fails where one finds what another doesn't."""
+        found = [self.judge(member) for _ in range(count)]
+        assert all(verdicts == found[0][1] for _, verdicts in found)
+        return statistics.median(taken for taken, _ in found)
+
+    def end(self) -> None:
+        """Nothing is left."""
+        self.run("cohort", "down", self.name, "--yes")
+
+
+@contextlib.contextmanager
+def terminal(box: docker.models.containers.Container, seconds: int = 600) -> Iterator[list[bytes]]:
+    """Somebody sits at a terminal in the box; what they see so far."""
+    api = box.client.api
+    made = api.exec_create(box.id, ["sleep", str(seconds)], tty=True)
+    channel = api.exec_start(made["Id"], tty=True, socket=True)
+    seen: list[bytes] = []
+
+    def read() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while data := channel.read(4096):
+                seen.append(data)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        yield seen
+    finally:
+        with contextlib.suppress(OSError):
+            channel._sock.shutdown(2)
+        reader.join(10)
+        channel.close()

@@ -1,0 +1,149 @@
+"""One learner's fork bomb, memory hog, busy loop and full disk: another's verify goes on as before, and the one who did
+it is told what happened and what to do."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from classmates import BAD, GOOD, Classmates, terminal
+from rig import PATIENCE, Labctl, sh, until
+
+pytestmark = pytest.mark.engine
+
+MIB = 1 << 20
+SLOWER = 1.5
+ROUNDS = 5
+
+
+@pytest.fixture(scope="module")
+def mates(engine: docker.DockerClient, images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classmates]:
+    folder = tmp_path_factory.mktemp("mates")
+    made = Classmates(Labctl(folder, f"g{time.time_ns() % 10**8}"), engine, folder, "disk=64MiB")
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def fresh(mates: Classmates) -> Classmates:
+    """The bad one's boxes are new."""
+    mates.renew(BAD)
+    return mates
+
+
+BOMB = "bomb() { bomb | bomb & }; while :; do bomb; sleep 0.2; done"
+HOG = "while :; do x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done; done"
+LOOP = "for n in 1 2 3 4; do while :; do :; done & done; wait"
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "words"),
+    [
+        (BOMB, "pids", "as many processes as it may have (128)"),
+        (f"while :; do sh -c '{HOG}'; done", "memory", "out of memory (128 MiB)"),
+        (LOOP, "cpu", "all of its processor time"),
+    ],
+    ids=["fork bomb", "memory hog", "busy loop"],
+)
+def test_it_slows_nobody_else_and_its_learner_is_told(fresh: Classmates, script: str, kind: str, words: str) -> None:
+    fresh.judge(GOOD)
+    before = fresh.pace(GOOD, ROUNDS)
+    with terminal(fresh.box(BAD)) as seen:
+        fresh.do(BAD, script)
+        if kind == "cpu":
+            fresh.do(BAD, script, "beta")
+        assert fresh.pace(GOOD, ROUNDS) <= SLOWER * PATIENCE * before
+        fresh.await_note(BAD, kind, 120)
+        until(lambda: words.encode() in b"".join(seen), f"{words!r} on the terminal")
+        assert "。".encode() in b"".join(seen), "in Chinese, too"
+    assert kind in fresh.notes(BAD) and kind not in fresh.notes(GOOD)
+    assert words.partition(" (")[0].split("as ")[-1] in fresh.of(BAD, "status").stdout
+
+
+FILLERS: dict[str, str] = {
+    "zeros": "dd if=/dev/zero of=/root/large bs=1M count=512",
+    "reserved": "fallocate -l 512M /root/large",
+    "tmp": "cd /tmp && for n in $(seq 300); do head -c 1M /dev/urandom > large$n; done",
+    "hosts": "dd if=/dev/zero of=/etc/hosts bs=1M count=512 oflag=append conv=notrunc",
+    "deleted": "exec 5>/root/large; rm /root/large; dd if=/dev/zero bs=1M count=512 >&5; sleep 600",
+    "hidden": "mkdir -m 0 /root/hidden && cd /root/hidden && dd if=/dev/zero of=large bs=1M count=512; chmod 0 large",
+}
+
+
+@pytest.mark.parametrize("script", FILLERS.values(), ids=FILLERS.keys())
+def test_a_disk_over_its_limit_is_noticed_within_ten_seconds(fresh: Classmates, script: str) -> None:
+    until(lambda: fresh.runs(BAD), "the box runs")
+    with terminal(fresh.box(BAD)) as seen:
+        started = time.monotonic()
+        fresh.do(BAD, script)
+        until(lambda: not fresh.runs(BAD), "the box is stopped", 10)
+        assert time.monotonic() - started < 10 * PATIENCE
+    assert b"This box has written" in b"".join(seen) and "上限 64 MiB".encode() in b"".join(seen)
+    note = fresh.notes(BAD)["disk"]
+    assert note["used"] > note["limit"] == 64 * MIB
+    assert "it had written" in fresh.of(BAD, "status").stdout and "labctl start alpha" in fresh.of(BAD, "status").stdout
+    assert fresh.runs(GOOD) and fresh.runs(BAD, "beta")
+
+
+def test_meanwhile_others_are_judged_as_before(fresh: Classmates) -> None:
+    fresh.judge(GOOD)
+    before = fresh.pace(GOOD, ROUNDS)
+    for name in ("alpha", "beta"):
+        fresh.do(BAD, "for n in $(seq 16); do dd if=/dev/zero of=/root/large$n bs=1M count=32 conv=fsync; done", name)
+    assert fresh.pace(GOOD, ROUNDS) <= SLOWER * PATIENCE * before
+
+
+def test_one_stopped_for_its_disk_can_be_started_and_cleared(fresh: Classmates) -> None:
+    fresh.do(BAD, FILLERS["zeros"])
+    until(lambda: not fresh.runs(BAD), "the box is stopped", 10)
+    fresh.of(BAD, "start", "alpha")
+    assert not fresh.notes(BAD), "what was noted is past"
+    assert sh(fresh.box(BAD), "rm /root/large && sync")[0] == 0
+    until_measured = time.monotonic() + 12 * PATIENCE
+    until(lambda: time.monotonic() > until_measured, "it was measured again", 20)
+    assert fresh.runs(BAD)
+    assert sh(fresh.box(BAD), "dd if=/dev/zero of=/root/again bs=1M count=32")[0] == 0
+
+
+def test_one_that_writes_on_after_its_start_is_stopped_again_at_once(fresh: Classmates) -> None:
+    fresh.do(BAD, FILLERS["zeros"])
+    until(lambda: not fresh.runs(BAD), "the box is stopped", 10)
+    fresh.of(BAD, "start", "alpha")
+    fresh.do(BAD, "dd if=/dev/zero of=/root/more bs=1M count=512")
+    until(lambda: not fresh.runs(BAD), "the box is stopped again", 10)
+
+
+def test_a_box_that_takes_inotify_instances_from_all_others_is_stopped(fresh: Classmates) -> None:
+    """All boxes' roots share one number of them. Without a disk that shrinks, it is looked for once a minute."""
+    number = {"x86_64": 294, "aarch64": 26}[os.uname().machine]  # inotify_init1(2)
+    fresh.do(BAD, f"exec perl -e 'syscall({number}, 0) for 1..200; sleep 600'")
+    until(lambda: not fresh.runs(BAD), "the box is stopped", 75)
+    assert "inotify" in fresh.of(BAD, "status").stdout
+
+
+def test_a_terminal_that_its_learner_does_not_read_holds_up_nobody(fresh: Classmates) -> None:
+    """Its output is stopped (Ctrl-S), and full."""
+    box = fresh.box(BAD)
+    api = box.client.api
+    made = api.exec_create(box.id, ["sh", "-c", "stty -ixoff; yes & sleep 600"], tty=True, stdin=True)
+    channel = api.exec_start(made["Id"], tty=True, socket=True)
+    channel._sock.sendall(b"\x13")
+    try:
+        fresh.do(BAD, FILLERS["zeros"])
+        until(lambda: not fresh.runs(BAD), "the box is stopped", 10)
+        fresh.run("cohort", "reset", fresh.name, "--learner", GOOD, "--yes")
+    finally:
+        channel._sock.shutdown(2)
+        channel.close()
+
+
+def test_boxes_weigh_less_than_what_judges_them(fresh: Classmates) -> None:
+    pid = fresh.box(GOOD).attrs["State"]["Pid"]
+    groups = Path(f"/proc/{pid}/cgroup").read_text()
+    assert "labctl.slice" in groups
+    files = [Path("/sys/fs/cgroup/cpu/labctl.slice/cpu.shares"), Path("/sys/fs/cgroup/labctl.slice/cpu.weight")]
+    until(lambda: any(file.exists() and int(file.read_text()) in (256, 25) for file in files), "they weigh less", 30)
