@@ -4,7 +4,7 @@ no engine, and ``labctl up`` no store."""
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,6 +151,11 @@ class App:
         from labctl.adapters.store import SqlStore
 
         return SqlStore(self.state_dir / "labctl.db")
+
+    @property
+    def cohorts(self) -> ports.Cohorts:
+        """Cohorts, and what their members did."""
+        return cast("ports.Cohorts", self.store)
 
     @cached_property
     def ssh(self) -> SshFiles:

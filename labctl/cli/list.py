@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from labctl.cli.common import app_of, json_option, labctl_command, print_json
 from labctl.cli.i18n import _, language
 from labctl.cli.table import print_table
+
+if TYPE_CHECKING:
+    from labctl.domain.lab import Lab
 
 
 @labctl_command("list", example="labctl list")
@@ -19,6 +25,11 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(labs)
         return
+    print_labs(labs)
+
+
+def print_labs(labs: Sequence[Lab]) -> None:
+    """A line each."""
     rows = [
         (
             lab.name,

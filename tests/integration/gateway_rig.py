@@ -1,0 +1,177 @@
+"""A server of a class, on loopback: OpenSSH's own sshd, the gateway installed as an operator does it, and learners."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from rig import CATALOG, until
+
+from labctl.adapters.gateway import system
+from labctl.adapters.gateway.install import Installer
+from labctl.bootstrap import gateway
+from labctl.domain.gateway_files import Layout
+
+HERE = Path(__file__).parent
+SSHD = """
+Include {folder}/sshd_config.d/*.conf
+ListenAddress 127.0.0.1:{port}
+HostKey {folder}/host_key
+PidFile {folder}/sshd.pid
+UsePAM yes
+KbdInteractiveAuthentication no
+X11Forwarding yes
+AcceptEnv LANG LC_*
+Subsystem sftp /usr/lib/openssh/sftp-server
+"""
+
+
+class Server:
+    """``cohorts``: name to labs and members (id to public key), as tests/integration/gateway_server.py reads them."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self.mark = uuid.uuid4().hex[:6]
+        # Not in a temporary folder: sshd starts no program from a folder that others may write in.
+        self.folder = Path(f"/var/lib/labctl-test-{self.mark}")
+        self.port = _free_port()
+        self.layout = Layout(
+            account=f"lab{self.mark}",
+            keys_account=f"keys{self.mark}",
+            folder=str(self.folder / "libexec"),
+            socket=str(self.folder / "gateway.sock"),
+            log=str(self.folder / "gateway.log"),
+            sshd_config=str(self.folder / "sshd_config"),
+            unit=str(self.folder / "labctl-gateway.service"),
+        )
+        self.roster = scratch / "cohorts.json"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.broker: subprocess.Popen[bytes] | None = None
+
+    @property
+    def installer(self) -> Installer:
+        return gateway.installer(self.layout)
+
+    def begin(self, cohorts: Mapping[str, object]) -> None:
+        """Install, and start sshd and the broker."""
+        self.folder.mkdir(mode=0o755)
+        (self.folder / "sshd_config.d").mkdir(mode=0o755)
+        keygen(self.folder / "host_key")
+        (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder, port=self.port))
+        Path("/run/sshd").mkdir(exist_ok=True, mode=0o755)
+        self.enrol(cohorts)
+        installer = self.installer
+        installer.apply(installer.plan(), lambda _change: None)
+        self.processes.append(
+            subprocess.Popen([system.sshd(), "-D", "-E", self.folder / "sshd.log", "-f", self.folder / "sshd_config"])
+        )
+        self.start_broker()
+        until(lambda: _answers(self.port), "sshd listens")
+
+    def start_broker(self) -> None:
+        """``labctl gateway serve``"""
+        where = self.layout
+        options = [
+            f"--{name}={getattr(where, name.replace('-', '_'))}"
+            for name in ("account", "keys-account", "socket", "log")
+        ]
+        self.broker = subprocess.Popen(
+            [sys.executable, HERE / "gateway_server.py", self.roster, "serve", *options],
+            env=self.environment(),
+            stderr=(self.scratch / "broker.err").open("ab"),
+        )
+        self.processes.append(self.broker)
+        until(lambda: Path(where.socket).exists(), "the broker listens")
+
+    def environment(self) -> dict[str, str]:
+        """Of the broker, and of labctl for the instructor."""
+        state = {f"XDG_{name}_HOME": str(self.scratch / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
+        return {**os.environ, **state, "LABCTL_CATALOG": CATALOG, "LABCTL_LEARNER": "nobody"}
+
+    def enrol(self, cohorts: Mapping[str, object]) -> None:
+        """These are the cohorts now."""
+        temporary = self.roster.with_suffix(".new")
+        temporary.write_text(json.dumps(cohorts))
+        temporary.replace(self.roster)
+
+    def log(self) -> str:
+        """What the gateway kept."""
+        return Path(self.layout.log).read_text()
+
+    def sshd_log(self) -> str:
+        """What sshd said."""
+        return (self.folder / "sshd.log").read_text(errors="replace")
+
+    def happenings(self) -> list[list[str]]:
+        """Learner, deed, text of each."""
+        file = self.roster.with_suffix(".happenings")
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def ssh(self, key: Path, *words: str) -> list[str]:
+        """The command for a learner with that key; options of ssh may come first in ``words`` up to ``--``."""
+        options = list(words[: words.index("--")]) if "--" in words else []
+        said = list(words[words.index("--") + 1 :]) if "--" in words else list(words)
+        return [
+            "ssh", "-F", "none", "-p", str(self.port), "-i", str(key), "-o", "IdentitiesOnly=yes",
+            "-o", "IdentityAgent=none", "-o", "StrictHostKeyChecking=no",
+            "-o", f"UserKnownHostsFile={self.scratch}/known", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", *options, f"{self.layout.account}@127.0.0.1", *said,
+        ]  # fmt: skip
+
+    def say(
+        self, key: Path, *words: str, stdin: bytes | None = None, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """By OpenSSH's client, to the end."""
+        return subprocess.run(
+            self.ssh(key, *words),
+            input=stdin.decode() if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
+        )
+
+    def end(self) -> None:
+        """Everything away: processes, accounts, files."""
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+        self.processes.clear()
+        installer = self.installer
+        until(lambda: not _processes_of(self.layout.account), "sshd's processes end", 10)
+        installer.remove(installer.plan_removal(), lambda _change: None)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def keygen(file: Path) -> str:
+    """A key pair; the public one, as a roster has it."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(file)], check=True)
+    return " ".join(file.with_name(f"{file.name}.pub").read_text().split()[:2])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _processes_of(account: str) -> list[int]:
+    found = system.account(account)
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and found is not None and entry.exists() and entry.stat().st_uid == found.pw_uid
+    ]
