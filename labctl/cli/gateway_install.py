@@ -14,17 +14,6 @@ from labctl.cli.i18n import _
 if TYPE_CHECKING:
     from labctl.adapters.gateway.install import Change
 
-_TEXTS = {
-    "account": "account {target}",
-    "shell": "shell of the account {target}: {content}",
-    "folder": "folder {target}",
-    "file": "program {target}",
-    "unit": "systemd's unit {target}",
-    "sshd": "sshd's configuration {target}",
-    "remove": "remove {target}",
-    "unaccount": "remove the account {target}",
-}
-
 
 @labctl_command("install", example="sudo labctl gateway install\nsudo labctl gateway install --dry-run")
 @layout_options
@@ -60,4 +49,14 @@ def command(account: str, keys_account: str, socket: str, run_as: str, dry_run: 
 
 
 def _text(change: Change) -> str:
-    return _(_TEXTS[change.kind]).format(target=change.target, content=change.content)
+    texts = {
+        "account": _("account {target}"),
+        "shell": _("shell of the account {target}: {content}"),
+        "folder": _("folder {target}"),
+        "file": _("program {target}"),
+        "unit": _("systemd's unit {target}"),
+        "sshd": _("sshd's configuration {target}"),
+        "remove": _("remove {target}"),
+        "unaccount": _("remove the account {target}"),
+    }
+    return texts[change.kind].format(target=change.target, content=change.content)

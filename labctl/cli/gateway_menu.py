@@ -127,7 +127,7 @@ class Menu:
 
         app = self._sessions.app(self._session)
         instance = instance_id(name, self._session.holder.learner)
-        boxes = app.engine.observe(instance)
+        boxes = sorted(app.engine.observe(instance), key=lambda box: box.box)
         attempts = app.store.attempts(instance)
         running = [box.box for box in boxes if box.state is State.RUNNING]
         click.echo()

@@ -23,23 +23,6 @@ MOST_BYTES = 1 << 20
 
 _ONE_AT_A_TIME = frozenset({"up", "verify", "reset", "stop", "start"})
 
-MEANINGS = {
-    "menu": "a menu",
-    "help": "what can be said here",
-    "list": "your labs",
-    "show": "a lab's brief, with your own values",
-    "up": "bring a lab up",
-    "status": "how your boxes are",
-    "enter": "a root shell in a box; it needs a terminal: ssh -t",
-    "put": "a file of yours into a box, 1 MiB at most",
-    "verify": "which tasks are done",
-    "hint": "a hint for a task; again for a stronger one",
-    "history": "your attempts",
-    "reset": "boxes made new",
-    "stop": "boxes shut down; all work stays",
-    "start": "boxes started again",
-}
-
 
 class Sessions:
     """``catalogs``: folders with more labs, as the broker was started with."""
@@ -132,9 +115,30 @@ class Sessions:
         click.echo(_("{mark} {box}:{path}  {size} bytes").format(mark="✓", box=box, path=path, size=len(content)))
 
 
+def meanings() -> dict[str, str]:
+    """What each command is for, in the language in use."""
+    return {
+        "menu": _("a menu"),
+        "help": _("what can be said here"),
+        "list": _("your labs"),
+        "show": _("a lab's brief, with your own values"),
+        "up": _("bring a lab up"),
+        "status": _("how your boxes are"),
+        "enter": _("a root shell in a box; it needs a terminal: ssh -t"),
+        "put": _("a file of yours into a box, 1 MiB at most"),
+        "verify": _("which tasks are done"),
+        "hint": _("a hint for a task; again for a stronger one"),
+        "history": _("your attempts"),
+        "reset": _("boxes made new"),
+        "stop": _("boxes shut down; all work stays"),
+        "start": _("boxes started again"),
+    }
+
+
 def print_help() -> None:
     """All that can be said."""
+    told = meanings()
     width = max(len(form.usage) for form in FORMS.values())
     for verb, form in FORMS.items():
-        click.echo(f"  {(form.usage or _('(nothing)')).ljust(width)}  {_(MEANINGS[verb])}")
+        click.echo(f"  {(form.usage or _('(nothing)')).ljust(width)}  {told[verb]}")
     click.echo(f"  {'--lang en|zh …'.ljust(width)}  {_('in English or Chinese')}")

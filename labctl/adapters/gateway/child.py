@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import resource
@@ -77,7 +78,9 @@ def _be_it(run: Run, session: Session, descriptors: Sequence[int], broker: int) 
         code = ended.code if isinstance(ended.code, int) else 0
     except KeyboardInterrupt:
         code = 130
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EPIPE):
+            os._exit(129)  # the learner's terminal has gone
         with contextlib.suppress(OSError):
             os.write(_FAULTS, f"{session.holder.learner}: {session.order}\n{traceback.format_exc()}".encode())
         with contextlib.suppress(OSError):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from labctl.cli.zh import commands, errors, proof, results
+from labctl.cli.zh import commands, errors, gateway, proof, results
 
-TEXTS: dict[str, str] = {**commands.TEXTS, **results.TEXTS, **errors.TEXTS, **proof.TEXTS}
+TEXTS: dict[str, str] = {**commands.TEXTS, **results.TEXTS, **errors.TEXTS, **proof.TEXTS, **gateway.TEXTS}
