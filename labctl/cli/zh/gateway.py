@@ -115,7 +115,9 @@ TEXTS: dict[str, str] = {
     "see your attempts": "查看检查记录",
     "another lab": "换一个实验",
     "leave": "离开",
-    "or type: hint TASK, reset BOX, stop, start, status, help": "也可以输入：hint 任务、reset 机器、stop、start、status、help",
+    "or type: hint TASK, reset BOX, stop, start, status, help": (
+        "也可以输入：hint 任务、reset 机器、stop、start、status、help"
+    ),
     "not up; up makes its boxes": "尚未启动；用 up 启动",
     "running: {boxes}": "运行中：{boxes}",
     "shut down: {boxes}": "已关闭：{boxes}",
