@@ -41,12 +41,13 @@ class MirrorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``lang``: en, zh, or empty for the locale's. ``engine``: an address as in DOCKER_HOST. ``catalog``: more folders
-    than labctl's own."""
+    """``lang``: en, zh, or empty for the locale's. ``engine``: an address as in DOCKER_HOST. ``store``: a URL of
+    PostgreSQL, or empty for a file of SQLite. ``catalog``: more folders than labctl's own."""
 
     learner: str = ""
     lang: Literal["", "en", "zh"] = ""
     engine: str = ""
+    store: str = ""
     catalog: tuple[str, ...] = ()
     image: ImageSettings = ImageSettings()
     mirror: MirrorSettings = MirrorSettings()

@@ -4,7 +4,7 @@ no engine, and ``labctl up`` no store."""
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from labctl.adapters.images.images import DockerImages
     from labctl.adapters.settings import Settings
     from labctl.adapters.ssh import SshFiles
+    from labctl.adapters.store import SqlStore
     from labctl.domain.boxspec import Instance
     from labctl.domain.text import Text
     from labctl.services.clone import Clones
@@ -146,16 +147,16 @@ class App:
         return FileLocks(self.state_dir / "locks")
 
     @cached_property
-    def store(self) -> ports.Store:
+    def store(self) -> SqlStore:
         """Attempts and hints."""
         from labctl.adapters.store import SqlStore
 
-        return SqlStore(self.state_dir / "labctl.db")
+        return SqlStore(self.settings.store or self.state_dir / "labctl.db")
 
     @property
     def cohorts(self) -> ports.Cohorts:
-        """Cohorts, and what their members did."""
-        return cast("ports.Cohorts", self.store)
+        """Cohorts, who is in them, and what they did: in the same store."""
+        return self.store
 
     @cached_property
     def ssh(self) -> SshFiles:

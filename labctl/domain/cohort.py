@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from labctl.domain.text import visible
+
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?")
 """What a cohort may be called: it is part of names of containers and of commands."""
 
@@ -77,3 +79,13 @@ class Happening(msgspec.Struct, frozen=True):
     learner: str
     deed: Deed
     text: str = ""
+
+
+TEXT_LENGTH = 2000
+"""Characters of a happening's text that are kept."""
+
+
+def kept(happening: Happening) -> Happening:
+    """As a store keeps it: a learner chose the text, so it is clipped, and fit to be shown."""
+    text = visible(happening.text)
+    return msgspec.structs.replace(happening, text=text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…")

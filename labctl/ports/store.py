@@ -43,14 +43,15 @@ class Cohorts(Protocol):
         """That one, ended or not."""
 
     def end_cohort(self, name: str, at: float) -> None:
-        """It has ended: its members' keys open nothing any more. Its attempts stay."""
+        """It has ended: its members' keys open nothing any more. Its attempts stay. One that has ended already stays
+        as it is. Raises UsageError for one that isn't there."""
 
     def members(self, cohort: str) -> list[Member]:
         """Who is in it now, by id."""
 
     def add_members(self, cohort: str, members: Sequence[Member]) -> None:
         """Take these in, all or none; one who was in it before is in it again, as given now. Raises UsageError for a
-        key that another learner of a cohort that lasts has."""
+        key that another learner of a cohort that lasts has, and for a cohort that isn't there or has ended."""
 
     def remove_members(self, cohort: str, ids: Iterable[str]) -> None:
         """They are in it no more. Their attempts stay."""
@@ -59,16 +60,17 @@ class Cohorts(Protocol):
         """Whose key (``type base64``) this is, among the members of cohorts that last."""
 
     def add_happening(self, happening: Happening) -> None:
-        """Keep it."""
+        """Keep it, as ``domain.cohort.kept`` has it."""
 
     def happenings(self, learners: Sequence[str]) -> list[Happening]:
-        """What these did, oldest first."""
+        """What these did, in the order in which it was kept."""
 
     def last_seen(self, cohort: str) -> Mapping[str, float]:
-        """Learner to when they last did something, in seconds since 1970; whoever never did isn't in it."""
+        """Learner to when they last did something, in seconds since 1970; whoever never did isn't in it. A note isn't
+        their doing."""
 
     def attempts_of(self, cohort: str) -> list[Attempt]:
         """All attempts of a cohort's learners, oldest first, of those who left too."""
 
     def hints_of(self, instances: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Instance to task to the highest hint seen."""
+        """Instance to task to the highest hint seen; an instance without any isn't in it."""

@@ -1,30 +1,14 @@
-"""What ports.Store promises, on the one in memory and on SQLite."""
+"""What ports.Store promises, on the one in memory, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
-import pytest
-from fakes import FakeStore
 from samples import failed, make_lab, passed
 
-from labctl.adapters.store import SqlStore
 from labctl.domain.integrity import Integrity, Likeness
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, Attempt, CheckResult, Source, judge
 from labctl.ports import Store
-
-
-@pytest.fixture(params=["fake", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "fake":
-        yield FakeStore()
-        return
-    made = SqlStore(tmp_path / "labctl.db")
-    yield made
-    made.close()
 
 
 def attempt(instance: str, at: float, *checks: CheckResult) -> Attempt:

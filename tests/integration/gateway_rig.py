@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rig import CATALOG, until
 
 from labctl.adapters.gateway import system
 from labctl.adapters.gateway.install import Installer
+from labctl.adapters.store import SqlStore
 from labctl.bootstrap import gateway
+from labctl.domain.cohort import Cohort, Member
 from labctl.domain.gateway_files import Layout
 
-HERE = Path(__file__).parent
 SSHD = """
 Include {folder}/sshd_config.d/*.conf
 ListenAddress 127.0.0.1:{port}
@@ -35,7 +36,7 @@ Subsystem sftp /usr/lib/openssh/sftp-server
 
 
 class Server:
-    """``cohorts``: name to labs and members (id to public key), as tests/integration/gateway_server.py reads them."""
+    """Everything has a name of its own, and goes with ``end``."""
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
@@ -52,7 +53,7 @@ class Server:
             sshd_config=str(self.folder / "sshd_config"),
             unit=str(self.folder / "labctl-gateway.service"),
         )
-        self.roster = scratch / "cohorts.json"
+        self.store = SqlStore(scratch / "state" / "labctl" / "labctl.db")
         self.processes: list[subprocess.Popen[bytes]] = []
         self.broker: subprocess.Popen[bytes] | None = None
 
@@ -60,14 +61,13 @@ class Server:
     def installer(self) -> Installer:
         return gateway.installer(self.layout)
 
-    def begin(self, cohorts: Mapping[str, object]) -> None:
+    def begin(self) -> None:
         """Install, and start sshd and the broker."""
         self.folder.mkdir(mode=0o755)
         (self.folder / "sshd_config.d").mkdir(mode=0o755)
         keygen(self.folder / "host_key")
         (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder, port=self.port))
         Path("/run/sshd").mkdir(exist_ok=True, mode=0o755)
-        self.enrol(cohorts)
         installer = self.installer
         installer.apply(installer.plan(), lambda _change: None)
         self.processes.append(
@@ -84,7 +84,7 @@ class Server:
             for name in ("account", "keys-account", "socket", "log")
         ]
         self.broker = subprocess.Popen(
-            [sys.executable, HERE / "gateway_server.py", self.roster, "serve", *options],
+            [sys.executable, "-m", "labctl", "gateway", "serve", *options],
             env=self.environment(),
             stderr=(self.scratch / "broker.err").open("ab"),
         )
@@ -96,42 +96,56 @@ class Server:
         state = {f"XDG_{name}_HOME": str(self.scratch / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
         return {**os.environ, **state, "LABCTL_CATALOG": CATALOG, "LABCTL_LEARNER": "nobody"}
 
-    def enrol(self, cohorts: Mapping[str, object]) -> None:
-        """These are the cohorts now."""
-        temporary = self.roster.with_suffix(".new")
-        temporary.write_text(json.dumps(cohorts))
-        temporary.replace(self.roster)
+    def enrol(self, cohort: str, *ids: str, labs: tuple[str, ...] = ("mini",)) -> dict[str, Path]:
+        """A cohort of these learners; the private key of each."""
+        keys = {name: self.scratch / f"{cohort}-{name}" for name in ids}
+        members = [Member(name, name, key=keygen(file)) for name, file in keys.items()]
+        self.store.add_cohort(Cohort(cohort, labs, "secret", time.time()), members)
+        return keys
 
     def log(self) -> str:
         """What the gateway kept."""
         return Path(self.layout.log).read_text()
 
+    def refusals(self, learner: str = "") -> list[str]:
+        """The lines of what was refused, to one learner or to anybody."""
+        lines = [line for line in self.log().splitlines() if line.split()[1] == "refused"]
+        return [line for line in lines if not learner or f'learner="{learner}"' in line]
+
     def sshd_log(self) -> str:
         """What sshd said."""
         return (self.folder / "sshd.log").read_text(errors="replace")
 
-    def happenings(self) -> list[list[str]]:
-        """Learner, deed, text of each."""
-        file = self.roster.with_suffix(".happenings")
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    def deeds(self, learner: str) -> list[tuple[str, str]]:
+        """What the instructor sees of a learner: deed and text of each."""
+        return [(item.deed, item.text) for item in self.store.happenings([learner])]
 
-    def ssh(self, key: Path, *words: str) -> list[str]:
-        """The command for a learner with that key; options of ssh may come first in ``words`` up to ``--``."""
-        options = list(words[: words.index("--")]) if "--" in words else []
-        said = list(words[words.index("--") + 1 :]) if "--" in words else list(words)
-        return [
-            "ssh", "-F", "none", "-p", str(self.port), "-i", str(key), "-o", "IdentitiesOnly=yes",
-            "-o", "IdentityAgent=none", "-o", "StrictHostKeyChecking=no",
-            "-o", f"UserKnownHostsFile={self.scratch}/known", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", *options, f"{self.layout.account}@127.0.0.1", *said,
-        ]  # fmt: skip
+    def ssh(self, key: Path, *said: str, options: Sequence[str] = ()) -> list[str]:
+        """OpenSSH's client, for a learner with that key."""
+        settings = {
+            "IdentitiesOnly": "yes",
+            "IdentityAgent": "none",
+            "StrictHostKeyChecking": "no",
+            "UserKnownHostsFile": f"{self.scratch}/known",
+            "LogLevel": "ERROR",
+            "BatchMode": "yes",
+        }
+        with_values = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+        where = f"{self.layout.account}@127.0.0.1"
+        return ["ssh", "-F", "none", "-p", str(self.port), "-i", str(key), *with_values, *options, where, *said]
 
     def say(
-        self, key: Path, *words: str, stdin: bytes | None = None, environment: Mapping[str, str] | None = None
+        self,
+        key: Path,
+        *said: str,
+        options: Sequence[str] = (),
+        stdin: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """By OpenSSH's client, to the end."""
         return subprocess.run(
-            self.ssh(key, *words),
-            input=stdin.decode() if stdin is not None else "",
+            self.ssh(key, *said, options=options),
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=120,

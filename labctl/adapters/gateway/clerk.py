@@ -21,6 +21,7 @@ from labctl.ports import Cohorts
 
 _LARGEST = 131072
 _PATIENCE_SECONDS = 15.0
+_MOST_HAPPENINGS = 10_000
 
 
 class Question(msgspec.Struct, omit_defaults=True):
@@ -136,9 +137,22 @@ def _become_clerk(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> 
 
 
 def _work(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
+    """Questions first: somebody waits for the answer. What happened is kept when there are none."""
+    happenings: deque[Question] = deque()
     store: Cohorts | None = None
-    while data := connection.recv(_LARGEST):
-        question = msgspec.msgpack.decode(data, type=Question)
+    while True:
+        connection.setblocking(not happenings)
+        try:
+            data = connection.recv(_LARGEST)
+        except BlockingIOError:
+            question = happenings.popleft()
+        else:
+            if not data:
+                break
+            question = msgspec.msgpack.decode(data, type=Question)
+            if question.happening is not None and len(happenings) < _MOST_HAPPENINGS:
+                happenings.append(question)
+                continue
         try:
             store = store or cohorts()
             answer = _answer(store, question)
@@ -148,6 +162,7 @@ def _work(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
             # Whatever a database's driver raises: the next question may be answered again.
             answer = Answer(problem=f"{type(error).__name__}: {error}")
         if question.happening is None:
+            connection.setblocking(True)
             connection.send(msgspec.msgpack.encode(answer))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.cli.zh import commands, errors, gateway, proof, results
+from labctl.cli.zh import commands, errors, gateway, proof, results, store
 
-TEXTS: dict[str, str] = {**commands.TEXTS, **results.TEXTS, **errors.TEXTS, **proof.TEXTS, **gateway.TEXTS}
+_PARTS = (commands, results, errors, proof, store, gateway)
+TEXTS: dict[str, str] = {english: chinese for part in _PARTS for english, chinese in part.TEXTS.items()}

@@ -1,0 +1,144 @@
+"""One database for every table of labctl's: transactions, and its errors in words."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from labctl.adapters.store.migrate import is_current, migrate
+from labctl.adapters.store.place import Place
+from labctl.adapters.store.reserve import Reserve, is_full
+from labctl.errors import LabctlError
+
+T = TypeVar("T")
+
+
+class Database:
+    """Up to date once it is made. Every method raises LabctlError where the database can't be used."""
+
+    def __init__(self, where: Path | str) -> None:
+        self._place = Place(where)
+        self._reserve = Reserve(self._place.file) if self._place.file else None
+        with self._explained():
+            if self._place.file:
+                self._place.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._engine = self._place.engine()
+        try:
+            self._again_when_full(self._open)
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` found."""
+
+        def reading() -> T:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return self._again_when_full(reading)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` returned, once all that it wrote is kept: on the disk, not in memory. All or nothing of it is,
+        and on a full disk it is called again."""
+        if self._reserve:
+            self._reserve.keep()
+
+        def writing() -> T:
+            with self._transaction() as connection:
+                return work(connection)
+
+        return self._again_when_full(writing)
+
+    def alone(self, connection: Connection, what: str) -> None:
+        """Till the end of this transaction nobody else is at work on that. On SQLite nobody writes anything."""
+        if not self._place.file:
+            digest = hashlib.sha256(f"labctl {what}".encode()).digest()
+            connection.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
+
+    def close(self) -> None:
+        """Let it go."""
+        self._engine.dispose()
+
+    def _open(self) -> None:
+        with self._engine.connect() as connection:
+            in_wal = self._place.file is None or _journal(connection) == "wal"
+            if in_wal and is_current(connection, self._place.shown):
+                return
+        with self._setting_up():
+            if not in_wal:
+                with self._engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            with self._transaction() as connection:
+                self.alone(connection, "migrations")
+                migrate(connection, self._place.shown)
+
+    @contextmanager
+    def _setting_up(self) -> Iterator[None]:
+        """SQLite takes no turns for its change to WAL."""
+        if self._place.file is None:
+            yield
+            return
+        with self._place.file.with_name(f"{self._place.file.name}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            if self._place.file:
+                # One that reads first and wants to write then fails at once where another wrote in between.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def _again_when_full(self, work: Callable[[], T]) -> T:
+        with self._explained():
+            try:
+                return work()
+            except DBAPIError as error:
+                if not (is_full(error) and self._reserve and self._reserve.give_up()):
+                    raise
+            return work()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OSError, UnicodeError) as error:
+            raise self._in_words(error) from error
+
+    def _in_words(self, error: Exception) -> LabctlError:
+        why = self._place.without_secrets(str(getattr(error, "orig", None) or error))
+        if self._place.file is None:
+            return LabctlError(
+                "the store {store} can't be used: {why}",
+                hint="see whether the server runs and lets you in: psql; and whether the address is right: "
+                "labctl config get store",
+                store=self._place.shown,
+                why=why,
+            )
+        if is_full(error):
+            return LabctlError(
+                "the store {file} can't be written: the disk is full",
+                hint="make room on the disk, and do it again; what was kept before is still there",
+                file=self._place.shown,
+            )
+        return LabctlError(
+            "the store {file} can't be used: {why}",
+            hint="see whether the disk is full and the file is yours; moving it away starts a new one",
+            file=self._place.shown,
+            why=why,
+        )
+
+
+def _journal(connection: Connection) -> str:
+    with contextlib.closing(connection.exec_driver_sql("PRAGMA journal_mode")) as answer:
+        return str(answer.scalar_one())

@@ -1,0 +1,69 @@
+"""Where a store is: a file, or a server of PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from labctl.errors import LabctlError, UsageError
+
+_BUSY_SECONDS = 30
+_ANSWER_SECONDS = "10"
+_HINT = "labctl config set store postgresql://USER@HOST/DATABASE, or labctl config unset store for a file of SQLite"
+
+
+class Place:
+    """``shown`` is what users may read of it: never a password. ``file`` is None on a server."""
+
+    def __init__(self, where: Path | str) -> None:
+        self.file = where if isinstance(where, Path) else None
+        self._url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else _postgresql(where)
+        self.shown = str(where) if isinstance(where, Path) else _shown(self._url)
+
+    def engine(self) -> Engine:
+        """Connections to it; none is made yet. Raises LabctlError where a package for that is missing."""
+        if self.file is not None:
+            # No transactions of the driver's own: a write must begin as one (``Database.write``).
+            made = create_engine(self._url, connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None})
+            event.listen(made, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=FULL"))
+            return made
+        try:
+            return create_engine(self._url, pool_pre_ping=True)
+        except ImportError as error:
+            raise LabctlError(
+                "the store {store} needs a package that isn't there: {why}",
+                hint="pip install 'labctl-boxes[postgresql]'",
+                store=self.shown,
+                why=str(error).partition("\n")[0],
+            ) from error
+
+    def without_secrets(self, text: str) -> str:
+        """A driver's message in one line, and with no password in it."""
+        line = " ".join(text.partition("\n")[0].split())
+        passwords = [self._url.password, *(self._url.query.get(name) for name in ("password", "sslpassword"))]
+        for password in passwords:
+            if password:
+                line = line.replace(str(password), "***")
+        return line
+
+
+def _postgresql(where: str) -> URL:
+    scheme, separator, _ = where.partition("://")
+    if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
+        raise UsageError(
+            "store must be a URL that begins with postgresql://, or nothing for a file of SQLite", hint=_HINT
+        )
+    try:
+        url = make_url(where).set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError):
+        # Not from the error: it may carry a part of the URL, and that may be the password's.
+        raise UsageError("store is no URL: a character in it may have to be written as %XX", hint=_HINT) from None
+    return url.update_query_dict({"connect_timeout": _ANSWER_SECONDS} | dict(url.query))
+
+
+def _shown(url: URL) -> str:
+    user = f"{url.username}@" if url.username else ""
+    port = f":{url.port}" if url.port else ""
+    return f"postgresql://{user}{url.host or ''}{port}/{url.database or ''}"

@@ -1,0 +1,65 @@
+"""Room for attempts on a full disk: a file that is given up for them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import sqlite3
+from pathlib import Path
+
+SIZE = 4 << 20
+"""Bytes: some hundred attempts with their evidence."""
+
+_ROOM = 4 * SIZE
+"""A reserve is only made where that much is free: one that was given up is not taken back at once."""
+
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+
+
+class Reserve:
+    """``FILE.reserve``, beside a database."""
+
+    def __init__(self, database: Path) -> None:
+        self._file = database.with_name(f"{database.name}.reserve")
+
+    def keep(self) -> None:
+        """Have one, if there is room for it. Two that make it at once make one."""
+        if self._file.exists():
+            return
+        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        # Whatever is wrong with the folder, what is to be written now will tell.
+        with contextlib.suppress(OSError):
+            space = os.statvfs(self._file.parent)
+            if space.f_bavail * space.f_frsize < _ROOM:
+                return
+            try:
+                _allocate(temporary)
+                temporary.replace(self._file)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def give_up(self) -> bool:
+        """Whether there was one: its room is free now."""
+        try:
+            self._file.unlink()
+        except OSError:
+            return False
+        return True
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether that says that the disk is full."""
+    original = getattr(error, "orig", None) or error
+    if isinstance(original, sqlite3.Error):
+        return getattr(original, "sqlite_errorcode", None) in _FULL
+    return isinstance(original, OSError) and original.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _allocate(file: Path) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, SIZE)
+    finally:
+        os.close(descriptor)

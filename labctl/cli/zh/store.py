@@ -1,0 +1,40 @@
+"""What the store says where it can't be used, and what it refuses. A store is 数据库."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {
+    "the store {store} can't be used: {why}": "数据库 {store} 不能用：{why}",
+    "see whether the server runs and lets you in: psql; and whether the address is right: labctl config get store": (
+        "看看服务器是否在运行、是否允许你登录：psql；地址是否正确：labctl config get store"
+    ),
+    "the store {file} can't be written: the disk is full": "数据库 {file} 无法写入：磁盘已满",
+    "make room on the disk, and do it again; what was kept before is still there": (
+        "腾出磁盘空间后再做一次；之前保存的内容都还在"
+    ),
+    "the store {store} needs a package that isn't there: {why}": "数据库 {store} 需要的软件包没有安装：{why}",
+    "pip install 'labctl-boxes[postgresql]'": "pip install 'labctl-boxes[postgresql]'",
+    "store must be a URL that begins with postgresql://, or nothing for a file of SQLite": (
+        "store 必须是以 postgresql:// 开头的 URL；留空则使用 SQLite 文件"
+    ),
+    "store is no URL: a character in it may have to be written as %XX": (
+        "store 不是合法的 URL：其中某个字符可能要写成 %XX 的形式"
+    ),
+    "labctl config set store postgresql://USER@HOST/DATABASE, or labctl config unset store for a file of SQLite": (
+        "labctl config set store postgresql://用户@主机/数据库，或者用 labctl config unset store 改用 SQLite 文件"
+    ),
+    "the store {store} was written by a newer labctl: it is at {found}, this one knows {known}": (
+        "数据库 {store} 是由更新版本的 labctl 写的：它的版本是 {found}，当前 labctl 只认识到 {known}"
+    ),
+    "bring labctl up to date: pip install --upgrade labctl-boxes": (
+        "请升级 labctl：pip install --upgrade labctl-boxes"
+    ),
+    # cohorts
+    "there is a cohort {cohort} already, or there was one": "已经有或曾经有过名为 {cohort} 的班",
+    "take another name; labctl cohort list --all": "换一个名字；全部的班见 labctl cohort list --all",
+    "there is no cohort {name}": "没有名为 {name} 的班",
+    "labctl cohort list": "labctl cohort list",
+    "the cohort {name} has ended": "{name} 班已经结束",
+    "labctl cohort create": "labctl cohort create",
+    "the key of {learner} is that of {owner} in the cohort {cohort}": ("{learner} 的公钥与 {cohort} 班 {owner} 的相同"),
+    "every learner needs a key of their own: ssh-keygen -t ed25519": "每个学员都要有自己的密钥：ssh-keygen -t ed25519",
+}

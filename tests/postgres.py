@@ -1,0 +1,106 @@
+"""PostgreSQL for tests: a server of the test's own in a folder of its own, reached by a Unix socket only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from fakes import until
+
+_USER = "postgres"
+
+
+class Server:
+    """A cluster that runs. ``create`` makes an empty database in it and tells its URL."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def create(self, **query: str) -> str:
+        """The URL of a new, empty database."""
+        name = f"labctl_{uuid.uuid4().hex[:12]}"
+        with self.connect() as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        return f"postgresql://{_USER}@/{name}?host={quote(str(self.folder), safe='')}"
+
+    def connect(self, url: str = "") -> psycopg.Connection:
+        return psycopg.connect(url or self.url("postgres"), autocommit=True)
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    """A server for as long as that lasts; it ends with this process, however this ends."""
+    # Not pytest's own: another user can't go in there, and the path of a socket has at most 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="labctl-pg-"))
+    process = None
+    try:
+        as_user = _own(folder)
+        _run(
+            *as_user, _program("initdb"), "--auth=trust", f"--username={_USER}", "--no-sync", "-E", "UTF8", folder / "d"
+        )
+        options = {"listen_addresses": "", "unix_socket_directories": str(folder), "fsync": "off", "timezone": "UTC"}
+        words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        log = (folder / "log").open("wb")
+        with log:
+            process = subprocess.Popen([*as_user, _program("postgres"), "-D", folder / "d", *words], stderr=log)
+        server = Server(folder)
+        _await(server, process)
+        yield server
+    finally:
+        if process is not None:
+            process.send_signal(3)  # SIGQUIT: at once
+            process.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own(folder: Path) -> list[str]:
+    """What a command begins with so that it isn't root's, and ends with this process."""
+    words = ["setpriv", "--pdeathsig", "QUIT"]
+    if os.geteuid() == 0:
+        try:
+            shutil.chown(folder, _USER)
+        except LookupError:
+            raise _missing(f"there is no user {_USER}") from None
+        words += ["--reuid", _USER, "--regid", _USER, "--clear-groups"]
+    return words
+
+
+def _program(name: str) -> str:
+    # Debian keeps them out of PATH, a folder for each version.
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda file: int(file.parts[4].split(".")[0]))
+    program = str(found[-1]) if found else shutil.which(name)
+    if not program:
+        raise _missing(f"there is no {name}")
+    return program
+
+
+def _missing(why: str) -> AssertionError:
+    return AssertionError(f"these tests need PostgreSQL ({why}): apt-get install -y postgresql, or ./setup.sh test")
+
+
+def _run(*argv: str | Path) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, f"{argv}:\n{done.stdout}\n{done.stderr}"
+
+
+def _await(server: Server, process: subprocess.Popen[bytes]) -> None:
+    def answers() -> bool:
+        log = (server.folder / "log").read_text()
+        assert process.poll() is None, f"PostgreSQL doesn't start:\n{log}"
+        with contextlib.suppress(psycopg.OperationalError), server.connect():
+            return True
+        return False
+
+    until(answers, "PostgreSQL doesn't answer", 60)
