@@ -15,6 +15,16 @@ MARK = "labctl gateway"
 ONCE = "MaxStartups 200:30:600"
 """Logins that haven't been let in yet, at once: sshd's own 10:30:100 turns learners away who come at nine o'clock."""
 
+# sshd refuses -R, -w, -A and -X without a word in its log: so it tells of every request that a client makes.
+_LOGGED = ",".join(
+    f"{place}():*"
+    for place in (
+        "serverloop.c:server_input_global_request",
+        "serverloop.c:server_input_channel_open",
+        "session.c:session_input_channel_req",
+    )
+)
+
 
 class Layout(msgspec.Struct, frozen=True):
     """Where everything is. ``run_as``: the user whose labctl it is, with their settings, catalogs and store."""
@@ -85,6 +95,7 @@ def wanted(layout: Layout) -> dict[str, str]:
         "ClientAliveInterval": "30",
         "ClientAliveCountMax": "4",
         "LogLevel": "VERBOSE",
+        "LogVerbose": _LOGGED,
     }
 
 

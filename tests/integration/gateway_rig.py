@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -10,9 +11,10 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import paramiko
 from rig import CATALOG, until
 
 from labctl.adapters.gateway import system
@@ -132,7 +134,7 @@ class Server:
         }
         with_values = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
         where = f"{self.layout.account}@127.0.0.1"
-        return ["ssh", "-F", "none", "-p", str(self.port), "-i", str(key), *with_values, *options, where, *said]
+        return ["ssh", "-F", "none", "-p", str(self.port), "-i", str(key), *options, *with_values, "--", where, *said]
 
     def say(
         self,
@@ -164,6 +166,11 @@ class Server:
         installer.remove(installer.plan_removal(), lambda _change: None)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def leftovers(self) -> list[str]:
+        """Accounts and files that ``end`` should have taken away."""
+        accounts = [self.layout.account, self.layout.keys_account]
+        return [name for name in accounts if system.account(name)] + [str(self.folder)] * self.folder.exists()
+
 
 def keygen(file: Path) -> str:
     """A key pair; the public one, as a roster has it."""
@@ -189,3 +196,23 @@ def _processes_of(account: str) -> list[int]:
         for entry in Path("/proc").iterdir()
         if entry.name.isdigit() and found is not None and entry.exists() and entry.stat().st_uid == found.pw_uid
     ]
+
+
+class Class:
+    """Two learners of one cohort, one of another."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.keys = server.enrol("db", "li", "wang") | server.enrol("web", "gao", labs=("routed", "mini"))
+
+    @contextlib.contextmanager
+    def paramiko(self, name: str) -> Iterator[paramiko.SSHClient]:
+        """Another client, logged in."""
+        client = paramiko.SSHClient()
+        client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+        with client:
+            client.connect(
+                "127.0.0.1", self.server.port, self.server.layout.account,
+                key_filename=str(self.keys[name]), allow_agent=False, look_for_keys=False, timeout=30,
+            )  # fmt: skip
+            yield client

@@ -23,66 +23,12 @@ from labctl.errors import Exit, LabctlError, RefusedError, UsageError
 
 LEARNER = "db/li"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-WORDS = [
-    *FORMS,
-    *[
-        "labctl",
-        "solve",
-        "down",
-        "exec",
-        "config",
-        "ssh",
-        "cp",
-        "images",
-        "bash",
-        "sh",
-        "-c",
-        "scp",
-        "sftp-server",
-        "zh",
-        "1",
-        "mini",
-        "alpha",
-        "alpha:/etc/hosts",
-    ],
-    *[
-        "--lab",
-        "--lab=mini",
-        "--learner",
-        "--learner=db/wang",
-        "--catalog",
-        "--seed",
-        "--json",
-        "--yes",
-        "-y",
-        "--task",
-        "--attempt",
-        "--debug",
-    ],
-    *[
-        "--all",
-        "--thorough",
-        "--watch",
-        "--junit",
-        "--lang",
-        "--lang=zh",
-        "--",
-        "-",
-        "=",
-        ":",
-        "*",
-        "~",
-        "db/wang",
-        "../alpha",
-        ";",
-        "&&",
-        "|",
-        "$(id)",
-        "`id`",
-        ">",
-    ],
-    *("/etc/passwd", "'", '"', "\\", "\x00", "\n", "机器", "\u202e", "\x1b[2J"),
-]
+TYPED = """
+labctl solve down exec config ssh cp images bash sh -c scp sftp-server zh 1 mini alpha alpha:/etc/hosts
+--lab --lab=mini --learner --learner=db/wang --catalog --seed --json --yes -y --task --attempt --debug
+--all --thorough --watch --junit --lang --lang=zh -- - = : * ~ db/wang ../alpha ; && | $(id) `id` >
+"""
+WORDS = [*FORMS, *TYPED.split(), "/etc/passwd", "'", '"', "\\", "\x00", "\n", "机器", "\u202e", "\x1b[2J"]
 LINES = st.one_of(
     st.text(max_size=200),
     st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join),

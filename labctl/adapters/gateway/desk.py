@@ -82,7 +82,7 @@ class Desk:
         """For sshd's AuthorizedKeysCommand: its parent is the sshd process of that one login."""
         kind, blob = hello.values
         login = next(peer.ancestors(guest.who.pid), None)
-        if login is None or not peer.roots(login.pid) or not _KIND.fullmatch(kind) or not _BLOB.fullmatch(blob):
+        if login is None or not peer.is_sshd(login.pid) or not _KIND.fullmatch(kind) or not _BLOB.fullmatch(blob):
             self._audit.write("refused", pid=guest.who.pid, why="a lookup of keys that isn't sshd's")
             done()
             return

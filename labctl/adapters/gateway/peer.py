@@ -46,15 +46,15 @@ def ancestors(pid: int) -> Iterator[Process]:
             yield found[0]
 
 
-def roots(pid: int) -> bool:
-    """Whether root started it: its real uid is 0. sshd's effective one is another while it looks for keys."""
+def is_sshd(pid: int) -> bool:
+    """Whether it is root's sshd (or sshd-session, as newer ones call it): a name that only root's processes give
+    themselves counts. Its real uid is 0; the effective one is another while it looks for keys."""
     try:
-        for line in Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines():
-            if line.startswith("Uid:"):
-                return line.split()[1] == "0"
+        text = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
     except OSError:
-        pass
-    return False
+        return False
+    told = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+    return told.get("Name", "").startswith("sshd") and told.get("Uid", "").split("\t")[0] == "0"
 
 
 def _stat(pid: int) -> tuple[Process, int] | None:
