@@ -20,7 +20,7 @@ from fakes import FakeCatalog
 from fakes_cohort import FakeCohorts
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import error, failed, make_lab, passed
+from samples import error, failed, make_lab, passed, task
 
 from labctl.cli import cohort_export, gradesheet, i18n, matrix
 from labctl.cli.cohort_report import as_json, rendered, write_whole
@@ -67,7 +67,9 @@ ATTEMPTS = st.lists(st.tuples(CHECKS, st.sampled_from(["learner", "instructor", 
 @given(ATTEMPTS)
 def test_what_counts_is_the_best_since_the_last_regrade(attempts: list[Attempt]) -> None:
     found = entry(*attempts)
-    regrades = [number for number, one in enumerate(attempts) if one.by == "regrade"]
+    regrades = [
+        number for number, one in enumerate(attempts) if one.by == "regrade" and one.verdict is not Verdict.ERROR
+    ]
     open_ones = attempts[regrades[-1] if regrades else 0 :]
     assert found.points == max((one.points for one in open_ones), default=0)
     assert 0 <= found.points <= found.of == LAB.points
@@ -84,7 +86,9 @@ def test_stuck_is_never_who_got_further_or_did_not_try(attempts: list[Attempt], 
         recent = [one for one in attempts if one.at > since]
         before = {task.task for one in attempts if one.at <= since for task in one.tasks if task.verdict == "passed"}
         new = {task.task for one in recent for task in one.tasks if task.verdict == "passed"} - before
-        assert not new and any(one.by == "learner" and one.verdict != "passed" for one in recent)
+        assert not new and any(
+            one.by == "learner" and any(task.verdict == "failed" for task in one.tasks) for one in recent
+        )
         assert not found.complete
 
 
@@ -110,12 +114,48 @@ def test_what_a_regrade_changes() -> None:
     found = change(before, after)
     assert found is not None
     assert (found.learner, found.before, found.after) == ("db-1/li", 10, 15)
-    assert [task.task for task in found.tasks] == ["auth"]
+    (task,) = found.tasks
+    assert task.before == before.tasks[1] and task.after == after.tasks[1]
     assert change(before, attempt(3, *HALF)) is None
     assert change(None, attempt(3, *NONE)) is not None
-    assert counting([attempt(1, *ALL), attempt(2, *HALF, by="regrade"), attempt(3, *NONE)]) == attempt(
+    assert counting(LAB, [attempt(1, *ALL), attempt(2, *HALF, by="regrade"), attempt(3, *NONE)]) == attempt(
         2, *HALF, by="regrade"
     )
+
+
+def test_a_regrade_that_could_not_check_a_task_takes_no_grade_away() -> None:
+    best, broken = attempt(1, *ALL), attempt(2, error("listen"), passed("auth"), by="regrade")
+    assert counting(LAB, [best, broken]) == best
+    assert counting(LAB, [broken, attempt(3, *HALF, by="regrade"), attempt(4, error("listen"), error("auth"))]) == (
+        attempt(3, *HALF, by="regrade")
+    )
+
+
+def test_who_only_met_errors_is_not_stuck() -> None:
+    errors = (error("listen"), error("auth"))
+    assert not entry(attempt(1, *errors), attempt(25 * MINUTE, *errors)).stuck(26 * MINUTE, 20 * MINUTE)
+    assert entry(attempt(1, *NONE), attempt(25 * MINUTE, error("listen"), failed("auth"))).stuck(
+        26 * MINUTE, 20 * MINUTE
+    )
+
+
+@given(ATTEMPTS, st.lists(st.tuples(st.sampled_from(["listen", "auth", "new"]), st.integers(1, 30)), min_size=1))
+def test_a_lab_that_was_changed_gives_nobody_more_than_all(
+    attempts: list[Attempt], tasks: list[tuple[str, int]]
+) -> None:
+    lab = make_lab(tasks=[task(name, points) for name, points in dict(tasks).items()])
+    (found,) = entries(COHORT, [LI], lab, attempts, {}, {})
+    assert 0 <= found.points <= found.of == lab.points
+    for result in found.best.tasks if found.best else ():
+        assert result.of == dict(tasks)[result.task] and 0 <= result.points <= result.of
+        assert (result.points == result.of) or result.verdict != "passed"
+
+
+@given(ATTEMPTS, st.data())
+def test_more_attempts_of_ones_own_never_take_points_away(attempts: list[Attempt], data: st.DataObject) -> None:
+    more = data.draw(CHECKS)
+    later = attempt(100.0 * (len(attempts) + 1), *more)
+    assert entry(*attempts, later).points >= entry(*attempts).points
 
 
 def book(members: Sequence[Member], attempts: Sequence[Attempt] = (), labs: tuple[str, ...] = ("pond",)) -> Book:
