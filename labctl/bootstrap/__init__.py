@@ -178,7 +178,7 @@ class App:
         """Bring labs up."""
         from labctl.services.up import Up
 
-        return Up(self.engine, self.keeper, self.images, self.locks)
+        return Up(self.engine, self.keeper, self.images, self.locks, self.cohort.limits.allow)
 
     @cached_property
     def down(self) -> Down:

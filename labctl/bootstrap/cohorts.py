@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from labctl.adapters.checks.nursery import Nursery
     from labctl.bootstrap import App
     from labctl.domain.boxspec import Instance
+    from labctl.ports import Provisioner
     from labctl.services.cohort_plan import CohortPlan
     from labctl.services.cohort_up import CohortBoxes
     from labctl.services.cohort_verify import CohortVerify
     from labctl.services.cohorts import Registrar
+    from labctl.services.down import Down
     from labctl.services.grades import Grades
+    from labctl.services.limits import LimitsOfCohorts
+    from labctl.services.up import Up
     from labctl.services.verify import Verify
 
 
@@ -37,7 +41,15 @@ class CohortParts:
         from labctl.services.cohort_up import CohortBoxes
 
         app = self._app
-        return CohortBoxes(app.engine, app.keeper, app.images, app.locks, app.catalog)
+        return CohortBoxes(app.engine, app.keeper, app.images, app.locks, app.catalog, self.limits.require_all)
+
+    @cached_property
+    def limits(self) -> LimitsOfCohorts:
+        """Refuse what would be too much."""
+        from labctl.services.limits import LimitsOfCohorts
+
+        app = self._app
+        return LimitsOfCohorts(app.engine, lambda: app.cohorts, app.catalog, app.locks)
 
     @cached_property
     def plan(self) -> CohortPlan:
@@ -50,7 +62,8 @@ class CohortParts:
         app = self._app
         server = DockerServer(app.client, app.engine, lambda: SystemTags(**app.images.system_tags()))
         footprints = FileFootprints(app.state_dir / "footprints.json")
-        return CohortPlan(app.engine, app.images, app.catalog, server, footprints, lambda: (app.up, app.down))
+        bench = partial(_bench, app)
+        return CohortPlan(app.engine, app.images, app.catalog, server, footprints, bench)
 
     @cached_property
     def grades(self) -> Grades:
@@ -93,3 +106,8 @@ class CohortParts:
         name, member = member_of(learner) or (learner, "")
         instance = instance_of(self.registrar.find(name), member, lab, time.time())
         return msgspec.structs.replace(instance, seed=seed) if seed else instance
+
+
+def _bench(app: App) -> tuple[Up, Down, Provisioner]:
+    """What it takes to measure a lab."""
+    return app.up, app.down, app.provisioner

@@ -59,7 +59,12 @@ def command(ctx: click.Context, name: str, output: str) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         why = error.strerror or str(error)
-        raise UsageError("{file} can't be written: {why}", hint="--output FILE", file=output, why=why) from error
+        raise UsageError(
+            "{file} can't be written: {why}",
+            hint="see whether the folder is there, yours and not full",
+            file=output,
+            why=why,
+        ) from error
     click.echo(_("{mark} {file}").format(mark="✓", file=output))
 
 

@@ -28,7 +28,6 @@ def remove(ctx: click.Context, name: str, ids: tuple[str, ...], yes: bool, as_js
     confirm(f"cohort remove {name} {' '.join(ids)}", question, yes)
     with watched(as_json) as emit:
         tally = app.cohort.registrar.remove(cohort, members, app.cohort.boxes, emit)
-        app.down.tidy(emit)
     finish(ctx, app, name, Verb.DOWN, tally, as_json, again=f"labctl cohort remove {name} {' '.join(ids)}")
 
 
@@ -39,7 +38,7 @@ def remove(ctx: click.Context, name: str, ids: tuple[str, ...], yes: bool, as_js
 @click.pass_context
 def end(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
     """End a cohort: its learners' keys open nothing any more, and all boxes are removed with all that is in them.
-    Attempts are kept, and reports can still be made."""
+    Attempts are kept, and reports can still be made. With the last box of this server, keeper and switch go too."""
     app = app_of(ctx)
     cohort = app.cohort.registrar.find(name)
     count = len(app.cohort.registrar.members(cohort))

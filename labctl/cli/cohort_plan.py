@@ -8,11 +8,11 @@ import click
 
 from labctl.cli.cohort_progress import duration
 from labctl.cli.common import app_of, cohort_argument, complete_members, json_option, labctl_command, print_json
-from labctl.cli.i18n import _
+from labctl.cli.i18n import _, listed
 from labctl.cli.render import progress
 from labctl.cli.table import print_table
-from labctl.domain.capacity import Fit
-from labctl.errors import Exit
+from labctl.domain.capacity import Fit, amount
+from labctl.errors import Exit, RefusedError
 
 if TYPE_CHECKING:
     from labctl.domain.capacity import Weighed
@@ -53,8 +53,6 @@ def command(ctx: click.Context, name: str, ids: tuple[str, ...], measure: bool, 
 
 
 def _print(name: str, plan: ClassPlan) -> None:
-    from labctl.services.cohort_plan import amount
-
     print_table((_("lab"), _("up"), _("boxes"), _("memory of one"), _("figures")), [_lab(lab) for lab in plan.labs])
     click.echo()
     rows = []
@@ -86,3 +84,22 @@ def _print_remedies(weighed: tuple[Weighed, ...]) -> None:
         if one.remedy:
             mark = click.style("✗" if one.fit is Fit.SHORT else "!", fg=_COLOURS[one.fit])
             click.echo(f"{mark} {_(one.resource)}{_(': ')}{_(one.remedy).format_map(one.values)}")
+
+
+def refusal(name: str, plan: ClassPlan) -> RefusedError:
+    """Of what there is too little, and how much."""
+    short = [one for one in plan.weighed if one.fit is Fit.SHORT]
+    return RefusedError(
+        "{name} doesn't fit on this server, {count} of {learners} learners do. Too little: {what}",
+        hint="labctl cohort plan {name} says what to change; labctl cohort up {name} --force goes on all the same",
+        name=name,
+        count=plan.fitting,
+        learners=plan.learners,
+        what=listed(map(_too_little, short)),
+    )
+
+
+def _too_little(one: Weighed) -> str:
+    need, have, lacking = (amount(one.resource, value) for value in (one.need, one.have, one.lacking))
+    text = _("{resource} ({need} needed, {have} left, {lacking} too little)")
+    return text.format(resource=_(one.resource), need=need, have=have, lacking=lacking)

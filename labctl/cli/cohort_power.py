@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from labctl.cli.cohort_plan import refusal
 from labctl.cli.cohort_progress import Verb, finish, watched
 from labctl.cli.common import app_of, cohort_argument, complete_members, confirm, json_option, labctl_command
 from labctl.cli.i18n import _
@@ -50,8 +51,9 @@ def up(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, force
     cohort = app.cohort.registrar.find(name)
     members = app.cohort.registrar.members(cohort, ids)
     with watched(as_json) as emit:
-        if not force:
-            app.cohort.plan.require_fit(cohort, members)
+        misfit = None if force else app.cohort.plan.misfit(cohort, members)
+        if misfit is not None:
+            raise refusal(name, misfit)
         tally = app.cohort.boxes.up(cohort, members, emit)
     app.cohort.plan.remember(tally)
     finish(ctx, app, name, Verb.UP, tally, as_json, again=_again("up", name, ids))
@@ -102,13 +104,12 @@ def reset(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, ye
 @click.pass_context
 def down(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, yes: bool) -> None:
     """Remove the boxes of all learners with all that is in them. The learners stay in the cohort, and their attempts
-    are kept. With the last box of this server, keeper and switch go too."""
+    are kept."""
     app = app_of(ctx)
     cohort, members = _chosen(app, name, ids)
     _ask("down", name, ids, members, yes)
     with watched(as_json) as emit:
         tally = app.cohort.boxes.down(cohort, members, emit)
-        app.down.tidy(emit)
     finish(ctx, app, name, Verb.DOWN, tally, as_json, again=_again("down", name, ids))
 
 

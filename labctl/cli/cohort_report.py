@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime
 import os
 import secrets
@@ -41,7 +42,8 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
     book = book_of(app_of(ctx), name, labs, (), group)
     content = rendered(book, form)
     if output is None:
-        sys.stdout.buffer.write(content)
+        # The mark is for a spreadsheet that opens a file; a program that reads a pipe would take it for a letter.
+        sys.stdout.buffer.write(content.removeprefix(codecs.BOM_UTF8))
         return
     write_whole(Path(output), content)
     click.echo(_("{mark} {file}: {count} learners").format(mark="✓", file=output, count=len(book.members)), err=True)
@@ -102,4 +104,9 @@ def write_whole(file: Path, content: bytes) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         why = error.strerror or str(error)
-        raise UsageError("{file} can't be written: {why}", hint="--output FILE", file=str(file), why=why) from error
+        raise UsageError(
+            "{file} can't be written: {why}",
+            hint="see whether the folder is there, yours and not full",
+            file=str(file),
+            why=why,
+        ) from error

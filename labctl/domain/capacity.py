@@ -15,7 +15,7 @@ _GIB = 1 << 30
 
 
 class Footprint(msgspec.Struct, frozen=True):
-    """One fresh instance of a lab at rest, all its boxes together. ``memory`` and ``disk`` (what was written) in bytes,
+    """One instance of a lab at rest, all its boxes together. ``memory`` and ``disk`` (what was written) in bytes,
     ``cpu`` in cores, ``processes`` with their threads, ``inotify`` instances, open ``files``, ``aio`` requests (what
     databases reserve, aio(7)). ``at``: when it was measured on this server, in seconds since 1970; 0 for the figures
     that labctl brings along."""
@@ -31,7 +31,16 @@ class Footprint(msgspec.Struct, frozen=True):
     at: float = 0.0
 
 
-SHIPPED: Mapping[str, Footprint] = {}
+SHIPPED: Mapping[str, Footprint] = {
+    "firewall": Footprint(4, 25 * _MIB, 0.001, 17 * _MIB, 15, 12, 253),
+    "lnmp": Footprint(2, 65 * _MIB, 0.001, 50 * _MIB, 23, 6, 224),
+    "mongodb-sharding": Footprint(4, 300 * _MIB, 0.15, 400 * _MIB, 60, 12, 350),
+    "mysql": Footprint(2, 59 * _MIB, 0.001, 116 * _MIB, 20, 6, 175),
+    "redis-replication": Footprint(3, 40 * _MIB, 0.02, 13 * _MIB, 41, 9, 283),
+    "shell-scripting": Footprint(1, 7 * _MIB, 0.001, 5 * _MIB, 4, 3, 63),
+}
+"""Measured with the reference solution applied, on Docker Engine 20.10, cgroup v1, Linux 6.18, 2 cpus; of
+mongodb-sharding it is the fresh instance and half as much again."""
 
 _BOX = Footprint(1, 24 * _MIB, 0.004, 1 * _MIB, 24, 8, 160)
 """A box of a lab of which nothing is known: systemd and a small server, on the safe side."""
@@ -42,6 +51,12 @@ def footprint_of(lab: Lab, measured: Footprint | None) -> Footprint:
     if measured is not None:
         return measured
     return SHIPPED.get(lab.name) or _times(_BOX, len(lab.boxes))
+
+
+def larger(one: Footprint, other: Footprint) -> Footprint:
+    """The larger of each figure: a server must have room for both."""
+    pairs = zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)
+    return Footprint(*(max(pair) for pair in pairs))
 
 
 def _times(one: Footprint, count: int) -> Footprint:
@@ -85,8 +100,8 @@ _SHIM_FILES = 30
 _ENGINE_FILES = 8
 _KEYS = 1
 
-WORK = 1.5
-"""What a learner's work adds to the memory of a fresh instance, as a factor."""
+WORK = 1.3
+"""What a learner's work adds to the memory of an instance at rest, as a factor: shells, page cache, second tries."""
 
 _WORK_DISK = 16 * _MIB
 """What a learner's work writes in a box."""
@@ -204,26 +219,31 @@ def _weighed(name: str, need: float, have: float, server: Server) -> Weighed:
     return Weighed(name, need, have, fit, remedy, values)
 
 
+_SYSCTL = "sysctl -w {name}={value}"
+REMEDIES: Mapping[str, str] = {
+    "memory": "give the server more memory, or bring fewer up at a time: --learner",
+    "cpu": "give the server more cpus: at rest already, the boxes would use all of them",
+    "disk": "labctl images prune, or a larger disk for the engine",
+    "engine files": "LimitNOFILE={value} in a drop-in for docker.service; then restart it",
+    **dict.fromkeys(("processes", "inotify", "files", "aio", "keys", "neighbours"), _SYSCTL),
+}
+"""What to do where there is too little of a resource: templates."""
+
+
 def _remedy(name: str, need: float, server: Server) -> tuple[str, dict[str, str]]:
-    settings = {
+    limits = {
         "processes": (server.processes_limit, server.processes_used),
         "inotify": ("fs.inotify.max_user_instances", server.inotify_used),
         "files": ("fs.file-max", server.files_used),
+        "engine files": ("", server.engine_files_used),
         "aio": ("fs.aio-max-nr", server.aio_used),
         "keys": ("kernel.keys.root_maxkeys", server.keys_used),
         "neighbours": ("net.ipv4.neigh.default.gc_thresh3", server.neighbours_used),
     }
-    if name in settings:
-        setting, used = settings[name]
-        return "sysctl -w {name}={value}", {"name": setting, "value": str(_round_up((used + need) / _TIGHT))}
-    if name == "engine files":
-        value = str(_round_up((server.engine_files_used + need) / _TIGHT))
-        return "LimitNOFILE={value} in a drop-in of docker.service, and restart it", {"value": value}
-    if name == "memory":
-        return "give the server more memory, or bring fewer up at a time: --learner", {}
-    if name == "cpu":
-        return "give the server more cpus: its boxes use all of them at rest already", {}
-    return "labctl images prune, or a larger disk for the engine", {}
+    if name not in limits:
+        return REMEDIES[name], {}
+    limit, used = limits[name]
+    return REMEDIES[name], {"name": limit, "value": str(_round_up((used + need) / _TIGHT))}
 
 
 def _round_up(value: float) -> int:
@@ -246,3 +266,10 @@ def learners_that_fit(orders: tuple[Order, ...], server: Server, learners: int) 
 def start_seconds(boxes: float, cpus: int, rate: float = 0.0) -> float:
     """How long the start of so many boxes takes; ``rate``: boxes in a second, as the last start of many went."""
     return boxes / (rate or RATE_OF_A_CPU * max(1, min(cpus, _USEFUL_CPUS)))
+
+
+def amount(resource: str, value: float) -> str:
+    """So much of a resource, as a person reads it."""
+    if resource in ("memory", "disk"):
+        return f"{value / _GIB:.1f} GiB"
+    return f"{value:.1f}" if resource == "cpu" else f"{value:.0f}"

@@ -13,4 +13,5 @@ def instance_of(cohort: Cohort, member: str, lab: str, now: float) -> Instance:
     learner = learner_of(cohort.name, member)
     hours = now + cohort.each.hours * 3600 if cohort.each.hours else 0.0
     ends = [moment for moment in (cohort.ended, cohort.until, hours) if moment]
-    return Instance(lab, learner, seed_for(cohort.secret, learner, lab), expires=int(min(ends, default=0)))
+    seed = seed_for(cohort.secret, learner, lab)
+    return Instance(lab, learner, seed, expires=int(min(ends, default=0)), cpus=cohort.each.cpus)

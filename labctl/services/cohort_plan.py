@@ -16,18 +16,20 @@ from labctl.domain.capacity import (
     Server,
     Weighed,
     footprint_of,
+    larger,
     learners_that_fit,
+    needs,
     start_seconds,
     weigh,
 )
-from labctl.domain.capacity import needs as needs_of
 from labctl.domain.cohort import Cohort, Member, learner_of
 from labctl.domain.lab import Lab
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import State
-from labctl.errors import LabctlError, RefusedError
+from labctl.domain.params import derive
+from labctl.errors import LabctlError
 from labctl.events import Emit, StepEnded, StepStarted
-from labctl.ports import Catalog, Engine, Images
+from labctl.ports import Catalog, Engine, Images, Provisioner
 from labctl.ports.server import Footprints, ServerPort
 from labctl.services.cohort_up import by_instance
 from labctl.services.crowd import Tally
@@ -39,6 +41,7 @@ MEASURED = "labctl-measure"
 """The learner whose boxes are measured."""
 
 _LIFETIME_SECONDS = 900
+_SOLUTION = "solve"
 _MANY = 16
 
 
@@ -80,7 +83,7 @@ class CohortPlan:
         catalog: Catalog,
         server: ServerPort,
         footprints: Footprints,
-        bench: Callable[[], tuple[Up, Down]],
+        bench: Callable[[], tuple[Up, Down, Provisioner]],
     ) -> None:
         self._engine = engine
         self._images = images
@@ -105,7 +108,7 @@ class CohortPlan:
             labs.append(LabPlan(name, footprint, measured is not None, there, len(mine)))
             orders.append(Order(lab, footprint, len(mine) - there))
         wanted, server = tuple(orders), self._server.look()
-        boxes = int(needs_of(wanted)["boxes"])
+        boxes = int(needs(wanted)["boxes"])
         return ClassPlan(
             labs=tuple(labs),
             weighed=weigh(wanted, server),
@@ -120,30 +123,18 @@ class CohortPlan:
         tags = self._images.tags(lab)
         return self._footprints.get(_key(lab, tags)) if tags is not None else None
 
-    def require_fit(self, cohort: Cohort, members: Sequence[Member]) -> None:
-        """Raises RefusedError, with what is lacking and how much. Where the server can't be looked at (no image yet),
-        nothing is known, and nothing is refused."""
+    def misfit(self, cohort: Cohort, members: Sequence[Member]) -> ClassPlan | None:
+        """The plan, where it can't fit. Where the server can't be looked at (no image yet), nothing is known against
+        it."""
         try:
             plan = self.plan(cohort, members)
         except LabctlError:
-            return
-        short = [one for one in plan.weighed if one.fit is Fit.SHORT]
-        if short:
-            raise RefusedError(
-                "{cohort} doesn't fit on this server: {count} of {learners} learners do. Too little: {what}",
-                hint="labctl cohort plan {cohort} says what to change; labctl cohort up {cohort} --force goes on",
-                cohort=cohort.name,
-                count=plan.fitting,
-                learners=plan.learners,
-                what="; ".join(
-                    f"{one.resource} {amount(one.resource, one.need)} > {amount(one.resource, one.have)}"
-                    f" (−{amount(one.resource, one.lacking)})"
-                    for one in short
-                ),
-            )
+            return None
+        return None if plan.fits else plan
 
     def measure(self, labs: Sequence[str], emit: Emit, *, again: bool = False) -> dict[str, Footprint]:
-        """Bring one instance of each lab up that wasn't measured yet, measure it, and take it down."""
+        """Bring one instance of each lab up that wasn't measured yet, measure it fresh and with the reference solution
+        applied (a class ends there: the database runs that has to be set up first), and take it down."""
         found: dict[str, Footprint] = {}
         for name in labs:
             lab = self._catalog.lab(name)
@@ -152,14 +143,17 @@ class CohortPlan:
         return found
 
     def _measure(self, lab: Lab, emit: Emit) -> Footprint:
-        up, down = self._bench()
+        up, down, provisioner = self._bench()
         started = time.monotonic()
-        emit(StepStarted(f"measure-{lab.name}", "measuring a fresh {subject}", lab.name))
+        emit(StepStarted(f"measure-{lab.name}", "measuring {subject}", lab.name))
         instance = Instance(lab.name, MEASURED, "measure", int(time.time()) + _LIFETIME_SECONDS)
         ok = False
         try:
             boxes = up.run(lab, instance, emit).boxes
             footprint = self._server.measure(list(boxes.values()))
+            if _SOLUTION in provisioner.plays(lab):
+                provisioner.run(lab, _SOLUTION, boxes, derive(lab, instance.seed), emit)
+                footprint = larger(footprint, self._server.measure(list(boxes.values())))
             ok = True
         finally:
             uninterrupted(lambda: down.run(instance.id, emit))
@@ -178,10 +172,3 @@ class CohortPlan:
 def _key(lab: Lab, tags: Mapping[str, str]) -> str:
     digest = hashlib.sha256(repr(sorted(tags.items())).encode()).hexdigest()[:16]
     return f"{lab.name}-{digest}"
-
-
-def amount(resource: str, value: float) -> str:
-    """As a person reads it."""
-    if resource in ("memory", "disk"):
-        return f"{value / (1 << 30):.1f} GiB"
-    return f"{value:.1f}" if resource == "cpu" else f"{value:.0f}"

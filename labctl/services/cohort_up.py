@@ -29,18 +29,29 @@ class CohortBoxes:
     """The use case. ``members`` are those whose boxes are meant; for all but ``up``, None means everybody's, also of
     those who left the cohort."""
 
-    def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        keeper: Keeper,
+        images: Images,
+        locks: Locks,
+        catalog: Catalog,
+        require: Callable[[Cohort, Sequence[Member]], None] = lambda _cohort, _members: None,
+    ) -> None:
         self._engine = engine
         self._keeper = keeper
         self._images = images
         self._locks = locks
         self._catalog = catalog
+        self._require = require
         self._start_many = StartMany(engine, keeper, locks)
 
     def up(self, cohort: Cohort, members: Sequence[Member], emit: Emit) -> Tally:
         """All labs of all members. Images are built first, where they are missing. Raises LabctlError where nothing
-        can be begun; what goes wrong with one learner is in the Tally."""
+        can be begun, as where limits would be passed (``require``); what goes wrong with one learner is in the
+        Tally."""
         require_open(cohort, time.time())
+        self._require(cohort, members)
         with self._locks.hold(f"cohort-{cohort.name}", emit):
             labs = [self._catalog.lab(name) for name in cohort.labs]
             tags = self._prepare(labs, emit)

@@ -24,6 +24,7 @@ from labctl.domain.plan import (
 from labctl.errors import EngineError, LabctlError, RefusedError, UsageError
 from labctl.events import Emit, Note
 from labctl.ports import Engine, Images, Keeper, Locks
+from labctl.services.limits import Allow, everything
 from labctl.services.pace import bring
 from labctl.services.parallel import each, uninterrupted
 from labctl.services.ready import start_and_wait
@@ -48,11 +49,12 @@ class UpResult(msgspec.Struct, frozen=True):
 class Up:
     """The use case. All outside comes through ports."""
 
-    def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks) -> None:
+    def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks, allow: Allow = everything) -> None:
         self._engine = engine
         self._keeper = keeper
         self._images = images
         self._locks = locks
+        self._allow = allow
 
     def plan(self, lab: Lab, instance: Instance) -> Plan:
         """What ``run`` would do now. Changes nothing."""
@@ -67,7 +69,7 @@ class Up:
         started = time.monotonic()
         if expired(instance.expires, time.time()):
             raise RefusedError("the time for {lab} is over", hint="ask your instructor for more", lab=lab.name)
-        with self._locks.hold(f"instance-{instance.id}", emit):
+        with self._allow(lab, instance, emit), self._locks.hold(f"instance-{instance.id}", emit):
             states = self._keeper.state()
             no_keeper = "missing" in states.values()
             first = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.cli.zh import cohort, commands, errors, grades, proof, results, store
+from labctl.cli.zh import cohort, commands, errors, grades, limits, proof, results, roster, store
 
 TEXTS: dict[str, str] = {
     **commands.TEXTS,
@@ -12,4 +12,6 @@ TEXTS: dict[str, str] = {
     **store.TEXTS,
     **cohort.TEXTS,
     **grades.TEXTS,
+    **limits.TEXTS,
+    **roster.TEXTS,
 }

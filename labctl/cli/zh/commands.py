@@ -110,8 +110,8 @@ TEXTS: dict[str, str] = {
         "A root shell in a box, with LEARNER in one of theirs. It goes through the engine, so it works also where the "
         "box's network or sshd is broken. exit or Ctrl-D leaves it; its exit status is labctl's."
     ): (
-        "以 root 身份进入一台机器；给出 LEARNER 则进入那名学员的机器。经由 Docker 引擎，所以机器的网络或 sshd 坏了也能进。输入 exit 或按 Ctrl-D 退出；"
-        "shell 的退出码就是 labctl 的退出码。"
+        "以 root 身份进入一台机器；给出 LEARNER 则进入那名学员的机器。经由 Docker 引擎，所以机器的网络或 sshd "
+        "坏了也能进。输入 exit 或按 Ctrl-D 退出；shell 的退出码就是 labctl 的退出码。"
     ),
     "Run one command in a box, as root. Its output and its exit status are labctl's.": (
         "以 root 身份在一台机器里执行一条命令。它的输出和退出码就是 labctl 的输出和退出码。"

@@ -43,6 +43,9 @@ TEXTS: dict[str, str] = {
         "判了 {judged} 份，其中 {complete} 份全部完成 · {down} 份没有启动 · {errors} 份无法检查"
     ),
     "not up": "没有启动",
+    "Also what reboots, kills or cuts something, on copies of the boxes.": (
+        "会重启、中断或破坏什么的检查也做，在机器的副本上进行。"
+    ),
     # regrade
     (
         "After a check was mended: judge the boxes as they are by the checks as they are, and say whose grade changed, "
@@ -72,6 +75,7 @@ TEXTS: dict[str, str] = {
     "Where to; else stdout (not for xlsx).": "写到哪里；不给则写到标准输出（xlsx 除外）。",
     "a workbook goes into a file, not to stdout": "电子表格要写进文件，不能写到标准输出",
     "{file} can't be written: {why}": "{file} 写不进去：{why}",
+    "see whether the folder is there, yours and not full": "看看目录在不在、是不是你的、有没有满",
     "{mark} {file}": "{mark} {file}",
     "{mark} {file}: {count} learners": "{mark} {file}：{count} 名学员",
     "Grades of {cohort}": "{cohort} 的成绩",
