@@ -102,10 +102,11 @@ def _entry(
 
 def counting(lab: Lab, attempts: Sequence[Attempt]) -> Attempt | None:
     """The attempt that gives the grade, fitted: the one with most points, of equal ones the first. What came before the
-    last regrade was judged by checks that were wrong, and counts no more; unless that regrade could not check a task,
-    which says nothing of the learner's work."""
-    last = max((index for index, attempt in enumerate(attempts) if _regrades(attempt)), default=0)
-    return max((fitted(lab, attempt) for attempt in attempts[last:]), key=lambda attempt: attempt.points, default=None)
+    last regrade was judged by checks that were wrong, and counts no more. A regrade that could not check a task says
+    nothing of the learner's work: it counts for nothing."""
+    sound = [attempt for attempt in attempts if attempt.by != "regrade" or attempt.verdict is not Verdict.ERROR]
+    last = max((index for index, attempt in enumerate(sound) if attempt.by == "regrade"), default=0)
+    return max((fitted(lab, attempt) for attempt in sound[last:]), key=lambda attempt: attempt.points, default=None)
 
 
 def fitted(lab: Lab, attempt: Attempt) -> Attempt:
@@ -118,10 +119,6 @@ def fitted(lab: Lab, attempt: Attempt) -> Attempt:
 def _fitted(result: TaskResult, of: int) -> TaskResult:
     points = of if result.verdict is Verdict.PASSED else min(result.points, of)
     return msgspec.structs.replace(result, points=points, of=of)
-
-
-def _regrades(attempt: Attempt) -> bool:
-    return attempt.by == "regrade" and attempt.verdict is not Verdict.ERROR
 
 
 def _fails(attempt: Attempt) -> bool:
