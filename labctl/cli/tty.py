@@ -32,7 +32,8 @@ def _raw(descriptor: int) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # it has gone
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def join(terminal: Terminal) -> int:
@@ -66,7 +67,10 @@ def _pump(terminal: Terminal, stdin: int, stdout: int, woken: int) -> None:
             data = terminal.read()
             if not data:
                 return
-            _write_all(stdout, data)
+            try:
+                _write_all(stdout, data)
+            except OSError:  # this terminal has gone
+                return
         if stdin in ready:
             try:
                 typed = os.read(stdin, 65536)
