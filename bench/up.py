@@ -17,7 +17,6 @@ Boxes are removed after each, untimed.
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import json
 import os
 import shutil
@@ -29,6 +28,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from raw import RawEngine
 from report import finish, spread, table
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -47,9 +47,6 @@ def timed_up(lab: str) -> float:
 
 def timed_floor(lab: str) -> float:
     """Create and start by raw requests on one warm connection a box, ready when the keeper says so."""
-    import http.client
-    import socket
-
     from labctl.adapters.docker.config import box_config
     from labctl.bootstrap import App
     from labctl.domain.boxspec import box_specs
@@ -60,38 +57,18 @@ def timed_floor(lab: str) -> float:
     instance = app.instance(lab)
     tags = app.images.tags(definition)
     assert tags is not None
-    path = app.client.address.removeprefix("unix://")
-
-    def connected() -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(path)
-        return connection
-
-    def post(connection: http.client.HTTPConnection, url: str, body: bytes) -> bytes:
-        connection.request("POST", f"/v1.41{url}", body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        answer = response.read()
-        assert response.status < 300, answer
-        return answer
-
     specs = box_specs(definition, instance, derive(definition, instance.seed), tags)
     volume = app._system_tags().volume
     bodies = [(spec.container, json.dumps(box_config(spec, volume)).encode()) for spec in specs]
-    connections = [connected() for _ in bodies]
-
-    def bring(work: tuple[http.client.HTTPConnection, tuple[str, bytes]]) -> str:
-        connection, (name, body) = work
-        box_id = str(json.loads(post(connection, f"/containers/create?name={name}", body))["Id"])
-        post(connection, f"/containers/{box_id}/start", b"")
-        return box_id
-
-    with concurrent.futures.ThreadPoolExecutor(len(bodies)) as pool, app.keeper.watch() as watch:
-        list(pool.map(lambda _: None, bodies))
-        started = time.perf_counter()
-        ids = list(pool.map(bring, zip(connections, bodies, strict=True)))
-        watch.wait_ready(dict(zip([spec.name for spec in specs], ids, strict=True)), 60, lambda _event: None)
-        return time.perf_counter() - started
+    raw = RawEngine(app.client.address.removeprefix("unix://"), len(bodies))
+    try:
+        with app.keeper.watch() as watch:
+            started = time.perf_counter()
+            ids = raw.bring(bodies)
+            watch.wait_ready(dict(zip([spec.name for spec in specs], ids, strict=True)), 60, lambda _event: None)
+            return time.perf_counter() - started
+    finally:
+        raw.close()
 
 
 def timed_instead(lab: str) -> tuple[str, float, float]:

@@ -8,7 +8,10 @@ A message is an English template that is also the key of its Chinese translation
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from labctl.domain.roster import RosterFault
 
 
 class Exit(IntEnum):
@@ -83,3 +86,11 @@ class RefusedError(LabctlError):
     """A limit or a rule says no."""
 
     exit_code = Exit.REFUSED
+
+
+class RosterError(LabctlError):
+    """A roster is wrong. ``faults``: all that is wrong in it, by place."""
+
+    def __init__(self, message: str, /, *, faults: tuple[RosterFault, ...], hint: str = "", **values: Any) -> None:
+        super().__init__(message, hint=hint, **values)
+        self.faults = faults

@@ -54,6 +54,34 @@ class Note(Event):
     values: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class ManyStarted(Event):
+    """Work on many instances began: ``waiting`` of ``total`` have something to do, of ``boxes`` boxes."""
+
+    total: int
+    waiting: int
+    boxes: int = 0
+
+
+@dataclass(frozen=True)
+class OneStarted(Event):
+    """One of many: a learner's instance of a lab is being worked on."""
+
+    learner: str
+    lab: str
+
+
+@dataclass(frozen=True)
+class OneEnded(Event):
+    """It has come to its end after so many seconds, well or not; ``boxes`` of it were touched."""
+
+    learner: str
+    lab: str
+    ok: bool
+    seconds: float
+    boxes: int = 0
+
+
 Emit = Callable[[Event], None]
 
 

@@ -447,6 +447,7 @@ class FakeLocks:
     def __init__(self) -> None:
         self._locks: dict[str, threading.Lock] = {}
         self._owners: dict[str, int] = {}
+        self.places: dict[str, threading.BoundedSemaphore] = {}
         self.held: list[str] = []
 
     @contextmanager
@@ -463,6 +464,15 @@ class FakeLocks:
         finally:
             del self._owners[name]
             lock.release()
+
+    @contextmanager
+    def slot(self, name: str, width: int, emit: Emit) -> Iterator[None]:
+        places = self.places.setdefault(name, threading.BoundedSemaphore(width))
+        assert places.acquire(timeout=10), f"no place of {name} was ever free"
+        try:
+            yield
+        finally:
+            places.release()
 
     def forget(self, name: str) -> None:
         for lock in [one for one in self._locks if one == name or one.startswith(f"{name}.")]:

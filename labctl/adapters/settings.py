@@ -7,6 +7,7 @@ folder and the secret that learners' seeds are made with.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,6 +78,10 @@ KEYS: Mapping[str, type] = _keys(Settings)
 """All keys, in order, with the type of their value."""
 
 
+_PASSWORD = re.compile(r"(:)(?!//).*(?=@)|(password=)[^&]*")
+"""In a URL, also in one that is none for a character in its password."""
+
+
 def state_dir() -> Path:
     """Where labctl keeps what it can't make again; made where it is missing."""
     folder = state_folder()
@@ -100,7 +105,7 @@ def load() -> Settings:
 
 
 def listing() -> list[Setting]:
-    """Every setting with its value and its source. Raises UsageError as ``load``."""
+    """Every setting with its value, and never a password in it, and its source. Raises UsageError as ``load``."""
     settings, data = load(), _read(config_file())
     return [Setting(key, _value(settings, key), _source(data, key)) for key in KEYS]
 
@@ -204,7 +209,9 @@ def _value(settings: Settings, key: str) -> Value:
     value: Any = settings
     for part in key.split("."):
         value = getattr(value, part)
-    return value if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return value
+    return _PASSWORD.sub(r"\1\2***", value) if key == "store" else str(value)
 
 
 def _source(data: Mapping[str, Any], key: str) -> Source:
@@ -261,6 +268,7 @@ def _write(data: Mapping[str, Any]) -> None:
     target = file.resolve()
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        temporary.touch(0o600)  # a store's URL may have a password in it
         temporary.write_text(tomli_w.dumps(data), "utf-8")
         temporary.replace(target)
     except OSError as error:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.adapters.settings import Settings
     from labctl.adapters.ssh import SshFiles
     from labctl.adapters.store import SqlStore
+    from labctl.bootstrap.cohorts import CohortParts
     from labctl.domain.boxspec import Instance
     from labctl.domain.text import Text
     from labctl.services.clone import Clones
@@ -159,6 +160,13 @@ class App:
         return self.store
 
     @cached_property
+    def cohort(self) -> CohortParts:
+        """Services for cohorts."""
+        from labctl.bootstrap.cohorts import CohortParts
+
+        return CohortParts(self)
+
+    @cached_property
     def ssh(self) -> SshFiles:
         """Keys and configuration for OpenSSH."""
         from labctl.adapters.ssh import SshFiles
@@ -170,7 +178,7 @@ class App:
         """Bring labs up."""
         from labctl.services.up import Up
 
-        return Up(self.engine, self.keeper, self.images, self.locks)
+        return Up(self.engine, self.keeper, self.images, self.locks, self.cohort.limits.allow)
 
     @cached_property
     def down(self) -> Down:
@@ -274,9 +282,12 @@ class App:
         return Doctor(self.engine, self.keeper, self.images, self.locks, host)
 
     def instance(self, lab: str, seed: str = "") -> Instance:
-        """The learner's instance of a lab: its seed is the given one, else derived from this installation's secret."""
+        """The learner's instance of a lab: its seed is the given one, else derived from this installation's secret, or
+        of a learner of a cohort from the cohort's, which also says when it expires."""
         from labctl.adapters import settings
         from labctl.domain.boxspec import Instance
         from labctl.domain.params import seed_for
 
+        if "/" in self.learner:
+            return self.cohort.instance(self.learner, lab, seed)
         return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))

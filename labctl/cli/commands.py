@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lint": ("labctl.cli.lint:command", "For authors: what is wrong with a lab, without running it."),
     "images": ("labctl.cli.images:group", "Images: list, build, save, load, prune."),
     "test-lab": ("labctl.cli.test_lab:command", "For authors: prove that a lab is as it must be."),
+    "cohort": ("labctl.cli.cohort:group", "For instructors: a class on a shared server."),
     "gateway": ("labctl.cli.gateway:group", "For instructors: learners' way in by SSH, on a shared server."),
     "doctor": ("labctl.cli.doctor:command", "Look for what will hurt later; --fix mends what it can."),
     "config": ("labctl.cli.config:group", "Settings: list, get, set, unset."),

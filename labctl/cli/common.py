@@ -13,10 +13,11 @@ from click.shell_completion import CompletionItem
 
 from labctl.cli.app import translate_options
 from labctl.cli.i18n import _
-from labctl.errors import UsageError
+from labctl.errors import Exit, InvalidLabError, UsageError
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
+    from labctl.domain.lab import Lab
     from labctl.services.current import Current
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -92,6 +93,23 @@ def complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) 
     ]
 
 
+def complete_cohorts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The cohorts that last."""
+    with contextlib.suppress(Exception):
+        names = [cohort.name for cohort in app_of(ctx).cohorts.cohorts() if not cohort.ended]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return []
+
+
+def complete_members(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The learners of the cohort that stands before."""
+    with contextlib.suppress(Exception):
+        members = app_of(ctx).cohorts.members(ctx.params["name"])
+        return [CompletionItem(member.id) for member in members if member.id.startswith(incomplete)]
+    return []
+
+
+cohort_argument = click.argument("name", metavar="NAME", shell_complete=complete_cohorts)
 lab_argument = click.argument("lab", shell_complete=_complete_labs)
 lab_option = click.option(
     "--lab", default="", metavar="LAB", shell_complete=_complete_labs, help="Which lab, when several are up."
@@ -104,6 +122,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 def instance_options(function: F) -> F:
     """--lab and --learner."""
     return lab_option(learner_option(function))
+
+
+def readable_labs(app: App) -> tuple[list[Lab], Exit]:
+    """All labs but the faulty ones, whose faults are told on stderr; how the command ends then."""
+    from labctl.cli.problem import show
+
+    found, code = [], Exit.OK
+    for name in app.catalog.names():
+        try:
+            found.append(app.catalog.lab(name))
+        except InvalidLabError as error:
+            show(error)
+            code = Exit.INVALID_LAB
+    return found, code
 
 
 def confirm(command: str, question: str, yes: bool) -> None:

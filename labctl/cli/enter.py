@@ -7,8 +7,9 @@ import sys
 
 import click
 
-from labctl.cli.common import app_of, box_argument, instance_options, labctl_command
+from labctl.cli.common import app_of, complete_boxes, instance_options, labctl_command
 from labctl.cli.i18n import language
+from labctl.errors import UsageError
 
 # A learner may have broken bash, or removed it: the toolbox has a shell that can't be broken from inside.
 _SHELL = (
@@ -17,13 +18,14 @@ _SHELL = (
 )
 
 
-@labctl_command("enter", example="labctl enter master")
-@box_argument
+@labctl_command("enter", example="labctl enter master\nlabctl enter db-1/li master")
+@click.argument("words", nargs=-1, required=True, metavar="[LEARNER] BOX", shell_complete=complete_boxes)
 @instance_options
 @click.pass_context
-def command(ctx: click.Context, box: str, lab: str, learner: str) -> None:
-    """A root shell in a box. It goes through the engine, so it works also where the box's network or sshd is broken.
-    exit or Ctrl-D leaves it; its exit status is labctl's."""
+def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
+    """A root shell in a box, with LEARNER in one of theirs. It goes through the engine, so it works also where the
+    box's network or sshd is broken. exit or Ctrl-D leaves it; its exit status is labctl's."""
+    box, learner = _meant(words, learner)
     app = app_of(ctx, learner)
     current = app.finder.find(app.learner, lab)
     found = current.box(box)
@@ -42,6 +44,13 @@ def command(ctx: click.Context, box: str, lab: str, learner: str) -> None:
 
     rows, columns = tty.size()
     ctx.exit(tty.join(app.engine.terminal(found.id, argv, terminal_environment(), rows, columns)))
+
+
+def _meant(words: tuple[str, ...], learner: str) -> tuple[str, str]:
+    """Box and learner. Raises UsageError for more than these."""
+    if len(words) > 2 or (len(words) == 2 and learner):
+        raise UsageError("that names more than a learner and a box", hint="labctl enter LEARNER BOX")
+    return words[-1], words[0] if len(words) == 2 else learner
 
 
 def terminal_environment() -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.app import LazyGroup
-from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json
+from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json, readable_labs
 from labctl.cli.i18n import _, listed
 from labctl.cli.render import progress
 from labctl.cli.table import print_table
@@ -54,12 +54,12 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     """labctl's images on the engine: how large each is, how much of that no other image has, and what all of them take
     unpacked, with shared layers counted once."""
     app = app_of(ctx)
-    labs = _chosen(app, ())
+    labs, code = readable_labs(app)
     found = app.images.listing(labs)
     unpacked = app.images.unpacked(found, labs)
     if as_json:
         print_json({"images": found, "unpacked": unpacked})
-        return
+        ctx.exit(code)
     rows = []
     for image in found:
         when = datetime.datetime.fromtimestamp(image.created).astimezone().strftime("%Y-%m-%d %H:%M")
@@ -73,6 +73,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     click.echo(_("all images of labctl: {size}").format(size=_mib(unpacked.all)))
     if unpacked.missing:
         click.echo(_("not built yet: {labs}").format(labs=listed(unpacked.missing)))
+    ctx.exit(code)
 
 
 @labctl_command("build", example="labctl images build redis-replication\nlabctl images build --all")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import app_of, json_option, labctl_command, print_json
+from labctl.cli.common import app_of, json_option, labctl_command, print_json, readable_labs
 from labctl.cli.i18n import _, language
 from labctl.cli.table import print_table
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """The labs there are, with how much is in them."""
-    catalog = app_of(ctx).catalog
-    labs = [catalog.lab(name) for name in catalog.names()]
+    """The labs there are, with how much is in them. What is wrong with a faulty one is told beside."""
+    labs, code = readable_labs(app_of(ctx))
     if as_json:
         print_json(labs)
-        return
-    print_labs(labs)
+    else:
+        print_labs(labs)
+    ctx.exit(code)
 
 
 def print_labs(labs: Sequence[Lab]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from labctl.cli.i18n import _
-from labctl.errors import LabctlError
+from labctl.errors import LabctlError, RosterError
 
 _DETAIL_LINES = 15
 
@@ -28,6 +28,17 @@ def lines(error: LabctlError) -> Iterator[str]:
     yield f"{click.style(_('error') + ':', fg='red', bold=True)} {text_of(error)}"
     for line in error.detail.strip().splitlines()[-_DETAIL_LINES:]:
         yield click.style(f"  {line}", dim=True)
+    if isinstance(error, RosterError):
+        yield from _faults(error)
     if error.hint:
         hint = _(error.hint).format_map(error.values)
         yield f"{click.style(_('try') + ':', fg='cyan')} {hint}"
+
+
+def _faults(error: RosterError) -> Iterator[str]:
+    """All of them, each as file:line:column, as editors know it, with the column's header."""
+    for fault in error.faults:
+        field = f" ({fault.field})" if fault.field else ""
+        place = f"{error.values['file']}:{fault.line}:{fault.column}{field}"
+        yield f"  {click.style(place, bold=True)}: {_(fault.what).format_map(fault.values)}"
+        yield click.style(f"      {_(fault.remedy).format_map(fault.values)}", dim=True)

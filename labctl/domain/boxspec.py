@@ -45,8 +45,10 @@ class BoxSpec(msgspec.Struct, frozen=True):
 
     @property
     def spec_hash(self) -> str:
-        """Tells whether a running box was made from this specification."""
-        return hashlib.sha256(msgspec.msgpack.encode(self)).hexdigest()[:16]
+        """Tells whether a running box was made from this specification. When it expires doesn't count: hours that are
+        counted from each ``up`` make no box another one."""
+        lasting = msgspec.structs.replace(self, labels={**self.labels, wiring.LABEL_EXPIRES: "0"})
+        return hashlib.sha256(msgspec.msgpack.encode(lasting)).hexdigest()[:16]
 
     def all_labels(self) -> dict[str, str]:
         """The labels, with the wiring and the hash of the whole."""
@@ -60,13 +62,15 @@ class BoxSpec(msgspec.Struct, frozen=True):
 class Instance(msgspec.Struct, frozen=True):
     """Whose lab this is, and what it was made with. ``expires`` in seconds since 1970, 0 for never. ``clone``: a few
     lower-case letters and digits that make it a clone of the learner's instance, with names and bridges of its own, and
-    the same hostnames and addresses."""
+    the same hostnames and addresses. ``cpus``: so many cores are shared out among its boxes, where these would have
+    more; 0 is no limit."""
 
     lab: str
     learner: str
     seed: str
     expires: int = 0
     clone: str = ""
+    cpus: float = 0.0
 
     @property
     def id(self) -> str:
@@ -93,6 +97,7 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
     that was committed from it: the learner's files are in there, and what the learner made of them."""
     values = template_values(lab, instance.learner, params)
     hosts = {name: lab.address_of(name) for name in lab.boxes if lab.address_of(name)}
+    cpus = shared_out({name: box.cpus for name, box in lab.boxes.items()}, instance.cpus)
     specs = []
     for name, box in lab.boxes.items():
         links = tuple(
@@ -125,7 +130,7 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
                 links=links,
                 hosts=hosts,
                 memory=size_in_bytes(box.memory),
-                cpus=box.cpus,
+                cpus=cpus[name],
                 pids=box.pids,
                 nofile=box.nofile,
                 capabilities=tuple(box.capabilities),
@@ -134,6 +139,15 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
             )
         )
     return tuple(specs)
+
+
+def shared_out(cpus: dict[str, float], limit: float) -> dict[str, float]:
+    """Box to cores, all scaled down alike where together they are more than ``limit`` (0: none)."""
+    whole = sum(cpus.values())
+    if not limit or whole <= limit:
+        return cpus
+    # The engine takes hundredths of a core and more.
+    return {name: max(0.01, round(each * limit / whole, 3)) for name, each in cpus.items()}
 
 
 def _with_prefix(lab: Lab, network: str, address: str) -> str:

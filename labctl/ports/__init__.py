@@ -259,5 +259,9 @@ class Locks(Protocol):
     def hold(self, name: str, emit: Emit) -> AbstractContextManager[None]:
         """Hold the lock of that name; a Note where another labctl has it and this one waits."""
 
+    def slot(self, name: str, width: int, emit: Emit) -> AbstractContextManager[None]:
+        """One of ``width`` places, which all labctl of this machine share; in turn, so that one who wants one isn't
+        passed by for long by another who wants hundreds. A Note where that takes its time."""
+
     def forget(self, name: str) -> None:
         """Nobody will ever ask again for the lock of that name, nor for one whose name begins with it and a dot."""

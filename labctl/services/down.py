@@ -33,7 +33,11 @@ class Down:
         instances = sorted(found)
         for instance in instances:
             self.run(instance, emit)
+        self.tidy(emit)
+        return instances
+
+    def tidy(self, emit: Emit) -> None:
+        """Keeper and switch go where no box is left on the engine."""
         with self._locks.hold("engine", emit):
             if not self._engine.observe() and not self._engine.clones():
                 self._keeper.remove()
-        return instances

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labctl.domain.observed import ObservedBox, State
+from labctl.domain.plan import StartBox
 from labctl.events import Emit
 from labctl.ports import Engine, Keeper, Locks
+from labctl.services.pace import bring
 from labctl.services.parallel import each
 from labctl.services.ready import start_and_wait
 
@@ -35,8 +37,9 @@ class Power:
             self._keeper.ensure()
 
             def start() -> dict[str, str]:
-                each(lambda box: self._engine.start(box.id), resting)
-                return {box.box: box.id for box in resting}
+                return dict(
+                    each(lambda box: bring(self._engine, self._locks, StartBox(box.box, box.id), emit), resting)
+                )
 
             start_and_wait(self._keeper, self._locks, start, emit)
         return [box.box for box in resting]

@@ -9,10 +9,9 @@ import msgspec
 
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
 from labctl.domain.lab import Lab
-from labctl.domain.observed import ObservedBox, State
+from labctl.domain.observed import ObservedBox, State, expired
 from labctl.domain.params import derive
 from labctl.domain.plan import (
-    Action,
     AwaitReady,
     CreateBox,
     Plan,
@@ -22,9 +21,11 @@ from labctl.domain.plan import (
     plan_boxes,
     plan_prerequisites,
 )
-from labctl.errors import EngineError, LabctlError, UsageError
+from labctl.errors import EngineError, LabctlError, RefusedError, UsageError
 from labctl.events import Emit, Note
 from labctl.ports import Engine, Images, Keeper, Locks
+from labctl.services.limits import Allow, everything
+from labctl.services.pace import bring
 from labctl.services.parallel import each, uninterrupted
 from labctl.services.ready import start_and_wait
 
@@ -48,11 +49,12 @@ class UpResult(msgspec.Struct, frozen=True):
 class Up:
     """The use case. All outside comes through ports."""
 
-    def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks) -> None:
+    def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks, allow: Allow = everything) -> None:
         self._engine = engine
         self._keeper = keeper
         self._images = images
         self._locks = locks
+        self._allow = allow
 
     def plan(self, lab: Lab, instance: Instance) -> Plan:
         """What ``run`` would do now. Changes nothing."""
@@ -65,7 +67,9 @@ class Up:
     def run(self, lab: Lab, instance: Instance, emit: Emit) -> UpResult:
         """Bring it up. A first time that fails or is interrupted leaves nothing behind. Raises LabctlError."""
         started = time.monotonic()
-        with self._locks.hold(f"instance-{instance.id}", emit):
+        if expired(instance.expires, time.time()):
+            raise RefusedError("the time for {lab} is over", hint="ask your instructor for more", lab=lab.name)
+        with self._allow(lab, instance, emit), self._locks.hold(f"instance-{instance.id}", emit):
             states = self._keeper.state()
             no_keeper = "missing" in states.values()
             first = False
@@ -141,20 +145,11 @@ class Up:
         work = [action for action in plan.actions if isinstance(action, CreateBox | StartBox)]
 
         def start() -> dict[str, str]:
-            ids.update(each(self._bring, work))
+            ids.update(each(lambda action: bring(self._engine, self._locks, action, emit), work))
             return {name: ids[name] for name in waiting}
 
         start_and_wait(self._keeper, self._locks, start, emit)
         return ids
-
-    def _bring(self, action: Action) -> tuple[str, str]:
-        if isinstance(action, CreateBox):
-            box_id = self._engine.create(action.spec)
-            self._engine.start(box_id)
-            return action.spec.name, box_id
-        assert isinstance(action, StartBox)  # noqa: S101  the caller's filter
-        self._engine.start(action.id)
-        return action.box, action.id
 
     def _take_back(self, instance: Instance | None, keeper: bool, emit: Emit) -> None:
         """The boxes of the instance, where this was its first time; the keeper, where there was none before (baking an

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
@@ -80,10 +81,11 @@ class Verify:
         *,
         thorough: bool = False,
         emit: Emit = silent,
+        by: Literal["learner", "instructor", "regrade"] = "learner",
     ) -> Verified:
         """One attempt; ``thorough`` runs the checks that hurt as well, on clones; ``keep`` says whether it goes into
-        the history (watching makes many alike). Raises ChecksError where checks can't run at all, UsageError for an
-        unknown task and for a box that doesn't run."""
+        the history (watching makes many alike); ``by`` who has it run. Raises ChecksError where checks can't run at
+        all, UsageError for an unknown task and for a box that doesn't run."""
         for task in sorted(only or ()):
             if current.lab.task(task) is None:
                 raise no_such_task(task, current.lab)
@@ -107,6 +109,7 @@ class Verify:
             tasks=judge(current.lab, found.results, only),
             thorough=thorough,
             integrity=self._integrity(current, found),
+            by=by,
         )
         number = self._store().add_attempt(attempt) if keep(attempt) else len(previous)
         return Verified(attempt, number, previous[-1] if previous else None, left_out)

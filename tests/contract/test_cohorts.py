@@ -153,6 +153,18 @@ def test_a_cohorts_attempts_are_its_learners_and_nobody_elses(store: Both) -> No
     assert store.attempts_of("") == []
 
 
+def test_attempts_that_came_since_are_among_a_cohorts(store: Both) -> None:
+    kept = []
+    for number in range(3):
+        for cohort in ("spring", "autumn"):
+            each = attempt(f"{cohort}/li", float(number))
+            store.add_attempt(each)
+            kept.append(each)
+        assert store.attempts_of("spring") == kept[::2]
+        assert store.attempts_of("spring") == kept[::2]
+    assert store.attempts_of("autumn") == kept[1::2]
+
+
 def test_hints_of_many(store: Both) -> None:
     for instance, task, level in (("pond.a", "listen", 2), ("pond.b", "listen", 1), ("pond.a", "auth", 3)):
         store.add_hint(instance, task, level)

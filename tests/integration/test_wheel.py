@@ -119,3 +119,16 @@ def test_a_new_lab_comes_out_of_the_wheel_and_lint_has_nothing_against_it(instal
     assert made and {fault["rule"] for fault in made} == {"todo"}
     told = json.loads(run(labctl, "lint", "redis-replication", "--json", cwd=elsewhere))["redis-replication"]
     assert not [fault for fault in told if fault["severity"] == "error"]
+
+
+def test_the_store_of_an_older_labctl_is_brought_up_to_date_from_the_wheel(installed: Path, elsewhere: Path) -> None:
+    """Migrations are in it, with no file of alembic's that a user would have to have."""
+    code = (
+        "import sys; from pathlib import Path; from sqlalchemy import create_engine\n"
+        "from labctl.adapters.store.migrate import FOLDER, upgrade; from labctl.adapters.store import SqlStore\n"
+        "engine = create_engine('sqlite:///labctl.db')\n"
+        "with engine.begin() as connection: upgrade(connection, until='0001')\n"
+        "engine.dispose(); store = SqlStore(Path('labctl.db')); print(FOLDER, store.cohorts()); store.close()"
+    )
+    folder, cohorts = run(installed / "python", "-c", code, cwd=elsewhere).rsplit(" ", 1)
+    assert folder.startswith(str(installed.parent)) and cohorts == "[]\n"

@@ -156,3 +156,15 @@ def test_an_archive_holds_exactly_the_files_and_is_the_same_each_time(wanted: tu
             for item in tar
         )
     assert found == wanted
+
+
+def test_when_it_expires_makes_no_box_another() -> None:
+    """Hours are counted from each ``up``: those boxes that run are still what they should be."""
+    lab = make_lab()
+    hashes = []
+    for expires in (0, 1000, 2000):
+        instance = Instance(lab.name, "lucy", "seed", expires)
+        specs = box_specs(lab, instance, derive(lab, "seed"), dict.fromkeys(lab.boxes, "x:1"))
+        assert {spec.labels["labctl.expires"] for spec in specs} == {str(expires)}
+        hashes.append([spec.spec_hash for spec in specs])
+    assert hashes[0] == hashes[1] == hashes[2]

@@ -403,6 +403,16 @@ def test_events_are_a_line_each_where_stderr_is_no_terminal(capsys: pytest.Captu
     ]
 
 
+def test_a_faulty_lab_hides_no_other(labctl: Labctl, tmp_path: Path) -> None:
+    folder = tmp_path / "labs" / "faulty"
+    folder.mkdir(parents=True)
+    (folder / "lab.yml").write_text("name: faulty\n")
+    found = labctl("--catalog", str(tmp_path), "list")
+    assert found.code == 3
+    assert "redis-replication" in found.out
+    assert "faulty" in found.err and "redis-replication" not in found.err
+
+
 def test_list_and_show_need_no_engine(labctl: Labctl) -> None:
     found = labctl("list")
     assert found.code == 0

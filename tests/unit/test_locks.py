@@ -80,3 +80,56 @@ def test_a_lock_is_let_go_whatever_happens_in_it(tmp_path: Path) -> None:
         except KeyboardInterrupt:
             pass
     assert (tmp_path / "locks").stat().st_mode & 0o077 == 0
+
+
+def test_places_are_taken_by_as_many_as_there_are_and_a_killed_holder_gives_its_own_back(tmp_path: Path) -> None:
+    locks = FileLocks(tmp_path / "locks")
+    busy, most, guard = 0, 0, threading.Lock()
+    together = threading.Barrier(3, timeout=10)
+
+    def work(first: bool) -> None:
+        nonlocal busy, most
+        with locks.slot("starts", 3, silent):
+            with guard:
+                busy += 1
+                most = max(most, busy)
+            if first:
+                together.wait()
+            with guard:
+                busy -= 1
+
+    threads = [threading.Thread(target=work, args=(number < 3,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    more = [threading.Thread(target=work, args=(False,)) for _ in range(9)]
+    for thread in [*more]:
+        thread.start()
+    for thread in [*threads, *more]:
+        thread.join(20)
+    assert (busy, most) == (0, 3)
+
+    with another_labctl(tmp_path / "locks", "starts.0") as child:
+        with locks.slot("starts", 2, silent):
+            pass  # the other place
+        child.kill()
+        child.wait()
+        with locks.slot("starts", 1, silent):
+            pass
+
+
+def test_one_who_waits_long_for_a_place_is_told_and_has_it_next(tmp_path: Path) -> None:
+    locks = FileLocks(tmp_path / "locks")
+    events: list[Event] = []
+    done = threading.Event()
+
+    def wait() -> None:
+        with locks.slot("starts", 1, events.append):
+            done.set()
+
+    with another_labctl(tmp_path / "locks", "starts.turnstile"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        until(lambda: bool(events), "no word that there is a queue")
+        assert not done.is_set()
+    assert done.wait(10)
+    thread.join(10)

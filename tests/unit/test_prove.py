@@ -11,8 +11,9 @@ import pytest
 from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks, FakeStore, _put
 from samples import make_instance, make_lab
 
+from labctl.domain.boxspec import box_specs
 from labctl.domain.lab import Lab
-from labctl.domain.params import Params
+from labctl.domain.params import Params, derive
 from labctl.domain.proof import Flaw, Mutant, Phase
 from labctl.domain.proven import Proof
 from labctl.domain.site import Site
@@ -367,8 +368,13 @@ class TestNothingIsLeft:
         assert Note("could not take everything back: {why}", (("why", "busy"),)) in world.events
 
     def test_what_a_killed_one_left_goes_once_its_time_has_passed(self, world: World) -> None:
-        mine = world.up.run(LAB, make_instance(LAB, expires=1), silent).boxes
-        old = world.up.run(LAB, make_instance(LAB, "test-lab-1", expires=1), silent).boxes
+        def expired(learner: str) -> dict[str, str]:
+            specs = box_specs(
+                LAB, make_instance(LAB, learner, expires=1), derive(LAB, "seed"), dict.fromkeys(LAB.boxes, "pond:1")
+            )
+            return {spec.name: world.engine.create(spec) for spec in specs}
+
+        mine, old = expired("lucy"), expired("test-lab-1")
         young = world.up.run(LAB, make_instance(LAB, "test-lab-2", expires=1 << 40), silent).boxes
         world.bench.sweep(silent)
         left = set(world.engine.boxes)

@@ -139,3 +139,27 @@ def test_the_secret_is_made_once_and_for_nobody_else(home: Path) -> None:
     files = list((home / "state" / "labctl").iterdir())
     assert [file.name for file in files] == ["secret"]
     assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("", ""),
+        ("postgresql:///labctl", "postgresql:///labctl"),
+        ("postgresql://ada@db.example:5432/labctl", "postgresql://ada@db.example:5432/labctl"),
+        ("postgresql://ada:s3cret@db.example:5432/labctl", "postgresql://ada:***@db.example:5432/labctl"),
+        ("postgresql://ada:s3/cr:e@t?@db.example/labctl", "postgresql://ada:***@db.example/labctl"),
+        (
+            "postgresql://db/l?user=ada&password=s3cret&sslmode=require",
+            "postgresql://db/l?user=ada&password=***&sslmode=require",
+        ),
+        ("ada:s3cret@db.example/labctl", "ada:***@db.example/labctl"),
+    ],
+)
+def test_the_password_of_the_store_is_shown_to_nobody(home: Path, url: str, shown: str) -> None:
+    settings.set_("store", url)
+    assert settings.load().store == url
+    assert settings.get("store").value == shown
+    assert shown in [item.value for item in settings.listing()]
+    file = home / "config" / "labctl" / "config.toml"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

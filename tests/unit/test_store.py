@@ -41,6 +41,15 @@ def test_its_folder_is_the_users_own(store: SqlStore, tmp_path: Path) -> None:
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
 
 
+def test_its_files_are_the_users_own_also_in_a_folder_that_was_there(tmp_path: Path) -> None:
+    """The secrets of cohorts are in them."""
+    store = SqlStore(tmp_path / "labctl.db")
+    store.add_attempt(attempt())
+    modes = {file.name: file.stat().st_mode & 0o077 for file in tmp_path.iterdir() if not file.name.endswith(".lock")}
+    assert modes == dict.fromkeys(["labctl.db", "labctl.db-wal", "labctl.db-shm", "labctl.db.reserve"], 0)
+    store.close()
+
+
 def test_stores_opened_at_once_for_the_first_time_all_work(tmp_path: Path) -> None:
     """Eight learners type verify for the first time."""
     file = tmp_path / "labctl.db"

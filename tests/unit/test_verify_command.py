@@ -155,7 +155,7 @@ class TestJson:
         assert [told[key] for key in ("number", "verdict", "points", "of", "left_out")] == [1, "error", 8, 21, 1]
         whole = told["attempt"]
         assert list(whole) == [
-            *("instance", "lab", "learner", "seed", "at", "seconds", "tasks", "thorough", "integrity"),
+            *("instance", "lab", "learner", "seed", "at", "seconds", "tasks", "thorough", "integrity", "by"),
         ]
         assert whole["integrity"] == {"changed": {"master": ["/usr/bin/ss"]}, "foreign": [], "same": []}
         assert list(whole["tasks"][0]) == ["task", "verdict", "points", "of", "checks"]

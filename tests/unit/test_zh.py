@@ -12,7 +12,9 @@ import pytest
 
 from labctl.cli import i18n
 from labctl.cli.app import LazyGroup, main
+from labctl.cli.cohort_progress import Verb
 from labctl.cli.zh import TEXTS, click_words
+from labctl.domain.capacity import REMEDIES, RESOURCES, Fit
 from labctl.domain.observed import State
 from labctl.domain.proof import Phase
 from labctl.domain.verdict import Verdict
@@ -27,6 +29,7 @@ ARGUMENTS = {
     "Finding": (2, 3),
     "_step": (2,),
     "Flaw": (2, 3),
+    "CellError": (0, 1),
 }
 KEYWORDS = ("hint", "remedy")
 # Texts that are told from elsewhere than a literal in such a call.
@@ -34,6 +37,10 @@ WORDS = {
     *map(str, State),
     *map(str, Verdict),
     *map(str, Phase),
+    *map(str, Fit),
+    *REMEDIES.values(),
+    *RESOURCES[1:],
+    *(text for verb in Verb for text in verb.value if text),
     "beginner",
     "intermediate",
     "advanced",

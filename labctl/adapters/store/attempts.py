@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -21,6 +23,7 @@ class SqlAttempts:
     """In a database; ports.Store says the rest."""
 
     _database: Database
+    _decoded: tuple[str, dict[int, Attempt]] = ("", {})
 
     def add_attempt(self, attempt: Attempt) -> int:
         """See ports.Store."""
@@ -45,8 +48,26 @@ class SqlAttempts:
         return self._attempts(_evidence().where(attempts.c.id.in_(last)))
 
     def attempts_of(self, cohort: str) -> list[Attempt]:
-        """See ports.Cohorts."""
-        return self._attempts(_evidence().where(attempts.c.cohort == cohort))
+        """See ports.Cohorts. For a view that asks again and again: an attempt never changes, so only those that came
+        since are read; of one cohort, the last that was asked for."""
+        name, known = self._decoded
+        known = known if name == cohort else {}
+        theirs = attempts.c.cohort == cohort
+
+        def new(connection: Connection) -> list[tuple[int, str]]:
+            ids = connection.execute(select(attempts.c.id).where(theirs)).scalars()
+            # Not those after the last: on a server, what has the lower id may be there later.
+            first = min((each for each in ids if each not in known), default=None)
+            if first is None:
+                return []
+            wanted = select(attempts.c.id, attempts.c.evidence).where(theirs, attempts.c.id >= first)
+            return [(row.id, row.evidence) for row in connection.execute(wanted) if row.id not in known]
+
+        texts = self._database.read(new)
+        with _collector_paused():
+            found = known | {number: _decoder.decode(text) for number, text in texts}
+        self._decoded = cohort, found
+        return [found[each] for each in sorted(found)]
 
     def add_hint(self, instance: str, task: str, level: int) -> None:
         """See ports.Store."""
@@ -76,6 +97,18 @@ class SqlAttempts:
         wanted = wanted.order_by(attempts.c.id)
         texts = self._database.read(lambda connection: connection.execute(wanted).scalars().all())
         return [_decoder.decode(text) for text in texts]
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Thousands of attempts are made and all are kept: looking for garbage among them takes longer than they do."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _evidence() -> Select[Any]:

@@ -83,12 +83,16 @@ class Database:
 
     @contextmanager
     def _setting_up(self) -> Iterator[None]:
-        """SQLite takes no turns for its change to WAL."""
-        if self._place.file is None:
+        """SQLite takes no turns for its change to WAL. Secrets of cohorts are in its files."""
+        file = self._place.file
+        if file is None:
             yield
             return
-        with self._place.file.with_name(f"{self._place.file.name}.lock").open("a") as lock:
+        with file.with_name(f"{file.name}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+                with contextlib.suppress(OSError):
+                    file.with_name(name).chmod(0o600)
             yield
 
     @contextmanager
@@ -101,12 +105,12 @@ class Database:
 
     def _again_when_full(self, work: Callable[[], T]) -> T:
         with self._explained():
-            try:
-                return work()
-            except DBAPIError as error:
-                if not (is_full(error) and self._reserve and self._reserve.give_up()):
-                    raise
-            return work()
+            while True:
+                try:
+                    return work()
+                except DBAPIError as error:
+                    if not (is_full(error) and self._reserve and self._reserve.give_up()):
+                        raise
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
+from sqlalchemy.schema import CreateTable
 
-from labctl.adapters.store.tables import REVISION, VERSION_TABLE
+from labctl.adapters.store.tables import REVISION, VERSION_TABLE, metadata
 from labctl.errors import LabctlError
 
 FOLDER = Path(__file__).parent / "migrations"
 """Alembic's environment."""
 
 _FIRST = "0001"
-_version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+_version = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+"""As alembic makes it."""
 
 
 def is_current(connection: Connection, store: str) -> bool:
@@ -38,13 +45,30 @@ def migrate(connection: Connection, store: str) -> None:
     ``is_current``."""
     if is_current(connection, store):
         return
+    tables = inspect(connection).get_table_names()
+    if VERSION_TABLE in tables:
+        upgrade(connection)
+    elif connection.dialect.name == "sqlite" and "attempts" in tables:
+        # Made before there were revisions.
+        upgrade(connection, since=_FIRST)
+    else:
+        _make(connection)
+
+
+def upgrade(connection: Connection, since: str = "", until: str = REVISION) -> None:
+    """One revision after the other; ``since`` says where a database is that doesn't know itself."""
     from alembic import command
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    tables = inspect(connection).get_table_names()
-    if connection.dialect.name == "sqlite" and "attempts" in tables and VERSION_TABLE not in tables:
-        # Made before there were revisions.
-        command.stamp(config, _FIRST)
-    command.upgrade(config, REVISION)
+    if since:
+        command.stamp(config, since)
+    command.upgrade(config, until)
+
+
+def _make(connection: Connection) -> None:
+    """A new one is made as it is now: nobody's first verify waits for alembic."""
+    metadata.create_all(connection, checkfirst=False)
+    connection.execute(CreateTable(_version))
+    connection.execute(_version.insert().values(version_num=REVISION))

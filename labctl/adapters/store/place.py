@@ -58,8 +58,11 @@ def _postgresql(where: str) -> URL:
     try:
         url = make_url(where).set(drivername="postgresql+psycopg")
     except (ArgumentError, ValueError):
-        # Not from the error: it may carry a part of the URL, and that may be the password's.
-        raise UsageError("store is no URL: a character in it may have to be written as %XX", hint=_HINT) from None
+        url = None
+    if url is None or "@" in (url.host or ""):
+        # Not from the error: it may carry a part of the URL, and that may be the password's; nor is what follows an @
+        # in a password the host's name.
+        raise UsageError("store is no URL: a character in it may have to be written as %XX", hint=_HINT)
     return url.update_query_dict({"connect_timeout": _ANSWER_SECONDS} | dict(url.query))
 
 

@@ -1,4 +1,4 @@
-"""Room for attempts on a full disk: a file that is given up for them."""
+"""Room for attempts on a full disk: a file that is given up for them, part by part."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from pathlib import Path
 
 SIZE = 4 << 20
 """Bytes: some hundred attempts with their evidence."""
+
+_PART = SIZE // 8
+"""What is given up at once: whatever filled the disk may be quicker to take it."""
 
 _ROOM = 4 * SIZE
 """A reserve is only made where that much is free: one that was given up is not taken back at once."""
@@ -26,8 +29,9 @@ class Reserve:
 
     def keep(self) -> None:
         """Have one, if there is room for it. Two that make it at once make one."""
-        if self._file.exists():
-            return
+        with contextlib.suppress(OSError):
+            if self._file.stat().st_size >= SIZE:
+                return
         temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         # Whatever is wrong with the folder, what is to be written now will tell.
         with contextlib.suppress(OSError):
@@ -41,9 +45,13 @@ class Reserve:
                 temporary.unlink(missing_ok=True)
 
     def give_up(self) -> bool:
-        """Whether there was one: its room is free now."""
+        """Whether there was a part of it left: its room is free now."""
         try:
-            self._file.unlink()
+            left = self._file.stat().st_size - _PART
+            if left > 0:
+                os.truncate(self._file, left)
+            else:
+                self._file.unlink()
         except OSError:
             return False
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.cli.zh import commands, errors, gateway, proof, results, store
+from labctl.cli.zh import cohort, commands, errors, gateway, grades, limits, proof, results, roster, store
 
-_PARTS = (commands, results, errors, proof, store, gateway)
+_PARTS = (commands, results, errors, proof, store, cohort, grades, limits, roster, gateway)
 TEXTS: dict[str, str] = {english: chinese for part in _PARTS for english, chinese in part.TEXTS.items()}

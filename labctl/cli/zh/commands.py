@@ -107,11 +107,11 @@ TEXTS: dict[str, str] = {
         "End a lab: its boxes are removed with all that is in them. Attempts are kept. Without LAB, the one that is up."
     ): "结束实验：删除机器和里面的一切，检查记录保留。不写 LAB 时，指当前开着的那个。",
     (
-        "A root shell in a box. It goes through the engine, so it works also where the box's network or sshd is "
-        "broken. exit or Ctrl-D leaves it; its exit status is labctl's."
+        "A root shell in a box, with LEARNER in one of theirs. It goes through the engine, so it works also where the "
+        "box's network or sshd is broken. exit or Ctrl-D leaves it; its exit status is labctl's."
     ): (
-        "以 root 身份进入一台机器。经由 Docker 引擎，所以机器的网络或 sshd 坏了也能进。输入 exit 或按 Ctrl-D 退出；"
-        "shell 的退出码就是 labctl 的退出码。"
+        "以 root 身份进入一台机器；给出 LEARNER 则进入那名学员的机器。经由 Docker 引擎，所以机器的网络或 sshd "
+        "坏了也能进。输入 exit 或按 Ctrl-D 退出；shell 的退出码就是 labctl 的退出码。"
     ),
     "Run one command in a box, as root. Its output and its exit status are labctl's.": (
         "以 root 身份在一台机器里执行一条命令。它的输出和退出码就是 labctl 的输出和退出码。"
@@ -145,7 +145,9 @@ TEXTS: dict[str, str] = {
     "Remove labctl's images that no lab of the catalog and no box uses. Images of others are never touched.": (
         "删除目录里的实验和现有机器都用不到的 labctl 镜像。不是 labctl 的镜像绝不会动。"
     ),
-    "The labs there are, with how much is in them.": "有哪些实验，各有多少内容。",
+    "The labs there are, with how much is in them. What is wrong with a faulty one is told beside.": (
+        "有哪些实验，各有多少内容。有错的实验，另行说明错在哪里。"
+    ),
     (
         "The journal of a box, read with the toolbox's own journalctl. Of a box that is stopped, what its console said."
     ): "查看一台机器的日志，用工具箱自带的 journalctl 读取。机器关着时，显示它的控制台输出。",

@@ -1,0 +1,61 @@
+"""What was measured of labs on this server, in one small file of the state folder: implements ports.Footprints."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from labctl.domain.capacity import Footprint
+from labctl.errors import UsageError
+
+_MOST = 200
+
+
+class _Kept(msgspec.Struct):
+    footprints: dict[str, Footprint] = {}
+    rate: float = 0.0
+
+
+class FileFootprints:
+    """A file that is damaged, or of another version, is as good as none: everything in it can be measured again."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def get(self, name: str) -> Footprint | None:
+        """See ports.Footprints."""
+        return self._read().footprints.get(name)
+
+    def put(self, name: str, footprint: Footprint) -> None:
+        """See ports.Footprints. The oldest ones go when there are too many: labs' images change."""
+        kept = self._read()
+        newest = sorted({**kept.footprints, name: footprint}.items(), key=lambda item: item[1].at)[-_MOST:]
+        self._write(_Kept(dict(newest), kept.rate))
+
+    def rate(self) -> float:
+        """See ports.Footprints."""
+        return self._read().rate
+
+    def put_rate(self, rate: float) -> None:
+        """See ports.Footprints."""
+        self._write(_Kept(self._read().footprints, rate))
+
+    def _read(self) -> _Kept:
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=_Kept)
+        except (OSError, msgspec.DecodeError):
+            return _Kept()
+
+    def _write(self, kept: _Kept) -> None:
+        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            temporary.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))
+            temporary.replace(self._file)
+        except OSError as error:
+            why = str(error.strerror or error)
+            raise UsageError("{path} can't be written: {why}", path=str(self._file), why=why) from error
+        finally:
+            temporary.unlink(missing_ok=True)

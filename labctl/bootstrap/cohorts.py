@@ -1,0 +1,113 @@
+"""Services for cohorts, put together when they are first asked for."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labctl.adapters.checks.nursery import Nursery
+    from labctl.bootstrap import App
+    from labctl.domain.boxspec import Instance
+    from labctl.ports import Provisioner
+    from labctl.services.cohort_plan import CohortPlan
+    from labctl.services.cohort_up import CohortBoxes
+    from labctl.services.cohort_verify import CohortVerify
+    from labctl.services.cohorts import Registrar
+    from labctl.services.down import Down
+    from labctl.services.grades import Grades
+    from labctl.services.limits import LimitsOfCohorts
+    from labctl.services.up import Up
+    from labctl.services.verify import Verify
+
+
+class CohortParts:
+    """A part of App."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    @cached_property
+    def registrar(self) -> Registrar:
+        """Make cohorts, and say who is in them."""
+        from labctl.services.cohorts import Registrar
+
+        return Registrar(self._app.cohorts, self._app.catalog)
+
+    @cached_property
+    def boxes(self) -> CohortBoxes:
+        """The boxes of a whole cohort."""
+        from labctl.services.cohort_up import CohortBoxes
+
+        app = self._app
+        return CohortBoxes(app.engine, app.keeper, app.images, app.locks, app.catalog, self.limits.require_all)
+
+    @cached_property
+    def limits(self) -> LimitsOfCohorts:
+        """Refuse what would be too much."""
+        from labctl.services.limits import LimitsOfCohorts
+
+        app = self._app
+        return LimitsOfCohorts(app.engine, lambda: app.cohorts, app.catalog, app.locks)
+
+    @cached_property
+    def plan(self) -> CohortPlan:
+        """Whether a class fits."""
+        from labctl.adapters.docker.keeper import SystemTags
+        from labctl.adapters.docker.server import DockerServer
+        from labctl.adapters.footprints import FileFootprints
+        from labctl.services.cohort_plan import CohortPlan
+
+        app = self._app
+        server = DockerServer(app.client, app.engine, lambda: SystemTags(**app.images.system_tags()))
+        footprints = FileFootprints(app.state_dir / "footprints.json")
+        bench = partial(_bench, app)
+        return CohortPlan(app.engine, app.images, app.catalog, server, footprints, bench)
+
+    @cached_property
+    def grades(self) -> Grades:
+        """What everybody has reached."""
+        from labctl.services.grades import Grades
+
+        return Grades(self._app.cohorts, self._app.catalog)
+
+    @cached_property
+    def verify(self) -> CohortVerify:
+        """Judge everybody."""
+        from labctl.services.cohort_verify import CohortVerify
+
+        app = self._app
+        return CohortVerify(app.engine, app.catalog, lambda: app.store, self._one_verify)
+
+    @cached_property
+    def _nursery(self) -> Nursery:
+        from labctl.adapters.checks.nursery import Nursery
+
+        return Nursery()
+
+    def _one_verify(self) -> Verify:
+        """With a checker of its own, also on clones: to stop it stops no other."""
+        from labctl.adapters.checks.runner import PytestChecker
+        from labctl.services.on_clones import OnClones
+        from labctl.services.verify import Verify
+
+        app = self._app
+        checker = PytestChecker(app.catalog.checks_dir, lambda: app.probe, self._nursery.start)
+        return Verify(app.engine, checker, lambda: app.store, lambda: OnClones(app.engine, checker, app.clones))
+
+    def instance(self, learner: str, lab: str, seed: str = "") -> Instance:
+        """Of a learner of a cohort. Raises UsageError where there is no such cohort: its params can't be known."""
+        import msgspec
+
+        from labctl.domain.cohort import member_of
+        from labctl.domain.enrolment import instance_of
+
+        name, member = member_of(learner) or (learner, "")
+        instance = instance_of(self.registrar.find(name), member, lab, time.time())
+        return msgspec.structs.replace(instance, seed=seed) if seed else instance
+
+
+def _bench(app: App) -> tuple[Up, Down, Provisioner]:
+    """What it takes to measure a lab."""
+    return app.up, app.down, app.provisioner

@@ -1,0 +1,140 @@
+"""The same work for many instances: some at a time, none held up by the failure of another, and broken off in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from labctl.errors import LabctlError
+from labctl.events import Emit, ManyStarted, OneEnded, OneStarted
+from labctl.services.parallel import WIDTH
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A learner's instance of a lab. ``boxes``: how many of it are to be touched."""
+
+    learner: str
+    lab: str
+    instance: str
+    boxes: int = 0
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What went wrong with one."""
+
+    part: Part
+    error: LabctlError
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """What came of it. ``left``: those that weren't begun when Ctrl-C came; ``nothing``: how many were as they should
+    be already; ``seconds`` of wall time."""
+
+    done: tuple[Part, ...]
+    failed: tuple[Failure, ...] = ()
+    left: tuple[Part, ...] = ()
+    nothing: int = 0
+    seconds: float = 0.0
+
+    @property
+    def boxes(self) -> int:
+        """How many boxes were touched."""
+        return sum(part.boxes for part in self.done)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was broken off."""
+        return bool(self.left)
+
+
+class Crowd:
+    """Takes parts one after the other, ``width`` at a time. What takes a part goes on to its end, also when Ctrl-C
+    comes; then no other is begun. A second Ctrl-C leaves at once."""
+
+    def __init__(self, parts: Sequence[Part], total: int, emit: Emit) -> None:
+        self._waiting = deque(parts)
+        self._total = total
+        self._emit = emit
+        self._lock = threading.Lock()
+        self._begun: dict[str, float] = {}
+        self._done: list[Part] = []
+        self._failed: list[Failure] = []
+        self._finished = threading.Event()
+        self._open = len(parts)
+        self._broken: BaseException | None = None
+        self._started = time.monotonic()
+        emit(ManyStarted(total, len(parts), sum(part.boxes for part in parts)))
+
+    def run(self, work: Callable[[Part], bool], width: int = WIDTH) -> Tally:
+        """``work`` for each part. It is true for a part that has come to its end, and false for one whose end
+        somebody else tells (``end``). LabctlErrors are kept in what comes back; any other error is raised."""
+        if not self._waiting:
+            return Tally((), nothing=self._total)
+        with ThreadPoolExecutor(min(width, len(self._waiting)), thread_name_prefix="crowd") as pool:
+            left = self._go_on(lambda: pool.submit(self._work, work), min(width, len(self._waiting)))
+        if self._broken is not None:
+            raise self._broken
+        parts = (tuple(self._done), tuple(self._failed), tuple(left))
+        nothing = self._total - sum(map(len, parts))
+        return Tally(*parts, nothing=nothing, seconds=time.monotonic() - self._started)
+
+    def _go_on(self, work: Callable[[], object], width: int) -> list[Part]:
+        """Until all that was begun has ended; what wasn't begun."""
+        left: list[Part] = []
+        try:
+            for _ in range(width):
+                work()
+            self._finished.wait()
+        except KeyboardInterrupt:
+            with self._lock:
+                left = list(self._waiting)
+                self._waiting.clear()
+                self._closed(len(left))
+            self._finished.wait()
+        return left
+
+    def _work(self, work: Callable[[Part], bool]) -> None:
+        while (part := self._next()) is not None:
+            try:
+                if work(part):
+                    self.end(part)
+            except LabctlError as error:
+                self.end(part, error)
+            except BaseException as error:
+                self.abort(error)
+
+    def _next(self) -> Part | None:
+        with self._lock:
+            if not self._waiting or self._finished.is_set():
+                return None
+            part = self._waiting.popleft()
+            self._begun[part.instance] = time.monotonic()
+        self._emit(OneStarted(part.learner, part.lab))
+        return part
+
+    def end(self, part: Part, error: LabctlError | None = None) -> None:
+        """It has come to its end, from any thread."""
+        seconds = time.monotonic() - self._begun[part.instance]
+        self._emit(OneEnded(part.learner, part.lab, error is None, seconds, part.boxes))
+        with self._lock:
+            if error is None:
+                self._done.append(part)
+            else:
+                self._failed.append(Failure(part, error))
+            self._closed(1)
+
+    def abort(self, error: BaseException) -> None:
+        """Something that is no failure of one part: ``run`` raises it as soon as what is begun has ended."""
+        with self._lock:
+            self._broken = self._broken or error
+        self._finished.set()
+
+    def _closed(self, count: int) -> None:
+        self._open -= count
+        if self._open == 0:
+            self._finished.set()

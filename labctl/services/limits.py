@@ -1,0 +1,113 @@
+"""Refuse what would pass a learner's limits, or their cohort's, before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from labctl.domain.allowance import Excess, Use, excess, use_of, use_of_boxes
+from labctl.domain.boxspec import Instance
+from labctl.domain.cohort import Cohort, Limits, Member, learner_of, member_of
+from labctl.domain.cohort_text import written
+from labctl.domain.lab import Lab
+from labctl.domain.naming import instance_id, slug
+from labctl.domain.observed import ObservedBox
+from labctl.errors import RefusedError
+from labctl.events import Emit
+from labctl.ports import Catalog, Cohorts, Engine, Locks
+
+Allow = Callable[[Lab, Instance, Emit], AbstractContextManager[None]]
+"""Holds while an instance of that lab is made; raises RefusedError where it may not be."""
+
+
+def everything(_lab: Lab, _instance: Instance, _emit: Emit) -> AbstractContextManager[None]:
+    """For who has no limits."""
+    return nullcontext()
+
+
+class LimitsOfCohorts:
+    """The use case."""
+
+    def __init__(self, engine: Engine, cohorts: Callable[[], Cohorts], catalog: Catalog, locks: Locks) -> None:
+        self._engine = engine
+        self._cohorts = cohorts
+        self._catalog = catalog
+        self._locks = locks
+
+    @contextmanager
+    def allow(self, lab: Lab, instance: Instance, emit: Emit) -> Iterator[None]:
+        """See Allow. Two that begin at once don't both slip through: the second waits until the first's boxes are
+        there. Whoever is in no cohort has no limits."""
+        found = member_of(instance.learner)
+        cohort = self._cohorts().cohort(found[0]) if found else None
+        if cohort is None or (cohort.each, cohort.whole) == (Limits(), Limits()):
+            yield
+            return
+        # All of the cohort one after the other only where they share something.
+        one = cohort.name if cohort.whole != Limits() else f"{cohort.name}-{slug(instance.learner)}"
+        with self._locks.hold(f"limits-{one}", emit):
+            boxes = [box for box in self._engine.observe() if (member_of(box.learner) or ("",))[0] == cohort.name]
+            if {box.box for box in boxes if box.instance == instance.id} != set(lab.boxes):
+                self._require(cohort, lab, instance, [box for box in boxes if box.instance != instance.id])
+            yield
+
+    def _require(self, cohort: Cohort, lab: Lab, instance: Instance, boxes: Sequence[ObservedBox]) -> None:
+        labs = self._labs({box.lab for box in boxes})
+        own = use_of_boxes((box for box in boxes if box.learner == instance.learner), labs) + use_of(lab)
+        _hold(cohort, instance.learner, lab, own)
+        over = excess(cohort.whole, use_of_boxes(boxes, labs) + use_of(lab))
+        if over:
+            raise RefusedError(
+                "all of {cohort} together may have {name}={limit}; with {lab} it would be {would}",
+                hint="labctl status, and then labctl down for a lab that you don't need",
+                cohort=cohort.name,
+                lab=lab.name,
+                **_values(over),
+            )
+
+    def require_all(self, cohort: Cohort, members: Sequence[Member]) -> None:
+        """That all labs of these may be up at once, beside what the others have. Raises RefusedError."""
+        labs = [self._catalog.lab(name) for name in cohort.labs]
+        wanted = {instance_id(lab.name, learner_of(cohort.name, one.id)) for lab in labs for one in members}
+        observed = [box for box in self._engine.observe() if (member_of(box.learner) or ("",))[0] == cohort.name]
+        others = [box for box in observed if box.instance not in wanted]
+        known = [*labs, *self._labs({box.lab for box in others} - set(cohort.labs))]
+        for member in members:
+            learner = learner_of(cohort.name, member.id)
+            use = use_of_boxes((box for box in others if box.learner == learner), known)
+            for lab in labs:
+                use += use_of(lab)
+                _hold(cohort, learner, lab, use)
+        use = use_of_boxes(others, known)
+        for _ in members:
+            for lab in labs:
+                use += use_of(lab)
+        over = excess(cohort.whole, use)
+        if over:
+            raise RefusedError(
+                "all of {cohort} together may have {name}={limit}, and this would be {would}",
+                hint="labctl cohort up {cohort} --learner ID, for some of them",
+                cohort=cohort.name,
+                **_values(over),
+            )
+
+    def _labs(self, names: set[str]) -> list[Lab]:
+        known = set(self._catalog.names())
+        return [self._catalog.lab(name) for name in sorted(names & known)]
+
+
+def _values(over: Excess) -> dict[str, str]:
+    return {"name": over.name, "limit": written(over.name, over.limit), "would": written(over.name, over.would)}
+
+
+def _hold(cohort: Cohort, learner: str, lab: Lab, use: Use) -> None:
+    """Raises RefusedError where so much is more than a learner may have; ``lab`` is what is too much."""
+    over = excess(cohort.each, use)
+    if over:
+        raise RefusedError(
+            "{learner} may have {name}={limit}; with {lab} it would be {would}",
+            hint="labctl status, and then labctl down for a lab that you don't need",
+            learner=learner,
+            lab=lab.name,
+            **_values(over),
+        )

@@ -1,0 +1,130 @@
+"""Where a store may be, and what is said where it can't be used. Nobody is ever told a password."""
+
+from __future__ import annotations
+
+import builtins
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import postgres
+import psycopg
+import pytest
+from samples import make_lab, passed
+
+from labctl.adapters.store import SqlStore
+from labctl.domain.verdict import Attempt, judge
+from labctl.errors import LabctlError, UsageError
+
+ATTEMPT = Attempt("pond.lucy", "pond", "lucy", "seed", 1.0, 1.5, judge(make_lab(), [passed("listen")]))
+PASSWORD = "s3cr3t"
+
+
+def refused(work: Callable[[], object]) -> LabctlError:
+    """The error; the password is in none of its words."""
+    with pytest.raises(LabctlError) as caught:
+        work()
+    error = caught.value
+    assert PASSWORD not in f"{error}{error.hint}{error.detail}{error.values}"
+    assert PASSWORD not in "".join(traceback.format_exception(error))
+    return error
+
+
+@pytest.mark.parametrize("url", ["mysql://ada:s3cr3t@h/d", "ada:s3cr3t@h/d", "labctl.db", "sqlite:///x.db", "://"])
+def test_what_is_no_url_of_postgresql_is_refused(url: str) -> None:
+    error = refused(lambda: SqlStore(url))
+    assert isinstance(error, UsageError)
+    assert str(error).startswith("store must be a URL that begins with postgresql://")
+    assert "labctl config set store" in error.hint
+
+
+@pytest.mark.parametrize("url", ["postgresql://ada:s3cr3t@h:54s3cr3t/d", "postgresql://ada:p@s3cr3t@h/d"])
+def test_a_url_that_can_not_be_read_is_refused(url: str) -> None:
+    error = refused(lambda: SqlStore(url))
+    assert isinstance(error, UsageError)
+    assert str(error) == "store is no URL: a character in it may have to be written as %XX"
+
+
+def test_a_server_that_does_not_answer_is_told_in_one_line() -> None:
+    error = refused(lambda: SqlStore(f"postgresql://ada:{PASSWORD}@127.0.0.1:1/labctl"))
+    assert str(error).startswith("the store postgresql://ada@127.0.0.1:1/labctl can't be used: ")
+    assert "Connection refused" in str(error) and "\n" not in str(error)
+    assert "labctl config get store" in error.hint
+
+
+def test_a_folder_without_a_server_is_told(tmp_path: Path) -> None:
+    error = refused(lambda: SqlStore(f"postgresql:///labctl?host={tmp_path}&password={PASSWORD}"))
+    assert "No such file or directory" in str(error)
+
+
+def test_a_database_that_is_not_there_is_told(postgresql: postgres.Server) -> None:
+    error = refused(lambda: SqlStore(postgresql.url.replace("/postgres?", f"/nothing?password={PASSWORD}&")))
+    assert str(error).startswith("the store postgresql://postgres@/nothing can't be used: ")
+    assert 'database "nothing" does not exist' in str(error)
+
+
+def test_a_missing_package_is_told_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name.partition(".")[0] == "psycopg":
+            raise ModuleNotFoundError("No module named 'psycopg'", name="psycopg")
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    error = refused(lambda: SqlStore(f"postgresql://ada:{PASSWORD}@h/labctl"))
+    assert (
+        str(error) == "the store postgresql://ada@h/labctl needs a package that isn't there: No module named 'psycopg'"
+    )
+    assert error.hint == "pip install 'labctl-boxes[postgresql]'"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql+psycopg", "postgresql"])
+def test_the_scheme_may_be_written_in_every_usual_way(postgresql: postgres.Server, scheme: str) -> None:
+    store = SqlStore(postgresql.create().replace("postgresql", scheme, 1))
+    assert store.add_attempt(ATTEMPT) == 1
+    store.close()
+
+
+def test_a_server_that_ends_its_connections_is_asked_again(postgresql: postgres.Server) -> None:
+    """A restart of the server in the middle of a class."""
+    store = SqlStore(postgresql.create())
+    assert store.add_attempt(ATTEMPT) == 1
+    with postgresql.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = 'postgres'"
+        )
+    assert store.add_attempt(ATTEMPT) == 2
+    assert store.attempts("pond.lucy") == [ATTEMPT, ATTEMPT]
+    store.close()
+
+
+def test_a_table_of_another_program_in_the_way_is_told_and_left_alone(postgresql: postgres.Server) -> None:
+    url = postgresql.create()
+    direct = psycopg.connect(postgresql.url, autocommit=True, options=url.partition("options=")[2].replace("%3D", "="))
+    with direct as connection:
+        connection.execute("CREATE TABLE hints (what TEXT)")
+        assert "already exists" in str(refused(lambda: SqlStore(url)))
+        found = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()").fetchone()
+        assert found == (1,)
+
+
+def test_what_sqlite_said_it_kept_outlives_a_power_cut(tmp_path: Path) -> None:
+    """``synchronous=FULL``: the write-ahead log is on the disk before a commit returns (sqlite.org/pragma.html)."""
+    store = SqlStore(tmp_path / "labctl.db")
+    asked = {
+        name: store._database.read(lambda c, name=name: c.exec_driver_sql(f"PRAGMA {name}").scalar())
+        for name in ("synchronous", "journal_mode")
+    }
+    assert asked == {"synchronous": 2, "journal_mode": "wal"}
+    store.close()
+
+
+def test_a_path_may_have_any_character(tmp_path: Path) -> None:
+    file = tmp_path / "a b?c#d%20:é" / "labctl.db"
+    store = SqlStore(file)
+    assert store.add_attempt(ATTEMPT) == 1
+    store.close()
+    assert file.is_file()

@@ -1,0 +1,151 @@
+"""A whole class on the real engine: made, planned, up, stopped, started, new, down; killed in the midst of it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from rig import Labctl, until
+
+from labctl.domain.naming import container_name, instance_id
+
+pytestmark = pytest.mark.engine
+
+
+class Class:
+    """A cohort of five with the lab mini, in a state folder of its own."""
+
+    def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path) -> None:
+        self.labctl = labctl
+        self.engine = engine
+        self.name = f"c{labctl.learner[1:]}"
+        roster = folder / "class.csv"
+        lines = ["id,name", *(f"s{number:02},Learner {number}" for number in range(5))]
+        roster.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+        self.run("create", "--lab", "mini", "--roster", str(roster))
+
+    def run(self, verb: str, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        return self.labctl.run("cohort", verb, self.name, *args, code=code)
+
+    def boxes(self, member: str = "") -> list[docker.models.containers.Container]:
+        found = self.engine.containers.list(all=True, filters={"label": "labctl.role=box"}, ignore_removed=True)
+        owner = f"{self.name}/{member}"
+        return [
+            box for box in found if box.labels["labctl.owner"].startswith(owner) and not box.labels.get("labctl.clone")
+        ]
+
+    def running(self) -> int:
+        return sum(box.status == "running" for box in self.boxes())
+
+
+@pytest.fixture
+def cohort(labctl: Labctl, engine: docker.DockerClient, tmp_path: Path) -> Iterator[Class]:
+    made = Class(labctl, engine, tmp_path)
+    yield made
+    made.run("down", "--yes")
+    assert not made.boxes()
+
+
+def test_a_class_from_plan_to_down(cohort: Class) -> None:
+    plan = json.loads(cohort.run("plan", "--json").stdout)
+    assert plan["fits"] and plan["plan"]["boxes"] == 10
+    weighed = {one["resource"]: one for one in plan["plan"]["weighed"]}
+    assert {"memory", "cpu", "disk", "processes", "inotify", "files", "keys"} <= weighed.keys()
+    assert all(one["have"] > 0 for one in weighed.values())
+
+    up = json.loads(cohort.run("up", "--json").stdout)
+    assert (len(up["done"]), up["boxes"], up["failed"]) == (5, 10, [])
+    shown = json.loads(cohort.run("show", "--json").stdout)["members"]
+    assert [row["labs"] for row in shown] == [[{"lab": "mini", "running": 2, "boxes": 2}]] * 5
+    questions = {box.exec_run(["cat", "/etc/labctl/question"]).output for box in cohort.boxes() if _is(box, "alpha")}
+    assert len(questions) == 5, "every learner has params of their own"
+    ids = {box.id for box in cohort.boxes()}
+    assert "5 up already" in cohort.run("up").stdout
+
+    assert "5 stopped" in cohort.run("stop").stdout
+    assert cohort.running() == 0
+    assert "5 started" in cohort.run("start").stdout
+    assert cohort.running() == 10 and {box.id for box in cohort.boxes()} == ids
+    ping = ["ping", "-c1", "-W2", "beta"]
+    assert cohort.labctl.run("exec", "--learner", f"{cohort.name}/s03", "alpha", "--", *ping).returncode == 0
+
+    assert "2 new" in cohort.run("reset", "--learner", "s00", "--learner", "s04", "--yes").stdout
+    assert len({box.id for box in cohort.boxes()} - ids) == 4
+    assert "5 removed" in cohort.run("down", "--yes").stdout
+    assert not cohort.boxes()
+
+
+def _is(box: Any, name: str) -> bool:
+    return bool(box.labels["labctl.box"] == name)
+
+
+@pytest.mark.parametrize("boxes", [1, 5])
+def test_up_that_is_killed_in_the_midst_goes_on_where_it_was(cohort: Class, boxes: int) -> None:
+    first = cohort.labctl.start("cohort", "up", cohort.name)
+    until(lambda: len(cohort.boxes()) >= boxes, "some boxes of the class")
+    first.kill()
+    first.communicate(timeout=60)
+    cohort.run("up")
+    assert cohort.running() == 10
+    assert "5 up already" in cohort.run("up").stdout
+
+
+def test_ctrl_c_finishes_what_is_begun_and_says_how_to_go_on(cohort: Class) -> None:
+    first = cohort.labctl.start("cohort", "up", cohort.name)
+    until(lambda: len(cohort.boxes()) >= 1, "some boxes of the class")
+    first.send_signal(signal.SIGINT)
+    out, err = first.communicate(timeout=120)
+    # All five are begun at once, so there is nothing that could be left.
+    assert first.returncode in (0, 130), err
+    assert len(cohort.boxes()) % 2 == 0 and cohort.running() == len(cohort.boxes())
+    assert first.returncode == 0 or f"labctl cohort up {cohort.name}" in err, out
+    cohort.run("up")
+    assert cohort.running() == 10
+
+
+def test_one_learners_failure_holds_nobody_up(cohort: Class) -> None:
+    name = container_name(instance_id("mini", f"{cohort.name}/s02"), "beta")
+    image = next(tag for image in cohort.engine.images.list("labctl/box") for tag in image.tags)
+    foreign = cohort.engine.containers.create(image, ["sleep", "9"], name=name, network_mode="none")
+    try:
+        failed = cohort.run("up", code=4)
+        assert "4 up, 1 failed" in failed.stdout
+        assert f"{cohort.name}/s02 mini" in failed.stderr and "labctl did not make" in failed.stderr
+        assert cohort.running() == 8 and not cohort.boxes("s02")
+    finally:
+        foreign.remove(force=True)
+    assert "1 up, 4 up already" in cohort.run("up").stdout
+
+
+def test_a_learner_starts_at_the_same_time(cohort: Class) -> None:
+    everybody = cohort.labctl.start("cohort", "up", cohort.name)
+    alone = cohort.labctl.start("up", "mini", "--learner", f"{cohort.name}/s04")
+    said = [process.communicate(timeout=240) for process in (everybody, alone)]
+    assert [everybody.returncode, alone.returncode] == [0, 0], said
+    assert cohort.running() == 10
+
+
+def test_what_is_measured_is_kept_and_leaves_nothing(cohort: Class, new_labctl: Callable[[], Labctl]) -> None:
+    measured = json.loads(cohort.run("plan", "--measure", "--json").stdout)["plan"]["labs"][0]
+    footprint = measured["footprint"]
+    assert measured["measured"] and footprint["boxes"] == 2
+    assert 4 << 20 < footprint["memory"] < 200 << 20
+    assert footprint["processes"] >= 4 and footprint["files"] > 20 and footprint["inotify"] >= 2
+    assert json.loads(cohort.run("plan", "--json").stdout)["plan"]["labs"][0] == measured
+    left = cohort.engine.containers.list(all=True, filters={"label": "labctl.owner=labctl-measure"})
+    assert not left
+
+
+def test_who_is_removed_has_no_boxes(cohort: Class) -> None:
+    cohort.run("up", "--learner", "s00", "--learner", "s01")
+    cohort.run("remove", "s01", "--yes")
+    assert not cohort.boxes("s01") and len(cohort.boxes("s00")) == 2
+    assert [row["member"]["id"] for row in json.loads(cohort.run("show", "--json").stdout)["members"]] == [
+        *("s00", "s02", "s03", "s04"),
+    ]

@@ -1,0 +1,155 @@
+"""Whether a class fits: arithmetic alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import make_lab
+
+from labctl.domain.capacity import (
+    RESOURCES,
+    SHIPPED,
+    Fit,
+    Footprint,
+    Order,
+    Server,
+    footprint_of,
+    larger,
+    learners_that_fit,
+    left,
+    needs,
+    start_seconds,
+    weigh,
+)
+from labctl.domain.pace import seconds_left
+
+LAB = make_lab()
+MIB, GIB = 1 << 20, 1 << 30
+ONE = Footprint(boxes=3, memory=60 * MIB, cpu=0.01, disk=12 * MIB, processes=20, inotify=9, files=200, aio=100)
+SERVER = Server(
+    cpus=2,
+    memory=24 * GIB,
+    memory_free=22 * GIB,
+    disk=100 * GIB,
+    disk_free=70 * GIB,
+    processes=32768,
+    processes_used=500,
+    inotify=8192,
+    inotify_used=20,
+    files=2_000_000,
+    files_used=2000,
+    engine_files=20000,
+    engine_files_used=300,
+    aio=65536,
+    aio_used=0,
+    keys=1_000_000,
+    keys_used=20,
+    neighbours=4096,
+    neighbours_used=1,
+)
+
+
+def order(count: int, one: Footprint = ONE) -> tuple[Order, ...]:
+    return (Order(LAB, one, count),)
+
+
+def by_resource(count: int, **changes: Any) -> dict[str, Any]:
+    return {one.resource: one for one in weigh(order(count), msgspec.structs.replace(SERVER, **changes))}
+
+
+def test_a_hundred_learners_on_a_server_that_has_room() -> None:
+    found = by_resource(100)
+    assert tuple(found) == RESOURCES[1:]
+    assert {one.fit for one in found.values()} == {Fit.OK}
+    assert found["inotify"].need == 900
+    assert found["processes"].need == 100 * (20 + 3 * 13)
+    assert found["neighbours"].need == 100 * 6
+    assert found["memory"].need == pytest.approx(100 * (60 * MIB * 1.3 + 3 * 8 * MIB))
+
+
+@pytest.mark.parametrize(
+    ("changes", "resource", "remedy"),
+    [
+        ({"inotify": 128}, "inotify", "sysctl -w fs.inotify.max_user_instances=2048"),
+        ({"aio": 8192}, "aio", "sysctl -w fs.aio-max-nr=16384"),
+        ({"keys": 200}, "keys", "sysctl -w kernel.keys.root_maxkeys=512"),
+        ({"neighbours": 128}, "neighbours", "sysctl -w net.ipv4.neigh.default.gc_thresh3=1024"),
+        ({"processes": 4096}, "processes", "sysctl -w kernel.pid_max=8192"),
+        (
+            {"processes": 4096, "processes_limit": "kernel.threads-max"},
+            "processes",
+            "sysctl -w kernel.threads-max=8192",
+        ),
+        ({"files": 10000}, "files", "sysctl -w fs.file-max=65536"),
+        ({"engine_files": 1024}, "engine files", "LimitNOFILE=4096 in a drop-in for docker.service; then restart it"),
+        ({"memory_free": 4 * GIB}, "memory", "give the server more memory, or bring fewer up at a time: --learner"),
+        ({"disk_free": 3 * GIB}, "disk", "labctl images prune, or a larger disk for the engine"),
+        ({"cpus": 0}, "cpu", "give the server more cpus: at rest already, the boxes would use all of them"),
+    ],
+)
+def test_what_is_too_little_is_told_with_what_to_change(changes: dict[str, Any], resource: str, remedy: str) -> None:
+    one = by_resource(100, **changes)[resource]
+    assert one.fit is Fit.SHORT and one.lacking == one.need - one.have > 0
+    assert one.remedy.format_map(one.values) == remedy
+
+
+counts = st.integers(0, 10**6)
+footprints = st.builds(Footprint, st.integers(1, 9), counts, st.floats(0, 4), counts, counts, counts, counts, counts)
+
+
+@given(st.lists(st.tuples(footprints, st.integers(0, 50)), max_size=4), st.integers(0, 200))
+def test_what_fits_fits_and_one_more_does_not(parts: list[tuple[Footprint, int]], learners: int) -> None:
+    """``learners_that_fit`` and ``weigh`` never say different things."""
+    orders = tuple(Order(LAB, one, count) for one, count in parts)
+    fitting = learners_that_fit(orders, SERVER, learners)
+    assert 0 <= fitting <= learners
+    fits = all(one.fit is not Fit.SHORT for one in weigh(orders, SERVER))
+    if learners:
+        assert fits == (fitting == learners)
+
+
+@given(footprints, st.integers(0, 40), st.integers(0, 40))
+def test_needs_add_up(one: Footprint, few: int, more: int) -> None:
+    together = needs((*order(few, one), *order(more, one)))
+    assert together == pytest.approx(needs(order(few + more, one)))
+
+
+@given(footprints, footprints)
+def test_the_larger_of_two_covers_both(one: Footprint, other: Footprint) -> None:
+    both = larger(one, other)
+    for name in ("memory", "cpu", "disk", "processes", "inotify", "files", "aio"):
+        assert getattr(both, name) == max(getattr(one, name), getattr(other, name))
+    assert larger(other, one) == both
+
+
+@pytest.mark.parametrize(
+    ("limit", "resource"), [("engine_files", "engine files"), ("aio", "aio"), ("neighbours", "neighbours")]
+)
+def test_a_limit_that_is_not_known_is_not_weighed(limit: str, resource: str) -> None:
+    assert resource in left(SERVER)
+    assert resource not in left(msgspec.structs.replace(SERVER, **{limit: 0}))
+
+
+def test_a_remedy_is_enough() -> None:
+    """With the setting as told it fits, and isn't even tight."""
+    short = by_resource(100, inotify=128)["inotify"]
+    assert by_resource(100, inotify=int(short.values["value"]))["inotify"].fit is Fit.OK
+
+
+def test_measured_figures_come_first_then_shipped_ones_then_an_estimate() -> None:
+    assert footprint_of(LAB, ONE) == ONE
+    assert footprint_of(LAB, None).boxes == 3 and footprint_of(LAB, None).at == 0
+    for name, shipped in SHIPPED.items():
+        assert footprint_of(make_lab(name=name), None) == shipped
+
+
+def test_time_by_rate_or_by_cpus() -> None:
+    assert start_seconds(300, 2, rate=6.0) == 50
+    assert start_seconds(300, 2) > start_seconds(300, 8) == start_seconds(300, 64)
+    assert seconds_left(0, 300, 5.0) is None
+    assert seconds_left(100, 300, 20.0) == 40
+    assert seconds_left(300, 300, 60.0) == 0

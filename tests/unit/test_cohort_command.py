@@ -1,0 +1,242 @@
+"""labctl cohort, in this process, with a store and without an engine."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from fakes import FakeCatalog, FakeEngine, FakeImages, FakeKeeper, FakeLocks
+from samples import make_lab
+
+from labctl.adapters.store import SqlStore
+from labctl.bootstrap import App
+from labctl.cli import app as cli_app
+from labctl.cli import i18n
+from labctl.cli.app import run
+from labctl.cli.cohort_plan import refusal
+from labctl.cli.cohort_progress import Board, Lines, Verb, finish, watched
+from labctl.cli.problem import text_of
+from labctl.domain.capacity import Footprint, Order, Server, learners_that_fit, weigh
+from labctl.errors import EngineError
+from labctl.events import ManyStarted, Note, OneEnded, OneStarted
+from labctl.services.cohort_plan import ClassPlan, LabPlan
+from labctl.services.crowd import Failure, Part, Tally
+
+GIB = 1 << 30
+SERVER = Server(2, 8 * GIB, 7 * GIB, 90 * GIB, 80 * GIB, 32768, 300, inotify=128, inotify_used=0)
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def labctl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Exit code, stdout, stderr. The lab is pond; boxes are of a fake engine."""
+    engine = FakeEngine()
+    keeper, locks, images = FakeKeeper(engine, running=True), FakeLocks(), FakeImages()
+    fakes = {"engine": engine, "keeper": keeper, "locks": locks, "images": images, "catalog": FakeCatalog(make_lab())}
+    for name, fake in fakes.items():
+        monkeypatch.setattr(App, name, fake)
+    monkeypatch.setattr(App, "store", SqlStore(tmp_path / "labctl.db"))
+    monkeypatch.setattr(App, "state_dir", tmp_path)
+    monkeypatch.setattr("labctl.adapters.docker.server.DockerServer.look", lambda _self: SERVER)
+    monkeypatch.setattr("labctl.bootstrap.App.client", None)
+    monkeypatch.setattr(cli_app, "_sigterm_is_interrupt", lambda: None)
+
+    def labctl(*argv: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            run(list(argv))
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return labctl
+
+
+@pytest.fixture
+def roster(tmp_path: Path) -> str:
+    file = tmp_path / "class.csv"
+    file.write_text("学号,姓名,班级\ns01,李雷,一班\ns02,韩梅梅,一班\ns03,Jim,二班\n", "utf-8-sig")
+    return str(file)
+
+
+def test_the_life_of_a_cohort(labctl: Run, roster: str) -> None:
+    code, out, _ = labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", roster, "--limits", "hours=8")
+    assert code == 0 and "3 learners, 0 with a key" in out and "labctl cohort up db-1" in out
+    assert labctl("cohort", "list")[1].splitlines()[1].split("\t")[:3] == ["db-1", "pond", "3"]
+    assert "48 boxes" not in labctl("cohort", "plan", "db-1")[1]
+    code, out, err = labctl("cohort", "up", "db-1")
+    assert code == 0 and "db-1: 3 up  9 boxes" in out
+    assert "3 of 3 · 9 of 9 boxes" in err
+    code, out, _ = labctl("cohort", "show", "db-1")
+    assert "each learner: hours=8" in out
+    assert out.splitlines()[-3].split("\t") == ["s01", "李雷", "一班", "none", "pond 3/3", "–"]
+    assert "3 stopped" in labctl("cohort", "stop", "db-1")[1]
+    assert "1 started" in labctl("cohort", "start", "db-1", "--learner", "s02")[1]
+    assert "1 new" in labctl("cohort", "reset", "db-1", "--learner", "s02", "--yes")[1]
+    code, out, _ = labctl("cohort", "remove", "db-1", "s03", "--yes", "--json")
+    assert json.loads(out)["boxes"] == 3
+    assert "db-1: 2 removed  6 boxes" in labctl("cohort", "down", "db-1", "-y")[1]
+    assert labctl("cohort", "end", "db-1", "-y")[0] == 0
+    assert "there is no cohort" in labctl("cohort", "list")[1]
+    assert "ended" in labctl("cohort", "list", "--all")[1]
+    assert labctl("cohort", "up", "db-1")[0] == 7
+
+
+def test_no_json_tells_the_secret(labctl: Run, roster: str) -> None:
+    made = json.loads(labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", roster, "--json")[1])
+    assert [member["id"] for member in made["members"]] == ["s01", "s02", "s03"]
+    for argv in (("list", "--json"), ("show", "db-1", "--json")):
+        out = labctl("cohort", *argv)[1]
+        assert json.loads(out) and "secret" not in out
+    assert "secret" not in made
+
+
+def test_a_faulty_roster_is_told_whole_in_both_languages_and_nothing_is_kept(labctl: Run, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text("学号;姓名;公钥\ns 1;李雷;ssh-dss AAAA\ns02;;\n", "gbk")
+    create = ("cohort", "create", "db-1", "--lab", "pond", "--roster", str(file))
+    code, _, err = labctl(*create)
+    assert code == 2
+    assert f"{file}: 3 faults, nothing was taken in" in err
+    assert f"{file}:2:1 (学号): s 1 can't be an id" in err
+    assert f"{file}:2:8 (公钥): a DSA key" in err
+    assert f"{file}:3:5 (姓名): the name is missing" in err
+    _, _, err = labctl("--lang", "zh", *create)
+    i18n.choose_language("en")
+    assert "3 处错误，什么都没有录入" in err and "s 1 不能作学号" in err
+    assert json.loads(labctl("cohort", "list", "--all", "--json")[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (("create", "db-1", "--lab", "pond", "--roster", "nowhere.csv"), 2, "nowhere.csv can't be read: No such file"),
+        (("create", "DB", "--lab", "pond", "--roster", "R"), 2, "a cohort can't be called DB"),
+        (("create", "db-1", "--lab", "pnod", "--roster", "R"), 2, "there is no lab pnod"),
+        (
+            ("create", "db-1", "--lab", "pond", "--roster", "R", "--limits", "memory=1MiB"),
+            7,
+            "pond needs memory=768MiB",
+        ),
+        (("create", "db-1", "--lab", "pond", "--roster", "R", "--until", "soon"), 2, "soon is no date"),
+        (("show", "db-9"), 2, "there is no cohort db-9"),
+        (("up", "db-9"), 2, "there is no cohort db-9"),
+    ],
+)
+def test_what_is_wrong_is_one_clear_line_and_nothing_is_kept(
+    labctl: Run, roster: str, argv: tuple[str, ...], code: int, said: str
+) -> None:
+    found, _, err = labctl("cohort", *(roster if word == "R" else word for word in argv))
+    assert (found, said in err) == (code, True), err
+    assert json.loads(labctl("cohort", "list", "--all", "--json")[1]) == []
+
+
+def test_what_destroys_work_asks_first(labctl: Run, roster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", roster)
+    labctl("cohort", "up", "db-1")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    for argv in (("down", "db-1"), ("reset", "db-1"), ("remove", "db-1", "s01"), ("end", "db-1")):
+        code, _, err = labctl("cohort", *argv)
+        assert code == 2 and f"labctl cohort {' '.join(argv)} --yes" in err
+    assert "3 up already" in labctl("cohort", "up", "db-1")[1]
+
+
+def test_who_is_not_in_it_and_who_came_late(labctl: Run, roster: str, tmp_path: Path) -> None:
+    labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", roster)
+    code, _, err = labctl("cohort", "up", "db-1", "--learner", "s1")
+    assert code == 2 and "did you mean s01?" in err
+    late = tmp_path / "late.csv"
+    late.write_text("id,name,group\ns04,Lucy,二班\ns03,James,二班\ns01,李雷,一班\n")
+    assert "1 new, 1 changed, 1 as before" in labctl("cohort", "add", "db-1", "--roster", str(late))[1]
+
+
+def test_what_does_not_fit_is_refused_before_anything_starts_but_for_force(
+    labctl: Run, roster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", roster)
+    small = Server(2, 8 * GIB, 7 * GIB, 90 * GIB, 80 * GIB, 32768, 300, inotify=50, inotify_used=0)
+    monkeypatch.setattr("labctl.adapters.docker.server.DockerServer.look", lambda _self: small)
+    code, out, _ = labctl("cohort", "plan", "db-1")
+    assert code == 7 and "doesn't fit: 2 of 3 learners do" in out
+    assert "sysctl -w fs.inotify.max_user_instances=128" in out
+    code, _, err = labctl("cohort", "up", "db-1")
+    assert code == 7 and "inotify (72 needed, 50 left, 22 too little)" in err
+    assert "labctl cohort up db-1 --force" in err
+    code, out, _ = labctl("cohort", "up", "db-1", "--learner", "s01", "--learner", "s02")
+    assert code == 0 and "2 up" in out
+    assert labctl("cohort", "up", "db-1", "--force")[0] == 0
+
+
+def test_a_refusal_in_chinese_has_its_resources_in_chinese() -> None:
+    one = Footprint(3, 1, 0.1, 1, 1, 100, 1)
+    orders = (Order(make_lab(), one, 4),)
+    fitting = learners_that_fit(orders, SERVER, 4)
+    labs = (LabPlan("pond", one, True, 0, 4),)
+    plan = ClassPlan(labs, weigh(orders, SERVER), SERVER, 4, fitting, 12, 3.0)
+    i18n.choose_language("zh")
+    try:
+        text = text_of(refusal("db-1", plan))
+    finally:
+        i18n.choose_language("en")
+    assert "放得下" not in text and "inotify 实例（需要 400，剩余 128，缺 272）" in text
+
+
+def test_failures_are_told_once_for_each_reason_with_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    def failure(number: int, why: str) -> Failure:
+        part = Part(f"db-1/s{number:02}", "pond", f"pond.{number}")
+        return Failure(part, EngineError("the Docker engine refused: {why}", hint="labctl doctor", why=why))
+
+    failed = (*(failure(number, "busy") for number in range(9)), failure(20, "full"))
+    tally = Tally((Part("db-1/s99", "pond", "x", 3),), failed, (Part("db-1/s77", "pond", "y", 3),), 2, 4.0)
+    with pytest.raises(click.exceptions.Exit) as caught:
+        finish(click.Context(click.Command("up")), App(), "db-1", Verb.UP, tally, False, again="labctl cohort up db-1")
+    out, err = capsys.readouterr()
+    assert caught.value.exit_code == 130
+    assert "✗ db-1: 1 up, 2 up already, 10 failed, 1 not begun  3 boxes, 4.0 s" in out
+    assert err.count("busy") == 1 and "db-1/s05 pond, 3 more: the Docker engine refused: busy" in err
+    assert err.count("full") == 1 and "this does the rest: labctl cohort up db-1" in err
+
+
+def _happen(emit: Callable[[Any], None]) -> None:
+    emit(ManyStarted(12, 10, 30))
+    for number in range(10):
+        emit(OneStarted(f"db-1/s{number:02}", "pond"))
+    emit(Note("taking back what was made"))
+    for number in range(10):
+        emit(OneEnded(f"db-1/s{number:02}", "pond", number != 3, 1.5, 3))
+
+
+def test_progress_that_is_piped_is_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    with watched(quiet=False) as emit:
+        assert isinstance(emit, Lines)
+        _happen(emit)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11
+    assert lines[4].startswith("✗ db-1/s03 pond  1.5 s  4 of 10 · 12 of 30 boxes") and "left" in lines[4]
+    assert lines[-1].endswith("10 of 10 · 30 of 30 boxes")
+
+
+def test_progress_on_a_terminal_is_a_table_with_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    board = Board()
+    board(ManyStarted(12, 10, 30))
+    for number in range(12):
+        board(OneStarted(f"db-1/s{number:02}", "pond"))
+    board(OneEnded("db-1/s00", "pond", True, 1.5, 3))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(board._table())
+    board.close()
+    shown = console.export_text()
+    assert "1 of 10 · 3 of 30 boxes" in shown and "left" in shown
+    assert "db-1/s00" not in shown and "db-1/s01 pond" in " ".join(shown.split()) and "1 more" in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+def test_progress_for_programs_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with watched(quiet=True) as emit:
+        _happen(emit)
+    assert capsys.readouterr().err == ""

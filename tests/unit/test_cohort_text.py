@@ -1,0 +1,125 @@
+"""What is typed of a cohort: limits, dates, names."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import make_lab
+
+from labctl.domain.cohort import Limits
+from labctl.domain.cohort_text import check_limits, check_name, parse_limits, parse_until, write_limits
+from labctl.errors import LabctlError, RefusedError, UsageError
+
+NOW = datetime.datetime(2026, 11, 23, 9, 30).timestamp()
+
+
+def test_limits_as_they_are_typed() -> None:
+    wanted = Limits(memory=2 << 30, disk=512 << 20, cpus=1.5, hours=8, boxes=6)
+    assert parse_limits("memory=2GiB, disk=512M ,cpus=1.5,hours=8,boxes=6") == wanted
+    assert parse_limits("") == Limits()
+
+
+counts = st.integers(0, 1_000_000)
+sizes = st.integers(0, 99_999).map(lambda number: number << 10)
+parts = st.integers(0, 4000).map(lambda number: number / 4)
+
+
+@given(st.builds(Limits, counts, counts, sizes, parts, counts, sizes, parts, parts))
+def test_limits_written_and_read_are_the_same(limits: Limits) -> None:
+    assert parse_limits(write_limits(limits)) == limits
+
+
+@given(st.text(alphabet="memorycpus=,1.5-GiB naninf\0é", max_size=30))
+def test_no_text_of_limits_raises_anything_else(text: str) -> None:
+    try:
+        parse_limits(text)
+    except UsageError as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("memroy=2GiB", "there is no limit memroy", "did you mean memory?"),
+        ("memory=2", "memory: 2 is no size", "memory=512MiB"),
+        ("memory", "the limit memory needs one value", ""),
+        ("cpus=1,cpus=2", "the limit cpus needs one value", ""),
+        ("boxes=1.5", "boxes: 1.5 is no whole number above 0", ""),
+        ("hours=-1", "hours: -1 is no number above 0", ""),
+        ("hours=nan", "hours: nan is no number above 0", ""),
+        ("cpus=inf", "cpus: inf is no number above 0", ""),
+    ],
+)
+def test_a_wrong_limit_is_told(text: str, message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_limits(text)
+    assert str(caught.value) == message
+    assert hint in caught.value.hint.format_map(caught.value.values)
+
+
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [
+        ("+3d", NOW + 3 * 86400),
+        ("+4h", NOW + 4 * 3600),
+        ("+1d12h", NOW + 36 * 3600),
+        ("+90m", NOW + 5400),
+        ("2026-11-23", datetime.datetime(2026, 11, 24).timestamp()),
+        ("2026-11-23T18:00", datetime.datetime(2026, 11, 23, 18).timestamp()),
+        ("2026-12-01 08:15:30+08:00", datetime.datetime(2026, 12, 1, 0, 15, 30, tzinfo=datetime.UTC).timestamp()),
+        ("", 0.0),
+    ],
+)
+def test_dates_as_they_are_typed(text: str, until: float) -> None:
+    assert parse_until(text, NOW) == until
+
+
+@pytest.mark.parametrize(
+    "text", ["tomorrow", "+", "+3", "3d", "2026-13-01", "2026-11-31", "9999-12-31", "18:00", "+9999d9h x"]
+)
+def test_what_is_no_date_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="is no date"):
+        parse_until(text, NOW)
+
+
+@pytest.mark.parametrize("text", ["2026-11-22", "2026-11-23T09:30", "+0d", "1970-01-01T00:00"])
+def test_what_has_passed_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="has passed"):
+        parse_until(text, NOW)
+
+
+@given(st.text(alphabet="+0123456789dhmT:- Z", max_size=20))
+def test_no_date_raises_anything_else(text: str) -> None:
+    try:
+        assert parse_until(text, NOW) > NOW or not text
+    except UsageError as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize("name", ["", "A", "a_b", "-a", "a-", "a/b", "x" * 25, "班", "a\n"])
+def test_names_that_a_cohort_cannot_have(name: str) -> None:
+    with pytest.raises(UsageError):
+        check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("each", "whole", "said"),
+    [
+        ("memory=512MiB", "", "pond needs memory=768MiB, more than the limit memory=512MiB of --limits"),
+        ("boxes=2", "", "pond needs boxes=3, more than the limit boxes=2 of --limits"),
+        ("", "pids=100", "pond needs pids=768, more than the limit pids=100 of --cohort-limits"),
+        ("cpus=4", "cpus=2", "the whole cohort may have cpus=2, and each learner more: cpus=4"),
+    ],
+)
+def test_limits_that_a_lab_does_not_fit_in_are_refused_with_both_numbers(each: str, whole: str, said: str) -> None:
+    with pytest.raises(LabctlError) as caught:
+        check_limits(parse_limits(each), parse_limits(whole), (make_lab(),))
+    assert str(caught.value) == said
+    assert isinstance(caught.value, RefusedError) == ("needs" in said)
+
+
+def test_limits_that_are_just_enough_are_fine() -> None:
+    check_limits(parse_limits("memory=768MiB,boxes=3,pids=768,cpus=0.1"), Limits(), (make_lab(),))

@@ -1,0 +1,161 @@
+"""Judging a whole cohort: everybody who is up, nobody held up by another, and grades anew after a check was mended."""
+
+from __future__ import annotations
+
+import threading
+
+import msgspec
+import pytest
+from fakes import FakeCatalog, FakeChecker, FakeEngine
+from fakes_cohort import FakeCohorts
+from samples import error, failed, make_lab, passed
+
+from labctl.domain.boxspec import box_specs
+from labctl.domain.cohort import Cohort, Member
+from labctl.domain.enrolment import instance_of
+from labctl.domain.gradebook import counting
+from labctl.domain.params import derive
+from labctl.errors import ChecksError
+from labctl.services.cohort_verify import CohortVerify, Judged, Regraded
+from labctl.services.verify import Verify
+
+LAB = make_lab()
+COHORT = Cohort("db-1", ("pond",), "secret", 0.0)
+
+
+class Class:
+    """Learners whose boxes are up, and one (``away``) whose aren't."""
+
+    def __init__(self, *ids: str) -> None:
+        self.engine, self.checker, self.store = (
+            FakeEngine(),
+            FakeChecker(passed("listen"), failed("auth")),
+            FakeCohorts(),
+        )
+        self.members = [Member(one, one) for one in ids]
+        self.store.add_cohort(COHORT, self.members)
+        self.made: list[Verify] = []
+        for one in ids:
+            if one != "away":
+                self.up(one)
+        catalog = FakeCatalog(LAB)
+        self.all = CohortVerify(self.engine, catalog, lambda: self.store, self._verify)
+
+    def up(self, member: str) -> None:
+        instance = instance_of(COHORT, member, "pond", 0.0)
+        images = dict.fromkeys(LAB.boxes, "pond:1")
+        for spec in box_specs(LAB, instance, derive(LAB, instance.seed), images):
+            self.engine.start(self.engine.create(spec))
+
+    def _verify(self) -> Verify:
+        def none() -> object:
+            raise AssertionError("no check wants a clone")
+
+        self.made.append(Verify(self.engine, self.checker, lambda: self.store, none))  # type: ignore[arg-type]
+        return self.made[-1]
+
+    def run(self) -> dict[str, Judged]:
+        return {one.learner: one for one in self.all.run(COHORT, self.members)}
+
+    def regrade(self, *, dry: bool = False) -> Regraded:
+        return self.all.regrade(COHORT, self.members, "pond", dry=dry)
+
+
+def test_everybody_who_is_up_is_judged_and_the_rest_told() -> None:
+    group = Class("li", "wang", "away")
+    ended: list[str] = []
+    found = group.all.run(COHORT, group.members, ended=lambda one: ended.append(one.learner))
+    assert sorted(ended) == [one.learner for one in found] == ["db-1/away", "db-1/li", "db-1/wang"]
+    away, li, _wang = found
+    assert (away.up, away.attempt, away.why) == (False, None, None)
+    assert li.attempt is not None and (li.attempt.points, li.attempt.by) == (10, "instructor")
+    assert [one.learner for one in group.store.attempts_of("db-1")].count("db-1/li") == 1
+
+
+def test_one_that_fails_holds_up_nobody() -> None:
+    group = Class(*(f"s{number}" for number in range(10)))
+    turn = iter(range(100))
+
+    def sometimes() -> None:
+        if next(turn) == 3:
+            raise ChecksError("no")
+
+    group.checker.meanwhile = sometimes
+    found = group.run()
+    assert sum(one.attempt is not None for one in found.values()) == 9
+    (broken,) = (one for one in found.values() if one.why)
+    assert broken.up and str(broken.why) == "no"
+
+
+def test_no_more_at_once_than_is_good() -> None:
+    group = Class(*(f"s{number}" for number in range(12)))
+    together, most, lock = [0], [0], threading.Lock()
+
+    def count() -> None:
+        with lock:
+            together[0] += 1
+            most[0] = max(most[0], together[0])
+        with lock:
+            together[0] -= 1
+
+    group.checker.meanwhile = count
+    group.run()
+    assert 1 <= most[0] <= 3 and len(group.made) <= 3
+
+
+def test_ctrl_c_ends_what_runs_and_keeps_what_was_found() -> None:
+    group = Class("li", "wang")
+
+    def interrupted(_one: Judged) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        group.all.run(COHORT, group.members, ended=interrupted)
+    assert group.store.attempts_of("db-1")
+
+
+class TestRegrade:
+    def test_who_has_another_grade_and_why(self) -> None:
+        group = Class("li", "wang", "away")
+        group.run()
+        group.checker.results = [passed("listen"), passed("auth")]
+        dry = group.regrade(dry=True)
+        assert [(one.learner, one.before, one.after) for one in dry.changes] == [
+            ("db-1/li", 10, 15),
+            ("db-1/wang", 10, 15),
+        ]
+        assert len(group.store.attempts_of("db-1")) == 2, "dry"
+        found = group.regrade()
+        assert [one.after for one in found.changes] == [15, 15]
+        assert [one.learner for one in found.kept] == ["db-1/away"]
+        assert [(task.before and task.before.verdict, task.after.task) for task in found.changes[0].tasks] == [
+            ("failed", "auth")
+        ]
+        assert [one.by for one in group.store.attempts_of("db-1")][2:] == ["regrade", "regrade"]
+        again = group.regrade()
+        assert (again.changes, again.same) == ((), 2)
+
+    def test_what_could_not_be_checked_changes_no_grade(self) -> None:
+        group = Class("li")
+        group.run()
+        group.checker.results = [error("listen"), passed("auth")]
+        found = group.regrade()
+        assert (found.changes, found.same, [one.learner for one in found.kept]) == ((), 0, ["db-1/li"])
+        (one,) = found.kept
+        assert one.up and one.attempt is not None, "what was found is told"
+        assert counting(LAB, group.store.attempts_of("db-1")) == group.store.attempts_of("db-1")[0]
+
+    def test_boxes_that_were_made_anew_keep_their_grade(self) -> None:
+        group = Class("li")
+        group.run()
+        (attempt,) = group.store.attempts_of("db-1")
+        observe = group.engine.observe
+        later = attempt.at + 100
+
+        def made_later(instance: str | None = None) -> object:
+            return [msgspec.structs.replace(box, created=later) for box in observe(instance)]
+
+        group.engine.observe = made_later  # type: ignore[assignment, method-assign]
+        found = group.regrade()
+        assert (found.changes, found.same, found.anew) == ((), 0, ("db-1/li",))
+        assert len(group.store.attempts_of("db-1")) == 1

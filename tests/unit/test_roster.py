@@ -1,0 +1,299 @@
+"""A roster: taken in whole, in every form that spreadsheets write, or all its faults at once."""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import csv
+import io
+import struct
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from labctl.domain.cohort import Member
+from labctl.domain.roster import RosterFault, read
+from labctl.domain.text import visible
+from labctl.errors import RosterError
+
+HEAD = "id,name,email,group,key"
+
+
+def openssh(key: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey) -> str:
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return public.decode()
+
+
+def string(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+
+def line(kind: str, *parts: bytes) -> str:
+    return f"{kind} {base64.b64encode(b''.join(map(string, (kind.encode(), *parts)))).decode()}"
+
+
+def ed_key(number: int) -> str:
+    return line("ssh-ed25519", number.to_bytes(32))
+
+
+P256 = b"\4" + bytes(64)
+GOOD_KEYS = {
+    "ed25519": openssh(ed25519.Ed25519PrivateKey.generate()),
+    "p256": openssh(ec.generate_private_key(ec.SECP256R1())),
+    "p384": openssh(ec.generate_private_key(ec.SECP384R1())),
+    "p521": openssh(ec.generate_private_key(ec.SECP521R1())),
+    "rsa": openssh(rsa.generate_private_key(65537, 2048)),
+    "sk-ed25519": line("sk-ssh-ed25519@openssh.com", bytes(32), b"ssh:"),
+    "sk-p256": line("sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256", P256, b"ssh:"),
+}
+PRIVATE = (
+    ed25519.Ed25519PrivateKey.generate()
+    .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
+    .decode()
+)
+
+
+def faults(text: str | bytes) -> tuple[RosterFault, ...]:
+    with pytest.raises(RosterError) as caught:
+        read(text.encode() if isinstance(text, str) else text, "class.csv")
+    assert caught.value.faults
+    return caught.value.faults
+
+
+def said(text: str | bytes) -> list[tuple[int, int, str, str]]:
+    """Place, header and message of every fault."""
+    return [(one.line, one.column, one.field, one.what.format_map(one.values)) for one in faults(text)]
+
+
+def test_a_plain_roster() -> None:
+    key = GOOD_KEYS["ed25519"]
+    text = f'{HEAD}\ns01,Li Lei,li@example.org,A,{key} li@laptop\n\n"s02","Han, Meimei",,,\n'
+    assert read(text.encode(), "class.csv") == (
+        Member("s01", "Li Lei", "li@example.org", "A", key),
+        Member("s02", "Han, Meimei"),
+    )
+
+
+def test_chinese_headers_in_any_order_case_and_form() -> None:
+    text = "公钥;班级;Ｅ-Mail ; 姓 名 ;学号\n;一班;li@example.org;李雷;s01\n"
+    assert read(text.encode("gbk"), "class.csv") == (Member("s01", "李雷", "li@example.org", "一班"),)
+
+
+def test_the_line_with_which_excel_names_its_delimiter() -> None:
+    assert read(b"sep=;\r\nid;name\r\ns01;Li, Lei\r\n", "x") == (Member("s01", "Li, Lei"),)
+    assert said(b"sep=;\r\nid;name\r\ns01;\r\n")[0][0] == 3
+
+
+def test_all_faults_at_once_each_with_line_column_and_header() -> None:
+    cut = GOOD_KEYS["rsa"][:80]
+    text = f"ID,Name,Mail,Key\ns 1,Ann,ann@,\ns02,,bob@example.org,ssh-dss AAAA\nS02,Cy,cy@example.org,{cut}\n"
+    assert said(text) == [
+        (2, 1, "ID", "s 1 can't be an id"),
+        (2, 9, "Mail", "ann@ is no e-mail address"),
+        (3, 5, "Name", "the name is missing"),
+        (3, 22, "Key", "a DSA key: OpenSSH takes none any more"),
+        (4, 1, "ID", "S02 is on line 3, too"),
+        (4, 23, "Key", "the key is cut off: its end is missing"),
+    ]
+
+
+def test_lines_stay_right_after_newlines_within_quotes() -> None:
+    text = 'id,name,group\r\ns01,"Li\r\nLei","a\nb"\r\n"s\n02",Han,x\r\n'
+    assert said(text) == [(5, 1, "id", "s 02 can't be an id")]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "what"),
+    [
+        ("", (1, 1), "the file is empty"),
+        ("\n , \n", (1, 1), "the file is empty"),
+        ("id,name\n", (1, 1), "no learner follows the header"),
+        ("s01,Li\ns02,Han\n", (1, 1), "the first line names no column that is known"),
+        ("id,nmae\ns01,Li\n", (1, 4), "there is no column nmae"),
+        ("id,email\ns01,\n", (1, 1), "there is no column name"),
+        ("name,学 号,ID\nLi,1,2\n", (1, 10), "the column id is there twice"),
+        ("id,name\n1.23E+10,Li\n", (2, 1), "the spreadsheet has turned a long number into 1.23E+10"),
+        ("id,name\n..,Li\n", (2, 1), ".. can't be an id"),
+        ("id,name\n-x,Li\n", (2, 1), "-x can't be an id"),
+        ("id,name\ns01,Li,extra\n", (2, 8), "this cell belongs to no column"),
+        ('id,name\ns01,"Li\ns02,Han\n', (2, 5), "the quote that opens here is never closed"),
+        ('id,name\ns01,"Li" Lei\n', (2, 10), "text follows a closing quote"),
+        ("id,name\ns01,Li\u202eieL\n", (2, 5), "characters that can't be seen: Li\\u202eieL"),
+        ("id,name\ns01," + "x" * 101, (2, 5), "longer than 100 characters"),
+        ("id,name\ns0\0,Li\n", (2, 3), "a NUL byte: this is no text"),
+        (b"id,name\ns01,L\xe9\xff\n", (2, 6), "from here on this is not text in UTF-8, GBK"),
+        (b"\xef\xbb\xbfid,name\ns01,\xc0\xee\n", (2, 5), "from here on this is not text in UTF-8"),
+        (b"PK\x03\x04", (1, 1), "this is a workbook, not CSV"),
+        (b"a" * (5 << 20), (1, 1), "too large for a roster: more than 4 MiB"),
+    ],
+)
+def test_each_fault_says_where_and_what(text: str | bytes, place: tuple[int, int], what: str) -> None:
+    assert (*place, what) in [(line, column, message) for line, column, _field, message in said(text)]
+
+
+def test_a_mistyped_header_gets_the_nearest() -> None:
+    (fault, *_rest) = faults("id,name,gruop\ns01,Li,\n")
+    assert fault.remedy.format_map(fault.values) == "did you mean group? Else take the column away"
+
+
+@pytest.mark.parametrize("name", GOOD_KEYS)
+def test_good_keys_are_taken_without_comment(name: str) -> None:
+    text = f"id,name,key\ns01,Li,{GOOD_KEYS[name]} a comment here\n"
+    assert read(text.encode(), "x")[0].key == GOOD_KEYS[name]
+
+
+BAD_KEYS = {
+    "options": (f"no-pty {GOOD_KEYS['rsa']}", "something stands before the key's type; options are not taken"),
+    "no type": (GOOD_KEYS["ed25519"].split()[1], "the key's type is missing before it"),
+    "only a type": ("ssh-ed25519", "the key is cut off: nothing follows its type"),
+    "other type": (
+        f"ssh-ed25519 {GOOD_KEYS['rsa'].split()[1]}",
+        "the type before the key and the one inside of it differ",
+    ),
+    "weak": (
+        line("ssh-rsa", b"\1\0\1", (1 << 1023 | 1).to_bytes(129)),
+        "an RSA key of 1024 bits is too weak: 2048 at least",
+    ),
+    "huge": (
+        line("ssh-rsa", b"\1\0\1", (1 << 20000 | 1).to_bytes(2502)),
+        "OpenSSH takes no RSA key of more than 16384 bits",
+    ),
+    "even": (line("ssh-rsa", b"\1\0\1", (1 << 2048).to_bytes(258)), "the key is damaged"),
+    "short ed25519": (line("ssh-ed25519", bytes(31)), "the key is damaged"),
+    "other curve": (line("ecdsa-sha2-nistp384", b"nistp256", P256), "the key is damaged"),
+    "sk without application": (line("sk-ssh-ed25519@openssh.com", bytes(32), b""), "the key is damaged"),
+    "more behind": (line("ssh-ed25519", bytes(32), b"x"), "something follows the end of the key"),
+    "cut in base64": (GOOD_KEYS["rsa"][:101], "the key is cut off: its end is missing"),
+    "cut at four": (GOOD_KEYS["rsa"][:108], "the key is cut off: its end is missing"),
+    "cut by dots": (GOOD_KEYS["rsa"][:100] + "...", "the key has characters that are no base64"),
+    "broken lines": (
+        f'"{GOOD_KEYS["rsa"][:101]}\n{GOOD_KEYS["rsa"][101:]}"',
+        "the key is broken over several lines or has blanks in it",
+    ),
+    "certificate": ("ssh-ed25519-cert-v01@openssh.com AAAA", "this is a certificate, not a public key"),
+    "putty": ('"---- BEGIN SSH2 PUBLIC KEY ----\nAAAA"', "this public key isn't in OpenSSH's form"),
+    "something": ("see e-mail", None),
+}
+
+
+@pytest.mark.parametrize("name", BAD_KEYS)
+def test_bad_keys_are_told_why(name: str) -> None:
+    text, what = BAD_KEYS[name]
+    (found,) = said(f"id,name,key\ns01,Li,{text}\n")
+    assert found[:3] == (2, 8, "key")
+    assert found[3] == what or (what is None and found[3].startswith("not a public key of a known type"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'id,name,key\ns 1,Li,"{PRIVATE}"\n',
+        f"id,name,key\ns 1,Li,{PRIVATE}\n",
+        f'id,name,key\ns 1,"{PRIVATE}",\n',
+        f"{PRIVATE}\n",
+        f'id,{PRIVATE.splitlines()[1]},name,key\ns 1,Li,"{PRIVATE}"\n',
+        "id,name,key\ns01,Li,PuTTY-User-Key-File-3: ssh-ed25519\n",
+    ],
+)
+def test_a_private_key_is_urgent_and_never_echoed(text: str) -> None:
+    found = faults(text)
+    assert any(fault.what.startswith("URGENT") for fault in found)
+    told = repr(found)
+    secret = PRIVATE.splitlines()[1:-1]
+    assert not any(part[start : start + 8] in told for part in secret for start in range(0, len(part) - 8, 4))
+
+
+def test_the_same_key_twice_names_both_lines() -> None:
+    key = GOOD_KEYS["ed25519"]
+    assert said(f"id,name,key\ns01,Li,{key} a\ns02,Han,{key} b\n") == [(3, 9, "key", "the same key is on line 2")]
+
+
+# What a name may be made of: nothing that can't be seen, no blank but the plain one.
+letters = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp")).filter(
+    lambda letter: visible(letter) == letter and letter != "\ufeff"
+)
+words = st.lists(st.text(letters, min_size=1, max_size=12), min_size=1, max_size=3).map(" ".join)
+members = st.builds(
+    Member,
+    id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", fullmatch=True),
+    name=words,
+    email=st.sampled_from(("", "li@example.org", "li.lei+x@mail.example.org", "李雷@例子.cn")),
+    group=st.just("") | words,
+    key=st.just("") | st.integers(0, 1 << 200).map(ed_key),
+)
+rosters = st.lists(
+    members, min_size=1, max_size=6, unique_by=(lambda one: one.id.lower(), lambda one: one.key or one.id)
+)
+ENCODINGS = {
+    "utf-8": b"",
+    "utf-8-sig": b"",
+    "gb18030": b"",
+    "gb18030 with BOM": "\ufeff".encode("gb18030"),
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+}
+CHINESE = {"id": "学号", "name": "姓名", "email": "邮箱", "group": "班级", "key": "公钥"}
+
+
+@settings(max_examples=150)
+@given(
+    rosters,
+    st.sampled_from(sorted(ENCODINGS)),
+    st.sampled_from(",;\t"),
+    st.sampled_from(("\n", "\r\n", "\r")),
+    st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)),
+    st.permutations(list(CHINESE)),
+    st.booleans(),
+)
+def test_what_a_spreadsheet_writes_comes_back(
+    roster: list[Member], encoding: str, delimiter: str, newline: str, quoting: int, order: list[str], chinese: bool
+) -> None:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=delimiter, lineterminator=newline, quoting=quoting)  # type: ignore[arg-type]
+    writer.writerow([CHINESE[column] if chinese else column.upper() for column in order])
+    for member in roster:
+        writer.writerow([getattr(member, column) for column in order])
+    data = ENCODINGS[encoding] + out.getvalue().encode(encoding.split()[0])
+    if encoding == "gb18030":
+        # Without a BOM nobody could tell it from UTF-8 where it happens to be that, too.
+        assume(not _is_utf8(data))
+    assert read(data, "x") == tuple(roster)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    return not text.isascii()
+
+
+@settings(max_examples=600)
+@given(st.binary(max_size=300))
+def test_no_bytes_raise_anything_else(data: bytes) -> None:
+    try:
+        read(data, "x")
+    except RosterError as error:
+        assert error.faults and str(error)
+
+
+pieces = st.sampled_from(
+    [*'",;\t\r\n \0\ufeff', "id", "name", "key", "公钥", "s01", "1E+5", "sep=;", GOOD_KEYS["ed25519"], PRIVATE, "a@b.c"]
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(pieces, max_size=40).map("".join), st.sampled_from(("utf-8", "gb18030", "utf-16")))
+def test_no_text_raises_anything_else_and_every_fault_is_in_the_file(text: str, encoding: str) -> None:
+    try:
+        read(text.encode(encoding), "x")
+    except RosterError as error:
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        for fault in error.faults:
+            assert 1 <= fault.line <= len(lines)
+            assert 1 <= fault.column <= len(lines[fault.line - 1]) + 1
+            assert fault.what.format_map(fault.values)
+            assert fault.remedy.format_map(fault.values)

@@ -1,0 +1,98 @@
+"""Processes that write attempts, for tests of what is kept of them.
+
+``python writers.py kill PLACE ROUNDS``: in each round two are killed at a random moment. ``python writers.py together
+PLACE NUMBER EACH``: that many at once on one instance, and as many on instances of their own. Prints, as JSON, for each
+instance the numbers that were returned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from samples import failed, make_lab, passed
+
+from labctl.adapters.store import SqlStore
+from labctl.domain.verdict import Attempt, judge
+
+TASKS = judge(make_lab(), [passed("listen"), failed("auth", message="期望 6400 " * 300)])
+
+
+def place(text: str) -> Path | str:
+    """A URL, or a file's path."""
+    return text if "://" in text else Path(text)
+
+
+def attempt(instance: str, number: int) -> Attempt:
+    """The one that should get that number."""
+    return Attempt(instance, "pond", f"spring/{instance}", "seed", float(number), 1.5, TASKS)
+
+
+def write(where: str, instance: str, count: int, say: Callable[[int], object]) -> None:
+    """Add so many; ``say`` is called with each number once it was returned."""
+    store = SqlStore(place(where))
+    for number in range(1, count + 1):
+        say(store.add_attempt(attempt(instance, number)))
+    store.close()
+
+
+def start(where: str, instance: str, count: int) -> tuple[int, int]:
+    """A process of its own that does so: its id, and a pipe with what it said."""
+    outlet, inlet = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(inlet)
+        return process, outlet
+    try:
+        write(where, instance, count, lambda number: os.write(inlet, b"%d\n" % number))
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def said(outlet: int) -> list[int]:
+    """All of it, once the process has ended."""
+    with os.fdopen(outlet) as stream:
+        return [int(line) for line in stream]
+
+
+def kill(where: str, rounds: int) -> dict[str, list[int]]:
+    """SIGKILL after up to 0.2 s: since they began, when the first make the database, or since they first wrote."""
+    kept = {}
+    for turn in range(rounds):
+        writers = {f"pond.{turn}-{name}": start(where, f"pond.{turn}-{name}", 1_000_000) for name in "ab"}
+        for process, outlet in writers.values():
+            if turn % 2:
+                select.select([outlet], [], [], 60)
+            select.select([], [], [], random.uniform(0, 0.2))
+            os.kill(process, signal.SIGKILL)
+        for instance, (process, outlet) in writers.items():
+            kept[instance] = said(outlet)
+            assert os.waitpid(process, 0)[1] == signal.SIGKILL, "it ended before it was killed"
+    return kept
+
+
+def together(where: str, number: int, each: int) -> dict[str, list[int]]:
+    """All of them at once."""
+    names = ["pond.all"] * number + [f"pond.{one}" for one in range(number)]
+    writers = [(name, start(where, name, each)) for name in names]
+    kept: dict[str, list[int]] = {}
+    for name, (process, outlet) in writers:
+        kept.setdefault(name, []).extend(said(outlet))
+        assert os.waitpid(process, 0)[1] == 0, "it failed"
+    return kept
+
+
+if __name__ == "__main__":
+    _, what, where, *numbers = sys.argv
+    if "://" in where:
+        import psycopg  # noqa: F401  # once, and not in each of them
+    sys.stdout.write(json.dumps({"kill": kill, "together": together}[what](where, *map(int, numbers))))
