@@ -59,13 +59,15 @@ def installer(layout: Layout) -> Installer:
 
 def serve(
     layout: Layout,
+    language: str,
     limits: Limits,
     cohorts: Callable[[], Cohorts],
     run: Run,
     explain: Explain,
     ready: Callable[[], object],
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C. ``ready`` is called when logins can come. Raises LabctlError."""
+    """Serve until SIGTERM or Ctrl-C. ``language``: for learners whose client doesn't say theirs. ``ready`` is
+    called when logins can come. Raises LabctlError."""
     from pathlib import Path
 
     from labctl.adapters.gateway import sockets
@@ -84,7 +86,7 @@ def serve(
         audit = AuditLog(Path(layout.log))
         clerk = Clerk(cohorts)
         sessions = Sessions(run, explain, clerk, audit, limits)
-        Broker(accounts, Desk(layout.socket, sessions, explain, clerk, audit), sessions, clerk, audit).serve(
+        Broker(accounts, Desk(layout.socket, language, sessions, explain, clerk, audit), sessions, clerk, audit).serve(
             listener, ready
         )
 

@@ -51,6 +51,8 @@ class Menu:
                 pass
         except _LeaveError:
             return int(Exit.REFUSED)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return int(Exit.OK)
 
     def _turn(self) -> bool:
@@ -168,7 +170,11 @@ def _in_child(work: Callable[[], int]) -> int:
         stream.flush()
     pid = os.fork()
     if pid == 0:
-        _child(work)
+        # A signal may raise anywhere: there must never be two that read lines.
+        try:
+            _child(work)
+        finally:
+            os._exit(1)
     left = False
     while True:
         try:
@@ -198,6 +204,8 @@ def _child(work: Callable[[], int]) -> None:
         click.echo()
         code = int(Exit.INTERRUPTED)
     finally:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()

@@ -8,7 +8,7 @@ import click
 
 from labctl.cli.common import app_of, labctl_command
 from labctl.cli.gateway import layout, layout_options
-from labctl.cli.i18n import _
+from labctl.cli.i18n import _, language
 from labctl.errors import LabctlError
 
 
@@ -51,6 +51,7 @@ def command(
     gc.freeze()
     gateway.serve(
         where,
+        language(),
         Limits(each, together),
         lambda: app.cohorts,
         Sessions(tuple(options.get("catalog", ()))).run,

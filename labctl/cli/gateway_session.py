@@ -4,6 +4,7 @@ learner's; whose labs these are was decided by their key."""
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1 << 20
 """Of a file that is put into a box."""
+
+_VERIFIES = max(4, 2 * (os.cpu_count() or 1))
+"""At once: more of them take more memory, and none is done sooner."""
 
 _ONE_AT_A_TIME = frozenset({"up", "verify", "reset", "stop", "start"})
 
@@ -85,8 +89,13 @@ class Sessions:
         from labctl.cli.render import progress
         from labctl.domain.naming import slug
 
-        with progress() as emit, self.app(session).locks.hold(f"gateway-{slug(session.holder.learner)}", emit):
-            yield
+        locks = self.app(session).locks
+        with progress() as emit, locks.hold(f"gateway-{slug(session.holder.learner)}", emit):
+            if order.verb != "verify":
+                yield  # starts are paced by those who start
+                return
+            with locks.slot("gateway-verify", _VERIFIES, emit):
+                yield
 
     def _list(self, session: Session) -> None:
         from labctl.cli.list import print_labs

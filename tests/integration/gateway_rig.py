@@ -161,8 +161,8 @@ class Server:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
         self.processes.clear()
+        shutil.copy(self.layout.log, self.scratch)
         installer = self.installer
-        until(lambda: not _processes_of(self.layout.account), "sshd's processes end", 10)
         installer.remove(installer.plan_removal(), lambda _change: None)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -187,15 +187,6 @@ def _free_port() -> int:
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _processes_of(account: str) -> list[int]:
-    found = system.account(account)
-    return [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and found is not None and entry.exists() and entry.stat().st_uid == found.pw_uid
-    ]
 
 
 class Class:

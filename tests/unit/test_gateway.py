@@ -85,7 +85,7 @@ def test_what_the_command_line_is_called_with_means_the_same_to_it(line: str) ->
     assert params.get("lab", "") == order.lab
     assert tuple(params.get("tasks", ())) == order.tasks
     assert params.get("yes", False) == order.yes
-    boxes = params.get("boxes", (params["box"],) if "box" in params else (params.get("task"),))
+    boxes = params.get("boxes") or params.get("words") or (params.get("task"),)
     assert order.names in ((), tuple(boxes))
     for forbidden in ("seed", "catalog", "dry_run", "everyone", "thorough", "watch", "report", "pager"):
         assert not params.get(forbidden)

@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ from labctl.adapters.gateway.sessions import Guest, Sessions
 _TICK_SECONDS = 0.5
 _CHECK_SECONDS = 2.0
 _HELLO_SECONDS = 10.0
+_ANSWER_SECONDS = 60.0
 _STOP_SECONDS = 8.0
 _MOST_GUESTS = 2048
 _AT_ONCE = 64
@@ -89,11 +91,19 @@ class Broker:
         for key, _events in self._selector.select(_TICK_SECONDS):
             # One that was closed by what came before it in this turn is told by nothing any more.
             with contextlib.suppress(KeyError):
-                self._selector.get_key(key.fileobj).data()
-        self._desk.record_reports()
+                self._do(self._selector.get_key(key.fileobj).data)
+        self._do(self._desk.record_reports)
         for guest in self._sessions.reap():
             self._close(guest)
         self._tick()
+
+    def _do(self, work: Callable[[], object]) -> None:
+        """A fault in what one guest is answered must not end the others' sessions."""
+        try:
+            work()
+        except Exception:
+            self._audit.write("trouble", why=traceback.format_exc()[-400:])
+            traceback.print_exc()
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -101,8 +111,9 @@ class Broker:
             self._audit.write("trouble", why="the store doesn't answer; its process is started anew")
             self._start_clerk()
         self._sessions.tick()
-        for guest in [guest for guest in self._guests if not guest.session and now - guest.since > _HELLO_SECONDS * 2]:
-            self._close(guest)
+        for guest in [guest for guest in self._guests if not guest.session]:
+            if now - guest.since > (_ANSWER_SECONDS if guest.greeted else _HELLO_SECONDS):
+                self._close(guest)
         if now - self._checked > _CHECK_SECONDS:
             self._checked = now
             self._sessions.check()

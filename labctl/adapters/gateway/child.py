@@ -59,7 +59,11 @@ def start(run: Run, session: Session, descriptors: Sequence[int], reports: int) 
     broker = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _be_it(run, session, (*descriptors, 2, reports), broker)
+        # A signal may raise anywhere, also where this is about to end: nothing of a child ever gets back to the broker.
+        try:
+            _be_it(run, session, (*descriptors, 2, reports), broker)
+        finally:
+            os._exit(1)
     return pid
 
 
@@ -86,6 +90,8 @@ def _be_it(run: Run, session: Session, descriptors: Sequence[int], broker: int) 
         with contextlib.suppress(OSError):
             os.write(2, b"labctl: something went wrong here; your instructor finds it in the gateway's journal\n")
     finally:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()

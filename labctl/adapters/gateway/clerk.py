@@ -20,7 +20,7 @@ from labctl.errors import LabctlError
 from labctl.ports import Cohorts
 
 _LARGEST = 131072
-_PATIENCE_SECONDS = 15.0
+_PATIENCE_SECONDS = 30.0
 _MOST_HAPPENINGS = 10_000
 
 

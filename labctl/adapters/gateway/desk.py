@@ -42,10 +42,13 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Desk:
-    """``socket`` is where logins' clients find the broker."""
+    """``socket`` is where logins' clients find the broker, ``language`` what it speaks with who doesn't say."""
 
-    def __init__(self, socket: str, sessions: Sessions, explain: Explain, clerk: Clerk, audit: AuditLog) -> None:
+    def __init__(
+        self, socket: str, language: str, sessions: Sessions, explain: Explain, clerk: Clerk, audit: AuditLog
+    ) -> None:
         self._socket = socket
+        self.language = language
         self._sessions = sessions
         self._explain = explain
         self._clerk = clerk
@@ -144,6 +147,7 @@ class _Arrival:
         self._guest = guest
         self._hello = hello
         self._visit: Visit = visit(hello)
+        self._language = self._visit.language or desk.language
         self._done = done
 
     def begin(self) -> None:
@@ -178,7 +182,7 @@ class _Arrival:
         order = Order("menu")
         try:
             order = in_cohort(parse(visit.said), holder.labs)
-            session = Session(holder, order, order.language or visit.locale, visit.terminal, visit.address)
+            session = Session(holder, order, order.language or self._language, visit.terminal, visit.address)
             self._desk.admit(self._guest, session, self._hello.descriptors)
         except RefusedError as error:
             self._refuse(error, holder.learner, str(error))
@@ -201,5 +205,5 @@ class _Arrival:
 
     def _dismiss(self, error: LabctlError) -> None:
         self._hello.close()
-        self._desk.refuse(self._guest, error, self._visit.locale)
+        self._desk.refuse(self._guest, error, self._language)
         self._done()

@@ -14,6 +14,8 @@ _WANTED = 3
 _DESCRIPTORS = struct.Struct(f"{_WANTED}i")
 _TERMINAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}", re.ASCII)
 
+_NO_LANGUAGE = re.compile(r"(C|POSIX)($|\.)")
+
 
 class Hello(msgspec.Struct, frozen=True):
     """What a client wants: ``what`` and its values. ``descriptors`` are this process's now, to be closed by it."""
@@ -29,13 +31,13 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """What a login's client tells. ``said`` as it was typed; ``terminal`` and ``locale`` are of their kind or empty;
-    ``address`` is where the learner sits, and sshd's word."""
+    """What a login's client tells. ``said`` as it was typed; ``terminal`` is of its kind or empty; ``language`` is en,
+    zh, or empty where the client didn't say; ``address`` is where the learner sits, and sshd's word."""
 
     ticket: str
     said: str
     terminal: str
-    locale: str
+    language: str
     address: str
 
 
@@ -68,12 +70,12 @@ def _received(controls: list[tuple[int, int, bytes]]) -> tuple[int, ...]:
 def visit(hello: Hello) -> Visit:
     """Of a hello that wants a session."""
     ticket, said, terminal, *locales, connection = hello.values
-    locale = next((value for value in locales if value), "")
+    locale = next((value for value in locales if value and not _NO_LANGUAGE.match(value)), "")
     address = " ".join(connection.split()[:2])
     return Visit(
         ticket=ticket,
         said=said,
         terminal=terminal if _TERMINAL.fullmatch(terminal) else "",
-        locale="zh" if locale.startswith("zh") else "en",
+        language=("zh" if locale.startswith("zh") else "en") if locale else "",
         address=address,
     )

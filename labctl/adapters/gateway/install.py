@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,9 @@ from labctl.adapters.gateway import system
 from labctl.domain import gateway_files
 from labctl.domain.gateway_files import MARK, Layout
 from labctl.errors import LabctlError, RefusedError, UsageError
+
+_PATIENCE_SECONDS = 10.0
+_POLL_SECONDS = 0.1
 
 Kind = Literal["account", "shell", "folder", "file", "unit", "sshd", "remove", "unaccount"]
 
@@ -128,7 +132,7 @@ class Installer:
             case "remove":
                 _remove(Path(change.target))
             case "unaccount":
-                system.run([system.find("userdel", "passwd"), change.target])
+                _remove_account(change.target)
 
     def _make_account(self, name: str, shell: str) -> None:
         home = self._layout.home if name == self._layout.account else "/nonexistent"
@@ -208,20 +212,24 @@ class Installer:
         self._systemctl("daemon-reload")
 
 
-def reload_sshd() -> bool:
-    """Where systemd runs it. False where somebody else has to."""
+def reload_sshd() -> None:
+    """Where systemd runs it; where it is started for each login, it reads its configuration then."""
     if not system.systemd_runs():
-        return False
+        return
+    systemctl = system.find("systemctl", "systemd")
     for unit in ("ssh.service", "sshd.service"):
-        if (
-            "active"
-            in system.run([system.find("systemctl", "systemd"), "show", "--property=ActiveState", unit])
-            .split("=")[-1:][0]
-            .split()
-        ):
-            system.run([system.find("systemctl", "systemd"), "reload", unit])
-            return True
-    return False
+        if system.run([systemctl, "show", "--property=ActiveState", "--value", unit]).strip() == "active":
+            system.run([systemctl, "reload", unit])
+            return
+
+
+def _remove_account(name: str) -> None:
+    """Its last sessions end with the broker, and that may take a moment."""
+    userdel = [system.find("userdel", "passwd"), name]
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while system.processes_of(name) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    system.run(userdel)
 
 
 def _unless_there(change: Change) -> Iterator[Change]:

@@ -9,7 +9,7 @@ import _socket
 import os
 import sys
 
-_SECONDS = 10.0
+_SECONDS = 60.0
 
 
 def main(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ import os
 import select
 import sys
 
-_SECONDS = 20.0
+_SECONDS = 60.0
 _MOST = 4097
 _VALUES = ("SSH_ORIGINAL_COMMAND", "TERM", "LC_ALL", "LC_MESSAGES", "LANG", "SSH_CONNECTION")
 _CLOSED = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ def uid_of(account: str) -> int:
 def listen(path: str) -> Iterator[socket.socket]:
     """A socket that anybody may connect to: who it is decides what they may ask. Raises RefusedError where another
     broker has it, UsageError where it can't be made."""
-    file = Path(path)
+    file, owner = Path(path), os.getpid()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         try:
@@ -46,7 +47,7 @@ def listen(path: str) -> Iterator[socket.socket]:
         try:
             yield listener
         finally:
-            if file.exists() and file.stat().st_ino == made:
+            if os.getpid() == owner and file.exists() and file.stat().st_ino == made:
                 file.unlink()
     finally:
         listener.close()

@@ -50,6 +50,19 @@ def groups(name: str) -> list[str]:
     return run([find("id", "coreutils"), "-nG", name]).split()
 
 
+def processes_of(name: str) -> list[int]:
+    """What an account runs."""
+    found = account(name)
+    pids = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if found is not None and folder.name.isdigit() and folder.stat().st_uid == found.pw_uid:
+                pids.append(int(folder.name))
+        except OSError:  # it has ended
+            continue
+    return pids
+
+
 def systemd_runs() -> bool:
     """sd_booted(3)."""
     return Path("/run/systemd/system").is_dir()
