@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Callable
 
 from labctl.adapters.docker.client import Client, explained
@@ -12,15 +13,23 @@ from labctl.adapters.docker.stream import FrameStream, RawStream
 
 _MARK = "LABCTL_SESSION"
 # The engine leaves a process alone whose stdin and stdout nobody holds any more (measured), so a shell would stay for
-# ever. It is found by its mark: what an exec started has no parent in the box. A second later it goes by force.
+# ever. It is found by its mark: what an exec started has no parent in the box, and leads a session. All of that session
+# is told that the terminal has gone, as the kernel would (setsid and nohup keep what is to stay); its leader goes by
+# force some seconds later.
 _END = r"""
 b=/.labctl/bin/busybox
+session_of() { set -- $($b sed 's/.*) //' "$1/stat" 2>/dev/null); echo "$4"; }
 for p in /proc/[0-9]*; do
   [ "$($b sed -n 's/^PPid:[^0-9]*//p' "$p/status" 2>/dev/null)" = 0 ] || continue
   $b tr '\0' '\n' 2>/dev/null <"$p/environ" | $b grep -qx "$1" || continue
-  kill -HUP "${p#/proc/}"
-  for turn in 1 2 3 4 5 6 7 8 9 10; do [ -d "$p" ] || break; $b sleep 0.1; done
-  [ ! -d "$p" ] || kill -KILL "${p#/proc/}"
+  leader=${p#/proc/}
+  for q in /proc/[0-9]*; do
+    [ "$(session_of "$q")" = "$leader" ] || continue
+    kill -HUP "${q#/proc/}" 2>/dev/null
+    kill -CONT "${q#/proc/}" 2>/dev/null
+  done
+  for turn in 1 2 3 4 5 6 7 8 9 10; do [ -d "$p" ] || break; $b sleep 0.3; done
+  [ ! -d "$p" ] || kill -KILL "$leader"
 done
 """
 
@@ -34,7 +43,7 @@ class _Session:
         self._exec_id = exec_id
         self._raw = raw
         self._mark = mark
-        self._ended = False
+        self._closed = False
 
     def exit_code(self) -> int:
         """GET /exec/{id}/json."""
@@ -48,17 +57,30 @@ class _Session:
         import requests.exceptions
 
         self._raw.close()
-        if self._ended:
+        if self._closed:
             return
-        self._ended = True
-        argv = ["/.labctl/bin/busybox", "sh", "-c", _END, "sh", self._mark]
+        self._closed = True
         with contextlib.suppress(docker.errors.DockerException, requests.exceptions.RequestException, OSError):
-            _id, raw = start_exec(self._client.api, self._box_id, argv, user="0:0")
-            with contextlib.suppress(TimeoutError):
-                raw.settimeout(10)
-                while raw.read():
-                    pass
-            raw.close()
+            if self._runs():
+                self._end()
+
+    def _runs(self) -> bool:
+        """By the engine's word, which may come a moment after the stream's end; that end alone says nothing, since the
+        engine lets go of a terminal that nobody types at any more."""
+        for _ in range(5):
+            if not self._client.api.exec_inspect(self._exec_id)["Running"]:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _end(self) -> None:
+        argv = ["/.labctl/bin/busybox", "sh", "-c", _END, "sh", self._mark]
+        _id, raw = start_exec(self._client.api, self._box_id, argv, user="0:0")
+        with contextlib.suppress(TimeoutError):
+            raw.settimeout(10)
+            while raw.read():
+                pass
+        raw.close()
 
 
 class DockerTerminal(_Session):
@@ -68,14 +90,9 @@ class DockerTerminal(_Session):
         super().__init__(client, box_id, exec_id, raw, mark)
         self.fileno = raw.fileno
         self.pending = raw.pending
+        self.read = raw.read
         self.write = raw.write
         self.close_write = raw.close_write
-
-    def read(self, size: int = 65536) -> bytes:
-        """Some bytes; none at the end."""
-        data = self._raw.read(size)
-        self._ended = self._ended or not data
-        return data
 
     def resize(self, rows: int, columns: int) -> None:
         """POST /exec/{id}/resize. The process may have ended already, or not begun yet: then it's no matter."""
@@ -98,17 +115,12 @@ class DockerProcess(_Session):
         on_stderr: Callable[[bytes], object],
     ) -> None:
         super().__init__(client, box_id, exec_id, raw, mark)
-        self._frames = FrameStream(raw, on_stderr)
-        self.fileno = self._frames.fileno
-        self.pending = self._frames.pending
+        frames = FrameStream(raw, on_stderr)
+        self.fileno = frames.fileno
+        self.pending = frames.pending
+        self.read = frames.read
         self.write = raw.write
         self.close_write = raw.close_write
-
-    def read(self, size: int = 65536) -> bytes:
-        """Some bytes of stdout; none at the end."""
-        data = self._frames.read(size)
-        self._ended = self._ended or not data
-        return data
 
 
 def new_mark() -> tuple[str, dict[str, str]]:

@@ -9,6 +9,7 @@ typed is in SSH_ORIGINAL_COMMAND. It imports as little as it can: a hundred lear
 import _signal  # type: ignore[import-not-found]
 import _socket
 import os
+import select
 import sys
 
 _SECONDS = 20.0
@@ -53,6 +54,13 @@ def main(arguments: "list[str]") -> int:
     _signal.signal(_signal.SIGWINCH, _pass_on(connection, b"W"))
     for number in (_signal.SIGQUIT, _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU):
         _signal.signal(number, _signal.SIG_IGN)
+    # Where there is no terminal, sshd sends no signal when the learner's client is gone: only stdout tells.
+    events = select.poll()
+    events.register(connection, select.POLLIN)
+    events.register(1, 0)
+    while all(descriptor != connection.fileno() for descriptor, _event in events.poll()):
+        if not os.isatty(1):
+            return 255
     answer = connection.recv(65536)
     if not answer:
         raise OSError("the broker ended")
