@@ -38,7 +38,12 @@ def _raw(descriptor: int) -> Iterator[None]:
 
 def join(terminal: Terminal) -> int:
     """Until the process in the box ends; its exit code."""
-    stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
+    with contextlib.closing(terminal):
+        _joined(terminal, sys.stdin.fileno(), sys.stdout.fileno())
+    return terminal.exit_code()
+
+
+def _joined(terminal: Terminal, stdin: int, stdout: int) -> None:
     woken, waker = os.pipe()
     os.set_blocking(waker, False)
     resized = signal.signal(signal.SIGWINCH, lambda *_: None)
@@ -51,8 +56,6 @@ def join(terminal: Terminal) -> int:
         signal.signal(signal.SIGWINCH, resized)
         os.close(woken)
         os.close(waker)
-        terminal.close()
-    return terminal.exit_code()
 
 
 def _pump(terminal: Terminal, stdin: int, stdout: int, woken: int) -> None:

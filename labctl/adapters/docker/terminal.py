@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.docker.execs import start_exec
@@ -32,6 +33,18 @@ for p in /proc/[0-9]*; do
   [ ! -d "$p" ] || kill -KILL "$leader"
 done
 """
+
+_GOING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def _to_the_end() -> Iterator[None]:
+    """Signals wait. A terminal that goes away sends more than one, and the second would break off the cleaning up."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _GOING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Session:
@@ -60,7 +73,8 @@ class _Session:
         if self._closed:
             return
         self._closed = True
-        with contextlib.suppress(docker.errors.DockerException, requests.exceptions.RequestException, OSError):
+        lost = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
+        with _to_the_end(), contextlib.suppress(*lost):
             if self._runs():
                 self._end()
 
