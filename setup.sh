@@ -81,6 +81,7 @@ packages() { # COMMAND
     local missing=() pair programs="mmdebstrap ssh:openssh-client ip:iproute2 iptables pgrep:procps"
     # A user's mmdebstrap works in a user namespace.
     [ "$(id -u)" = 0 ] || programs+=" newuidmap:uidmap"
+    [ "$1" != test ] || programs+=" sshd:openssh-server"
     # Debian keeps its programs out of PATH.
     [ "$1" != test ] || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
     [ "$1" != vm ] || programs+=" qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs git"

@@ -109,8 +109,8 @@ class Class:
                 assert event.ok, event
                 ready.append(time.perf_counter() - started)
 
-        cohort = self.app.registrar.find(COHORT)
-        tally = self.app.cohort_boxes.up(cohort, self.app.registrar.members(cohort), emit)
+        cohort = self.app.cohort.registrar.find(COHORT)
+        tally = self.app.cohort.boxes.up(cohort, self.app.cohort.registrar.members(cohort), emit)
         assert not tally.failed and tally.boxes == self.boxes, tally
         return sorted(ready)
 

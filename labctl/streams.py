@@ -37,11 +37,15 @@ class ByteStream(Protocol):
         """The end."""
 
 
-class Terminal(ByteStream, Protocol):
+class Process(ByteStream, Protocol):
+    """A process in a box that ends with its stream: ``close`` ends one that goes on."""
+
+    def exit_code(self) -> int:
+        """How it ended. Only after ``read`` returned nothing."""
+
+
+class Terminal(Process, Protocol):
     """A process in a box on a terminal of its own."""
 
     def resize(self, rows: int, columns: int) -> None:
         """Tell it the window's size."""
-
-    def exit_code(self) -> int:
-        """How it ended. Only after ``read`` returned nothing."""

@@ -208,6 +208,11 @@ class FakeEngine:
     ) -> Any:
         raise NotImplementedError("a terminal needs a process")
 
+    def process(
+        self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], on_stderr: Callable[[bytes], object]
+    ) -> Any:
+        raise NotImplementedError("bytes to talk through need a process")
+
     def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
         self._change("put_archive")
         box = self._box(box_id)

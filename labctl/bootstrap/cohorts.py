@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from labctl.adapters.checks.nursery import Nursery
     from labctl.bootstrap import App
     from labctl.domain.boxspec import Instance
     from labctl.ports import Notes, Provisioner
@@ -86,14 +87,21 @@ class CohortParts:
         app = self._app
         return CohortVerify(app.engine, app.catalog, lambda: app.store, self._one_verify)
 
+    @cached_property
+    def _nursery(self) -> Nursery:
+        from labctl.adapters.checks.nursery import Nursery
+
+        return Nursery()
+
     def _one_verify(self) -> Verify:
-        """With a checker of its own: to stop it stops no other."""
+        """With a checker of its own, also on clones: to stop it stops no other."""
         from labctl.adapters.checks.runner import PytestChecker
+        from labctl.services.on_clones import OnClones
         from labctl.services.verify import Verify
 
         app = self._app
-        checker = PytestChecker(app.catalog.checks_dir, lambda: app.probe)
-        return Verify(app.engine, checker, lambda: app.store, lambda: app.on_clones)
+        checker = PytestChecker(app.catalog.checks_dir, lambda: app.probe, self._nursery.start)
+        return Verify(app.engine, checker, lambda: app.store, lambda: OnClones(app.engine, checker, app.clones))
 
     def instance(self, learner: str, lab: str, seed: str = "") -> Instance:
         """Of a learner of a cohort. Raises UsageError where there is no such cohort: its params can't be known."""

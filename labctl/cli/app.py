@@ -122,10 +122,13 @@ def run(argv: list[str] | None = None) -> None:
 
 
 def _sigterm_is_interrupt() -> None:
-    """A TERM ends labctl the way Ctrl-C does: what is half-made is taken back."""
+    """A TERM ends labctl the way Ctrl-C does: what is half-made is taken back. So does a terminal that goes away,
+    unless nohup(1) started this."""
     import signal
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, interrupt)

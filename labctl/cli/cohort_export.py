@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
-import os
-import secrets
 import tarfile
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
 from labctl.cli.cohort_chosen import book_of
 from labctl.cli.common import app_of, cohort_argument, labctl_command
 from labctl.cli.i18n import _
+from labctl.cli.whole_file import whole_file
 from labctl.domain.cohort import learner_of
-from labctl.errors import UsageError
+from labctl.domain.naming import instance_id
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
@@ -33,8 +32,10 @@ happenings.jsonl  what learners did: logins, refusals, notes; a line each
 grades.csv        labctl cohort report --format csv
 grades.json       labctl cohort report --format json
 
-Times are seconds since 1970 (UTC). The same content gives the same bytes.
+Times are seconds since 1970 (UTC). The same content gives the same bytes. Attempts and happenings of learners who have
+left are in it, too. By the seeds in attempts.jsonl whoever has labctl knows every learner's passwords and ports.
 """
+_IN_MEMORY = 1 << 20
 
 
 @labctl_command("export", example="labctl cohort export db-1 --output db-1.tar.gz")
@@ -46,61 +47,55 @@ Times are seconds since 1970 (UTC). The same content gives the same bytes.
 def command(ctx: click.Context, name: str, output: str) -> None:
     """All attempts with what the checks said, the roster, hints, grades and what happened, as one archive. No engine is
     asked. The cohort's secret isn't in it."""
-    file = Path(output)
-    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            with beside.open("xb") as stream:
-                _write(stream, _members(app_of(ctx), name))
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(file)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise UsageError(
-            "{file} can't be written: {why}",
-            hint="see whether the folder is there, yours and not full",
-            file=output,
-            why=why,
-        ) from error
+    with whole_file(Path(output)) as stream:
+        _write(stream, _files(app_of(ctx), name))
     click.echo(_("{mark} {file}").format(mark="✓", file=output))
 
 
-def _members(app: App, name: str) -> Iterator[tuple[str, bytes]]:
+def _files(app: App, name: str) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Names and contents of the files in the archive, one after the other."""
     import msgspec
 
     from labctl.cli.cohort_list import without_secret
     from labctl.cli.cohort_report import rendered
-    from labctl.domain.naming import instance_id
 
     book = book_of(app, name, (), (), "")
-    learners = [learner_of(name, member.id) for member in book.members]
-    instances = [instance_id(lab.name, learner) for lab in book.labs for learner in learners]
     roster = [{**msgspec.to_builtins(member), "key": bool(member.key)} for member in book.members]
-    yield "README", _README.encode()
-    yield "cohort.json", _json(without_secret(book.cohort))
-    yield "roster.json", _json(roster)
-    yield "attempts.jsonl", b"".join(msgspec.json.encode(one) + b"\n" for one in app.cohorts.attempts_of(name))
-    yield "hints.json", _json(app.cohorts.hints_of(instances))
-    yield "happenings.jsonl", b"".join(msgspec.json.encode(one) + b"\n" for one in app.cohorts.happenings(learners))
-    yield "grades.csv", rendered(book, "csv")
-    yield "grades.json", rendered(book, "json")
+    attempts = app.cohorts.attempts_of(name)
+    # Who has left did things, too.
+    learners = sorted({learner_of(name, member.id) for member in book.members} | {one.learner for one in attempts})
+    instances = {instance_id(lab.name, learner) for lab in book.labs for learner in learners}
+    yield "README", [_README.encode()]
+    yield "cohort.json", [_json(without_secret(book.cohort))]
+    yield "roster.json", [_json(roster)]
+    yield "attempts.jsonl", map(_line, attempts)
+    yield "hints.json", [_json(app.cohorts.hints_of(sorted(instances | {one.instance for one in attempts})))]
+    yield "happenings.jsonl", map(_line, app.cohorts.happenings(learners))
+    yield "grades.csv", [rendered(book, "csv")]
+    yield "grades.json", [rendered(book, "json")]
+
+
+def _line(value: Any) -> bytes:
+    import msgspec
+
+    return msgspec.json.encode(value) + b"\n"
 
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
-def _write(stream: BinaryIO, files: Iterator[tuple[str, bytes]]) -> None:
-    """As tar in gzip, both without the time at which it is done."""
+def _write(stream: BinaryIO, files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
+    """As tar in gzip, both without the time at which it is done. A file's size stands before it, so each is made
+    whole first, on disk where it is large."""
     with (
         gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as packed,
         tarfile.open(fileobj=cast("BinaryIO", packed), mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name, content in files:
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(content), 0o644
-            tar.addfile(info, io.BytesIO(content))
+            with tempfile.SpooledTemporaryFile(_IN_MEMORY) as made:
+                made.writelines(content)
+                info = tarfile.TarInfo(name)
+                info.size, info.mode = made.tell(), 0o644
+                made.seek(0)
+                tar.addfile(info, cast("IO[bytes]", made))

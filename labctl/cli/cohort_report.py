@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import codecs
 import datetime
-import os
-import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ import click
 from labctl.cli.cohort_chosen import book_of, group_option, labs_option
 from labctl.cli.common import app_of, cohort_argument, labctl_command
 from labctl.cli.i18n import _
+from labctl.cli.whole_file import whole_file
 from labctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +44,8 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
         # The mark is for a spreadsheet that opens a file; a program that reads a pipe would take it for a letter.
         sys.stdout.buffer.write(content.removeprefix(codecs.BOM_UTF8))
         return
-    write_whole(Path(output), content)
+    with whole_file(Path(output)) as stream:
+        stream.write(content)
     click.echo(_("{mark} {file}: {count} learners").format(mark="✓", file=output, count=len(book.members)), err=True)
 
 
@@ -88,25 +88,3 @@ def as_json(book: Book) -> dict[str, Any]:
             for lab in book.labs
         },
     }
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """The file with that in it, or as it was before. Raises UsageError where it can't be written."""
-    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            with beside.open("xb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(file)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise UsageError(
-            "{file} can't be written: {why}",
-            hint="see whether the folder is there, yours and not full",
-            file=str(file),
-            why=why,
-        ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -40,7 +39,7 @@ def command(
     ctx: click.Context, name: str, labs: tuple[str, ...], group: str, stuck: float, once: bool, as_json: bool
 ) -> None:
     """Learners and tasks: what was found last, attempts, hints, when they were last seen, and who is stuck, first. It
-    reads what is kept, and asks no box anything. Ctrl-C ends it."""
+    reads what is kept, and asks no box anything. q or Ctrl-C ends it, arrows and PgUp and PgDn move it."""
     app = app_of(ctx)
 
     def look() -> Book:
@@ -61,21 +60,30 @@ def command(
 
 
 def _live(look: Callable[[], Book], stuck: float) -> None:
-    """Until Ctrl-C. What doesn't fit is told as a number: those who are stuck stand first."""
+    """Until q or Ctrl-C."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
+    from labctl.cli import pager
     from labctl.cli.matrix import lines
 
     console = Console(highlight=False)
-    pause = threading.Event()
-    with Live(console=console, screen=True, auto_refresh=False) as live:
+    offset, key = 0, pager.Key.NONE
+    with pager.keyboard() as typed, Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            shown = list(lines(look(), time.time(), stuck))
-            room = console.size.height - 1
-            if len(shown) > room:
-                hidden = len(shown) - room + 1
-                shown = [*shown[: room - 1], _("… and {count} lines more").format(count=hidden)]
-            live.update(Text.from_ansi("\n".join(shown)), refresh=True)
-            pause.wait(_REFRESH_SECONDS)
+            found = list(lines(look(), time.time(), stuck, console.width))
+            again = time.monotonic() + _REFRESH_SECONDS
+            while (left := again - time.monotonic()) > 0:
+                height = console.size.height
+                offset = pager.moved(offset, key, len(found), pager.room(len(found), height))
+                shown = "\n".join(pager.page(found, offset, height, _which))
+                live.update(Text.from_ansi(shown, no_wrap=True, overflow="crop"), refresh=True)
+                key = typed(left)
+                if key is pager.Key.QUIT:
+                    return
+
+
+def _which(first: int, last: int, count: int) -> str:
+    text = _("lines {first}–{last} of {count} · ↑ ↓ PgUp PgDn Home End · q ends it")
+    return click.style(text.format(first=first, last=last, count=count), reverse=True)

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "images": ("labctl.cli.images:group", "Images: list, build, save, load, prune."),
     "test-lab": ("labctl.cli.test_lab:command", "For authors: prove that a lab is as it must be."),
     "cohort": ("labctl.cli.cohort:group", "For instructors: a class on a shared server."),
+    "gateway": ("labctl.cli.gateway:group", "For instructors: learners' way in by SSH, on a shared server."),
     "doctor": ("labctl.cli.doctor:command", "Look for what will hurt later; --fix mends what it can."),
     "config": ("labctl.cli.config:group", "Settings: list, get, set, unset."),
     "completion": ("labctl.cli.completion:command", "Completion for bash, zsh and fish."),

@@ -32,10 +32,14 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
     argv = ["/.labctl/bin/busybox", "sh", "-c", _SHELL]
     if not sys.stdin.isatty():
         # A script on stdin: no terminal, and stdout and stderr stay apart.
-        result = app.engine.exec(found.id, argv, stdin=sys.stdin.buffer.read(), environment=terminal_environment())
-        sys.stdout.buffer.write(result.stdout)
-        sys.stderr.buffer.write(result.stderr)
-        ctx.exit(result.code)
+        from labctl.cli import pipe
+
+        process = app.engine.process(found.id, argv, terminal_environment(), pipe.to(sys.stderr.fileno()))
+        try:
+            pipe.join(process, sys.stdin.fileno(), sys.stdout.fileno())
+        finally:
+            process.close()
+        ctx.exit(process.exit_code())
     from labctl.cli import tty
 
     rows, columns = tty.size()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from labctl.cli.common import app_of, json_option, labctl_command, print_json, readable_labs
 from labctl.cli.i18n import _, language
 from labctl.cli.table import print_table
+
+if TYPE_CHECKING:
+    from labctl.domain.lab import Lab
 
 
 @labctl_command("list", example="labctl list")
@@ -17,7 +23,13 @@ def command(ctx: click.Context, as_json: bool) -> None:
     labs, code = readable_labs(app_of(ctx))
     if as_json:
         print_json(labs)
-        ctx.exit(code)
+    else:
+        print_labs(labs)
+    ctx.exit(code)
+
+
+def print_labs(labs: Sequence[Lab]) -> None:
+    """A line each."""
     rows = [
         (
             lab.name,
@@ -30,4 +42,3 @@ def command(ctx: click.Context, as_json: bool) -> None:
         for lab in labs
     ]
     print_table((_("lab"), _("title"), _("level"), _("boxes"), _("tasks"), _("time")), rows)
-    ctx.exit(code)

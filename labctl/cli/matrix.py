@@ -1,9 +1,10 @@
-"""Learners and tasks as a matrix of signs that say the same without colour, 80 columns wide for up to 15 tasks."""
+"""Learners and tasks as a matrix of signs that say the same without colour. With up to 15 tasks 80 columns are enough;
+where there are more, names are less shortened."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,20 +14,33 @@ from labctl.cli.wrap import cells
 from labctl.domain.text import visible
 
 if TYPE_CHECKING:
+    from labctl.domain.cohort import Member
     from labctl.domain.gradebook import Entry
     from labctl.domain.lab import Lab
     from labctl.services.grades import Book
 
-_NAME = 12
+COLUMNS = 80
+_IDS = 10
+_NAMES = (4, 24)
+_COUNTS = (8, 6, 6, 6)
+"""Columns for points, tries, hints and when they were last seen."""
 _NOTHING = click.style("·", dim=True)
+_STUCK = click.style("?", fg="yellow", bold=True)
 
 
-def lines(book: Book, now: float, stuck: float) -> Iterator[str]:
+class _Widths(NamedTuple):
+    """Columns for ids and names."""
+
+    id: int
+    name: int
+
+
+def lines(book: Book, now: float, stuck: float, columns: int = COLUMNS) -> Iterator[str]:
     """A block for each lab. ``now`` in seconds since 1970, ``stuck`` in seconds (``Entry.stuck``)."""
     for number, lab in enumerate(book.labs):
         if number:
             yield ""
-        yield from _block(lab, in_order(book.entries[lab.name], now, stuck), now, stuck)
+        yield from _block(lab, in_order(book.entries[lab.name], now, stuck), now, stuck, columns)
 
 
 def in_order(entries: Sequence[Entry], now: float, stuck: float) -> list[Entry]:
@@ -42,7 +56,7 @@ def in_order(entries: Sequence[Entry], now: float, stuck: float) -> list[Entry]:
     return sorted(entries, key=place)
 
 
-def _block(lab: Lab, entries: Sequence[Entry], now: float, stuck: float) -> Iterator[str]:
+def _block(lab: Lab, entries: Sequence[Entry], now: float, stuck: float, columns: int) -> Iterator[str]:
     counts = _("{name}: {complete} of {count} complete, {stuck} stuck, {absent} not seen")
     yield click.style(
         counts.format(
@@ -54,40 +68,71 @@ def _block(lab: Lab, entries: Sequence[Entry], now: float, stuck: float) -> Iter
         ),
         bold=True,
     )
-    numbers = "".join(f"{number:>3}" for number in range(1, len(lab.tasks) + 1))
-    head = f"  {_fit(_('learner'))}{numbers} {_right(_('points'), 7)} {_right(_('tries'), 5)} {_right(_('seen'), 6)}"
-    yield click.style(head, dim=True)
+    widths = _widths(lab, entries, columns)
+    for line in _head(lab, widths):
+        yield click.style(line, dim=True)
     for entry in entries:
-        yield _line(lab, entry, now, entry.stuck(now, stuck))
-    yield from _legend([task.id for task in lab.tasks])
+        yield _line(lab, entry, now, entry.stuck(now, stuck), widths)
+    yield from _legend([task.id for task in lab.tasks], columns)
 
 
-def _line(lab: Lab, entry: Entry, now: float, stuck: bool) -> str:
-    sign = click.style("?", fg="yellow", bold=True) if stuck else " "
-    marks = "".join(f"  {MARKS[entry.now[task.id]] if task.id in entry.now else _NOTHING}" for task in lab.tasks)
-    points = f"{entry.points}/{entry.of}"
-    name = _fit(visible(entry.member.name or entry.member.id))
-    return f"{sign} {name}{marks} {points:>7} {entry.attempts:>5} {_right(_ago(entry.seen, now), 6)}"
+def _widths(lab: Lab, entries: Sequence[Entry], columns: int) -> _Widths:
+    """Names have what the rest leaves."""
+    ids = min(max((cells(entry.member.id) for entry in entries), default=1), _IDS)
+    names = max((cells(_name(entry.member)) for entry in entries), default=1)
+    others = sum(_COUNTS) + 2 * len(lab.tasks) + len("?  ")
+    least, most = _NAMES
+    return _Widths(ids, max(least, min(names, most, columns - others - ids)))
 
 
-def _legend(tasks: Sequence[str]) -> Iterator[str]:
+def _head(lab: Lab, widths: _Widths) -> Iterator[str]:
+    """Tasks as numbers, which stand upright where they have two digits."""
+    numbers = range(1, len(lab.tasks) + 1)
+    if len(numbers) > 9:
+        tens = "".join(f" {number // 10 if number > 9 else ' '}" for number in numbers)
+        yield f"  {' ' * (widths.id + 1 + widths.name)}{tens}"
+    ones = "".join(f" {number % 10}" for number in numbers)
+    names = _("learner"), "", ones, _("points"), _("tries"), _("hints"), _("seen")
+    yield f"  {_row(*names, _Widths(widths.id + widths.name, 0))}"
+
+
+def _line(lab: Lab, entry: Entry, now: float, stuck: bool, widths: _Widths) -> str:
+    marks = "".join(f" {MARKS[entry.now[task.id]] if task.id in entry.now else _NOTHING}" for task in lab.tasks)
+    points, hints = f"{entry.points}/{entry.of}", sum(entry.hints.values())
+    member = entry.member
+    counts = points, str(entry.attempts), str(hints), _ago(entry.seen, now)
+    return f"{_STUCK if stuck else ' '} {_row(member.id, _name(member), marks, *counts, widths)}"
+
+
+def _name(member: Member) -> str:
+    """On one line."""
+    return " ".join(visible(member.name).split())
+
+
+def _row(id: str, name: str, marks: str, points: str, tries: str, hints: str, seen: str, widths: _Widths) -> str:
+    words = points, tries, hints, seen
+    counts = "".join(_right(word, width) for word, width in zip(words, _COUNTS, strict=True))
+    return f"{_fit(id, widths.id)} {_fit(name, widths.name)}{marks}{counts}"
+
+
+def _legend(tasks: Sequence[str], columns: int) -> Iterator[str]:
     line = ""
     for number, task in enumerate(tasks, 1):
         part = f"{number} {task}"
-        if line and cells(line) + 2 + cells(part) > 78:
+        if line and cells(line) + 2 + cells(part) > columns - 2:
             yield click.style(f"  {line}", dim=True)
             line = ""
         line = f"{line}  {part}" if line else part
     yield click.style(f"  {line}", dim=True)
 
 
-def _fit(text: str) -> str:
-    """As wide as a name may be: clipped or filled, by columns and not by letters."""
-    if cells(text) > _NAME:
-        while cells(text) > _NAME - 1:
+def _fit(text: str, width: int) -> str:
+    """Shortened or filled, by columns and not by letters."""
+    if cells(text) > width:
+        while text and cells(text) > width - 1:
             text = text[:-1]
-        text += "…"
-    return text + " " * (_NAME - cells(text))
+        text += "…" if width else ""
+    return text + " " * (width - cells(text))
 
 
 def _right(text: str, width: int) -> str:
@@ -99,8 +144,9 @@ def _ago(at: float, now: float) -> str:
         return "–"
     minutes = max(0, int(now - at)) // 60
     if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
+        return _("{n}min").format(n=minutes)
+    hours = minutes // 60
+    return _("{n}h").format(n=hours) if hours < 48 else _("{n}d").format(n=min(hours // 24, 999))
 
 
 def as_json(book: Book, now: float, stuck: float) -> dict[str, Any]:

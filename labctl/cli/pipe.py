@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Callable
 
 from labctl.ports import ByteStream
 
@@ -20,9 +21,19 @@ def join(stream: ByteStream, stdin: int, stdout: int) -> int:
 
     threading.Thread(target=upwards, daemon=True).start()
     came = False
+    write = to(stdout)
     with contextlib.suppress(BrokenPipeError):
         while data := stream.read():
             came = True
-            while data:
-                data = data[os.write(stdout, data) :]
+            write(data)
     return 0 if came else 1
+
+
+def to(descriptor: int) -> Callable[[bytes], None]:
+    """Writes all that it is given there."""
+
+    def write(data: bytes) -> None:
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+    return write

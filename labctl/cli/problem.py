@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from labctl.cli.i18n import _
@@ -16,21 +18,27 @@ def text_of(error: LabctlError) -> str:
 
 
 def show(error: LabctlError) -> None:
-    """On stderr, one line and a hint; what a program said stands between, the last lines of it."""
-    click.echo(f"{click.style(_('error') + ':', fg='red', bold=True)} {text_of(error)}", err=True)
+    """On stderr."""
+    for line in lines(error):
+        click.echo(line, err=True)
+
+
+def lines(error: LabctlError) -> Iterator[str]:
+    """One line and a hint; what a program said stands between, the last lines of it."""
+    yield f"{click.style(_('error') + ':', fg='red', bold=True)} {text_of(error)}"
     for line in error.detail.strip().splitlines()[-_DETAIL_LINES:]:
-        click.echo(click.style(f"  {line}", dim=True), err=True)
+        yield click.style(f"  {line}", dim=True)
     if isinstance(error, RosterError):
-        _show_faults(error)
+        yield from _faults(error)
     if error.hint:
         hint = _(error.hint).format_map(error.values)
-        click.echo(f"{click.style(_('try') + ':', fg='cyan')} {hint}", err=True)
+        yield f"{click.style(_('try') + ':', fg='cyan')} {hint}"
 
 
-def _show_faults(error: RosterError) -> None:
+def _faults(error: RosterError) -> Iterator[str]:
     """All of them, each as file:line:column, as editors know it, with the column's header."""
     for fault in error.faults:
         field = f" ({fault.field})" if fault.field else ""
         place = f"{error.values['file']}:{fault.line}:{fault.column}{field}"
-        click.echo(f"  {click.style(place, bold=True)}: {_(fault.what).format_map(fault.values)}", err=True)
-        click.echo(click.style(f"      {_(fault.remedy).format_map(fault.values)}", dim=True), err=True)
+        yield f"  {click.style(place, bold=True)}: {_(fault.what).format_map(fault.values)}"
+        yield click.style(f"      {_(fault.remedy).format_map(fault.values)}", dim=True)

@@ -32,12 +32,18 @@ def _raw(descriptor: int) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # it has gone
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def join(terminal: Terminal) -> int:
     """Until the process in the box ends; its exit code."""
-    stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
+    with contextlib.closing(terminal):
+        _joined(terminal, sys.stdin.fileno(), sys.stdout.fileno())
+    return terminal.exit_code()
+
+
+def _joined(terminal: Terminal, stdin: int, stdout: int) -> None:
     woken, waker = os.pipe()
     os.set_blocking(waker, False)
     resized = signal.signal(signal.SIGWINCH, lambda *_: None)
@@ -50,8 +56,6 @@ def join(terminal: Terminal) -> int:
         signal.signal(signal.SIGWINCH, resized)
         os.close(woken)
         os.close(waker)
-        terminal.close()
-    return terminal.exit_code()
 
 
 def _pump(terminal: Terminal, stdin: int, stdout: int, woken: int) -> None:
@@ -66,7 +70,10 @@ def _pump(terminal: Terminal, stdin: int, stdout: int, woken: int) -> None:
             data = terminal.read()
             if not data:
                 return
-            _write_all(stdout, data)
+            try:
+                _write_all(stdout, data)
+            except OSError:  # this terminal has gone
+                return
         if stdin in ready:
             try:
                 typed = os.read(stdin, 65536)

@@ -67,7 +67,9 @@ def member_of(learner: str) -> tuple[str, str] | None:
     return (cohort, member) if separator and cohort and member else None
 
 
-Deed = Literal["login", "up", "verify", "hint", "status", "enter", "reset", "upload", "show", "refused", "note"]
+Deed = Literal[
+    "login", "up", "verify", "hint", "status", "enter", "reset", "stop", "start", "upload", "show", "refused", "note"
+]
 
 
 class Happening(msgspec.Struct, frozen=True):

@@ -14,10 +14,11 @@ from labctl.domain.verdict import Attempt, TaskResult, Verdict
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A learner in a lab. ``points`` of ``of`` are those of ``best``, the attempt that counts; ``now`` is each task's
-    last verdict. ``attempts`` and ``failing`` are the learner's own, not those that an instructor had run. Times in
-    seconds since 1970, 0 for never: of the first and the last attempt, of the last progress (a task that passed for the
-    first time), and when they were last seen. ``hints``: task to the highest seen."""
+    """A learner in a lab. ``points`` of ``of`` are those of ``best``, the attempt that counts, as ``fitted`` has it;
+    ``now`` is each task's last verdict. ``attempts`` and ``failing`` (with a task that failed) are the learner's own,
+    not those that an instructor had run. Times in seconds since 1970, 0 for never: of the first and the last attempt,
+    of the last progress (a task that passed for the first time), and when they were last seen. ``hints``: task to the
+    highest seen."""
 
     member: Member
     learner: str
@@ -79,7 +80,7 @@ def entries(
 def _entry(
     member: Member, learner: str, lab: Lab, attempts: Sequence[Attempt], hints: Mapping[str, int], seen: float
 ) -> Entry:
-    best = counting(attempts)
+    best = counting(lab, attempts)
     own = [attempt for attempt in attempts if attempt.by == "learner"]
     return Entry(
         member=member,
@@ -90,7 +91,7 @@ def _entry(
         best=best,
         now={result.task: result.verdict for attempt in attempts for result in attempt.tasks},
         attempts=len(own),
-        failing=tuple(attempt.at for attempt in own if attempt.verdict is not Verdict.PASSED),
+        failing=tuple(attempt.at for attempt in own if _fails(attempt)),
         first=own[0].at if own else 0.0,
         last=own[-1].at if own else 0.0,
         progress=_progress(attempts),
@@ -99,11 +100,29 @@ def _entry(
     )
 
 
-def counting(attempts: Sequence[Attempt]) -> Attempt | None:
-    """The attempt that gives the grade: the one with most points, of equal ones the first. What came before the last
-    regrade was judged by checks that were wrong, and counts no more."""
-    regraded = max((index for index, attempt in enumerate(attempts) if attempt.by == "regrade"), default=0)
-    return max(attempts[regraded:], key=lambda attempt: attempt.points, default=None)
+def counting(lab: Lab, attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt that gives the grade, fitted: the one with most points, of equal ones the first. What came before the
+    last regrade was judged by checks that were wrong, and counts no more. A regrade that could not check a task says
+    nothing of the learner's work: it counts for nothing."""
+    sound = [attempt for attempt in attempts if attempt.by != "regrade" or attempt.verdict is not Verdict.ERROR]
+    last = max((index for index, attempt in enumerate(sound) if attempt.by == "regrade"), default=0)
+    return max((fitted(lab, attempt) for attempt in sound[last:]), key=lambda attempt: attempt.points, default=None)
+
+
+def fitted(lab: Lab, attempt: Attempt) -> Attempt:
+    """The attempt by the tasks and points that the lab has now: a lab that was changed gives nobody more than all."""
+    points = {task.id: task.points for task in lab.tasks}
+    tasks = tuple(_fitted(result, points[result.task]) for result in attempt.tasks if result.task in points)
+    return msgspec.structs.replace(attempt, tasks=tasks)
+
+
+def _fitted(result: TaskResult, of: int) -> TaskResult:
+    points = of if result.verdict is Verdict.PASSED else min(result.points, of)
+    return msgspec.structs.replace(result, points=points, of=of)
+
+
+def _fails(attempt: Attempt) -> bool:
+    return any(result.verdict is Verdict.FAILED for result in attempt.tasks)
 
 
 def _progress(attempts: Sequence[Attempt]) -> float:
@@ -117,21 +136,33 @@ def _progress(attempts: Sequence[Attempt]) -> float:
     return last
 
 
+class TaskChange(msgspec.Struct, frozen=True):
+    """A task whose verdict or points are others now. ``before`` is None where the attempt that counted didn't look at
+    it."""
+
+    before: TaskResult | None
+    after: TaskResult
+
+
 class Change(msgspec.Struct, frozen=True):
-    """What a regrade made of a learner's grade: points before and after, and the tasks whose verdict changed, with the
-    result that they have now."""
+    """What a regrade made of a learner's grade: points before and after, and the tasks that are judged otherwise."""
 
     learner: str
     before: int
     after: int
-    tasks: tuple[TaskResult, ...]
+    tasks: tuple[TaskChange, ...]
 
 
 def change(before: Attempt | None, after: Attempt) -> Change | None:
-    """What is another grade now; None where nothing is."""
-    old = {result.task: result.verdict for result in before.tasks} if before else {}
-    tasks = tuple(result for result in after.tasks if old.get(result.task) != result.verdict)
+    """What is another grade now; None where nothing is. Both fitted to the same lab."""
+    old = {result.task: result for result in before.tasks} if before else {}
+    found = tuple(TaskChange(old.get(result.task), result) for result in after.tasks)
+    tasks = tuple(one for one in found if one.before is None or _grade(one.before) != _grade(one.after))
     points = before.points if before else 0
     if points == after.points and not tasks:
         return None
     return Change(after.learner, points, after.points, tasks)
+
+
+def _grade(result: TaskResult) -> tuple[Verdict, int]:
+    return result.verdict, result.points

@@ -22,6 +22,7 @@ from labctl.ports.store import Cohorts as Cohorts
 from labctl.ports.store import Store as Store
 from labctl.streams import ByteStream as ByteStream
 from labctl.streams import ExecResult as ExecResult
+from labctl.streams import Process as Process
 from labctl.streams import Terminal as Terminal
 
 
@@ -85,6 +86,11 @@ class Engine(Protocol):
         self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int
     ) -> Terminal:
         """Run a command on a terminal."""
+
+    def process(
+        self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], on_stderr: Callable[[bytes], object]
+    ) -> Process:
+        """Run a command with its stdin and stdout as bytes to talk through; ``on_stderr`` gets what else it says."""
 
     def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
         """Unpack a tar archive in a folder of the box, which must exist. The box need not run."""

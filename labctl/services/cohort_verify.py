@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import msgspec
 
 from labctl.domain.cohort import Cohort, Member, learner_of
-from labctl.domain.gradebook import Change, change, counting
+from labctl.domain.gradebook import Change, change, counting, fitted
 from labctl.domain.lab import Lab
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import ObservedBox, State
-from labctl.domain.verdict import Attempt
+from labctl.domain.verdict import Attempt, Verdict
 from labctl.errors import LabctlError
 from labctl.events import Emit, silent
 from labctl.ports import Catalog, Engine, Store
@@ -34,10 +34,16 @@ class Judged(msgspec.Struct, frozen=True):
     up: bool = True
     why: LabctlError | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether every task has a verdict that can be a grade."""
+        return self.attempt is not None and self.attempt.verdict is not Verdict.ERROR
+
 
 class Regraded(msgspec.Struct, frozen=True):
     """``changes``: who has another grade; ``same``: how many have not; ``kept``: who keeps the old one, since it could
-    not be judged anew; and of these ``anew`` whose boxes were made after the attempt that counts."""
+    not be judged anew, in whole or in part; ``anew``: who keeps it since their boxes were made after the attempt that
+    counts."""
 
     changes: tuple[Change, ...]
     same: int
@@ -72,7 +78,7 @@ class CohortVerify:
         def judge(verify: Verify, current: Current) -> Attempt:
             return verify.run(current, thorough=thorough, emit=emit, by="instructor").attempt
 
-        return self._each(found, judge, ended)
+        return self._each(found, judge, ended, 1 if thorough else WIDTH)
 
     def regrade(
         self,
@@ -81,23 +87,25 @@ class CohortVerify:
         lab: str,
         *,
         dry: bool = False,
+        thorough: bool = False,
         ended: Callable[[Judged], None] = lambda _judged: None,
     ) -> Regraded:
         """Judge boxes as they are now by the checks as they are now; what comes of it is each one's grade from now on,
         unless ``dry``. Boxes that were made after the attempt that counts don't have that work in them: the old grade
         stays. Raises as ``run``."""
         found = self._found(cohort, members, [lab])
-        store = self._store()
-        grades = {one.learner: counting(store.attempts(instance_id(lab, one.learner))) for one, _ in found}
+        definition, store = self._catalog.lab(lab), self._store()
+        grades = {one.learner: counting(definition, store.attempts(instance_id(lab, one.learner))) for one, _ in found}
         anew = {one.learner for one, current in found if current and _made_after(current, grades[one.learner])}
 
         def judge(verify: Verify, current: Current) -> Attempt:
-            return verify.run(current, keep=lambda _attempt: not dry, by="regrade").attempt
+            return verify.run(current, keep=lambda _attempt: not dry, thorough=thorough, by="regrade").attempt
 
-        judged = self._each([pair for pair in found if pair[0].learner not in anew], judge, ended)
-        attempts = [one.attempt for one in judged if one.attempt]
+        wanted = [pair for pair in found if pair[0].learner not in anew]
+        judged = self._each(wanted, judge, ended, 1 if thorough else WIDTH)
+        attempts = [fitted(definition, one.attempt) for one in judged if one.attempt and one.whole]
         changes = [different for new in attempts if (different := change(grades[new.learner], new))]
-        kept = tuple(one for one in judged if one.attempt is None)
+        kept = tuple(one for one in judged if not one.whole)
         return Regraded(tuple(changes), len(attempts) - len(changes), kept, tuple(sorted(anew)))
 
     def _found(
@@ -120,6 +128,7 @@ class CohortVerify:
         found: Sequence[tuple[Judged, Current | None]],
         judge: Callable[[Verify, Current], Attempt],
         ended: Callable[[Judged], None],
+        width: int,
     ) -> list[Judged]:
         mine = threading.local()
         made: list[Verify] = []
@@ -136,7 +145,7 @@ class CohortVerify:
         results = [one for one, current in found if current is None]
         for one in results:
             ended(one)
-        with ThreadPoolExecutor(WIDTH, thread_name_prefix="cohort-verify") as pool:
+        with ThreadPoolExecutor(width, thread_name_prefix="cohort-verify") as pool:
             try:
                 running = [pool.submit(work, one, current) for one, current in found if current is not None]
                 for future in as_completed(running):

@@ -6,6 +6,7 @@ import io
 import posixpath
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -42,6 +43,21 @@ class Copy:
             file.seek(0)
             self._engine.put_archive(box_id, folder, iter(lambda: file.read(1 << 16), b""))
         return names
+
+    def put(self, box_id: str, content: bytes, target: str) -> str:
+        """A file of this content as ``target`` in the box, root's; its whole path. Raises UsageError where that is a
+        folder, or its folder isn't there."""
+        target = posixpath.normpath(posixpath.join("/root", target))
+        if self._is_folder(box_id, target):
+            raise UsageError("{path} is a folder in the box", hint="say the file's name, too", path=target)
+        folder, name = posixpath.split(target)
+        with io.BytesIO() as file:
+            with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+                info = _as_root(tarfile.TarInfo(name))
+                info.size, info.mode, info.mtime = len(content), 0o644, time.time()
+                tar.addfile(info, io.BytesIO(content))
+            self._engine.put_archive(box_id, folder, file.getvalue())
+        return target
 
     def _is_folder(self, box_id: str, path: str) -> bool:
         """Also a link to one, as ``/bin`` is: the engine gives a link as itself, and for ``link/.`` what is behind."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import docker
 import pytest
 from rig import Labctl, end_all
+
+if TYPE_CHECKING:
+    from gateway_rig import Class
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -70,3 +75,19 @@ def mini(labctl: Labctl) -> Labctl:
     """A learner with the mini lab up."""
     labctl.run("up", "mini")
     return labctl
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
+    """Learners, and a server with the gateway on it, of which nothing is left afterwards."""
+    from gateway_rig import Class, Server
+
+    if os.geteuid() != 0:
+        pytest.fail("accounts and sshd's configuration are root's to make: run this as root")
+    server = Server(tmp_path_factory.mktemp("gateway"))
+    try:
+        server.begin()
+        yield Class(server)
+    finally:
+        server.end()
+    assert not server.leftovers()

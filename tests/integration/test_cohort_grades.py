@@ -81,7 +81,8 @@ def test_from_verdicts_to_grades_and_to_better_ones(group: Class, tmp_path: Path
     }
     assert group.points()["li"] == (4, 1)
     told = group.run("regrade", "--lab", "mini")
-    assert "li  4 → 10" in told and "✓ answer" in told and "not judged, so their grade stays: zhao" in told
+    assert "li  4 → 10\n  ✗ → ✓  answer  0 → 6\n      before: /root/answer holds" in told
+    assert "not up, so their grade stays: zhao" in told
     assert group.points() == {"li": (10, 1), "wang": (6, 0), "zhao": (0, 0)}
 
     matrix = group.run("watch")

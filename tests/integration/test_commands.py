@@ -240,3 +240,18 @@ def test_output_can_be_piped_into_head(shared: Labctl) -> None:
     )
     assert done.stderr == "" and done.stdout.splitlines()[-1] == "0"
     assert os.environ.get("NO_COLOR") or "\x1b" not in done.stdout
+
+
+def test_a_window_that_is_closed_takes_its_shell_along(shared: Labctl, engine: docker.DockerClient) -> None:
+    alpha = box(engine, shared.learner, "alpha")
+
+    def runs(word: str) -> bool:
+        return any(word in " ".join(row) for row in alpha.top()["Processes"])
+
+    child = spawn(shared, "enter", "alpha")
+    child.expect_exact("root@alpha")
+    child.sendline("sleep 4242")
+    until(lambda: runs("sleep 4242"), "it runs")
+    child.kill(signal.SIGHUP)
+    child.expect(pexpect.EOF)
+    until(lambda: not runs("sleep 4242") and not runs("bash -l"), "nothing of it runs")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -202,19 +202,28 @@ def test_ctrl_c_finishes_what_is_begun_and_begins_nothing_more(world: World) -> 
     def slow(spec: BoxSpec) -> str:
         if not begun.is_set():
             begun.set()
-            _thread.interrupt_main()
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # wakes it where it waits
         return create(spec)
 
     gate = threading.Event()
     events: list[Event] = []
 
+    def ctrl_c(*_: object) -> None:
+        gate.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, ctrl_c)
+
     def emit(event: Event) -> None:
         events.append(event)
         if isinstance(event, OneStarted) and sum(isinstance(one, OneStarted) for one in events) > WIDTH:
-            gate.wait(1)  # the signal has come by then
+            gate.wait(30)  # until the signal has come
 
     world.engine.create = slow  # type: ignore[method-assign]
-    tally = world.boxes.up(COHORT, members(60), emit)
+    try:
+        tally = world.boxes.up(COHORT, members(60), emit)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert tally.interrupted and tally.left and not tally.failed
     assert len(tally.done) + len(tally.left) == 60
     assert all(len(boxes) == 3 for boxes in world.states().values())

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 from fakes import FakeCatalog, FakeChecker, FakeEngine
 from fakes_cohort import FakeCohorts
-from samples import failed, make_lab, passed
+from samples import error, failed, make_lab, passed
 
 from labctl.domain.boxspec import box_specs
 from labctl.domain.cohort import Cohort, Member
 from labctl.domain.enrolment import instance_of
+from labctl.domain.gradebook import counting
 from labctl.domain.params import derive
 from labctl.errors import ChecksError
 from labctl.services.cohort_verify import CohortVerify, Judged, Regraded
@@ -127,10 +128,22 @@ class TestRegrade:
         found = group.regrade()
         assert [one.after for one in found.changes] == [15, 15]
         assert [one.learner for one in found.kept] == ["db-1/away"]
-        assert [task.task for task in found.changes[0].tasks] == ["auth"]
+        assert [(task.before and task.before.verdict, task.after.task) for task in found.changes[0].tasks] == [
+            ("failed", "auth")
+        ]
         assert [one.by for one in group.store.attempts_of("db-1")][2:] == ["regrade", "regrade"]
         again = group.regrade()
         assert (again.changes, again.same) == ((), 2)
+
+    def test_what_could_not_be_checked_changes_no_grade(self) -> None:
+        group = Class("li")
+        group.run()
+        group.checker.results = [error("listen"), passed("auth")]
+        found = group.regrade()
+        assert (found.changes, found.same, [one.learner for one in found.kept]) == ((), 0, ["db-1/li"])
+        (one,) = found.kept
+        assert one.up and one.attempt is not None, "what was found is told"
+        assert counting(LAB, group.store.attempts_of("db-1")) == group.store.attempts_of("db-1")[0]
 
     def test_boxes_that_were_made_anew_keep_their_grade(self) -> None:
         group = Class("li")

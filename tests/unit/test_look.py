@@ -46,7 +46,8 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (docker / "limits").write_text("Limit  Soft Limit  Hard Limit  Units\nMax open files   20000   30000   files\n")
     process(tmp_path, 20, "systemd", f"/../docker-{BOX}.scope/init.scope", threads=2, files=9, inotify=3)
     database = process(tmp_path, 21, "mariadbd", f"/../docker-{BOX}.scope/x", threads=7, files=30)
-    (database / "maps").write_text("7f0000000000-7f0000010000 rw-s 00000000 00:11 5  /[aio]\n7f0-7f1 r--p 0 0 0\n")
+    ring = "7f0000000000-7f0000010000 rw-s 00000000 00:11 5  /[aio] (deleted)"
+    (database / "maps").write_text(f"{ring}\n7f0-7f1 r--p 0 0 0\n")
     process(tmp_path, 30, "bash", "/user.slice", files=3)
     return tmp_path
 

@@ -33,9 +33,9 @@ def arguments(orders: Orders) -> list[str]:
     ]
 
 
-def main() -> int:
-    """pytest's exit code."""
-    link = Link(socket.socket(fileno=int(sys.argv[1])))
+def main(descriptor: int) -> int:
+    """Do what is ordered on that socket; pytest's exit code."""
+    link = Link(socket.socket(fileno=descriptor))
     line = link.line()
     if not line:
         return 0  # nobody wanted it after all
@@ -69,7 +69,7 @@ def _changed(world: World) -> dict[str, tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    status = main()
+    status = main(int(sys.argv[1]))
     sys.stdout.flush()
     sys.stderr.flush()
     # Not the interpreter's own end: it takes its time, and somebody waits for a verdict.

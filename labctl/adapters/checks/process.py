@@ -12,10 +12,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 if TYPE_CHECKING:
     from labctl.adapters.checks.orders import Link, Opened, Orders, Powered, Said
@@ -25,29 +25,65 @@ if TYPE_CHECKING:
 _INI = "[pytest]\naddopts =\npython_files = test_*.py\n"
 
 
-class Child:
-    """One child, for one run. It has a folder of its own for as long as it lives."""
+class Process(Protocol):
+    """As much of subprocess.Popen as is needed of one that runs checks."""
 
-    def __init__(self) -> None:
+    def kill(self) -> None:
+        """Now. May be called from any thread, and again."""
+
+    def wait(self) -> int:
+        """Until it has ended; its exit code, minus the signal's number where one ended it."""
+
+
+Start = Callable[[socket.socket, BinaryIO, str], Process]
+"""Starts what obeys orders on that socket, prints into that file, and works in that folder. Raises OSError."""
+
+
+def command(module: str, handed: socket.socket) -> list[str]:
+    """Runs a module of labctl that is told a descriptor."""
+    return [sys.executable, "-m", module, str(handed.fileno())]
+
+
+def surroundings(folder: str, handed: socket.socket) -> dict[str, Any]:
+    """Popen's arguments: nothing that happens to be set or installed here gets into checks."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return {
+        "env": {**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        "cwd": folder,
+        "stdin": subprocess.DEVNULL,
+        "pass_fds": [handed.fileno()],
+        # Ctrl-C is for the parent: it decides what ends.
+        "start_new_session": True,
+    }
+
+
+def spawn(link: socket.socket, output: BinaryIO, folder: str) -> Process:
+    """A process of its own (``Start``)."""
+    return subprocess.Popen(
+        command("labctl.adapters.checks.child", link),
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        **surroundings(folder, link),
+    )
+
+
+class Child:
+    """One child, for one run. It has a folder of its own for as long as it lives. Raises OSError where it can't be
+    started."""
+
+    def __init__(self, start: Start = spawn) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="labctl-verify-")
         self.ini = Path(self._folder.name, "pytest.ini")
         self.ini.write_text(_INI)
         self._output = Path(self._folder.name, "output")
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        with self._output.open("wb") as output, theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "labctl.adapters.checks.child", str(theirs.fileno())],
-                env={**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-                cwd=self._folder.name,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                # Ctrl-C is for the parent: it decides what ends.
-                start_new_session=True,
-            )
-        self._socket = ours
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with self._output.open("wb") as output, theirs:
+                self._process = start(theirs, output, self._folder.name)
+        except OSError:
+            self._socket.close()
+            self._folder.cleanup()
+            raise
 
     @cached_property
     def _link(self) -> Link:

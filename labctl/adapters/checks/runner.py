@@ -24,7 +24,7 @@ from labctl.adapters.checks.orders import (
     Powered,
     Said,
 )
-from labctl.adapters.checks.process import Child, Handover
+from labctl.adapters.checks.process import Child, Handover, Start, spawn
 from labctl.adapters.docker.probe import DockerProbe
 from labctl.domain import wiring
 from labctl.domain.lab import Lab
@@ -42,12 +42,15 @@ _NO_TESTS = 5
 
 
 class PytestChecker:
-    """``checks_dir`` tells where a lab's checks are, ``probe`` starts agents. The engine is asked for nothing before a
-    run is prepared."""
+    """``checks_dir`` tells where a lab's checks are, ``probe`` starts agents, ``start`` children. The engine is asked
+    for nothing before a run is prepared."""
 
-    def __init__(self, checks_dir: Callable[[str], Path], probe: Callable[[], DockerProbe]) -> None:
+    def __init__(
+        self, checks_dir: Callable[[str], Path], probe: Callable[[], DockerProbe], start: Start = spawn
+    ) -> None:
         self._checks_dir = checks_dir
         self._probe = probe
+        self._start = start
         self._spare: list[_Prepared] = []
         self._running: set[Child] = set()
         self._lock = threading.Lock()
@@ -55,7 +58,7 @@ class PytestChecker:
     def prepare(self, child: Child | None = None) -> None:
         """See ports.Checker. ``child`` is one that was started before this module was loaded."""
         with self._lock:
-            self._spare.append(_Prepared(self._probe, child, early=True))
+            self._spare.append(_Prepared(self._probe, child or Child(self._start), early=True))
 
     def stop(self) -> None:
         """See ports.Checker."""
@@ -80,7 +83,7 @@ class PytestChecker:
         """See ports.Checker."""
         # At once, so that ``stop`` from another thread never misses one that is neither spare nor running.
         with self._lock:
-            prepared = self._spare.pop() if self._spare else _Prepared(self._probe, None, early=False)
+            prepared = self._spare.pop() if self._spare else self._unprepared(lab)
             child = prepared.child
             self._running.add(child)
         try:
@@ -94,6 +97,12 @@ class PytestChecker:
             with self._lock:
                 self._running.discard(child)
             prepared.close()
+
+    def _unprepared(self, lab: Lab) -> _Prepared:
+        try:
+            return _Prepared(self._probe, Child(self._start), early=False)
+        except OSError as error:
+            raise _broken(lab, str(error), "") from error
 
     def _orders(
         self, site: Site, lab: Lab, params: Params, only: frozenset[str] | None, pick: Sequence[str] | None, ini: Path
@@ -115,8 +124,8 @@ class _Prepared:
     """A child that loads what it needs while its agent is started. ``early``, where a run may come or not: only in a
     probe that is there already, since making one takes its time."""
 
-    def __init__(self, probe: Callable[[], DockerProbe], child: Child | None, *, early: bool) -> None:
-        self.child = child or Child()
+    def __init__(self, probe: Callable[[], DockerProbe], child: Child, *, early: bool) -> None:
+        self.child = child
         self._probe = probe
         self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="agent")
         self._opened: list[Handover] = []

@@ -16,7 +16,7 @@ from labctl.domain.boxspec import BoxSpec
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.site import Running
 from labctl.errors import NameTakenError, UsageError
-from labctl.ports import ByteStream, ExecResult, Terminal
+from labctl.ports import ByteStream, ExecResult, Process, Terminal
 
 _COMMIT_SECONDS = 600.0
 
@@ -203,13 +203,25 @@ class DockerEngine:
         self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int
     ) -> Terminal:
         """An exec on a terminal of its own."""
-        from labctl.adapters.docker.terminal import DockerTerminal
+        from labctl.adapters.docker.terminal import DockerTerminal, new_mark
 
+        mark, marked = new_mark()
         with self._explained():
-            exec_id, raw = self._open(box_id, argv, stdin=True, tty=True, environment=environment)
-            terminal = DockerTerminal(self._client, exec_id, raw)
+            exec_id, raw = self._open(box_id, argv, stdin=True, tty=True, environment={**environment, **marked})
+            terminal = DockerTerminal(self._client, box_id, exec_id, raw, mark)
             terminal.resize(rows, columns)
         return terminal
+
+    def process(
+        self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], on_stderr: Callable[[bytes], object]
+    ) -> Process:
+        """An exec with pipes."""
+        from labctl.adapters.docker.terminal import DockerProcess, new_mark
+
+        mark, marked = new_mark()
+        with self._explained():
+            exec_id, raw = self._open(box_id, argv, stdin=True, environment={**environment, **marked})
+        return DockerProcess(self._client, box_id, exec_id, raw, mark, on_stderr)
 
     def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
         """PUT /containers/{id}/archive."""

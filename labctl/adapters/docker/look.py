@@ -60,7 +60,7 @@ def aio_requests(process: Path) -> int:
     """What its rings of asynchronous I/O hold. The kernel makes a ring twice as large as was asked for."""
     found = 0
     for line in text(process / "maps").splitlines():
-        if line.endswith("[aio]"):
+        if "/[aio]" in line:  # the kernel adds " (deleted)"
             start, _, end = line.split()[0].partition("-")
             found += (int(end, 16) - int(start, 16) - _AIO_HEADER) // _AIO_EVENT // 2
     return found

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.cli.zh import cohort, commands, errors, grades, limits, notes, proof, results, roster, store
+from labctl.cli.zh import cohort, commands, errors, gateway, grades, limits, notes, proof, results, roster, store
 
-TEXTS: dict[str, str] = {
-    **commands.TEXTS,
-    **results.TEXTS,
-    **errors.TEXTS,
-    **proof.TEXTS,
-    **store.TEXTS,
-    **cohort.TEXTS,
-    **grades.TEXTS,
-    **limits.TEXTS,
-    **notes.TEXTS,
-    **roster.TEXTS,
-}
+_PARTS = (commands, results, errors, proof, store, cohort, grades, limits, notes, roster, gateway)
+TEXTS: dict[str, str] = {english: chinese for part in _PARTS for english, chinese in part.TEXTS.items()}

@@ -19,17 +19,22 @@ TEXTS: dict[str, str] = {
     # watch
     (
         "Learners and tasks: what was found last, attempts, hints, when they were last seen, and who is stuck, first. "
-        "It reads what is kept, and asks no box anything. Ctrl-C ends it."
+        "It reads what is kept, and asks no box anything. q or Ctrl-C ends it, arrows and PgUp and PgDn move it."
     ): (
         "学员与任务一览：最近一次的结果、检查次数、提示、最近出现的时间，卡住的人排在最前。"
-        "只读已保存的记录，不打扰任何机器。按 Ctrl-C 结束。"
+        "只读已保存的记录，不打扰任何机器。按 q 或 Ctrl-C 结束，用方向键和 PgUp、PgDn 翻动。"
     ),
     "Stuck is who tried and failed, and got no further for so long.": "这么久没有进展、其间又检查失败过，就算卡住。",
     "Print it once, and end.": "打印一次就结束。",
     "{name}: {complete} of {count} complete, {stuck} stuck, {absent} not seen": (
         "{name}：{count} 人中 {complete} 人全部完成，{stuck} 人卡住，{absent} 人没有来过"
     ),
-    "… and {count} lines more": "……另有 {count} 行",
+    "lines {first}–{last} of {count} · ↑ ↓ PgUp PgDn Home End · q ends it": (
+        "第 {first}–{last} 行，共 {count} 行 · ↑ ↓ PgUp PgDn Home End 翻动 · q 结束"
+    ),
+    "{n}min": "{n}分",
+    "{n}h": "{n}时",
+    "{n}d": "{n}天",
     "tries": "次数",
     "seen": "来过",
     # verify
@@ -57,7 +62,9 @@ TEXTS: dict[str, str] = {
     ),
     "The lab whose checks were mended.": "修正了检查的实验。",
     "Say who would have another grade, and change none.": "只说明谁的成绩会变，不做改动。",
-    "not judged, so their grade stays: {names}": "没有判，成绩不变：{names}",
+    "not up, so their grade stays: {names}": "没有启动，成绩不变：{names}",
+    "{name} could not be checked, so that grade stays: {why}": "{name} 无法检查，成绩不变：{why}",
+    "before: ": "此前：",
     "boxes made anew since, so their grade stays: {names}": "机器后来重建过，成绩不变：{names}",
     "{changed} grades differ, {same} do not": "{changed} 人成绩有变，{same} 人不变",
     "nothing was changed": "没有做任何改动",

@@ -1,0 +1,49 @@
+"""The gateway's log: a file of lines that is begun anew when it is large, with a few older ones kept."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from labctl.domain.audit import line
+from labctl.errors import LabctlError
+
+_BYTES = 4 << 20
+_OLDER = 8
+_REMEMBERED = 20
+
+
+class _Handler(RotatingFileHandler):
+    lost = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  as logging has it
+        self.lost += 1
+
+
+class AuditLog:
+    """Only the broker writes it. A disk that is full loses lines, and nothing else."""
+
+    def __init__(self, file: Path) -> None:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            self._handler = _Handler(file, maxBytes=_BYTES, backupCount=_OLDER, encoding="ascii")
+            file.chmod(0o640)
+        except OSError as error:
+            raise LabctlError("{path} can't be written: {why}", path=str(file), why=str(error.strerror)) from error
+        self.refusals: deque[str] = deque(maxlen=_REMEMBERED)
+
+    @property
+    def lost(self) -> int:
+        """How many lines could not be written."""
+        return self._handler.lost
+
+    def write(self, what: str, **values: Any) -> None:
+        """A line, now."""
+        text = line(time.time(), what, values)
+        if what == "refused":
+            self.refusals.append(text)
+        self._handler.handle(logging.LogRecord("gateway", logging.INFO, "", 0, text, None, None))

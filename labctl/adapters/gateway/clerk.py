@@ -1,0 +1,198 @@
+"""The one process of the gateway that has the store open. The broker asks it and goes on meanwhile: a database that is
+slow holds nobody up, and sessions are forked from a process that has no connection to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+import msgspec
+
+from labctl.domain.cohort import Happening, learner_of, member_of
+from labctl.domain.tickets import Holder
+from labctl.errors import LabctlError
+from labctl.ports import Cohorts
+
+_LARGEST = 131072
+_PATIENCE_SECONDS = 30.0
+_MOST_HAPPENINGS = 10_000
+
+
+class Question(msgspec.Struct, omit_defaults=True):
+    """``key``: whose is it? ``held``: learner to digest of the key that they came in with: whose is it no more?
+    ``happening``: keep it; there is no answer."""
+
+    key: str = ""
+    held: dict[str, list[str]] = {}
+    happening: Happening | None = None
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """``gone``: digests that open nothing any more. ``problem``: why there is no answer."""
+
+    holder: Holder | None = None
+    gone: list[str] = []
+    problem: str = ""
+
+
+def digest(key: str) -> str:
+    """Of a key, short enough to be asked for by the hundred."""
+    return sha256(key.encode()).hexdigest()[:32]
+
+
+class Clerk:
+    """The broker's side: questions, and what to do with each answer."""
+
+    def __init__(self, cohorts: Callable[[], Cohorts]) -> None:
+        self._cohorts = cohorts
+        self._waiting: deque[tuple[float, Callable[[Answer], None]]] = deque()
+        self._pid = 0
+        self._socket: socket.socket | None = None
+
+    @property
+    def connection(self) -> socket.socket | None:
+        """What answers come by; None where it was never started."""
+        return self._socket
+
+    def start(self) -> socket.socket:
+        """Begin, or begin anew; the socket to wait on for answers. Fork: no thread may run."""
+        self.stop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._pid = os.fork()
+        if self._pid == 0:
+            _become_clerk(theirs, self._cohorts)
+        theirs.close()
+        ours.setblocking(False)
+        self._socket = ours
+        return ours
+
+    def ask(self, question: Question, then: Callable[[Answer], None] | None = None) -> None:
+        """``then`` gets the answer; at once, with a problem, where there is none to be had."""
+        try:
+            assert self._socket is not None  # noqa: S101  started
+            self._socket.send(msgspec.msgpack.encode(question))
+        except OSError as error:
+            if then:
+                then(Answer(problem=str(error)))
+            return
+        if then:
+            self._waiting.append((time.monotonic(), then))
+
+    def answered(self) -> bool:
+        """Take in what came. False where the clerk has ended."""
+        assert self._socket is not None  # noqa: S101  started
+        while True:
+            try:
+                data = self._socket.recv(_LARGEST)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if not data:
+                return False
+            if self._waiting:
+                _since, then = self._waiting.popleft()
+                then(msgspec.msgpack.decode(data, type=Answer))
+
+    def late(self) -> bool:
+        """Whether somebody has waited for an answer for too long."""
+        return bool(self._waiting) and time.monotonic() - self._waiting[0][0] > _PATIENCE_SECONDS
+
+    def stop(self) -> None:
+        """End it; who waits is told that there is no answer."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._pid:
+            with contextlib.suppress(OSError):
+                os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
+            self._pid = 0
+        waiting, self._waiting = self._waiting, deque()
+        for _since, then in waiting:
+            then(Answer(problem="the store doesn't answer"))
+
+
+def _become_clerk(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
+    """Never returns. Ends with the broker."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        own = connection.fileno()
+        os.closerange(3, own)
+        os.closerange(own + 1, 65536)
+        _work(connection, cohorts)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _work(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
+    """Questions first: somebody waits for the answer. What happened is kept when there are none."""
+    happenings: deque[Question] = deque()
+    store: Cohorts | None = None
+    while True:
+        connection.setblocking(not happenings)
+        try:
+            data = connection.recv(_LARGEST)
+        except BlockingIOError:
+            question = happenings.popleft()
+        else:
+            if not data:
+                break
+            question = msgspec.msgpack.decode(data, type=Question)
+            if question.happening is not None and len(happenings) < _MOST_HAPPENINGS:
+                happenings.append(question)
+                continue
+        try:
+            store = store or cohorts()
+            answer = _answer(store, question)
+        except LabctlError as error:
+            answer = Answer(problem=str(error))
+        except Exception as error:
+            # Whatever a database's driver raises: the next question may be answered again.
+            answer = Answer(problem=f"{type(error).__name__}: {error}")
+        if question.happening is None:
+            connection.setblocking(True)
+            connection.send(msgspec.msgpack.encode(answer))
+
+
+def _answer(store: Cohorts, question: Question) -> Answer:
+    if question.happening is not None:
+        store.add_happening(question.happening)
+        return Answer()
+    if question.key:
+        found = store.member_by_key(question.key)
+        if found is None:
+            return Answer()
+        cohort, member = found
+        return Answer(Holder(learner_of(cohort.name, member.id), question.key, cohort.labs))
+    return Answer(gone=_gone(store, question.held))
+
+
+def _gone(store: Cohorts, held: dict[str, list[str]]) -> list[str]:
+    valid: set[str] = set()
+    for name in {found[0] for learner in held if (found := member_of(learner))}:
+        cohort = store.cohort(name)
+        if cohort is not None and not cohort.ended:
+            valid |= {digest(member.key) for member in store.members(name) if member.key}
+    return [one for digests in held.values() for one in digests if one not in valid]
+
+
+def held_by(keys: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Learners with their keys, as ``Question.held``."""
+    held: dict[str, list[str]] = {}
+    for learner, key in keys:
+        digests = held.setdefault(learner, [])
+        if digest(key) not in digests:
+            digests.append(digest(key))
+    return held

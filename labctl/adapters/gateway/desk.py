@@ -1,0 +1,209 @@
+"""What the broker answers to a hello: a line for sshd, a session, or how it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from labctl.adapters.gateway import peer
+from labctl.adapters.gateway.audit import AuditLog
+from labctl.adapters.gateway.child import Session
+from labctl.adapters.gateway.clerk import Answer, Clerk, Question
+from labctl.adapters.gateway.hello import Hello, Visit, visit
+from labctl.adapters.gateway.sessions import Explain, Guest, Sessions
+from labctl.domain.cohort import Deed, Happening
+from labctl.domain.gateway import FORMS, Order, in_cohort, parse, said
+from labctl.domain.keys import fingerprint
+from labctl.domain.tickets import Holder, Ticket, Tickets
+from labctl.errors import EngineError, LabctlError, RefusedError
+
+_KIND = re.compile(r"[a-z0-9@.-]{1,64}", re.ASCII)
+_BLOB = re.compile(r"[A-Za-z0-9+/]{16,16384}={0,2}", re.ASCII)
+_MOST_LINES = 200
+
+Done = Callable[[], None]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """How the broker is. ``since`` in seconds since 1970; ``sessions`` and ``refusals`` a line each; ``lost`` lines of
+    its log."""
+
+    pid: int
+    since: float
+    logins: int
+    sessions: list[str]
+    refusals: list[str]
+    served: int
+    lost: int
+
+
+class Desk:
+    """``socket`` is where logins' clients find the broker, ``language`` what it speaks with who doesn't say."""
+
+    def __init__(
+        self, socket: str, language: str, sessions: Sessions, explain: Explain, clerk: Clerk, audit: AuditLog
+    ) -> None:
+        self._socket = socket
+        self.language = language
+        self._sessions = sessions
+        self._explain = explain
+        self._clerk = clerk
+        self._audit = audit
+        self._tickets = Tickets()
+        self._since = time.time()
+
+    def receive(self, guest: Guest, hello: Hello, done: Done) -> None:
+        """Answer it, now or later. ``done`` is called where nothing more comes."""
+        if hello.what == "key":
+            self._key(guest, hello, done)
+        elif hello.what == "session":
+            _Arrival(self, guest, hello, done).begin()
+        else:
+            guest.answer(msgspec.json.encode(self._status()))
+            done()
+
+    def sweep(self) -> None:
+        """Forget logins that have ended."""
+        self._tickets.sweep(lambda login: peer.process(login.pid) == login)
+
+    def _status(self) -> Status:
+        return Status(
+            pid=os.getpid(),
+            since=self._since,
+            logins=len(self._tickets),
+            sessions=list(self._sessions.lines())[:_MOST_LINES],
+            refusals=list(self._audit.refusals),
+            served=self._sessions.served,
+            lost=self._audit.lost,
+        )
+
+    def _key(self, guest: Guest, hello: Hello, done: Done) -> None:
+        """For sshd's AuthorizedKeysCommand: its parent is the sshd process of that one login."""
+        kind, blob = hello.values
+        login = next(peer.ancestors(guest.who.pid), None)
+        if login is None or not peer.is_sshd(login.pid) or not _KIND.fullmatch(kind) or not _BLOB.fullmatch(blob):
+            self._audit.write("refused", pid=guest.who.pid, why="a lookup of keys that isn't sshd's")
+            done()
+            return
+        key = f"{kind} {blob}"
+
+        def then(answer: Answer) -> None:
+            if answer.holder is not None:
+                secret = self._tickets.issue(login, answer.holder)
+                guest.answer(f'restrict,pty,command="{self._socket} {secret}" {key}\n'.encode())
+            else:
+                self._tickets.revoke(login)
+                why = answer.problem or "the key is nobody's"
+                self._audit.write("refused", key=fingerprint(key), sshd=login.pid, why=why)
+            done()
+
+        self._clerk.ask(Question(key=key), then)
+
+    def redeem(self, secret: str, pid: int) -> Ticket | None:
+        """See Tickets."""
+        return self._tickets.redeem(secret, list(peer.ancestors(pid)))
+
+    def whose(self, key: str, then: Callable[[Answer], None]) -> None:
+        """Ask again: between the ticket and its use the cohort may have ended."""
+        self._clerk.ask(Question(key=key), then)
+
+    def admit(self, guest: Guest, session: Session, descriptors: tuple[int, ...]) -> None:
+        """Begin it. Raises LabctlError where it can't be."""
+        self._sessions.admit(session.holder.learner)
+        try:
+            self._sessions.start(guest, session, descriptors)
+        except OSError as error:
+            raise EngineError("the server can't start one more program: {why}", why=str(error.strerror)) from error
+
+    def record(self, what: str, learner: str, deed: Deed | None, text: str, **values: object) -> None:
+        """In the log, and where the instructor sees it."""
+        self._audit.write(what, learner=learner, **values)
+        if deed is not None and learner:
+            self._clerk.ask(Question(happening=Happening(time.time(), learner, deed, text)))
+
+    def record_reports(self) -> None:
+        """Of what is said in a menu the broker hears only so."""
+        for report, session in self._sessions.reported():
+            learner = session.holder.learner
+            deed = next((form.deed for verb, form in FORMS.items() if verb == report.verb), None)
+            self.record(
+                report.what, learner, "refused" if report.what == "refused" else deed, report.said, said=report.said
+            )
+
+    def refuse(self, guest: Guest, error: LabctlError, language: str) -> None:
+        """Say why not."""
+        guest.dismiss(int(error.exit_code), self._explain(error, language))
+
+
+class _Arrival:
+    """A login that wants a session, from its hello until the session runs or is refused."""
+
+    def __init__(self, desk: Desk, guest: Guest, hello: Hello, done: Done) -> None:
+        self._desk = desk
+        self._guest = guest
+        self._hello = hello
+        self._visit: Visit = visit(hello)
+        self._language = self._visit.language or desk.language
+        self._done = done
+
+    def begin(self) -> None:
+        """The ticket first."""
+        ticket = self._desk.redeem(self._visit.ticket, self._guest.who.pid)
+        if ticket is None:
+            self._refuse(
+                RefusedError("this login is not known here", hint="log in again"), "", "a ticket of another login"
+            )
+            return
+        self._desk.whose(ticket.holder.key, lambda answer: self._known(ticket, answer))
+
+    def _known(self, ticket: Ticket, answer: Answer) -> None:
+        holder = answer.holder
+        learner = ticket.holder.learner
+        if self._guest.closed:
+            self._hello.close()
+        elif answer.problem:
+            self._refuse(
+                EngineError("the server's store doesn't answer", hint="tell your instructor"), learner, answer.problem
+            )
+        elif holder is None or holder.learner != learner:
+            self._refuse(RefusedError("you are not in this class any more"), learner, "not a member any more")
+        else:
+            if not ticket.used:
+                self._desk.record("login", learner, "login", self._visit.address, address=self._visit.address)
+            ticket.used += 1
+            self._welcome(holder)
+
+    def _welcome(self, holder: Holder) -> None:
+        visit = self._visit
+        order = Order("menu")
+        try:
+            order = in_cohort(parse(visit.said), holder.labs)
+            session = Session(holder, order, order.language or self._language, visit.terminal, visit.address)
+            self._desk.admit(self._guest, session, self._hello.descriptors)
+        except RefusedError as error:
+            self._refuse(error, holder.learner, str(error))
+            return
+        except LabctlError as error:
+            self._desk.record("mistake", holder.learner, None, "", said=visit.said, why=str(error))
+            self._dismiss(error)
+            return
+        self._hello.close()
+        self._desk.record(
+            "begun", holder.learner, FORMS[order.verb].deed, said(order), said=said(order), pid=self._guest.session
+        )
+
+    def _refuse(self, error: LabctlError, learner: str, why: str) -> None:
+        text = f"{self._visit.said[:200]!a}: {why}"
+        self._desk.record(
+            "refused", learner, "refused", text, said=self._visit.said, address=self._visit.address, why=why
+        )
+        self._dismiss(error)
+
+    def _dismiss(self, error: LabctlError) -> None:
+        self._hello.close()
+        self._desk.refuse(self._guest, error, self._language)
+        self._done()

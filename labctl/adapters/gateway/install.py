@@ -1,0 +1,252 @@
+"""Put the gateway on a server, and take it away again. Whatever is as it should be stays untouched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from labctl.adapters.gateway import system
+from labctl.domain import gateway_files
+from labctl.domain.gateway_files import MARK, Layout
+from labctl.errors import LabctlError, RefusedError, UsageError
+
+_PATIENCE_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+
+Kind = Literal["account", "shell", "folder", "file", "unit", "sshd", "remove", "unaccount"]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One thing to do. ``content`` of a file, or the shell of an account."""
+
+    kind: Kind
+    target: str
+    content: str = ""
+    mode: int = 0o644
+
+
+class Installer:
+    """``command`` and ``environment`` are what the broker's unit is to run with."""
+
+    def __init__(self, layout: Layout, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._layout = layout
+        self._command = list(command)
+        self._environment = dict(environment)
+
+    def plan(self) -> list[Change]:
+        """What is missing, or other than it should be. Changes nothing. Raises LabctlError where something is in the
+        way."""
+        layout = self._layout
+        for name in (layout.account, layout.keys_account):
+            if not gateway_files.is_account(name):
+                raise UsageError("{name} can't be the name of an account", name=name)
+        if layout.account == layout.keys_account:
+            raise UsageError("the two accounts must be two: {name}", name=layout.account)
+        system.sshd()
+        return [*self._accounts(), *self._files()]
+
+    def _accounts(self) -> Iterator[Change]:
+        layout = self._layout
+        shells = ((layout.keys_account, "/usr/sbin/nologin"), (layout.account, layout.login))
+        for name, shell in shells:
+            found = system.account(name)
+            if found is None:
+                yield Change("account", name, shell)
+                continue
+            if found.pw_gecos != MARK or found.pw_uid == 0:
+                raise RefusedError(
+                    "there is an account {name} that is not the gateway's",
+                    hint="labctl gateway install --account NAME",
+                    name=name,
+                )
+            others = [group for group in system.groups(name) if group != name]
+            if others:
+                raise RefusedError(
+                    "the account {name} is in more groups than its own: {groups}",
+                    hint="gpasswd --delete {name} {first}",
+                    name=name,
+                    groups=", ".join(others),
+                    first=others[0],
+                )
+            if found.pw_shell != shell:
+                yield Change("shell", name, shell)
+
+    def _files(self) -> Iterator[Change]:
+        layout = self._layout
+        for folder in (layout.folder, layout.home):
+            if not Path(folder).is_dir():
+                yield Change("folder", folder, mode=0o755)
+        for name in ("login", "keys"):
+            yield from _unless_there(Change("file", f"{layout.folder}/{name}", system.client(name), 0o755))
+        if system.systemd_runs():
+            text = gateway_files.unit(layout, self._command, self._environment)
+            yield from _unless_there(Change("unit", layout.unit, text))
+        yield from _unless_there(Change("sshd", layout.sshd_part, gateway_files.sshd_part(layout)))
+
+    def apply(self, changes: Sequence[Change], told: Callable[[Change], None]) -> None:
+        """Do them, one after the other; ``told`` of each that is done. sshd's part comes last, and is tried before
+        it is put there. Raises LabctlError."""
+        if os.geteuid() != 0:
+            raise UsageError("only root can install the gateway", hint="sudo labctl gateway install")
+        for change in changes:
+            self._apply(change)
+            told(change)
+
+    def _apply(self, change: Change) -> None:
+        layout = self._layout
+        match change.kind:
+            case "account":
+                self._make_account(change.target, change.content)
+            case "shell":
+                system.run([system.find("usermod", "passwd"), "--shell", change.content, change.target])
+            case "folder":
+                Path(change.target).mkdir(parents=True, exist_ok=True, mode=0o755)
+            case "file":
+                loose = system.loose_folder(change.target)
+                if loose:
+                    raise RefusedError(
+                        "others than root may write in {folder}",
+                        hint="chown root:root {folder}; chmod go-w {folder}",
+                        folder=loose,
+                    )
+                system.write(change.target, change.content, change.mode)
+                if change.target == layout.login and not system.runs_for(layout.account, layout.login):
+                    raise LabctlError(
+                        "the account {name} can't run {program}", name=layout.account, program=layout.login
+                    )
+            case "unit":
+                system.write(change.target, change.content, change.mode)
+                self._systemctl("daemon-reload")
+                self._systemctl("enable", Path(layout.unit).name)
+                self._systemctl("restart", Path(layout.unit).name)
+            case "sshd":
+                self._put_sshd_part(change)
+                reload_sshd()
+            case "remove":
+                _remove(Path(change.target))
+            case "unaccount":
+                _remove_account(change.target)
+
+    def _make_account(self, name: str, shell: str) -> None:
+        home = self._layout.home if name == self._layout.account else "/nonexistent"
+        useradd = [system.find("useradd", "passwd"), "--system", "--user-group", "--no-create-home"]
+        system.run([*useradd, "--comment", MARK, "--home-dir", home, "--shell", shell, name])
+        # No password fits "*"; a "!" would be a locked account, which sshd without PAM lets nobody into.
+        system.run([system.find("usermod", "passwd"), "--password", "*", name])
+
+    def _systemctl(self, *words: str) -> None:
+        if system.systemd_runs():
+            system.run([system.find("systemctl", "systemd"), *words])
+
+    def _put_sshd_part(self, change: Change) -> None:
+        """Tried apart first. Then put there; and taken back where sshd doesn't do what it says, or would do anything
+        else for anybody else."""
+        config = self._layout.sshd_config
+        people = sorted({"root", os.environ.get("SUDO_USER") or "root"})
+        before = {name: system.sshd_says(config, name) for name in people}
+        with tempfile.TemporaryDirectory(prefix="labctl-sshd-") as folder:
+            system.check_sshd(system.with_part_first(change.content, config, folder))
+        target = Path(change.target)
+        old = target.read_text("utf-8") if target.exists() else None
+        try:
+            system.write(change.target, change.content, change.mode)
+            self._check_in_effect(config, before)
+        except BaseException:
+            if old is None:
+                target.unlink(missing_ok=True)
+            else:
+                system.write(change.target, old, change.mode)
+            raise
+
+    def _check_in_effect(self, config: str, before: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
+        system.check_sshd(config)
+        for name, was in before.items():
+            others = gateway_files.changed_for_others(was, system.sshd_says(config, name))
+            if others:
+                raise RefusedError(
+                    "sshd would change for {name}, too: {keywords}; nothing was changed",
+                    name=name,
+                    keywords=", ".join(others),
+                )
+        odd = gateway_files.not_in_effect(self._layout, system.sshd_says(config, self._layout.account))
+        if odd:
+            keyword, wanted, found = odd[0]
+            raise RefusedError(
+                "sshd says {keyword} {found} for {name}, not {wanted}; nothing was changed",
+                hint="the first line of {config} must be: Include {folder}/*.conf, and no file there may come before",
+                keyword=keyword,
+                wanted=wanted,
+                found=found,
+                name=self._layout.account,
+                config=config,
+                folder=f"{config}.d",
+            )
+
+    def plan_removal(self) -> list[Change]:
+        """All that ``apply`` put there, sshd's part first. The log stays."""
+        layout = self._layout
+        files = [layout.sshd_part, layout.unit, layout.folder]
+        changes = [Change("remove", path) for path in files if Path(path).exists()]
+        for name in (layout.account, layout.keys_account):
+            found = system.account(name)
+            if found is not None and found.pw_gecos == MARK:
+                changes.append(Change("unaccount", name))
+        return changes
+
+    def remove(self, changes: Sequence[Change], told: Callable[[Change], None]) -> None:
+        """Take it away; sessions end with the broker. Raises LabctlError."""
+        unit = Path(self._layout.unit)
+        for change in changes:
+            if change.target == str(unit):
+                self._systemctl("disable", "--now", unit.name)
+            self.apply([change], told)
+            if change.target == self._layout.sshd_part:
+                reload_sshd()
+        self._systemctl("daemon-reload")
+
+
+def reload_sshd() -> None:
+    """Where systemd runs it; where it is started for each login, it reads its configuration then."""
+    if not system.systemd_runs():
+        return
+    systemctl = system.find("systemctl", "systemd")
+    for unit in ("ssh.service", "sshd.service"):
+        if system.run([systemctl, "show", "--property=ActiveState", "--value", unit]).strip() == "active":
+            system.run([systemctl, "reload", unit])
+            return
+
+
+def _remove_account(name: str) -> None:
+    """Its last sessions end with the broker, and that may take a moment."""
+    userdel = [system.find("userdel", "passwd"), name]
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while system.processes_of(name) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    system.run(userdel)
+
+
+def _unless_there(change: Change) -> Iterator[Change]:
+    path = Path(change.target)
+    try:
+        there = path.read_text("utf-8") == change.content and path.stat().st_mode & 0o777 == change.mode
+    except (OSError, UnicodeDecodeError):
+        there = False
+    if not there:
+        yield change
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError("{path} can't be written: {why}", path=str(path), why=str(error.strerror)) from error

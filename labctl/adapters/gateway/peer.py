@@ -1,0 +1,67 @@
+"""Who is at the other end of a Unix socket, by the kernel's word (unix(7), proc(5))."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from labctl.domain.tickets import Process
+
+_CREDENTIALS = struct.Struct("3i")
+_MOST_ANCESTORS = 16
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """Who connected. ``pid`` as this process counts."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """SO_PEERCRED: who called connect(2), whoever has the socket now."""
+    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return Peer(*_CREDENTIALS.unpack(data))
+
+
+def process(pid: int) -> Process | None:
+    """That process; None where it has ended."""
+    found = _stat(pid)
+    return found[0] if found else None
+
+
+def ancestors(pid: int) -> Iterator[Process]:
+    """The processes that it descends from, its parent first."""
+    found = _stat(pid)
+    for _ in range(_MOST_ANCESTORS):
+        if found is None or found[1] <= 1:
+            return
+        found = _stat(found[1])
+        if found is not None:
+            yield found[0]
+
+
+def is_sshd(pid: int) -> bool:
+    """Whether it is root's sshd (or sshd-session, as newer ones call it): a name that only root's processes give
+    themselves counts. Its real uid is 0; the effective one is another while it looks for keys."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    told = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+    return told.get("Name", "").startswith("sshd") and told.get("Uid", "").split("\t")[0] == "0"
+
+
+def _stat(pid: int) -> tuple[Process, int] | None:
+    """The process, and its parent's pid. The second field, the program's name, is whatever the program wants."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+        fields = text.rpartition(")")[2].split()
+        return Process(pid, int(fields[19])), int(fields[1])
+    except (OSError, ValueError, IndexError):
+        return None

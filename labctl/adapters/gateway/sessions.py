@@ -1,0 +1,191 @@
+"""The sessions that run: begun, told of the terminal's signals, ended with their client, never more than allowed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from labctl.adapters.gateway import child
+from labctl.adapters.gateway.audit import AuditLog
+from labctl.adapters.gateway.clerk import Answer, Clerk, Question, digest, held_by
+from labctl.adapters.gateway.peer import Peer
+from labctl.domain.gateway import said
+from labctl.errors import LabctlError, RefusedError
+
+_GRACE_SECONDS = 10.0
+_LONGEST_TEXT = 60000
+_SIGNALS = {b"I": signal.SIGINT, b"W": signal.SIGWINCH}
+
+Explain = Callable[[LabctlError, str], str]
+"""An error as its reader needs it, in the language given."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The most sessions at once, of one learner and of all."""
+
+    each: int = 8
+    all: int = 400
+
+
+class Guest:
+    """A connection to the broker's socket. ``session`` is the pid of what was begun for it."""
+
+    def __init__(self, connection: socket.socket, who: Peer) -> None:
+        self.connection = connection
+        self.who = who
+        self.since = time.monotonic()
+        self.greeted = False
+        self.closed = False
+        self.session = 0
+
+    def answer(self, data: bytes) -> None:
+        """A client that has gone hears nothing."""
+        with contextlib.suppress(OSError):
+            self.connection.send(data)
+
+    def dismiss(self, code: int, text: str = "") -> None:
+        """The last word to a login: its exit code, and what to print."""
+        self.answer(bytes([code & 0xFF]) + f"{text}".encode("utf-8", "replace")[:_LONGEST_TEXT])
+
+
+class Running(msgspec.Struct):
+    """``ending``: since when it is asked to end (a monotonic clock), 0 for one that isn't."""
+
+    guest: Guest
+    session: child.Session
+    started: float
+    ending: float = 0.0
+
+
+class Sessions:
+    """All of them, by pid."""
+
+    def __init__(self, run: child.Run, explain: Explain, clerk: Clerk, audit: AuditLog, limits: Limits) -> None:
+        self._run = run
+        self._explain = explain
+        self._clerk = clerk
+        self._audit = audit
+        self._limits = limits
+        self._running: dict[int, Running] = {}
+        self.reports, self._ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.reports.setblocking(False)
+        self._checking = False
+        self.served = 0
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def admit(self, learner: str) -> None:
+        """Raises RefusedError where there is no place for one more."""
+        own = sum(running.session.holder.learner == learner for running in self._running.values())
+        if own >= self._limits.each:
+            raise RefusedError("you have {count} sessions open here already", hint="leave one of them first", count=own)
+        if len(self._running) >= self._limits.all:
+            raise RefusedError("too many people are in here at the moment", hint="try again in a minute")
+
+    def start(self, guest: Guest, session: child.Session, descriptors: tuple[int, ...]) -> None:
+        """Begin. The descriptors stay the caller's. Raises OSError where there can be no more processes."""
+        guest.session = child.start(self._run, session, descriptors, self._ear.fileno())
+        self._running[guest.session] = Running(guest, session, time.monotonic())
+        self.served += 1
+
+    def pass_on(self, guest: Guest, letter: bytes) -> None:
+        """A signal that the learner's terminal sent, to all that the session started."""
+        if guest.session in self._running and letter in _SIGNALS:
+            _kill(guest.session, _SIGNALS[letter])
+
+    def leave(self, guest: Guest) -> None:
+        """Nobody is at the other end any more: what is half-made is taken back, and then it's over."""
+        self._end(guest.session)
+
+    def _end(self, pid: int) -> None:
+        running = self._running.get(pid)
+        if running is not None and not running.ending:
+            running.ending = time.monotonic()
+            with contextlib.suppress(OSError):
+                os.killpg(pid, signal.SIGTERM)
+
+    def reported(self) -> Iterator[tuple[child.Report, child.Session]]:
+        """What sessions told since, and which."""
+        with contextlib.suppress(BlockingIOError):
+            while data := self.reports.recv(_LONGEST_TEXT):
+                report = msgspec.msgpack.decode(data, type=child.Report)
+                if report.pid in self._running:
+                    yield report, self._running[report.pid].session
+
+    def reap(self) -> Iterator[Guest]:
+        """The guests of sessions that have ended, told how."""
+        for pid in list(self._running):
+            try:
+                found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                found = None
+            if found is None:
+                continue
+            # What it left behind goes before its number can become another group's.
+            _kill(pid, signal.SIGKILL)
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            running = self._running.pop(pid)
+            running.guest.session = 0
+            code = code if code >= 0 else 128 - code
+            running.guest.dismiss(code)
+            self._audit.write(
+                "done",
+                learner=running.session.holder.learner,
+                said=said(running.session.order),
+                code=code,
+                seconds=round(time.monotonic() - running.started, 2),
+            )
+            yield running.guest
+
+    def tick(self) -> None:
+        """End by force what doesn't end by itself."""
+        now = time.monotonic()
+        for pid, running in self._running.items():
+            if running.ending and now - running.ending > _GRACE_SECONDS:
+                _kill(pid, signal.SIGKILL)
+
+    def check(self) -> None:
+        """End the sessions of those who are in no cohort any more, or have another key now."""
+        if self._checking or not self._running:
+            return
+        self._checking = True
+        keys = [(running.session.holder.learner, running.session.holder.key) for running in self._running.values()]
+        self._clerk.ask(Question(held=held_by(keys)), self._checked)
+
+    def _checked(self, answer: Answer) -> None:
+        self._checking = False
+        for pid, running in self._running.items():
+            if digest(running.session.holder.key) in answer.gone and not running.ending:
+                self._audit.write("refused", learner=running.session.holder.learner, why="not a member any more")
+                error = RefusedError("you are not in this class any more")
+                running.guest.dismiss(int(error.exit_code), self._explain(error, running.session.language))
+                self._end(pid)
+
+    def end_all(self) -> None:
+        """Ask all to end."""
+        for pid in self._running:
+            self._end(pid)
+
+    def kill_all(self) -> None:
+        """And now."""
+        for pid in self._running:
+            _kill(pid, signal.SIGKILL)
+
+    def lines(self) -> Iterator[str]:
+        """Each in a line: learner, what, since how many seconds, from where."""
+        now = time.monotonic()
+        for running in self._running.values():
+            session = running.session
+            yield f"{session.holder.learner}\t{said(session.order)}\t{now - running.started:.0f}\t{session.address}"
+
+
+def _kill(group: int, number: int) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(group, number)

@@ -1,0 +1,76 @@
+"""The broker's socket: made by it, found by others."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from labctl.adapters.gateway import system
+from labctl.adapters.gateway.desk import Status
+from labctl.errors import RefusedError, UsageError
+
+_BACKLOG = 1024
+_SECONDS = 10.0
+
+
+def uid_of(account: str) -> int:
+    """Raises UsageError for an account that isn't there, or is root's."""
+    found = system.account(account)
+    if found is None or found.pw_uid == 0:
+        raise UsageError("there is no account {name} for the gateway", hint="sudo labctl gateway install", name=account)
+    return found.pw_uid
+
+
+@contextmanager
+def listen(path: str) -> Iterator[socket.socket]:
+    """A socket that anybody may connect to: who it is decides what they may ask. Raises RefusedError where another
+    broker has it, UsageError where it can't be made."""
+    file, owner = Path(path), os.getpid()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+            if _answers(path):
+                raise RefusedError("a gateway is serving at {path} already", hint="labctl gateway status", path=path)
+            file.unlink(missing_ok=True)
+            listener.bind(path)
+            file.chmod(0o666)
+            made = file.stat().st_ino
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise UsageError("{path} can't be written: {why}", path=path, why=str(error.strerror or error)) from error
+        try:
+            yield listener
+        finally:
+            if os.getpid() == owner and file.exists() and file.stat().st_ino == made:
+                file.unlink()
+    finally:
+        listener.close()
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        probe.settimeout(_SECONDS)
+        return probe.connect_ex(path) == 0
+
+
+def ask_status(path: str) -> Status | None:
+    """Of the broker at that socket; None where there is none. Raises RefusedError where it doesn't tell this user."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.settimeout(_SECONDS)
+        try:
+            connection.connect(path)
+            connection.send(b"status")
+            data = connection.recv(1 << 20)
+        except BrokenPipeError:
+            data = b""
+        except OSError:
+            return None
+    if not data:
+        raise RefusedError("the gateway tells only root how it is", hint="sudo labctl gateway status")
+    return msgspec.json.decode(data, type=Status)

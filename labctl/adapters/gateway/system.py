@@ -1,0 +1,142 @@
+"""Programs and files of the server that the gateway is installed on."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from labctl.domain.gateway_files import effective
+from labctl.errors import LabctlError, UsageError
+
+_SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
+_HERE = Path(__file__).parent
+
+
+def find(program: str, package: str) -> str:
+    """Where it is. Raises UsageError with the package that has it."""
+    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SBIN}")
+    if found is None:
+        raise UsageError(
+            "{program} is not installed here", hint="apt-get install {package}", program=program, package=package
+        )
+    return found
+
+
+def run(argv: Sequence[str]) -> str:
+    """Its stdout. Raises LabctlError with what it said where it fails."""
+    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()
+        raise LabctlError("{program} failed ({code})", detail=said, program=" ".join(argv), code=done.returncode)
+    return done.stdout
+
+
+def account(name: str) -> pwd.struct_passwd | None:
+    """From the server's list of accounts."""
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def groups(name: str) -> list[str]:
+    """The names of the groups that an account is in."""
+    return run([find("id", "coreutils"), "-nG", name]).split()
+
+
+def processes_of(name: str) -> list[int]:
+    """What an account runs."""
+    found = account(name)
+    pids = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if found is not None and folder.name.isdigit() and folder.stat().st_uid == found.pw_uid:
+                pids.append(int(folder.name))
+        except OSError:  # it has ended
+            continue
+    return pids
+
+
+def systemd_runs() -> bool:
+    """sd_booted(3)."""
+    return Path("/run/systemd/system").is_dir()
+
+
+def sshd() -> str:
+    """OpenSSH's server; it insists on being called by its whole path."""
+    return find("sshd", "openssh-server")
+
+
+def check_sshd(config: str) -> None:
+    """Raises LabctlError with sshd's words where it would not start with that configuration."""
+    run([sshd(), "-t", "-f", config])
+
+
+def sshd_says(config: str, user: str) -> dict[str, tuple[str, ...]]:
+    """What is in effect for a user who comes from somewhere (``sshd -T``). Raises LabctlError."""
+    where = f"user={user},host=learner.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22"
+    return effective(run([sshd(), "-T", "-f", config, "-C", where]))
+
+
+def with_part_first(part: str, config: str, folder: str) -> str:
+    """A configuration for trying: the part, and then all that there is already."""
+    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".conf", delete=False) as file:
+        file.write(f"{part}\nInclude {config}\n")
+    return file.name
+
+
+def client(name: str) -> str:
+    """The text of a program that sshd starts, for the Python of this server."""
+    text = (_HERE / f"{name}.py").read_text("utf-8")
+    _old, newline, rest = text.partition("\n")
+    return f"#!{_python()} -IS{newline}{rest}"
+
+
+def _python() -> str:
+    """The system's Python where there is one: that of a virtual environment is often in a home that nobody else may
+    look into."""
+    system = Path("/usr/bin/python3")
+    return str(system if system.exists() else Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+
+
+def write(path: str, content: str, mode: int) -> None:
+    """The file, whole or not at all, root's."""
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        temporary.write_text(content, "utf-8")
+        temporary.chmod(mode)
+        temporary.replace(target)
+    except OSError as error:
+        raise UsageError("{path} can't be written: {why}", path=path, why=str(error.strerror)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def loose_folder(path: str) -> str:
+    """The first folder on the way to a path that somebody other than root may write: sshd would refuse what is in it.
+    Nothing where all is well."""
+    for folder in reversed(Path(path).parents):
+        if folder.exists():
+            status = folder.stat()
+            if status.st_uid != 0 or status.st_mode & 0o022:
+                return str(folder)
+    return ""
+
+
+def runs_for(account_name: str, program: str) -> bool:
+    """Whether that account can start that program. ``login`` ends with 255 where it isn't called by sshd."""
+    try:
+        done = subprocess.run(
+            [program], user=account_name, group=account_name, extra_groups=[], capture_output=True, check=False, cwd="/"
+        )
+    except OSError:
+        return False
+    return done.returncode == 255

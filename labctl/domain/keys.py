@@ -1,0 +1,17 @@
+"""Public keys, as people compare them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from hashlib import sha256
+
+
+def fingerprint(key: str) -> str:
+    """``SHA256:…`` of an OpenSSH public key (``type base64``), as ``ssh-keygen -l`` prints it. Nothing for what is no
+    key."""
+    try:
+        blob = base64.b64decode(key.split()[1], validate=True)
+    except (IndexError, binascii.Error):
+        return ""
+    return f"SHA256:{base64.b64encode(sha256(blob).digest()).decode().rstrip('=')}"

@@ -1,0 +1,157 @@
+"""Learners come by SSH: OpenSSH's own server and client, and paramiko. No box is needed here."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import paramiko
+import pexpect
+import pytest
+from gateway_rig import Class, keygen
+from rig import until
+
+from labctl.domain.cohort import Cohort, Member
+
+LI, WANG, GAO = "db/li", "db/wang", "web/gao"
+
+
+def test_each_key_is_its_learner_and_sees_their_labs_only(school: Class) -> None:
+    server = school.server
+    for name, learner, labs in (
+        ("li", LI, {"mini"}),
+        ("wang", LI.replace("li", "wang"), {"mini"}),
+        ("gao", GAO, {"mini", "routed"}),
+    ):
+        done = server.say(school.keys[name], "list")
+        assert done.returncode == 0, done.stderr
+        assert {line.split("\t")[0] for line in done.stdout.splitlines()[1:]} == labs
+        until(
+            lambda learner=learner: (
+                ("login", "127.0.0.1") in [(deed, text.split()[0]) for deed, text in server.deeds(learner)]
+            ),
+            f"{learner} is seen",
+        )
+        assert f'begun learner="{learner}" said="list"' in server.log()
+
+
+def test_what_is_said_wrong_is_told_in_the_learners_language(school: Class) -> None:
+    server, key = school.server, school.keys["li"]
+    done = server.say(key, "verfy")
+    assert (done.returncode, done.stdout) == (7, "")
+    assert done.stderr == "error: verfy can't be said here\ntry: did you mean verify? What can be: help\n"
+    done = server.say(key, "enter", options=("-o", "SendEnv=LANG"), environment={"LC_ALL": "", "LANG": "zh_CN.UTF-8"})
+    assert done.returncode == 2 and "enter 后面还缺内容" in done.stderr
+    done = server.say(key, "help --lang zh")
+    assert done.returncode == 0 and "进入机器的 root shell" in done.stdout
+
+
+def test_a_key_that_is_nobodys_opens_nothing(school: Class) -> None:
+    server = school.server
+    stranger = server.scratch / "stranger"
+    if not stranger.exists():
+        keygen(stranger)
+    done = server.say(stranger, "list")
+    assert done.returncode == 255 and "Permission denied (publickey)" in done.stderr
+    told = subprocess.run(
+        ["ssh-keygen", "-l", "-f", stranger], capture_output=True, text=True, check=True
+    ).stdout.split()[1]
+    until(lambda: any(told in line and "nobody's" in line for line in server.refusals()), "it is logged")
+
+
+def test_no_password_opens_anything(school: Class) -> None:
+    transport = paramiko.Transport(("127.0.0.1", school.server.port))
+    try:
+        transport.start_client(timeout=20)
+        for password in ("", "lab", "*", school.server.layout.account):
+            with pytest.raises(paramiko.BadAuthenticationType) as caught:
+                transport.auth_password(school.server.layout.account, password, fallback=False)
+            assert caught.value.allowed_types == ["publickey"]
+    finally:
+        transport.close()
+
+
+def test_by_paramiko_each_is_themselves_too(school: Class) -> None:
+    for name in ("li", "wang"):
+        with school.paramiko(name) as client:
+            _stdin, stdout, stderr = client.exec_command("list")
+            assert "mini" in stdout.read().decode()
+            assert (stderr.read(), stdout.channel.recv_exit_status()) == (b"", 0)
+            # And again in the same login.
+            _stdin, stdout, _stderr = client.exec_command("solve")
+            assert stdout.channel.recv_exit_status() == 7
+    until(lambda: [line for line in school.server.refusals(WANG) if 'said="solve"' in line], "it is logged")
+
+
+def test_several_sessions_of_one_login_are_one_learners(school: Class, tmp_path: Path) -> None:
+    server, key = school.server, school.keys["li"]
+    control = ("-o", f"ControlPath={tmp_path}/control")
+    master = subprocess.Popen(server.ssh(key, options=(*control, "-M", "-N")), stdin=subprocess.DEVNULL)
+    try:
+        until(lambda: (tmp_path / "control").exists(), "the master is in")
+        for _ in range(3):
+            done = server.say(key, "list", options=control)
+            assert done.returncode == 0 and "mini" in done.stdout
+    finally:
+        master.terminate()
+        master.wait(20)
+
+
+def test_who_leaves_the_class_is_out_at_once(school: Class) -> None:
+    server = school.server
+    key = server.scratch / "leaver"
+    public = keygen(key)
+    server.store.add_cohort(Cohort("short", ("mini",), "secret", time.time()), [Member("leaver", "Leaver", key=public)])
+    words = server.ssh(key, options=("-tt",))
+    child = pexpect.spawn(words[0], words[1:], timeout=30)
+    child.expect("labctl> ")
+    server.store.remove_members("short", ["leaver"])
+    child.expect("you are not in this class any more")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 7
+    assert "Permission denied" in server.say(key, "list").stderr
+    server.store.add_members("short", [Member("leaver", "Leaver", key=public)])
+    assert server.say(key, "list").returncode == 0
+    server.store.end_cohort("short", time.time())
+    assert "Permission denied" in server.say(key, "list").stderr
+
+
+def test_too_many_sessions_of_one_learner_are_refused(school: Class) -> None:
+    server, key = school.server, school.keys["gao"]
+    words = server.ssh(key, options=("-tt",))
+    children = [pexpect.spawn(words[0], words[1:], timeout=60) for _ in range(8)]
+    try:
+        for child in children:
+            child.expect("labctl> ")
+        done = server.say(key, "list")
+        assert done.returncode == 7 and "you have 8 sessions open here already" in done.stderr
+        assert server.say(school.keys["li"], "list").returncode == 0, "others are let in"
+    finally:
+        for child in children:
+            child.close(force=True)
+    until(lambda: server.say(key, "list").returncode == 0, "there is room again", 40)
+
+
+def test_a_hundred_logins_at_once_are_all_served(school: Class, record_property: Callable[[str, object], None]) -> None:
+    server = school.server
+    keys = server.enrol("crowd", *(f"s{number}" for number in range(100)))
+    started = time.monotonic()
+    running = [
+        subprocess.Popen(
+            server.ssh(key, "status"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for key in keys.values()
+    ]
+    results = [(process.communicate(timeout=300), process.returncode) for process in running]
+    seconds = time.monotonic() - started
+    assert [result for result in results if result[1] != 0] == []
+    record_property("seconds", round(seconds, 1))
+    log = server.log()
+    assert all(f'done learner="crowd/s{number}" said="status" code=0' in log for number in range(100))

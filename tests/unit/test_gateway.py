@@ -1,0 +1,283 @@
+"""What learners may say over SSH: nothing that anybody types becomes anything else."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from labctl.cli.app import main
+from labctl.domain import audit, gateway_files
+from labctl.domain.gateway import FORMS, LONGEST, Order, arguments, in_cohort, parse, said
+from labctl.domain.gateway_files import Layout
+from labctl.domain.keys import fingerprint
+from labctl.domain.tickets import Holder, Process, Tickets
+from labctl.errors import Exit, LabctlError, RefusedError, UsageError
+
+LEARNER = "db/li"
+NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+TYPED = """
+labctl solve down exec config ssh cp images bash sh -c scp sftp-server zh 1 mini alpha alpha:/etc/hosts
+--lab --lab=mini --learner --learner=db/wang --catalog --seed --json --yes -y --task --attempt --debug
+--all --thorough --watch --junit --lang --lang=zh -- - = : * ~ db/wang ../alpha ; && | $(id) `id` >
+"""
+WORDS = [*FORMS, *TYPED.split(), "/etc/passwd", "'", '"', "\\", "\x00", "\n", "机器", "\u202e", "\x1b[2J"]
+LINES = st.one_of(
+    st.text(max_size=200),
+    st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join),
+    st.lists(st.sampled_from(WORDS) | st.text(max_size=12), max_size=8).map(" ".join),
+    st.lists(st.sampled_from(WORDS) | st.text(max_size=12), max_size=8).map(shlex.join),
+    st.binary(max_size=100).map(lambda data: data.decode("utf-8", "surrogateescape")),
+)
+OPTIONS = {"--lab", "--task", "--attempt", "--yes", "--json", "--learner"}
+
+
+@settings(max_examples=1000)
+@given(LINES)
+@example("verify --lab=mini --learner=db/wang")
+@example("put alpha:-rf --lab mini")
+@example("enter -- alpha")
+@example("show --lab")
+@example("x" * (LONGEST + 1))
+def test_no_line_whatever_gives_anything_but_an_allowed_order(line: str) -> None:
+    try:
+        order = parse(line)
+    except (RefusedError, UsageError) as error:
+        assert error.exit_code in (Exit.REFUSED, Exit.USAGE)
+        assert str(error) and error.hint.format_map(error.values) is not None
+        return
+    assert order.verb in FORMS
+    form = FORMS[order.verb]
+    assert form.least <= len(order.names) <= form.most
+    for name in (*order.names, *order.tasks, *filter(None, [order.lab])):
+        assert NAME.fullmatch(name)
+    assert order.path == "" or (order.verb == "put" and order.path.isprintable())
+    words = arguments(order, LEARNER)
+    assert words[0] == order.verb and words.count(f"--learner={LEARNER}") == 1
+    for word in words[1:]:
+        assert not word.startswith("-") or word.partition("=")[0] in OPTIONS
+    assert sum(word.startswith("--learner") for word in words) == 1
+    assert said(order).isprintable()
+
+
+@settings(max_examples=300)
+@given(LINES)
+def test_what_the_command_line_is_called_with_means_the_same_to_it(line: str) -> None:
+    """click reads of it what the grammar did, and the learner is the one of the key."""
+    try:
+        order = in_cohort(parse(line), ["mini"])
+    except LabctlError:
+        return
+    if order.verb in ("menu", "help", "list", "put"):
+        return
+    command = main.get_command(click.Context(main), order.verb)
+    assert command is not None
+    verb, *words = arguments(order, LEARNER)
+    params = command.make_context(verb, words).params
+    assert params["learner"] == LEARNER
+    assert params.get("lab", "") == order.lab
+    assert tuple(params.get("tasks", ())) == order.tasks
+    assert params.get("yes", False) == order.yes
+    boxes = params.get("boxes") or params.get("words") or (params.get("task"),)
+    assert order.names in ((), tuple(boxes))
+    for forbidden in ("seed", "catalog", "dry_run", "everyone", "thorough", "watch", "report", "pager"):
+        assert not params.get(forbidden)
+
+
+@pytest.mark.parametrize(
+    ("line", "order"),
+    [
+        ("", Order("menu")),
+        ("  ", Order("menu")),
+        ("labctl", Order("menu")),
+        ("labctl verify", Order("verify")),
+        ("verify --task a --task=b --lab mini", Order("verify", lab="mini", tasks=("a", "b"))),
+        ("up", Order("up")),
+        ("up mini", Order("up", lab="mini")),
+        ("enter alpha", Order("enter", names=("alpha",))),
+        ("reset alpha beta -y", Order("reset", names=("alpha", "beta"), yes=True)),
+        ("history mini --attempt 3", Order("history", lab="mini", attempt="3")),
+        ("--lang zh show", Order("show", language="zh")),
+        ("show --lang=en mini", Order("show", lab="mini", language="en")),
+        ("put alpha:'/root/odd (name) & 文件.txt'", Order("put", names=("alpha",), path="/root/odd (name) & 文件.txt")),
+        ("help", Order("help")),
+        ("--help", Order("help")),
+    ],
+)
+def test_what_can_be_said(line: str, order: Order) -> None:
+    assert parse(line) == order
+
+
+REFUSED = """
+bash
+sh -c id
+solve
+down
+exec alpha -- id
+config list
+menu
+scp -t /tmp
+internal-sftp
+/usr/lib/openssh/sftp-server
+curl --unix-socket /var/run/docker.sock http://x/
+verify; id
+verify && id
+verify | id
+verify $(id)
+verify `id`
+verify > /tmp/x
+verify 'x
+verify --thorough
+verify --watch
+verify --junit /etc/passwd
+enter alpha --learner wang
+enter --learner=db/wang alpha
+enter ../alpha
+enter db/wang/alpha
+enter -- alpha
+up --seed x mini
+up mini --catalog /tmp
+status --all
+show --pager
+history mini wang
+history --attempt 0
+--attempt 3 history --attempt 4
+hint a b
+put alpha:x beta:y
+put al/pha:/etc/x
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *REFUSED.strip().splitlines(),
+        "verify\nid",
+        "verify\x00",
+        "\x1b[2J",
+        "verify \u202e",
+        "list " + "x" * LONGEST,
+        "reset " + "a " * 65,
+        "put alpha:" + "文" * 400,
+    ],
+)
+def test_what_is_refused(line: str) -> None:
+    with pytest.raises(RefusedError):
+        parse(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["enter", "hint", "put", "put alpha", "put alpha:", "put alpha:/tmp/", "put alpha:..", "verify --task"]
+)
+def test_what_is_incomplete(line: str) -> None:
+    with pytest.raises(UsageError):
+        parse(line)
+
+
+def test_a_guess_for_a_mistyped_command() -> None:
+    with pytest.raises(RefusedError) as caught:
+        parse("verfy")
+    assert caught.value.values["near"] == "verify"
+
+
+def test_only_the_cohorts_labs() -> None:
+    assert in_cohort(parse("up"), ["mini"]).lab == "mini"
+    assert in_cohort(parse("verify"), ["mini", "other"]).lab == ""
+    with pytest.raises(RefusedError):
+        in_cohort(parse("up redis-replication"), ["mini"])
+    with pytest.raises(RefusedError):
+        in_cohort(parse("verify --lab redis-replication"), ["mini"])
+    with pytest.raises(UsageError):
+        in_cohort(parse("up"), ["mini", "other"])
+
+
+SSHD, OTHER_SSHD, LOGIN = Process(10, 1), Process(20, 1), Process(1, 0)
+LI, WANG = Holder("db/li", "ssh-ed25519 A"), Holder("db/wang", "ssh-ed25519 B")
+
+
+def test_a_ticket_is_worth_something_only_below_the_sshd_that_asked_for_it() -> None:
+    tickets = Tickets()
+    secret = tickets.issue(SSHD, LI)
+    found = tickets.redeem(secret, [Process(11, 5), SSHD, LOGIN])
+    assert found is not None and found.holder == LI
+    assert tickets.redeem(secret, [Process(21, 5), OTHER_SSHD, LOGIN]) is None
+    assert tickets.redeem(secret, []) is None
+    assert tickets.redeem("", [SSHD]) is None
+    assert tickets.redeem(f"{secret}x", [SSHD]) is None
+    assert tickets.redeem(secret, [Process(SSHD.pid, 2)]) is None, "another process that has its number now"
+
+
+def test_who_offers_another_ones_key_before_their_own_is_themselves() -> None:
+    tickets = Tickets()
+    offered = tickets.issue(SSHD, WANG)  # a public key is public
+    proven = tickets.issue(SSHD, LI)
+    assert tickets.redeem(offered, [SSHD]) is None
+    found = tickets.redeem(proven, [SSHD])
+    assert found is not None and found.holder == LI
+    tickets.revoke(SSHD)
+    assert tickets.redeem(proven, [SSHD]) is None
+
+
+def test_tickets_go_with_their_logins_and_are_never_too_many() -> None:
+    tickets = Tickets(most=3)
+    secrets = [tickets.issue(Process(number, 0), LI) for number in range(5)]
+    assert len(tickets) == 3
+    assert tickets.redeem(secrets[0], [Process(0, 0)]) is None
+    assert tickets.redeem(secrets[4], [Process(4, 0)]) is not None
+    tickets.sweep(lambda login: login.pid != 4)
+    assert tickets.redeem(secrets[4], [Process(4, 0)]) is None
+    assert len(set(secrets)) == 5 and all(len(secret) >= 20 for secret in secrets)
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(st.sampled_from(["learner", "said"]), st.text() | st.integers() | st.booleans()))
+def test_a_line_of_the_log_can_be_neither_broken_nor_forged(values: dict[str, object]) -> None:
+    line = audit.line(1700000000.5, "refused", values)
+    assert line.isascii() and line.isprintable()
+    moment, what, *_rest = line.split(" ")
+    assert (moment, what) == ("2023-11-14T22:13:20.500+00:00", "refused")
+    # And it can be read back: a value never reaches into the next one.
+    rest = line.partition(" refused")[2]
+    for name, value in values.items():
+        assert rest.startswith(f" {name}=")
+        told, end = json.JSONDecoder().raw_decode(rest, len(name) + 2)
+        assert told == value or str(told).startswith(str(value)[: audit.LONGEST])
+        rest = rest[end:]
+    assert rest == ""
+
+
+def test_fingerprints_are_those_of_ssh_keygen(tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+    told = subprocess.run(["ssh-keygen", "-l", "-f", tmp_path / "key"], capture_output=True, text=True, check=True)
+    assert fingerprint((tmp_path / "key.pub").read_text()) == told.stdout.split()[1]
+    assert fingerprint("") == fingerprint("ssh-rsa ???") == ""
+
+
+def test_what_sshd_says_otherwise_is_found() -> None:
+    layout = Layout()
+    told = gateway_files.effective(
+        "".join(f"{key.lower()} {value}\n" for key, value in gateway_files.wanted(layout).items())
+    )
+    assert gateway_files.not_in_effect(layout, told) == []
+    assert gateway_files.not_in_effect(layout, {**told, "disableforwarding": ("no",)}) == [
+        ("DisableForwarding", "yes", "no")
+    ]
+    assert gateway_files.not_in_effect(layout, {**told, "allowusers": ("li", "wang")}) == [
+        ("AllowUsers", "lab", "li, wang")
+    ]
+    assert gateway_files.not_in_effect(layout, {**told, "allowusers": ("li lab",)}) == []
+    assert gateway_files.changed_for_others({"a": ("1",), "maxstartups": ("1",)}, {"a": ("2",)}) == ["a"]
+
+
+def test_a_unit_file_expands_nothing() -> None:
+    text = gateway_files.unit(Layout(run_as="li"), ["/a b/python", "-m", "100%", "$HOME"], {"X": 'say "hi" $HOME'})
+    assert 'ExecStart="/a b/python" -m "100%%" "$$HOME"' in text or 'ExecStart="/a b/python" -m 100%% "$$HOME"' in text
+    assert 'Environment="X=say \\"hi\\" $HOME"' in text
+    assert "User=li" in text
