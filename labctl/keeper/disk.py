@@ -26,6 +26,8 @@ _SOON = 0.9
 _MORE = 10
 """A box that was stopped may write a tenth of its limit more while its learner clears up."""
 
+_CHANCES = 3
+
 
 class Verdict(Enum):
     """What a measure means."""
@@ -43,10 +45,13 @@ class Verdict(Enum):
 
 
 class _Over(NamedTuple):
-    """A box that was stopped at ``used``, the least that it ever was stopped at, and when it was started again."""
+    """A box that was stopped at ``used``, the least that it ever was stopped at, and when it was started again.
+    ``settled``: it was measured since that start; ``chances``: so many more starts will be measured anew."""
 
     used: int
     started: float = 0.0
+    settled: bool = True
+    chances: int = _CHANCES
 
 
 class Quota:
@@ -59,11 +64,11 @@ class Quota:
     def started(self, box_id: str, now: float) -> None:
         """A box starts."""
         if box_id in self._over:
-            self._over[box_id] = self._over[box_id]._replace(started=now)
+            self._over[box_id] = self._over[box_id]._replace(started=now, settled=False)
 
     def judge(self, box_id: str, limit: int, used: int, *, whole: bool, now: float) -> Verdict:
         """``limit`` and ``used`` in bytes; ``whole``: not given up as too much to count."""
-        over = self._over.get(box_id)
+        over = self._settle(box_id, used)
         clearing = over is not None and now < over.started + GRACE_SECONDS
         if not whole:
             if over is not None and clearing and used <= over.used + limit // _MORE:
@@ -76,8 +81,21 @@ class Quota:
             return Verdict.SOON if used > limit * _SOON else Verdict.FINE
         if over is not None and clearing and used <= over.used + limit // _MORE:
             return Verdict.FINE
-        self._over[box_id] = _Over(min(used, over.used) if over else used)
+        self._over[box_id] = over._replace(used=min(used, over.used)) if over else _Over(used)
         return Verdict.OVER
+
+    def _settle(self, box_id: str, used: int) -> _Over | None:
+        """Between the measure that a box was stopped for and its end it wrote on, as fast as the disk is. How much that
+        was tells the first measure after its start. It counts a few times, for a service that runs wild from the boot
+        on, and not for ever: nobody gets a large disk by many starts."""
+        over = self._over.get(box_id)
+        if over is None or over.settled:
+            return over
+        over = over._replace(settled=True)
+        if over.chances and used > over.used:
+            over = over._replace(used=used, chances=over.chances - 1)
+        self._over[box_id] = over
+        return over
 
     def forget(self, box_id: str) -> None:
         """A box that is gone."""

@@ -72,7 +72,7 @@ class Classmates:
         done = self.of(member, "verify", "--json", code=None)
         taken = time.monotonic() - started
         assert done.returncode in (0, 1), f"{done.returncode}\n{done.stdout}\n{done.stderr}"
-        return taken, [(task["task"], task["verdict"]) for task in json.loads(done.stdout)["results"]]
+        return taken, [(task["task"], task["verdict"]) for task in json.loads(done.stdout)["attempt"]["tasks"]]
 
     def pace(self, member: str, count: int) -> float:
         """Seconds of a verify, the median of so many. Fails where one finds what another doesn't."""

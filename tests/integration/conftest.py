@@ -15,6 +15,7 @@ from rig import Labctl, end_all
 
 if TYPE_CHECKING:
     from gateway_rig import Class
+    from second_engine import SecondEngine
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,6 +76,25 @@ def mini(labctl: Labctl) -> Labctl:
     """A learner with the mini lab up."""
     labctl.run("up", "mini")
     return labctl
+
+
+@pytest.fixture(scope="module")
+def second(
+    engine: docker.DockerClient, images: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SecondEngine]:
+    """An engine of our own, to be killed, filled by images save and load."""
+    from second_engine import SecondEngine
+
+    with SecondEngine(tmp_path_factory.mktemp("engine")) as own:
+        here = Labctl(tmp_path_factory.mktemp("here"), "carrier")
+        there = Labctl(tmp_path_factory.mktemp("there"), "second", own.address)
+        file = str(own.folder / "images.tar")
+        here.run("images", "save", file, "mini", timeout=600)
+        loaded = there.run("images", "load", file, timeout=600).stdout
+        assert "labctl/mini-alpha:" in loaded
+        Path(file).unlink()
+        own.labctl = there
+        yield own
 
 
 @pytest.fixture(scope="module")

@@ -4,44 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
+from class_rig import Class
 from rig import Labctl, until
 
 from labctl.domain.naming import container_name, instance_id
 
 pytestmark = pytest.mark.engine
-
-
-class Class:
-    """A cohort of five with the lab mini, in a state folder of its own."""
-
-    def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path) -> None:
-        self.labctl = labctl
-        self.engine = engine
-        self.name = f"c{labctl.learner[1:]}"
-        roster = folder / "class.csv"
-        lines = ["id,name", *(f"s{number:02},Learner {number}" for number in range(5))]
-        roster.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
-        self.run("create", "--lab", "mini", "--roster", str(roster))
-
-    def run(self, verb: str, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        return self.labctl.run("cohort", verb, self.name, *args, code=code)
-
-    def boxes(self, member: str = "") -> list[docker.models.containers.Container]:
-        found = self.engine.containers.list(all=True, filters={"label": "labctl.role=box"}, ignore_removed=True)
-        owner = f"{self.name}/{member}"
-        return [
-            box for box in found if box.labels["labctl.owner"].startswith(owner) and not box.labels.get("labctl.clone")
-        ]
-
-    def running(self) -> int:
-        return sum(box.status == "running" for box in self.boxes())
 
 
 @pytest.fixture

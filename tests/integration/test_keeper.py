@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -78,23 +77,6 @@ def test_it_costs_next_to_nothing_idle(engine: docker.DockerClient, mini: Labctl
 def test_the_keeper_can_neither_load_modules_nor_reach_a_network(engine: docker.DockerClient, mini: Labctl) -> None:
     config = engine.containers.get("labctl-keeper").attrs["HostConfig"]
     assert not config["Privileged"] and config["NetworkMode"] == "none" and config["CapDrop"] == ["ALL"]
-
-
-@pytest.fixture(scope="module")
-def second(
-    engine: docker.DockerClient, images: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SecondEngine]:
-    """An engine of our own, to be killed, filled by images save and load."""
-    with SecondEngine(tmp_path_factory.mktemp("engine")) as own:
-        here = Labctl(tmp_path_factory.mktemp("here"), "carrier")
-        there = Labctl(tmp_path_factory.mktemp("there"), "second", own.address)
-        file = str(own.folder / "images.tar")
-        here.run("images", "save", file, "mini", timeout=600)
-        loaded = there.run("images", "load", file, timeout=600).stdout
-        assert "labctl/mini-alpha:" in loaded
-        Path(file).unlink()
-        own.labctl = there
-        yield own
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

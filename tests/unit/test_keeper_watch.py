@@ -10,8 +10,8 @@ from typing import Any
 import docker.errors
 import pytest
 
-from labctl.adapters.docker import keeper
-from labctl.adapters.docker.keeper import DockerWatch
+from labctl.adapters.docker import watch as watching
+from labctl.adapters.docker.watch import DockerWatch
 from labctl.errors import EngineError, KeeperGoneError
 
 
@@ -36,6 +36,10 @@ class Api:
     def __init__(self, said: bytes = b"starting\n") -> None:
         self.said = said
         self.asked = 0
+        self.status = "running"
+
+    def inspect_container(self, _box_id: str) -> dict[str, Any]:
+        return {"State": {"Status": self.status}}
 
     def kill(self, name: str, _signal: str) -> None:
         self.asked += 1
@@ -58,7 +62,7 @@ def watch(api: Api, *lines: str, of: str = "keeper") -> DockerWatch:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(keeper, "_ASK_SECONDS", 0.02)
+    monkeypatch.setattr(watching, "_ASK_SECONDS", 0.02)
     monkeypatch.setattr(Stream, "test_ended", threading.Event())
     yield
     Stream.test_ended.set()
@@ -80,3 +84,10 @@ def test_one_that_is_still_starting_is_late_in_the_end() -> None:
     with pytest.raises(EngineError, match=r"alpha did not finish starting within 1 s \(state: wired\)"):
         watch(api, '{"box":"a","state":"wired"}').wait_ready({"alpha": "a"}, 0.6, lambda _event: None)
     assert 2 <= api.asked < 10
+
+
+def test_a_box_that_is_stopped_meanwhile_is_not_waited_for() -> None:
+    api = Api()
+    api.status = "exited"
+    with pytest.raises(EngineError, match="alpha was stopped while it was starting"):
+        watch(api, '{"box":"a","state":"wired"}').wait_ready({"alpha": "a"}, 100, lambda _event: None)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,14 +11,12 @@ from typing import Any, NamedTuple
 from labctl.adapters.docker import config
 from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.docker.removal import remove_container
+from labctl.adapters.docker.watch import DockerWatch
 from labctl.domain import naming, wiring
-from labctl.domain.toolbox import TOOLBOX
-from labctl.errors import EngineError, KeeperGoneError
-from labctl.events import BoxReady, Emit
+from labctl.errors import EngineError
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.02
-_ASK_SECONDS = 1.5
 _NAMES = {
     wiring.ROLE_KEEPER: naming.KEEPER,
     wiring.ROLE_SWITCH: naming.SWITCH,
@@ -171,124 +167,3 @@ class DockerKeeper:
             for volume in volumes:
                 with contextlib.suppress(docker.errors.APIError):
                     self._client.api.remove_volume(volume["Name"])
-
-
-class DockerWatch:
-    """What the keeper says, read by a thread, so that nothing is missed while boxes are started. ``keeper`` is its
-    container's id: another keeper is another one's to listen to."""
-
-    def __init__(self, client: Client, stream: Any, keeper: str) -> None:
-        self._client = client
-        self._stream = stream
-        self._keeper = keeper
-        self._states: dict[str, tuple[str, str]] = {}
-        self._changed = threading.Condition()
-        self._ended = False
-        threading.Thread(target=self._listen, name="keeper-watch", daemon=True).start()
-
-    def _listen(self) -> None:
-        rest = b""
-        with contextlib.suppress(OSError, ValueError):
-            while data := self._stream.read():
-                *lines, rest = (rest + data).split(b"\n")
-                with self._changed:
-                    for line in lines:
-                        self._take(line)
-                    self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def _take(self, line: bytes) -> None:
-        with contextlib.suppress(ValueError):
-            said = json.loads(line)
-            if "box" in said and "state" in said:
-                self._states[said["box"]] = (said["state"], said.get("error", ""))
-
-    def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
-        """See ports.Watch."""
-        started = time.monotonic()
-        waiting = dict(box_ids)
-        pause = _ASK_SECONDS
-        ask_at = started + pause
-        while waiting:
-            with self._changed:
-                done = {name for name, box_id in waiting.items() if self._states.get(box_id, ("", ""))[0] == "ready"}
-                unknown = [
-                    name for name, box_id in waiting.items() if self._states.get(box_id, ("", ""))[0] == "unknown"
-                ]
-                if not done and not unknown and not self._ended:
-                    until = min(started + deadline, ask_at)
-                    self._changed.wait(max(0.0, until - time.monotonic()))
-            for name in done:
-                del waiting[name]
-                emit(BoxReady(name, time.monotonic() - started))
-            for name in unknown:
-                self._ask_box(waiting.pop(name))
-                emit(BoxReady(name, time.monotonic() - started))
-            if done or unknown:
-                continue
-            if self._ended:
-                raise _gone()
-            late = time.monotonic() - started >= deadline
-            if late or any(self._states.get(box_id, ("", ""))[0] == "failed" for box_id in waiting.values()):
-                raise self._late(waiting, time.monotonic() - started)
-            if time.monotonic() >= ask_at:
-                # Boxes that started before this watch: the keeper says all states again.
-                self.ask()
-                if pause > _ASK_SECONDS:
-                    self._ask_boxes(waiting)
-                pause *= 3
-                ask_at = time.monotonic() + pause
-
-    def ask(self) -> None:
-        """Have the keeper say all states again. Raises KeeperGoneError where it is another by now: an engine that is
-        busy may forget to end the stream of one that was replaced."""
-        import docker.errors
-
-        with explained(self._client.address):
-            try:
-                self._client.api.kill(self._keeper, "SIGUSR1")
-            except docker.errors.APIError as error:
-                if error.status_code not in (404, 409):
-                    raise
-                raise _gone() from error
-
-    def _ask_boxes(self, waiting: Mapping[str, str]) -> None:
-        """Those that are wired and haven't said anything for long: what they said may have been lost."""
-        for box_id in waiting.values():
-            if self._states.get(box_id, ("", ""))[0] == "wired" and self._is_up(box_id):
-                self._states[box_id] = ("ready", "")
-
-    def _is_up(self, box_id: str) -> bool:
-        api = self._client.api
-        with contextlib.suppress(EngineError), explained(self._client.address):
-            made = api.exec_create(box_id, [f"{TOOLBOX}/bin/systemctl", "is-system-running"])
-            return bytes(api.exec_start(made["Id"])).strip() in (b"running", b"degraded")
-        return False
-
-    def _ask_box(self, box_id: str) -> None:
-        """Nobody heard this box's systemd say READY: ask itself."""
-        api = self._client.api
-        with explained(self._client.address):
-            made = api.exec_create(box_id, [f"{TOOLBOX}/bin/systemctl", "is-system-running", "--wait"])
-            api.exec_start(made["Id"])
-
-    def _late(self, waiting: Mapping[str, str], deadline: float) -> EngineError:
-        name, box_id = next(iter(waiting.items()))
-        state, error = self._states.get(box_id, ("not seen by the keeper", ""))
-        with contextlib.suppress(EngineError), explained(self._client.address):
-            console = self._client.api.logs(box_id, tail=10).decode(errors="replace")
-            error = "\n".join(part for part in (error, console) if part)
-        return EngineError(
-            "{box} did not finish starting within {seconds} s (state: {state})",
-            hint="labctl doctor, labctl logs {box}",
-            detail=error,
-            box=name,
-            seconds=round(deadline),
-            state=state,
-        )
-
-
-def _gone() -> KeeperGoneError:
-    return KeeperGoneError("the keeper went away while boxes were starting", hint="labctl doctor --fix")

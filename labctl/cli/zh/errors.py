@@ -108,6 +108,8 @@ TEXTS: dict[str, str] = {
     "the boxes can't be watched: {why}": "无法监视机器的变化：{why}",
     "the keeper went away while boxes were starting": "机器启动期间 keeper 消失了",
     "the keeper does not start": "keeper 启动不了",
+    "labctl status, labctl logs {box}": "labctl status，labctl logs {box}",
+    "{box} was stopped while it was starting": "{box} 在启动过程中被停止了",
     "{box} did not finish starting within {seconds} s (state: {state})": (
         "{box} 没能在 {seconds} 秒内启动完成（状态：{state}）"
     ),
