@@ -43,6 +43,13 @@ _roster = click.option(
 @_roster
 @click.option("--until", default="", metavar="DATE", help="2026-12-18 (its end), 2026-12-18T17:00, +3d or +4h.")
 @click.option(
+    "--grace",
+    default="1d",
+    show_default=True,
+    metavar="SPAN",
+    help="From then until what is stopped is removed: 1d, 12h, 30m, or 0.",
+)
+@click.option(
     "--limits",
     default="",
     metavar="LIMITS",
@@ -57,19 +64,22 @@ def create(
     labs: tuple[str, ...],
     roster: str,
     until: str,
+    grace: str,
     limits: str,
     cohort_limits: str,
     as_json: bool,
 ) -> None:
     """A new cohort from a roster: a CSV file as spreadsheets write it (UTF-8, GBK or UTF-16; comma, semicolon or tab).
     All that is wrong in the file is told at once, with line and column, and nothing is taken in before all is right. A
-    learner without a key can't log in. Who has passed the date finds the boxes stopped, and a day later removed."""
-    from labctl.domain.cohort_text import parse_limits, parse_until
+    learner without a key can't log in. When the date has passed, boxes are stopped, and removed after the grace;
+    attempts are kept."""
+    from labctl.domain.cohort_text import parse_grace, parse_limits, parse_until
 
     app = app_of(ctx)
     members = _read(roster)
     ends = parse_until(until, time.time())
-    cohort = app.cohort.registrar.create(name, labs, members, ends, parse_limits(limits), parse_limits(cohort_limits))
+    each, whole = parse_limits(limits), parse_limits(cohort_limits)
+    cohort = app.cohort.registrar.create(name, labs, members, ends, each, whole, parse_grace(grace))
     if as_json:
         print_json({**without_secret(cohort), "members": members})
         return

@@ -40,6 +40,10 @@ class Member(msgspec.Struct, frozen=True):
     key: str = ""
 
 
+GRACE = 86400.0
+"""Seconds: a day to notice that something has come to its end."""
+
+
 class Cohort(msgspec.Struct, frozen=True):
     """``until``: when its instances expire, in seconds since 1970, 0 for never; ``grace``: seconds from then until they
     are removed; ``secret``: what its learners' seeds are made with; ``each`` limits every learner, ``whole`` all of
@@ -50,7 +54,7 @@ class Cohort(msgspec.Struct, frozen=True):
     secret: str
     created: float
     until: float = 0.0
-    grace: float = 86400.0
+    grace: float = GRACE
     each: Limits = Limits()
     whole: Limits = Limits()
     ended: float = 0.0

@@ -97,11 +97,29 @@ def parse_until(text: str, now: float) -> float:
     return until
 
 
-def _moment(text: str, now: float) -> float:
+def parse_grace(text: str) -> float:
+    """``1d``, ``12h``, ``1d12h`` or ``0`` in seconds. Raises UsageError."""
+    try:
+        seconds = 0.0 if text == "0" else _span(f"+{text}")
+    except OverflowError:
+        seconds = None
+    if seconds is None:
+        raise UsageError("{text} is no time span", hint="1d, 12h, 1d12h, 30m, or 0 for at once", text=text)
+    return seconds
+
+
+def _span(text: str) -> float | None:
     span = _SPAN.fullmatch(text)
-    if span and len(text) > 1:
-        days, hours, minutes = (int(number or 0) for number in span.groups())
-        return now + datetime.timedelta(days=days, hours=hours, minutes=minutes).total_seconds()
+    if span is None or len(text) == 1:
+        return None
+    days, hours, minutes = (int(number or 0) for number in span.groups())
+    return datetime.timedelta(days=days, hours=hours, minutes=minutes).total_seconds()
+
+
+def _moment(text: str, now: float) -> float:
+    span = _span(text)
+    if span is not None:
+        return now + span
     if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
         day = datetime.date.fromisoformat(text) + datetime.timedelta(days=1)
         return datetime.datetime.combine(day, datetime.time()).astimezone().timestamp()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from labctl.domain.cohort import Cohort, Limits, Member, learner_of
+from labctl.domain.cohort import GRACE, Cohort, Limits, Member, learner_of
 from labctl.domain.cohort_text import check_limits, check_name
 from labctl.domain.observed import ObservedBox, State
 from labctl.errors import EngineError, UsageError
@@ -52,13 +52,20 @@ class Registrar:
         self._catalog = catalog
 
     def create(
-        self, name: str, labs: Sequence[str], members: Sequence[Member], until: float, each: Limits, whole: Limits
+        self,
+        name: str,
+        labs: Sequence[str],
+        members: Sequence[Member],
+        until: float,
+        each: Limits,
+        whole: Limits,
+        grace: float = GRACE,
     ) -> Cohort:
         """A new one, with a secret of its own. Raises LabctlError."""
         check_name(name)
         chosen = tuple(dict.fromkeys(labs))
         check_limits(each, whole, tuple(self._catalog.lab(lab) for lab in chosen))
-        cohort = Cohort(name, chosen, secrets.token_hex(16), time.time(), until=until, each=each, whole=whole)
+        cohort = Cohort(name, chosen, secrets.token_hex(16), time.time(), until, grace, each, whole)
         self._cohorts.add_cohort(cohort, members)
         return cohort
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samples import make_lab
 
 from labctl.domain.cohort import Limits
-from labctl.domain.cohort_text import check_limits, check_name, parse_limits, parse_until, write_limits
+from labctl.domain.cohort_text import check_limits, check_name, parse_grace, parse_limits, parse_until, write_limits
 from labctl.errors import LabctlError, RefusedError, UsageError
 
 NOW = datetime.datetime(2026, 11, 23, 9, 30).timestamp()
@@ -123,3 +123,16 @@ def test_limits_that_a_lab_does_not_fit_in_are_refused_with_both_numbers(each: s
 
 def test_limits_that_are_just_enough_are_fine() -> None:
     check_limits(parse_limits("memory=768MiB,boxes=3,pids=768,cpus=0.1"), Limits(), (make_lab(),))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1d", 86400), ("12h", 43200), ("1d12h", 129600), ("30m", 1800), ("0", 0)]
+)
+def test_graces_as_they_are_typed(text: str, seconds: int) -> None:
+    assert parse_grace(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "+1d", "-1d", "1 d", "1s", "1.5h", "99999d", "d"])
+def test_what_is_no_grace(text: str) -> None:
+    with pytest.raises(UsageError, match="is no time span"):
+        parse_grace(text)

@@ -67,6 +67,12 @@ def test_when_an_instance_ends() -> None:
     hours = Cohort("c", ("pond",), "s", 0.0, until=5000.0, each=Limits(hours=1))
     assert instance_of(hours, "a", "pond", 1000.0).expires == 4600
     assert instance_of(hours, "a", "pond", 2000.0).expires == 5000
+
+
+def test_what_is_stopped_is_removed_after_the_grace_that_was_asked_for(world: World) -> None:
+    made = world.registrar.create("db-3", ["pond"], [], 5000.0, Limits(), Limits(), 120.0)
+    assert instance_of(world.registrar.find("db-3"), "a", "pond", 0.0).grace == made.grace == 120
+    assert instance_of(world.create(), "a", "pond", 0.0).grace == 86400
     assert instance_of(Cohort("c", ("pond",), "s", 0.0, ended=7.0), "a", "pond", 1000.0).expires == 7
 
 

@@ -24,6 +24,9 @@ TEXTS: dict[str, str] = {
     ),
     "A lab that they have. May be repeated.": "要做的实验，可以给出多次。",
     "2026-12-18 (its end), 2026-12-18T17:00, +3d or +4h.": "2026-12-18（当天结束时）、2026-12-18T17:00、+3d 或 +4h。",
+    "From then until what is stopped is removed: 1d, 12h, 30m, or 0.": (
+        "从那时起到删除已停止的机器为止的宽限期：1d、12h、30m 或 0。"
+    ),
     "For each learner: instances, boxes, memory, cpus, pids, disk (of a box), hours (from up on), idle (minutes).": (
         "每名学员的上限：instances（实验数）、boxes（机器数）、memory、cpus、pids、disk（每台机器）、"
         "hours（启动后的小时数）、idle（空闲分钟数）。"
@@ -37,10 +40,11 @@ TEXTS: dict[str, str] = {
     # help
     "A new cohort from a roster: a CSV file as spreadsheets write it (UTF-8, GBK or UTF-16; comma, semicolon or tab). "
     "All that is wrong in the file is told at once, with line and column, and nothing is taken in before all is right. "
-    "A learner without a key can't log in. Who has passed the date finds the boxes stopped, and a day later removed.": (
+    "A learner without a key can't log in. When the date has passed, boxes are stopped, and removed after the grace; "
+    "attempts are kept.": (
         "按名单新建一个班。名单是电子表格导出的 CSV 文件（UTF-8、GBK 或 UTF-16；逗号、分号或制表符分隔）。"
         "文件里的错误会一次全部列出，给出行和列；全部正确之前什么都不会录入。没有公钥的学员不能登录。"
-        "过了截止时间，机器会关机，一天之后删除。"
+        "过了截止时间，机器会关机，宽限期过后删除；检查记录保留。"
     ),
     "The cohorts there are: their labs, how many learners are in them, and until when they last.": (
         "有哪些班：各有哪些实验、多少学员、到什么时候结束。"
@@ -212,6 +216,8 @@ TEXTS: dict[str, str] = {
     "{name}: {value} is no whole number above 0": "{name}：{value} 不是大于 0 的整数",
     "{name}: {value} is no number above 0": "{name}：{value} 不是大于 0 的数",
     "write it as {name}=8; a limit that isn't named isn't there": "写成 {name}=8；没有写出的就没有上限",
+    "{text} is no time span": "{text} 不是时间长度",
+    "1d, 12h, 1d12h, 30m, or 0 for at once": "1d、12h、1d12h、30m，或 0 表示立刻",
     "{text} is no date": "{text} 不是日期",
     "2026-12-01 (until its end), 2026-12-01T18:00, +3d, +4h, +1d12h": (
         "2026-12-01（到当天结束）、2026-12-01T18:00、+3d、+4h、+1d12h"

@@ -1,0 +1,104 @@
+"""What has had its time is stopped and removed, by the keeper alone: between ``up`` and the end no labctl runs, but
+what an instructor runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from classmates import terminal
+from rig import Labctl, bridge, interfaces, until
+
+from labctl.domain.naming import container_name, instance_id
+
+pytestmark = pytest.mark.engine
+
+REAP = 20
+"""Seconds between the keeper's looks."""
+STOP = 15
+"""Seconds that a box may take to shut down."""
+
+
+class Pair:
+    """A cohort of two with the lab mini."""
+
+    def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path, *options: str) -> None:
+        self.labctl = labctl
+        self.engine = engine
+        self.name = f"r{labctl.learner[1:]}"
+        roster = folder / "class.csv"
+        roster.write_text("id,name\nli,Li\nwang,Wang\n")
+        self.run("cohort", "create", self.name, "--lab", "mini", "--roster", str(roster), *options)
+
+    def run(self, *args: str, code: int | None = 0) -> str:
+        return self.labctl.run(*args, code=code).stdout
+
+    def states(self, member: str) -> dict[str, str]:
+        """Of the boxes that are there, by their containers' names."""
+        filters = {"label": f"labctl.owner={self.name}/{member}"}
+        found = self.engine.containers.list(all=True, filters=filters, ignore_removed=True)
+        return {one.name: one.status for one in found if not one.labels.get("labctl.clone")}
+
+    def box(self, member: str, name: str = "alpha") -> docker.models.containers.Container:
+        return self.engine.containers.get(container_name(instance_id("mini", f"{self.name}/{member}"), name))
+
+    def attempts(self, member: str) -> int:
+        (rows,) = json.loads(self.run("cohort", "report", self.name, "--format", "json"))["labs"].values()
+        return next(int(row["attempts"]) for row in rows if row["id"] == member)
+
+
+@pytest.fixture
+def make(labctl: Labctl, engine: docker.DockerClient, tmp_path: Path) -> Iterator[Callable[..., Pair]]:
+    made: list[Pair] = []
+
+    def pair(*options: str) -> Pair:
+        made.append(Pair(labctl, engine, tmp_path, *options))
+        return made[-1]
+
+    yield pair
+    for each in made:
+        each.run("cohort", "end", each.name, "--yes", code=None)
+
+
+def test_what_expired_is_warned_stopped_and_after_its_grace_removed(make: Callable[..., Pair], mini: Labctl) -> None:
+    """36 seconds after ``up``, and a minute after that. A learner of no cohort has no end, and is not touched."""
+    pair = make("--limits", "hours=0.01", "--grace", "1m")
+    pair.run("up", "--learner", f"{pair.name}/li", "mini")
+    expires = int(pair.box("li").labels["labctl.expires"])
+    assert expires - time.time() <= 36
+    pair.run("verify", "--learner", f"{pair.name}/li", code=1)
+    with terminal(pair.box("li")) as seen:
+        until(lambda: set(pair.states("li").values()) == {"exited"}, "both are stopped", 36 + REAP + STOP)
+        assert time.time() >= expires, "never before its end"
+    assert b"The time of this lab ends in 1 min" in b"".join(seen)
+    assert b"The time of this lab is over" in b"".join(seen)
+    assert "time" in pair.run("status", "--learner", f"{pair.name}/li")
+    until(lambda: not pair.states("li"), "both are gone", 60 + REAP + STOP)
+    assert time.time() >= expires + 60, "never before its grace is over"
+    until(lambda: bridge(f"{pair.name}/li") not in interfaces(pair.engine), "its bridge is gone", REAP)
+    assert pair.attempts("li") == 1
+    own = json.loads(mini.run("status", "--json").stdout)
+    assert [box["state"] for box in own] == ["running", "running"]
+
+
+def test_who_is_in_a_box_keeps_it_and_who_is_not_finds_it_stopped(make: Callable[..., Pair]) -> None:
+    """After 24 seconds with nobody in it. That an instructor verifies all the time keeps no box awake."""
+    pair = make("--limits", "idle=0.4")
+    pair.run("cohort", "up", pair.name)
+    pair.box("wang").exec_run(["sh", "-c", "echo kept > /root/kept; sync"])
+    with terminal(pair.box("li", "beta")):
+        for _ in range(2):
+            pair.run("cohort", "verify", pair.name)
+        until(lambda: set(pair.states("wang").values()) == {"exited"}, "wang's are stopped", 24 + REAP + STOP)
+        assert set(pair.states("li").values()) == {"running"}
+        left = time.monotonic() + 24 + REAP
+        until(lambda: time.monotonic() > left, "it had been idle for long, were nobody in it", 24 + REAP + 5)
+        assert set(pair.states("li").values()) == {"running"}
+    assert "nobody" in pair.run("status", "--learner", f"{pair.name}/wang")
+    until(lambda: set(pair.states("li").values()) == {"exited"}, "li has gone, too", 24 + REAP + STOP)
+    pair.run("start", "--learner", f"{pair.name}/wang")
+    assert pair.box("wang").exec_run(["cat", "/root/kept"]).output == b"kept\n"
