@@ -55,6 +55,19 @@ class Note(Event):
 
 
 @dataclass(frozen=True)
+class Fault(Event):
+    """Something that doesn't hold, as soon as it is known: of which step, and of which task. ``expected`` and ``found``
+    are templates for ``values``; ``said`` is what checks said, in both languages."""
+
+    step: str
+    task: str
+    expected: str
+    found: str
+    values: tuple[tuple[str, str], ...] = ()
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ManyStarted(Event):
     """Work on many instances began: ``waiting`` of ``total`` have something to do, of ``boxes`` boxes."""
 

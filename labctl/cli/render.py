@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.i18n import _
-from labctl.events import BoxReady, Emit, Event, Note, StepEnded, StepProgress, StepStarted
+from labctl.cli.i18n import _, side
+from labctl.domain.text import visible
+from labctl.events import BoxReady, Emit, Event, Fault, Note, StepEnded, StepProgress, StepStarted
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -39,6 +40,19 @@ def _note(event: Note) -> str:
     return _(event.text).format_map(dict(event.values))
 
 
+_MOST_LINES = 12
+
+
+def _fault(event: Fault) -> str:
+    values = {name: visible(side(_(value))) for name, value in event.values}
+    wanted = _("expected {expected}, found {found}").format(
+        expected=_(event.expected).format_map(values), found=_(event.found).format_map(values)
+    )
+    head = _(": ").join(filter(None, (event.step, event.task, wanted)))
+    lines = [line for text in event.said for line in visible(side(text)).splitlines()]
+    return "\n".join([head, *(f"    {line}" for line in lines[:_MOST_LINES])])
+
+
 class Plain:
     """One line as a step begins and ends; nothing in between."""
 
@@ -59,6 +73,8 @@ class Plain:
                 self._print(ended(self._titles.get(event.key, event.key), event))
             case Note():
                 self._print(f"· {_note(event)}")
+            case Fault():
+                self._print(f"  {_fault(event)}")
             case BoxReady() | StepProgress():
                 pass
 

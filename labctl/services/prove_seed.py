@@ -18,7 +18,7 @@ from labctl.domain.proof import REFERENCE, At, Flakes, Flaw, Headings, Mutant, P
 from labctl.domain.proven import SeedProof
 from labctl.domain.verdict import TaskResult
 from labctl.errors import BuildError, LabctlError
-from labctl.events import Emit, Event, Note, StepEnded, StepStarted
+from labctl.events import Emit, Event, Fault, Note, StepEnded, StepStarted
 from labctl.ports import Provisioner
 from labctl.services.bench import Bench, Trial
 from labctl.services.clone import Clones, at_once
@@ -260,3 +260,6 @@ class Round:
         finally:
             self._flaws += flaws
             self._emit(StepEnded(key, ended and not flaws, time.monotonic() - started))
+            for flaw in flaws:
+                said = tuple(check.message for check in flaw.checks) or (flaw.detail,)
+                self._emit(Fault(subject, flaw.task, flaw.expected, flaw.found, tuple(flaw.values.items()), said))

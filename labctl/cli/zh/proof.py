@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    "expected {expected}, found {found}": "应为 {expected}，实际是 {found}",
     # the command
     "For authors: prove that a lab is as it must be.": "供作者使用：证明一个实验符合要求。",
     (

@@ -1,0 +1,28 @@
+"""What services tell, as lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.cli.i18n import choose_language
+from labctl.cli.render import Plain
+from labctl.events import Fault
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        ("en", ["  deaf: listen: expected failed, found passed", "    it's there", "    \\x1b[31mred"]),
+        ("zh", ["  deaf：listen：应为 未通过，实际是 通过", "    在那里"]),
+    ],
+)
+def test_what_does_not_hold_is_told_with_what_the_checks_said(
+    capsys: pytest.CaptureFixture[str], language: str, lines: list[str]
+) -> None:
+    choose_language(language)
+    try:
+        said = ("it's there\n[zh] 在那里", "\x1b[31mred\n[zh] ")
+        Plain()(Fault("deaf", "listen", "failed", "passed", said=said))
+    finally:
+        choose_language("en")
+    assert capsys.readouterr().err.splitlines() == lines
