@@ -103,6 +103,9 @@ def terminal(box: docker.models.containers.Container, seconds: int = 600) -> Ite
     try:
         yield seen
     finally:
+        # Nobody at the other end is no end of it, for the engine.
+        with contextlib.suppress(docker.errors.APIError):
+            box.exec_run(["pkill", "-xf", f"sleep {seconds}"])
         with contextlib.suppress(OSError):
             channel._sock.shutdown(2)
         reader.join(10)
