@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from labctl.domain.allowance import COUNTED, TOGETHER, excess, use_of
 from labctl.domain.cohort import NAME, Limits
-from labctl.domain.lab import Lab, size_in_bytes
+from labctl.domain.lab import Lab
 from labctl.errors import RefusedError, UsageError
 
 _SIZES = ("memory", "disk")
@@ -131,26 +132,27 @@ def _moment(text: str, now: float) -> float:
 def check_limits(each: Limits, whole: Limits, labs: tuple[Lab, ...]) -> None:
     """Whether each of the labs fits into them. Raises RefusedError with both numbers. Too few cpus make it slow, no
     more; so they are none of its business."""
+    if whole.disk and not each.disk:
+        raise UsageError(
+            "what all together may write is known only where each box has a limit",
+            hint="--limits disk=2GiB, beside --cohort-limits disk={disk}",
+            disk=written("disk", whole.disk),
+        )
     for lab in labs:
-        needs = {
-            "boxes": len(lab.boxes),
-            "memory": sum(size_in_bytes(box.memory) for box in lab.boxes.values()),
-            "pids": sum(box.pids for box in lab.boxes.values()),
-        }
-        for limits, option in ((each, "--limits"), (whole, "--cohort-limits")):
-            for name, need in needs.items():
-                limit = getattr(limits, name)
-                if 0 < limit < need:
-                    raise RefusedError(
-                        "{lab} needs {name}={need}, more than the limit {name}={limit} of {option}",
-                        hint="{option} {name}={need}, or more",
-                        lab=lab.name,
-                        name=name,
-                        need=written(name, need),
-                        limit=written(name, limit),
-                        option=option,
-                    )
-    for name in ("instances", "boxes", "memory", "cpus", "pids"):
+        needs = use_of(lab, each)
+        for limits, option, names in ((each, "--limits", COUNTED), (whole, "--cohort-limits", TOGETHER)):
+            over = excess(limits, needs, names)
+            if over:
+                raise RefusedError(
+                    "{lab} needs {name}={need}, more than the limit {name}={limit} of {option}",
+                    hint="{option} {name}={need}, or more",
+                    lab=lab.name,
+                    name=over.name,
+                    need=written(over.name, over.would),
+                    limit=written(over.name, over.limit),
+                    option=option,
+                )
+    for name in (*TOGETHER, "hours", "idle"):
         if 0 < getattr(whole, name) < getattr(each, name):
             raise UsageError(
                 "the whole cohort may have {name}={whole}, and each learner more: {name}={each}",

@@ -11,8 +11,9 @@ def instance_of(cohort: Cohort, member: str, lab: str, now: float) -> Instance:
     """A member's instance of a lab: its seed from the cohort's secret, its end from the cohort's and from the hours
     that a learner has. Of a cohort that has ended the time is over."""
     learner = learner_of(cohort.name, member)
-    hours = now + cohort.each.hours * 3600 if cohort.each.hours else 0.0
-    ends = [moment for moment in (cohort.ended, cohort.until, hours) if moment]
+    hours = _least(cohort.each.hours, cohort.whole.hours)
+    idle = _least(cohort.each.idle, cohort.whole.idle)
+    ends = [moment for moment in (cohort.ended, cohort.until, hours and now + hours * 3600) if moment]
     seed = seed_for(cohort.secret, learner, lab)
     return Instance(
         lab,
@@ -21,6 +22,11 @@ def instance_of(cohort: Cohort, member: str, lab: str, now: float) -> Instance:
         expires=int(min(ends, default=0)),
         cpus=cohort.each.cpus,
         grace=max(0, int(cohort.grace)),
-        idle=int(cohort.each.idle * 60),
+        idle=int(idle * 60),
         disk=cohort.each.disk,
     )
+
+
+def _least(one: float, other: float) -> float:
+    """Of two limits, where 0 is none."""
+    return min(filter(None, (one, other)), default=0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from labctl.domain.allowance import Excess, Use, excess, use_of, use_of_boxes
+from labctl.domain.allowance import TOGETHER, Excess, Use, excess, use_of, use_of_boxes
 from labctl.domain.boxspec import Instance
 from labctl.domain.cohort import Cohort, Limits, Member, learner_of, member_of
 from labctl.domain.cohort_text import written
@@ -52,10 +52,10 @@ class LimitsOfCohorts:
             yield
 
     def _require(self, cohort: Cohort, lab: Lab, instance: Instance, boxes: Sequence[ObservedBox]) -> None:
-        labs = self._labs({box.lab for box in boxes})
-        own = use_of_boxes((box for box in boxes if box.learner == instance.learner), labs) + use_of(lab)
-        _hold(cohort, instance.learner, lab, own)
-        over = excess(cohort.whole, use_of_boxes(boxes, labs) + use_of(lab))
+        labs, each = self._labs({box.lab for box in boxes}), cohort.each
+        own = use_of_boxes((box for box in boxes if box.learner == instance.learner), labs, each)
+        _hold(cohort, instance.learner, lab, own + use_of(lab, each))
+        over = excess(cohort.whole, use_of_boxes(boxes, labs, each) + use_of(lab, each), TOGETHER)
         if over:
             raise RefusedError(
                 "all of {cohort} together may have {name}={limit}; with {lab} it would be {would}",
@@ -74,15 +74,15 @@ class LimitsOfCohorts:
         known = [*labs, *self._labs({box.lab for box in others} - set(cohort.labs))]
         for member in members:
             learner = learner_of(cohort.name, member.id)
-            use = use_of_boxes((box for box in others if box.learner == learner), known)
+            use = use_of_boxes((box for box in others if box.learner == learner), known, cohort.each)
             for lab in labs:
-                use += use_of(lab)
+                use += use_of(lab, cohort.each)
                 _hold(cohort, learner, lab, use)
-        use = use_of_boxes(others, known)
+        use = use_of_boxes(others, known, cohort.each)
         for _ in members:
             for lab in labs:
-                use += use_of(lab)
-        over = excess(cohort.whole, use)
+                use += use_of(lab, cohort.each)
+        over = excess(cohort.whole, use, TOGETHER)
         if over:
             raise RefusedError(
                 "all of {cohort} together may have {name}={limit}, and this would be {would}",

@@ -111,7 +111,9 @@ def test_names_that_a_cohort_cannot_have(name: str) -> None:
         ("memory=512MiB", "", "pond needs memory=768MiB, more than the limit memory=512MiB of --limits"),
         ("boxes=2", "", "pond needs boxes=3, more than the limit boxes=2 of --limits"),
         ("", "pids=100", "pond needs pids=768, more than the limit pids=100 of --cohort-limits"),
-        ("cpus=4", "cpus=2", "the whole cohort may have cpus=2, and each learner more: cpus=4"),
+        ("cpus=4", "cpus=3", "the whole cohort may have cpus=3, and each learner more: cpus=4"),
+        ("", "cpus=2", "pond needs cpus=3, more than the limit cpus=2 of --cohort-limits"),
+        ("cpus=1", "disk=2GiB", "what all together may write is known only where each box has a limit"),
     ],
 )
 def test_limits_that_a_lab_does_not_fit_in_are_refused_with_both_numbers(each: str, whole: str, said: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import make_lab
 
-from labctl.domain.allowance import COUNTED, Use, excess, use_of
+from labctl.domain.allowance import COUNTED, TOGETHER, Use, excess, use_of
 from labctl.domain.boxspec import shared_out
 from labctl.domain.cohort import Cohort, Limits, Member
 from labctl.domain.enrolment import instance_of
@@ -25,6 +25,7 @@ from labctl.services.up import Up
 
 POND = make_lab()
 LAKE = make_lab(name="lake", boxes={"only": {"memory": "64MiB", "pids": 100}}, networks={}, files=[])
+POND_USE = use_of(POND, Limits())
 LI, WANG = Member("li", "Li"), Member("wang", "Wang")
 
 
@@ -53,8 +54,11 @@ class World:
     [
         (Limits(instances=1), "instances=1; with lake it would be 2"),
         (Limits(boxes=3), "boxes=3; with lake it would be 4"),
-        (Limits(memory=use_of(POND).memory), f"with lake it would be {(use_of(POND).memory >> 20) + 64}MiB"),
-        (Limits(pids=use_of(POND).pids), f"with lake it would be {use_of(POND).pids + 100}"),
+        (
+            Limits(memory=POND_USE.memory),
+            f"with lake it would be {(POND_USE.memory >> 20) + 64}MiB",
+        ),
+        (Limits(pids=POND_USE.pids), f"with lake it would be {POND_USE.pids + 100}"),
     ],
 )
 def test_each_limit_holds_for_a_learner(limits: Limits, says: str) -> None:
@@ -76,6 +80,27 @@ def test_a_limit_of_all_together() -> None:
     with pytest.raises(RefusedError, match="all of db-1 together may have boxes=5; with pond it would be 6"):
         world.up("wang")
     world.up("wang", LAKE)
+
+
+@pytest.mark.parametrize(
+    ("whole", "says"),
+    [
+        (Limits(cpus=2), "cpus=2; with pond it would be 2.5"),
+        (Limits(disk=5 << 20), "disk=5MiB; with pond it would be 6MiB"),
+    ],
+)
+def test_cores_and_disk_of_all_together_are_what_each_may_use(whole: Limits, says: str) -> None:
+    world = World(each=Limits(cpus=1.25, disk=1 << 20), whole=whole)
+    world.up("li")
+    with pytest.raises(RefusedError) as refused:
+        world.up("wang")
+    assert says in str(refused.value)
+
+
+def test_the_shorter_of_two_times_holds() -> None:
+    cohort = Cohort("c", ("pond",), "s", 0.0, each=Limits(hours=2, idle=9), whole=Limits(hours=1, idle=10))
+    made = instance_of(cohort, "li", "pond", 0.0)
+    assert (made.expires, made.idle) == (3600, 540)
 
 
 def test_two_at_once_do_not_both_slip_through() -> None:
@@ -133,12 +158,16 @@ def test_cores_are_shared_out(cpus: dict[str, float], limit: float) -> None:
 
 
 @given(
-    st.builds(Use, **{name: st.integers(0, 9) for name in COUNTED}), st.lists(st.integers(0, 9), min_size=4, max_size=4)
+    st.builds(Use, **{name: st.integers(0, 9) for name in TOGETHER}),
+    st.lists(st.integers(0, 9), min_size=6, max_size=6),
+    st.sampled_from((COUNTED, TOGETHER)),
 )
-def test_what_is_refused_is_more_than_the_limit_and_nothing_else(use: Use, numbers: list[int]) -> None:
-    limits = Limits(**dict(zip(COUNTED, numbers, strict=True)))
-    passing = [name for name in COUNTED if 0 < getattr(limits, name) < getattr(use, name)]
-    found = excess(limits, use)
+def test_what_is_refused_is_more_than_the_limit_and_nothing_else(
+    use: Use, numbers: list[int], names: tuple[str, ...]
+) -> None:
+    limits = Limits(**dict(zip(TOGETHER, numbers, strict=True)))
+    passing = [name for name in names if 0 < getattr(limits, name) < getattr(use, name)]
+    found = excess(limits, use, names)
     assert (found.name if found else None) == (passing[0] if passing else None)
 
 

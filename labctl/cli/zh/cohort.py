@@ -216,6 +216,10 @@ TEXTS: dict[str, str] = {
     "{name}: {value} is no whole number above 0": "{name}：{value} 不是大于 0 的整数",
     "{name}: {value} is no number above 0": "{name}：{value} 不是大于 0 的数",
     "write it as {name}=8; a limit that isn't named isn't there": "写成 {name}=8；没有写出的就没有上限",
+    "what all together may write is known only where each box has a limit": "每台机器有上限，才知道全班合计可写多少",
+    "--limits disk=2GiB, beside --cohort-limits disk={disk}": (
+        "除 --cohort-limits disk={disk} 外，再加 --limits disk=2GiB"
+    ),
     "{text} is no time span": "{text} 不是时间长度",
     "1d, 12h, 1d12h, 30m, or 0 for at once": "1d、12h、1d12h、30m，或 0 表示立刻",
     "{text} is no date": "{text} 不是日期",
