@@ -24,7 +24,7 @@ class Cluster:
 
     def __init__(self, box, dial, params, listeners, unmet, every):
         self.box, self.dial, self.params, self.unmet, self.every = box, dial, params, unmet, every
-        self._listeners, self._sockets, self._starting, self._until = listeners, {}, {}, 0.0
+        self._listeners, self._sockets, self._starting, self._until, self.lost = listeners, {}, {}, 0.0, ""
         self.members = {
             kind: [Member(self, node, params[f"{kind}_port"], params[f"{kind}_set"], kind) for node in NODES]
             for kind in KINDS
@@ -67,7 +67,9 @@ class Cluster:
         return self.within(max(0.0, self._until - time.monotonic()), look)
 
     def starting(self, name):
-        """Whether a box was booted a moment ago, and starts servers of the cluster by itself."""
+        """Whether a box was booted a moment ago, and starts servers of the cluster by itself. Not one that is off."""
+        if name == self.lost:
+            return False
         if name not in self._starting:
             told = self.box(name).run(
                 "cut -d' ' -f22 /proc/1/stat; cut -d' ' -f1 /proc/uptime"

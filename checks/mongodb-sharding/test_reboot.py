@@ -133,18 +133,22 @@ def test_a_lost_primary_is_replaced(cluster, power):
     """
     before = works(cluster, 60, "before the loss")
     lost = cluster.primary("b", "shards", seconds=30).name
-    power(lost).off()
-    cluster.forget()
-    left = [one for one in cluster.members["b"] if one.name != lost]
+    cluster.lost = lost
+    try:
+        power(lost).off()
+        cluster.forget()
+        left = [one for one in cluster.members["b"] if one.name != lost]
 
-    def look():
-        if not any(one.hello("shards", again=True).get("isWritablePrimary") for one in left):
-            expected = ("another primary, once the old one is gone", "旧主节点消失后选出新的主节点")
-            raise left[0].unmet(expected, ("none", "没有"), left[0].shell("rs.status()"), "set")
+        def look():
+            if not any(one.hello("shards", again=True).get("isWritablePrimary") for one in left):
+                expected = ("another primary, once the old one is gone", "旧主节点消失后选出新的主节点")
+                raise left[0].unmet(expected, ("none", "没有"), left[0].shell("rs.status()"), "set")
 
-    cluster.within(45, look)
-    during = works(cluster, 60, "with a box lost")
-    kept(cluster, before, "with a box lost")
-    power(lost).on()
+        cluster.within(45, look)
+        during = works(cluster, 60, "with a box lost")
+        kept(cluster, before, "with a box lost")
+        power(lost).on()
+    finally:
+        cluster.lost = ""
     works(cluster, 60, "with the box back")
     kept(cluster, during, "with the box back")
