@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import uuid
 from pathlib import Path
 
 import docker
@@ -15,7 +16,7 @@ class Class:
     def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path, size: int = 5) -> None:
         self.labctl = labctl
         self.engine = engine
-        self.name = f"c{labctl.learner[1:]}"
+        self.name = f"c{uuid.uuid4().hex[:8]}"
         roster = folder / "class.csv"
         lines = ["id,name", *(f"s{number:02},Learner {number}" for number in range(size))]
         roster.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
