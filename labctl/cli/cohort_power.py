@@ -15,6 +15,9 @@ from labctl.cli.i18n import _
 if TYPE_CHECKING:
     from labctl.bootstrap import App
     from labctl.domain.cohort import Cohort, Member
+    from labctl.events import Emit
+    from labctl.services.cohort_up import CohortBoxes
+    from labctl.services.crowd import Tally
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,11 +67,7 @@ def up(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, force
 @click.pass_context
 def stop(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) -> None:
     """Shut the boxes of all learners down. What is in them stays; labctl cohort start brings them back."""
-    app = app_of(ctx)
-    cohort, members = _chosen(app, name, ids)
-    with watched(as_json) as emit:
-        tally = app.cohort.boxes.stop(cohort, members, emit)
-    finish(ctx, app, name, Verb.STOP, tally, as_json, again=_again("stop", name, ids))
+    _do(ctx, name, ids, as_json, Verb.STOP, lambda boxes: boxes.stop)
 
 
 @labctl_command("start", example="labctl cohort start db-1")
@@ -76,11 +75,7 @@ def stop(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) -> 
 @click.pass_context
 def start(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) -> None:
     """Start the boxes that are shut down, eight at a time, and wait until they are ready."""
-    app = app_of(ctx)
-    cohort, members = _chosen(app, name, ids)
-    with watched(as_json) as emit:
-        tally = app.cohort.boxes.start(cohort, members, emit)
-    finish(ctx, app, name, Verb.START, tally, as_json, again=_again("start", name, ids))
+    _do(ctx, name, ids, as_json, Verb.START, lambda boxes: boxes.start)
 
 
 @labctl_command("reset", example="labctl cohort reset db-1 --learner s07")
@@ -90,12 +85,10 @@ def start(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) ->
 def reset(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, yes: bool) -> None:
     """Make the boxes that are there new, as they were at the start, with the same params. What was done in them is
     gone; attempts are kept."""
-    app = app_of(ctx)
-    cohort, members = _chosen(app, name, ids)
-    _ask("reset", name, ids, members, yes)
-    with watched(as_json) as emit:
-        tally = app.cohort.boxes.reset(cohort, members, emit)
-    finish(ctx, app, name, Verb.RESET, tally, as_json, again=_again("up", name, ids))
+    _ask(ctx, "reset", name, ids, yes)
+    _do(
+        ctx, name, ids, as_json, Verb.RESET, lambda boxes: boxes.reset, again="up"
+    )  # the rest is new, and no more is lost
 
 
 @labctl_command("down", example="labctl cohort down db-1")
@@ -105,19 +98,33 @@ def reset(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, ye
 def down(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, yes: bool) -> None:
     """Remove the boxes of all learners with all that is in them. The learners stay in the cohort, and their attempts
     are kept."""
+    _ask(ctx, "down", name, ids, yes)
+    _do(ctx, name, ids, as_json, Verb.DOWN, lambda boxes: boxes.down)
+
+
+def _do(
+    ctx: click.Context,
+    name: str,
+    ids: tuple[str, ...],
+    as_json: bool,
+    verb: Verb,
+    deed: Callable[[CohortBoxes], Callable[[Cohort, list[Member] | None, Emit], Tally]],
+    again: str = "",
+) -> None:
+    """With all learners' boxes, or with those named. ``again`` does what is left, where that is another command."""
     app = app_of(ctx)
     cohort, members = _chosen(app, name, ids)
-    _ask("down", name, ids, members, yes)
     with watched(as_json) as emit:
-        tally = app.cohort.boxes.down(cohort, members, emit)
-    finish(ctx, app, name, Verb.DOWN, tally, as_json, again=_again("down", name, ids))
+        tally = deed(app.cohort.boxes)(cohort, members, emit)
+    finish(ctx, app, name, verb, tally, as_json, again=_again(again or verb.name.lower(), name, ids))
 
 
 def _again(verb: str, name: str, ids: tuple[str, ...]) -> str:
     return " ".join((f"labctl cohort {verb} {name}", *(f"--learner {one}" for one in ids)))
 
 
-def _ask(verb: str, name: str, ids: tuple[str, ...], members: list[Member] | None, yes: bool) -> None:
+def _ask(ctx: click.Context, verb: str, name: str, ids: tuple[str, ...], yes: bool) -> None:
+    _cohort, members = _chosen(app_of(ctx), name, ids)
     if members is None:
         question = _("All that all learners of {name} did in their boxes will be gone. Go on?").format(name=name)
     else:
