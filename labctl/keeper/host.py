@@ -76,7 +76,8 @@ class Cgroup:
             return
         for name, weight in _WEIGHTS:
             file = group / name
-            with contextlib.suppress(FileNotFoundError):
+            # One of them isn't there; where the other may not be written, boxes weigh what they weigh.
+            with contextlib.suppress(OSError):
                 if int(file.read_text()) != weight:
                     file.write_text(str(weight))
 

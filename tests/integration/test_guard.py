@@ -66,6 +66,21 @@ def test_it_slows_nobody_else_and_its_learner_is_told(fresh: Classmates, script:
     assert words.partition(" (")[0].split("as ")[-1] in fresh.of(BAD, "status").stdout
 
 
+@pytest.mark.vm
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        ("for n in $(seq 200); do sleep 100 & done; wait", "pids"),
+        ("head -c 400M /dev/zero | tail -c 400M | wc -c", "memory"),
+    ],
+    ids=["processes", "memory"],
+)
+def test_who_runs_out_of_something_is_told_what(fresh: Classmates, script: str, kind: str) -> None:
+    fresh.do(BAD, script)
+    assert fresh.await_note(BAD, kind, 30)["limit"] == {"pids": 128, "memory": 128 * MIB}[kind]
+    assert fresh.runs(BAD) and not fresh.notes(GOOD)
+
+
 FILLERS: dict[str, str] = {
     "zeros": "dd if=/dev/zero of=/root/large bs=1M count=512",
     "reserved": "fallocate -l 512M /root/large",
@@ -76,7 +91,12 @@ FILLERS: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("script", FILLERS.values(), ids=FILLERS.keys())
+_VM = {"zeros": [pytest.mark.vm]}
+
+
+@pytest.mark.parametrize(
+    "script", [pytest.param(script, id=name, marks=_VM.get(name, [])) for name, script in FILLERS.items()]
+)
 def test_a_disk_over_its_limit_is_noticed_within_ten_seconds(fresh: Classmates, script: str) -> None:
     until(lambda: fresh.runs(BAD), "the box runs")
     with terminal(fresh.box(BAD)) as seen:
@@ -143,6 +163,7 @@ def test_a_terminal_that_its_learner_does_not_read_holds_up_nobody(fresh: Classm
         channel.close()
 
 
+@pytest.mark.vm
 def test_boxes_weigh_less_than_what_judges_them(fresh: Classmates) -> None:
     pid = fresh.box(GOOD).attrs["State"]["Pid"]
     groups = Path(f"/proc/{pid}/cgroup").read_text()
