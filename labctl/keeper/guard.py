@@ -85,6 +85,7 @@ class Guard:
         self._open = open_cgroup
         self._read = read
         self._seen: dict[str, _Seen] = {}
+        self._began = False
 
     def look(self, boxes: Iterable[Container], now: float) -> None:
         """At boxes that run. Clones are left out: nobody works in them."""
@@ -94,14 +95,15 @@ class Guard:
         for box in boxes:
             with contextlib.suppress(OSError, ValueError):
                 self._look(box, now)
+        self._began = True
 
     def _look(self, box: Container, now: float) -> None:
         seen = self._seen.get(box.id)
         if seen is None or seen.pid != box.pid:
             cgroup = self._open(box)
             cgroup.yield_to_others()
-            self._seen[box.id] = _Seen(box.pid, cgroup, self._read(cgroup), now)
-            return
+            # What was counted before this keeper came is past. A box that started since has counted from nothing.
+            seen = self._seen[box.id] = _Seen(box.pid, cgroup, Counters() if self._began else self._read(cgroup), now)
         if box.labels.get(wiring.LABEL_CLONE):
             return
         counters = self._read(seen.cgroup)

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.engine
 
 MIB = 1 << 20
 SLOWER = 3.0
-"""Of a verify beside it. bench/fairness.py measures how much it is, against an aim of 1.5; here a machine that has other
-work, too, must not make a test fail, and what would starve others does."""
+"""Of a verify beside it. bench/fairness.py measures how much it is, against an aim of 1.5; here a machine that has
+other work, too, must not make a test fail, and what would starve others does."""
 ROUNDS = 3
 
 

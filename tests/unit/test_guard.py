@@ -202,3 +202,14 @@ def test_nobody_works_in_a_clone() -> None:
     world.look(0.0)
     world.look(10.0, killed=1)
     assert not world.told
+
+
+def test_what_happened_before_the_first_look_at_a_box_is_told_where_it_started_since() -> None:
+    """Within ten seconds of its start. What a keeper finds when it comes itself is past."""
+    world = World()
+    world.counters = Counters(10, 256, refused=1, killed=1)
+    world.guard.look([world.box], 0.0)
+    assert not world.told
+    world.guard.look([], 10.0)
+    world.guard.look([world.box], 20.0)
+    assert len(world.told) == 2
