@@ -70,7 +70,7 @@ def serve(
     called when logins can come. Raises LabctlError."""
     from pathlib import Path
 
-    from labctl.adapters.gateway import sockets
+    from labctl.adapters.gateway import sockets, system
     from labctl.adapters.gateway.audit import AuditLog
     from labctl.adapters.gateway.broker import Accounts, Broker
     from labctl.adapters.gateway.clerk import Clerk
@@ -82,12 +82,17 @@ def serve(
         keys=sockets.uid_of(layout.keys_account),
         status=frozenset({0, os.geteuid()}),
     )
+
+    def serving() -> None:
+        ready()
+        system.tell_ready()
+
     with sockets.listen(layout.socket) as listener:
         audit = AuditLog(Path(layout.log))
         clerk = Clerk(cohorts)
         sessions = Sessions(run, explain, clerk, audit, limits)
         Broker(accounts, Desk(layout.socket, language, sessions, explain, clerk, audit), sessions, clerk, audit).serve(
-            listener, ready
+            listener, serving
         )
 
 

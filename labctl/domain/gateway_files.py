@@ -153,6 +153,8 @@ def unit(layout: Layout, command: list[str], environment: Mapping[str, str]) -> 
         "After=docker.service network.target",
         "",
         "[Service]",
+        # Who starts it, and who waits for it, goes on when logins can come.
+        "Type=notify",
         f"ExecStart={' '.join(_quoted(word, '$$') for word in command)}",
         f"User={layout.run_as}",
         *variables,

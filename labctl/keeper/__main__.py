@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 
+from labctl.keeper import kernel
 from labctl.keeper.engine import Engine, EventStream, Happening
 from labctl.keeper.errands import Errands
 from labctl.keeper.guard import Guard
@@ -113,6 +114,7 @@ class Loop:
 def main() -> None:
     """Serve until told to stop; where the engine goes away, wait for it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    kernel.join_cgroup_namespace(os.getppid())  # of who started this container, which is the engine's
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _CLONE_NEWNS = 0x00020000
+_CLONE_NEWCGROUP = 0x02000000
 _CLONE_NEWNET = 0x40000000
 _MS_REMOUNT = 0x20
 _MS_BIND = 0x1000
@@ -67,6 +68,16 @@ def mounts_of(pid: int) -> str:
 def _setns(descriptor: int, kind: int) -> None:
     if _libc.setns(descriptor, kind) != 0:
         raise KernelError(ctypes.get_errno(), "setns")
+
+
+def join_cgroup_namespace(pid: int) -> None:
+    """See cgroups as the process of that pid does (cgroup_namespaces(7)): paths are told from its root on. Raises
+    OSError."""
+    descriptor = os.open(f"/proc/{pid}/ns/cgroup", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _setns(descriptor, _CLONE_NEWCGROUP)
+    finally:
+        os.close(descriptor)
 
 
 def _remount_writable(path: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import socket
 
 from labctl.domain import wiring
@@ -41,5 +44,12 @@ class Machine:
         if mount is None:
             raise OSError("the box has no cgroup mount for systemd")
         if not kernel.delegation_is_safe(kernel.mounts_of(1)):
-            raise OSError("this machine mounts cgroup2 without nsdelegate: a box could lift its own limits")
-        return kernel.open_box(pid, mount, wiring.READY_SOCKET)
+            raise OSError(
+                "this machine mounts cgroup2 without nsdelegate: a box could lift its own limits. A container with "
+                "--cgroupns=host takes it away; mount -o remount,nsdelegate,memory_recursiveprot /sys/fs/cgroup"
+            )
+        listener = kernel.open_box(pid, mount, wiring.READY_SOCKET)
+        # Its first process sleeps until then. To a systemd that runs already, SIGCONT means nothing.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+        return listener

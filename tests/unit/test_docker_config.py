@@ -19,6 +19,7 @@ from labctl.adapters.docker.config import (
     boxes_cgroup,
     keeper_config,
     keeper_hash,
+    probe_config,
     switch_config,
     toolbox_config,
 )
@@ -58,6 +59,11 @@ def test_a_box_is_never_privileged_and_shares_nothing_with_the_host(host: dict[s
     assert host["IpcMode"] == "private"
     assert host["CgroupnsMode"] == "private"
     assert not host.get("PublishAllPorts") and "PortBindings" not in host
+
+
+def test_nothing_runs_in_the_cgroup_namespace_of_the_machine() -> None:
+    made = (keeper_config("k", "t", SOCKET), switch_config("k"), probe_config("k", "t"))
+    assert [config["HostConfig"]["CgroupnsMode"] for config in made] == ["private"] * 3
 
 
 def test_a_boxs_confinement_is_dockers_own(host: dict[str, Any]) -> None:

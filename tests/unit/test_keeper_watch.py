@@ -91,3 +91,10 @@ def test_a_box_that_is_stopped_meanwhile_is_not_waited_for() -> None:
     api.status = "exited"
     with pytest.raises(EngineError, match="alpha was stopped while it was starting"):
         watch(api, '{"box":"a","state":"wired"}').wait_ready({"alpha": "a"}, 100, lambda _event: None)
+
+
+def test_the_box_that_failed_is_named_with_the_reason() -> None:
+    failed = '{"box":"b","state":"failed","error":"ip: no"}'
+    with pytest.raises(EngineError, match="beta could not be connected to its networks") as caught:
+        watch(Api(), failed).wait_ready({"alpha": "a", "beta": "b"}, 100, lambda _event: None)
+    assert caught.value.detail == "ip: no"

@@ -45,7 +45,11 @@ def key(tmp_path: Path) -> Iterator[Path]:
 def ssh(key: Path, *words: str, code: int = 0) -> str:
     options = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR")
     flags = [flag for option in options for flag in ("-o", option)]
-    return said("ssh", "-i", str(key), *flags, "lab@127.0.0.1", *words, code=code)
+    try:
+        return said("ssh", "-i", str(key), *flags, "lab@127.0.0.1", *words, code=code)
+    except AssertionError as error:
+        error.add_note(said("journalctl", "--no-pager", "-b", "-u", "ssh", "-u", UNIT))
+        raise
 
 
 def test_a_learner_gets_in_by_the_systems_sshd_and_the_unit_comes_again(key: Path) -> None:

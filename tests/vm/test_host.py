@@ -11,11 +11,24 @@ import pytest
 pytestmark = pytest.mark.vm
 
 
-def test_cgroup_v2_is_mounted_with_delegation() -> None:
+def is_delegated() -> bool:
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     options = [mount[3] for mount in mounts if mount[1] == "/sys/fs/cgroup" and mount[2] == "cgroup2"]
     assert options, "cgroup v2 isn't mounted at /sys/fs/cgroup"
-    assert "nsdelegate" in options[0].split(",")
+    return "nsdelegate" in options[0].split(",")
+
+
+def test_cgroup_v2_is_mounted_with_delegation() -> None:
+    assert is_delegated()
+
+
+def test_delegation_that_a_container_took_away_comes_back_by_the_command_that_is_told() -> None:
+    images = subprocess.run(["docker", "images", "-q", "labctl/keeper"], check=True, capture_output=True, text=True)
+    run = ["docker", "run", "--rm", "--network=none", "--cgroupns=host", "--entrypoint=true"]
+    subprocess.run([*run, images.stdout.split()[0]], check=True, capture_output=True)
+    assert not is_delegated()
+    subprocess.run(["mount", "-o", "remount,nsdelegate,memory_recursiveprot", "/sys/fs/cgroup"], check=True)
+    assert is_delegated()
 
 
 def test_apparmor_is_in_force() -> None:

@@ -35,7 +35,7 @@ _TTY_GROUP = "5"
 """Of terminals in boxes: Docker mounts their devpts(5) with it. Members may write to them (wall(1))."""
 
 # Counted up when keeper_config changes, so that keepers of before are replaced.
-_KEEPER_FORM = 3
+_KEEPER_FORM = 4
 _PROBE_FORM = 1
 
 _LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
@@ -100,8 +100,9 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
         "HostConfig": {
             "NetworkMode": "none",
             "PidMode": "host",
-            # Where boxes' cgroups are is told from the root on.
-            "CgroupnsMode": "host",
+            # It joins the engine's by itself. With "host" a mount of cgroup2 would be made for it in that one, which
+            # takes nsdelegate from the whole machine.
+            "CgroupnsMode": "private",
             "RestartPolicy": {"Name": "always"},
             "CapDrop": ["ALL"],
             "CapAdd": list(KEEPER_CAPABILITIES),

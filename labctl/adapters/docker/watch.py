@@ -74,8 +74,11 @@ class DockerWatch:
                 continue
             if self._ended:
                 raise _gone()
-            late = time.monotonic() - started >= deadline
-            if late or any(self._states.get(box_id, ("", ""))[0] == "failed" for box_id in waiting.values()):
+            for name, box_id in waiting.items():
+                state, error = self._states.get(box_id, ("", ""))
+                if state == "failed":
+                    raise _not_connected(name, error)
+            if time.monotonic() - started >= deadline:
                 raise self._late(waiting, time.monotonic() - started)
             if time.monotonic() >= ask_at:
                 # Boxes that started before this watch: the keeper says all states again.
@@ -130,7 +133,7 @@ class DockerWatch:
             made = api.exec_create(box_id, [f"{TOOLBOX}/bin/systemctl", "is-system-running", "--wait"])
             api.exec_start(made["Id"])
 
-    def _late(self, waiting: Mapping[str, str], deadline: float) -> EngineError:
+    def _late(self, waiting: Mapping[str, str], seconds: float) -> EngineError:
         name, box_id = next(iter(waiting.items()))
         state, error = self._states.get(box_id, ("not seen by the keeper", ""))
         with contextlib.suppress(EngineError), explained(self._client.address):
@@ -141,9 +144,15 @@ class DockerWatch:
             hint="labctl doctor, labctl logs {box}",
             detail=error,
             box=name,
-            seconds=round(deadline),
+            seconds=round(seconds),
             state=state,
         )
+
+
+def _not_connected(box: str, error: str) -> EngineError:
+    return EngineError(
+        "{box} could not be connected to its networks", hint="labctl doctor, labctl logs {box}", detail=error, box=box
+    )
 
 
 def _gone() -> KeeperGoneError:

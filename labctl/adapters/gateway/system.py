@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -66,6 +68,14 @@ def processes_of(name: str) -> list[int]:
 def systemd_runs() -> bool:
     """sd_booted(3)."""
     return Path("/run/systemd/system").is_dir()
+
+
+def tell_ready() -> None:
+    """To systemd, where it started this process and waits (sd_notify(3))."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if path:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(b"READY=1", f"\0{path[1:]}" if path.startswith("@") else path)
 
 
 def sshd() -> str:

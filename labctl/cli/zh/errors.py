@@ -113,6 +113,7 @@ TEXTS: dict[str, str] = {
     "{box} did not finish starting within {seconds} s (state: {state})": (
         "{box} 没能在 {seconds} 秒内启动完成（状态：{state}）"
     ),
+    "{box} could not be connected to its networks": "{box} 没能接入它的网络",
     "labctl doctor, labctl logs {box}": "labctl doctor，labctl logs {box}",
     # images
     "images of {lab} are gone again as soon as they were built": "{lab} 的镜像刚构建好就不见了",
