@@ -35,13 +35,14 @@ def read_counters(cgroup: Cgroup) -> Counters:
     """On cgroup v1 and v2. What a kernel doesn't count is 0. Raises OSError where the box has ended."""
     pids, memory, cpu = (cgroup.folder(name) for name in ("pids", "memory", "cpu"))
     current = int((pids / "pids.current").read_text())
-    events = _fields(pids / "pids.events")
+    # The kernel counts a refusal where the process is that wanted another one; since 6.11 where the limit is.
+    refused = sum(_fields(folder / "pids.events").get("max", 0) for folder in cgroup.folders("pids"))
     kills = _fields(memory / "memory.events") or _fields(memory / "memory.oom_control")
     times = _fields(cpu / "cpu.stat")
     return Counters(
         pids=current,
         most=_limit(pids / "pids.max"),
-        refused=events.get("max", 0),
+        refused=refused,
         killed=kills.get("oom_kill", 0),
         memory=_limit(memory / "memory.max") or _limit(memory / "memory.limit_in_bytes"),
         periods=times.get("nr_periods", 0),
@@ -101,7 +102,7 @@ class Guard:
         seen = self._seen.get(box.id)
         if seen is None or seen.pid != box.pid:
             cgroup = self._open(box)
-            cgroup.yield_to_others()
+            cgroup.bound()
             # What was counted before this keeper came is past. A box that started since has counted from nothing.
             seen = self._seen[box.id] = _Seen(box.pid, cgroup, Counters() if self._began else self._read(cgroup), now)
         if box.labels.get(wiring.LABEL_CLONE):

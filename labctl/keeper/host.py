@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from labctl.domain import wiring
@@ -69,8 +71,11 @@ class Cgroup:
         """On the engine's machine."""
         return self._folders[controller]
 
-    def yield_to_others(self) -> None:
-        """Make all boxes together weigh less than everything else, where they are in a cgroup of their own."""
+    def bound(self) -> None:
+        """What the engine has no words for: how many cgroups the box may make (v2), and that all boxes together weigh
+        less than everything else, where they are in a cgroup of their own."""
+        with contextlib.suppress(OSError):  # v1 has no such file
+            (self._folders["pids"] / "cgroup.max.descendants").write_text(str(_MOST_CGROUPS))
         group = self._folders["cpu"].parent
         if group.name != wiring.SLICE:
             return
@@ -81,16 +86,22 @@ class Cgroup:
                 if int(file.read_text()) != weight:
                     file.write_text(str(weight))
 
+    def folders(self, controller: str) -> Iterator[Path]:
+        """The box's own, and those that its systemd made below it, which on v1 are in one hierarchy only."""
+        for folder, _, _ in itertools.islice(os.walk(self._folders[controller]), 2 * _MOST_CGROUPS):
+            yield Path(folder)
+
     def pids(self) -> list[int]:
-        """All processes of the box, also those in cgroups that its systemd made."""
+        """All processes of the box."""
         found: list[int] = []
-        for folder, below, _ in os.walk(self._folders["pids"]):
-            del below[_MOST_CGROUPS:]
-            found += [int(line) for line in Path(f"{folder}/cgroup.procs").read_text().split()]
+        for folder in self.folders("pids"):
+            with contextlib.suppress(OSError):  # threaded, or gone meanwhile
+                found += [int(line) for line in (folder / "cgroup.procs").read_text().split()]
         return found
 
 
-_MOST_CGROUPS = 200
+_MOST_CGROUPS = 500
+"""Below the box's own. A systemd with its services makes some thirty."""
 
 
 @functools.lru_cache(maxsize=4)

@@ -64,6 +64,9 @@ class Folders:
     def folder(self, _controller: str) -> Path:
         return self._folder
 
+    def folders(self, _controller: str) -> list[Path]:
+        return [folder for folder in (self._folder, self._folder / "system.slice") if folder.exists()]
+
 
 def put(folder: Path, files: dict[str, str]) -> Cgroup:
     for name, content in files.items():
@@ -82,7 +85,9 @@ def test_the_counters_of_v2(tmp_path: Path) -> None:
     files = {"pids.current": "12\n", "pids.max": "256\n", "pids.events": "max 3\n", "memory.max": "1024\n"}
     files |= {"memory.events": "low 0\nhigh 0\nmax 9\noom 1\noom_kill 2\noom_group_kill 0\n"}
     files |= {"cpu.stat": "usage_usec 5\nnr_periods 600\nnr_throttled 500\nthrottled_usec 7\nnr_bursts 0\n"}
-    assert read_counters(put(tmp_path, files)) == Counters(12, 256, 3, 2, 1024, 600, 500)
+    (tmp_path / "system.slice").mkdir()
+    (tmp_path / "system.slice/pids.events").write_text("max 40\n")
+    assert read_counters(put(tmp_path, files)) == Counters(12, 256, 43, 2, 1024, 600, 500)
 
 
 def test_what_an_old_kernel_does_not_count_is_nothing(tmp_path: Path) -> None:
@@ -111,7 +116,7 @@ class World:
         self.opened += 1
         return cast("Cgroup", self)
 
-    def yield_to_others(self) -> None:
+    def bound(self) -> None:
         """As of a cgroup."""
 
     def _read(self, _cgroup: Cgroup) -> Counters:
