@@ -144,6 +144,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All figures."""
     before = look()
     group = Class(options.lab, options.learners, folder)
+    labctl("images", "build", options.lab)
     group.app.keeper.ensure()
     raw = group.raw_rate()
     group.create()

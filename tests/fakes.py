@@ -330,13 +330,15 @@ def _shell(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str]) ->
 
 
 class FakeKeeper:
-    """Implements ports.Keeper. ``trouble`` may raise in ``ensure``, ``late`` makes boxes never ready."""
+    """Implements ports.Keeper. ``trouble`` may raise in ``ensure``, ``late`` makes boxes never ready, ``hung`` is
+    called where somebody waits for ever."""
 
     def __init__(self, engine: FakeEngine, running: bool = False) -> None:
         self._engine = engine
         self.states = dict.fromkeys(("keeper", "switch"), "running" if running else "missing")
         self.trouble: Callable[[], None] = lambda: None
         self.late: set[str] = set()
+        self.hung: Callable[[], object] | None = None
         self.watching = False
 
     def state(self) -> Mapping[str, str]:
@@ -371,6 +373,10 @@ class FakeWatch:
 
     def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
         self._engine._change("wait_ready")
+        if self._keeper.hung:
+            self._keeper.hung()
+            until(lambda: not self._keeper.watching, "nobody gives up")
+            raise KeeperGoneError("the keeper went away while boxes were starting")
         if set(self._keeper.state().values()) != {"running"}:
             raise KeeperGoneError("the keeper went away while boxes were starting")
         for name, box_id in box_ids.items():

@@ -174,11 +174,10 @@ class CohortBoxes:
     ) -> Tally:
         parts = [Part(boxes[0].learner, boxes[0].lab, name, len(boxes)) for name, boxes in found.items() if boxes]
 
-        def work(part: Part) -> bool:
+        def work(part: Part) -> None:
             with self._locks.hold(f"instance-{part.instance}", silent):
                 for box in found[part.instance]:
                     act(box)
-            return True
 
         return Crowd(parts, total, emit).run(work)
 

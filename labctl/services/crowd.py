@@ -52,6 +52,10 @@ class Tally(msgspec.Struct, frozen=True):
         return bool(self.left)
 
 
+_LOOK_SECONDS = 0.5
+"""A Ctrl-C in the moment before a wait begins is noticed when it ends."""
+
+
 class Crowd:
     """Takes parts one after the other, ``width`` at a time. What takes a part goes on to its end, also when Ctrl-C
     comes; then no other is begun. A second Ctrl-C leaves at once."""
@@ -70,13 +74,18 @@ class Crowd:
         self._started = time.monotonic()
         emit(ManyStarted(total, len(parts), sum(part.boxes for part in parts)))
 
-    def run(self, work: Callable[[Part], bool], width: int = WIDTH) -> Tally:
-        """``work`` for each part. It is true for a part that has come to its end, and false for one whose end
-        somebody else tells (``end``). LabctlErrors are kept in what comes back; any other error is raised."""
+    def run(self, work: Callable[[Part], None], leave: Callable[[], None] = lambda: None) -> Tally:
+        """``work`` for each part. LabctlErrors are kept in what comes back; any other error is raised. ``leave`` is
+        called at a second Ctrl-C: work that waits for something is to end then."""
         if not self._waiting:
             return Tally((), nothing=self._total)
-        with ThreadPoolExecutor(min(width, len(self._waiting)), thread_name_prefix="crowd") as pool:
-            left = self._go_on(lambda: pool.submit(self._work, work), min(width, len(self._waiting)))
+        width = min(WIDTH, len(self._waiting))
+        with ThreadPoolExecutor(width, thread_name_prefix="crowd") as pool:
+            try:
+                left = self._go_on(lambda: pool.submit(self._work, work), width)
+            except BaseException:
+                leave()
+                raise
         if self._broken is not None:
             raise self._broken
         parts = (tuple(self._done), tuple(self._failed), tuple(left))
@@ -89,24 +98,29 @@ class Crowd:
         try:
             for _ in range(width):
                 work()
-            self._finished.wait()
+            self._await_end()
         except KeyboardInterrupt:
             with self._lock:
                 left = list(self._waiting)
                 self._waiting.clear()
                 self._closed(len(left))
-            self._finished.wait()
+            self._await_end()
         return left
 
-    def _work(self, work: Callable[[Part], bool]) -> None:
+    def _await_end(self) -> None:
+        while not self._finished.wait(_LOOK_SECONDS):
+            pass
+
+    def _work(self, work: Callable[[Part], None]) -> None:
         while (part := self._next()) is not None:
             try:
-                if work(part):
-                    self.end(part)
+                work(part)
             except LabctlError as error:
-                self.end(part, error)
+                self._end(part, error)
             except BaseException as error:
-                self.abort(error)
+                self._abort(error)
+            else:
+                self._end(part)
 
     def _next(self) -> Part | None:
         with self._lock:
@@ -117,8 +131,7 @@ class Crowd:
         self._emit(OneStarted(part.learner, part.lab))
         return part
 
-    def end(self, part: Part, error: LabctlError | None = None) -> None:
-        """It has come to its end, from any thread."""
+    def _end(self, part: Part, error: LabctlError | None = None) -> None:
         seconds = time.monotonic() - self._begun[part.instance]
         self._emit(OneEnded(part.learner, part.lab, error is None, seconds, part.boxes))
         with self._lock:
@@ -128,7 +141,7 @@ class Crowd:
                 self._failed.append(Failure(part, error))
             self._closed(1)
 
-    def abort(self, error: BaseException) -> None:
+    def _abort(self, error: BaseException) -> None:
         """Something that is no failure of one part: ``run`` raises it as soon as what is begun has ended."""
         with self._lock:
             self._broken = self._broken or error

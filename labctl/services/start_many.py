@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -48,22 +47,26 @@ class StartMany:
         parts = [Part(job.learner, job.lab, job.instance, len(_work(plans[name]))) for name, job in working.items()]
         crowd = Crowd(parts, len(jobs), emit)
         if not parts:
-            return crowd.run(lambda _part: True)
+            return crowd.run(lambda _part: None)
         self._keeper.ensure()
         with ExitStack() as stack:
-            readiness = stack.enter_context(_Readiness(self._keeper, self._locks, crowd, self._take_back, emit))
+            readiness = stack.enter_context(_Readiness(self._keeper, self._locks, emit))
             pool = stack.enter_context(ThreadPoolExecutor(WIDTH, thread_name_prefix="boxes"))
 
-            def work(part: Part) -> bool:
+            def work(part: Part) -> None:
                 job = working[part.instance]
                 plan = plans[part.instance]
                 if isinstance(plan, LabctlError):
                     raise plan
                 boxes = self._start(job, plan, pool)
-                readiness.expect(part, boxes, first_time(job.observed))
-                return False
+                try:
+                    readiness.wait(boxes)
+                except LabctlError:
+                    if first_time(job.observed):
+                        self._take_back(job.instance)
+                    raise
 
-            return crowd.run(work)
+            return crowd.run(work, readiness.close)
 
     def _start(self, job: Job, plan: Plan, pool: ThreadPoolExecutor) -> dict[str, str]:
         """The boxes to wait for."""
@@ -123,59 +126,46 @@ def _results(futures: Sequence[Future[tuple[str, str]]]) -> dict[str, str]:
 
 
 class _Readiness:
-    """Waits for instances in the order in which they were started: the keeper's words of all of them are heard
-    meanwhile, so that the next ones are mostly ready when it is their turn."""
+    """What the keeper says of all boxes, for many threads that each wait for some. Who waits starts no others: with
+    hundreds of boxes on their way at once the first would be ready as late as the last."""
 
-    def __init__(
-        self, keeper: Keeper, locks: Locks, crowd: Crowd, take_back: Callable[[str], None], emit: Emit
-    ) -> None:
+    def __init__(self, keeper: Keeper, locks: Locks, emit: Emit) -> None:
         self._keeper = keeper
         self._locks = locks
-        self._crowd = crowd
-        self._take_back = take_back
         self._emit = emit
-        self._expected: queue.SimpleQueue[tuple[Part, Mapping[str, str], bool] | None] = queue.SimpleQueue()
         self._watching = ExitStack()
-        self._thread = threading.Thread(target=self._run, name="readiness", daemon=True)
+        self._replacing = threading.Lock()
+        self._closed = False
 
     def __enter__(self) -> _Readiness:
         self._watch: Watch = self._watching.enter_context(self._keeper.watch())
-        self._thread.start()
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._expected.put(None)
-        if kind is None:  # else somebody wants to leave at once
-            self._thread.join()
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nobody waits any longer: who does is told that the keeper is gone."""
+        self._closed = True
         self._watching.close()
 
-    def expect(self, part: Part, boxes: Mapping[str, str], first: bool) -> None:
-        """These were started; the crowd is told when they are ready."""
-        self._expected.put((part, boxes, first))
-
-    def _run(self) -> None:
-        while (expected := self._expected.get()) is not None:
-            part, boxes, first = expected
-            try:
-                self._await(boxes)
-            except LabctlError as error:
-                if first:
-                    self._take_back(part.instance)
-                self._crowd.end(part, error)
-            except BaseException as error:
-                self._crowd.abort(error)
-                return
-            else:
-                self._crowd.end(part)
-
-    def _await(self, boxes: Mapping[str, str]) -> None:
+    def wait(self, boxes: Mapping[str, str]) -> None:
+        """Until they are ready. Raises LabctlError."""
+        watch = self._watch
         try:
-            self._watch.wait_ready(boxes, READY_SECONDS, silent)
-            return
+            watch.wait_ready(boxes, READY_SECONDS, silent)
         except KeeperGoneError:
+            if self._closed:
+                raise
+            self._renew(watch)
+            self._watch.wait_ready(boxes, READY_SECONDS, silent)
+
+    def _renew(self, gone: Watch) -> None:
+        with self._replacing:
+            if self._watch is not gone:
+                return
             self._emit(Note("the keeper was replaced meanwhile; going on with the new one"))
-        with self._locks.hold("engine", silent):
-            self._keeper.ensure()
-        self._watching.close()
-        self._watch = self._watching.enter_context(self._keeper.watch())
-        self._watch.wait_ready(boxes, READY_SECONDS, silent)
+            with self._locks.hold("engine", silent):
+                self._keeper.ensure()
+            self._watching.close()
+            self._watch = self._watching.enter_context(self._keeper.watch())

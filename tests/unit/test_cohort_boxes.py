@@ -232,6 +232,30 @@ def test_ctrl_c_finishes_what_is_begun_and_begins_nothing_more(world: World) -> 
     assert len(world.boxes.up(COHORT, members(60), silent).done) == len(tally.left)
 
 
+def test_a_second_ctrl_c_waits_for_nobody_and_leaves_nothing_half_made(world: World) -> None:
+    main = threading.main_thread().ident or 0
+    all_wait = threading.Barrier(WIDTH, lambda: signal.pthread_kill(main, signal.SIGINT))
+    presses: list[int] = []
+
+    def ctrl_c(number: int, _frame: object) -> None:
+        presses.append(number)
+        raise KeyboardInterrupt
+
+    def hung() -> None:
+        if all_wait.wait(30) == 0:  # one of them
+            until(lambda: bool(presses), "the first Ctrl-C did not come")
+            signal.pthread_kill(main, signal.SIGINT)
+
+    world.keeper.hung = hung
+    before = signal.signal(signal.SIGINT, ctrl_c)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            world.boxes.up(COHORT, members(60), silent)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(presses) == 2 and not world.states()
+
+
 def test_the_keeper_is_replaced_in_the_midst_of_it(world: World) -> None:
     started = threading.Event()
     create = world.engine.create
