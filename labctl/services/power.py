@@ -8,7 +8,7 @@ from labctl.domain.observed import ObservedBox, State
 from labctl.domain.plan import StartBox
 from labctl.events import Emit
 from labctl.ports import Engine, Keeper, Locks
-from labctl.services.pace import bring
+from labctl.services.pace import bring, turn
 from labctl.services.parallel import each
 from labctl.services.ready import start_and_wait
 
@@ -37,11 +37,10 @@ class Power:
             self._keeper.ensure()
 
             def start() -> dict[str, str]:
-                return dict(
-                    each(lambda box: bring(self._engine, self._locks, StartBox(box.box, box.id), emit), resting)
-                )
+                return dict(each(lambda box: bring(self._engine, self._locks, StartBox(box.box, box.id)), resting))
 
-            start_and_wait(self._keeper, self._locks, start, emit)
+            with turn(self._locks, emit):
+                start_and_wait(self._keeper, self._locks, start, emit)
         return [box.box for box in resting]
 
     def discard(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:

@@ -15,7 +15,7 @@ from labctl.errors import KeeperGoneError, LabctlError
 from labctl.events import Emit, Note, silent
 from labctl.ports import Engine, Keeper, Locks, Watch
 from labctl.services.crowd import Crowd, Part, Tally
-from labctl.services.pace import bring
+from labctl.services.pace import bring, turn
 from labctl.services.parallel import WIDTH
 from labctl.services.ready import READY_SECONDS
 
@@ -58,29 +58,23 @@ class StartMany:
                 plan = plans[part.instance]
                 if isinstance(plan, LabctlError):
                     raise plan
-                boxes = self._start(job, plan, pool)
-                try:
-                    readiness.wait(boxes)
-                except LabctlError:
-                    if first_time(job.observed):
-                        self._take_back(job.instance)
-                    raise
+                with self._locks.hold(f"instance-{job.instance}", silent), turn(self._locks, silent):
+                    try:
+                        readiness.wait(self._start(job, plan, pool))
+                    except LabctlError:
+                        if first_time(job.observed):
+                            self._take_back(job.instance)
+                        raise
 
             return crowd.run(work, readiness.close)
 
     def _start(self, job: Job, plan: Plan, pool: ThreadPoolExecutor) -> dict[str, str]:
         """The boxes to wait for."""
-        with self._locks.hold(f"instance-{job.instance}", silent):
-            try:
-                return self._carry_out(plan, pool)
-            except LabctlError:
-                # Its learner was at work on it at the same time, perhaps: what is there now?
-                try:
-                    return self._carry_out(job.plan(self._engine.observe(job.instance)), pool)
-                except LabctlError:
-                    if first_time(job.observed):
-                        self._take_back(job.instance)
-                    raise
+        try:
+            return self._carry_out(plan, pool)
+        except LabctlError:
+            # Its learner was at work on it at the same time, perhaps: what is there now?
+            return self._carry_out(job.plan(self._engine.observe(job.instance)), pool)
 
     def _carry_out(self, plan: Plan, pool: ThreadPoolExecutor) -> dict[str, str]:
         for action in plan.actions:
@@ -90,7 +84,7 @@ class StartMany:
         return _results(futures)
 
     def _bring(self, action: Action) -> tuple[str, str]:
-        return bring(self._engine, self._locks, action, silent)
+        return bring(self._engine, self._locks, action)
 
     def _take_back(self, instance: str) -> None:
         """What was made of it goes again, as far as the engine lets it."""

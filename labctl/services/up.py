@@ -25,7 +25,7 @@ from labctl.errors import EngineError, LabctlError, RefusedError, UsageError
 from labctl.events import Emit, Note
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.limits import Allow, everything
-from labctl.services.pace import bring
+from labctl.services.pace import bring, turn
 from labctl.services.parallel import each, uninterrupted
 from labctl.services.ready import start_and_wait
 
@@ -145,10 +145,11 @@ class Up:
         work = [action for action in plan.actions if isinstance(action, CreateBox | StartBox)]
 
         def start() -> dict[str, str]:
-            ids.update(each(lambda action: bring(self._engine, self._locks, action, emit), work))
+            ids.update(each(lambda action: bring(self._engine, self._locks, action), work))
             return {name: ids[name] for name in waiting}
 
-        start_and_wait(self._keeper, self._locks, start, emit)
+        with turn(self._locks, emit):
+            start_and_wait(self._keeper, self._locks, start, emit)
         return ids
 
     def _take_back(self, instance: Instance | None, keeper: bool, emit: Emit) -> None:
