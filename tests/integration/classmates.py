@@ -53,10 +53,10 @@ class Classmates:
         boxes = json.loads(self.of(member, "status", "--json").stdout)
         return {note["kind"]: note for box in boxes if box["box"] == name for note in box["notes"]}
 
-    def await_note(self, member: str, kind: str, seconds: float) -> Mapping[str, Any]:
-        """Until it was noted of alpha."""
-        until(lambda: kind in self.notes(member), f"{kind} is noted", seconds)
-        return self.notes(member)[kind]
+    def await_note(self, member: str, kind: str, seconds: float, name: str = "alpha") -> Mapping[str, Any]:
+        """Until it was noted of the box."""
+        until(lambda: kind in self.notes(member, name), f"{kind} is noted", seconds)
+        return self.notes(member, name)[kind]
 
     def do(self, member: str, script: str, name: str = "alpha") -> None:
         """Begin a script in a box, and don't wait for it."""

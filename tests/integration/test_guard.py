@@ -37,6 +37,37 @@ def fresh(mates: Classmates) -> Classmates:
     return mates
 
 
+FILLERS: dict[str, str] = {
+    "zeros": "dd if=/dev/zero of=/root/large bs=1M count=512",
+    "reserved": "fallocate -l 512M /root/large",
+    "tmp": "cd /tmp && for n in $(seq 300); do head -c 1M /dev/urandom > large$n; done",
+    "hosts": "dd if=/dev/zero of=/etc/hosts bs=1M count=512 oflag=append conv=notrunc",
+    "deleted": "exec 5>/root/large; rm /root/large; dd if=/dev/zero bs=1M count=512 >&5; sleep 600",
+    "hidden": "mkdir -m 0 /root/hidden && cd /root/hidden && dd if=/dev/zero of=large bs=1M count=512; chmod 0 large",
+}
+
+
+@pytest.mark.vm
+def test_who_runs_out_of_something_is_told_what(mates: Classmates) -> None:
+    mates.do(BAD, "for n in $(seq 200); do sleep 100 & done; wait")
+    mates.do(BAD, "head -c 400M /dev/zero | tail -c 400M | wc -c", "beta")
+    assert mates.await_note(BAD, "pids", 30)["limit"] == 128
+    assert mates.await_note(BAD, "memory", 30, "beta")["limit"] == 128 * MIB
+    assert mates.runs(BAD) and mates.runs(BAD, "beta") and not mates.notes(GOOD)
+    mates.do(BAD, FILLERS["zeros"], "beta")
+    until(lambda: not mates.runs(BAD, "beta"), "the box that writes is stopped", 10)
+    assert mates.notes(BAD, "beta")["disk"]["limit"] == 64 * MIB
+
+
+@pytest.mark.vm
+def test_boxes_weigh_less_than_what_judges_them(mates: Classmates) -> None:
+    pid = mates.box(GOOD).attrs["State"]["Pid"]
+    groups = Path(f"/proc/{pid}/cgroup").read_text()
+    assert "labctl.slice" in groups
+    files = [Path("/sys/fs/cgroup/cpu/labctl.slice/cpu.shares"), Path("/sys/fs/cgroup/labctl.slice/cpu.weight")]
+    until(lambda: any(file.exists() and int(file.read_text()) in (256, 25) for file in files), "they weigh less", 30)
+
+
 BOMB = "bomb() { bomb | bomb & }; while :; do bomb; sleep 0.2; done"
 HOG = "while :; do x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done; done"
 LOOP = "for n in 1 2 3 4; do while :; do :; done & done; wait"
@@ -66,37 +97,7 @@ def test_it_slows_nobody_else_and_its_learner_is_told(fresh: Classmates, script:
     assert words.partition(" (")[0].split("as ")[-1] in fresh.of(BAD, "status").stdout
 
 
-@pytest.mark.vm
-@pytest.mark.parametrize(
-    ("script", "kind"),
-    [
-        ("for n in $(seq 200); do sleep 100 & done; wait", "pids"),
-        ("head -c 400M /dev/zero | tail -c 400M | wc -c", "memory"),
-    ],
-    ids=["processes", "memory"],
-)
-def test_who_runs_out_of_something_is_told_what(fresh: Classmates, script: str, kind: str) -> None:
-    fresh.do(BAD, script)
-    assert fresh.await_note(BAD, kind, 30)["limit"] == {"pids": 128, "memory": 128 * MIB}[kind]
-    assert fresh.runs(BAD) and not fresh.notes(GOOD)
-
-
-FILLERS: dict[str, str] = {
-    "zeros": "dd if=/dev/zero of=/root/large bs=1M count=512",
-    "reserved": "fallocate -l 512M /root/large",
-    "tmp": "cd /tmp && for n in $(seq 300); do head -c 1M /dev/urandom > large$n; done",
-    "hosts": "dd if=/dev/zero of=/etc/hosts bs=1M count=512 oflag=append conv=notrunc",
-    "deleted": "exec 5>/root/large; rm /root/large; dd if=/dev/zero bs=1M count=512 >&5; sleep 600",
-    "hidden": "mkdir -m 0 /root/hidden && cd /root/hidden && dd if=/dev/zero of=large bs=1M count=512; chmod 0 large",
-}
-
-
-_VM = {"zeros": [pytest.mark.vm]}
-
-
-@pytest.mark.parametrize(
-    "script", [pytest.param(script, id=name, marks=_VM.get(name, [])) for name, script in FILLERS.items()]
-)
+@pytest.mark.parametrize("script", FILLERS.values(), ids=FILLERS)
 def test_a_disk_over_its_limit_is_noticed_within_ten_seconds(fresh: Classmates, script: str) -> None:
     until(lambda: fresh.runs(BAD), "the box runs")
     with terminal(fresh.box(BAD)) as seen:
@@ -161,12 +162,3 @@ def test_a_terminal_that_its_learner_does_not_read_holds_up_nobody(fresh: Classm
     finally:
         channel._sock.shutdown(2)
         channel.close()
-
-
-@pytest.mark.vm
-def test_boxes_weigh_less_than_what_judges_them(fresh: Classmates) -> None:
-    pid = fresh.box(GOOD).attrs["State"]["Pid"]
-    groups = Path(f"/proc/{pid}/cgroup").read_text()
-    assert "labctl.slice" in groups
-    files = [Path("/sys/fs/cgroup/cpu/labctl.slice/cpu.shares"), Path("/sys/fs/cgroup/labctl.slice/cpu.weight")]
-    until(lambda: any(file.exists() and int(file.read_text()) in (256, 25) for file in files), "they weigh less", 30)
