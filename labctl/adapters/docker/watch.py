@@ -15,6 +15,8 @@ from labctl.errors import EngineError, KeeperGoneError
 from labctl.events import BoxReady, Emit
 
 _ASK_SECONDS = 1.5
+_LONG_SECONDS = 9 * _ASK_SECONDS
+"""Boxes of a class that starts take a while: as many questions as there are learners would make it longer."""
 
 
 class DockerWatch:
@@ -82,9 +84,11 @@ class DockerWatch:
                 raise self._late(waiting, time.monotonic() - started)
             if time.monotonic() >= ask_at:
                 # Boxes that started before this watch: the keeper says all states again.
-                self.ask()
+                if pause >= _LONG_SECONDS or any(box_id not in self._states for box_id in waiting.values()):
+                    self.ask()
                 if pause > _ASK_SECONDS:
                     self._look_at(waiting)
+                if pause >= _LONG_SECONDS:
                     self._ask_boxes(waiting)
                 pause *= 3
                 ask_at = time.monotonic() + pause
