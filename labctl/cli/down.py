@@ -23,7 +23,14 @@ def command(ctx: click.Context, lab: str, everything: bool, learner: str) -> Non
             ended = app.down.run_all(app.learner, emit)
             for instance in ended:
                 app.ssh.forget(instance)
-            click.echo(_("ended: {labs}").format(labs=", ".join(ended)) if ended else _("no lab is up: nothing to do"))
+            others = 0 if ended else len(app.engine.observe())
+            if ended:
+                click.echo(_("ended: {labs}").format(labs=", ".join(ended)))
+            elif others:
+                text = _("no lab of yours is up; boxes of others: {count} (labctl status --all)")
+                click.echo(text.format(count=others))
+            else:
+                click.echo(_("no lab is up: nothing to do"))
             return
         if lab:
             # A lab whose file has gone from the catalog, or is faulty, can be ended all the same.

@@ -67,6 +67,9 @@ TEXTS: dict[str, str] = {
     "{lab} is not up: nothing to do": "{lab} 没有启动，无需操作",
     "ended: {labs}": "已结束：{labs}",
     "no lab is up: nothing to do": "没有正在进行的实验，无需操作",
+    "no lab of yours is up; boxes of others: {count} (labctl status --all)": (
+        "你没有启动的实验；其他人的机器有 {count} 台（labctl status --all）"
+    ),
     "no lab is up; see labctl list, and then labctl up LAB": (
         "没有正在进行的实验；先看 labctl list，再用 labctl up LAB 启动"
     ),
