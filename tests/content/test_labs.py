@@ -24,7 +24,7 @@ PHASES = {
 }
 """Of these labs, what runs where LABCTL_PROOF doesn't say otherwise."""
 
-OPTIONS = os.environ.get("LABCTL_PROOF", "--seeds 1 --repeat 2 --mutants 1").split()
+OPTIONS = os.environ.get("LABCTL_PROOF", "--seeds 1 --repeat 1 --mutants 1").split()
 
 
 @pytest.mark.parametrize("name", FileCatalog().names())
