@@ -1,7 +1,7 @@
 """Every lab of the catalog, proven by ``labctl test-lab``: files, fresh boxes, solutions, mutants, reboots, reset.
 
-What runs here is a part of the whole: one seed, one mutant of each task, of three labs none. All of it takes over an hour; LABCTL_PROOF has
-the options for it:
+What runs here is a part of the whole: one seed, one mutant of each task, of three labs none. All of it takes over an
+hour; LABCTL_PROOF has the options for it:
 LABCTL_PROOF='--seeds 2 --repeat 10 --thorough' pytest tests/content/test_labs.py
 """
 
