@@ -29,7 +29,7 @@ def text_of(note: BoxNote) -> str:
         "watchers": _("{box} was stopped at {at}: it had {used} inotify instances, and may have {limit}"),
         "memory": _("{box} was out of memory ({limit}) at {at}, and a process in it was killed; see top in it"),
         "pids": _("{box} had as many processes as it may have ({limit}) at {at}; see ps in it"),
-        "cpu": _("{box} used all of its processor time at {at}, and is slowed down; see top in it"),
+        "cpu": _("{box} used most of its processor time for a minute at {at}; see top in it"),
     }[note.kind]
     shown = str if note.kind in _COUNTED else size
     at = datetime.datetime.fromtimestamp(note.at).astimezone().strftime("%H:%M")

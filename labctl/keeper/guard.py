@@ -15,20 +15,20 @@ from labctl.keeper.notes import Notes
 
 _BUSY_SECONDS = 60.0
 _BUSY_SHARE = 0.5
-_PERIOD_SECONDS = 0.1
-"""Of a processor's quota, as Docker sets it (CFS bandwidth control)."""
+"""Of its quota. A loop has all of it on a machine with processors to spare, and on a full one what others leave."""
 
 
 class Counters(NamedTuple):
-    """What a box's cgroups have counted since its start. ``most`` and ``memory`` are its limits, 0 for none."""
+    """What a box's cgroups have counted since its start. ``most`` and ``memory`` are its limits, 0 for none.
+    ``used`` is processor time in microseconds, of which it may have ``quota`` in a second, 0 for any."""
 
     pids: int = 0
     most: int = 0
     refused: int = 0
     killed: int = 0
     memory: int = 0
-    periods: int = 0
-    throttled: int = 0
+    used: int = 0
+    quota: int = 0
 
 
 def read_counters(cgroup: Cgroup) -> Counters:
@@ -38,15 +38,15 @@ def read_counters(cgroup: Cgroup) -> Counters:
     # The kernel counts a refusal where the process is that wanted another one; since 6.11 where the limit is.
     refused = sum(_fields(folder / "pids.events").get("max", 0) for folder in cgroup.folders("pids"))
     kills = _fields(memory / "memory.events") or _fields(memory / "memory.oom_control")
-    times = _fields(cpu / "cpu.stat")
     return Counters(
         pids=current,
-        most=_limit(pids / "pids.max"),
+        most=_number(pids / "pids.max"),
         refused=refused,
         killed=kills.get("oom_kill", 0),
-        memory=_limit(memory / "memory.max") or _limit(memory / "memory.limit_in_bytes"),
-        periods=times.get("nr_periods", 0),
-        throttled=times.get("nr_throttled", 0),
+        memory=_number(memory / "memory.max") or _number(memory / "memory.limit_in_bytes"),
+        used=_fields(cpu / "cpu.stat").get("usage_usec", 0)
+        or _number(cgroup.folder("cpuacct") / "cpuacct.usage") // 1000,
+        quota=_quota(cpu),
     )
 
 
@@ -57,9 +57,19 @@ def _fields(file: Path) -> dict[str, int]:
     return {}
 
 
-def _limit(file: Path) -> int:
+def _number(file: Path) -> int:
     with contextlib.suppress(FileNotFoundError, ValueError):
         return int(file.read_text())
+    return 0
+
+
+def _quota(cpu: Path) -> int:
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        if (file := cpu / "cpu.max").exists():
+            most, period = file.read_text().split()
+        else:
+            most, period = ((cpu / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return max(int(most) * 1_000_000 // int(period), 0)
     return 0
 
 
@@ -115,12 +125,6 @@ class Guard:
         seen.last = counters
         since, first = seen.window
         if now - since >= _BUSY_SECONDS:
-            if _is_busy(counters.periods - first.periods, counters.throttled - first.throttled, now - since):
+            if counters.quota and counters.used - first.used >= _BUSY_SHARE * counters.quota * (now - since):
                 self._notes.tell(box, "cpu", now)
             seen.window = (now, counters)
-
-
-def _is_busy(periods: int, throttled: int, seconds: float) -> bool:
-    """Whether a box that had so many periods in which it ran, and was held back in some, wanted more nearly all the
-    time."""
-    return periods >= _BUSY_SHARE * seconds / _PERIOD_SECONDS and throttled >= _BUSY_SHARE * periods

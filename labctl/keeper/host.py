@@ -64,7 +64,7 @@ class Cgroup:
         mounts = _cgroup_mounts(starter, os.stat(f"{starter}/ns/mnt").st_ino)  # noqa: PTH116
         self._folders = {
             controller: Path(f"{starter}/root{cgroup_folder(groups, mounts, box.id, controller)}")
-            for controller in ("cpu", "memory", "pids")
+            for controller in ("cpu", "cpuacct", "memory", "pids")
         }
 
     def folder(self, controller: str) -> Path:

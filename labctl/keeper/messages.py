@@ -36,8 +36,8 @@ _TEXTS = {
         "这台机器的进程数已达上限（{limit}），无法再启动新进程。查看：ps -e；结束：pkill -KILL 进程名",
     ),
     "cpu": (
-        "This box has used all of its processor time for a minute, and is slowed down. See what it is: top",
-        "这台机器已连续一分钟用满处理器时间，运行会变慢。查看是什么进程：top",
+        "This box has used most of its processor time for a minute, and is slow for that. See what it is: top",
+        "这台机器已连续一分钟用掉大部分处理器时间，其他程序会变慢。查看是什么进程：top",
     ),
     "watchers": (
         "Programs in this box have {used} inotify instances, and may have {limit}, since all boxes share them: it is"

@@ -77,17 +77,26 @@ def put(folder: Path, files: dict[str, str]) -> Cgroup:
 def test_the_counters_of_v1(tmp_path: Path) -> None:
     files = {"pids.current": "12\n", "pids.max": "256\n", "pids.events": "max 3\n", "memory.limit_in_bytes": "1024\n"}
     files |= {"memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"}
-    files |= {"cpu.stat": "nr_periods 600\nnr_throttled 500\nthrottled_time 123456789\n"}
-    assert read_counters(put(tmp_path, files)) == Counters(12, 256, 3, 2, 1024, 600, 500)
+    files |= {"cpu.stat": "nr_periods 600\nnr_throttled 500\nthrottled_time 123456789\n", "cpuacct.usage": "7000999\n"}
+    files |= {"cpu.cfs_quota_us": "50000\n", "cpu.cfs_period_us": "100000\n"}
+    assert read_counters(put(tmp_path, files)) == Counters(12, 256, 3, 2, 1024, 7000, 500_000)
 
 
 def test_the_counters_of_v2(tmp_path: Path) -> None:
     files = {"pids.current": "12\n", "pids.max": "256\n", "pids.events": "max 3\n", "memory.max": "1024\n"}
     files |= {"memory.events": "low 0\nhigh 0\nmax 9\noom 1\noom_kill 2\noom_group_kill 0\n"}
     files |= {"cpu.stat": "usage_usec 5\nnr_periods 600\nnr_throttled 500\nthrottled_usec 7\nnr_bursts 0\n"}
+    files |= {"cpu.max": "200000 100000\n"}
     (tmp_path / "system.slice").mkdir()
     (tmp_path / "system.slice/pids.events").write_text("max 40\n")
-    assert read_counters(put(tmp_path, files)) == Counters(12, 256, 43, 2, 1024, 600, 500)
+    assert read_counters(put(tmp_path, files)) == Counters(12, 256, 43, 2, 1024, 5, 2_000_000)
+
+
+@pytest.mark.parametrize(
+    "files", [{"cpu.max": "max 100000\n"}, {"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"}]
+)
+def test_processor_time_without_a_limit(tmp_path: Path, files: dict[str, str]) -> None:
+    assert read_counters(put(tmp_path, {"pids.current": "12\n", "pids.max": "max\n", **files})).quota == 0
 
 
 def test_what_an_old_kernel_does_not_count_is_nothing(tmp_path: Path) -> None:
@@ -161,24 +170,30 @@ def test_a_box_with_no_limit_on_processes_is_never_at_it() -> None:
     assert not world.told
 
 
-def run(world: World, seconds: int, *, periods: int, throttled: int) -> None:
-    """Ten-second looks, with so many more of each every time."""
+def run(world: World, seconds: int, *, used: float, quota: int = 500_000) -> None:
+    """Ten-second looks at a box that uses so much of its quota all the time."""
     for now in range(0, seconds + 1, 10):
-        world.look(float(now), periods=now // 10 * periods, throttled=now // 10 * throttled)
+        world.look(float(now), used=int(now * used * (quota or 1_000_000)), quota=quota)
 
 
 def test_a_busy_loop_is_told_after_a_minute_and_then_once_an_hour() -> None:
     world = World()
-    run(world, 50, periods=100, throttled=100)
+    run(world, 50, used=1)
     assert not world.told
-    run(world, 1800, periods=100, throttled=100)
-    assert len(world.told) == 1 and "all of its processor time" in world.told[0]
+    run(world, 1800, used=1)
+    assert len(world.told) == 1 and "most of its processor time" in world.told[0]
 
 
-@pytest.mark.parametrize(("periods", "throttled"), [(100, 10), (5, 5), (0, 0)])
-def test_work_now_and_then_is_no_busy_loop(periods: int, throttled: int) -> None:
+def test_so_is_one_that_gets_less_than_its_quota_since_others_have_work_too() -> None:
     world = World()
-    run(world, 1800, periods=periods, throttled=throttled)
+    run(world, 60, used=0.55)
+    assert len(world.told) == 1
+
+
+@pytest.mark.parametrize(("used", "quota"), [(0.4, 500_000), (0, 500_000), (1, 0)])
+def test_work_now_and_then_or_without_a_limit_is_no_busy_loop(used: float, quota: int) -> None:
+    world = World()
+    run(world, 1800, used=used, quota=quota)
     assert not world.told
 
 

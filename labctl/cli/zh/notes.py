@@ -29,7 +29,7 @@ TEXTS: dict[str, str] = {
     "{box} had as many processes as it may have ({limit}) at {at}; see ps in it": (
         "{box} 在 {at} 的进程数达到上限（{limit}）；请在里面用 ps 查看"
     ),
-    "{box} used all of its processor time at {at}, and is slowed down; see top in it": (
-        "{box} 在 {at} 用满了处理器时间，运行会变慢；请在里面用 top 查看"
+    "{box} used most of its processor time for a minute at {at}; see top in it": (
+        "{box} 在 {at} 前的一分钟里用掉了大部分处理器时间；请在里面用 top 查看"
     ),
 }
