@@ -1,4 +1,4 @@
-"""Two learners of one cohort, of whom one behaves badly."""
+"""Learners of one cohort, of whom one behaves well."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from rig import Labctl, until
 
 from labctl.domain.naming import container_name, instance_id
 
-BAD, GOOD = "bad", "good"
+BAD, GOOD, GREEDY = "bad", "good", "greedy"
 
 
 class Classmates:
-    """A cohort with the lab mini; both have their boxes up."""
+    """A cohort with the lab mini; all have their boxes up."""
 
     def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path, limits: str) -> None:
         self.labctl = labctl
         self.engine = engine
         self.name = f"g{labctl.learner[1:]}"
         roster = folder / "class.csv"
-        roster.write_text(f"id,name\n{BAD},Bad\n{GOOD},Good\n")
+        roster.write_text(f"id,name\n{BAD},Bad\n{GOOD},Good\n{GREEDY},Greedy\n")
         self.run("cohort", "create", self.name, "--lab", "mini", "--roster", str(roster), "--limits", limits)
         self.run("cohort", "up", self.name)
 

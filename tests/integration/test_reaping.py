@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import docker
 import pytest
 from classmates import terminal
-from rig import Labctl, bridge, interfaces, until
+from rig import Labctl, bridge, end_all, interfaces, until
 
 from labctl.domain.naming import container_name, instance_id
 
@@ -21,15 +23,16 @@ REAP = 20
 """Seconds between the keeper's looks."""
 STOP = 15
 """Seconds that a box may take to shut down."""
+IDLE = 12
 
 
 class Pair:
-    """A cohort of two with the lab mini."""
+    """A cohort of two with the lab mini. Has a client of the engine of its own."""
 
-    def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path, *options: str) -> None:
+    def __init__(self, labctl: Labctl, folder: Path, *options: str) -> None:
         self.labctl = labctl
-        self.engine = engine
-        self.name = f"r{labctl.learner[1:]}"
+        self.engine = docker.from_env()
+        self.name = f"r{uuid.uuid4().hex[:8]}"
         roster = folder / "class.csv"
         roster.write_text("id,name\nli,Li\nwang,Wang\n")
         self.run("cohort", "create", self.name, "--lab", "mini", "--roster", str(roster), *options)
@@ -50,23 +53,31 @@ class Pair:
         (rows,) = json.loads(self.run("cohort", "report", self.name, "--format", "json"))["labs"].values()
         return next(int(row["attempts"]) for row in rows if row["id"] == member)
 
-
-@pytest.fixture
-def make(labctl: Labctl, engine: docker.DockerClient, tmp_path: Path) -> Iterator[Callable[..., Pair]]:
-    made: list[Pair] = []
-
-    def pair(*options: str) -> Pair:
-        made.append(Pair(labctl, engine, tmp_path, *options))
-        return made[-1]
-
-    yield pair
-    for each in made:
-        each.run("cohort", "end", each.name, "--yes", code=None)
+    def end(self) -> None:
+        """Nothing is left of it."""
+        self.run("cohort", "end", self.name, "--yes")
+        self.engine.close()
 
 
-def test_what_expired_is_warned_stopped_and_after_its_grace_removed(make: Callable[..., Pair], mini: Labctl) -> None:
+@pytest.fixture(scope="module")
+def teacher(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labctl]:
+    made = Labctl(tmp_path_factory.mktemp("teacher"), f"t{uuid.uuid4().hex[:8]}")
+    made.run("up", "mini")
+    yield made
+    end_all(made)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def expiry(teacher: Labctl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[None]]:
+    """What expires does so while another test waits for its own: it takes two minutes, nearly all of them waiting."""
+    pair = Pair(teacher, tmp_path_factory.mktemp("expiry"), "--limits", "hours=0.01", "--grace", "1m")
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(expire, pair)
+    pair.end()
+
+
+def expire(pair: Pair) -> None:
     """36 seconds after ``up``, and a minute after that. A learner of no cohort has no end, and is not touched."""
-    pair = make("--limits", "hours=0.01", "--grace", "1m")
     pair.run("up", "--learner", f"{pair.name}/li", "mini")
     expires = int(pair.box("li").labels["labctl.expires"])
     assert expires - time.time() <= 36
@@ -81,24 +92,29 @@ def test_what_expired_is_warned_stopped_and_after_its_grace_removed(make: Callab
     assert time.time() >= expires + 60, "never before its grace is over"
     until(lambda: bridge(f"{pair.name}/li") not in interfaces(pair.engine), "its bridge is gone", REAP)
     assert pair.attempts("li") == 1
-    own = json.loads(mini.run("status", "--json").stdout)
+    own = json.loads(pair.run("status", "--json"))
     assert [box["state"] for box in own] == ["running", "running"]
 
 
-def test_who_is_in_a_box_keeps_it_and_who_is_not_finds_it_stopped(make: Callable[..., Pair]) -> None:
-    """After 24 seconds with nobody in it. That an instructor verifies all the time keeps no box awake."""
-    pair = make("--limits", "idle=0.4")
+def test_who_is_in_a_box_keeps_it_and_who_is_not_finds_it_stopped(teacher: Labctl, tmp_path: Path) -> None:
+    """After so many seconds with nobody in it. That an instructor verifies all the time keeps no box awake."""
+    pair = Pair(teacher, tmp_path, "--limits", f"idle={IDLE / 60}")
     pair.run("cohort", "up", pair.name)
     pair.box("wang").exec_run(["sh", "-c", "echo kept > /root/kept; sync"])
     with terminal(pair.box("li", "beta")):
         for _ in range(2):
             pair.run("cohort", "verify", pair.name)
-        until(lambda: set(pair.states("wang").values()) == {"exited"}, "wang's are stopped", 24 + REAP + STOP)
+        until(lambda: set(pair.states("wang").values()) == {"exited"}, "wang's are stopped", IDLE + REAP + STOP)
         assert set(pair.states("li").values()) == {"running"}
-        left = time.monotonic() + 24 + REAP
-        until(lambda: time.monotonic() > left, "it had been idle for long, were nobody in it", 24 + REAP + 5)
+        left = time.monotonic() + IDLE + REAP
+        until(lambda: time.monotonic() > left, "it had been idle for long, were nobody in it", IDLE + REAP + 5)
         assert set(pair.states("li").values()) == {"running"}
     assert "nobody" in pair.run("status", "--learner", f"{pair.name}/wang")
-    until(lambda: set(pair.states("li").values()) == {"exited"}, "li has gone, too", 24 + REAP + STOP)
+    until(lambda: set(pair.states("li").values()) == {"exited"}, "li has gone, too", IDLE + REAP + STOP)
     pair.run("start", "--learner", f"{pair.name}/wang")
     assert pair.box("wang").exec_run(["cat", "/root/kept"]).output == b"kept\n"
+    pair.end()
+
+
+def test_what_expired_is_warned_stopped_and_after_its_grace_removed(expiry: Future[None]) -> None:
+    expiry.result(timeout=300)

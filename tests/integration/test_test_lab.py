@@ -159,19 +159,18 @@ def test_a_mutant_that_names_an_unknown_task_is_an_invalid_lab(gate: Gate) -> No
 
 
 @pytest.mark.parametrize(
-    ("moment", "number"),
+    ("phase", "moment", "number"),
     [
-        ("… fresh boxes", signal.SIGINT),
-        ("… solution solve\n", signal.SIGINT),
-        ("… mutant", signal.SIGINT),
-        ("… mutant", signal.SIGTERM),
-        ("… solution solve-shell", signal.SIGINT),
-        ("… solution solve-shell, thorough", signal.SIGINT),
-        ("… solution solve, after every box", signal.SIGINT),
+        ("fresh", "… fresh boxes", signal.SIGINT),
+        ("solutions", "… solution solve\n", signal.SIGINT),
+        ("mutants", "… mutant", signal.SIGINT),
+        ("mutants", "… mutant", signal.SIGTERM),
+        ("reboot", "… solution solve, after every box", signal.SIGINT),
+        ("thorough", "… solution solve, thorough", signal.SIGINT),
     ],
 )
-def test_after_ctrl_c_nothing_is_left(gate: Gate, moment: str, number: signal.Signals) -> None:
-    process = gate.labctl.start(*gate.arguments("--repeat", "1", "--thorough"))
+def test_after_ctrl_c_nothing_is_left(gate: Gate, phase: str, moment: str, number: signal.Signals) -> None:
+    process = gate.labctl.start(*gate.arguments("--repeat", "1", "--only", phase))
     with process:
         assert process.stderr is not None
         assert any(line.startswith(moment) for line in process.stderr), moment
