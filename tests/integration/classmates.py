@@ -1,4 +1,4 @@
-"""Learners of one cohort, of whom one behaves well."""
+"""Two learners of one cohort, of whom one behaves badly."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ import json
 import statistics
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import docker
-from rig import Labctl, until
+from rig import Labctl, clock, until
 
 from labctl.domain.naming import container_name, instance_id
 
-BAD, GOOD, GREEDY = "bad", "good", "greedy"
+BAD, GOOD = "bad", "good"
 
 
 class Classmates:
-    """A cohort with the lab mini; all have their boxes up."""
+    """A cohort with the lab mini; both have their boxes up."""
 
     def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path, limits: str) -> None:
         self.labctl = labctl
         self.engine = engine
         self.name = f"g{labctl.learner[1:]}"
         roster = folder / "class.csv"
-        roster.write_text(f"id,name\n{BAD},Bad\n{GOOD},Good\n{GREEDY},Greedy\n")
+        roster.write_text(f"id,name\n{BAD},Bad\n{GOOD},Good\n")
         self.run("cohort", "create", self.name, "--lab", "mini", "--roster", str(roster), "--limits", limits)
         self.run("cohort", "up", self.name)
 
@@ -68,9 +67,9 @@ class Classmates:
 
     def judge(self, member: str) -> tuple[float, list[tuple[str, str]]]:
         """Seconds of a verify, and its verdicts."""
-        started = time.monotonic()
+        started = clock()
         done = self.of(member, "verify", "--json", code=None)
-        taken = time.monotonic() - started
+        taken = clock() - started
         assert done.returncode in (0, 1), f"{done.returncode}\n{done.stdout}\n{done.stderr}"
         return taken, [(task["task"], task["verdict"]) for task in json.loads(done.stdout)["attempt"]["tasks"]]
 
@@ -91,6 +90,7 @@ def terminal(box: docker.models.containers.Container, seconds: int = 600) -> Ite
     api = box.client.api
     made = api.exec_create(box.id, ["sleep", str(seconds)], tty=True)
     channel = api.exec_start(made["Id"], tty=True, socket=True)
+    channel._sock.settimeout(None)  # the client's is a minute
     seen: list[bytes] = []
 
     def read() -> None:

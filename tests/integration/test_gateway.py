@@ -11,7 +11,7 @@ import paramiko
 import pexpect
 import pytest
 from gateway_rig import Class, keygen
-from rig import until
+from rig import clock, until
 
 from labctl.domain.cohort import Cohort, Member
 
@@ -138,7 +138,7 @@ def test_too_many_sessions_of_one_learner_are_refused(school: Class) -> None:
 def test_a_hundred_logins_at_once_are_all_served(school: Class, record_property: Callable[[str, object], None]) -> None:
     server = school.server
     keys = server.enrol("crowd", *(f"s{number}" for number in range(100)))
-    started = time.monotonic()
+    started = clock()
     running = [
         subprocess.Popen(
             server.ssh(key, "status"),
@@ -150,7 +150,7 @@ def test_a_hundred_logins_at_once_are_all_served(school: Class, record_property:
         for key in keys.values()
     ]
     results = [(process.communicate(timeout=300), process.returncode) for process in running]
-    seconds = time.monotonic() - started
+    seconds = clock() - started
     assert [result for result in results if result[1] != 0] == []
     record_property("seconds", round(seconds, 1))
     log = server.log()

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import docker
 import pytest
-from classmates import BAD, GOOD, GREEDY, Classmates, terminal
-from rig import PATIENCE, Labctl, sh, until
+from classmates import BAD, GOOD, Classmates, terminal
+from rig import PATIENCE, Labctl, clock, sh, until
 
 pytestmark = pytest.mark.engine
 
 MIB = 1 << 20
-SLOWER = 3.0
+SLOWER = 5.0
 """Of a verify beside it. bench/fairness.py measures how much it is, against an aim of 1.5; here a machine that has
 other work, too, must not make a test fail, and what would starve others does."""
 ROUNDS = 3
@@ -26,8 +26,6 @@ ROUNDS = 3
 def mates(engine: docker.DockerClient, images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classmates]:
     folder = tmp_path_factory.mktemp("mates")
     made = Classmates(Labctl(folder, f"g{time.time_ns() % 10**8}"), engine, folder, "disk=64MiB")
-    number = {"x86_64": 294, "aarch64": 26}[os.uname().machine]  # inotify_init1(2)
-    made.do(GREEDY, f"exec perl -e 'syscall({number}, 0) for 1..200; sleep 6000'")
     yield made
     made.end()
 
@@ -103,10 +101,10 @@ def test_it_slows_nobody_else_and_its_learner_is_told(fresh: Classmates, script:
 def test_a_disk_over_its_limit_is_noticed_within_ten_seconds(fresh: Classmates, script: str) -> None:
     until(lambda: fresh.runs(BAD), "the box runs")
     with terminal(fresh.box(BAD)) as seen:
-        started = time.monotonic()
+        started = clock()
         fresh.do(BAD, script)
         until(lambda: not fresh.runs(BAD), "the box is stopped", 10)
-        assert time.monotonic() - started < 10 * PATIENCE
+        assert clock() - started < 10 * PATIENCE
     assert b"This box has written" in b"".join(seen) and "上限 64 MiB".encode() in b"".join(seen)
     note = fresh.notes(BAD)["disk"]
     assert note["used"] > note["limit"] == 64 * MIB
@@ -128,8 +126,8 @@ def test_one_stopped_for_its_disk_can_be_started_and_cleared(fresh: Classmates) 
     fresh.of(BAD, "start", "alpha")
     assert not fresh.notes(BAD), "what was noted is past"
     assert sh(fresh.box(BAD), "rm /root/large && sync")[0] == 0
-    until_measured = time.monotonic() + 12 * PATIENCE
-    until(lambda: time.monotonic() > until_measured, "it was measured again", 20)
+    until_measured = clock() + 12 * PATIENCE
+    until(lambda: clock() > until_measured, "it was measured again", 20)
     assert fresh.runs(BAD)
     assert sh(fresh.box(BAD), "dd if=/dev/zero of=/root/again bs=1M count=32")[0] == 0
 
@@ -142,11 +140,12 @@ def test_one_that_writes_on_after_its_start_is_stopped_again_at_once(fresh: Clas
     until(lambda: not fresh.runs(BAD), "the box is stopped again", 10)
 
 
-def test_a_box_that_takes_inotify_instances_from_all_others_is_stopped(mates: Classmates) -> None:
-    """It did so when this module's tests began: without a disk that shrinks, it is looked for once a minute."""
-    until(lambda: not mates.runs(GREEDY), "the box is stopped", 75)
-    assert "inotify" in mates.of(GREEDY, "status").stdout
-    assert mates.runs(GREEDY, "beta")
+def test_a_box_that_takes_inotify_instances_from_all_others_is_stopped(fresh: Classmates) -> None:
+    """All boxes' roots share one number of them. Without a disk that shrinks, it is looked for once a minute."""
+    number = {"x86_64": 294, "aarch64": 26}[os.uname().machine]  # inotify_init1(2)
+    fresh.do(BAD, f"exec perl -e 'syscall({number}, 0) for 1..200; sleep 600'")
+    until(lambda: not fresh.runs(BAD), "the box is stopped", 75)
+    assert "inotify" in fresh.of(BAD, "status").stdout
 
 
 def test_a_terminal_that_its_learner_does_not_read_holds_up_nobody(fresh: Classmates) -> None:

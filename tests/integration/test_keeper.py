@@ -9,7 +9,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from rig import Labctl, box, bridge, interfaces, sh, switch_pid, until
+from rig import Labctl, box, bridge, clock, interfaces, sh, switch_pid, until
 from second_engine import SecondEngine
 
 pytestmark = pytest.mark.engine
@@ -69,9 +69,9 @@ def test_it_costs_next_to_nothing_idle(engine: docker.DockerClient, mini: Labctl
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return int(fields[11]) + int(fields[12])
 
-    before = ticks()
-    stats = engine.containers.get("labctl-keeper").stats(stream=False)  # takes about two seconds
-    assert ticks() - before <= 5, "hundredths of a second of processor in two seconds of nothing to do"
+    before, began = ticks(), clock()
+    engine.containers.get("labctl-keeper").stats(stream=False)  # takes about two seconds
+    assert ticks() - before <= 2.5 * max(clock() - began, 2), "hundredths of a second of processor a second"
 
 
 def test_the_keeper_can_neither_load_modules_nor_reach_a_network(engine: docker.DockerClient, mini: Labctl) -> None:

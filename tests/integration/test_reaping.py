@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 from classmates import terminal
-from rig import Labctl, bridge, end_all, interfaces, until
+from rig import Labctl, bridge, clock, end_all, interfaces, until
 
 from labctl.domain.naming import container_name, instance_id
 
@@ -106,8 +106,8 @@ def test_who_is_in_a_box_keeps_it_and_who_is_not_finds_it_stopped(teacher: Labct
             pair.run("cohort", "verify", pair.name)
         until(lambda: set(pair.states("wang").values()) == {"exited"}, "wang's are stopped", IDLE + REAP + STOP)
         assert set(pair.states("li").values()) == {"running"}
-        left = time.monotonic() + IDLE + REAP
-        until(lambda: time.monotonic() > left, "it had been idle for long, were nobody in it", IDLE + REAP + 5)
+        left = clock() + IDLE + REAP
+        until(lambda: clock() > left, "it had been idle for long, were nobody in it", IDLE + REAP + 5)
         assert set(pair.states("li").values()) == {"running"}
     assert "nobody" in pair.run("status", "--learner", f"{pair.name}/wang")
     until(lambda: set(pair.states("li").values()) == {"exited"}, "li has gone, too", IDLE + REAP + STOP)

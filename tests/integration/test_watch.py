@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import docker
 import pytest
-from rig import PATIENCE, Labctl, boxes_of, sh, until
+from rig import PATIENCE, Labctl, boxes_of, clock, sh, until
 
 pytestmark = pytest.mark.engine
 
@@ -26,7 +26,7 @@ class Watching:
     def _read(self) -> None:
         assert self.process.stdout
         for line in self.process.stdout:
-            self.lines.append((time.monotonic(), line.rstrip("\n")))
+            self.lines.append((clock(), line.rstrip("\n")))
 
     def said(self, text: str) -> float | None:
         """When a line with that text came."""
@@ -59,7 +59,7 @@ def test_a_task_turns_green_within_two_seconds_of_the_fix_and_the_last_one_ends_
     until(lambda: watch.said("0 of 10 points"), "a first attempt")
     # So quiet that nothing is looked at any more: from now on only a change can bring it about.
     time.sleep(9)
-    fixed = time.monotonic()
+    fixed = clock()
     # Without a new process in the box: the shell's own echo, as a learner would type it.
     sh(boxes["alpha"], f"echo {number} > /root/answer")
     until(lambda: watch.said("✓ answer"), "the task turning green")
