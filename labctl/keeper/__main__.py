@@ -91,6 +91,8 @@ class Loop:
         if event.action == "start":
             self._notes.started(event.id, event.labels, time.time())
         self._keeper.on_event(event)
+        if event.action == "start" and self._survey.is_urgent(event.id):
+            self._due[self._measure] = time.monotonic()
         if event.action == "destroy":
             self._notes.forget(event.id)
             self._survey.forget(event.id)

@@ -66,6 +66,11 @@ class Quota:
         if box_id in self._over:
             self._over[box_id] = self._over[box_id]._replace(started=now, settled=False)
 
+    def is_over(self, box_id: str) -> bool:
+        """Whether it was stopped for what it wrote. Its first measure after a start counts all that it wrote until
+        then, so that should come soon."""
+        return box_id in self._over
+
     def judge(self, box_id: str, limit: int, used: int, *, whole: bool, now: float) -> Verdict:
         """``limit`` and ``used`` in bytes; ``whole``: not given up as too much to count."""
         over = self._settle(box_id, used)

@@ -225,6 +225,10 @@ class Survey:
             place.ended = True
             self._ends.kill(box.id)
 
+    def is_urgent(self, box_id: str) -> bool:
+        """Whether a box that starts should be looked at before its learner can write anything."""
+        return self._quota.is_over(box_id)
+
     def forget(self, box_id: str) -> None:
         """A box that is gone."""
         self._quota.forget(box_id)

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c_reaches_children() -> None:
-    """Where tests run in the background of a script, SIGINT is ignored, and so it would be by all that they start."""
+def _signals_reach_children() -> None:
+    """Where tests run in the background of a script or under nohup, SIGINT or SIGHUP is ignored, and so it would be by
+    all that they start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

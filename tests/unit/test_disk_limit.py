@@ -205,6 +205,16 @@ def test_boxes_without_a_limit_are_none_of_its_business(world: World) -> None:
     assert not world.asked and not world.killed
 
 
+def test_one_that_was_stopped_is_urgent_when_it_starts_until_it_was_cleared(world: World) -> None:
+    world.add("full", LIMIT + 1)
+    world.add("fine")
+    world.run(3)
+    assert world.killed == ["full"]
+    assert world.survey.is_urgent("full") and not world.survey.is_urgent("fine")
+    world.survey.forget("full")
+    assert not world.survey.is_urgent("full")
+
+
 def test_one_that_wrote_too_much_is_told_and_then_stopped_and_asked_no_more(world: World) -> None:
     world.add("full")
     world.add("fine")
