@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
 
@@ -59,12 +60,52 @@ _FIELDS: dict[str, dict[str, str]] = {
     },
 }
 
+# In what order an editor's user reads them. msgspec's own differs from release to release.
+_KEYWORDS = (
+    "$schema",
+    "$ref",
+    "title",
+    "description",
+    "type",
+    "enum",
+    "anyOf",
+    "discriminator",
+    "items",
+    "minItems",
+    "maxItems",
+    "properties",
+    "propertyNames",
+    "required",
+    "additionalProperties",
+)
+_BY_NAME = ("properties", "$defs")
+"""Keywords whose keys are names of the lab's own: in their order."""
+
 
 def schema() -> str:
     """As a file's text, made from the structs that labs are decoded with."""
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Lab)}
     for name, struct in made["$defs"].items():
+        struct["description"] = " ".join(struct["description"].split())  # newer Pythons take a docstring's indent away
         for field, kind in struct["properties"].items():
             if text := _FIELDS.get(name, {}).get(field):
                 kind["description"] = text
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_in_order(made), indent=2, ensure_ascii=False) + "\n"
+
+
+def _in_order(node: Any) -> Any:
+    """Its keywords as in ``_KEYWORDS``, those that aren't there by name behind them."""
+    if isinstance(node, list):
+        return [_in_order(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+
+    def place(keyword: str) -> tuple[int, str]:
+        return (_KEYWORDS.index(keyword) if keyword in _KEYWORDS else len(_KEYWORDS), keyword)
+
+    return {
+        keyword: {name: _in_order(one) for name, one in node[keyword].items()}
+        if keyword in _BY_NAME
+        else _in_order(node[keyword])
+        for keyword in sorted(node, key=place)
+    }
