@@ -96,7 +96,7 @@ def run(argv: list[str] | None = None) -> None:
     """The command line, with every error as one clear line and the exit code of DESIGN section 7. Never returns."""
     arguments = sys.argv[1:] if argv is None else argv
     choose_language(_early_language(arguments))
-    _sigterm_is_interrupt()
+    _signals_interrupt()
     debug = "--debug" in arguments or os.environ.get("LABCTL_DEBUG") == "1"
     try:
         code: Any = main.main(arguments, prog_name="labctl", standalone_mode=False)
@@ -121,14 +121,14 @@ def run(argv: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _sigterm_is_interrupt() -> None:
+def _signals_interrupt() -> None:
     """A TERM ends labctl the way Ctrl-C does: what is half-made is taken back. So does a terminal that goes away,
     unless nohup(1) started this."""
     import signal
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+    from labctl.interrupts import interrupt
 
     signal.signal(signal.SIGTERM, interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, interrupt)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)

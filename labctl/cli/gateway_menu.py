@@ -15,6 +15,7 @@ import msgspec
 from labctl.cli.i18n import _, language, listed
 from labctl.domain.gateway import LONGEST, Order, in_cohort, parse, said
 from labctl.errors import Exit, LabctlError, RefusedError
+from labctl.interrupts import interrupt
 
 if TYPE_CHECKING:
     from labctl.adapters.gateway.child import Session
@@ -193,7 +194,7 @@ def _child(work: Callable[[], int]) -> None:
     """Never returns."""
     code = 1
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, interrupt)
         code = work()
     except LabctlError as error:
         from labctl.cli.problem import show

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from functools import partial
 
 import msgspec
 
@@ -18,6 +19,7 @@ from labctl.errors import LabctlError
 from labctl.events import Emit, silent
 from labctl.ports import Catalog, Engine, Store
 from labctl.services.current import Current
+from labctl.services.parallel import submit
 from labctl.services.verify import Verify
 
 WIDTH = 3
@@ -147,7 +149,8 @@ class CohortVerify:
             ended(one)
         with ThreadPoolExecutor(width, thread_name_prefix="cohort-verify") as pool:
             try:
-                running = [pool.submit(work, one, current) for one, current in found if current is not None]
+                running: list[Future[Judged]] = []
+                submit(pool, [partial(work, one, current) for one, current in found if current is not None], running)
                 for future in as_completed(running):
                     results.append(future.result())
                     ended(results[-1])

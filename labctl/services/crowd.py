@@ -12,6 +12,7 @@ import msgspec
 
 from labctl.errors import LabctlError
 from labctl.events import Emit, ManyStarted, OneEnded, OneStarted
+from labctl.interrupts import held
 from labctl.services.parallel import WIDTH
 
 
@@ -96,8 +97,9 @@ class Crowd:
         """Until all that was begun has ended; what wasn't begun."""
         left: list[Part] = []
         try:
-            for _ in range(width):
-                work()
+            with held():
+                for _ in range(width):
+                    work()
             self._await_end()
         except KeyboardInterrupt:
             with self._lock:

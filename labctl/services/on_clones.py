@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import time
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +14,7 @@ from labctl.events import Emit, StepEnded, StepStarted
 from labctl.ports import Checker, CloneCheck, Engine, PowerAct
 from labctl.services.clone import Clone, Clones, at_once
 from labctl.services.current import Current
+from labctl.services.parallel import submit
 
 
 class OnClones:
@@ -43,8 +45,10 @@ class OnClones:
             with self._clones.images(current, emit) as images:
                 pool = concurrent.futures.ThreadPoolExecutor(at_once(current.lab), thread_name_prefix="clone")
                 try:
-                    work = [pool.submit(self._one, current, check, images, emit) for check in checks]
-                    return [result for done in work for result in done.result()]
+                    begun: list[concurrent.futures.Future[list[CheckResult]]] = []
+                    one = functools.partial(self._one, current, images=images, emit=emit)
+                    submit(pool, [functools.partial(one, check) for check in checks], begun)
+                    return [result for done in begun for result in done.result()]
                 finally:
                     # Interrupted: those that wait don't begin, and those that run clear their clones away.
                     pool.shutdown(cancel_futures=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
+from typing import Generic, TypeVar
 
 from labctl.errors import LabctlError
+from labctl.interrupts import held
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,20 +22,26 @@ WIDTH = 8
 def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """``work`` for every item, up to WIDTH at once; the results in order.
 
-    Every branch comes to its end, also when another fails or Ctrl-C comes, so that what they made is known when it is
-    taken back. Raises the first error; those of the other branches are added to its detail.
+    Every branch that began comes to its end, also when another fails or Ctrl-C comes, so that what they made is known
+    when it is taken back. Raises the first error; those of the other branches are added to its detail.
     """
     if not items:
         return []
-    # One alone has a thread, too: Ctrl-C would break off its call, which the engine then finishes all the same.
-    with ThreadPoolExecutor(min(WIDTH, len(items))) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
+    futures: list[Future[R]] = []
+    cancelled = threading.Event()
+
+    def one(item: T) -> R:
+        if cancelled.is_set():
+            raise KeyboardInterrupt
+        return work(item)
+
+    def everything() -> None:
+        with ThreadPoolExecutor(min(WIDTH, len(items))) as pool:
+            submit(pool, [partial(one, item) for item in items], futures)
             wait(futures)
-        except KeyboardInterrupt:
-            for future in futures:
-                future.cancel()
-            raise
+
+    # Apart also where it is one alone: Ctrl-C would break off its call, which the engine then finishes all the same.
+    apart(everything, cancelled.set)
     errors = [error for future in futures if (error := future.exception()) is not None]
     if errors:
         first = errors[0]
@@ -43,24 +52,81 @@ def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     return [future.result() for future in futures]
 
 
+def submit(pool: ThreadPoolExecutor, works: Sequence[Callable[[], R]], begun: list[Future[R]]) -> None:
+    """Have a pool do it all. What is on its way is in ``begun``, also where Ctrl-C comes just then."""
+    with held():
+        for work in works:
+            begun.append(pool.submit(work))  # noqa: PERF401  known one by one, should a thread not start
+
+
 def uninterrupted(work: Callable[[], R]) -> R:
     """Do it to the end, even when Ctrl-C comes meanwhile: for taking back what was half-made."""
-    results: list[R] = []
-    errors: list[BaseException] = []
+    errand = _Errand(work)
+    while not errand.started:
+        with suppress(KeyboardInterrupt):
+            errand.start()
+    errand.await_end()
+    return errand.result()
 
-    def run() -> None:
+
+def apart(work: Callable[[], R], interrupted: Callable[[], object]) -> R:
+    """Do it in a thread of its own, which Ctrl-C doesn't reach. When Ctrl-C comes, ``interrupted`` is called, to have
+    it end soon; once it has ended, KeyboardInterrupt is raised."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    errand = _Errand(work)
+    try:
+        errand.start()
+        errand.wait()
+    except KeyboardInterrupt:
+        if errand.started:
+            with suppress(KeyboardInterrupt), held():
+                interrupted()
+            errand.await_end()
+        raise
+    return errand.result()
+
+
+class _Errand(Generic[R]):
+    """Work in a thread. The thread that waits for it does nothing but take a lock: conditions, events and futures don't
+    stand an exception that comes out of nowhere, and would leave one of their locks taken for ever."""
+
+    def __init__(self, work: Callable[[], R]) -> None:
+        self._work = work
+        self._results: list[R] = []
+        self._errors: list[BaseException] = []
+        self._ended = False
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self.started = False
+
+    def start(self) -> None:
+        """Raises KeyboardInterrupt, after it or before it has started."""
+        with held():
+            threading.Thread(target=self._run, name="errand").start()
+            self.started = True
+
+    def _run(self) -> None:
         try:
-            results.append(work())
+            self._results.append(self._work())
         except BaseException as error:
-            errors.append(error)
+            self._errors.append(error)
+        self._ended = True
+        self._lock.release()
 
-    thread = threading.Thread(target=run, name="uninterrupted")
-    thread.start()
-    while thread.is_alive():
-        try:
-            thread.join()
-        except KeyboardInterrupt:
-            continue
-    if errors:
-        raise errors[0]
-    return results[0]
+    def wait(self) -> None:
+        """Until it has ended. Raises KeyboardInterrupt."""
+        self._lock.acquire()
+
+    def await_end(self) -> None:
+        """Whatever comes meanwhile."""
+        with suppress(KeyboardInterrupt), held():
+            while not self._ended:
+                with suppress(KeyboardInterrupt):  # of another handler than labctl's own
+                    self._lock.acquire()
+
+    def result(self) -> R:
+        """What it gave, or raised."""
+        if self._errors:
+            raise self._errors[0]
+        return self._results[0]

@@ -23,7 +23,7 @@ from labctl.ports import Provisioner
 from labctl.services.bench import Bench, Trial
 from labctl.services.clone import Clones, at_once
 from labctl.services.current import Current
-from labctl.services.parallel import uninterrupted
+from labctl.services.parallel import apart, submit
 from labctl.services.verify import Verify
 
 _STOP_AGAIN_SECONDS = 0.5
@@ -154,15 +154,18 @@ class Round:
             works += [functools.partial(self._mutant, mutant, solved, images) for mutant in mutants]
             pool = concurrent.futures.ThreadPoolExecutor(at_once(self._lab), thread_name_prefix="prove")
             begun: list[concurrent.futures.Future[None]] = []
-            try:
-                for work in works:
-                    begun.append(pool.submit(work))  # noqa: PERF401  those begun are known, whenever Ctrl-C comes
-                for done in begun:
-                    done.result()
-            except BaseException:
-                uninterrupted(lambda: self._break_off(pool, begun))
-                raise
-            pool.shutdown()
+
+            def prove() -> None:
+                try:
+                    submit(pool, works, begun)
+                    for done in begun:
+                        done.result()
+                except BaseException:
+                    self._break_off(pool, begun)
+                    raise
+                pool.shutdown()
+
+            apart(prove, lambda: self._break_off(pool, begun))
 
     def _break_off(
         self, pool: concurrent.futures.ThreadPoolExecutor, works: Sequence[concurrent.futures.Future[None]]

@@ -178,6 +178,7 @@ def test_after_ctrl_c_nothing_is_left(gate: Gate, phase: str, moment: str, numbe
         assert process.stderr is not None
         assert any(line.startswith(moment) for line in process.stderr), moment
         process.send_signal(number)
-        process.communicate(timeout=120)
-    assert process.returncode == 130
+        said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "could not take everything back" not in said[1]
     gate.assert_nothing_left()

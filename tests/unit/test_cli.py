@@ -70,7 +70,7 @@ Labctl = Callable[..., Result]
 def labctl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Labctl:
     """Run labctl in this process. The engine is at a socket that isn't there."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    monkeypatch.setattr(app, "_sigterm_is_interrupt", lambda: None)
+    monkeypatch.setattr(app, "_signals_interrupt", lambda: None)
 
     def labctl(*argv: str) -> Result:
         with warnings.catch_warnings():
@@ -154,7 +154,7 @@ class TestErrors:
         assert "Traceback" not in found.err
 
     def test_debug_shows_the_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(app, "_sigterm_is_interrupt", lambda: None)
+        monkeypatch.setattr(app, "_signals_interrupt", lambda: None)
         with pytest.raises(UsageError, match="there is no lab nowhere"):
             run(["--debug", "show", "nowhere"])
 

@@ -44,7 +44,7 @@ def labctl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(App, "state_dir", tmp_path)
     monkeypatch.setattr("labctl.adapters.docker.server.DockerServer.look", lambda _self: SERVER)
     monkeypatch.setattr("labctl.bootstrap.App.client", None)
-    monkeypatch.setattr(cli_app, "_sigterm_is_interrupt", lambda: None)
+    monkeypatch.setattr(cli_app, "_signals_interrupt", lambda: None)
 
     def labctl(*argv: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as caught:

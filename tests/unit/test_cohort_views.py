@@ -90,7 +90,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
     for name, fake in {"engine": made.engine, "store": made.store, "catalog": FakeCatalog(LAB)}.items():
         monkeypatch.setattr(App, name, fake)
     monkeypatch.setattr(CohortParts, "_one_verify", lambda _self: made.one_verify())
-    monkeypatch.setattr(cli_app, "_sigterm_is_interrupt", lambda: None)
+    monkeypatch.setattr(cli_app, "_signals_interrupt", lambda: None)
     return made
 
 

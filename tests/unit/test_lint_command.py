@@ -15,7 +15,7 @@ from labctl.cli.app import run
 @pytest.fixture(autouse=True)
 def _no_ansible(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(AnsibleSyntax, "faults", lambda *_: [])
-    monkeypatch.setattr(app, "_sigterm_is_interrupt", lambda: None)
+    monkeypatch.setattr(app, "_signals_interrupt", lambda: None)
     monkeypatch.chdir(tmp_path)
 
 

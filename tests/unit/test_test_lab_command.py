@@ -100,7 +100,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 @pytest.fixture
 def labctl(world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Exit code, stdout, stderr."""
-    monkeypatch.setattr(cli, "_sigterm_is_interrupt", lambda: None)
+    monkeypatch.setattr(cli, "_signals_interrupt", lambda: None)
 
     def labctl(*argv: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as caught:

@@ -18,6 +18,7 @@ import msgspec
 
 from labctl.domain.gateway import LONGEST, Order
 from labctl.domain.tickets import Holder
+from labctl.interrupts import interrupt
 
 _MEMORY = 1 << 30
 _NICE = 5
@@ -102,8 +103,8 @@ def _settle(session: Session, descriptors: Sequence[int], broker: int) -> None:
     """A session of its own, the learner's terminal as stdio, the broker's stderr and its ear, and nothing else open."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     os.setsid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != broker:

@@ -11,6 +11,7 @@ from graphlib import TopologicalSorter
 from labctl.adapters.images.stop import Stop, StoppedError
 from labctl.errors import LabctlError
 from labctl.events import Emit, StepEnded, StepStarted
+from labctl.interrupts import held
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ def run(jobs: Mapping[str, Job], workers: int, emit: Emit) -> None:
     with ThreadPoolExecutor(workers, thread_name_prefix="images") as pool:
         try:
             while order.is_active():
-                for key in order.get_ready():
-                    running[pool.submit(_one, key, jobs[key], emit, stop)] = key
+                with held():
+                    for key in order.get_ready():
+                        running[pool.submit(_one, key, jobs[key], emit, stop)] = key
                 if not running:
                     break  # what is left needs what failed
                 for future in wait(running, return_when=FIRST_COMPLETED).done:

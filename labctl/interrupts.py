@@ -1,0 +1,42 @@
+"""Ctrl-C where something mustn't be broken off just then.
+
+Python raises KeyboardInterrupt between any two steps of the main thread, also in the midst of a thread's start: what
+that thread then does nobody waits for, and nobody takes back (``Thread.start`` and ``Executor.submit`` can't be
+continued). So the handler of signals looks here whether the main thread holds interrupts back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_held = 0
+_came = False
+
+
+def interrupt(*_: object) -> None:
+    """A handler for SIGINT, SIGTERM and SIGHUP: raises KeyboardInterrupt, or has ``held`` do so when it is left."""
+    global _came
+    if _held:
+        _came = True
+    else:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """For a few quick steps that belong together. Other threads are never interrupted: there it does nothing. Raises
+    KeyboardInterrupt at its end where one came meanwhile."""
+    global _held, _came
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _held += 1
+    try:
+        yield
+    finally:
+        _held -= 1
+        if _came and not _held:
+            _came = False
+            raise KeyboardInterrupt
