@@ -40,13 +40,14 @@ class Order(NamedTuple):
 
 class Measure(NamedTuple):
     """``used`` in bytes; ``whole``: it was all looked at, and not given up as too much; ``watchers``: inotify(7)
-    instances, -1 where nobody looked; ``seconds``: what it took."""
+    instances, -1 where nobody looked; ``seconds``: what it took, of which ``deep_seconds`` for what is held open."""
 
     id: str
     used: int
     whole: bool
     watchers: int = -1
     seconds: float = 0.0
+    deep_seconds: float = 0.0
 
 
 class TooMuchError(Exception):
@@ -66,11 +67,12 @@ def measure(order: Order, *, most: int = MOST_FILES, seconds: float = SECONDS) -
     for path in order.files:
         with contextlib.suppress(OSError):
             used += os.lstat(order.root + path).st_blocks * _BLOCK
-    watchers = -1
+    watchers, deep = -1, time.monotonic()
     if order.pids:
         deleted, watchers = held_open(order.pids, started + 2 * seconds)
         used += deleted
-    return Measure(order.id, used, whole, watchers, time.monotonic() - started)
+    ended = time.monotonic()
+    return Measure(order.id, used, whole, watchers, ended - started, ended - deep)
 
 
 def _layer(upper: str, most: int, deadline: float) -> Iterator[int]:

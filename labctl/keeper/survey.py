@@ -1,14 +1,17 @@
 """Measures boxes that have a limit on what they write, each within ten seconds, and ends those that passed it.
 
-A fresh box costs a child process 0.2 ms to look at. One that holds many files is looked at less often, but at ten
-seconds' notice all the same; and where the disk has lost much space since the last look, everything is looked at at
-once, files that are deleted and held open, too.
+A fresh box costs a child process 1 ms to look at, with the files that its processes hold open, which may be deleted
+ones. One that holds many files is looked at less often, but at ten seconds' notice all the same; one whose processes
+hold so many open that this takes half a second has those looked at less often still. Where the disk has lost much
+space since the last look, all of all is looked at at once. That alone would not do: somebody else's files may be
+removed in the same second.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import socket
 import subprocess
@@ -29,8 +32,9 @@ from labctl.probe.disk import overlay_options
 _SOONEST = 4.0
 _LATEST = 8.0
 _SHARE = 0.02
-"""Of a processor, for one box."""
-_DEEP_SECONDS = 60.0
+_DEEP_SHARE = 0.05
+"""Of a processor, for one box: for its files, and for what its processes hold open."""
+_DEEP_LATEST = 60.0
 _SHRUNK = 64 << 20
 _STUCK_SECONDS = 30.0
 
@@ -82,7 +86,8 @@ class Measurer:
 
 @dataclass
 class _Place:
-    """A box from one start to its end. Times by a clock that only goes forward."""
+    """A box from one start to its end. Times by a clock that only goes forward; ``due`` is infinite while it is being
+    looked at."""
 
     pid: int
     limit: int
@@ -90,7 +95,7 @@ class _Place:
     upper: str
     cgroup: Cgroup
     due: float
-    deep_due: float
+    deep_due: float = 0.0
     ended: bool = False
     losses: int = 0
 
@@ -99,7 +104,7 @@ def _place(box: Container, limit: int, clock: float) -> _Place:
     """Raises OSError, ValueError where the box has stopped, or its disk is no overlay."""
     mountinfo = Path(f"/proc/{box.pid}/mountinfo").read_text(errors="surrogateescape")
     (upper, *_) = overlay_options(mountinfo)["upperdir"]
-    return _Place(box.pid, limit, f"{starter_of(box)}/root", upper, Cgroup(box), clock, clock + _DEEP_SECONDS)
+    return _Place(box.pid, limit, f"{starter_of(box)}/root", upper, Cgroup(box), clock)
 
 
 def _free(place: _Place) -> int:
@@ -162,8 +167,7 @@ class Survey:
             space = self._free(place)
             if self._space - space >= _SHRUNK:
                 for each in self._places.values():
-                    each.due = min(each.due, clock)
-                    each.deep_due = clock
+                    each.due = each.deep_due = clock
                 self._space = space
             self._space = max(self._space, space)
 
@@ -175,14 +179,14 @@ class Survey:
         place = self._places[name]
         pids: tuple[int, ...] = ()
         if place.deep_due <= clock:
-            place.deep_due = clock + _DEEP_SECONDS
             with contextlib.suppress(OSError, ValueError):
                 pids = (place.pid, *place.cgroup.pids())
-        place.due = clock + _SOONEST
         try:
             self._measurer.ask(Order(name, place.root, place.upper, self._boxes[name].files, pids))
             self._asked = name, clock
+            place.due = math.inf
         except OSError:
+            place.due = clock + _SOONEST
             self._measurer.close()
 
     def on_measures(self, now: float, clock: float) -> None:
@@ -206,6 +210,7 @@ class Survey:
         place = self._places.get(asked[0]) if asked else None
         if asked is None or place is None:
             return
+        place.due = min(place.due, clock + _SOONEST)
         place.losses += 1
         if place.losses > 1:
             self._take(Measure(asked[0], 0, False), now, clock)
@@ -214,7 +219,10 @@ class Survey:
         place, box = self._places.get(measure.id), self._boxes.get(measure.id)
         if place is None or box is None or place.ended:
             return
-        place.due = clock + min(_LATEST, max(_SOONEST, measure.seconds / _SHARE))
+        if place.due == math.inf:  # else the disk shrank meanwhile, and it is looked at again at once
+            place.due = clock + min(_LATEST, max(_SOONEST, measure.seconds / _SHARE))
+            if measure.watchers >= 0:
+                place.deep_due = clock + min(_DEEP_LATEST, measure.deep_seconds / _DEEP_SHARE)
         values = {"used": measure.used, "limit": place.limit}
         verdict = self._quota.judge(box.id, place.limit, measure.used, whole=measure.whole, now=now)
         if not verdict.ends and measure.watchers > self._watchers:

@@ -141,10 +141,10 @@ def test_one_that_writes_on_after_its_start_is_stopped_again_at_once(fresh: Clas
 
 
 def test_a_box_that_takes_inotify_instances_from_all_others_is_stopped(fresh: Classmates) -> None:
-    """All boxes' roots share one number of them. Without a disk that shrinks, it is looked for once a minute."""
+    """All boxes' roots share one number of them."""
     number = {"x86_64": 294, "aarch64": 26}[os.uname().machine]  # inotify_init1(2)
     fresh.do(BAD, f"exec perl -e 'syscall({number}, 0) for 1..200; sleep 600'")
-    until(lambda: not fresh.runs(BAD), "the box is stopped", 75)
+    until(lambda: not fresh.runs(BAD), "the box is stopped", 10)
     assert "inotify" in fresh.of(BAD, "status").stdout
 
 

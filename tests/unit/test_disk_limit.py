@@ -124,6 +124,7 @@ class World:
         self.written: dict[str, int] = {}
         self.watching: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
+        self.deep_seconds: dict[str, float] = {}
         self.asked: list[tuple[float, Order]] = []
         self.answers: list[Measure] = []
         self.killed: list[str] = []
@@ -142,7 +143,7 @@ class World:
     def place(self, box: Container, limit: int, clock: float) -> _Place:
         if box.id == "odd":
             raise OSError("no overlay")
-        return _Place(box.pid, limit, "/root", f"/{box.id}", cast("Any", self), clock, clock + 60)
+        return _Place(box.pid, limit, "/root", f"/{box.id}", cast("Any", self), clock)
 
     def pids(self) -> list[int]:
         return [7, 8]
@@ -156,7 +157,9 @@ class World:
     def ask(self, order: Order) -> None:
         self.asked.append((self.clock, order))
         watchers = self.watching.get(order.id, 0) if order.pids else -1
-        found = Measure(order.id, self.written[order.id], True, watchers, self.seconds.get(order.id, 0.001))
+        deep = self.deep_seconds.get(order.id, 0.0005) if order.pids else 0.0
+        seconds = self.seconds.get(order.id, 0.001) + deep
+        found = Measure(order.id, self.written[order.id], True, watchers, seconds, deep)
         self.answers.append(found)
 
     def read(self) -> list[Measure]:
@@ -246,10 +249,28 @@ def test_where_the_disk_shrinks_all_are_looked_at_at_once_and_at_deleted_files_t
     assert len(world.asked) == before + 3
 
 
-def test_deleted_files_are_looked_for_once_a_minute_anyway(world: World) -> None:
-    world.add("a")
+def test_deleted_files_are_looked_for_each_time_and_less_often_only_where_that_takes_long(world: World) -> None:
+    """Who fills the disk in the second in which as much is removed elsewhere makes it no smaller."""
+    for name in ("light", "heavy", "monster"):
+        world.add(name)
+    world.deep_seconds |= {"heavy": 0.4, "monster": 6.0}
     world.run(200)
-    assert [bool(order.pids) for _, order in world.asked].count(True) == 3
+    for name, longest in (("light", 5), ("heavy", 16), ("monster", 69)):
+        deep = [clock for clock, order in world.asked if order.id == name and order.pids]
+        assert max(after - before for before, after in itertools.pairwise(deep)) <= longest
+        assert max(world.gaps(name)) < 10
+    assert len([order for _, order in world.asked if order.id == "monster" and order.pids]) < 5
+
+
+def test_where_the_disk_shrinks_while_a_box_is_looked_at_it_is_looked_at_again_at_once(world: World) -> None:
+    world.add("a")
+    world.deep_seconds["a"] = 6.0
+    world.survey.tick(world.boxes, 1e9, 0.0)
+    world.space -= 65 * MIB
+    world.survey.tick(world.boxes, 1e9 + 1, 1.0)
+    world.clock = 1.0
+    world.survey.on_measures(1e9 + 1, 1.0)
+    assert [(clock, bool(order.pids)) for clock, order in world.asked] == [(0.0, True), (1.0, True)]
 
 
 def test_a_box_that_takes_all_inotify_instances_is_stopped(world: World) -> None:
