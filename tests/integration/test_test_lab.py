@@ -6,7 +6,7 @@ import json
 import shutil
 import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
@@ -74,8 +74,13 @@ class Gate:
 
 
 @pytest.fixture
-def gate(new_labctl: Callable[[], Labctl], engine: docker.DockerClient, tmp_path: Path) -> Gate:
-    return Gate(new_labctl(), engine, tmp_path)
+def gate(new_labctl: Callable[[], Labctl], engine: docker.DockerClient, tmp_path: Path) -> Iterator[Gate]:
+    made = Gate(new_labctl(), engine, tmp_path)
+    yield made
+    for image in engine.images.list():
+        for tag in image.tags:
+            if tag.startswith(f"labctl/{made.name}-"):
+                engine.images.remove(tag, noprune=True)
 
 
 def test_a_lab_as_it_must_be(gate: Gate, tmp_path: Path) -> None:
