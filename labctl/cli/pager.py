@@ -15,7 +15,7 @@ from enum import Enum
 class Key(Enum):
     """What it does, and what terminals send when it is typed."""
 
-    NONE = ()
+    NONE = (b"",)  # an empty tuple is no value to Debian's Python, 3.11.2
     UP = (b"\x1b[A", b"\x1bOA", b"k")
     DOWN = (b"\x1b[B", b"\x1bOB", b"j")
     PAGE_UP = (b"\x1b[5~", b"b")

@@ -14,6 +14,9 @@ from typing import IO, cast
 from labctl.errors import LabctlError, UsageError
 from labctl.ports import Engine
 
+if not hasattr(tarfile, "data_filter"):  # Python before 3.11.4, as Debian 12 has it
+    from backports import tarfile  # type: ignore[no-redef,unused-ignore]
+
 
 class Copy:
     """The use case."""

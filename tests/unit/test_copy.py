@@ -14,6 +14,7 @@ from fakes import FakeEngine
 from samples import make_lab, make_specs
 
 from labctl.errors import UsageError
+from labctl.services import copy
 from labctl.services.copy import Copy
 
 
@@ -120,7 +121,7 @@ class TestUpload:
         def refuse(*_: object, **__: object) -> None:
             raise PermissionError(13, "Permission denied", str(here / "a"))
 
-        monkeypatch.setattr(tarfile.TarFile, "add", refuse)
+        monkeypatch.setattr(copy.tarfile.TarFile, "add", refuse)
         with pytest.raises(UsageError, match="Permission denied"):
             box.copy.upload(box.id, here / "a", "/etc")
 
@@ -202,6 +203,6 @@ class TestDownload:
         def refuse(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(tarfile.TarFile, "extract", refuse)
+        monkeypatch.setattr(copy.tarfile.TarFile, "extract", refuse)
         with pytest.raises(UsageError, match="No space left on device"):
             box.copy.download(box.id, "/a", here)
