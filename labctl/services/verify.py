@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -17,7 +17,9 @@ from labctl.errors import UsageError
 from labctl.events import Emit, silent
 from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
 from labctl.services.current import Current, no_such_task
-from labctl.services.on_clones import OnClones
+
+if TYPE_CHECKING:
+    from labctl.services.on_clones import OnClones
 
 
 class Verified(msgspec.Struct, frozen=True):

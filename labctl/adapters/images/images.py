@@ -6,16 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labctl.adapters.catalog import FileCatalog
 from labctl.adapters.docker.client import Client, explained
-from labctl.adapters.images import graph, present, transfer
-from labctl.adapters.images.bake import Bakery
+from labctl.adapters.images import graph, present
 from labctl.adapters.images.base import KEY as BASE_KEY
 from labctl.adapters.images.base import Base
-from labctl.adapters.images.builder import Builder
 from labctl.adapters.images.graph import Job
 from labctl.adapters.images.sources import Sources
 from labctl.adapters.images.stop import Stop
@@ -26,6 +25,11 @@ from labctl.domain.lab import Lab
 from labctl.domain.layers import Unpacked
 from labctl.events import Emit, Event, StepEnded, StepStarted
 from labctl.ports import ImageInfo
+
+# Every verify asks for two tags. What builds and carries images is loaded where that is done.
+if TYPE_CHECKING:
+    from labctl.adapters.images.bake import Bakery
+    from labctl.adapters.images.builder import Builder
 
 _WORKERS = 4
 """Builds at once: they wait for the network and for dpkg, so more than there are cores gain something, many nothing."""
@@ -39,10 +43,16 @@ class DockerImages:
     def __init__(self, client: Client, catalog: FileCatalog, settings: Settings, bakery: Callable[[], Bakery]) -> None:
         self._client = client
         self._sources = Sources(catalog)
+        self._settings = settings
         self._base = Base(client, settings)
-        self._builder = Builder(client, settings)
         self._bakery = bakery
         self._system: dict[str, str] | None = None
+
+    @cached_property
+    def _builder(self) -> Builder:
+        from labctl.adapters.images.builder import Builder
+
+        return Builder(self._client, self._settings)
 
     def system_tags(self) -> dict[str, str]:
         """The tags of the images that labctl itself needs: ``keeper`` and ``toolbox``. They need not exist."""
@@ -92,6 +102,8 @@ class DockerImages:
 
     def save(self, labs: Sequence[Lab], path: str, emit: Emit) -> int:
         """See ports.Images. A name that ends in ``.gz`` is compressed."""
+        from labctl.adapters.images import transfer
+
         self.ensure(labs, emit)
         wanted = self._wanted(labs, self._look())
         tags = sorted({self._base.tag, *wanted.needed()})
@@ -100,6 +112,8 @@ class DockerImages:
 
     def load(self, path: str, emit: Emit) -> list[str]:
         """See ports.Images."""
+        from labctl.adapters.images import transfer
+
         with _step(emit, _LOAD, "loading from {subject}", path):
             tags = transfer.load(self._client, Path(path), emit, _LOAD)
         self._system = None

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Select, case, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from labctl.adapters.store.database import Database
 from labctl.adapters.store.tables import attempts, hints
@@ -73,7 +72,11 @@ class SqlAttempts:
         """See ports.Store."""
 
         def add(connection: Connection) -> None:
-            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+            # Each takes its time to load, and only one of them is there already.
+            if connection.dialect.name == "sqlite":
+                from sqlalchemy.dialects.sqlite import insert
+            else:
+                from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
             wanted = insert(hints).values(instance=instance, task=task, level=level)
             new = wanted.excluded.level
             highest = case((new > hints.c.level, new), else_=hints.c.level)
