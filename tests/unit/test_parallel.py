@@ -43,7 +43,7 @@ def test_whenever_ctrl_c_comes_no_branch_outlives_it() -> None:
 
     def branch(number: int) -> None:
         begun.append(number)
-        time.sleep(0.0002)
+        time.sleep(0.001)
         ended.append(number)
 
     def work() -> None:
@@ -64,7 +64,7 @@ def test_whenever_ctrl_c_comes_what_is_taken_back_is_taken_back() -> None:
         nonlocal rounds
         with held():
             rounds += 1
-            uninterrupted(lambda: time.sleep(0.0005) or done.append(rounds))
+            uninterrupted(lambda: time.sleep(0.002) or done.append(rounds))
 
     assert whenever(work) > 100
     assert done == list(range(1, rounds + 1))
