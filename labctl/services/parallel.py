@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from typing import Generic, TypeVar
 
 from labctl.errors import LabctlError
@@ -36,9 +35,8 @@ def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         return work(item)
 
     def everything() -> None:
-        with ThreadPoolExecutor(min(WIDTH, len(items))) as pool:
-            submit(pool, [partial(one, item) for item in items], futures)
-            wait(futures)
+        with ThreadPoolExecutor(min(WIDTH, len(items))) as pool:  # it is left when all have ended
+            futures.extend(pool.submit(one, item) for item in items)
 
     # Apart also where it is one alone: Ctrl-C would break off its call, which the engine then finishes all the same.
     apart(everything, cancelled.set)
