@@ -6,9 +6,15 @@ import http.client
 import json
 import queue
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from labctl.domain import api_version
 
 
 class RawEngine:
@@ -16,6 +22,7 @@ class RawEngine:
 
     def __init__(self, path: str, width: int) -> None:
         self._width = width
+        self._prefix = api_prefix(path)
         self._free: queue.SimpleQueue[http.client.HTTPConnection] = queue.SimpleQueue()
         for _ in range(width):
             connection = http.client.HTTPConnection("localhost")
@@ -39,16 +46,27 @@ class RawEngine:
         name, body = box
         connection = self._free.get()
         try:
-            made = json.loads(_post(connection, f"/containers/create?name={name}", body))
-            _post(connection, f"/containers/{made['Id']}/start", b"")
+            made = json.loads(self._post(connection, f"/containers/create?name={name}", body))
+            self._post(connection, f"/containers/{made['Id']}/start", b"")
         finally:
             self._free.put(connection)
         return str(made["Id"])
 
+    def _post(self, connection: http.client.HTTPConnection, url: str, body: bytes) -> bytes:
+        connection.request("POST", self._prefix + url, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = response.read()
+        assert response.status < 300, answer
+        return answer
 
-def _post(connection: http.client.HTTPConnection, url: str, body: bytes) -> bytes:
-    connection.request("POST", f"/v1.41{url}", body, {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    answer = response.read()
-    assert response.status < 300, answer
-    return answer
+
+def api_prefix(path: str) -> str:
+    """What the paths of the API begin with on the engine at this Unix socket, in the version that labctl speaks."""
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(path)
+    connection.request("GET", "/version")
+    supported = api_version.supported(json.loads(connection.getresponse().read()))
+    connection.close()
+    assert supported is not None
+    return f"/v{api_version.lowest_common(supported)}"

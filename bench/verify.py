@@ -26,6 +26,7 @@ import threading
 import time
 from pathlib import Path
 
+from raw import api_prefix
 from report import finish, spread, table
 
 ROOT = Path(__file__).parent.parent
@@ -49,8 +50,8 @@ def ask(path, body):
 
 def test_floor():
     body = {"Cmd": ["/.labctl/bin/busybox", "true"], "AttachStdout": True}
-    made = json.loads(ask(f"/v1.41/containers/{os.environ['FLOOR_BOX']}/exec", body))
-    ask(f"/v1.41/exec/{made['Id']}/start", {"Detach": False})
+    made = json.loads(ask(f"{os.environ['FLOOR_PREFIX']}/containers/{os.environ['FLOOR_BOX']}/exec", body))
+    ask(f"{os.environ['FLOOR_PREFIX']}/exec/{made['Id']}/start", {"Detach": False})
 """
 
 CHECK = """
@@ -211,13 +212,14 @@ def main() -> None:
         floor += ["-c", os.devnull, "--rootdir", folder]
         address = app.client.address.removeprefix("unix://")
         first = next(iter(containers.values()))
+        engine = {"FLOOR_SOCKET": address, "FLOOR_PREFIX": api_prefix(address), "FLOOR_BOX": first}
         taken: dict[str, list[float]] = {"labctl verify": [], "stock testinfra": [], "floor": []}
         labctl("verify", "--lab", options.lab)
         for _ in range(options.runs):
             taken["labctl verify"].append(labctl("verify", "--lab", options.lab))
             # Bare: whatever pytest plugins happen to be installed stay out of both.
             bare = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-            taken["floor"].append(timed(floor, FLOOR_SOCKET=address, FLOOR_BOX=first, **bare))
+            taken["floor"].append(timed(floor, **engine, **bare))
             here = {"PYTHONPATH": str(Path(__file__).parent), "LABCTL_STOCK": str(orders)}
             taken["stock testinfra"].append(timed(stock, **here, **bare))
     table(("what", "seconds: median (least to most)"), [(name, spread(values)) for name, values in taken.items()])

@@ -62,6 +62,10 @@ class EngineError(LabctlError):
     exit_code = Exit.ENGINE_UNAVAILABLE
 
 
+class ApiVersionError(EngineError):
+    """The Docker engine supports none of the API versions that labctl speaks."""
+
+
 class NameTakenError(EngineError):
     """A container of that name exists, and it isn't labctl's."""
 

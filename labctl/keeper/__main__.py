@@ -34,7 +34,7 @@ class Loop:
         self._wakeup = wakeup
         self._keeper = Keeper(engine, Machine(), voice.say)
         self._notes = Notes(voice, Terminals())
-        self._errands = Errands(voice.say)
+        self._errands = Errands(voice.say, engine.prefix)
         self._measurer = Measurer()
         self._reaper = Reaper(engine, self._errands, self._notes, time.time())
         self._guard = Guard(self._notes)

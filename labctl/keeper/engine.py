@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from labctl.domain import wiring
+from labctl.domain import api_version, wiring
 
 SOCKET = "/var/run/docker.sock"
-API = "/v1.41"
 _TIMEOUT = 30.0
+_BAD_REQUEST = 400
 _RUNS = ("running", "paused", "restarting")
 _MOUNTED = ("HostsPath", "HostnamePath", "ResolvConfPath")
 _EVENTS = ("start", "die", "destroy", "exec_start", "exec_die")
@@ -62,26 +62,57 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Engine:
-    """The engine that the keeper is a container of. Every method raises OSError where it doesn't answer."""
+    """The engine that the keeper is a container of. Every method raises OSError where it doesn't answer.
+
+    The API version is the oldest that labctl speaks, until the engine refuses it (400): then GET /version says what the
+    engine supports.
+    """
 
     def __init__(self, path: str = SOCKET) -> None:
         self._path = path
+        self._version = api_version.OLDEST
+
+    def prefix(self) -> str:
+        """What the paths of the API begin with, in the version that the engine is known to accept."""
+        return f"/v{self._version}"
 
     def _call(self, method: str, path: str) -> Any:
+        status, body = self._send(method, self.prefix() + path)
+        if status == _BAD_REQUEST and self._negotiate():
+            status, body = self._send(method, self.prefix() + path)
+        if status == 404:
+            return None
+        if status >= 400:
+            raise OSError(f"{method} {path}: {status} {body.decode(errors='replace').strip()}")
+        return json.loads(body) if body else None
+
+    def _send(self, method: str, path: str) -> tuple[int, bytes]:
         connection = _UnixConnection(self._path)
         try:
-            connection.request(method, API + path)
+            connection.request(method, path)
             response = connection.getresponse()
-            body = response.read()
+            return response.status, response.read()
         except http.client.HTTPException as error:
             raise OSError(f"{method} {path}: {error!r}") from error
         finally:
             connection.close()
-        if response.status == 404:
-            return None
-        if response.status >= 400:
-            raise OSError(f"{method} {path}: {response.status} {body.decode(errors='replace').strip()}")
-        return json.loads(body) if body else None
+
+    def _negotiate(self) -> bool:
+        """Speak the lowest common version from now on; whether that is another one than before."""
+        status, body = self._send("GET", "/version")
+        try:
+            theirs = api_version.supported(json.loads(body)) if status == 200 else None
+        except ValueError:
+            theirs = None
+        if theirs is None:
+            return False
+        lowest = api_version.lowest_common(theirs)
+        if lowest is None:
+            raise OSError(
+                f"the engine supports API versions {theirs}, this keeper {api_version.OURS}: they have none in common"
+            )
+        before, self._version = self._version, lowest
+        return lowest != before
 
     def inspect(self, container_id: str) -> Container | None:
         """The container with its pid, or None where it is gone."""
@@ -118,23 +149,32 @@ class Engine:
 
     def events(self) -> EventStream:
         """What happens from now on."""
-        return EventStream(self._path)
+        try:
+            return EventStream(self._path, self.prefix())
+        except BadRequestError:
+            if not self._negotiate():
+                raise
+            return EventStream(self._path, self.prefix())
 
 
 def _filters(labels: Mapping[str, str]) -> str:
     return quote(json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]}))
 
 
+class BadRequestError(OSError):
+    """The engine answered 400."""
+
+
 class EventStream:
     """The engine's events as they come. HTTP/1.0, so that the answer is plain lines of JSON and not chunks."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, prefix: str) -> None:
         wanted = {"type": ["container"], "event": list(_EVENTS), "label": [wiring.LABEL_ROLE]}
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(_TIMEOUT)
         try:
             self._socket.connect(path)
-            request = f"GET {API}/events?filters={quote(json.dumps(wanted))} HTTP/1.0\r\nHost: localhost\r\n\r\n"
+            request = f"GET {prefix}/events?filters={quote(json.dumps(wanted))} HTTP/1.0\r\nHost: localhost\r\n\r\n"
             self._socket.sendall(request.encode())
             head = b""
             while b"\r\n\r\n" not in head:
@@ -143,8 +183,10 @@ class EventStream:
                     raise OSError(f"the engine's events: {head!r}")
                 head += more
             status, _, self._rest = head.partition(b"\r\n\r\n")
-            if b" 200 " not in status.split(b"\r\n", 1)[0]:
-                raise OSError(f"the engine's events: {head.decode(errors='replace')}")
+            line = status.split(b"\r\n", 1)[0]
+            if b" 200 " not in line:
+                kind = BadRequestError if b" 400 " in line else OSError
+                raise kind(f"the engine's events: {head.decode(errors='replace')}")
         except OSError:
             self._socket.close()
             raise

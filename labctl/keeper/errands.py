@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from labctl.keeper.engine import API, SOCKET
+from labctl.keeper.engine import SOCKET
 
 _AT_ONCE = 4
 _SECONDS = 120.0
@@ -27,10 +27,14 @@ class _Call:
 
 
 class Errands:
-    """Calls of the engine, a few at once, each at most once at a time."""
+    """Calls of the engine, a few at once, each at most once at a time. ``prefix`` says what their paths begin with: see
+    ``Engine.prefix``."""
 
-    def __init__(self, say: Callable[[Mapping[str, object]], None], path: str = SOCKET) -> None:
+    def __init__(
+        self, say: Callable[[Mapping[str, object]], None], prefix: Callable[[], str], path: str = SOCKET
+    ) -> None:
         self._say = say
+        self._prefix = prefix
         self._path = path
         self._waiting: deque[tuple[str, str]] = deque()
         self._calls: dict[int, _Call] = {}
@@ -94,7 +98,7 @@ class Errands:
             channel.settimeout(_CONNECT_SECONDS)
             try:
                 channel.connect(self._path)
-                head = f"{method} {API}{path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+                head = f"{method} {self._prefix()}{path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
                 channel.sendall(head.encode())
                 channel.setblocking(False)
             except OSError as error:

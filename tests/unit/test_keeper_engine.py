@@ -194,7 +194,7 @@ def test_no_engine_is_an_oserror(tmp_path: Path) -> None:
 
 def test_only_boxes_starts_and_ends_and_what_is_begun_in_them_are_listened_to(server: Server) -> None:
     server.answer(HEAD, close=False)
-    EventStream(server.path).close()
+    EventStream(server.path, "/v1.41").close()
     path = unquote(server.requests[0].split()[1].decode())
     assert path.startswith("/v1.41/events?filters=")
     assert json.loads(path.partition("=")[2]) == {
@@ -206,7 +206,7 @@ def test_only_boxes_starts_and_ends_and_what_is_begun_in_them_are_listened_to(se
 
 def test_events_come_whole_however_the_engine_cuts_them(server: Server) -> None:
     server.answer(HEAD[:20], HEAD[20:], close=False)
-    events = EventStream(server.path)
+    events = EventStream(server.path, "/v1.41")
     wire = event("start", 1) + event("die", 2) + b"\n" + event("destroy", 3)
     found = []
     for at in range(0, len(wire), 7):
@@ -218,7 +218,7 @@ def test_events_come_whole_however_the_engine_cuts_them(server: Server) -> None:
 
 def test_several_events_at_once_are_all_read(server: Server) -> None:
     server.answer(HEAD, close=False)
-    events = EventStream(server.path)
+    events = EventStream(server.path, "/v1.41")
     server.send(event("start", 1) + event("start", 2) + event("die", 3)[:5])
     assert events.read() == [happened("start", 1), happened("start", 2)]
     server.send(event("die", 3)[5:])
@@ -228,7 +228,7 @@ def test_several_events_at_once_are_all_read(server: Server) -> None:
 
 def test_an_event_that_came_with_the_head_is_not_lost(server: Server) -> None:
     server.answer(HEAD + event("start", 1), close=False)
-    events = EventStream(server.path)
+    events = EventStream(server.path, "/v1.41")
     server.send(event("die", 2))
     assert events.read() == [happened("start", 1), happened("die", 2)]
     events.close()
@@ -236,7 +236,7 @@ def test_an_event_that_came_with_the_head_is_not_lost(server: Server) -> None:
 
 def test_the_end_of_the_stream_is_an_oserror(server: Server) -> None:
     server.answer(HEAD, close=False)
-    events = EventStream(server.path)
+    events = EventStream(server.path, "/v1.41")
     server.send(event("start", 1)[:9])
     assert events.read() == []
     server.hang_up()
@@ -249,4 +249,4 @@ def test_the_end_of_the_stream_is_an_oserror(server: Server) -> None:
 def test_no_stream_at_all_is_an_oserror(server: Server, answer: bytes) -> None:
     server.answer(answer)
     with pytest.raises(OSError, match="events"):
-        EventStream(server.path)
+        EventStream(server.path, "/v1.41")

@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,9 +63,12 @@ class Client:
 
     def __init__(self, address: str, timeout: float = 60) -> None:
         _import_docker(address)
+        from labctl.adapters.docker.negotiation import SpokenVersion
+
         self.address = address
         self._timeout = timeout
         self._local = threading.local()
+        self._spoken = SpokenVersion(address)
 
     @property
     def api(self) -> docker.APIClient:
@@ -77,18 +79,14 @@ class Client:
         return client
 
     def new_api(self, timeout: float | None) -> docker.APIClient:
-        """A client of one's own, for a stream that stays open (``timeout`` None: no limit)."""
-        import docker
+        """A client of one's own, for a stream that stays open (``timeout`` None: no limit). All speak one version of
+        the API, which is negotiated once."""
+        from labctl.adapters.docker.negotiation import NegotiatingClient
 
         with explained(self.address):
-            return docker.APIClient(
-                base_url=self.address, version=self._version, timeout=timeout, use_ssh_client=False, num_pools=4
+            return NegotiatingClient(
+                self._spoken, base_url=self.address, timeout=timeout, use_ssh_client=False, num_pools=4
             )
-
-    @cached_property
-    def _version(self) -> str:
-        """The API version to speak: 1.41 (Engine 20.10) is all that labctl needs, and asking for it costs a call."""
-        return "1.41"
 
 
 @contextmanager

@@ -24,6 +24,7 @@ _EXTRA: dict[str, dict[str, str]] = {
         "keeper/**/*.py": "src/labctl/",
         "probe/**/*.py": "src/labctl/",
         "domain/__init__.py": "src/labctl/",
+        "domain/api_version.py": "src/labctl/",
         "domain/toolbox.py": "src/labctl/",
         "domain/wiring.py": "src/labctl/",
     }

@@ -93,6 +93,15 @@ TEXTS: dict[str, str] = {
         "sudo labctl …，或加入 docker 组后重新登录：sudo usermod -aG docker $USER"
     ),
     "the Docker engine at {address} can't be reached: {why}": "连不上 {address} 上的 Docker 引擎：{why}",
+    "the Docker engine at {address} supports API versions {theirs}, labctl {ours}: they have none in common": (
+        "{address} 上的 Docker 引擎支持 API 版本 {theirs}，labctl 支持 {ours}，两者没有共同的版本"
+    ),
+    "install Docker Engine 20.10 or newer: sudo apt-get install docker.io": (
+        "请安装 Docker Engine 20.10 或更新的版本：sudo apt-get install docker.io"
+    ),
+    "git pull && ./setup.sh; or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment": (
+        "git pull && ./setup.sh；或者启动引擎时设置环境变量 DOCKER_MIN_API_VERSION={newest}"
+    ),
     "the Docker engine refused: {why}": "Docker 引擎拒绝了请求：{why}",
     "the Docker engine hung up: {why}": "Docker 引擎断开了连接：{why}",
     "no space is left on the Docker engine's disk": "Docker 引擎的磁盘已满",
