@@ -86,6 +86,16 @@ class ChecksError(LabctlError):
     exit_code = Exit.CHECKS_ERROR
 
 
+class StoreError(LabctlError):
+    """The store can't be used: away, locked, full, or not a store at all."""
+
+
+class NotKeptError(LabctlError):
+    """Checks gave a verdict, and the store could not keep it."""
+
+    exit_code = Exit.CHECKS_ERROR
+
+
 class RefusedError(LabctlError):
     """A limit or a rule says no."""
 

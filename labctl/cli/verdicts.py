@@ -27,8 +27,9 @@ _FILES_NAMED = 3
 def print_attempt(
     lab: Lab, attempt: Attempt, number: int, previous: Attempt | None, left_out: int = 0, *, author: bool = False
 ) -> None:
-    """Every task, what is wrong where one isn't passed, the score and what changed since ``previous``. ``left_out``:
-    how many checks were, since they hurt; ``author``: more about the checks themselves."""
+    """Every task, what is wrong where one isn't passed, the score and what changed since ``previous``. ``number``: 0
+    where it isn't in the store; ``left_out``: how many checks were, since they hurt; ``author``: more about the checks
+    themselves."""
     values = template_values(lab, attempt.learner, derive(lab, attempt.seed))
     told: dict[Answer, str] = {}
     for result in attempt.tasks:
@@ -67,7 +68,8 @@ def _print_score(attempt: Attempt, number: int) -> None:
     counts += [_("{n} failed").format(n=failed)] if failed else []
     counts += [_("{n} could not be checked").format(n=errors)] if errors else []
     parts = [_(", ").join(counts)]
-    parts += [_("{seconds:.1f} s").format(seconds=attempt.seconds), _("attempt {n}").format(n=number)]
+    parts += [_("{seconds:.1f} s").format(seconds=attempt.seconds)]
+    parts += [_("attempt {n}").format(n=number) if number else _("not kept")]
     parts += [_("thorough")] if attempt.thorough else []
     whole = " · ".join(part.replace(" ", TIED) for part in (score, *parts))
     click.echo(f"{click.style(score, bold=True)}{wrap(whole, 2, 0)[len(score) :]}")

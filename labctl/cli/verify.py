@@ -18,7 +18,7 @@ from labctl.cli.common import (
 )
 from labctl.cli.i18n import _
 from labctl.cli.report import attempt_as_json, junit, junit_file
-from labctl.errors import Exit, UsageError
+from labctl.errors import Exit, LabctlError, NotKeptError, UsageError
 
 # What takes its time to load is imported below, after the child that runs checks was started: it loads meanwhile.
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Which tasks are done, and what to look at where one is not. Nothing in the boxes is changed. Exit status: 0 all
-    passed, 1 something failed, 6 something could not be checked."""
+    passed, 1 something failed, 6 something could not be checked or the attempt could not be kept."""
     _refuse_both(watch, {"--thorough": thorough, "--junit": report is not None, "--json": as_json})
     _refuse_both(report == "-", {"--json": as_json}, "--junit -")
     app = app_of(ctx, learner)
@@ -80,7 +80,20 @@ def command(
         _tell(ctx, current, verified, report, as_json)
         if report is not None:
             write(junit(current.lab, verified.attempt, verified.number))
+    if verified.lost:
+        raise _not_kept(verified.lost)
     ctx.exit(int(_CODES[verified.attempt.verdict]))
+
+
+def _not_kept(lost: LabctlError) -> NotKeptError:
+    """A verdict that was shown, and that nobody will find again."""
+    from labctl.cli.problem import text_of
+
+    return NotKeptError(
+        "this attempt was not kept and does not count: {lost}",
+        hint=lost.hint,
+        **{**lost.values, "lost": text_of(lost)},
+    )
 
 
 def _run(app: App, current: Current, only: frozenset[str] | None, thorough: bool, quiet: bool) -> Verified:
@@ -94,7 +107,7 @@ def _tell(ctx: click.Context, current: Current, verified: Verified, report: str 
     """On stdout, unless the report goes there."""
     attempt, number = verified.attempt, verified.number
     if as_json:
-        print_json(attempt_as_json(attempt, number, left_out=verified.left_out))
+        print_json(attempt_as_json(attempt, number, left_out=verified.left_out, kept=not verified.lost))
     elif report != "-":
         from labctl.cli.verdicts import print_attempt
 
@@ -112,11 +125,13 @@ def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch")
 
 def _watch(app: App, lab: str, only: frozenset[str] | None) -> int:
     """Attempts until all tasks are passed; only what changes is printed after the first."""
+    from labctl.cli.problem import lines
     from labctl.cli.verdicts import MARKS, print_attempt
     from labctl.domain.verdict import Verdict
     from labctl.services.watch import changes
 
     told: list[Attempt] = []
+    lost: list[LabctlError] = []
 
     def tell(current: Current, verified: Verified) -> None:
         if not told:
@@ -128,6 +143,9 @@ def _watch(app: App, lab: str, only: frozenset[str] | None) -> int:
             for task, verdict in changes(told[-1], verified.attempt):
                 click.echo(f"{time.strftime('%H:%M:%S')} {MARKS[verdict]} {task}  {score}")
         told.append(verified.attempt)
+        lost[:] = [verified.lost] if verified.lost else []
+        for line in (line for error in lost for line in lines(_not_kept(error))):
+            click.echo(line, err=True)
 
     app.watch.run(lambda: app.finder.find(app.learner, lab), only, tell)
-    return int(Exit.OK)
+    return int(Exit.CHECKS_ERROR if lost else Exit.OK)

@@ -78,7 +78,7 @@ class CohortVerify:
         found = self._found(cohort, members, labs)
 
         def judge(verify: Verify, current: Current) -> Attempt:
-            return verify.run(current, thorough=thorough, emit=emit, by="instructor").attempt
+            return verify.run(current, thorough=thorough, emit=emit, by="instructor").kept()
 
         return self._each(found, judge, ended, 1 if thorough else WIDTH)
 
@@ -101,7 +101,8 @@ class CohortVerify:
         anew = {one.learner for one, current in found if current and _made_after(current, grades[one.learner])}
 
         def judge(verify: Verify, current: Current) -> Attempt:
-            return verify.run(current, keep=lambda _attempt: not dry, thorough=thorough, by="regrade").attempt
+            verified = verify.run(current, keep=lambda _attempt: not dry, thorough=thorough, by="regrade")
+            return verified.kept()
 
         wanted = [pair for pair in found if pair[0].learner not in anew]
         judged = self._each(wanted, judge, ended, 1 if thorough else WIDTH)

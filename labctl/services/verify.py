@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from labctl.ahead import Ahead
 from labctl.domain.integrity import Integrity, Other, likenesses, wrong_answers
 from labctl.domain.params import derive
 from labctl.domain.site import Running, Site
 from labctl.domain.verdict import Attempt, CheckResult, TaskResult, Verdict, judge
-from labctl.errors import UsageError
+from labctl.errors import LabctlError, UsageError
 from labctl.events import Emit, silent
 from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
 from labctl.services.current import Current, no_such_task
@@ -23,12 +24,20 @@ if TYPE_CHECKING:
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """The attempt, its number, the one before it, and how many checks were left out since they hurt."""
+    """The attempt, its number, the one before it, and how many checks were left out since they hurt. ``lost`` says why
+    the attempt isn't in the store: it has no number then, and doesn't count."""
 
     attempt: Attempt
     number: int
     previous: Attempt | None
     left_out: int = 0
+    lost: LabctlError | None = None
+
+    def kept(self) -> Attempt:
+        """The attempt. Raises LabctlError where it isn't in the store."""
+        if self.lost is not None:
+            raise self.lost
+        return self.attempt
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -87,7 +96,8 @@ class Verify:
     ) -> Verified:
         """One attempt; ``thorough`` runs the checks that hurt as well, on clones; ``keep`` says whether it goes into
         the history (watching makes many alike); ``by`` who has it run. Raises ChecksError where checks can't run at
-        all, UsageError for an unknown task and for a box that doesn't run."""
+        all, UsageError for an unknown task and for a box that doesn't run. A store that can't be used is no error of
+        its own: the verdict is there, and ``lost`` says why it isn't kept."""
         for task in sorted(only or ()):
             if current.lab.task(task) is None:
                 raise no_such_task(task, current.lab)
@@ -96,11 +106,20 @@ class Verify:
         with concurrent.futures.ThreadPoolExecutor(3, thread_name_prefix="verify") as pool:
             try:
                 # The store takes its time to load: it does so while checks run, and not before.
-                found, left_out = self._check(current, only, pool, thorough, emit, meanwhile=self._store)
-                previous = self._store().attempts(current.instance)
+                opening: list[Ahead[Store]] = []
+                found, left_out = self._check(
+                    current, only, pool, thorough, emit, meanwhile=lambda: opening.append(Ahead(self._store))
+                )
             except BaseException:
                 self._checker.stop()
                 raise
+        lost: LabctlError | None = None
+        try:
+            store = opening[0].result() if opening else self._store()
+            previous = store.attempts(current.instance)
+            integrity = self._integrity(current, found, store)
+        except LabctlError as error:
+            previous, integrity, lost = [], Integrity(_changed(found)), error
         attempt = Attempt(
             instance=current.instance,
             lab=current.lab.name,
@@ -110,11 +129,16 @@ class Verify:
             seconds=time.monotonic() - started,
             tasks=judge(current.lab, found.results, only),
             thorough=thorough,
-            integrity=self._integrity(current, found),
+            integrity=integrity,
             by=by,
         )
-        number = self._store().add_attempt(attempt) if keep(attempt) else len(previous)
-        return Verified(attempt, number, previous[-1] if previous else None, left_out)
+        number = len(previous)
+        if lost is None and keep(attempt):
+            try:
+                number = store.add_attempt(attempt)
+            except LabctlError as error:
+                number, lost = 0, error
+        return Verified(attempt, number, previous[-1] if previous else None, left_out, lost)
 
     def _check(
         self,
@@ -133,7 +157,7 @@ class Verify:
         def told(checks: list[CloneCheck]) -> None:
             shared = [check for check in checks if check.shared]
             hurting.extend(check for check in checks if not check.shared)
-            pool.submit(meanwhile)
+            meanwhile()
             if shared:
                 on_clones.append(pool.submit(self._on_clones().together, current, shared, emit))
             if thorough and hurting:
@@ -164,19 +188,23 @@ class Verify:
         found = {name: self._engine.running(box_id) for name, box_id in current.ids().items()}
         return {name: running for name, running in found.items() if running is not None}
 
-    def _integrity(self, current: Current, found: Findings) -> Integrity:
-        changed = {box: files for box, files in found.changed.items() if files}
+    def _integrity(self, current: Current, found: Findings, store: Store) -> Integrity:
+        changed = _changed(found)
         answers = {name: value for check in found.results for name, value in check.params.items()}
         wrong = wrong_answers(current.lab, current.params, answers)
         if not wrong:
             return Integrity(changed)
         others = [
             Other(attempt.learner, derive(current.lab, attempt.seed), attempt.answers)
-            for attempt in self._store().latest(current.lab.name)
+            for attempt in store.latest(current.lab.name)
             if attempt.instance != current.instance
         ]
         foreign, same = likenesses(wrong, others)
         return Integrity(changed, tuple(foreign), tuple(same))
+
+
+def _changed(found: Findings) -> dict[str, tuple[str, ...]]:
+    return {box: files for box, files in found.changed.items() if files}
 
 
 def as_error(check: CheckResult, why: str) -> CheckResult:

@@ -60,7 +60,7 @@ def test_a_folder_without_a_server_is_told(tmp_path: Path) -> None:
 
 def test_a_database_that_is_not_there_is_told(postgresql: postgres.Server) -> None:
     error = refused(lambda: SqlStore(postgresql.url.replace("/postgres?", f"/nothing?password={PASSWORD}&")))
-    assert str(error).startswith("the store postgresql://postgres@/nothing can't be used: ")
+    assert str(error).startswith(f"the store postgresql://postgres@/nothing?host={postgresql.folder} can't be used: ")
     assert 'database "nothing" does not exist' in str(error)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
@@ -25,7 +25,7 @@ from labctl.domain.observed import State
 from labctl.domain.params import derive
 from labctl.domain.site import Site
 from labctl.domain.verdict import Attempt, CheckResult, Verdict
-from labctl.errors import ChecksError, EngineError, UsageError
+from labctl.errors import ChecksError, EngineError, StoreError, UsageError
 from labctl.events import Event, StepEnded, StepStarted, silent
 from labctl.ports import CloneCheck, PowerSwitch
 from labctl.services.clone import Clones
@@ -281,6 +281,29 @@ class TestVerify:
         verified = world.verify.run(world.current(), keep=lambda _attempt: False)
         assert verified.number == 1
         assert len(world.store.attempts("pond.lucy")) == 1
+
+    @pytest.mark.parametrize("when", ["opening", "attempts", "latest", "add_attempt"])
+    def test_a_verdict_outlives_a_store_that_is_away(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, when: str
+    ) -> None:
+        world.up()
+        world.checker.results = [passed("listen"), failed("auth")]
+        world.checker.results[1].params["password"] = "wrong"  # so that other learners' attempts are looked at
+        away = StoreError("the store is away")
+
+        def fail(*_: object) -> NoReturn:
+            raise away
+
+        if when == "opening":
+            verify = Verify(world.engine, world.checker, fail, lambda: pytest.fail("no clone is wanted"))
+        else:
+            verify = world.verify
+            monkeypatch.setattr(world.store, when, fail)
+        verified = verify.run(world.current())
+        assert [task.verdict for task in verified.attempt.tasks] == [Verdict.PASSED, Verdict.FAILED]
+        assert (verified.number, verified.lost) == (0, away)
+        with pytest.raises(StoreError):
+            verified.kept()
 
     def test_checks_that_can_not_run_at_all_are_no_attempt(self, world: World) -> None:
         world.up()

@@ -20,7 +20,7 @@ from labctl.cli import history, i18n
 from labctl.cli import verify as command
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, Attempt, Verdict
-from labctl.errors import ChecksError
+from labctl.errors import ChecksError, StoreError
 from labctl.events import silent
 from labctl.ports import CloneCheck
 from labctl.services.clone import Clones
@@ -114,6 +114,34 @@ class TestExit:
         assert bench.checker.spare == 0
 
 
+class TestAStoreThatIsAway:
+    @pytest.fixture(autouse=True)
+    def away(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_attempt: Attempt) -> int:
+            raise StoreError("the store {store} can't be used: {why}", hint="psql {url}", store="S", url="U", why="W")
+
+        monkeypatch.setattr(bench.store, "add_attempt", fail)
+
+    def test_the_verdict_is_shown_and_said_not_to_count(self, labctl: Run) -> None:
+        code, out, err = labctl("verify")
+        assert code == 6, "what all passed, but counts for nothing, is no success"
+        assert "✓ listen" in out and "· not kept" in out and "attempt 0" not in out
+        assert err.splitlines() == [
+            "error: this attempt was not kept and does not count: the store S can't be used: W",
+            "try: psql U",
+        ]
+
+    def test_programs_are_told_too(self, labctl: Run) -> None:
+        code, out, _err = labctl("verify", "--json")
+        told = json.loads(out)
+        assert (code, told["kept"], told["number"], told["verdict"]) == (6, False, 0, "passed")
+
+    def test_in_chinese(self, labctl: Run) -> None:
+        _code, out, err = labctl("--lang", "zh", "verify")
+        assert "未保存" in out
+        assert "本次评测没有保存，不计入成绩：数据库 S 不能用：W" in err
+
+
 class TestOptions:
     @pytest.mark.parametrize("other", [("--thorough",), ("--json",), ("--junit", "x.xml"), ("--junit", "-")])
     def test_watching_goes_with_no_report(self, bench: Bench, labctl: Run, other: tuple[str, ...]) -> None:
@@ -151,7 +179,7 @@ class TestJson:
         code, out, err = labctl("verify", "--json")
         assert (code, err) == (6, "")
         told = json.loads(out)
-        assert list(told) == ["attempt", "number", "verdict", "points", "of", "left_out"]
+        assert list(told) == ["attempt", "number", "verdict", "points", "of", "left_out", "kept"]
         assert [told[key] for key in ("number", "verdict", "points", "of", "left_out")] == [1, "error", 8, 21, 1]
         whole = told["attempt"]
         assert list(whole) == [
@@ -280,7 +308,7 @@ class TestHistory:
         is_wrong(bench)
         printed = json.loads(labctl("verify", "--json")[1])
         again = json.loads(labctl("history", "--attempt", "1", "--json")[1])
-        assert again == {key: value for key, value in printed.items() if key != "left_out"}
+        assert again == {key: value for key, value in printed.items() if key not in ("left_out", "kept")}
 
     def test_the_first_is_compared_with_none_and_one_that_is_not_there_is_told(self, labctl: Run) -> None:
         labctl("verify")

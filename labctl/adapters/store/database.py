@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import shlex
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +19,18 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from labctl.adapters.store.migrate import is_current, migrate
 from labctl.adapters.store.place import Place
 from labctl.adapters.store.reserve import Reserve, is_full
-from labctl.errors import LabctlError
+from labctl.errors import StoreError
 
 T = TypeVar("T")
 
+BUSY_SECONDS = 15.0
+"""So long another program may lock a file of SQLite. A write of labctl's takes milliseconds."""
+
+_POLL_SECONDS = 0.05
+
 
 class Database:
-    """Up to date once it is made. Every method raises LabctlError where the database can't be used."""
+    """Up to date once it is made. Every method raises StoreError where the database can't be used."""
 
     def __init__(self, where: Path | str) -> None:
         self._place = Place(where)
@@ -32,7 +40,7 @@ class Database:
                 self._place.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._engine = self._place.engine()
         try:
-            self._again_when_full(self._open)
+            self._again(self._open)
         except BaseException:
             self.close()
             raise
@@ -44,7 +52,7 @@ class Database:
             with self._engine.begin() as connection:
                 return work(connection)
 
-        return self._again_when_full(reading)
+        return self._again(reading)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returned, once all that it wrote is kept: on the disk, not in memory. All or nothing of it is,
@@ -56,7 +64,7 @@ class Database:
             with self._transaction() as connection:
                 return work(connection)
 
-        return self._again_when_full(writing)
+        return self._again(writing)
 
     def alone(self, connection: Connection, what: str) -> None:
         """Till the end of this transaction nobody else is at work on that. On SQLite nobody writes anything."""
@@ -89,7 +97,15 @@ class Database:
             yield
             return
         with file.with_name(f"{file.name}.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            deadline = time.monotonic() + BUSY_SECONDS
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise TimeoutError from None
+                    time.sleep(_POLL_SECONDS)
             for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
                 with contextlib.suppress(OSError):
                     file.with_name(name).chmod(0o600)
@@ -103,14 +119,20 @@ class Database:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
-    def _again_when_full(self, work: Callable[[], T]) -> T:
+    def _again(self, work: Callable[[], T]) -> T:
+        """On a full disk, while the reserve lasts, and while another program locks the file."""
+        deadline = time.monotonic() + BUSY_SECONDS
         with self._explained():
             while True:
                 try:
                     return work()
                 except DBAPIError as error:
-                    if not (is_full(error) and self._reserve and self._reserve.give_up()):
+                    if is_full(error) and self._reserve and self._reserve.give_up():
+                        continue
+                    if not _is_busy(error):
                         raise
+                    if time.monotonic() > deadline:
+                        raise TimeoutError from error
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -119,28 +141,42 @@ class Database:
         except (SQLAlchemyError, OSError, UnicodeError) as error:
             raise self._in_words(error) from error
 
-    def _in_words(self, error: Exception) -> LabctlError:
+    def _in_words(self, error: Exception) -> StoreError:
         why = self._place.without_secrets(str(getattr(error, "orig", None) or error))
         if self._place.file is None:
-            return LabctlError(
+            return StoreError(
                 "the store {store} can't be used: {why}",
-                hint="see whether the server runs and lets you in: psql; and whether the address is right: "
-                "labctl config get store",
+                hint="psql {url}, to try it by hand; labctl config get store shows the setting",
                 store=self._place.shown,
+                url=shlex.quote(self._place.shown),
                 why=why,
             )
         if is_full(error):
-            return LabctlError(
+            return StoreError(
                 "the store {file} can't be written: the disk is full",
                 hint="make room on the disk, and do it again; what was kept before is still there",
                 file=self._place.shown,
             )
-        return LabctlError(
+        if isinstance(error, TimeoutError):
+            return StoreError(
+                "the store {file} can't be used: another program has locked it for {seconds} s",
+                hint="fuser --verbose {name}",
+                file=self._place.shown,
+                name=shlex.quote(self._place.shown),
+                seconds=f"{BUSY_SECONDS:g}",
+            )
+        return StoreError(
             "the store {file} can't be used: {why}",
             hint="see whether the disk is full and the file is yours; moving it away starts a new one",
             file=self._place.shown,
             why=why,
         )
+
+
+def _is_busy(error: DBAPIError) -> bool:
+    """Whether another program's lock is all that is in the way (sqlite.org/rescode.html)."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _journal(connection: Connection) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from labctl.errors import LabctlError, UsageError
 
-_BUSY_SECONDS = 30
-_ANSWER_SECONDS = "10"
+# So long no signal reaches a program that waits for another's lock; ``Database`` asks again.
+_BUSY_SECONDS = 0.5
 _HINT = "labctl config set store postgresql://USER@HOST/DATABASE, or labctl config unset store for a file of SQLite"
 
 
@@ -30,7 +31,8 @@ class Place:
             event.listen(made, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=FULL"))
             return made
         try:
-            return create_engine(self._url, pool_pre_ping=True)
+            made = create_engine(self._url, pool_pre_ping=True)
+            from labctl.adapters.store.patience import connect
         except ImportError as error:
             raise LabctlError(
                 "the store {store} needs a package that isn't there: {why}",
@@ -38,6 +40,12 @@ class Place:
                 store=self.shown,
                 why=str(error).partition("\n")[0],
             ) from error
+
+        def patiently(_dialect: object, _record: object, words: tuple[Any, ...], options: dict[str, Any]) -> Any:
+            return connect(*words, **options)
+
+        event.listen(made, "do_connect", patiently)
+        return made
 
     def without_secrets(self, text: str) -> str:
         """A driver's message in one line, and with no password in it."""
@@ -63,10 +71,12 @@ def _postgresql(where: str) -> URL:
         # Not from the error: it may carry a part of the URL, and that may be the password's; nor is what follows an @
         # in a password the host's name.
         raise UsageError("store is no URL: a character in it may have to be written as %XX", hint=_HINT)
-    return url.update_query_dict({"connect_timeout": _ANSWER_SECONDS} | dict(url.query))
+    return url
 
 
 def _shown(url: URL) -> str:
     user = f"{url.username}@" if url.username else ""
     port = f":{url.port}" if url.port else ""
-    return f"postgresql://{user}{url.host or ''}{port}/{url.database or ''}"
+    place = [f"{name}={url.query[name]}" for name in ("host", "port") if isinstance(url.query.get(name), str)]
+    query = f"?{'&'.join(place)}" if place else ""
+    return f"postgresql://{user}{url.host or ''}{port}/{url.database or ''}{query}"

@@ -194,9 +194,9 @@ TEXTS: dict[str, str] = {
     ),
     (
         "Which tasks are done, and what to look at where one is not. Nothing in the boxes is changed. Exit status: 0 "
-        "all passed, 1 something failed, 6 something could not be checked."
+        "all passed, 1 something failed, 6 something could not be checked or the attempt could not be kept."
     ): (
         "哪些任务已完成，没完成的该看哪里。不会改动机器里的任何东西。退出码：0 全部通过，1 有任务未通过，6 有任务无法"
-        "检查。"
+        "检查，或者评测无法保存。"
     ),
 }

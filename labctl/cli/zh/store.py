@@ -4,9 +4,15 @@ from __future__ import annotations
 
 TEXTS: dict[str, str] = {
     "the store {store} can't be used: {why}": "数据库 {store} 不能用：{why}",
-    "see whether the server runs and lets you in: psql; and whether the address is right: labctl config get store": (
-        "看看服务器是否在运行、是否允许你登录：psql；地址是否正确：labctl config get store"
+    "psql {url}, to try it by hand; labctl config get store shows the setting": (
+        "psql {url} 手动连接试试；设置见 labctl config get store"
     ),
+    "the store {file} can't be used: another program has locked it for {seconds} s": (
+        "数据库 {file} 不能用：另一个程序已将它锁住 {seconds} 秒"
+    ),
+    "this attempt was not kept and does not count: {lost}": "本次评测没有保存，不计入成绩：{lost}",
+    "not kept": "未保存",
+    "fuser --verbose {name}": "fuser --verbose {name}",
     "the store {file} can't be written: the disk is full": "数据库 {file} 无法写入：磁盘已满",
     "make room on the disk, and do it again; what was kept before is still there": (
         "腾出磁盘空间后再做一次；之前保存的内容都还在"

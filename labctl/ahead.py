@@ -1,0 +1,43 @@
+"""Work that nobody has to wait for: it begins at once, and a process that ends doesn't wait for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from labctl.interrupts import held
+
+R = TypeVar("R")
+
+
+class Ahead(Generic[R]):
+    """``work`` in a thread of its own, from now on. Signals reach whoever waits for it, also where the work itself
+    is in a call that nothing interrupts, such as getaddrinfo(3)."""
+
+    def __init__(self, work: Callable[[], R]) -> None:
+        self._work = work
+        self._results: list[R] = []
+        self._errors: list[BaseException] = []
+        # A lock alone stands an exception that a signal raises while it is waited for; an Event doesn't.
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        with held():
+            threading.Thread(target=self._run, name="ahead", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._results.append(self._work())
+        except BaseException as error:
+            self._errors.append(error)
+        self._lock.release()
+
+    def result(self, seconds: float = -1.0) -> R:
+        """What the work gave or raised. Raises TimeoutError where it hasn't ended after
+        ``seconds``; a negative number waits without a limit."""
+        if not self._lock.acquire(timeout=seconds):
+            raise TimeoutError
+        self._lock.release()
+        if self._errors:
+            raise self._errors[0]
+        return self._results[0]
