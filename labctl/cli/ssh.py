@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import click
@@ -58,6 +59,10 @@ def config(ctx: click.Context, lab: str, learner: str) -> None:
 @click.pass_context
 def proxy(ctx: click.Context, box: str, lab: str, learner: str) -> None:
     """For OpenSSH's ProxyCommand: standard input and output to the box's port 22."""
+    # OpenSSH ends its ProxyCommand with SIGHUP or SIGTERM, also after success. Nothing here has to be taken back: the
+    # process in the box ends with its stdin.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     app = app_of(ctx, learner)
     found = app.finder.find(app.learner, lab).box(box)
     from labctl.cli.pipe import join

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -84,6 +85,30 @@ def test_ssh_is_the_users_own_client_with_a_key_of_the_instance(shared: Labctl, 
     assert shared.run("exec", "beta", "--", "cat", "/root/by-scp").stdout == "by scp\n"
     key = next((Path(shared.environment["XDG_STATE_HOME"]) / "labctl" / "ssh").glob("*/id_ed25519"))
     assert key.stat().st_mode & 0o077 == 0
+
+
+def test_scp_sftp_rsync_and_ssh_end_without_a_word(shared: Labctl, tmp_path: Path) -> None:
+    """OpenSSH ends its ProxyCommand with a signal: that is no interruption, and nobody wants to read of one."""
+    (tmp_path / "file").write_text("from here\n")
+    config = tmp_path / "ssh"
+    config.write_text(shared.run("ssh-config").stdout)
+    assert shared.run("ssh", "alpha", "true").stderr == ""
+    option = ["-F", str(config)]
+    file = str(tmp_path / "file")
+    programs = {
+        "scp": (["scp", "-q", *option, file, "alpha:/root/by-scp"], ""),
+        "scp back": (["scp", "-q", *option, "alpha:/root/by-scp", str(tmp_path / "back")], ""),
+        "sftp": (["sftp", "-q", *option, "-b", "-", "alpha"], f"put {file} /root/by-sftp\n"),
+        "ssh": (["ssh", *option, "alpha", "true"], ""),
+    }
+    if shutil.which("rsync") and shared.run("exec", "alpha", "--", "which", "rsync", code=None).returncode == 0:
+        programs["rsync"] = (["rsync", "-e", f"ssh -F {config}", file, "alpha:/root/by-rsync"], "")
+    for name, (argv, stdin) in programs.items():
+        done = subprocess.run(
+            argv, check=False, env=shared.environment, timeout=60, input=stdin, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, ""), name
+    assert (tmp_path / "back").read_text() == "from here\n"
 
 
 def test_cp_both_ways_files_and_folders(shared: Labctl, tmp_path: Path) -> None:
