@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,3 +151,19 @@ def test_click_speaks_chinese_and_english_again(monkeypatch: pytest.MonkeyPatch)
     finally:
         i18n.choose_language("en")
     assert "Usage:" in usage()
+
+
+def _keys(part: Path) -> list[str]:
+    """The keys of a module's dictionaries, those that are there twice twice."""
+    found = [node for node in ast.walk(ast.parse(part.read_text("utf-8"))) if isinstance(node, ast.Dict)]
+    return [
+        key.value for one in found for key in one.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    ]
+
+
+def test_no_text_has_two_chinese_ones() -> None:
+    parts = [part for part in (LABCTL / "cli" / "zh").glob("*.py") if part.stem != "click_words"]
+    assert len(parts) > 5
+    counted = Counter(key for part in parts for key in _keys(part))
+    assert sorted(key for key, count in counted.items() if count > 1) == []
+    assert len(counted) == len(TEXTS)

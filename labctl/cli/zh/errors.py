@@ -67,7 +67,7 @@ TEXTS: dict[str, str] = {
     ),
     "{path} is there already; nothing was written": "{path} 已经存在；什么都没有写",
     "another name, or another folder: labctl new LAB --in DIR": "换个名字，或换个目录：labctl new LAB --in DIR",
-    "which lab?": "检查哪个实验？",
+    "which lab?": "哪个实验？",
     "labctl lint LAB, or labctl lint --all": "labctl lint LAB，或 labctl lint --all",
     # settings
     "there is no setting {key}": "没有名为 {key} 的设置",

@@ -88,7 +88,6 @@ TEXTS: dict[str, str] = {
     "there is no account {name} for the gateway": "没有供网关使用的账户 {name}",
     "there is no cohort {cohort} that lasts": "没有进行中的班级 {cohort}",
     "there are: {known}": "现有：{known}",
-    "name": "姓名",
     "fingerprint": "指纹",
     "no key": "没有公钥",
     # what learners are told

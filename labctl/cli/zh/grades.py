@@ -10,11 +10,11 @@ TEXTS: dict[str, str] = {
     "Grades, as CSV, JSON, HTML or a workbook.": "成绩，可为 CSV、JSON、HTML 或电子表格。",
     "All attempts with their evidence, as one archive.": "所有检查记录及其依据，打成一个归档。",
     # options
-    "Only learners of this group.": "只看这个组的学员。",
+    "Only learners of this group.": "只看这个班级的学生。",
     "Only this lab. May be repeated.": "只看这个实验。可以重复给出。",
-    "its groups are: {groups}": "它的组有：{groups}",
+    "its groups are: {groups}": "它的班级有：{groups}",
     "its labs are: {labs}": "它的实验有：{labs}",
-    "{cohort} has no group {group}": "{cohort} 没有组 {group}",
+    "{cohort} has no group {group}": "{cohort} 没有班级 {group}",
     "{cohort} has no lab {lab}": "{cohort} 没有实验 {lab}",
     # watch
     (
@@ -86,7 +86,6 @@ TEXTS: dict[str, str] = {
     "Grades of {cohort}": "{cohort} 的成绩",
     "summary": "总表",
     "id": "学号",
-    "group": "组",
     "of": "满分",
     "attempts": "检查次数",
     "hints": "提示",

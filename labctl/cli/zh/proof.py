@@ -16,14 +16,12 @@ TEXTS: dict[str, str] = {
         "样；每个变异体恰好让它点名的任务不通过；重置后一切如新；同样的机器反复检查，结论始终一致。结束后不留下任何东"
         "西。退出码：0 全部成立，1 有不成立的，3 实验文件有错误，6 有些内容无法尝试。"
     ),
-    "Every lab of the catalog.": "目录里的全部实验。",
     "Only so many mutants of each task; else all.": "每个任务只用几个变异体；不给则全部。",
     "With so many seeds; else 2.": "使用几个种子；不给则为 2。",
     "Judge the same boxes so many times; else 3.": "同样的机器检查几次；不给则为 3。",
     "Also the checks that hurt, on each solution.": "对每份答案也做破坏性的检查。",
     "Only this phase, and what it needs. May be repeated.": "只做这个阶段（及其前提），可以给出多次。",
     "Write a Markdown table with the labs' figures; - is stdout.": "把各实验的数据写成 Markdown 表格；- 表示标准输出。",
-    "which lab?": "要测试哪个实验？",
     "labctl test-lab LAB, or labctl test-lab --all": "labctl test-lab LAB，或 labctl test-lab --all",
     "{lab} has no reference solution: playbooks/{lab}/solve.yml": "{lab} 没有参考答案：playbooks/{lab}/solve.yml",
     # phases

@@ -37,9 +37,7 @@ TEXTS: dict[str, str] = {
     # cohorts
     "there is a cohort {cohort} already, or there was one": "已经有或曾经有过名为 {cohort} 的班",
     "take another name; labctl cohort list --all": "换一个名字；全部的班见 labctl cohort list --all",
-    "there is no cohort {name}": "没有名为 {name} 的班",
     "labctl cohort list": "labctl cohort list",
-    "the cohort {name} has ended": "{name} 班已经结束",
     "labctl cohort create": "labctl cohort create",
     "the key of {learner} is that of {owner} in the cohort {cohort}": ("{learner} 的公钥与 {cohort} 班 {owner} 的相同"),
     "every learner needs a key of their own: ssh-keygen -t ed25519": "每个学员都要有自己的密钥：ssh-keygen -t ed25519",
