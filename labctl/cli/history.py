@@ -18,6 +18,7 @@ from labctl.cli.report import attempt_as_json
 from labctl.cli.table import print_table
 from labctl.cli.verdicts import history_rows, print_attempt, when
 from labctl.domain.naming import instance_id
+from labctl.domain.verdict import compared_with
 from labctl.errors import UsageError
 
 
@@ -41,12 +42,12 @@ def command(ctx: click.Context, lab: str, number: int | None, learner: str, as_j
                 lab=definition.name,
                 count=len(attempts),
             )
-        chosen, previous = attempts[number - 1], attempts[number - 2] if number > 1 else None
+        chosen = attempts[number - 1]
         if as_json:
             print_json(attempt_as_json(chosen, number))
             return
         click.echo(click.style(f"{when(chosen)}\n", dim=True))
-        print_attempt(definition, chosen, number, previous, author=debugging(ctx))
+        print_attempt(definition, chosen, number, compared_with(chosen, attempts[: number - 1]), author=debugging(ctx))
         return
     if as_json:
         print_json(attempts)

@@ -14,7 +14,7 @@ from labctl.domain.integrity import Integrity
 from labctl.domain.lab import Lab
 from labctl.domain.params import Params, derive, template_values
 from labctl.domain.text import fill, visible
-from labctl.domain.verdict import Answer, Attempt, TaskResult, Verdict
+from labctl.domain.verdict import Answer, Attempt, Before, TaskResult, Verdict
 
 MARKS = {
     Verdict.PASSED: click.style("✓", fg="green"),
@@ -25,7 +25,7 @@ _FILES_NAMED = 3
 
 
 def print_attempt(
-    lab: Lab, attempt: Attempt, number: int, previous: Attempt | None, left_out: int = 0, *, author: bool = False
+    lab: Lab, attempt: Attempt, number: int, previous: Before | None, left_out: int = 0, *, author: bool = False
 ) -> None:
     """Every task, what is wrong where one isn't passed, the score and what changed since ``previous``. ``number``: 0
     where it isn't in the store; ``left_out``: how many checks were, since they hurt; ``author``: more about the checks
@@ -39,7 +39,7 @@ def print_attempt(
                 print_check(check, told, author)
     click.echo()
     _print_score(attempt, number)
-    changes = _since(previous, attempt, number - 1) if previous else ""
+    changes = _since(previous, attempt) if previous else ""
     if changes:
         click.echo(wrap(changes, 2, 0))
     if left_out:
@@ -79,16 +79,16 @@ def _print_dim(text: str) -> None:
     click.echo(click.style(wrap(text, 2, 0), dim=True))
 
 
-def _since(previous: Attempt, attempt: Attempt, number: int) -> str:
+def _since(previous: Before, attempt: Attempt) -> str:
     """What changed among the tasks that both looked at; points where these are all."""
-    before = {task.task: task.verdict for task in previous.tasks}
+    before = {task.task: task.verdict for task in previous.attempt.tasks}
     now = {task.task: task.verdict for task in attempt.tasks}
     news = [" ".join(changed(before, {task: verdict for task, verdict in now.items() if task in before}))]
-    if before.keys() == now.keys() and previous.points != attempt.points:
-        points = _("{before} → {now} points").format(before=previous.points, now=attempt.points)
+    if before.keys() == now.keys() and previous.attempt.points != attempt.points:
+        points = _("{before} → {now} points").format(before=previous.attempt.points, now=attempt.points)
         news.append(points.replace(" ", TIED))
     said = _(", ").join(filter(None, news))
-    return _("since attempt {n}: {changes}").format(n=number, changes=said) if said else ""
+    return _("since attempt {n}: {changes}").format(n=previous.number, changes=said) if said else ""
 
 
 def changed(before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Literal
 
@@ -101,6 +101,29 @@ class Attempt(msgspec.Struct, frozen=True):
     def verdict(self) -> Verdict:
         """Of the whole: an error anywhere is an error."""
         return worst(task.verdict for task in self.tasks)
+
+
+class Before(msgspec.Struct, frozen=True):
+    """An earlier attempt that a later one is compared with, and its number."""
+
+    number: int
+    attempt: Attempt
+
+
+def compared_with(attempt: Attempt, earlier: Sequence[Attempt]) -> Before | None:
+    """What the attempt is compared with: the last one before it that judged each of its tasks, so that points compare
+    too; else the last one that judged any of them. ``earlier`` are all attempts before it, the first one first."""
+    tasks = {result.task for result in attempt.tasks}
+    shared = [
+        (len(common), number, one)
+        for number, one in enumerate(earlier, 1)
+        if (common := tasks & {result.task for result in one.tasks})
+    ]
+    whole = [found for found in shared if found[0] == len(tasks)]
+    if not shared:
+        return None
+    _count, number, one = (whole or shared)[-1]
+    return Before(number, one)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -13,7 +13,7 @@ from labctl.ahead import Ahead
 from labctl.domain.integrity import Integrity, Other, likenesses, wrong_answers
 from labctl.domain.params import derive
 from labctl.domain.site import Running, Site
-from labctl.domain.verdict import Attempt, CheckResult, TaskResult, Verdict, judge
+from labctl.domain.verdict import Attempt, Before, CheckResult, TaskResult, Verdict, compared_with, judge
 from labctl.errors import LabctlError, UsageError
 from labctl.events import Emit, silent
 from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """The attempt, its number, the one before it, and how many checks were left out since they hurt. ``lost`` says why
-    the attempt isn't in the store: it has no number then, and doesn't count."""
+    """The attempt, its number, the one that it is compared with, and how many checks were left out since they hurt.
+    ``lost`` says why the attempt isn't in the store: it has no number then, and doesn't count."""
 
     attempt: Attempt
     number: int
-    previous: Attempt | None
+    previous: Before | None
     left_out: int = 0
     lost: LabctlError | None = None
 
@@ -138,7 +138,7 @@ class Verify:
                 number = store.add_attempt(attempt)
             except LabctlError as error:
                 number, lost = 0, error
-        return Verified(attempt, number, previous[-1] if previous else None, left_out, lost)
+        return Verified(attempt, number, compared_with(attempt, previous), left_out, lost)
 
     def _check(
         self,

@@ -24,7 +24,7 @@ from labctl.domain.integrity import Integrity, Likeness
 from labctl.domain.observed import State
 from labctl.domain.params import derive
 from labctl.domain.site import Site
-from labctl.domain.verdict import Attempt, CheckResult, Verdict
+from labctl.domain.verdict import Attempt, Before, CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, StoreError, UsageError
 from labctl.events import Event, StepEnded, StepStarted, silent
 from labctl.ports import CloneCheck, PowerSwitch
@@ -208,11 +208,21 @@ class TestVerify:
         assert (first.attempt.points, first.attempt.of, first.attempt.verdict) == (10, 15, Verdict.FAILED)
         world.checker.results = [passed("listen"), passed("auth")]
         second = world.verify.run(world.current())
-        assert (second.number, second.previous) == (2, first.attempt)
+        assert (second.number, second.previous) == (2, Before(1, first.attempt))
         assert second.attempt.verdict is Verdict.PASSED
         assert world.store.attempts("pond.lucy") == [first.attempt, second.attempt]
         assert world.checker.asked[0][0] == boxes
         assert world.checker.asked[0][1]["master_address"] == "10.10.10.11"
+
+    def test_a_whole_verify_after_one_of_a_task_is_compared_with_the_last_whole_one(self, world: World) -> None:
+        world.up()
+        world.checker.results = [failed("listen"), failed("auth")]
+        whole = world.verify.run(world.current())
+        world.checker.results = [passed("listen")]
+        part = world.verify.run(world.current(), frozenset({"listen"}))
+        assert part.previous == Before(1, whole.attempt)
+        world.checker.results = [passed("listen"), failed("auth")]
+        assert world.verify.run(world.current()).previous == Before(1, whole.attempt)
 
     def test_verify_changes_no_box(self, world: World) -> None:
         world.up()

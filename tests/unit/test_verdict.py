@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import error, failed, make_lab, passed, task
 
-from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge, worst
+from labctl.domain.verdict import Attempt, Before, CheckResult, Verdict, compared_with, judge, worst
 
 LAB = make_lab()
 verdicts = st.sampled_from(Verdict)
@@ -85,3 +85,17 @@ def test_an_attempt_adds_up_points_and_has_the_worst_verdict() -> None:
     assert attempt(passed("listen"), passed("auth")).verdict is Verdict.PASSED
     assert attempt(passed("listen"), failed("auth")).verdict is Verdict.FAILED
     assert attempt(failed("listen"), error("auth")).verdict is Verdict.ERROR
+
+
+def attempted(*tasks: str) -> Attempt:
+    results = judge(LAB, [passed(name) for name in tasks], frozenset(tasks))
+    return Attempt("pond.lucy", "pond", "lucy", "seed", 0.0, 1.0, results)
+
+
+def test_an_attempt_is_compared_with_the_last_one_that_judged_each_of_its_tasks() -> None:
+    whole, listen, auth = attempted("listen", "auth"), attempted("listen"), attempted("auth")
+    assert compared_with(whole, []) is None
+    assert compared_with(whole, [whole, listen, auth]) == Before(1, whole)
+    assert compared_with(listen, [whole, listen, auth]) == Before(2, listen)
+    assert compared_with(whole, [listen, auth]) == Before(2, auth)
+    assert compared_with(auth, [listen]) is None

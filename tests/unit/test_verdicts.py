@@ -16,7 +16,7 @@ from labctl.cli import i18n, wrap
 from labctl.cli.verdicts import print_attempt
 from labctl.domain.integrity import Integrity, Likeness
 from labctl.domain.text import Text
-from labctl.domain.verdict import Answer, Attempt, CheckResult, Source, judge
+from labctl.domain.verdict import Answer, Attempt, Before, CheckResult, Source, judge
 
 LAB = make_lab(tasks=[{**task("listen", 16), "partial": True}, task("auth", 5)])
 TITLE = "Without a password no box answers\nzh: 没有密码时，哪台机器都不回应"
@@ -159,24 +159,24 @@ class TestAnswers:
 class TestSummary:
     def test_what_changed_since_the_attempt_before(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = attempt(passed("listen"), failed("auth"))
-        print_attempt(LAB, attempt(failed("listen"), passed("auth")), 4, before)
+        print_attempt(LAB, attempt(failed("listen"), passed("auth")), 4, Before(3, before))
         assert "since attempt 3: +auth -listen, 16 → 5 points" in said(capsys)
 
     def test_points_alone_are_news_too_and_nothing_new_is_no_line(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = attempt(failed("listen", "a"), failed("listen", "b"), failed("auth"))
-        print_attempt(LAB, attempt(passed("listen", "a"), failed("listen", "b"), failed("auth")), 2, before)
+        print_attempt(LAB, attempt(passed("listen", "a"), failed("listen", "b"), failed("auth")), 2, Before(1, before))
         assert "since attempt 1: 0 → 8 points" in said(capsys)
-        print_attempt(LAB, before, 2, before)
+        print_attempt(LAB, before, 2, Before(1, before))
         assert "since" not in "".join(said(capsys))
 
     def test_only_what_both_looked_at_is_compared(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = attempt(failed("auth"), only=frozenset({"auth"}))
-        print_attempt(LAB, attempt(passed("listen"), passed("auth")), 2, before)
+        print_attempt(LAB, attempt(passed("listen"), passed("auth")), 2, Before(1, before))
         assert "since attempt 1: +auth" in said(capsys)
 
     def test_an_error_is_no_loss(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = attempt(passed("listen"), passed("auth"))
-        print_attempt(LAB, attempt(error("listen"), passed("auth")), 2, before)
+        print_attempt(LAB, attempt(error("listen"), passed("auth")), 2, Before(1, before))
         assert "since attempt 1: !listen, 21 → 5 points" in said(capsys)
 
     @pytest.mark.parametrize(("count", "start"), [(1, "1 more check reboots"), (3, "3 more checks reboot")])
@@ -226,7 +226,7 @@ class TestWidth:
         odd = Integrity({"replica1": tuple(f"/usr/share/some/where/{n}" for n in range(9))})
         before = attempt(failed("listen"), failed("auth"))
         now = attempt(wrong("auth", answer, title=title), wrong("listen", title=title, message=long.en), error("auth"))
-        print_attempt(LAB, msgspec.structs.replace(now, thorough=True, integrity=odd), 1234, before, 12)
+        print_attempt(LAB, msgspec.structs.replace(now, thorough=True, integrity=odd), 1234, Before(1233, before), 12)
         lines = said(capsys)
         wide = [line for line in lines if wrap.cells(line) > 80]
         assert [line.split(maxsplit=1)[1] for line in wide] == [command]
