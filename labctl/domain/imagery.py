@@ -30,6 +30,7 @@ BASE = "base"
 SETUP = "setup.yml"
 _FORMAT = "1"  # part of every hash: another one builds everything again
 _BAKE_FORMAT = "bake 2"  # part of the hashes of labs' images: to be changed when a bake leaves other things in them
+_IDENTITIES = f"{REPOSITORY}/{BASE}-id"
 _OWN_TAG = re.compile(rf"{REPOSITORY}/[a-z0-9-]+:[0-9a-f]{{16}}|{REPOSITORY}/{BASE}:[a-z0-9.-]+")
 _NOT_SETUP = re.compile(r"(solve(-[^/]*)?\.yml|mutants/.*)")
 
@@ -98,6 +99,24 @@ def base_tag(reference: str, mirror: str = "") -> str:
     return f"{REPOSITORY}/{BASE}:{words}{via}"
 
 
+def identity_tag(identity: str) -> str:
+    """The tag by which a base is known for the same on engines that give it different ids: with the containerd image
+    store an id is the manifest's digest, without it the configuration's. ``images save`` puts it into its file."""
+    return f"{_IDENTITIES}:{identity.removeprefix('sha256:')}"
+
+
+def is_identity_tag(tag: str) -> bool:
+    """Whether it is one of ``identity_tag``."""
+    return tag.startswith(f"{_IDENTITIES}:")
+
+
+def identity_of(image: str, there: Mapping[str, str]) -> str:
+    """What stands for a base in hashes: its id on the engine that it came from, else its id on this one. ``there`` maps
+    an engine's tags to ids."""
+    tags = sorted(tag for tag, id_ in there.items() if id_ == image and is_identity_tag(tag))
+    return f"sha256:{tags[0].rpartition(':')[2]}" if tags else image
+
+
 def is_own_tag(tag: str) -> bool:
     """Whether it has the form of a tag that labctl gives."""
     return _OWN_TAG.fullmatch(tag) is not None
@@ -135,7 +154,7 @@ def resolved(dockerfile: str, tags: Mapping[str, str], base: str, labels: Mappin
 
 
 def image_tags(sources: Mapping[str, ImageSource], base_id: str) -> dict[str, str]:
-    """The tag of each image and of each that it needs. ``base_id`` is the base's id on this engine. Raises
+    """The tag of each image and of each that it needs. ``base_id`` is what ``identity_of`` says. Raises
     InvalidLabError for an image that isn't there and for images that start from each other."""
     tags: dict[str, str] = {}
     for name in build_order(sources):

@@ -88,6 +88,31 @@ def test_the_base_counts_for_those_that_start_from_it() -> None:
     assert imagery.image_tags(scratch, "sha256:1") == imagery.image_tags(scratch, "sha256:2")
 
 
+CONFIG, MANIFEST = f"sha256:{'c' * 64}", f"sha256:{'d' * 64}"
+
+
+def test_a_base_that_came_from_another_image_store_counts_as_what_it_was_there() -> None:
+    """With the containerd image store an image has another id than without it. What was saved on one engine has to be
+    found on the other."""
+    base = imagery.base_tag("debian:bookworm-slim")
+    saved_there = tag(base=imagery.identity_of(CONFIG, {base: CONFIG}))
+    loaded_here = {base: MANIFEST, imagery.identity_tag(CONFIG): MANIFEST}
+    assert tag(base=imagery.identity_of(MANIFEST, loaded_here)) == saved_there
+    assert tag(base=imagery.identity_of(MANIFEST, {base: MANIFEST})) != saved_there
+
+
+def test_the_identity_of_another_base_does_not_count() -> None:
+    base = imagery.base_tag("debian:bookworm-slim")
+    assert imagery.identity_of(MANIFEST, {base: MANIFEST, imagery.identity_tag(CONFIG): "sha256:old"}) == MANIFEST
+    assert imagery.identity_of("", {}) == ""
+
+
+def test_an_identity_is_none_of_the_images_that_are_listed() -> None:
+    told = imagery.identity_tag(CONFIG)
+    assert imagery.is_identity_tag(told) and not imagery.is_own_tag(told)
+    assert not imagery.is_identity_tag(imagery.base_tag("debian:bookworm-slim"))
+
+
 def test_a_parent_counts_and_a_sibling_does_not() -> None:
     def tags(box: bytes, other: bytes) -> dict[str, str]:
         child = ImageSource("redis", (SourceFile("Dockerfile", b"FROM labctl/box\n"),))

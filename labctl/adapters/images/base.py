@@ -11,7 +11,8 @@ was pulled is treated as one that was made here.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from labctl.adapters.docker.client import Client, explained
@@ -55,6 +56,40 @@ class Base:
     def build_tag(self) -> str:
         """What Dockerfiles start from: the base, or its variant with the mirror's apt sources."""
         return imagery.base_tag(self.reference, self.debian_mirror) if self.debian_mirror else self.tag
+
+    def identity(self, there: Mapping[str, str]) -> str:
+        """What stands for the base in hashes (``imagery.identity_of``), with the engine's tags as they are ``there``;
+        empty if there is no base."""
+        return imagery.identity_of(there.get(self.tag, ""), there)
+
+    @contextmanager
+    def carrying_identity(self, there: Mapping[str, str]) -> Iterator[str]:
+        """A tag that tells another engine the base's identity, for as long as it is needed."""
+        tag = imagery.identity_tag(self.identity(there))
+        if tag in there:
+            yield tag
+            return
+        with explained(self._client.address):
+            self._client.api.tag(self.tag, *_split(tag))
+        try:
+            yield tag
+        finally:
+            self.forget([tag])
+
+    def take_identity(self, loaded: Sequence[str], there: Mapping[str, str]) -> None:
+        """After a load: the identity that came with the base replaces the ones that this engine knew it by. A tag that
+        says no more than the id does is removed."""
+        image = there.get(self.tag, "")
+        if not any(imagery.is_identity_tag(tag) for tag in loaded):
+            return
+        known = [tag for tag, id_ in there.items() if id_ == image and imagery.is_identity_tag(tag)]
+        self.forget([tag for tag in known if tag not in loaded or tag == imagery.identity_tag(image)])
+
+    def forget(self, tags: Iterable[str]) -> None:
+        """Remove tags of the base; the image itself has another one."""
+        with explained(self._client.address):
+            for tag in tags:
+                self._client.api.remove_image(tag, noprune=True)
 
     def variant(self) -> str:
         """The Dockerfile of the variant with the mirror's apt sources. Raises BuildError where the setting is no

@@ -105,9 +105,9 @@ class DockerImages:
         from labctl.adapters.images import transfer
 
         self.ensure(labs, emit)
-        wanted = self._wanted(labs, self._look())
-        tags = sorted({self._base.tag, *wanted.needed()})
-        with _step(emit, _SAVE, "saving to {subject}", path):
+        there = self._look()
+        with self._base.carrying_identity(there) as identity, _step(emit, _SAVE, "saving to {subject}", path):
+            tags = sorted({self._base.tag, identity, *self._wanted(labs, there).needed()})
             return transfer.save(self._client, tags, Path(path), emit, _SAVE)
 
     def load(self, path: str, emit: Emit) -> list[str]:
@@ -116,8 +116,9 @@ class DockerImages:
 
         with _step(emit, _LOAD, "loading from {subject}", path):
             tags = transfer.load(self._client, Path(path), emit, _LOAD)
+        self._base.take_identity(tags, present.tagged(self._client))
         self._system = None
-        return tags
+        return [tag for tag in tags if not imagery.is_identity_tag(tag)]
 
     def prune(self, labs: Sequence[Lab], emit: Emit) -> list[ImageInfo]:
         """See ports.Images. Also what builds that were killed have left."""
@@ -128,6 +129,8 @@ class DockerImages:
         with explained(self._client.address):
             for image in removed:
                 with _step(emit, image.tag, "removing {subject}", image.tag):
+                    if image.kind == BASE_KEY:
+                        self._base.forget(inventory.identities(image.id))
                     self._client.api.remove_image(image.tag)
             for left in inventory.left_over():
                 if left["Id"] not in inventory.used:
@@ -139,7 +142,7 @@ class DockerImages:
         """Tags below ``labctl/`` with their ids; what labctl needs is known from then on."""
         there = present.tagged(self._client)
         names = self._sources.images(imagery.SYSTEM_IMAGES)
-        tags = imagery.image_tags(names, there.get(self._base.tag, ""))
+        tags = imagery.image_tags(names, self._base.identity(there))
         self._system = {name: tags[name] for name in imagery.SYSTEM_IMAGES}
         return there
 
@@ -147,7 +150,7 @@ class DockerImages:
         sources = self._sources.images(imagery.SYSTEM_IMAGES)
         for lab in labs:
             sources |= self._sources.for_lab(lab)
-        images = imagery.image_tags(sources, there.get(self._base.tag, ""))
+        images = imagery.image_tags(sources, self._base.identity(there))
         setups = {lab.name: self._sources.setup(lab) for lab in labs}
         boxes = {lab.name: imagery.bake_tags(lab, images, setups[lab.name]) for lab in labs}
         return _Wanted(sources, images, setups, boxes)

@@ -46,6 +46,10 @@ class Inventory:
             if imagery.is_own_tag(tag) and (tag.startswith(f"{REPOSITORY}/{imagery.BASE}:") or _is_image(item))
         ]
 
+    def identities(self, image: str) -> list[str]:
+        """The tags of a base that tell its identity."""
+        return [tag for tag in _tags(self._by_id[image]) if imagery.is_identity_tag(tag)]
+
     def left_over(self) -> list[Mapping[str, Any]]:
         """The last layers of builds that were killed: labelled as labctl's, without a tag, and nothing hangs on them.
 
