@@ -8,10 +8,10 @@ import re
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from labctl.domain.boxspec import BoxSpec
 from labctl.domain.lab import Lab
@@ -19,6 +19,7 @@ from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox, State
 from labctl.domain.params import Params
 from labctl.domain.proof import Mutant
 from labctl.domain.site import Running, Site
+from labctl.domain.spot import Spot, SpotKind
 from labctl.domain.verdict import Attempt, CheckResult, Verdict
 from labctl.errors import BuildError, EngineError, KeeperGoneError, NameTakenError, UsageError
 from labctl.events import BoxReady, Emit, Note
@@ -213,25 +214,36 @@ class FakeEngine:
     ) -> Any:
         raise NotImplementedError("bytes to talk through need a process")
 
-    def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
+    def find(self, box_id: str, path: str) -> Spot:
+        box = self._box(box_id)
+        found = "/"
+        for part in posixpath.normpath(path).strip("/").split("/"):
+            step = posixpath.join(found, part)
+            found = _resolve(box.tree, step) or step
+        node = box.tree.get(found, (None, b""))[0]
+        kind = "missing" if node is None else "folder" if node.isdir() else "file" if node.isreg() else "other"
+        return Spot(found, SpotKind(kind), box.state is State.RUNNING)
+
+    def put_archive(self, box_id: str, path: str, tar: bytes | IO[bytes]) -> None:
         self._change("put_archive")
         box = self._box(box_id)
         folder = _resolve(box.tree, path)
         if folder is None or not box.tree[folder][0].isdir():
             raise UsageError("there is no folder {path} in the box", path=path)
-        data = tar if isinstance(tar, bytes) else b"".join(tar)
+        if not isinstance(tar, bytes):
+            tar.seek(0)
+        data = tar if isinstance(tar, bytes) else tar.read()
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             for member in archive:
                 content = archive.extractfile(member).read() if member.isfile() else b""  # type: ignore[union-attr]
                 box.tree[posixpath.normpath(posixpath.join(folder, member.name))] = (member, content)
 
-    def get_archive(self, box_id: str, path: str) -> Iterator[bytes]:
+    def get_archive(
+        self, box_id: str, path: str, left_out: Callable[[str], object] = lambda _name: None
+    ) -> Iterator[bytes]:
         box = self._box(box_id)
-        # As Docker has it: a symlink comes as itself, what is behind it for "link/.".
-        followed = path.endswith(("/", "/."))
-        clean = posixpath.normpath(path)
-        found = _resolve(box.tree, clean) if followed else clean
-        if found not in box.tree or (followed and not box.tree[found][0].isdir()):
+        found = posixpath.normpath(path)
+        if found not in box.tree:
             raise UsageError("there is no {path} in the box", path=path)
         return iter([_archive(box.tree, found)])
 

@@ -9,6 +9,7 @@ import click
 
 from labctl.cli.common import app_of, instance_options, labctl_command
 from labctl.cli.i18n import _
+from labctl.cli.render import progress
 from labctl.errors import UsageError
 
 
@@ -19,7 +20,8 @@ from labctl.errors import UsageError
 @click.pass_context
 def command(ctx: click.Context, source: str, target: str, lab: str, learner: str) -> None:
     """Copy a file or folder to a box or from it; BOX:PATH names the box's side. It goes through the engine: no SSH is
-    needed, and the box may be stopped."""
+    needed, and the box may be stopped. Devices, sockets, fifos and links that lead out of the folder are left out;
+    a line on standard error names each of them."""
     from_box, source_path = split(source)
     to_box, target_path = split(target)
     if bool(from_box) == bool(to_box):
@@ -33,12 +35,13 @@ def command(ctx: click.Context, source: str, target: str, lab: str, learner: str
     current = app.finder.find(app.learner, lab)
     from labctl.services.copy import Copy
 
-    copy = Copy(app.engine)
-    if to_box:
-        local = Path(source_path)
-        names = copy.upload(current.box(to_box, running=False).id, local, target_path)
-    else:
-        names = copy.download(current.box(from_box, running=False).id, source_path, Path(target_path))
+    box = current.box(to_box or from_box, running=False).id
+    with progress() as emit:
+        copy = Copy(app.engine, emit)
+        if to_box:
+            names = copy.upload(box, Path(source_path), target_path)
+        else:
+            names = copy.download(box, source_path, Path(target_path))
     if sys.stderr.isatty():
         click.echo(_("{count} copied").format(count=len(names)), err=True)
 

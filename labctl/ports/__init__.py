@@ -3,9 +3,9 @@ contract tests runs on both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol
+from typing import IO, Literal, Protocol
 
 import msgspec
 
@@ -16,6 +16,7 @@ from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.params import Params
 from labctl.domain.proof import Mutant
 from labctl.domain.site import Running, Site
+from labctl.domain.spot import Spot
 from labctl.domain.verdict import CheckResult
 from labctl.events import Emit
 from labctl.ports.store import Cohorts as Cohorts
@@ -92,11 +93,20 @@ class Engine(Protocol):
     ) -> Process:
         """Run a command with its stdin and stdout as bytes to talk through; ``on_stderr`` gets what else it says."""
 
-    def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
-        """Unpack a tar archive in a folder of the box, which must exist. The box need not run."""
+    def find(self, box_id: str, path: str) -> Spot:
+        """Where an absolute path of the box leads, every link followed, within the box. Of a box that doesn't run, on
+        its disk."""
 
-    def get_archive(self, box_id: str, path: str) -> Iterator[bytes]:
-        """A file or folder of the box as a tar archive. Raises UsageError where there is none."""
+    def put_archive(self, box_id: str, path: str, tar: bytes | IO[bytes]) -> None:
+        """Unpack a tar archive (GNU's format) in a folder of the box, as the box sees its files: also on what is
+        mounted there. Files replace files, folders get what is new; nothing is changed until all of the archive is in
+        the box. A box need not run; then it has its disk and no mounts. Raises UsageError where there is no such
+        folder, where a folder is in a file's way or a file in a folder's, and where it can't be written."""
+
+    def get_archive(self, box_id: str, path: str, left_out: Callable[[str], object] = ...) -> Iterator[bytes]:
+        """A file or folder of the box as a tar archive, as the box sees it; of one that doesn't run, as it is on its
+        disk. A link comes as itself. ``left_out`` is told of the sockets, which no archive can hold. Raises UsageError,
+        also in the midst, where there is none or it can't be read."""
 
     def logs(self, box_id: str, tail: int) -> bytes:
         """The last lines that the box's console printed."""

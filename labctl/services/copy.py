@@ -1,139 +1,190 @@
-"""Copy files between this machine and a box, as tar archives through the engine."""
+"""Copy files between this machine and a box, as tar archives."""
 
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
 
-from labctl.errors import LabctlError, UsageError
+from labctl.domain.spot import Spot, SpotKind
+from labctl.domain.tarball import TarballError, members
+from labctl.domain.text import visible
+from labctl.errors import UsageError
+from labctl.events import Emit, Note, silent
 from labctl.ports import Engine
+from labctl.services.landing import SPECIAL, Landing
 
-if not hasattr(tarfile, "data_filter"):  # Python before 3.11.4, as Debian 12 has it
-    from backports import tarfile  # type: ignore[no-redef,unused-ignore]
+_MOST_NOTES = 1000
+"""Lines of what is left out: a box may hold millions of links."""
 
 
 class Copy:
-    """The use case."""
+    """The use case. ``emit`` gets a Note for each file that is left out, with why."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, emit: Emit = silent) -> None:
         self._engine = engine
+        self._emit = emit
 
     def upload(self, box_id: str, source: Path, target: str) -> list[str]:
         """A file or folder into the box: into ``target`` where that is a folder, else as ``target``. The names that
-        went. Owned by root in the box. Raises UsageError."""
+        went. Owned by root in the box. Of ``source`` itself a link is followed, of what is in it none. Raises
+        UsageError."""
         if not source.exists():
             raise UsageError("there is no {path} here", path=str(source))
         target = posixpath.join("/root", target)
-        name = source.resolve().name
-        if target.endswith("/") or self._is_folder(box_id, target):
-            folder = target
+        source, spot = source.resolve(), self._engine.find(box_id, target)
+        if target.endswith("/") or spot.kind is SpotKind.FOLDER:
+            folder, name = target, source.name
         else:
             folder, name = posixpath.split(target)
+        self._writable(spot)
         with tempfile.TemporaryFile() as file:
-            with tarfile.open(fileobj=file, mode="w") as tar:
+            with self._writing(file) as tar:
                 try:
-                    tar.add(source, arcname=name, filter=_as_root)
+                    tar.add(source, arcname=name, filter=self._fit)
                 except OSError as error:
                     path = str(error.filename or source)
                     raise UsageError("{file} can't be read: {why}", file=path, why=str(error.strerror)) from error
                 names = tar.getnames()
-            file.seek(0)
-            self._engine.put_archive(box_id, folder, iter(lambda: file.read(1 << 16), b""))
+            self._engine.put_archive(box_id, folder, file)
         return names
 
     def put(self, box_id: str, content: bytes, target: str) -> str:
         """A file of this content as ``target`` in the box, root's; its whole path. Raises UsageError where that is a
         folder, or its folder isn't there."""
         target = posixpath.normpath(posixpath.join("/root", target))
-        if self._is_folder(box_id, target):
+        spot = self._engine.find(box_id, target)
+        if spot.kind is SpotKind.FOLDER:
             raise UsageError("{path} is a folder in the box", hint="say the file's name, too", path=target)
+        self._writable(spot)
         folder, name = posixpath.split(target)
         with io.BytesIO() as file:
-            with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            with self._writing(file) as tar:
                 info = _as_root(tarfile.TarInfo(name))
-                info.size, info.mode, info.mtime = len(content), 0o644, time.time()
+                info.size, info.mode, info.mtime = len(content), 0o644, int(time.time())
                 tar.addfile(info, io.BytesIO(content))
             self._engine.put_archive(box_id, folder, file.getvalue())
         return target
 
-    def _is_folder(self, box_id: str, path: str) -> bool:
-        """Also a link to one, as ``/bin`` is: the engine gives a link as itself, and for ``link/.`` what is behind."""
-        try:
-            with self._download(box_id, path) as tar:
-                first = tar.next()
-            if first is None or not first.issym():
-                return first is not None and first.isdir()
-            self._download(box_id, f"{path}/.").close()
-        except LabctlError:
-            return False
-        return True
+    @staticmethod
+    def _writing(file: io.IOBase) -> tarfile.TarFile:
+        """In GNU's format: the toolbox's tar doesn't know the other's long names."""
+        return tarfile.open(
+            fileobj=file, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"
+        )
+
+    def _fit(self, info: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if not (info.isreg() or info.isdir() or info.issym() or info.islnk()):
+            self._emit(_named(SPECIAL, info.name))
+            return None
+        return _as_root(info)
+
+    @staticmethod
+    def _writable(spot: Spot) -> None:
+        if spot.by_kernel:
+            raise UsageError(
+                "{path} of the box is made up by the kernel: no file can be copied to it",
+                hint="labctl enter BOX",
+                path=_shown(spot.path),
+            )
+        if spot.kind is SpotKind.OTHER:
+            raise UsageError("{path} of the box is a device, a socket or a fifo", path=_shown(spot.path))
+        _mounted(spot)
 
     def download(self, box_id: str, source: str, target: Path) -> list[str]:
         """A file or folder of the box to here: into ``target`` where that is a folder, else as ``target``. The names
-        that came. What comes from a box is a learner's: nothing is written outside of the target. Raises UsageError."""
+        that came. Of ``source`` itself a link is followed, within the box; of what is in it, links that lead out of it
+        are left out. What comes from a box is a learner's: nothing is written outside of the target. Raises
+        UsageError; then nothing here has changed."""
         source = posixpath.join("/root", source)
         into = target if target.is_dir() else target.parent
         if not into.is_dir():
             raise UsageError("there is no folder {path} here", path=str(into))
-        rename = None if target.is_dir() else target.name
-        names = []
-        with self._download(box_id, source) as tar:
-            top = posixpath.basename(source.rstrip("/"))
-            for member in tar:
-                name = _renamed(member.name, top, rename)
-                # A hard link names the other file from the archive's top, a symbolic one from where it is.
-                linkname = _renamed(member.linkname, top, rename) if member.islnk() else member.linkname
-                try:
-                    tar.extract(member.replace(name=name, linkname=linkname), into, filter="data")
-                except tarfile.FilterError as error:
-                    raise UsageError(
-                        "{name} of the box is not taken: {why}", name=member.name, why=str(error)
-                    ) from error
-                except OSError as error:
-                    path = str(error.filename or into)
-                    raise UsageError("{path} can't be written: {why}", path=path, why=str(error.strerror)) from error
-                names.append(name)
+        spot = self._engine.find(box_id, source)
+        if spot.kind is SpotKind.MISSING:
+            raise UsageError("there is no {path} in the box", path=source)
+        if spot.by_kernel:
+            raise UsageError(
+                "{path} of the box is made up by the kernel when it is read: it can't be copied",
+                hint="labctl exec BOX -- cat {path} > FILE",
+                path=_shown(spot.path),
+            )
+        if spot.kind is SpotKind.OTHER:
+            raise UsageError("{path} of the box is a device, a socket or a fifo", path=_shown(spot.path))
+        _mounted(spot)
+        named = next((name for name in (posixpath.basename(source), posixpath.basename(spot.path)) if _plain(name)), "")
+        wanted = named if target.is_dir() else target.name
+        if not _plain(wanted):
+            raise UsageError("all of a box can't be copied", hint="labctl cp BOX:/etc .")
+        try:
+            return self._land(box_id, spot.path, into, wanted)
+        except OSError as error:
+            path = os.fsdecode(error.filename or b"") or str(into)
+            raise UsageError("{path} can't be written: {why}", path=path, why=str(error.strerror)) from error
+        except TarballError as error:
+            raise UsageError("what came from the box is no archive: {why}", why=str(error)) from error
+
+    def _land(self, box_id: str, source: str, into: Path, wanted: str) -> list[str]:
+        left = _LeftOut(self._emit)
+        pieces = self._engine.get_archive(box_id, source, lambda name: left(name, SPECIAL))
+        top = os.fsencode(posixpath.basename(source))
+        with Landing(into, top, wanted, left) as landing:
+            taken = (member.name.strip(b"/") for member in members(pieces) if landing.take(member))
+            names = [wanted + os.fsdecode(name[len(top) :]) for name in taken]
+            for _ in pieces:
+                pass  # its end says whether all went well
+            if not names:
+                raise UsageError("nothing of {path} in the box could be copied", path=source)
+            landing.settle()
+        left.end()
         return names
-
-    def _download(self, box_id: str, path: str) -> tarfile.TarFile:
-        pieces = _Pieces(self._engine.get_archive(box_id, path))
-        return tarfile.open(fileobj=cast("IO[bytes]", pieces), mode="r|")
-
-
-def _renamed(name: str, top: str, wanted: str | None) -> str:
-    """A member's name where the top of its archive is to have another one."""
-    return wanted + name[len(top) :] if wanted is not None and (name == top or name.startswith(f"{top}/")) else name
-
-
-class _Pieces(io.RawIOBase):
-    """Pieces of bytes as a file to read."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while size < 0 or len(self._rest) < size:
-            piece = next(self._pieces, b"")
-            if not piece:
-                break
-            self._rest += piece
-        if size < 0:
-            size = len(self._rest)
-        data, self._rest = self._rest[:size], self._rest[size:]
-        return data
 
 
 def _as_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
     info.uid = info.gid = 0
     info.uname = info.gname = "root"
     return info
+
+
+def _mounted(spot: Spot) -> None:
+    if spot.unmounted:
+        raise UsageError(
+            "{path} is on a mount, which is there only while the box runs",
+            hint="labctl start",
+            path=_shown(spot.path),
+        )
+
+
+def _plain(name: str) -> bool:
+    return name not in ("", ".", "..") and "/" not in name
+
+
+class _LeftOut:
+    """A line for each file that is left out, up to a number of them."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._count = 0
+
+    def __call__(self, name: bytes | str, why: Note) -> None:
+        self._count += 1
+        if self._count <= _MOST_NOTES:
+            self._emit(_named(why, os.fsdecode(name)))
+
+    def end(self) -> None:
+        """How many there were beyond that."""
+        if self._count > _MOST_NOTES:
+            self._emit(Note("{count} more are left out", (("count", str(self._count - _MOST_NOTES)),)))
+
+
+def _named(why: Note, name: str) -> Note:
+    return Note(why.text, (("name", _shown(name)),))
+
+
+def _shown(name: str) -> str:
+    """In one line, whatever characters are in it."""
+    return visible(name.replace("\n", "\\n").replace("\t", "\\t"))

@@ -20,6 +20,7 @@ from labctl.adapters.images import present
 from labctl.bootstrap import App
 from labctl.domain.boxspec import BoxSpec, File, Instance, archive, box_specs
 from labctl.domain.observed import ObservedBox, State
+from labctl.domain.spot import Spot, SpotKind
 from labctl.errors import EngineError, NameTakenError, UsageError
 from labctl.events import silent
 from labctl.ports import Engine
@@ -239,8 +240,9 @@ def read(kit: Kit, box_id: str, path: str) -> dict[str, bytes]:
         return {item.name: tar.extractfile(item).read() for item in tar if item.isfile()}  # type: ignore[union-attr]
 
 
-def test_files_go_into_a_box_and_come_back_also_when_it_does_not_run(kit: Kit) -> None:
-    box_id = kit.made()
+@pytest.mark.parametrize("running", [False, True])
+def test_files_go_into_a_box_and_come_back_whether_it_runs_or_not(kit: Kit, running: bool) -> None:
+    box_id = kit.running() if running else kit.made()
     kit.engine.put_archive(box_id, "/root", archive((File("one", b"1", 0o600), File("two", b"22"))))
     assert read(kit, box_id, "/root/one") == {"one": b"1"}
     assert {name: data for name, data in read(kit, box_id, "/root").items() if name in ("root/one", "root/two")} == {
@@ -249,49 +251,60 @@ def test_files_go_into_a_box_and_come_back_also_when_it_does_not_run(kit: Kit) -
     }
 
 
-def test_an_archive_may_come_in_pieces(kit: Kit) -> None:
+def test_an_archive_may_come_as_a_file(kit: Kit) -> None:
     box_id = kit.made()
     data = archive((File("big", b"x" * 300_000),))
-    kit.engine.put_archive(box_id, "/root", iter([data[at : at + 65536] for at in range(0, len(data), 65536)]))
+    kit.engine.put_archive(box_id, "/root", io.BytesIO(data))
     assert len(read(kit, box_id, "/root/big")["big"]) == 300_000
 
 
-def test_a_path_that_is_not_in_the_box_is_told(kit: Kit) -> None:
-    box_id = kit.made()
+@pytest.mark.parametrize("running", [False, True])
+def test_a_path_that_is_not_in_the_box_is_told(kit: Kit, running: bool) -> None:
+    box_id = kit.running() if running else kit.made()
     with pytest.raises(UsageError, match="no /nothing in the box"):
         list(kit.engine.get_archive(box_id, "/nothing"))
     with pytest.raises(UsageError, match="no folder /nowhere in the box"):
         kit.engine.put_archive(box_id, "/nowhere", archive((File("a", b"a"),)))
 
 
-def test_a_symbolic_link_comes_as_itself_and_with_a_dot_behind_it_as_what_it_leads_to(kit: Kit) -> None:
-    box_id = kit.made()
+@pytest.mark.parametrize("running", [False, True])
+def test_a_symbolic_link_comes_as_itself_and_a_path_is_told_where_it_leads(kit: Kit, running: bool) -> None:
+    box_id = kit.running() if running else kit.made()
     with tarfile.open(fileobj=io.BytesIO(b"".join(kit.engine.get_archive(box_id, "/bin")))) as tar:
         first = tar.next()
     assert first is not None and first.issym()
-    stream = kit.engine.get_archive(box_id, "/bin/.")
-    assert next(iter(stream))
+    kit.engine.put_archive(box_id, "/root", archive((File("file", b"1"),)))
+    for path, found in {
+        "/bin": Spot("/usr/bin", SpotKind.FOLDER, running),
+        "/bin/nothing": Spot("/usr/bin/nothing", SpotKind.MISSING, running),
+        "/root/file": Spot("/root/file", SpotKind.FILE, running),
+        "/root/../bin/.": Spot("/usr/bin", SpotKind.FOLDER, running),
+        "/nowhere": Spot("/nowhere", SpotKind.MISSING, running),
+    }.items():
+        assert kit.engine.find(box_id, path) == found
 
 
+@pytest.mark.parametrize("running", [False, True])
 @pytest.mark.parametrize(("target", "wanted"), [("/bin", "/usr/bin/tool"), ("/root", "/root/tool")])
 def test_copying_into_a_folder_behind_a_link_leaves_the_link(
-    kit: Kit, tmp_path: Path, target: str, wanted: str
+    kit: Kit, tmp_path: Path, target: str, wanted: str, running: bool
 ) -> None:
     from labctl.services.copy import Copy
 
     (tmp_path / "tool").write_bytes(b"#!/bin/sh\n")
-    box_id = kit.made()
+    box_id = kit.running() if running else kit.made()
     Copy(kit.engine).upload(box_id, tmp_path / "tool", target)
     assert read(kit, box_id, wanted) == {"tool": b"#!/bin/sh\n"}
     with tarfile.open(fileobj=io.BytesIO(b"".join(kit.engine.get_archive(box_id, "/bin")))) as tar:
         assert tar.getmembers()[0].issym()
 
 
-def test_a_link_to_a_file_is_no_folder_to_copy_into(kit: Kit, tmp_path: Path) -> None:
+@pytest.mark.parametrize("running", [False, True])
+def test_a_link_to_a_file_is_no_folder_to_copy_into(kit: Kit, tmp_path: Path, running: bool) -> None:
     from labctl.services.copy import Copy
 
     (tmp_path / "tool").write_bytes(b"new")
-    box_id = kit.made()
+    box_id = kit.running() if running else kit.made()
     link = tarfile.TarInfo("alias")
     link.type, link.linkname = tarfile.SYMTYPE, "file"
     buffer = io.BytesIO()

@@ -125,9 +125,106 @@ def test_cp_both_ways_files_and_folders(shared: Labctl, tmp_path: Path) -> None:
 
 
 def test_cp_takes_nothing_that_would_land_outside(engine: docker.DockerClient, shared: Labctl, tmp_path: Path) -> None:
-    sh(box(engine, shared.learner, "alpha"), "mkdir -p /tmp/evil; ln -sf /etc /tmp/evil/out; echo x > /tmp/evil/file")
-    refused = shared.run("cp", "alpha:/tmp/evil", str(tmp_path / "evil"), code=2)
-    assert "is not taken" in refused.stderr
+    alpha = box(engine, shared.learner, "alpha")
+    sh(alpha, "mkdir -p /tmp/evil/d; cd /tmp/evil; ln -sf /etc out; ln -sf d in; echo x > d/file; mkfifo fifo")
+    sh(alpha, "/.labctl/bin/nc -l -U /tmp/evil/socket & sleep 0.2")
+    target = tmp_path / "evil"
+    for _ in range(2):
+        said = shared.run("cp", "alpha:/tmp/evil", str(tmp_path)).stderr
+        assert "evil/out is left out: the link leads out of what is copied" in said
+        assert "evil/fifo is left out" in said and "evil/socket is left out" in said
+        assert (target / "in" / "file").read_text() == "x\n"
+        assert sorted(path.name for path in target.iterdir()) == ["d", "in"]
+    assert [path.name for path in tmp_path.iterdir()] == ["evil"]
+
+
+MOUNTED = ["/dev/shm/file", "/run/file", "/run/lock/file", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"]
+
+
+@pytest.mark.parametrize("path", [*MOUNTED, "/var/run/file", "/proc/1/root/run/file", "/tmp/file"])
+def test_cp_reads_and_writes_what_the_box_sees(
+    engine: docker.DockerClient, shared: Labctl, tmp_path: Path, path: str
+) -> None:
+    alpha = box(engine, shared.learner, "alpha")
+    _, before = sh(alpha, f"cat {path} 2>/dev/null")
+    (tmp_path / "local").write_text(f"127.0.0.1 localhost {path}\n")
+    try:
+        shared.run("cp", str(tmp_path / "local"), f"alpha:{path}")
+        assert sh(alpha, f"cat {path}") == (0, (tmp_path / "local").read_text())
+        shared.run("cp", f"alpha:{path}", str(tmp_path / "back"))
+        assert (tmp_path / "back").read_text() == (tmp_path / "local").read_text()
+        assert sh(alpha, "ls -A /run /dev/shm /etc /tmp /root | grep labctl-")[0] == 1
+    finally:
+        alpha.exec_run(["sh", "-c", f'if [ -n "$1" ]; then printf %s "$1" > {path}; else rm {path}; fi', "sh", before])
+
+
+def test_cp_says_in_one_line_why_it_can_not_write(engine: docker.DockerClient, shared: Labctl, tmp_path: Path) -> None:
+    alpha = box(engine, shared.learner, "alpha")
+    (tmp_path / "large").write_bytes(os.urandom(70 << 20))
+    full = shared.run("cp", str(tmp_path / "large"), "alpha:/dev/shm/large", code=2).stderr
+    assert full == "error: /dev/shm of the box can't be written: No space left on device\n"
+    (tmp_path / "file").write_text("x")
+    for path, why in {
+        "/.labctl/bin/busybox": "/.labctl/bin of the box can't be written: Read-only file system",
+        "/proc/sys/kernel/x": "/proc/sys/kernel/x of the box is made up by the kernel",
+        "/sys/x": "/sys/x of the box is made up by the kernel",
+        "/dev/null": "/dev/null of the box is a device, a socket or a fifo",
+        "/run/nowhere/file": "there is no folder /run/nowhere in the box",
+    }.items():
+        said = shared.run("cp", str(tmp_path / "file"), f"alpha:{path}", code=2).stderr
+        assert said.startswith(f"error: {why}"), said
+    (tmp_path / "tree" / "d").mkdir(parents=True)
+    (tmp_path / "tree" / "a").write_text("a")
+    sh(alpha, "mkdir -p /tmp/clash/tree; echo mine > /tmp/clash/tree/d; rm -f /tmp/clash/tree/a")
+    said = shared.run("cp", str(tmp_path / "tree"), "alpha:/tmp/clash", code=2).stderr
+    assert "/tmp/clash/tree/d of the box is in the way" in said
+    assert sh(alpha, "cat /tmp/clash/tree/d; ls -A /tmp/clash/tree /dev/shm") == (
+        0,
+        "mine\n/dev/shm:\n\n/tmp/clash/tree:\nd\n",
+    )
+    assert "made up by the kernel" in shared.run("cp", "alpha:/proc/cpuinfo", str(tmp_path), code=2).stderr
+
+
+def test_cp_keeps_names_links_and_long_paths_both_ways(shared: Labctl, tmp_path: Path) -> None:
+    here = tmp_path / "odd"
+    deep = here / ("n" * 200) / ("m" * 200)
+    deep.mkdir(parents=True)
+    names = ["\u6587\u4ef6", "new\nline", "-rf", "$(x) *", "\udcff", "l" * 255]
+    for name in names:
+        (deep / name).write_text(name, errors="surrogateescape")
+    (here / "link").symlink_to("n" * 200)
+    (deep / names[0]).chmod(0o750)
+    os.link(deep / names[0], here / "second")
+    for _ in range(2):
+        shared.run("cp", str(here), "alpha:/tmp/")
+        shared.run("cp", "alpha:/tmp/odd", str(tmp_path / "back"))
+    back = tmp_path / "back"
+    for path in here.rglob("*"):
+        other = back / path.relative_to(here)
+        assert other.lstat().st_mode == path.lstat().st_mode
+        assert not path.is_file() or other.read_bytes() == path.read_bytes()
+    assert (back / "link").readlink() == Path("n" * 200)
+    assert (back / "second").stat().st_nlink == 2
+
+
+def test_an_interrupted_cp_leaves_nothing_on_either_side(
+    engine: docker.DockerClient, shared: Labctl, tmp_path: Path
+) -> None:
+    alpha = box(engine, shared.learner, "alpha")
+    sh(alpha, "mkdir -p /tmp/slow; echo before > /tmp/slow/large")
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(20 << 30)
+    up = shared.start("cp", str(tmp_path / "large"), "alpha:/tmp/slow/large")
+    sh(alpha, "truncate -s 500G /root/large")
+    down = shared.start("cp", "alpha:/root/large", str(tmp_path / "here"))
+    until(lambda: list(tmp_path.glob(".labctl-*/*")), "nothing comes")
+    down.send_signal(signal.SIGINT)
+    assert down.wait(30) == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["large"]
+    up.kill()
+    up.wait(30)
+    until(lambda: sh(alpha, "ls -A /tmp/slow") == (0, "large\n"), "what came of the file stays in the box")
+    assert sh(alpha, "cat /tmp/slow/large; rm /root/large") == (0, "before\n")
 
 
 def test_open_leads_to_a_port_of_a_box_on_loopback_only(shared: Labctl) -> None:

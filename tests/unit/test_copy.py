@@ -13,8 +13,12 @@ import pytest
 from fakes import FakeEngine
 from samples import make_lab, make_specs
 
+from labctl.domain.boxspec import File, archive
+from labctl.domain.spot import Spot, SpotKind
+from labctl.domain.tarball import Member
 from labctl.errors import UsageError
-from labctl.services import copy
+from labctl.events import Event, Note
+from labctl.services import copy, landing
 from labctl.services.copy import Copy
 
 
@@ -24,13 +28,19 @@ class Box:
     def __init__(self) -> None:
         self.engine = FakeEngine()
         self.id = self.engine.create(make_specs(make_lab(files=[]))[0])
-        self.copy = Copy(self.engine)
+        self.engine.start(self.id)
+        self.notes: list[str] = []
+        self.copy = Copy(self.engine, self._note)
+
+    def _note(self, event: Event) -> None:
+        assert isinstance(event, Note)
+        self.notes.append(event.text.format_map(dict(event.values)))
 
     def read(self, path: str) -> bytes:
         return self.engine.boxes[self.id].tree[path][1]
 
     def sends(self, *members: tarfile.TarInfo | tuple[str, bytes]) -> None:
-        """The next archive that comes from the box, whatever is asked for: root in a box may well forge one."""
+        """The archive that comes from the box, whatever is asked for: root in a box may well forge one."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as tar:
             for member in members:
@@ -42,11 +52,18 @@ class Box:
                 else:
                     tar.addfile(member)
 
-        def get_archive(_box_id: str, _path: str) -> Iterator[bytes]:
-            data = buffer.getvalue()
-            return iter([data[at : at + 100] for at in range(0, len(data), 100)])
+        self.sends_bytes(buffer.getvalue())
+
+    def sends_bytes(self, data: bytes) -> None:
+        def get_archive(_box_id: str, _path: str, _left_out: object = None) -> Iterator[bytes]:
+            size = max(100, len(data) // 1000)
+            return iter([data[at : at + size] for at in range(0, len(data), size)])
+
+        def find(_box_id: str, path: str) -> Spot:
+            return Spot(path.rstrip("/"), SpotKind.FOLDER)
 
         self.engine.get_archive = get_archive  # type: ignore[method-assign]
+        self.engine.find = find  # type: ignore[method-assign]
 
 
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
@@ -150,31 +167,171 @@ class TestDownload:
             box.copy.download(box.id, "/etc", here / "nowhere" / "a")
 
     @pytest.mark.parametrize(
-        "members",
+        ("members", "why"),
         [
-            [("../evil", b"x")],
-            [("a/../../evil", b"x")],
-            [link("a", "../../evil")],
-            [link("a", "/etc/passwd")],
-            [link("a", "../evil", tarfile.LNKTYPE)],
-            [link("a", ".."), ("a/evil", b"x")],
-            [folder("top"), link("top/a", "../.."), ("top/a/evil", b"x")],
-            [link("a", "", tarfile.CHRTYPE)],
-            [link("a", "", tarfile.FIFOTYPE)],
+            ([("../evil", b"x")], "the name leads out"),
+            ([("top/../../evil", b"x")], "the name leads out"),
+            ([("evil", b"x")], "the name leads out"),
+            ([link("top/a", "../../evil")], "the link leads out"),
+            ([link("top/a", "/etc/passwd")], "the link leads out"),
+            ([link("top/a", "b/../../../evil")], "the link leads out"),
+            ([link("top/a", "..")], "the link leads out"),
+            ([link("top/a", "../evil", tarfile.LNKTYPE)], "second name"),
+            ([link("top/a", "top/missing", tarfile.LNKTYPE)], "second name"),
+            ([link("top/l", "file"), link("top/a", "top/l", tarfile.LNKTYPE)], "second name"),
+            ([link("top/d", "."), ("top/d/evil", b"x")], "something else of that name"),
+            ([("top/file", b""), ("top/file/evil", b"x")], "something else of that name"),
+            ([folder("top/d"), ("top/d", b"x")], "something else of that name"),
+            ([link("top/a", "", tarfile.CHRTYPE)], "a device, a socket or a fifo"),
+            ([link("top/a", "", tarfile.FIFOTYPE)], "a device, a socket or a fifo"),
+            ([("top/" + "d/" * 300 + "x", b"x")], "too many folders"),
+            ([("top/" + "n" * 300, b"x")], "no file here can have that name"),
         ],
     )
-    def test_what_would_leave_the_target_is_refused(
-        self, box: Box, tmp_path: Path, here: Path, members: list[tarfile.TarInfo | tuple[str, bytes]]
+    def test_what_would_leave_the_target_or_is_no_file_is_left_out_and_told(
+        self, box: Box, tmp_path: Path, here: Path, members: list[tarfile.TarInfo | tuple[str, bytes]], why: str
     ) -> None:
-        box.sends(*members)
-        with pytest.raises(UsageError, match="of the box is not taken"):
+        box.sends(folder("top"), *members, ("top/good", b"x"))
+        names = box.copy.download(box.id, "/top", here)
+        assert len(box.notes) == 1 and why in box.notes[0]
+        assert "top/good" in names and (here / "top" / "good").read_bytes() == b"x"
+        assert not list(tmp_path.rglob("evil"))
+        assert [path.name for path in here.iterdir()] == ["top"]
+
+    def test_a_chain_of_links_longer_than_the_kernels_longest_path_leads_nowhere(
+        self, box: Box, tmp_path: Path, here: Path
+    ) -> None:
+        """CVE-2025-4517: a path that realpath() gives up on was taken for one inside."""
+        long = "d" * 247
+        members: list[tarfile.TarInfo | tuple[str, bytes]] = [folder("top")]
+        path = "top"
+        for step in "abcdefghijklmnop":
+            members += [folder(f"{path}/{long}"), link(f"{path}/{step}", long)]
+            path = f"{path}/{step}"
+        members += [link(f"{path}/{'l' * 254}", "../" * 16), link("top/escape", f"{path[4:]}/{'l' * 254}/../../.")]
+        box.sends(*members, link("top/flag", "top/escape/evil", tarfile.LNKTYPE), ("top/flag", b"x"))
+        for _ in range(2):
             box.copy.download(box.id, "/top", here)
         assert not (tmp_path / "evil").exists()
+        assert not (here / "top" / "escape").is_symlink()
+
+    def test_twice_into_one_folder_follows_no_link_of_the_first_time(
+        self, box: Box, tmp_path: Path, here: Path
+    ) -> None:
+        box.sends(folder("top"), folder("top/d"), link("top/l", "d"))
+        box.copy.download(box.id, "/top", here)
+        (here / "top" / "out").symlink_to(tmp_path)
+        box.sends(folder("top"), folder("top/out"), ("top/out/evil", b"x"))
+        with pytest.raises(UsageError, match=r"top/out is in the way"):
+            box.copy.download(box.id, "/top", here)
+        box.sends(folder("top"), folder("top/l"), ("top/l/evil", b"x"))
+        with pytest.raises(UsageError, match="top/l is in the way"):
+            box.copy.download(box.id, "/top", here)
+        assert not list(tmp_path.rglob("evil"))
+
+    def test_a_second_copy_replaces_files_keeps_others_and_gets_what_is_new(self, box: Box, here: Path) -> None:
+        (here / "log" / "old").mkdir(parents=True)
+        (here / "log" / "a").write_text("before")
+        (here / "log" / "mine").write_text("mine")
+        box.sends(folder("log"), ("log/a", b"after"), folder("log/old"), ("log/old/b", b"b"), ("log/new/c", b"c"))
+        box.copy.download(box.id, "/log", here)
+        found = {str(path.relative_to(here)): path.read_text() for path in here.rglob("*") if path.is_file()}
+        assert found == {"log/a": "after", "log/mine": "mine", "log/old/b": "b", "log/new/c": "c"}
+
+    @pytest.mark.parametrize(("old", "new"), [("file", folder("a")), ("folder", ("a", b"x"))])
+    def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(
+        self, box: Box, here: Path, old: str, new: tarfile.TarInfo | tuple[str, bytes]
+    ) -> None:
+        (here / "top").mkdir()
+        place = here / "top" / "a"
+        place.write_text("mine") if old == "file" else place.mkdir()
+        moved = ("top/a", new[1]) if isinstance(new, tuple) else folder("top/a")
+        box.sends(folder("top"), ("top/0", b"first"), moved)
+        with pytest.raises(UsageError, match="top/a is in the way"):
+            box.copy.download(box.id, "/top", here)
+        assert [path.name for path in (here / "top").iterdir()] == ["a"]
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+    def test_nothing_is_left_of_a_copy_that_is_broken_off_and_what_was_there_stays(
+        self, box: Box, here: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    ) -> None:
+        (here / "top").mkdir()
+        (here / "top" / "a").write_text("before")
+        box.sends(folder("top"), ("top/a", b"after"), ("top/b", b"b"))
+        real = landing._write
+
+        def write(member: Member, name: bytes, folder: int) -> None:
+            if name == b"b":
+                raise error
+            real(member, name, folder)
+
+        monkeypatch.setattr(landing, "_write", write)
+        with pytest.raises((KeyboardInterrupt, UsageError)) as raised:
+            box.copy.download(box.id, "/top", here)
+        assert isinstance(error, KeyboardInterrupt) or "No space left on device" in str(raised.value)
+        assert {path.name for path in here.rglob("*")} == {"top", "a"}
+        assert (here / "top" / "a").read_text() == "before"
+
+    def test_an_archive_that_ends_early_or_is_none_changes_nothing(self, box: Box, here: Path) -> None:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            info = tarfile.TarInfo("top")
+            info.size = 5000
+            tar.addfile(info, io.BytesIO(bytes(5000)))
+        for data in (buffer.getvalue()[:3000], buffer.getvalue()[:5632], b"", b"x" * 1024):
+            box.sends_bytes(data)
+            with pytest.raises(UsageError, match="no archive"):
+                box.copy.download(box.id, "/top", here)
+            assert not list(here.iterdir())
+
+    def test_a_sparse_file_takes_no_more_of_the_disk_here(self, box: Box, here: Path) -> None:
+        size = 64 << 20
+        box.sends(("big", bytes(size // 2) + b"x" + bytes(size // 2 - 1)))
+        box.copy.download(box.id, "/big", here)
+        found = (here / "big").stat()
+        assert found.st_size == size and found.st_blocks * 512 < size // 8
+        assert (here / "big").read_bytes().count(b"x") == 1
+
+    def test_odd_names_come_as_they_are_and_are_told_in_one_line(self, box: Box, here: Path) -> None:
+        name = "new\nline \udcff \x1b[31m"
+        box.sends(folder("top"), (f"top/{name}", b"x"), link(f"top/l {name}", "/etc"))
+        box.copy.download(box.id, "/top", here)
+        assert (here / "top" / name).read_bytes() == b"x"
+        (note,) = box.notes
+        assert "\n" not in note and "\x1b" not in note
+
+    def test_a_link_that_is_named_itself_is_followed_in_the_box(self, box: Box, here: Path) -> None:
+        box.engine.put_archive(box.id, "/usr/bin", archive((File("tool", b"#!"),)))
+        box.copy.download(box.id, "/bin", here)
+        assert (here / "bin" / "tool").read_bytes() == b"#!"
+
+    @pytest.mark.parametrize("path", ["/proc/cpuinfo", "/sys/kernel/notes"])
+    def test_what_the_kernel_makes_up_is_not_copied(self, box: Box, here: Path, path: str) -> None:
+        box.engine.boxes[box.id].tree[path] = (tarfile.TarInfo(path), b"")
+        with pytest.raises(UsageError, match="made up by the kernel") as raised:
+            box.copy.download(box.id, path, here)
+        assert raised.value.hint.format_map(raised.value.values) == f"labctl exec BOX -- cat {path} > FILE"
+        with pytest.raises(UsageError, match="made up by the kernel"):
+            box.copy.put(box.id, b"1", path)
+
+    @pytest.mark.parametrize("path", ["/run/file", "/etc/hosts", "/dev/shm/file"])
+    def test_of_a_stopped_box_what_is_mounted_is_not_there(self, box: Box, here: Path, path: str) -> None:
+        box.engine.put_archive(box.id, "/", archive((File(path.strip("/"), b"below"),)))
+        box.engine.stop(box.id)
+        (here / "a").write_text("a")
+        for work in (
+            lambda: box.copy.put(box.id, b"1", path),
+            lambda: box.copy.upload(box.id, here / "a", path),
+            lambda: box.copy.download(box.id, path, here),
+        ):
+            with pytest.raises(UsageError, match="only while the box runs"):
+                work()
+        assert box.read(path) == b"below"
 
     def test_an_absolute_name_stays_under_the_target(self, box: Box, here: Path) -> None:
-        box.sends((f"{here}/deep", b"x"))
+        box.sends(("/top/deep", b"x"))
         box.copy.download(box.id, "/top", here)
-        assert [path for path in here.rglob("*") if path.is_file()] == [Path(f"{here}{here}/deep")]
+        assert [path for path in here.rglob("*") if path.is_file()] == [here / "top" / "deep"]
 
     def test_a_file_of_the_box_never_replaces_what_a_link_here_leads_to_outside(
         self, box: Box, tmp_path: Path, here: Path
@@ -203,6 +360,6 @@ class TestDownload:
         def refuse(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(copy.tarfile.TarFile, "extract", refuse)
+        monkeypatch.setattr(landing, "_write", refuse)
         with pytest.raises(UsageError, match="No space left on device"):
             box.copy.download(box.id, "/a", here)

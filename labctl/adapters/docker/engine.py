@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 from labctl.adapters.docker import config
 from labctl.adapters.docker.client import Client, explained
@@ -15,8 +15,12 @@ from labctl.domain import wiring
 from labctl.domain.boxspec import BoxSpec
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.site import Running
-from labctl.errors import NameTakenError, UsageError
+from labctl.domain.spot import Spot
+from labctl.errors import NameTakenError
 from labctl.ports import ByteStream, ExecResult, Process, Terminal
+
+if TYPE_CHECKING:
+    from labctl.adapters.docker.archives import Archives
 
 _COMMIT_SECONDS = 600.0
 
@@ -223,26 +227,28 @@ class DockerEngine:
             exec_id, raw = self._open(box_id, argv, stdin=True, environment={**environment, **marked})
         return DockerProcess(self._client, box_id, exec_id, raw, mark, on_stderr)
 
-    def put_archive(self, box_id: str, path: str, tar: bytes | Iterable[bytes]) -> None:
-        """PUT /containers/{id}/archive."""
-        import docker.errors
+    @cached_property
+    def _archives(self) -> Archives:
+        from labctl.adapters.docker.archives import Archives
 
+        return Archives(self._client, lambda box_id, argv: self._open(box_id, argv, stdin=True))
+
+    def find(self, box_id: str, path: str) -> Spot:
+        """By the toolbox, in a box that runs; else HEAD /containers/{id}/archive."""
         with self._explained():
-            try:
-                self._client.api.put_archive(box_id, path, tar)
-            except docker.errors.NotFound as error:
-                raise UsageError("there is no folder {path} in the box", path=path) from error
+            return self._archives.find(box_id, path)
 
-    def get_archive(self, box_id: str, path: str) -> Iterator[bytes]:
-        """GET /containers/{id}/archive."""
-        import docker.errors
-
+    def put_archive(self, box_id: str, path: str, tar: bytes | IO[bytes]) -> None:
+        """By the toolbox's tar, in a box that runs; else PUT /containers/{id}/archive."""
         with self._explained():
-            try:
-                stream, _ = self._client.api.get_archive(box_id, path)
-            except docker.errors.NotFound as error:
-                raise UsageError("there is no {path} in the box", path=path) from error
-            return iter(stream)
+            self._archives.put(box_id, path, tar)
+
+    def get_archive(
+        self, box_id: str, path: str, left_out: Callable[[str], object] = lambda _name: None
+    ) -> Iterator[bytes]:
+        """By the toolbox's tar, in a box that runs; else GET /containers/{id}/archive."""
+        with self._explained():
+            yield from self._archives.get(box_id, path, left_out)
 
     def logs(self, box_id: str, tail: int) -> bytes:
         """GET /containers/{id}/logs."""

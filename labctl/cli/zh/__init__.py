@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from labctl.cli.zh import cohort, commands, errors, gateway, grades, limits, notes, proof, results, roster, store
+from labctl.cli.zh import (
+    cohort,
+    commands,
+    copying,
+    errors,
+    gateway,
+    grades,
+    limits,
+    notes,
+    proof,
+    results,
+    roster,
+    store,
+)
 
-_PARTS = (commands, results, errors, proof, store, cohort, grades, limits, notes, roster, gateway)
+_PARTS = (commands, results, errors, proof, store, cohort, grades, limits, notes, roster, gateway, copying)
 TEXTS: dict[str, str] = {english: chinese for part in _PARTS for english, chinese in part.TEXTS.items()}

@@ -95,8 +95,12 @@ TEXTS: dict[str, str] = {
     "Back to its default.": "恢复默认值。",
     (
         "Copy a file or folder to a box or from it; BOX:PATH names the box's side. It goes through the engine: no "
-        "SSH is needed, and the box may be stopped."
-    ): "在本机和机器之间拷贝文件或目录，机器一侧写成 BOX:PATH。拷贝经由 Docker 引擎：不需要 SSH，机器关着也行。",
+        "SSH is needed, and the box may be stopped. Devices, sockets, fifos and links that lead out of the folder are "
+        "left out; a line on standard error names each of them."
+    ): (
+        "在本机和机器之间拷贝文件或目录，机器一侧写成 BOX:PATH。拷贝经由 Docker 引擎：不需要 SSH，机器关着也行。"
+        "设备、套接字、命名管道，以及指向目录之外的链接不会拷贝，标准错误上逐行列出。"
+    ),
     (
         "Look for what will hurt later: the engine, kernel limits, disk, keeper and switch, images, mirrors. Exit "
         "status 4 where something hurts already."

@@ -38,7 +38,6 @@ TEXTS: dict[str, str] = {
     "there is no folder {path} here": "本机没有目录 {path}",
     "there is no {path} in the box": "机器里没有 {path}",
     "there is no folder {path} in the box": "机器里没有目录 {path}",
-    "{name} of the box is not taken: {why}": "拒绝接收机器里的 {name}：{why}",
     "{target} is not BOX:PORT": "{target} 不是 BOX:PORT 的形式",
     "port {port} of this machine can't be used: {why}": "本机的 {port} 端口不能用：{why}",
     "--port 0 takes a free one": "--port 0 会自动挑一个空闲端口",

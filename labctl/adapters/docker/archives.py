@@ -1,0 +1,261 @@
+"""Files into a box and out of it, as tar archives.
+
+The engine's own archive calls see the box's disk and nothing that is mounted on it: what they write to /run nobody
+finds. So in a box that runs, the toolbox's tar does it, among the box's processes. That one is not to be trusted, for
+a root in the box may do with it what they like; but neither is anything else that comes from there, and what goes there
+is theirs. The engine's calls are for a box that stands still, which has nothing mounted.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+from labctl.domain.spot import Spot, SpotKind
+from labctl.domain.text import visible
+from labctl.domain.toolbox import BUSYBOX
+from labctl.errors import EngineError, UsageError
+
+if TYPE_CHECKING:
+    from labctl.adapters.docker.client import Client
+
+_RECORD = 10240
+"""Bytes that archives are padded to."""
+
+_MOST_STDERR = 1 << 16
+_FOLDER, _LINK = 1 << 31, 1 << 27
+_OTHER = 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21
+"""Kinds in the engine's ``mode``, which is Go's (io/fs.FileMode)."""
+
+_FIND = """
+b=/.labctl/bin/busybox
+if [ -d "$1" ]; then k=folder; elif [ -f "$1" ]; then k=file; elif [ -e "$1" ]; then k=other; else k=missing; fi
+echo $k
+$b readlink -n -f -- "$1" || printf %s "$1"
+"""
+
+# The archive has a number of records, then comes a word: without it, labctl has died meanwhile, and nothing stays. All
+# is unpacked into a fresh folder beside the target and renamed once it is whole. Before that, it is looked through for
+# folders that would replace files, or files folders. What is mounted can't be replaced, so it is written over.
+_PUT = r"""
+b=/.labctl/bin/busybox
+umask 022
+cd -- "$1" || exit 41
+t=$($b mktemp -d ./.labctl-XXXXXX) || exit 42
+trap '$b rm -rf "$t"' EXIT
+trap 'exit 45' HUP INT TERM
+$b dd bs=10240 count="$2" iflag=fullblock status=none 2>/dev/null | $b tar -x -p -f - -C "$t" || exit 42
+read -r whole && [ "$whole" = whole ] || exit 45
+folder() { [ -d "$1" ] && [ ! -L "$1" ]; }
+there() { [ -e "$1" ] || [ -L "$1" ]; }
+each() {
+  for e in "$2"/* "$2"/.[!.]* "$2"/..?*; do
+    there "$e" && { "$1" "$e" "$3/${e##*/}" || return 1; }
+  done
+  return 0
+}
+clash() {
+  there "$2" || return 0
+  if folder "$1"; then
+    [ -d "$2" ] && { each clash "$1" "$2"; return; }
+  else
+    folder "$2" || return 0
+  fi
+  printf %s "$2"
+  return 1
+}
+place() {
+  if folder "$1" && [ -d "$2" ]; then
+    each place "$1" "$2"
+  elif ! folder "$1" && [ -f "$2" ] && [ ! -L "$2" ]; then
+    $b mv -f -T -- "$1" "$2" 2>/dev/null || $b cat < "$1" > "$2"
+  else
+    $b mv -f -T -- "$1" "$2"
+  fi
+}
+each clash "$t" . || exit 44
+each place "$t" . || exit 42
+"""
+
+_GET = """
+cd -- "$1" || exit 41
+exec /.labctl/bin/busybox tar -c -f - -- "$2"
+"""
+
+
+class Archives:
+    """Implements this part of ports.Engine. ``open_exec`` starts a command in a box, with its stdin: the exec's id, and
+    its raw stream."""
+
+    def __init__(self, client: Client, open_exec: Callable[[str, list[str]], tuple[str, Any]]) -> None:
+        self._client = client
+        self._open = open_exec
+
+    def find(self, box_id: str, path: str) -> Spot:
+        """See ports.Engine."""
+        if not self._runs(box_id):
+            return self._find_on_disk(box_id, path)
+        told = _Said()
+        out = b"".join(self._run(box_id, _FIND, [path], told))
+        kind, newline, found = out.decode(errors="surrogateescape").partition("\n")
+        if told.code or not newline or kind not in set(SpotKind) or not found.startswith("/"):
+            raise told.refused() or UsageError("{path} of the box can't be looked at: {why}", **told.values(path))
+        return Spot(found, SpotKind(kind))
+
+    def _find_on_disk(self, box_id: str, path: str) -> Spot:
+        """The engine says of a link where it leads in the end, but not of a path whose folders are links."""
+        found, kind = "/", SpotKind.FOLDER
+        for part in posixpath.normpath(path).strip("/").split("/"):
+            found = posixpath.join(found, part)
+            stat = self._stat(box_id, found)
+            if stat is not None and stat["mode"] & _LINK and stat["linkTarget"]:
+                found = stat["linkTarget"]
+                stat = self._stat(box_id, found)
+            if stat is None:
+                kind = SpotKind.MISSING
+            elif stat["mode"] & _FOLDER:
+                kind = SpotKind.FOLDER
+            else:
+                kind = SpotKind.OTHER if stat["mode"] & (_OTHER | _LINK) else SpotKind.FILE
+        return Spot(found, kind, running=False)
+
+    def _stat(self, box_id: str, path: str) -> dict[str, Any] | None:
+        """HEAD /containers/{id}/archive; None where there is nothing."""
+        import docker.utils
+
+        api = self._client.api
+        response = api.head(api._url("/containers/{0}/archive", box_id), params={"path": path}, timeout=api.timeout)
+        if response.status_code == 404:
+            return None
+        api._raise_for_status(response)
+        found: dict[str, Any] = docker.utils.decode_json_header(response.headers["x-docker-container-path-stat"])
+        return found
+
+    def put(self, box_id: str, path: str, tar: bytes | IO[bytes]) -> None:
+        """See ports.Engine."""
+        import docker.errors
+
+        if self._runs(box_id):
+            self._put(box_id, path, tar)
+            return
+        if not isinstance(tar, bytes):
+            tar.seek(0)
+        try:
+            self._client.api.put_archive(box_id, path, tar)
+        except docker.errors.NotFound as error:
+            raise _no_folder(path) from error
+
+    def _put(self, box_id: str, path: str, tar: bytes | IO[bytes]) -> None:
+        file = io.BytesIO(tar) if isinstance(tar, bytes) else tar
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        records = -(-size // _RECORD)
+
+        def content() -> Iterator[bytes]:
+            while data := file.read(1 << 16):
+                yield data
+            yield bytes(records * _RECORD - size) + b"whole\n"
+
+        told = _Said()
+        out = b"".join(self._run(box_id, _PUT, [path, str(records)], told, content()))
+        match told.code:
+            case 0:
+                return
+            case 41:
+                raise _no_folder(path)
+            case 44:
+                clash = posixpath.normpath(posixpath.join(path, out.decode(errors="replace")))
+                raise UsageError(
+                    "{path} of the box is in the way: it is a folder there and none here, or the other way round",
+                    path=visible(clash),
+                )
+        raise told.refused() or UsageError("{path} of the box can't be written: {why}", **told.values(path))
+
+    def get(self, box_id: str, path: str, left_out: Callable[[str], object]) -> Iterator[bytes]:
+        """See ports.Engine."""
+        import docker.errors
+
+        if path != "/" and self._runs(box_id):
+            return self._get(box_id, path, left_out)
+        try:
+            stream, _ = self._client.api.get_archive(box_id, path)
+        except docker.errors.NotFound as error:
+            raise _nothing(path) from error
+        return iter(stream)
+
+    def _get(self, box_id: str, path: str, left_out: Callable[[str], object]) -> Iterator[bytes]:
+        folder, name = posixpath.split(path.rstrip("/"))
+        told = _Said()
+        yield from self._run(box_id, _GET, [folder, name], told)
+        text = told.stderr.decode(errors="surrogateescape")
+        if told.code:
+            if told.code == 41 or "No such file" in text:
+                raise _nothing(path)
+            raise told.refused() or UsageError("{path} of the box can't be read: {why}", **told.values(path))
+        for line in text.split("\ntar: "):
+            if line.rstrip("\n").endswith(_SOCKET):
+                left_out(line.removeprefix("tar: ").rstrip("\n").removesuffix(_SOCKET))
+
+    def _runs(self, box_id: str) -> bool:
+        state = self._client.api.inspect_container(box_id)["State"]
+        return bool(state["Running"]) and not state["Paused"]
+
+    def _run(
+        self, box_id: str, script: str, arguments: list[str], told: _Said, stdin: Iterable[bytes] = ()
+    ) -> Iterator[bytes]:
+        """Its stdout; then ``told`` has the rest. The script ends early where this is given up."""
+        from labctl.adapters.docker.stream import STDOUT, FrameStream
+
+        exec_id, raw = self._open(box_id, [BUSYBOX, "sh", "-c", script, "sh", *arguments])
+        try:
+            try:
+                for data in stdin:
+                    raw.write(data)
+                raw.close_write()
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # it has ended before it had all, and says why
+            for kind, data in FrameStream(raw).frames():
+                if kind == STDOUT:
+                    yield data
+                else:
+                    told.stderr = (told.stderr + data)[-_MOST_STDERR:]
+        finally:
+            raw.close()
+        code = self._client.api.exec_inspect(exec_id)["ExitCode"]
+        told.code = 126 if code is None else code
+
+
+_SOCKET = ": socket ignored"
+
+
+class _Said:
+    """How a script in a box ended, and what it said on stderr."""
+
+    def __init__(self) -> None:
+        self.code = 126
+        self.stderr = b""
+
+    def refused(self) -> EngineError | None:
+        """The error, where nothing could be started in the box."""
+        if self.code in (126, 127):
+            return EngineError("no program can be started in the box", hint="labctl status", detail=self._text())
+        return None
+
+    def values(self, path: str) -> dict[str, str]:
+        """Of a message: ``why`` is the system's word, which stands behind the last colon of the first line."""
+        first = next(iter(self._text().splitlines()), "")
+        why = first.rpartition(": ")[2] or f"exit status {self.code}"
+        return {"path": visible(path), "why": visible(why)[:200]}
+
+    def _text(self) -> str:
+        return self.stderr.decode(errors="replace").strip()
+
+
+def _no_folder(path: str) -> UsageError:
+    return UsageError("there is no folder {path} in the box", path=path)
+
+
+def _nothing(path: str) -> UsageError:
+    return UsageError("there is no {path} in the box", path=path)

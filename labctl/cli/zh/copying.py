@@ -1,0 +1,43 @@
+"""cp, put, and copies of boxes for judging."""
+
+from __future__ import annotations
+
+TEXTS = {
+    "all of a box can't be copied": "不能拷贝整台机器",
+    "labctl cp BOX:/etc .": "labctl cp BOX:/etc .",
+    "labctl exec BOX -- cat {path} > FILE": "labctl exec BOX -- cat {path} > 文件",
+    "mv {path} {path}.old": "mv {path} {path}.old",
+    "no program can be started in the box": "机器里无法启动程序",
+    "nothing of {path} in the box could be copied": "机器里的 {path} 没有任何内容可以拷贝",
+    "what came from the box is no archive: {why}": "从机器收到的数据不是有效的归档：{why}",
+    "{count} more are left out": "另有 {count} 个未拷贝",
+    "{name} is left out: the name leads out of what is copied": "未拷贝 {name}：名称指向拷贝范围之外",
+    "{name} is left out: the link leads out of what is copied": "未拷贝 {name}：链接指向拷贝范围之外",
+    "{name} is left out: the file that it is a second name of isn't copied": (
+        "未拷贝 {name}：它是硬链接，所指的文件不在拷贝之列"
+    ),
+    "{name} is left out: it is a device, a socket or a fifo": "未拷贝 {name}：它是设备、套接字或命名管道",
+    "{name} is left out: this kind of file isn't known": "未拷贝 {name}：不认识这种文件类型",
+    "{name} is left out: it is below too many folders": "未拷贝 {name}：目录层数过多",
+    "{name} is left out: there is something else of that name, or of a folder's name above it": (
+        "未拷贝 {name}：同名或上级目录名已被其他类型的文件占用"
+    ),
+    "{name} is left out: no file here can have that name": "未拷贝 {name}：本机的文件不能使用这个名称",
+    "{path} is in the way: it is a folder here and none in the box, or the other way round": (
+        "{path} 挡住了拷贝：它在本机是目录而在机器里不是，或者相反"
+    ),
+    "{path} of the box is in the way: it is a folder there and none here, or the other way round": (
+        "机器里的 {path} 挡住了拷贝：它在机器里是目录而在本机不是，或者相反"
+    ),
+    "{path} is on a mount, which is there only while the box runs": "{path} 在挂载点上，只有机器运行时才存在",
+    "{path} of the box is a device, a socket or a fifo": "机器里的 {path} 是设备、套接字或命名管道",
+    "{path} of the box is made up by the kernel when it is read: it can't be copied": (
+        "机器里的 {path} 由内核在读取时生成，不能拷贝"
+    ),
+    "{path} of the box is made up by the kernel: no file can be copied to it": (
+        "机器里的 {path} 由内核生成，不能往里拷贝文件"
+    ),
+    "{path} of the box can't be looked at: {why}": "无法查看机器里的 {path}：{why}",
+    "{path} of the box can't be written: {why}": "无法写入机器里的 {path}：{why}",
+    "{path} of the box can't be read: {why}": "无法读取机器里的 {path}：{why}",
+}

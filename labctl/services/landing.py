@@ -1,0 +1,251 @@
+"""Where files from a box arrive: a fresh folder beside the target, which is renamed once all is there.
+
+A root in the box chose every name and every link of the archive. So no path is ever given to the kernel as a whole:
+each folder is opened from the one above it, and only where it is a folder and no link. What another copy, or anybody
+else, has put at the target isn't followed either. The only links that are made lead to a place inside of what is
+copied: their ``..`` stand at the beginning, where the folders are real ones, so that no chain of links leads out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from labctl.domain.tarball import Kind, Member
+from labctl.errors import UsageError
+from labctl.events import Note
+from labctl.interrupts import held
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEEPEST = 200
+_PIECE, _BLOCK = 1 << 16, 4096
+_HOLE = bytes(_PIECE)
+
+_OUTSIDE = Note("{name} is left out: the name leads out of what is copied")
+_LEADS_OUT = Note("{name} is left out: the link leads out of what is copied")
+_NOT_COPIED = Note("{name} is left out: the file that it is a second name of isn't copied")
+SPECIAL = Note("{name} is left out: it is a device, a socket or a fifo")
+_SPARSE = Note("{name} is left out: this kind of file isn't known")
+_TOO_DEEP = Note("{name} is left out: it is below too many folders")
+_TAKEN = Note("{name} is left out: there is something else of that name, or of a folder's name above it")
+_NO_NAME = Note("{name} is left out: no file here can have that name")
+
+Leave = Callable[[bytes, Note], object]
+"""Told of each member that is left out: its name in the archive, and why, which lacks the value of ``name``."""
+
+
+class Landing:
+    """One copy. Enter it, ``take`` each member, and ``settle``: until then nothing at the target is changed, and what
+    was taken goes when it is left. ``top`` is the archive's topmost name, ``wanted`` what that becomes in ``into``."""
+
+    def __init__(self, into: Path, top: bytes, wanted: str, leave: Leave) -> None:
+        self._path = into
+        self._top = top
+        self._wanted = os.fsencode(wanted)
+        self._leave = leave
+        self._fresh = os.fsencode(f".labctl-{secrets.token_hex(6)}")
+        self._into = self._root = -1
+
+    def __enter__(self) -> Landing:
+        self._into = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with held():
+                os.mkdir(self._fresh, 0o700, dir_fd=self._into)
+                self._root = os.open(self._fresh, _FOLDER, dir_fd=self._into)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with held():
+            if self._root >= 0:
+                os.close(self._root)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self._fresh, dir_fd=self._into)
+            os.close(self._into)
+
+    def take(self, member: Member) -> bool:
+        """One member, into the fresh folder; whether it was taken. Raises OSError where it can't be written."""
+        why = self._place(member)
+        if why is not None:
+            self._leave(member.name, why)
+        return why is None
+
+    def _place(self, member: Member) -> Note | None:
+        """Why it is left out; None where it isn't."""
+        parts = self._parts(member.name)
+        if parts is None:
+            return _OUTSIDE
+        if len(parts) > _DEEPEST:
+            return _TOO_DEEP
+        if len(parts) == 1 and member.kind not in (Kind.FILE, Kind.FOLDER):
+            return _LEADS_OUT if member.kind in (Kind.LINK, Kind.HARD_LINK) else SPECIAL
+        try:
+            with _opened(self._root, parts[:-1], make=True) as folder:
+                return self._make(member, folder, parts)
+        except (NotADirectoryError, FileExistsError, IsADirectoryError):
+            return _TAKEN
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return _TAKEN  # what O_NOFOLLOW says of a link on some systems
+            if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
+                return _NO_NAME
+            raise
+
+    def _make(self, member: Member, folder: int, parts: list[bytes]) -> Note | None:
+        name = parts[-1]
+        match member.kind:
+            case Kind.FOLDER:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, 0o755, dir_fd=folder)
+                with _opened(folder, [name]) as inner:
+                    os.fchmod(inner, member.mode & 0o755 | 0o700)
+            case Kind.FILE:
+                _gone(name, folder)
+                _write(member, name, folder)
+            case Kind.LINK:
+                if not _stays_inside(member.target, len(parts) - 2):
+                    return _LEADS_OUT
+                _gone(name, folder)
+                os.symlink(member.target, name, dir_fd=folder)
+            case Kind.HARD_LINK:
+                return self._second_name(member.target, name, folder)
+            case Kind.OTHER:
+                return _SPARSE
+            case _:
+                return SPECIAL
+        return None
+
+    def _second_name(self, target: bytes, name: bytes, folder: int) -> Note | None:
+        """A hard link names the other file from the archive's top."""
+        parts = self._parts(target)
+        if parts is None:
+            return _NOT_COPIED
+        try:
+            with _opened(self._root, parts[:-1]) as other:
+                if not stat.S_ISREG(os.stat(parts[-1], dir_fd=other, follow_symlinks=False).st_mode):
+                    return _NOT_COPIED
+                _gone(name, folder)
+                os.link(parts[-1], name, src_dir_fd=other, dst_dir_fd=folder, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return _NOT_COPIED
+        return None
+
+    def _parts(self, name: bytes) -> list[bytes] | None:
+        """The names of its folders, and its own; None for one that isn't below the archive's top."""
+        parts = [part for part in name.split(b"/") if part not in (b"", b".")]
+        if not parts or b".." in parts or b"\0" in name or parts[0] != self._top:
+            return None
+        return [self._wanted, *parts[1:]]
+
+    def settle(self) -> None:
+        """All is there: put it where it belongs. Files replace files; a folder that is there already gets what is new.
+        Raises UsageError, with nothing changed, where something of another kind is in the way, and OSError."""
+        with held():
+            clash = _clash(self._root, self._into, self._wanted)
+            if clash is not None:
+                raise UsageError(
+                    "{path} is in the way: it is a folder here and none in the box, or the other way round",
+                    hint="mv {path} {path}.old",
+                    path=str(self._path / os.fsdecode(clash)),
+                )
+            _merge(self._root, self._into, self._wanted)
+
+
+@contextlib.contextmanager
+def _opened(root: int, parts: list[bytes], *, make: bool = False) -> Iterator[int]:
+    """The folder below ``root`` that these names lead to, no link followed; made where it is missing. Raises
+    OSError."""
+    folder = os.dup(root)
+    try:
+        for part in parts:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, 0o755, dir_fd=folder)
+            inner = os.open(part, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _stays_inside(target: bytes, depth: int) -> bool:
+    """Whether a link, so many folders below the top, leads to something inside of the top. ``..`` may only stand where
+    real folders are left: behind another link's name it would lead to that one's parent."""
+    parts = [part for part in target.split(b"/") if part not in (b"", b".")]
+    up = next((at for at, part in enumerate(parts) if part != b".."), len(parts))
+    return bool(target) and not target.startswith(b"/") and b".." not in parts[up:] and up <= depth
+
+
+def _gone(name: bytes, folder: int) -> None:
+    """A later member of the same name is the one that counts. Raises OSError for a folder."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            raise IsADirectoryError
+        os.unlink(name, dir_fd=folder)
+
+
+def _write(member: Member, name: bytes, folder: int) -> None:
+    """A file with the learner's bytes and none of the powers that its mode may have had. Holes stay holes, so that a
+    file takes no more of the disk here than there."""
+    descriptor = os.open(name, _NEW, 0o600, dir_fd=folder)
+    try:
+        for piece in member.content:
+            view = memoryview(piece)
+            while view:
+                part = view[:_PIECE]
+                if len(part) >= _BLOCK and part == _HOLE[: len(part)]:
+                    os.lseek(descriptor, len(part), os.SEEK_CUR)
+                    view = view[len(part) :]
+                else:
+                    view = view[os.write(descriptor, part) :]
+        os.ftruncate(descriptor, member.size)
+        os.fchmod(descriptor, member.mode & 0o755 | 0o600)
+        os.utime(descriptor, (member.mtime, member.mtime))
+    finally:
+        os.close(descriptor)
+
+
+def _is_folder(name: bytes, folder: int) -> bool | None:
+    """None where there is nothing. A link is no folder."""
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return None
+
+
+def _clash(source: int, target: int, name: bytes) -> bytes | None:
+    """The first name below ``name`` that is a folder on one side and something else on the other."""
+    new, old = _is_folder(name, source), _is_folder(name, target)
+    if new is None or old is None:
+        return None
+    if new != old:
+        return name
+    if not new:
+        return None
+    with _opened(source, [name]) as below, _opened(target, [name]) as beside:
+        for inner in os.listdir(below):  # noqa: PTH208  a descriptor
+            found = _clash(below, beside, os.fsencode(inner))
+            if found is not None:
+                return name + b"/" + found
+    return None
+
+
+def _merge(source: int, target: int, name: bytes) -> None:
+    """What isn't there is renamed whole; a file is replaced in one step, also one that is a link."""
+    if _is_folder(name, target) and _is_folder(name, source):
+        with _opened(source, [name]) as below, _opened(target, [name]) as beside:
+            for inner in os.listdir(below):  # noqa: PTH208  a descriptor
+                _merge(below, beside, os.fsencode(inner))
+        return
+    with contextlib.suppress(FileNotFoundError):  # nothing of it was taken
+        os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
