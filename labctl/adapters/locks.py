@@ -5,21 +5,34 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import glob
+import json
+import os
+import pwd
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import IO
 
+from labctl.domain.text import visible
 from labctl.events import Emit, Note
 
 _POLL_SECONDS = 0.05
 _SLOT_POLL_SECONDS = 0.01
 _QUIET_SECONDS = 2.0
+_SHORT_SECONDS = 0.3
+"""A lock that is held no longer than that is no news."""
+
+_LONGEST_COMMAND = 80
+_Holder = tuple[int, int, str, float, str]
+"""Process, when it started (clock ticks since boot), user, since when it has the lock (seconds since 1970), command."""
 
 
 class FileLocks:
-    """Implements ports.Locks. The kernel lets a lock go when its process ends, however it ends."""
+    """Implements ports.Locks. The kernel lets a lock go when its process ends, however it ends. Who has a lock is
+    written into its file; that is believed only of a process that lives."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -28,22 +41,14 @@ class FileLocks:
     def hold(self, name: str, emit: Emit) -> Iterator[None]:
         """Wait for the lock as long as it takes; Ctrl-C ends the wait."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self._folder / f"{name}.lock").open("a") as file:
+        with (self._folder / f"{name}.lock").open("a+b", buffering=0) as file:
+            _wait(file, name.partition("-")[2] or name, emit)
+            _sign(file)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                emit(
-                    Note(
-                        "another labctl is at work on {what}; waiting for it",
-                        (("what", name.partition("-")[2] or name),),
-                    )
-                )
-                while True:
-                    with contextlib.suppress(BlockingIOError):
-                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        break
-                    time.sleep(_POLL_SECONDS)
-            yield
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    file.truncate(0)
 
     @contextmanager
     def slot(self, name: str, width: int, emit: Emit) -> Iterator[None]:
@@ -87,3 +92,94 @@ def _wait_in_turn(turnstile: IO[str], emit: Emit) -> None:
         time.sleep(_POLL_SECONDS)
     emit(Note("many boxes are starting on this server; waiting for a turn"))
     fcntl.flock(turnstile, fcntl.LOCK_EX)
+
+
+def _wait(file: FileIO, what: str, emit: Emit) -> None:
+    """Until it is locked, with a word of who has it now, unless that is this very program: it says itself what it
+    does."""
+    start, told = time.monotonic(), False
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        waited = time.monotonic() - start
+        if not told and waited > _SHORT_SECONDS:
+            holder = _holder(file)
+            if holder is not None and not _is_of_this_program(holder[0]):
+                emit(_note(holder, what))
+                told = True
+            elif holder is None and waited > _QUIET_SECONDS:
+                emit(Note("another labctl is at work on {what}; waiting for it", (("what", what),)))
+                told = True
+        time.sleep(_POLL_SECONDS)
+
+
+def _sign(file: FileIO) -> None:
+    """Write down who has it. What can't be written is missing in a message, and nowhere else."""
+    # A URL may have a password in it.
+    words = [word for word in sys.argv[1:] if "://" not in word]
+    command = " ".join(["labctl", *words])[:_LONGEST_COMMAND]
+    pid = os.getpid()
+    holder: _Holder = (pid, _started(pid) or 0, _user(), time.time(), command)
+    with contextlib.suppress(OSError):
+        file.truncate(0)
+        file.write(json.dumps(holder).encode())
+
+
+def _holder(file: FileIO) -> _Holder | None:
+    """Who wrote into it and still lives; None where nobody did, or where it is being written just now."""
+    try:
+        pid, started, user, since, command = json.loads(os.pread(file.fileno(), 4096, 0))
+        return (pid, started, user, since, command) if _started(pid) == started else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _note(holder: _Holder, what: str) -> Note:
+    pid, _started_at, user, since, command = holder
+    return Note(
+        "{command} of {user} (process {pid}, since {since}) is at work on {what}; waiting for it",
+        (
+            ("command", visible(command)),
+            ("user", user),
+            ("pid", str(pid)),
+            ("since", time.strftime("%H:%M:%S", time.localtime(since))),
+            ("what", what),
+        ),
+    )
+
+
+def _is_of_this_program(pid: int) -> bool:
+    """This process, one that it started, or one that waits for this one."""
+    return pid == os.getpid() or os.getpid() in _parents(pid) or pid in _parents(os.getpid())
+
+
+def _parents(pid: int) -> list[int]:
+    """Of a process, the nearest first; none where it has ended."""
+    found: list[int] = []
+    while pid > 1 and len(found) < 64:
+        status = _stat(pid)
+        pid = int(status[1]) if status else 0
+        found.append(pid)
+    return found
+
+
+def _started(pid: int) -> int | None:
+    """In clock ticks since boot: with it, a number is one process's and never another's (proc(5))."""
+    status = _stat(pid)
+    return int(status[19]) if status and status[0] != "Z" else None
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of /proc/PID/stat from the state on."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

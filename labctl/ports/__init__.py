@@ -275,7 +275,7 @@ class Locks(Protocol):
     """One piece of work at a time."""
 
     def hold(self, name: str, emit: Emit) -> AbstractContextManager[None]:
-        """Hold the lock of that name; a Note where another labctl has it and this one waits."""
+        """Hold the lock of that name; a Note of who has it where another labctl does and this one waits."""
 
     def slot(self, name: str, width: int, emit: Emit) -> AbstractContextManager[None]:
         """One of ``width`` places, which all labctl of this machine share; in turn, so that one who wants one isn't

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pwd
+import signal
 import subprocess
 import sys
 import threading
@@ -9,31 +13,59 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from fakes import until
 
+from labctl.adapters import locks as module
 from labctl.adapters.locks import FileLocks
 from labctl.events import Event, Note, silent
 
+_TOLD_BY_NOW = 1.5
+"""Seconds after which an unknown holder would have been told of, with _QUIET_SECONDS of these tests."""
+
 HOLD = """
-import sys
+import os, sys
+if sys.argv.pop() == "other" and os.fork():
+    os._exit(0)  # orphaned: no child of this program any more
 from pathlib import Path
 from labctl.adapters.locks import FileLocks
 with FileLocks(Path(sys.argv[1])).hold(sys.argv[2], print):
-    print("held", flush=True)
+    print(os.getpid(), flush=True)
     sys.stdin.read()
 """
 
 
+WHO = "{command} of {user} (process {pid}, since {since}) is at work on {what}; waiting for it"
+
+
+@pytest.fixture(autouse=True)
+def _soon_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_QUIET_SECONDS", 0.6)
+
+
+class Other:
+    """A program that has a lock."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+
 @contextmanager
-def another_labctl(folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that holds the lock until its stdin ends, or it is killed."""
-    argv = [sys.executable, "-c", HOLD, str(folder), name]
+def another_labctl(folder: Path, name: str, *, own: bool = False) -> Iterator[Other]:
+    """A program that holds the lock until it is killed, or its stdin ends with this one; ``own``: a child of this
+    one."""
+    argv = [sys.executable, "-c", HOLD, str(folder), name, "child" if own else "other"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdout and child.stdout.readline() == b"held\n"
+        assert child.stdout
+        other = Other(int(child.stdout.readline()))
         try:
-            yield child
+            yield other
         finally:
-            child.kill()
+            other.kill()
 
 
 def test_one_that_is_held_is_waited_for_with_a_word_and_a_killed_holder_lets_go(tmp_path: Path) -> None:
@@ -49,13 +81,85 @@ def test_one_that_is_held_is_waited_for_with_a_word_and_a_killed_holder_lets_go(
         thread = threading.Thread(target=wait)
         thread.start()
         until(lambda: bool(events), "no word that another labctl is at work")
-        assert events == [Note("another labctl is at work on {what}; waiting for it", (("what", "pond.lucy"),))]
+        told = events[0]
+        assert isinstance(told, Note) and told.text == WHO
+        values = dict(told.values)
+        assert values.pop("since")[:2].isdigit()
+        assert values == {
+            "command": f"labctl {tmp_path / 'locks'} instance-pond.lucy"[:80],
+            "user": pwd.getpwuid(os.geteuid()).pw_name,
+            "pid": str(child.pid),
+            "what": "pond.lucy",
+        }
+        assert len(events) == 1
         assert order == []
         with locks.hold("engine", silent):
             pass  # another name is another lock
         child.kill()
         thread.join(10)
     assert order == ["got it"]
+
+
+def test_this_very_program_is_no_other_labctl(tmp_path: Path) -> None:
+    """Two threads of one command: the one that works shows its steps already."""
+    locks, events = FileLocks(tmp_path), list[Event]()
+    waits, got = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        waits.set()
+        with locks.hold("engine", events.append):
+            got.set()
+
+    thread = threading.Thread(target=wait)
+    with locks.hold("engine", silent):
+        thread.start()
+        assert waits.wait(10)
+        assert not got.wait(_TOLD_BY_NOW), "it waits"
+    thread.join(10)
+    assert got.is_set() and events == []
+
+
+def test_nor_is_a_child_of_it(tmp_path: Path) -> None:
+    locks, events = FileLocks(tmp_path), list[Event]()
+    done = threading.Event()
+
+    def wait() -> None:
+        with locks.hold("engine", events.append):
+            done.set()
+
+    with another_labctl(tmp_path, "engine", own=True):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert not done.wait(_TOLD_BY_NOW)
+    thread.join(10)
+    assert done.is_set() and events == []
+
+
+@pytest.mark.parametrize("written", ["", "nonsense", '[1, 2, "root"]', '[1, 0, "root", 1.0, "labctl up"]', "[[]]"])
+def test_what_is_written_and_is_not_so_is_not_said(tmp_path: Path, written: str) -> None:
+    """A file that an older labctl locks, or one that was killed; and a number that is another process's by now."""
+    locks, events = FileLocks(tmp_path), list[Event]()
+    done = threading.Event()
+
+    def wait() -> None:
+        with locks.hold("engine", events.append):
+            done.set()
+
+    with another_labctl(tmp_path, "engine"):
+        (tmp_path / "engine.lock").write_text(written)
+        thread = threading.Thread(target=wait)
+        thread.start()
+        until(lambda: bool(events), "no word")
+    thread.join(10)
+    assert events == [Note("another labctl is at work on {what}; waiting for it", (("what", "engine"),))]
+    assert done.is_set()
+    assert (tmp_path / "engine.lock").read_text() == "", "who lets go is not named any more"
+
+
+def test_no_url_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["labctl", "config", "set", "store", "postgresql://ada:s3cr3t@h/d"])
+    with FileLocks(tmp_path).hold("engine", silent):
+        assert '"labctl config set store"' in (tmp_path / "engine.lock").read_text()
 
 
 def test_a_forgotten_lock_leaves_nothing_and_those_of_others_stay(tmp_path: Path) -> None:
@@ -112,7 +216,6 @@ def test_places_are_taken_by_as_many_as_there_are_and_a_killed_holder_gives_its_
         with locks.slot("starts", 2, silent):
             pass  # the other place
         child.kill()
-        child.wait()
         with locks.slot("starts", 1, silent):
             pass
 

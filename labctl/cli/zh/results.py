@@ -148,6 +148,9 @@ TEXTS: dict[str, str] = {
     "saving to {subject}": "导出到 {subject}",
     "loading from {subject}": "从 {subject} 导入",
     "removing {subject}": "删除 {subject}",
+    "{command} of {user} (process {pid}, since {since}) is at work on {what}; waiting for it": (
+        "{user} 的 {command}（进程 {pid}，{since} 开始）正在处理 {what}，等待它完成"
+    ),
     "another labctl is at work on {what}; waiting for it": "另一个 labctl 正在处理 {what}，等待它完成",
     "taking back what was made": "撤销已创建的内容",
     "could not take everything back: {why}": "没能全部撤销：{why}",
