@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import posixpath
 import re
 import tarfile
@@ -13,6 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+import msgspec
+
+from labctl.adapters.docker.listing import clone_image, observed
 from labctl.domain.boxspec import BoxSpec
 from labctl.domain.lab import Lab
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox, State
@@ -58,16 +62,26 @@ class FakeImage:
 
 class FakeEngine:
     """Implements ports.Engine. ``trouble`` is called with the number (from 1) and the name of every call that changes
-    something, before it does, and may raise."""
+    something, before it does, and may raise. ``recognise`` says of boxes without a store's id whether they are this
+    store's."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: str = "5700e001", recognise: Callable[[ObservedBox], bool] = lambda _box: True) -> None:
+        self.store = store
+        self.recognise = recognise
         self.boxes: dict[str, FakeBox] = {}
         self.images: dict[str, FakeImage] = {}
         self.foreign: set[str] = set()
         self.calls: list[str] = []
         self.trouble: Callable[[int, str], None] = lambda _number, _name: None
-        self._ids = 0
+        self._number = itertools.count(1).__next__
         self._lock = threading.RLock()
+
+    def for_store(self, store: str, recognise: Callable[[ObservedBox], bool] = lambda _box: False) -> FakeEngine:
+        """The same engine as another store's labctl has it."""
+        other = FakeEngine(store, recognise)
+        other.boxes, other.images, other.foreign, other._lock = self.boxes, self.images, self.foreign, self._lock
+        other._number = self._number
+        return other
 
     def _change(self, name: str) -> None:
         with self._lock:
@@ -110,12 +124,23 @@ class FakeEngine:
         return INFO
 
     def observe(self, instance: str | None = None) -> list[ObservedBox]:
-        return [box for box in self._all() if not box.clone and instance in (None, box.instance)]
+        found = [box for box in self.observe_all() if not box.clone and instance in (None, box.instance)]
+        taken = {box.instance for box in found if box.store == self.store}
+        return [
+            box
+            for box in found
+            if box.store == self.store or (not box.store and box.instance not in taken and self.recognise(box))
+        ]
+
+    def unclaimed(self, instance: str | None = None) -> list[ObservedBox]:
+        found = [box for box in self.observe_all() if not box.store and not box.clone]
+        return [box for box in found if instance in (None, box.instance) and not self.recognise(box)]
 
     def clones(self, original: str | None = None) -> list[ObservedBox]:
-        return [box for box in self._all() if box.clone and original in (None, box.clone)]
+        found = [box for box in self.observe_all() if box.clone and box.store == self.store]
+        return [box for box in found if original in (None, box.clone)]
 
-    def _all(self) -> list[ObservedBox]:
+    def observe_all(self) -> list[ObservedBox]:
         with self._lock:
             return [_observed(box) for box in self.boxes.values()]
 
@@ -126,9 +151,8 @@ class FakeEngine:
                 raise NameTakenError("there is a container {container}", container=spec.container)
             if spec.image.startswith("sha256:") and spec.image not in self.images:
                 raise EngineError("the Docker engine refused: {why}", why=f"No such image: {spec.image}")
-            self._ids += 1
             image = self.images.get(spec.image)
-            box = FakeBox(f"{self._ids:064x}", spec, tree=dict(image.tree) if image else _bare_tree())
+            box = FakeBox(f"{self._number():064x}", spec, tree=dict(image.tree) if image else _bare_tree())
             for item in spec.files:
                 _put(box.tree, item.path, item.content, item.mode)
             self.boxes[box.id] = box
@@ -162,19 +186,15 @@ class FakeEngine:
     def commit(self, box_id: str, labels: Mapping[str, str]) -> str:
         self._change("commit")
         with self._lock:
-            self._ids += 1
-            image_id = f"sha256:{self._ids:064x}"
+            image_id = f"sha256:{self._number():064x}"
             self.images[image_id] = FakeImage(dict(labels), dict(self._box(box_id).tree))
             return image_id
 
     def clone_images(self, original: str | None = None) -> list[CloneImage]:
         with self._lock:
-            found = [
-                CloneImage(image_id, labels["labctl.clone"], labels["labctl.owner"], int(labels["labctl.expires"]))
-                for image_id, labels in ((image_id, image.labels) for image_id, image in self.images.items())
-                if labels.get("labctl.role") == "clone-image"
-            ]
-        return [image for image in found if original in (None, image.clone)]
+            items = [{"Id": image_id, "Labels": dict(image.labels)} for image_id, image in self.images.items()]
+        found = [clone_image(item) for item in items if item["Labels"].get("labctl.role") == "clone-image"]
+        return [image for image in found if image.store == self.store and original in (None, image.clone)]
 
     def remove_image(self, image_id: str) -> bool:
         self._change("remove_image")
@@ -256,23 +276,18 @@ class FakeEngine:
 
 
 def _observed(box: FakeBox) -> ObservedBox:
-    labels = box.spec.all_labels()
-    return ObservedBox(
-        id=box.id,
-        container=box.spec.container,
-        box=box.spec.name,
-        lab=labels["labctl.lab"],
-        instance=labels["labctl.instance"],
-        learner=labels["labctl.owner"],
-        seed=labels["labctl.seed"],
-        state=box.state,
-        status=str(box.state),
-        image=box.spec.image,
-        spec_hash=labels["labctl.spec-hash"],
-        expires=int(labels["labctl.expires"]),
-        disk=int(labels.get("labctl.disk", "0")),
-        clone=labels.get("labctl.clone", ""),
+    found = observed(
+        {
+            "Id": box.id,
+            "Names": [f"/{box.spec.container}"],
+            "Labels": box.spec.all_labels(),
+            "State": "running",
+            "Status": str(box.state),
+            "Image": box.spec.image,
+            "Created": 0,
+        }
     )
+    return msgspec.structs.replace(found, state=box.state)
 
 
 def _bare_tree() -> Tree:

@@ -53,9 +53,12 @@ def make_instance(lab: Lab, learner: str = "lucy", seed: str = "seed", expires: 
     return Instance(lab.name, learner, seed, expires)
 
 
-def make_specs(lab: Lab, learner: str = "lucy", seed: str = "seed", image: str = "pond:1") -> tuple[BoxSpec, ...]:
-    """Its boxes."""
-    return box_specs(lab, make_instance(lab, learner, seed), derive(lab, seed), dict.fromkeys(lab.boxes, image))
+def make_specs(
+    lab: Lab, learner: str = "lucy", seed: str = "seed", image: str = "pond:1", store: str = ""
+) -> tuple[BoxSpec, ...]:
+    """Its boxes, of that store; without one, as they were made before stores had ids."""
+    images = dict.fromkeys(lab.boxes, image)
+    return box_specs(lab, make_instance(lab, learner, seed), derive(lab, seed), images, store)
 
 
 def observed_of(spec: BoxSpec, state: State = State.RUNNING, **changes: Any) -> ObservedBox:

@@ -10,7 +10,7 @@ import os
 import pwd
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -32,10 +32,11 @@ _Holder = tuple[int, int, str, float, str]
 
 class FileLocks:
     """Implements ports.Locks. The kernel lets a lock go when its process ends, however it ends. Who has a lock is
-    written into its file; that is believed only of a process that lives."""
+    written into its file; that is believed only of a process that lives. ``store`` tells whose slots are meant."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Callable[[], str] = lambda: "") -> None:
         self._folder = folder
+        self._store = store
 
     @contextmanager
     def hold(self, name: str, emit: Emit) -> Iterator[None]:
@@ -55,6 +56,7 @@ class FileLocks:
         """See ports.Locks. Whoever has the turnstile takes the next place that is free, and only one at a time looks
         for one."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = f"{name}-{store}" if (store := self._store()) else name
         with (self._folder / f"{name}.turnstile.lock").open("a") as turnstile:
             _wait_in_turn(turnstile, emit)
             place = self._free_place(name, width)

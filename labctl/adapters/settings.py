@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from labctl.adapters.paths import config_file, state_folder
+from labctl.adapters.whole_file import made_once, unwritable
 from labctl.errors import UsageError
 
 Source = Literal["default", "file", "env"]
@@ -138,26 +139,7 @@ def unset(key: str) -> None:
 
 def secret() -> str:
     """What nobody else knows: 32 hex digits, made once. Two that make it at once get the same."""
-    file = state_dir() / "secret"
-    try:
-        return file.read_text("ascii").strip()
-    except FileNotFoundError:
-        pass
-    made = secrets.token_hex(16)
-    temporary = file.with_name(f".secret.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(made + "\n")
-        # link(2) fails where the name is taken: the first wins, and the file is never there half-written.
-        os.link(temporary, file)
-    except FileExistsError:
-        return file.read_text("ascii").strip()
-    except OSError as error:
-        raise _unwritable(file, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return made
+    return made_once(state_dir() / "secret", lambda: secrets.token_hex(16))
 
 
 def _variable(key: str) -> str:
@@ -211,7 +193,12 @@ def _value(settings: Settings, key: str) -> Value:
         value = getattr(value, part)
     if isinstance(value, tuple):
         return value
-    return _PASSWORD.sub(r"\1\2***", value) if key == "store" else str(value)
+    return without_password(value) if key == "store" else str(value)
+
+
+def without_password(url: str) -> str:
+    """A store's URL as it may be shown."""
+    return _PASSWORD.sub(r"\1\2***", url)
 
 
 def _source(data: Mapping[str, Any], key: str) -> Source:
@@ -272,7 +259,7 @@ def _write(data: Mapping[str, Any]) -> None:
         temporary.write_text(tomli_w.dumps(data), "utf-8")
         temporary.replace(target)
     except OSError as error:
-        raise _unwritable(file, error) from error
+        raise unwritable(file, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -281,8 +268,4 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    return UsageError("{path} can't be written: {why}", path=str(path), why=str(error.strerror))
+        raise unwritable(folder, error) from error

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from labctl.adapters.ssh import SshFiles
     from labctl.adapters.store import SqlStore
     from labctl.bootstrap.cohorts import CohortParts
+    from labctl.bootstrap.own import OwnParts
     from labctl.domain.boxspec import Instance
     from labctl.domain.text import Text
     from labctl.services.clone import Clones
@@ -36,21 +37,6 @@ if TYPE_CHECKING:
     from labctl.services.up import Up
     from labctl.services.verify import Verify
     from labctl.services.watch import Watch
-
-
-def language_setting() -> str:
-    """``lang`` of the settings file, read only where there is one: it is asked before everything else."""
-    from labctl.adapters.paths import config_file
-
-    if not config_file().exists():
-        return ""
-    from labctl.adapters import settings
-    from labctl.errors import LabctlError
-
-    try:
-        return settings.load().lang
-    except LabctlError:
-        return ""
 
 
 class App:
@@ -103,7 +89,14 @@ class App:
         """Boxes."""
         from labctl.adapters.docker.engine import DockerEngine
 
-        return DockerEngine(self.client, lambda: self._system_tags().volume)
+        return DockerEngine(self.client, lambda: self._system_tags().volume, lambda: self.own.id, self.own.recognise)
+
+    @cached_property
+    def own(self) -> OwnParts:
+        """What tells this store's boxes from others'."""
+        from labctl.bootstrap.own import OwnParts
+
+        return OwnParts(self)
 
     @cached_property
     def keeper(self) -> DockerKeeper:
@@ -145,14 +138,14 @@ class App:
         """One at a time."""
         from labctl.adapters.locks import FileLocks
 
-        return FileLocks(self.state_dir / "locks")
+        return FileLocks(self.state_dir / "locks", lambda: self.own.id)
 
     @cached_property
     def store(self) -> SqlStore:
         """Attempts and hints."""
         from labctl.adapters.store import SqlStore
 
-        return SqlStore(self.settings.store or self.state_dir / "labctl.db")
+        return SqlStore(self.settings.store or self.own.database)
 
     @property
     def cohorts(self) -> ports.Cohorts:

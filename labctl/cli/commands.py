@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("labctl.cli.power:stop", "Shut boxes down; all work stays."),
     "start": ("labctl.cli.power:start", "Start boxes that are shut down."),
     "down": ("labctl.cli.down:command", "End a lab: its boxes are removed with all that is in them."),
+    "adopt": ("labctl.cli.adopt:command", "Take over boxes that an older labctl made with up --seed."),
     "new": ("labctl.cli.new:command", "For authors: a new lab, small and working."),
     "lint": ("labctl.cli.lint:command", "For authors: what is wrong with a lab, without running it."),
     "images": ("labctl.cli.images:group", "Images: list, build, save, load, prune."),

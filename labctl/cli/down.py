@@ -8,6 +8,7 @@ from labctl.cli.common import _complete_labs, app_of, labctl_command, learner_op
 from labctl.cli.i18n import _
 from labctl.cli.render import progress
 from labctl.domain.naming import instance_id
+from labctl.services.claims import require_none_unclaimed
 
 
 @labctl_command("down", example="labctl down redis-replication\nlabctl down --all")
@@ -36,6 +37,7 @@ def command(ctx: click.Context, lab: str, everything: bool, learner: str) -> Non
             # A lab whose file has gone from the catalog, or is faulty, can be ended all the same.
             instance = instance_id(lab, app.learner)
             if not app.engine.observe(instance):
+                require_none_unclaimed(app.engine, app.learner, lab)
                 app.catalog.lab(lab)
         else:
             found = app.finder.find(app.learner)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec import to_builtins
+import msgspec
 
 from labctl.cli.common import app_of, json_option, labctl_command, learner_option, print_json
 from labctl.cli.i18n import _
@@ -16,6 +16,7 @@ from labctl.cli.table import print_table
 from labctl.domain.notes import BoxNote, timely
 from labctl.domain.observed import ObservedBox, State
 from labctl.errors import LabctlError
+from labctl.services.claims import require_none_unclaimed
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
@@ -25,7 +26,7 @@ _COLOURS = {State.RUNNING: "green", State.STOPPED: "yellow", State.CREATED: "yel
 
 
 @labctl_command("status", example="labctl status")
-@click.option("--all", "everyone", is_flag=True, help="The labs of all learners on this engine.")
+@click.option("--all", "everyone", is_flag=True, help="The labs of all your learners: of all cohorts and names.")
 @learner_option
 @json_option
 @click.pass_context
@@ -36,9 +37,10 @@ def command(ctx: click.Context, everyone: bool, learner: str, as_json: bool) -> 
     boxes.sort(key=lambda box: (box.instance, box.container))
     notes = _notes(app, boxes)
     if as_json:
-        print_json([{**to_builtins(box), "notes": [note for note in notes if note.box_id == box.id]} for box in boxes])
+        print_json([{**_fields(box), "notes": [note for note in notes if note.box_id == box.id]} for box in boxes])
         return
     if not boxes:
+        require_none_unclaimed(app.engine, app.learner)
         click.echo(_("no lab is up; see labctl list, and then labctl up LAB"))
         return
     rows = []
@@ -52,12 +54,19 @@ def command(ctx: click.Context, everyone: bool, learner: str, as_json: bool) -> 
         click.echo(click.style(line, fg="yellow"))
 
 
+def _fields(box: ObservedBox) -> dict[str, Any]:
+    """The store is this one: no reader needs its id."""
+    return {name: value for name, value in msgspec.to_builtins(box).items() if name != "store"}
+
+
 def _notes(app: App, boxes: Sequence[ObservedBox]) -> list[BoxNote]:
     """Of these boxes: why one is stopped, what happened to one lately."""
     if not boxes:
         return []
     running = {box.id: box.state is State.RUNNING for box in boxes}
-    return timely(app.cohort.notes.of({box.instance for box in boxes}), running, time.time())
+    called = {box.id: box.instance for box in boxes}
+    notes = timely(app.cohort.notes.of(running), running, time.time())
+    return [msgspec.structs.replace(note, instance=called[note.box_id]) for note in notes]
 
 
 def _address(catalog: Catalog, box: ObservedBox) -> str:

@@ -82,7 +82,7 @@ class Instance(msgspec.Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """The instance's name, as on its boxes' labels."""
+        """The instance's name in the store."""
         return naming.instance_id(self.lab, self.learner, self.clone)
 
     @property
@@ -99,19 +99,29 @@ class Instance(msgspec.Struct, frozen=True):
         grace = {wiring.LABEL_GRACE: str(self.grace)} if self.grace >= 0 else {}
         return {**grace, **idle, **disk}
 
-    def clone_image_labels(self) -> dict[str, str]:
-        """Of an image that is committed from a box of it, to make clones from until it expires."""
+    def clone_image_labels(self, store: str = "") -> dict[str, str]:
+        """Of an image that is committed from a box of it, to make clones from until it expires. ``store``: the id of
+        the store that it belongs to."""
         return {
             wiring.LABEL_ROLE: wiring.ROLE_CLONE_IMAGE,
-            wiring.LABEL_CLONE: self.original,
-            wiring.LABEL_OWNER: self.learner,
+            wiring.LABEL_CLONE: naming.on_engine(self.original, store),
+            wiring.LABEL_OWNER: naming.owner_on_engine(self.learner, store),
             wiring.LABEL_EXPIRES: str(self.expires),
+            **_store_label(store),
         }
 
 
-def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str, str]) -> tuple[BoxSpec, ...]:
+def _store_label(store: str) -> dict[str, str]:
+    return {wiring.LABEL_STORE: store} if store else {}
+
+
+def box_specs(
+    lab: Lab, instance: Instance, params: Params, images: Mapping[str, str], store: str = ""
+) -> tuple[BoxSpec, ...]:
     """The boxes of an instance. ``images`` maps each box to its image's tag, or, for a clone, to the id of the image
-    that was committed from it: the learner's files are in there, and what the learner made of them."""
+    that was committed from it: the learner's files are in there, and what the learner made of them. ``store``: the id
+    of the store that they belong to (``observed.home``); without one they are made as before stores had ids."""
+    called = naming.on_engine(instance.id, store)
     values = template_values(lab, instance.learner, params)
     hosts = {name: lab.address_of(name) for name in lab.boxes if lab.address_of(name)}
     cpus = shared_out({name: box.cpus for name, box in lab.boxes.items()}, instance.cpus)
@@ -120,9 +130,9 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
         links = tuple(
             wiring.Link(
                 interface=f"eth{index}",
-                bridge=wiring.bridge_name(instance.id, network),
+                bridge=wiring.bridge_name(called, network),
                 address=_with_prefix(lab, network, address),
-                mac=wiring.mac_address(instance.id, name, network),
+                mac=wiring.mac_address(called, name, network),
                 gateway=(box.gateway or "") if network == gateway_network(lab, box) else "",
             )
             for index, (network, address) in enumerate(box.networks.items())
@@ -131,17 +141,18 @@ def box_specs(lab: Lab, instance: Instance, params: Params, images: Mapping[str,
             wiring.LABEL_ROLE: wiring.ROLE_BOX,
             wiring.LABEL_LAB: lab.name,
             wiring.LABEL_BOX: name,
-            wiring.LABEL_INSTANCE: instance.id,
-            wiring.LABEL_OWNER: instance.learner,
+            wiring.LABEL_INSTANCE: called,
+            wiring.LABEL_OWNER: naming.owner_on_engine(instance.learner, store),
+            **_store_label(store),
             wiring.LABEL_SEED: instance.seed,
             wiring.LABEL_EXPIRES: str(instance.expires),
-            **({wiring.LABEL_CLONE: instance.original} if instance.clone else {}),
+            **({wiring.LABEL_CLONE: naming.on_engine(instance.original, store)} if instance.clone else {}),
             **instance.limit_labels(),
         }
         specs.append(
             BoxSpec(
                 name=name,
-                container=naming.container_name(instance.id, name),
+                container=naming.container_name(called, name),
                 image=images[name],
                 hostname=name,
                 labels=labels,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
+
+from labctl.domain import naming
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -35,7 +38,9 @@ class State(StrEnum):
 
 class ObservedBox(msgspec.Struct, frozen=True):
     """A box that exists. ``created`` in seconds since 1970. ``clone``: the instance that it is a copy of a box of;
-    nothing for a learner's own. ``disk``: bytes that may be written in it, 0 is no limit."""
+    nothing for a learner's own. ``disk``: bytes that may be written in it, 0 is no limit. ``store``: the id of the
+    store that it belongs to; nothing where it was made before stores had ids. ``instance``, ``learner`` and ``clone``
+    are named as in that store."""
 
     id: str
     container: str
@@ -52,16 +57,29 @@ class ObservedBox(msgspec.Struct, frozen=True):
     created: float = 0.0
     clone: str = ""
     disk: int = 0
+    store: str = ""
+
+    @property
+    def on_engine(self) -> str:
+        """Its instance's name on the engine."""
+        return naming.on_engine(self.instance, self.store)
 
 
 class CloneImage(msgspec.Struct, frozen=True):
     """An image that was committed from a box of the instance ``clone``, for clones of it. ``expires`` in seconds since
-    1970."""
+    1970, ``store`` as of ObservedBox."""
 
     id: str
     clone: str
     learner: str
     expires: int = 0
+    store: str = ""
+
+
+def home(observed: Sequence[ObservedBox], store: str) -> str:
+    """The id that new boxes of an instance get in that store: that of the boxes which are there, so that all of them
+    share names and networks also where these were made before stores had ids."""
+    return next((box.store for box in observed if box.state is not State.REMOVING), store)
 
 
 def expired(expires: int, now: float) -> bool:

@@ -17,6 +17,11 @@ def seed_for(secret: str, learner: str, lab: str) -> str:
     return hashlib.sha256(f"{secret}\0{learner}\0{lab}".encode()).hexdigest()[:12]
 
 
+def is_derived(seed: str) -> bool:
+    """Whether that is a seed as ``seed_for`` makes them. Any other was given by hand."""
+    return len(seed) == 12 and set(seed) <= set("0123456789abcdef")
+
+
 def _number(seed: str, lab: str, name: str, bound: int, turn: int = 0) -> int:
     """A number below ``bound``, even to one part in 2**190 and more: 256 bits of hash modulo the bound."""
     digest = hashlib.sha256(f"{seed}\0{lab}\0{name}\0{turn}".encode()).digest()

@@ -22,7 +22,8 @@ class Running(msgspec.Struct, frozen=True):
 
 
 class Site(msgspec.Struct, frozen=True):
-    """The boxes of an instance, or of a clone of it, by name, and its networks' bridges in the switch."""
+    """The boxes of an instance, or of a clone of it, by name, and its networks' bridges in the switch. ``instance`` is
+    its name on the engine."""
 
     instance: str
     boxes: dict[str, Running]

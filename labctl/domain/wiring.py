@@ -14,6 +14,8 @@ LABEL_LAB = "labctl.lab"
 LABEL_BOX = "labctl.box"
 LABEL_INSTANCE = "labctl.instance"
 LABEL_OWNER = "labctl.owner"
+LABEL_STORE = "labctl.store"
+"""The id of the store that it belongs to. What has no such label was made before stores had ids."""
 LABEL_SEED = "labctl.seed"
 LABEL_EXPIRES = "labctl.expires"
 LABEL_GRACE = "labctl.grace"
@@ -54,7 +56,7 @@ def _short(kind: str, *parts: str) -> str:
 
 
 def bridge_name(instance: str, network: str) -> str:
-    """The bridge in the switch that is this network of this instance."""
+    """The bridge in the switch that is this network of this instance, which is named as on an engine."""
     return _short("b", instance, network)
 
 

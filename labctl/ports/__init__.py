@@ -33,12 +33,24 @@ class Engine(Protocol):
     def info(self) -> EngineInfo:
         """What this engine is."""
 
+    @property
+    def store(self) -> str:
+        """The id of the store whose boxes ``observe``, ``clones`` and ``clone_images`` tell of."""
+
     def observe(self, instance: str | None = None) -> list[ObservedBox]:
-        """All boxes there are, running or not, or those of one instance. Clones' are none of them: whoever looks for
-        learners' boxes never takes one of these for it."""
+        """All boxes of this store, running or not, or those of one instance. Clones' are none of them: whoever looks
+        for learners' boxes never takes one of these for it. Boxes that were made before stores had ids are among them
+        if they are known to be this store's, and their instance has no others."""
+
+    def unclaimed(self, instance: str | None = None) -> list[ObservedBox]:
+        """Boxes that were made before stores had ids and that aren't known to be this store's: all of them, or those
+        of an instance of that name. Clones' are none of them."""
+
+    def observe_all(self) -> list[ObservedBox]:
+        """All boxes of all stores, clones' too: for what concerns the whole engine. None of them may be changed."""
 
     def clones(self, original: str | None = None) -> list[ObservedBox]:
-        """The boxes of all clones, running or not, or of the clones of one instance."""
+        """The boxes of all clones of this store, running or not, or of the clones of one instance."""
 
     def create(self, spec: BoxSpec) -> str:
         """Make a box, not started; its id. Raises NameTakenError where a container of that name exists already."""
@@ -62,7 +74,8 @@ class Engine(Protocol):
         /run, and /etc/hosts, /etc/hostname and /etc/resolv.conf, which are the engine's."""
 
     def clone_images(self, original: str | None = None) -> list[CloneImage]:
-        """All images that were committed with ``Instance.clone_image_labels``, or those of one instance."""
+        """All images of this store that were committed with ``Instance.clone_image_labels``, or those of one
+        instance."""
 
     def remove_image(self, image_id: str) -> bool:
         """Remove it. A missing one is fine. False where a box was made from it: then it stays."""
@@ -267,8 +280,8 @@ class Catalog(Protocol):
 class Notes(Protocol):
     """What the keeper noted of boxes."""
 
-    def of(self, instances: Collection[str]) -> list[BoxNote]:
-        """Of these instances' boxes the latest of each kind since their start, oldest first. Raises EngineError."""
+    def of(self, boxes: Collection[str]) -> list[BoxNote]:
+        """Of the boxes with these ids the latest of each kind since their start, oldest first. Raises EngineError."""
 
 
 class Locks(Protocol):
@@ -278,8 +291,8 @@ class Locks(Protocol):
         """Hold the lock of that name; a Note of who has it where another labctl does and this one waits."""
 
     def slot(self, name: str, width: int, emit: Emit) -> AbstractContextManager[None]:
-        """One of ``width`` places, which all labctl of this machine share; in turn, so that one who wants one isn't
-        passed by for long by another who wants hundreds. A Note where that takes its time."""
+        """One of ``width`` places, which all labctl of this store share on this machine; in turn, so that one who wants
+        one isn't passed by for long by another who wants hundreds. A Note where that takes its time."""
 
     def forget(self, name: str) -> None:
         """Nobody will ever ask again for the lock of that name, nor for one whose name begins with it and a dot."""

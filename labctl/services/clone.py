@@ -88,7 +88,7 @@ class Clones:
     def images(self, current: Current, emit: Emit) -> Iterator[Mapping[str, str]]:
         """Images of all boxes of a learner's instance as they are now; box to image id. The boxes stand still for some
         tenths of a second. Raises UsageError where a box is missing."""
-        labels = self._instance(current).clone_image_labels()
+        labels = self._instance(current).clone_image_labels(self._engine.store)
         made: dict[str, str] = {}
 
         def commit(name: str) -> None:
@@ -108,7 +108,7 @@ class Clones:
         """A clone of the instance, up, from what ``images`` gave. Several may be made from the same at the same time.
         Raises EngineError."""
         instance = self._instance(current, secrets.token_hex(4))
-        specs = box_specs(current.lab, instance, current.params, images)
+        specs = box_specs(current.lab, instance, current.params, images, self._engine.store)
 
         def boxes() -> list[ObservedBox]:
             return [box for box in self._engine.clones(instance.original) if box.instance == instance.id]

@@ -11,7 +11,7 @@ from labctl.domain.boxspec import Instance, box_specs
 from labctl.domain.cohort import Cohort, Member, learner_of, member_of
 from labctl.domain.enrolment import instance_of
 from labctl.domain.lab import Lab
-from labctl.domain.observed import ObservedBox, State
+from labctl.domain.observed import ObservedBox, State, home
 from labctl.domain.params import derive
 from labctl.domain.plan import Plan, StartBox, plan_boxes
 from labctl.errors import EngineError, RefusedError, UsageError
@@ -77,11 +77,10 @@ class CohortBoxes:
                 raise EngineError("images of {lab} are gone again as soon as they were built", lab=name)
         return {name: found for name, found in tags.items() if found is not None}
 
-    @staticmethod
     def _job(
-        lab: Lab, instance: Instance, tags: Mapping[str, str], observed: Mapping[str, Sequence[ObservedBox]]
+        self, lab: Lab, instance: Instance, tags: Mapping[str, str], observed: Mapping[str, Sequence[ObservedBox]]
     ) -> Job:
-        specs = box_specs(lab, instance, derive(lab, instance.seed), tags)
+        params, store = derive(lab, instance.seed), self._engine.store
 
         def plan(boxes: Sequence[ObservedBox]) -> Plan:
             other = next((box for box in boxes if box.seed != instance.seed), None)
@@ -93,7 +92,7 @@ class CohortBoxes:
                     seed=other.seed,
                     learner=instance.learner,
                 )
-            return plan_boxes(specs, boxes)
+            return plan_boxes(box_specs(lab, instance, params, tags, home(boxes, store)), boxes)
 
         return Job(instance.learner, lab.name, instance.id, observed.get(instance.id, ()), plan)
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from labctl.domain import naming
 from labctl.domain.lab import Lab
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import ObservedBox, State
 from labctl.domain.params import derive, template_values
 from labctl.errors import UsageError
 from labctl.ports import Catalog, Engine
+from labctl.services.claims import require_none_unclaimed
 
 
 class Current(msgspec.Struct, frozen=True):
@@ -33,6 +35,11 @@ class Current(msgspec.Struct, frozen=True):
     def values(self) -> Mapping[str, str | int]:
         """What texts may use: params, learner, addresses."""
         return template_values(self.lab, self.learner, self.params)
+
+    @property
+    def on_engine(self) -> str:
+        """The instance's name on the engine."""
+        return naming.on_engine(self.instance, self.boxes[0].store if self.boxes else "")
 
     def ids(self) -> dict[str, str]:
         """Box to container id, in the lab's order."""
@@ -97,11 +104,13 @@ class Finder:
             definition = self._catalog.lab(lab)
             boxes = self._engine.observe(instance_id(lab, learner))
             if not boxes:
+                require_none_unclaimed(self._engine, learner, lab)
                 raise UsageError("{lab} is not up", hint="labctl up {lab}", lab=lab)
             return self._current(definition, boxes)
         mine = [box for box in self._engine.observe() if box.learner == learner]
         labs = sorted({box.lab for box in mine})
         if not labs:
+            require_none_unclaimed(self._engine, learner)
             raise UsageError("no lab is up", hint="labctl list, and then labctl up LAB")
         if len(labs) > 1:
             raise UsageError(

@@ -22,11 +22,14 @@ class Down:
         with self._locks.hold(f"instance-{instance}", emit):
             boxes = self._engine.observe(instance)
             each(lambda box: self._engine.remove(box.id), [*boxes, *self._engine.clones(instance)])
+            # Behind them there may be others: after a downgrade the older labctl made boxes of its own.
+            each(lambda box: self._engine.remove(box.id), self._engine.observe(instance) if boxes else [])
             each(lambda image: self._engine.remove_image(image.id), self._engine.clone_images(instance))
         return [box.box for box in boxes]
 
     def run_all(self, learner: str, emit: Emit) -> list[str]:
-        """Remove all instances of a learner; their names. With the last box of the engine, keeper and switch go too."""
+        """Remove all instances of a learner; their names. With the last box of the engine, whatever store it belongs
+        to, keeper and switch go too."""
         found = {box.instance for box in self._engine.observe() if box.learner == learner}
         found |= {box.clone for box in self._engine.clones() if box.learner == learner}
         found |= {image.clone for image in self._engine.clone_images() if image.learner == learner}
@@ -37,7 +40,7 @@ class Down:
         return instances
 
     def tidy(self, emit: Emit) -> None:
-        """Keeper and switch go where no box is left on the engine."""
+        """Keeper and switch go where no box of any store is left on the engine."""
         with self._locks.hold("engine", emit):
-            if not self._engine.observe() and not self._engine.clones():
+            if not self._engine.observe_all():
                 self._keeper.remove()

@@ -79,7 +79,7 @@ class OnClones:
 
     def _site(self, clone: Clone) -> Site:
         boxes = clone.current.ids()
-        return Site(clone.current.instance, {name: self._running(box_id) for name, box_id in boxes.items()})
+        return Site(clone.current.on_engine, {name: self._running(box_id) for name, box_id in boxes.items()})
 
     def _running(self, box_id: str) -> Running:
         return self._engine.running(box_id) or Running(box_id, 0, "")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
 from labctl.domain.lab import Lab
-from labctl.domain.observed import ObservedBox, State, expired
+from labctl.domain.observed import ObservedBox, State, expired, home
 from labctl.domain.params import derive
 from labctl.domain.plan import (
     AwaitReady,
@@ -24,6 +24,7 @@ from labctl.domain.plan import (
 from labctl.errors import EngineError, LabctlError, RefusedError, UsageError
 from labctl.events import Emit, Note
 from labctl.ports import Engine, Images, Keeper, Locks
+from labctl.services.claims import require_none_unclaimed
 from labctl.services.limits import Allow, everything
 from labctl.services.pace import bring, turn
 from labctl.services.parallel import each, uninterrupted
@@ -61,7 +62,7 @@ class Up:
         tags = self._images.tags(lab)
         before = plan_prerequisites(lab.name, tags is not None, self._keeper.state())
         observed = self._observe(instance)
-        boxes = plan_boxes(self._specs(lab, instance, tags or dict.fromkeys(lab.boxes, "")), observed)
+        boxes = plan_boxes(self._specs(lab, instance, tags or dict.fromkeys(lab.boxes, ""), observed), observed)
         return Plan((*before, *boxes.actions), boxes.changed if tags else ())
 
     def run(self, lab: Lab, instance: Instance, emit: Emit) -> UpResult:
@@ -82,7 +83,7 @@ class Up:
                     tags = self.prepare(lab, emit)
                 observed = self._observe(instance)
                 first = first_time(observed)
-                plan = plan_boxes(self._specs(lab, instance, tags), observed)
+                plan = plan_boxes(self._specs(lab, instance, tags, observed), observed)
                 boxes = self._carry_out(plan, observed, emit)
             except BaseException:
                 if first or no_keeper:
@@ -119,6 +120,8 @@ class Up:
 
     def _observe(self, instance: Instance) -> list[ObservedBox]:
         observed = self._engine.observe(instance.id)
+        if not observed:
+            require_none_unclaimed(self._engine, instance.learner, instance.lab)
         other = next((box for box in observed if box.seed != instance.seed), None)
         if other is not None:
             raise UsageError(
@@ -130,9 +133,10 @@ class Up:
             )
         return observed
 
-    @staticmethod
-    def _specs(lab: Lab, instance: Instance, tags: Mapping[str, str]) -> tuple[BoxSpec, ...]:
-        return box_specs(lab, instance, derive(lab, instance.seed), tags)
+    def _specs(
+        self, lab: Lab, instance: Instance, tags: Mapping[str, str], observed: Sequence[ObservedBox]
+    ) -> tuple[BoxSpec, ...]:
+        return box_specs(lab, instance, derive(lab, instance.seed), tags, home(observed, self._engine.store))
 
     def _carry_out(self, plan: Plan, observed: list[ObservedBox], emit: Emit) -> dict[str, str]:
         ids = {box.box: box.id for box in observed}
@@ -161,7 +165,7 @@ class Up:
                 each(lambda box: self._engine.remove(box.id), self._engine.observe(instance.id))
             if keeper:
                 with self._locks.hold("engine", emit):
-                    if not self._engine.observe() and not self._engine.clones():
+                    if not self._engine.observe_all():
                         self._keeper.remove()
         except LabctlError as error:
             emit(Note("could not take everything back: {why}", (("why", str(error)),)))

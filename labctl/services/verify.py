@@ -182,7 +182,7 @@ class Verify:
         for name in current.lab.boxes:
             if name not in view:
                 raise UsageError("the box {box} is stopped", hint="labctl start {box}", box=name)
-        return Site(current.instance, view)
+        return Site(current.on_engine, view)
 
     def _engine_view(self, current: Current) -> dict[str, Running]:
         found = {name: self._engine.running(box_id) for name, box_id in current.ids().items()}

@@ -15,7 +15,7 @@ from pathlib import Path
 import docker
 import pytest
 from preload import library
-from rig import Labctl, put
+from rig import Labctl, owner, put
 
 from labctl.adapters.catalog import FileCatalog
 from labctl.domain.params import derive, template_values
@@ -47,7 +47,7 @@ class Boxes:
 
     @property
     def all(self) -> dict[str, docker.models.containers.Container]:
-        filters = {"label": [f"labctl.lab={LAB}", f"labctl.owner={self.labctl.learner}"]}
+        filters = {"label": [f"labctl.lab={LAB}", f"labctl.owner={owner(self.labctl.learner)}"]}
         return {box.labels["labctl.box"]: box for box in self.engine.containers.list(filters=filters)}
 
     def stock(self, *plugins: str) -> dict[str, bool]:

@@ -16,33 +16,36 @@ import pytest
 from fakes import FakeEngine, until
 from samples import make_lab, make_specs
 
+from labctl.adapters.docker.belonging import Recognise
+from labctl.adapters.docker.engine import DockerEngine
 from labctl.adapters.images import present
 from labctl.bootstrap import App
 from labctl.domain.boxspec import BoxSpec, File, Instance, archive, box_specs
+from labctl.domain.naming import instance_id
 from labctl.domain.observed import ObservedBox, State
 from labctl.domain.spot import Spot, SpotKind
 from labctl.errors import EngineError, NameTakenError, UsageError
 from labctl.events import silent
 from labctl.ports import Engine
 
-CLONE = Instance("pond", "lucy", "seed", 99)
-"""Only for the labels of its images."""
-
 
 class Kit:
     """An engine, and what has to be known of it to test it."""
 
-    def __init__(self, engine: Engine, image: str, foreign: Callable[[str], None]) -> None:
+    def __init__(
+        self, engine: Engine, image: str, foreign: Callable[[str], None], other: Callable[[str, Recognise], Engine]
+    ) -> None:
         self.engine = engine
         self.foreign = foreign
+        self.other = other
         self.learner = f"contract-{uuid.uuid4().hex[:8]}"
         lab = make_lab(files=[{"path": "/etc/pond.conf", "content": "port {{ port }}\n"}])
-        self.specs = make_specs(lab, self.learner, image=image)
+        self.specs = make_specs(lab, self.learner, image=image, store=engine.store)
         self.spec = self.specs[0]
 
     @property
     def instance(self) -> str:
-        return self.spec.labels["labctl.instance"]
+        return instance_id("pond", self.learner)
 
     def made(self, spec: BoxSpec | None = None) -> str:
         return self.engine.create(spec or self.spec)
@@ -61,13 +64,16 @@ class Kit:
         return found.state if found else None
 
     def committed(self, box_id: str, **labels: str) -> str:
-        return self.engine.commit(box_id, {**CLONE.clone_image_labels(), "labctl.clone": self.instance, **labels})
+        return self.engine.commit(box_id, {**self.image_labels(), **labels})
+
+    def image_labels(self) -> dict[str, str]:
+        return Instance("pond", self.learner, "seed", 99).clone_image_labels(self.engine.store)
 
     def clone(self, image: str, box: str = "master", clone: str = "0a1b") -> BoxSpec:
         """What a box of a clone from this image is made from."""
         lab = make_lab()
         instance = Instance(lab.name, self.learner, "seed", 99, clone)
-        specs = box_specs(lab, instance, {}, dict.fromkeys(lab.boxes, image))
+        specs = box_specs(lab, instance, {}, dict.fromkeys(lab.boxes, image), self.engine.store)
         return next(spec for spec in specs if spec.name == box)
 
     def clean(self) -> None:
@@ -97,11 +103,20 @@ def box_image(app: App) -> str:
     return found[0]
 
 
+def other_store(app: App) -> Callable[[str, Recognise], Engine]:
+    """The engine as the labctl of another store has it."""
+
+    def made(store: str, recognise: Recognise) -> Engine:
+        return DockerEngine(app.client, lambda: app._system_tags().volume, lambda: store, recognise)
+
+    return made
+
+
 @pytest.fixture(params=["fake", pytest.param("docker", marks=pytest.mark.engine)])
 def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
     if request.param == "fake":
         fake = FakeEngine()
-        yield Kit(fake, "labctl/box:1", fake.foreign.add)
+        yield Kit(fake, "labctl/box:1", fake.foreign.add, fake.for_store)
         return
     app: App = request.getfixturevalue("app")
     image: str = request.getfixturevalue("box_image")
@@ -111,7 +126,7 @@ def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
         made = app.client.api.create_container(image, name=name, entrypoint=["/bin/true"])
         others.append(made["Id"])
 
-    kit = Kit(app.engine, image, foreign)
+    kit = Kit(app.engine, image, foreign, other_store(app))
     try:
         yield kit
     finally:
@@ -341,9 +356,9 @@ def test_an_image_holds_what_the_box_held_when_it_was_committed(kit: Kit) -> Non
 
 def test_a_committed_image_is_found_again_by_the_instance_that_it_is_of(kit: Kit) -> None:
     box_id = kit.made()
-    image = kit.committed(box_id, **{"labctl.owner": "li", "labctl.expires": "123"})
+    image = kit.committed(box_id, **{"labctl.expires": "123"})
     (found,) = kit.engine.clone_images(kit.instance)
-    assert (found.id, found.clone, found.learner, found.expires) == (image, kit.instance, "li", 123)
+    assert (found.id, found.clone, found.learner, found.expires) == (image, kit.instance, kit.learner, 123)
     assert found in kit.engine.clone_images()
     assert kit.engine.clone_images(f"{kit.instance}-other") == []
 
@@ -379,6 +394,54 @@ def test_a_clones_boxes_are_seen_only_where_clones_are_asked_for(kit: Kit) -> No
     assert kit.engine.clones(f"{kit.instance}-other") == []
 
 
+def test_another_stores_boxes_clones_and_images_are_not_seen_but_where_all_is_asked_for(kit: Kit) -> None:
+    other = kit.other("0ther000", lambda _box: False)
+    box_id = kit.made()
+    image = kit.committed(box_id)
+    copy = kit.made(kit.clone(image))
+    for instance in (kit.instance, None):
+        assert box_id not in {box.id for box in other.observe(instance)}
+        assert copy not in {box.id for box in other.clones(instance)}
+        assert image not in {found.id for found in other.clone_images(instance)}
+        assert box_id not in {box.id for box in other.unclaimed(instance)}
+    assert {box_id, copy} <= {box.id for box in other.observe_all()}
+    theirs = other.create(make_specs(make_lab(), kit.learner, image=kit.spec.image, store=other.store)[0])
+    try:
+        assert [box.id for box in other.observe(kit.instance)] == [theirs]
+        assert [box.id for box in kit.engine.observe(kit.instance)] == [box_id]
+        assert theirs not in {box.id for box in kit.engine.observe()}
+        names = {(box.instance, box.learner, box.store) for box in other.observe(kit.instance)}
+        assert names == {(kit.instance, kit.learner, "0ther000")}
+    finally:
+        other.remove(theirs)
+
+
+def test_a_box_without_a_store_is_whose_it_is_recognised_as_where_there_is_no_other(kit: Kit) -> None:
+    asked: list[str] = []
+
+    def recognise(box: ObservedBox) -> bool:
+        asked.append(box.id)
+        return box.learner == kit.learner
+
+    mine, others = kit.other("0ther000", recognise), kit.other("0ther001", lambda _box: False)
+    old = kit.made(make_specs(make_lab(), kit.learner, image=kit.spec.image)[0])
+    try:
+        for instance in (kit.instance, None):
+            assert old in {box.id for box in mine.observe(instance)}
+            assert old not in {box.id for box in mine.unclaimed(instance)}
+            assert old not in {box.id for box in others.observe(instance)}
+            assert old in {box.id for box in others.unclaimed(instance)}
+        asked.clear()
+        new = mine.create(make_specs(make_lab(), kit.learner, image=kit.spec.image, store=mine.store)[1])
+        try:
+            assert [box.id for box in mine.observe(kit.instance)] == [new] and asked == []
+            assert old not in {box.id for box in mine.observe()}
+        finally:
+            mine.remove(new)
+    finally:
+        mine.remove(old)
+
+
 def test_what_the_console_printed_can_be_read(kit: Kit) -> None:
     box_id = kit.made()
     assert kit.engine.logs(box_id, 10) == b""
@@ -400,7 +463,7 @@ def test_an_engine_tells_what_it_is(kit: Kit) -> None:
 @pytest.mark.engine
 def test_a_learners_files_are_in_the_box_when_it_runs(app: App, box_image: str) -> None:
     """They are its entry script's argument, unpacked as it starts: only a real engine can show it."""
-    kit = Kit(app.engine, box_image, lambda _name: None)
+    kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
     try:
         box_id = kit.running()
         (wanted,) = [file for file in kit.spec.files if file.path == "/etc/pond.conf"]
@@ -417,12 +480,12 @@ def test_a_learners_files_are_in_the_box_when_it_runs(app: App, box_image: str) 
 def test_a_committed_image_is_taken_for_nothing_else(app: App, box_image: str) -> None:
     """The engine adds the box's labels to those that are asked for, and takes its entry point and its learner's files
     where none are given."""
-    kit = Kit(app.engine, box_image, lambda _name: None)
+    kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
     try:
         image = kit.committed(kit.made())
         config = app.client.api.inspect_image(image)["Config"]
         labels = {name: value for name, value in config["Labels"].items() if name.startswith("labctl.") and value}
-        assert labels == {**CLONE.clone_image_labels(), "labctl.clone": kit.instance}
+        assert labels == kit.image_labels()
         assert (config["Entrypoint"], config["Cmd"] or []) == (["/sbin/init"], [])
         inventory = present.Inventory(app.client)
         assert image not in {item["Id"] for item in (*(item for _, item in inventory.own()), *inventory.left_over())}
@@ -433,7 +496,7 @@ def test_a_committed_image_is_taken_for_nothing_else(app: App, box_image: str) -
 
 @pytest.mark.engine
 def test_the_real_keeper_tells_when_boxes_are_ready(app: App, box_image: str) -> None:
-    kit = Kit(app.engine, box_image, lambda _name: None)
+    kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
     try:
         with app.keeper.watch() as watch:
             ids = {spec.name: kit.made(spec) for spec in kit.specs}

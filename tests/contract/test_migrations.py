@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import itertools
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from alembic.script import ScriptDirectory
 from samples import make_lab, passed
 
 from labctl.adapters.store import SqlStore
+from labctl.adapters.store.identity import TABLE
 from labctl.adapters.store.migrate import FOLDER, upgrade
 from labctl.adapters.store.place import Place
 from labctl.adapters.store.tables import REVISION, VERSION_TABLE, metadata
@@ -133,6 +136,28 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
         connection.execute("DROP TABLE happenings")
     store = SqlStore(file)
     assert len(store.attempts("pond.lucy")) == 3
+    store.close()
+
+
+def test_a_database_has_one_id_for_all_and_an_older_labctl_still_reads_it(place: Path | str) -> None:
+    """The id is in a table that no revision counts."""
+    one, other = SqlStore(place), SqlStore(place)
+    assert one.identity(lambda: "0a1b2c3d") == "0a1b2c3d"
+    assert other.identity(lambda: pytest.fail("there is an id already")) == "0a1b2c3d"
+    one.close()
+    other.close()
+    with connected(place) as connection:
+        assert connection.execute(sqlalchemy.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == REVISION
+    with connected(place) as connection:
+        connection.execute(sqlalchemy.text(f"DROP TABLE {TABLE}"))
+    assert differences(place) == []
+
+
+def test_threads_that_ask_for_the_id_at_once_get_the_same(place: Path | str) -> None:
+    store, made = SqlStore(place), itertools.count()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: store.identity(lambda: f"0000000{next(made)}"), range(4)))
+    assert len(found) == 1
     store.close()
 
 

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 import docker
-from rig import Labctl
+from rig import Labctl, owner_of
 
 
 class Class:
@@ -28,9 +28,7 @@ class Class:
     def boxes(self, member: str = "") -> list[docker.models.containers.Container]:
         found = self.engine.containers.list(all=True, filters={"label": "labctl.role=box"}, ignore_removed=True)
         owner = f"{self.name}/{member}"
-        return [
-            box for box in found if box.labels["labctl.owner"].startswith(owner) and not box.labels.get("labctl.clone")
-        ]
+        return [box for box in found if owner_of(box).startswith(owner) and not box.labels.get("labctl.clone")]
 
     def running(self) -> int:
         return sum(box.status == "running" for box in self.boxes())

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from rig import Labctl, clock, until
-
-from labctl.domain.naming import container_name, instance_id
+from rig import Labctl, clock, container, until
 
 BAD, GOOD = "bad", "good"
 
@@ -41,7 +39,7 @@ class Classmates:
 
     def box(self, member: str, name: str = "alpha") -> docker.models.containers.Container:
         """One of their boxes."""
-        return self.engine.containers.get(container_name(instance_id("mini", f"{self.name}/{member}"), name))
+        return self.engine.containers.get(container(f"{self.name}/{member}", name))
 
     def runs(self, member: str, name: str = "alpha") -> bool:
         """Whether it does."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import paramiko
-from rig import CATALOG, until
+from rig import CATALOG, set_store, until
 
 from labctl.adapters.gateway import system
 from labctl.adapters.gateway.install import Installer
@@ -66,6 +66,7 @@ class Server:
     def begin(self) -> None:
         """Install, and start sshd and the broker."""
         self.folder.mkdir(mode=0o755)
+        set_store(self.scratch / "state")
         (self.folder / "sshd_config.d").mkdir(mode=0o755)
         keygen(self.folder / "host_key")
         (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder, port=self.port))

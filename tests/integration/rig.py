@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -13,11 +14,14 @@ import docker
 import pytest
 
 from labctl.domain.boxspec import File, archive
-from labctl.domain.naming import container_name, instance_id
+from labctl.domain.naming import container_name, instance_id, on_engine, owner_in_store, owner_on_engine
 from labctl.domain.wiring import bridge_name
 
 PATIENCE = float(os.environ.get("LABCTL_TEST_PATIENCE", "1"))
 """How many times slower than usual this machine is allowed to be: an emulated one is."""
+
+STORE = secrets.token_hex(4)
+"""The id of the store of everybody whose name is all that a test has of them."""
 
 LABCTL = str(Path(sys.executable).with_name("labctl"))
 CATALOG = str(Path(__file__).with_name("catalog"))
@@ -40,10 +44,13 @@ def until(condition: Callable[[], object], what: str, seconds: float = 30) -> No
 
 
 class Labctl:
-    """The command, for one learner, in a state folder of its own."""
+    """The command, for one learner, in a state folder of its own. All of them are one store, but for those with
+    another ``store``; with none it makes itself an id."""
 
-    def __init__(self, folder: Path, learner: str, engine: str = "") -> None:
+    def __init__(self, folder: Path, learner: str, engine: str = "", store: str = STORE) -> None:
         self.learner = learner
+        if store:
+            set_store(folder / "state", store)
         self.environment = {
             **os.environ,
             "XDG_STATE_HOME": str(folder / "state"),
@@ -86,9 +93,21 @@ class Labctl:
         return done
 
 
+def set_store(state: Path, store: str = STORE) -> None:
+    """Give the store in that XDG_STATE_HOME an id."""
+    (state / "labctl").mkdir(parents=True, exist_ok=True)
+    (state / "labctl" / "store-id").write_text(f"{store}\n")
+
+
 def boxes_of(engine: docker.DockerClient, learner: str) -> list[docker.models.containers.Container]:
     """A learner's containers, running or not."""
-    return engine.containers.list(all=True, filters={"label": f"labctl.owner={learner}"}, ignore_removed=True)
+    filters = {"label": f"labctl.owner={owner(learner)}"}
+    return engine.containers.list(all=True, filters=filters, ignore_removed=True)
+
+
+def owner_of(one: docker.models.containers.Container) -> str:
+    """Whose box it is, named as in the store."""
+    return owner_in_store(one.labels["labctl.owner"], one.labels.get("labctl.store", ""))
 
 
 def put(container: docker.models.containers.Container, files: Mapping[str, tuple[bytes, int]]) -> None:
@@ -107,8 +126,8 @@ def end_all(labctl: Labctl) -> None:
 
 
 def box(engine: docker.DockerClient, learner: str, name: str, lab: str = "mini") -> docker.models.containers.Container:
-    """One of them."""
-    return engine.containers.get(container_name(instance_id(lab, learner), name))
+    """One of them. Raises docker.errors.NotFound."""
+    return engine.containers.get(container(learner, name, lab))
 
 
 def sh(container: docker.models.containers.Container, script: str) -> tuple[int, str]:
@@ -132,4 +151,14 @@ def switch_pid(engine: docker.DockerClient) -> int:
 
 def bridge(learner: str) -> str:
     """The bridge of a learner's mini lab."""
-    return bridge_name(instance_id("mini", learner), "lan")
+    return bridge_name(on_engine(instance_id("mini", learner), STORE), "lan")
+
+
+def container(learner: str, name: str, lab: str = "mini") -> str:
+    """What the container of a learner's box is called."""
+    return container_name(on_engine(instance_id(lab, learner), STORE), name)
+
+
+def owner(learner: str) -> str:
+    """What the learner is called on labels."""
+    return owner_on_engine(learner, STORE)

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 
 import docker
 import pytest
-from rig import Labctl, box, boxes_of, bridge, interfaces, sh, until
+from rig import STORE, Labctl, box, boxes_of, bridge, interfaces, sh, until
 
 from labctl.bootstrap import App
-from labctl.domain.naming import instance_id
+from labctl.domain.naming import instance_id, on_engine
 from labctl.domain.wiring import bridge_name
 from labctl.events import silent
 from labctl.services.clone import Clone, Clones
@@ -71,7 +71,8 @@ class World:
         return self.engine.containers.get(clone.current.ids()[name])
 
     def images(self) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = self.engine.api.images(filters={"label": f"labctl.clone={self.instance}"})
+        label = f"labctl.clone={on_engine(self.instance, STORE)}"
+        found: list[dict[str, object]] = self.engine.api.images(filters={"label": label})
         return found
 
     def only_the_original(self) -> bool:
@@ -90,7 +91,7 @@ class World:
 
     def remember(self) -> None:
         """The bridges of the clones that are there now."""
-        instances = {one.instance for one in self.app.engine.clones(self.instance)}
+        instances = {one.on_engine for one in self.app.engine.clones(self.instance)}
         self.remembered |= {bridge_name(instance, "lan") for instance in instances}
 
 

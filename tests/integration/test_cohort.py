@@ -11,9 +11,7 @@ from typing import Any
 import docker
 import pytest
 from class_rig import Class
-from rig import Labctl, until
-
-from labctl.domain.naming import container_name, instance_id
+from rig import Labctl, container, owner, until
 
 pytestmark = pytest.mark.engine
 
@@ -84,7 +82,7 @@ def test_ctrl_c_finishes_what_is_begun_and_says_how_to_go_on(cohort: Class) -> N
 
 
 def test_one_learners_failure_holds_nobody_up(cohort: Class) -> None:
-    name = container_name(instance_id("mini", f"{cohort.name}/s02"), "beta")
+    name = container(f"{cohort.name}/s02", "beta")
     image = next(tag for image in cohort.engine.images.list("labctl/box") for tag in image.tags)
     foreign = cohort.engine.containers.create(image, ["sleep", "9"], name=name, network_mode="none")
     try:
@@ -112,7 +110,7 @@ def test_what_is_measured_is_kept_and_leaves_nothing(cohort: Class, new_labctl: 
     assert 4 << 20 < footprint["memory"] < 200 << 20
     assert footprint["processes"] >= 4 and footprint["files"] > 20 and footprint["inotify"] >= 2
     assert json.loads(cohort.run("plan", "--json").stdout)["plan"]["labs"][0] == measured
-    left = cohort.engine.containers.list(all=True, filters={"label": "labctl.owner=labctl-measure"})
+    left = cohort.engine.containers.list(all=True, filters={"label": f"labctl.owner={owner('labctl-measure')}"})
     assert not left
 
 

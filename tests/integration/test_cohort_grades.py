@@ -14,7 +14,7 @@ from typing import Any
 
 import docker
 import pytest
-from rig import CATALOG, Labctl, box, put
+from rig import CATALOG, Labctl, box, owner, put
 
 pytestmark = pytest.mark.engine
 
@@ -56,7 +56,7 @@ def group(images: None, engine: docker.DockerClient, tmp_path_factory: pytest.Te
     made = Class(engine, tmp_path_factory.mktemp("grades"))
     yield made
     made.run("end", "--yes")
-    assert engine.containers.list(all=True, filters={"label": f"labctl.owner={made.name}/li"}) == []
+    assert engine.containers.list(all=True, filters={"label": f"labctl.owner={owner(f'{made.name}/li')}"}) == []
 
 
 def test_from_verdicts_to_grades_and_to_better_ones(group: Class, tmp_path: Path) -> None:

@@ -13,9 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 from classmates import terminal
-from rig import Labctl, bridge, clock, end_all, interfaces, until
-
-from labctl.domain.naming import container_name, instance_id
+from rig import Labctl, bridge, clock, container, end_all, interfaces, owner, until
 
 pytestmark = pytest.mark.engine
 
@@ -42,12 +40,12 @@ class Pair:
 
     def states(self, member: str) -> dict[str, str]:
         """Of the boxes that are there, by their containers' names."""
-        filters = {"label": f"labctl.owner={self.name}/{member}"}
+        filters = {"label": f"labctl.owner={owner(f'{self.name}/{member}')}"}
         found = self.engine.containers.list(all=True, filters=filters, ignore_removed=True)
         return {one.name: one.status for one in found if not one.labels.get("labctl.clone")}
 
     def box(self, member: str, name: str = "alpha") -> docker.models.containers.Container:
-        return self.engine.containers.get(container_name(instance_id("mini", f"{self.name}/{member}"), name))
+        return self.engine.containers.get(container(f"{self.name}/{member}", name))
 
     def attempts(self, member: str) -> int:
         (rows,) = json.loads(self.run("cohort", "report", self.name, "--format", "json"))["labs"].values()

@@ -8,9 +8,7 @@ from collections.abc import Callable
 
 import docker
 import pytest
-from rig import Labctl, boxes_of, bridge, interfaces, until
-
-from labctl.domain.naming import container_name, instance_id
+from rig import Labctl, boxes_of, bridge, container, interfaces, until
 
 pytestmark = pytest.mark.engine
 
@@ -80,7 +78,7 @@ def test_a_foreign_container_of_that_name_is_left_alone_and_nothing_is_left(
 ) -> None:
     image = next(tag for image in engine.images.list("labctl/box") for tag in image.tags)
     foreign = engine.containers.create(
-        image, ["sleep", "9"], name=container_name(instance_id("mini", labctl.learner), "beta"), network_mode="none"
+        image, ["sleep", "9"], name=container(labctl.learner, "beta"), network_mode="none"
     )
     try:
         failed = labctl.run("up", "mini", code=4)

@@ -226,7 +226,7 @@ def test_what_fails_before_any_box_is_looked_at_touches_none(world: World) -> No
 
 
 def test_a_foreign_container_of_that_name_is_left_alone_and_told_of(world: World) -> None:
-    (master, *_) = make_specs(LAB)
+    (master, *_) = make_specs(LAB, store=world.engine.store)
     world.engine.foreign.add(master.container)
     with pytest.raises(NameTakenError, match=master.container):
         world.run()

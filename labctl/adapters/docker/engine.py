@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
 from labctl.adapters.docker import config
+from labctl.adapters.docker.belonging import Belonging, Recognise
 from labctl.adapters.docker.client import Client, explained
-from labctl.adapters.docker.listing import clone_image, observed
 from labctl.adapters.docker.removal import remove_container
-from labctl.domain import wiring
 from labctl.domain.boxspec import BoxSpec
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.site import Running
@@ -26,11 +25,21 @@ _COMMIT_SECONDS = 600.0
 
 
 class DockerEngine:
-    """An engine, by the SDK. ``toolbox_volume`` tells the volume that boxes get mounted."""
+    """An engine, by the SDK, for one store: ``store`` tells its id, ``recognise`` which boxes of before stores had ids
+    are its own. ``toolbox_volume`` tells the volume that boxes get mounted."""
 
-    def __init__(self, client: Client, toolbox_volume: Callable[[], str]) -> None:
+    def __init__(
+        self, client: Client, toolbox_volume: Callable[[], str], store: Callable[[], str], recognise: Recognise
+    ) -> None:
         self._client = client
         self._toolbox_volume = toolbox_volume
+        self._store = store
+        self._belonging = Belonging(client, store, recognise)
+
+    @property
+    def store(self) -> str:
+        """See ports.Engine."""
+        return self._store()
 
     def info(self) -> EngineInfo:
         """GET /info and /version."""
@@ -54,17 +63,19 @@ class DockerEngine:
 
     def observe(self, instance: str | None = None) -> list[ObservedBox]:
         """GET /containers/json by label."""
-        return [box for box in self._boxes(wiring.LABEL_INSTANCE, instance) if not box.clone]
+        return self._belonging.boxes(instance)
+
+    def unclaimed(self, instance: str | None = None) -> list[ObservedBox]:
+        """GET /containers/json by label."""
+        return self._belonging.unclaimed(instance)
+
+    def observe_all(self) -> list[ObservedBox]:
+        """GET /containers/json by label."""
+        return self._belonging.everything()
 
     def clones(self, original: str | None = None) -> list[ObservedBox]:
         """GET /containers/json by label."""
-        return [box for box in self._boxes(wiring.LABEL_CLONE, original) if box.clone]
-
-    def _boxes(self, label: str, value: str | None) -> list[ObservedBox]:
-        labels = [f"{wiring.LABEL_ROLE}={wiring.ROLE_BOX}", label if value is None else f"{label}={value}"]
-        with self._explained():
-            found = self._client.api.containers(all=True, filters={"label": labels})
-        return [observed(item) for item in found]
+        return self._belonging.clones(original)
 
     def create(self, spec: BoxSpec) -> str:
         """POST /containers/create."""
@@ -142,12 +153,7 @@ class DockerEngine:
 
     def clone_images(self, original: str | None = None) -> list[CloneImage]:
         """GET /images/json by label."""
-        labels = [f"{wiring.LABEL_ROLE}={wiring.ROLE_CLONE_IMAGE}"]
-        if original is not None:
-            labels.append(f"{wiring.LABEL_CLONE}={original}")
-        with self._explained():
-            found = self._client.api.images(filters={"label": labels})
-        return [clone_image(item) for item in found]
+        return self._belonging.images(original)
 
     def remove_image(self, image_id: str) -> bool:
         """DELETE /images/{id}. Its parents, which the box was made from, stay."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from labctl.domain import wiring
+from labctl.domain import naming, wiring
 from labctl.domain.observed import CloneImage, ObservedBox, State
 
 _STATES = {
@@ -22,13 +22,14 @@ _STATES = {
 def observed(item: Mapping[str, Any]) -> ObservedBox:
     """One element of GET /containers/json."""
     labels = item["Labels"]
+    store = labels.get(wiring.LABEL_STORE, "")
     return ObservedBox(
         id=item["Id"],
         container=item["Names"][0].lstrip("/") if item["Names"] else item["Id"][:12],
         box=labels.get(wiring.LABEL_BOX, ""),
         lab=labels.get(wiring.LABEL_LAB, ""),
-        instance=labels.get(wiring.LABEL_INSTANCE, ""),
-        learner=labels.get(wiring.LABEL_OWNER, ""),
+        instance=naming.in_store(labels.get(wiring.LABEL_INSTANCE, ""), store),
+        learner=naming.owner_in_store(labels.get(wiring.LABEL_OWNER, ""), store),
         seed=labels.get(wiring.LABEL_SEED, ""),
         state=_STATES.get(item["State"], State.STOPPED),
         status=item["Status"],
@@ -37,15 +38,22 @@ def observed(item: Mapping[str, Any]) -> ObservedBox:
         expires=_number(labels, wiring.LABEL_EXPIRES),
         disk=_number(labels, wiring.LABEL_DISK),
         created=float(item["Created"]),
-        clone=labels.get(wiring.LABEL_CLONE, ""),
+        clone=naming.in_store(labels.get(wiring.LABEL_CLONE, ""), store),
+        store=store,
     )
 
 
 def clone_image(item: Mapping[str, Any]) -> CloneImage:
     """One element of GET /images/json."""
     labels = item["Labels"]
-    expires = _number(labels, wiring.LABEL_EXPIRES)
-    return CloneImage(item["Id"], labels.get(wiring.LABEL_CLONE, ""), labels.get(wiring.LABEL_OWNER, ""), expires)
+    store = labels.get(wiring.LABEL_STORE, "")
+    return CloneImage(
+        id=item["Id"],
+        clone=naming.in_store(labels.get(wiring.LABEL_CLONE, ""), store),
+        learner=naming.owner_in_store(labels.get(wiring.LABEL_OWNER, ""), store),
+        expires=_number(labels, wiring.LABEL_EXPIRES),
+        store=store,
+    )
 
 
 def _number(labels: Mapping[str, str], name: str) -> int:

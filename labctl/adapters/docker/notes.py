@@ -16,7 +16,7 @@ class DockerNotes:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def of(self, instances: Collection[str]) -> list[BoxNote]:
+    def of(self, boxes: Collection[str]) -> list[BoxNote]:
         """GET /containers/{id}/logs: 2 MB at the most."""
         import docker.errors
 
@@ -25,7 +25,7 @@ class DockerNotes:
                 log = bytes(self._client.api.logs(naming.KEEPER, stdout=True, stderr=False))
             except docker.errors.NotFound:
                 return []
-        return latest(note for note in notes_in(log) if note.instance in instances)
+        return latest(note for note in notes_in(log) if note.box_id in boxes)
 
 
 def notes_in(log: bytes) -> Iterator[BoxNote]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from labctl.adapters.store.attempts import SqlAttempts
 from labctl.adapters.store.cohorts import SqlCohorts
 from labctl.adapters.store.database import Database
+from labctl.adapters.store.identity import SqlIdentity
 
 
-class SqlStore(SqlAttempts, SqlCohorts):
+class SqlStore(SqlAttempts, SqlCohorts, SqlIdentity):
     """A store in a file of SQLite (a path), or in the database that a URL leads to. Opening it makes what isn't there
     yet, and brings what an older labctl made up to date. Raises LabctlError where it can't be used."""
 

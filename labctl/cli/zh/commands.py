@@ -30,6 +30,12 @@ TEXTS: dict[str, str] = {
     "Shut boxes down; all work stays.": "关机，做过的都保留。",
     "Start boxes that are shut down.": "把关着的机器开机。",
     "End a lab: its boxes are removed with all that is in them.": "结束实验：删除机器和里面的一切。",
+    "Take over boxes that an older labctl made with up --seed.": "接管旧版 labctl 用 up --seed 创建的机器。",
+    "Take over boxes that an older labctl made with up --seed. All other boxes of an older labctl are recognised by "
+    "their seed and need no adoption. Boxes of another store are never adopted. Without LAB, those of all labs.": (
+        "接管旧版 labctl 用 up --seed 创建的机器。旧版创建的其他机器凭种子就能识别，不需要接管；"
+        "属于其他记录库的机器不会被接管。不写 LAB 时，接管所有实验的机器。"
+    ),
     "For authors: a new lab, small and working.": "给作者：新建一个能运行的小实验。",
     "A new lab to begin with: small, whole and working, with TODO wherever its author goes on. Nothing that exists is "
     "overwritten.": "新建一个实验作为起点：很小，但完整、能运行；要作者接着写的地方都标了 TODO。不会覆盖已有的文件。",
@@ -70,7 +76,7 @@ TEXTS: dict[str, str] = {
     "Don't ask.": "不再询问。",
     "Read it page by page.": "分页阅读。",
     "Another solution of the lab, as solve-NAME.": "用另一份答案，写作 solve-NAME。",
-    "The labs of all learners on this engine.": "这个 Docker 引擎上所有学员的实验。",
+    "The labs of all your learners: of all cohorts and names.": "你名下所有学生的实验：各个教学班和各个名字。",
     "Say what would be done, and do nothing.": "只说明会做什么，不真正执行。",
     "Take the params of this seed instead of your own.": "改用这个种子的参数，而不是你自己的。",
     "Only this task. May be repeated.": "只检查这个任务，可以给出多次。",

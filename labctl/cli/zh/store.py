@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    # boxes on an engine that several stores use
+    "{file} should have the id of a store, eight hex digits": "{file} 里应当是记录库的编号：8 位十六进制数字",
+    "the boxes of {lab} belong to another store: their seed was derived from its secret": (
+        "{lab} 的机器属于另一个记录库：它们的种子由那个记录库的密钥生成"
+    ),
+    "labctl up {lab}, for boxes of your own": "labctl up {lab}，创建自己的机器",
+    "there is nothing to adopt for {learner}": "{learner} 没有可以接管的机器",
+    "labctl status": "labctl status",
+    "{lab} is up in other boxes already": "{lab} 已经在另一组机器上运行",
+    "labctl down {lab} --learner {learner}, and then labctl adopt {lab} --learner {learner}": (
+        "先运行 labctl down {lab} --learner {learner}，再运行 labctl adopt {lab} --learner {learner}"
+    ),
+    "{lab} has boxes of an older labctl, and their seed ({seed}) doesn't show whose they are": (
+        "{lab} 有旧版 labctl 创建的机器，从种子（{seed}）看不出它们是谁的"
+    ),
+    "labctl adopt {lab} --learner {learner}": "labctl adopt {lab} --learner {learner}",
+    "{mark} {lab} is adopted: {count} boxes": "{mark} 已接管 {lab}：{count} 台机器",
     "the store {store} can't be used: {why}": "数据库 {store} 不能用：{why}",
     "psql {url}, to try it by hand; labctl config get store shows the setting": (
         "psql {url} 手动连接试试；设置见 labctl config get store"

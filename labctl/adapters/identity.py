@@ -1,0 +1,53 @@
+"""The id of the store in use, and the boxes that it adopted. Both are small files in the state folder: every ``up``
+needs the id, and a database takes its time to load."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from labctl.adapters import settings, whole_file
+from labctl.errors import UsageError
+
+_ID = re.compile(r"[0-9a-f]{8}")
+
+
+def new_store_id() -> str:
+    """Eight hex digits: an engine has few stores, and names of containers stay short."""
+    return secrets.token_hex(4)
+
+
+def store_id(folder: Path, address: str, ask: Callable[[], str]) -> str:
+    """The id of the store at that address; without an address, of the file of SQLite in the state folder. A database
+    that several users or machines share keeps its own id and is asked once (``ask``). Raises LabctlError."""
+    if address:
+        known = hashlib.sha256(settings.without_password(address).encode()).hexdigest()[:16]
+        file, make = folder / f"store-id.{known}", ask
+    else:
+        file, make = folder / "store-id", new_store_id
+    found = whole_file.made_once(file, make)
+    if not _ID.fullmatch(found):
+        raise UsageError("{file} should have the id of a store, eight hex digits", file=str(file))
+    return found
+
+
+class AdoptedFile:
+    """Implements services.claims.Adopted: a file with an id a line."""
+
+    def __init__(self, file: Callable[[], Path]) -> None:
+        self._file = file
+
+    def ids(self) -> frozenset[str]:
+        """See Adopted."""
+        try:
+            return frozenset(self._file().read_text("ascii").split())
+        except FileNotFoundError:
+            return frozenset()
+
+    def add(self, ids: Iterable[str], there: Collection[str]) -> None:
+        """See Adopted."""
+        kept = sorted((self.ids() & frozenset(there)) | frozenset(ids))
+        whole_file.replace(self._file(), "".join(f"{one}\n" for one in kept))

@@ -1,0 +1,61 @@
+"""What makes boxes on an engine this store's own: its id, and how it knows boxes that carry none."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from labctl.adapters.identity import AdoptedFile
+    from labctl.bootstrap import App
+    from labctl.services.claims import Adopt, Claims
+
+
+class OwnParts:
+    """A part of App."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    @cached_property
+    def id(self) -> str:
+        """The store's id."""
+        from labctl.adapters.identity import new_store_id, store_id
+
+        app = self._app
+        return store_id(app.state_dir, app.settings.store, lambda: app.store.identity(new_store_id))
+
+    @property
+    def database(self) -> Path:
+        """Where the store is, unless the settings have another."""
+        return self._app.state_dir / "labctl.db"
+
+    @cached_property
+    def adopt(self) -> Adopt:
+        """Take over boxes that were made before stores had ids."""
+        from labctl.services.claims import Adopt
+
+        return Adopt(self._app.engine, self._adopted)
+
+    @cached_property
+    def recognise(self) -> Claims:
+        """Whether a box without an id is this store's."""
+        from labctl.adapters import settings
+        from labctl.services.claims import Claims
+
+        return Claims(settings.secret, self._cohort_secret, self._adopted)
+
+    @cached_property
+    def _adopted(self) -> AdoptedFile:
+        from labctl.adapters.identity import AdoptedFile
+
+        return AdoptedFile(lambda: self._app.state_dir / f"adopted.{self.id}")
+
+    def _cohort_secret(self, name: str) -> str:
+        """Nothing for a cohort that this store doesn't have; no store is made to find that out."""
+        if not self._app.settings.store and not self.database.exists():
+            return ""
+        cohort = self._app.cohorts.cohort(name)
+        return cohort.secret if cohort else ""

@@ -1,0 +1,22 @@
+"""labctl adopt"""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.common import _complete_labs, app_of, labctl_command, learner_option
+from labctl.cli.i18n import _
+
+
+@labctl_command("adopt", example="labctl adopt redis-replication")
+@click.argument("lab", default="", shell_complete=_complete_labs)
+@learner_option
+@click.pass_context
+def command(ctx: click.Context, lab: str, learner: str) -> None:
+    """Take over boxes that an older labctl made with up --seed. All other boxes of an older labctl are recognised by
+    their seed and need no adoption. Boxes of another store are never adopted. Without LAB, those of all labs."""
+    app = app_of(ctx, learner)
+    boxes = app.own.adopt.run(app.learner, lab)
+    for name in sorted({box.lab for box in boxes}):
+        count = sum(box.lab == name for box in boxes)
+        click.echo(_("{mark} {lab} is adopted: {count} boxes").format(mark="✓", lab=name, count=count))

@@ -1,0 +1,101 @@
+"""Whose boxes are that were made before stores had ids: they carry no id, but the seed of their learner.
+
+A seed is derived from a secret that only one store knows, so a store recognises its own boxes and never takes another
+store's. A seed that was given by hand (``up --seed``) shows nothing: such boxes are left alone until they are adopted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from functools import cache
+from typing import Protocol
+
+from labctl.domain.cohort import member_of
+from labctl.domain.observed import ObservedBox
+from labctl.domain.params import is_derived, seed_for
+from labctl.errors import RefusedError, UsageError
+from labctl.ports import Engine
+
+
+class Adopted(Protocol):
+    """Which boxes were adopted: a container's labels can't be changed."""
+
+    def ids(self) -> frozenset[str]:
+        """Their containers' ids."""
+
+    def add(self, ids: Iterable[str], there: Collection[str]) -> None:
+        """Keep these; of those that were adopted before, forget what is not in ``there``."""
+
+
+class Claims:
+    """Whether a box of before is this store's. ``secret`` tells this installation's secret, ``cohort_secret`` a
+    cohort's, or nothing for a cohort that this store doesn't have. Each is asked for when a box makes it necessary."""
+
+    def __init__(self, secret: Callable[[], str], cohort_secret: Callable[[str], str], adopted: Adopted) -> None:
+        self._secret = secret
+        self._cohort_secret = cache(cohort_secret)
+        self._adopted = adopted
+
+    def __call__(self, box: ObservedBox) -> bool:
+        """By its seed, or since it was adopted."""
+        return self._is_derived_here(box) or box.id in self._adopted.ids()
+
+    def _is_derived_here(self, box: ObservedBox) -> bool:
+        if not is_derived(box.seed):
+            return False
+        found = member_of(box.learner)
+        secret = self._cohort_secret(found[0]) if found else self._secret()
+        return bool(secret) and seed_for(secret, box.learner, box.lab) == box.seed
+
+
+class Adopt:
+    """The use case."""
+
+    def __init__(self, engine: Engine, adopted: Adopted) -> None:
+        self._engine = engine
+        self._adopted = adopted
+
+    def run(self, learner: str, lab: str = "") -> list[ObservedBox]:
+        """Take boxes of before for this store's, of one lab or of all; which. Raises UsageError where there are none,
+        RefusedError for those of another store, and where this store has boxes of the same instance."""
+        found = [box for box in _unclaimed(self._engine, learner) if lab in ("", box.lab)]
+        mine = [box for box in found if not is_derived(box.seed)]
+        if found and not mine:
+            raise RefusedError(
+                "the boxes of {lab} belong to another store: their seed was derived from its secret",
+                hint="labctl up {lab}, for boxes of your own",
+                lab=found[0].lab,
+            )
+        if not mine:
+            raise UsageError("there is nothing to adopt for {learner}", hint="labctl status", learner=learner)
+        for instance in sorted({box.instance for box in mine}):
+            if self._engine.observe(instance):
+                raise RefusedError(
+                    "{lab} is up in other boxes already",
+                    hint="labctl down {lab} --learner {learner}, and then labctl adopt {lab} --learner {learner}",
+                    lab=next(box.lab for box in mine if box.instance == instance),
+                    learner=learner,
+                )
+        self._adopted.add([box.id for box in mine], {box.id for box in self._engine.observe_all()})
+        return mine
+
+
+def require_none_unclaimed(engine: Engine, learner: str, lab: str = "") -> None:
+    """Raises UsageError where the learner's lab may be up in boxes of before that nobody has adopted: nothing else is
+    put beside them, and no other error hides them."""
+    box = next(
+        (box for box in _unclaimed(engine, learner) if not is_derived(box.seed) and lab in ("", box.lab)),
+        None,
+    )
+    if box is not None:
+        raise UsageError(
+            "{lab} has boxes of an older labctl, and their seed ({seed}) doesn't show whose they are",
+            hint="labctl adopt {lab} --learner {learner}",
+            lab=box.lab,
+            seed=box.seed,
+            learner=learner,
+        )
+
+
+def _unclaimed(engine: Engine, learner: str) -> list[ObservedBox]:
+    return [box for box in engine.unclaimed() if box.learner == learner]
