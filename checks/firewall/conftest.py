@@ -23,7 +23,8 @@ BANNED = range(6881, 7000)
 class Traffic:
     """The lab's networks, with clients of the probe's on either side. What was sent once is kept."""
 
-    def __init__(self, box, probe_on, params, listeners, unmet):
+    def __init__(self, box, probe_on, params, listeners, unmet, clock):
+        self.clock = clock
         self.box, self.params, self._listeners, self._unmet = box, params, listeners, unmet
         self.server = params["server_address"]
         self.router = params["router_address"]
@@ -156,7 +157,9 @@ class Traffic:
         def send(name):
             lines = "\n".join(f"({line}) >/dev/null 2>&1 &" for line in extra.get(name, []))
             host = hosts.get(name) or self.box(name)
-            return packets.outcomes(plan[name], host.run(f"{lines}\n{packets.script(plan[name])}").stdout)
+            return packets.outcomes(
+                plan[name], host.run(f"{lines}\n{packets.script(plan[name], self.clock.limit)}").stdout
+            )
 
         before = self._counted()
         found = self.together(**{name: lambda name=name: send(name) for name in plan})
@@ -226,7 +229,7 @@ class Traffic:
         """What the site answers, without its headers; nothing where there is no answer."""
         source = f"-p {sport} " if sport else ""
         asked = r"printf 'GET / HTTP/1.0\r\nHost: site\r\n\r\n'"
-        told = host.run(f"{asked} | timeout 3 nc -n {source}{address} {port}").stdout
+        told = host.run(f"{asked} | timeout {self.clock.limit(3):.0f} nc -n {source}{address} {port}").stdout
         head, _, body = told.partition("\r\n\r\n")
         return body if re.match(r"HTTP/1\.[01] 200 ", head) else ""
 
@@ -290,6 +293,6 @@ def _came(came):
 
 
 @pytest.fixture(scope="session")
-def traffic(box, probe_on, params, listeners, unmet):
+def traffic(box, probe_on, params, listeners, unmet, clock):
     """The lab's traffic, sent when it is first asked for."""
-    return Traffic(box, probe_on, params, listeners, unmet)
+    return Traffic(box, probe_on, params, listeners, unmet, clock)

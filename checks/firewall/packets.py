@@ -39,11 +39,12 @@ class Visit(NamedTuple):
     port: str
 
 
-def script(knocks):
-    """A shell command that makes all of these at the same time, and prints a line for each."""
-    lines = ["say() { echo \"$1|$(timeout 12 sh -c \"exec $2\" 2>&1 | tr '\\n' ' ')\"; }"]
+def script(knocks, limit):
+    """A shell command that makes all of these at the same time, and prints a line for each. ``limit``: from seconds of
+    an idle machine to those of this one."""
+    lines = [f"say() {{ echo \"$1|$(timeout {limit(12):.0f} sh -c \"exec $2\" 2>&1 | tr '\\n' ' ')\"; }}"]
     for knock in knocks:
-        seconds = LONG if knock.passes else SHORT
+        seconds = round(limit(LONG)) if knock.passes else SHORT
         nc = f"nc -nzv -w {seconds} {knock.address} {knock.port}"
         command = nc if knock.port else f"ping -c 1 -W {seconds} {knock.address}"
         lines.append(f"say {knock.key} '{command}' &")
@@ -73,9 +74,10 @@ def datagrams(address, port, count=1):
     return "; ".join([f"echo {secrets.token_hex(4)} | timeout 1 nc -nu -q 0 -w 1 {address} {port}"] * count)
 
 
-def until_answered(command):
-    """A shell loop for a server that gets ready meanwhile: a refusal is soon asked again, silence soon believed."""
-    step = "[ $? -gt 100 ] && n=$((n+8)); n=$((n+1)); [ $n -ge 20 ] && break; sleep 0.1"
+def until_answered(command, limit):
+    """A shell loop for a server that gets ready meanwhile: a refusal is soon asked again, silence soon believed.
+    ``limit`` as for ``script``."""
+    step = f"[ $? -gt 100 ] && n=$((n+{limit(8):.0f})); n=$((n+1)); [ $n -ge {limit(20):.0f} ] && break; sleep 0.1"
     return f"n=0; until {command}; do {step}; done"
 
 

@@ -72,13 +72,14 @@ def test_a_flood_is_limited(traffic, params):
     """
     limit, web = params["limit"], params["web_port"]
     traffic.site()
+    limit_of = traffic.clock.limit
     flood, start = traffic.outside("flood"), time.monotonic()
     # The first connection stays open, as a visitor's does who reads on while the flood comes.
     told = flood.run(
-        r"(sleep 2.2; printf 'GET / HTTP/1.0\r\n\r\n'; sleep 1)"
-        f" | timeout 5 nc -n {PUBLIC} {web} | sed 's/^/page /' &\n"
+        rf"(sleep {limit_of(2.2):.1f}; printf 'GET / HTTP/1.0\r\n\r\n'; sleep {limit_of(1):.1f})"
+        f" | timeout {limit_of(5):.1f} nc -n {PUBLIC} {web} | sed 's/^/page /' &\n"
         "sleep 0.3\n"
-        f"for n in $(seq {limit + 9}); do (timeout 1.5 nc -nz {PUBLIC} {web} && echo in) & done\nwait",
+        f"for n in $(seq {limit + 9}); do (timeout {limit_of(1.5):.1f} nc -nz {PUBLIC} {web} && echo in) & done\nwait",
     ).stdout
     took = time.monotonic() - start
     let_in = 1 + len(re.findall(r"^in$", told, re.MULTILINE))

@@ -16,13 +16,15 @@ def test_outside_sees_one_address(traffic):
     inn, other, address = traffic.inside(), traffic.outside("other"), traffic.who()["other"]
     tcp, udp = packets.free_port(), packets.free_port()
     # UDP tells nobody that it waits: it is begun first, and asked last.
+    limit = traffic.clock.limit
+    most, try_ = f"timeout {limit(6):.0f}", f"timeout {limit(1):.1f}"
     serve = (
-        f"timeout 6 nc -nluv -W 1 {udp} </dev/null 2>&1 | grep received | sed 's/^/UDP /' &\n"
-        f"timeout 6 nc -nlv {tcp} </dev/null 2>&1 | grep received | sed 's/^/TCP /' &\nwait"
+        f"{most} nc -nluv -W 1 {udp} </dev/null 2>&1 | grep received | sed 's/^/UDP /' &\n"
+        f"{most} nc -nlv {tcp} </dev/null 2>&1 | grep received | sed 's/^/TCP /' &\nwait"
     )
     ask = (
-        f"{packets.until_answered(f'timeout 1 nc -nz {address} {tcp}')}\n"
-        f"for n in 1 2 3 4 5 6 7 8 9; do echo . | timeout 1 nc -nu -q 0 {address} {udp}; sleep 0.05; done"
+        f"{packets.until_answered(f'{try_} nc -nz {address} {tcp}', limit)}\n"
+        f"for n in 1 2 3 4 5 6 7 8 9; do echo . | {try_} nc -nu -q 0 {address} {udp}; sleep 0.05; done"
     )
     told = traffic.together(serve=lambda: other.run(serve), ask=lambda: inn.run(ask))["serve"].stdout
     seen = dict(re.findall(r"^(TCP|UDP) .*received on ([0-9.]+) ", told, re.MULTILINE))

@@ -107,15 +107,16 @@ def test_replies_come_back(traffic):
     # Whoever waits for a TCP server is told by a refusal that it isn't there yet; UDP tells nobody. So the UDP server
     # is begun first and asked last, and a machine that is busy is no reason for silence. What answers has to read the
     # question: of one that ends before (echo), socat now and then forgets what it said.
+    limit = traffic.clock.limit
     serve = (
-        f"timeout 6 socat UDP4-RECVFROM:{udp} EXEC:'busybox sed s/.*/{words['UDP']}/' & other=$!\n"
-        f"echo {words['TCP']} | timeout 4 nc -nlN {tcp} >/dev/null\nwait $other"
+        f"timeout {limit(6):.0f} socat UDP4-RECVFROM:{udp} EXEC:'busybox sed s/.*/{words['UDP']}/' & other=$!\n"
+        f"echo {words['TCP']} | timeout {limit(4):.0f} nc -nlN {tcp} >/dev/null\nwait $other"
     )
-    asked = f'r=$(timeout 1 nc -n {address} {tcp} </dev/null) && [ "$r" ]'
+    asked = f'r=$(timeout {limit(1):.1f} nc -n {address} {tcp} </dev/null) && [ "$r" ]'
     ask = (
-        f"{packets.until_answered(asked)}; echo TCP $r\n"
+        f"{packets.until_answered(asked, limit)}; echo TCP $r\n"
         "(for n in $(seq 15); do echo .; sleep 0.1; done)"
-        f" | timeout 2 socat -t 0.2 - UDP4-SENDTO:{address}:{udp} | (read -r r; echo UDP $r)"
+        f" | timeout {limit(2):.0f} socat -t 0.2 - UDP4-SENDTO:{address}:{udp} | (read -r r; echo UDP $r)"
     )
     told = traffic.together(serve=lambda: other.run(serve), ask=lambda: inn.run(ask))["ask"].stdout
     heard = dict(line.split(" ", 1) for line in told.splitlines() if " " in line)

@@ -32,14 +32,14 @@ def packet(line):
     )
 
 
-def within(seconds, look):
+def within(clock, seconds, look):
     """Look again and again until nothing is unmet any more; what still is when the time is over is raised."""
-    deadline = time.monotonic() + seconds
+    deadline = clock() + seconds
     while True:
         try:
             return look()
         except AssertionError:
-            if time.monotonic() > deadline:
+            if clock() > deadline:
                 raise
         time.sleep(0.1)
 
@@ -73,7 +73,7 @@ def test_dropped_packets_are_logged(traffic, params, record):
                 )
 
         try:
-            within(5, written)
+            within(traffic.clock, 5, written)
         except AssertionError:
             for other, number in words(traffic, who)[-1:]:
                 record("log_word", other)

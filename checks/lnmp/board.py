@@ -48,7 +48,8 @@ class Process:
 class Board:
     """The site. What was asked once is kept, until ``forget``."""
 
-    def __init__(self, box, probe, params, listeners, unmet):
+    def __init__(self, box, probe, params, listeners, unmet, clock):
+        self.clock = clock
         self.box, self.probe, self.params = box, probe, params
         self._listeners, self._unmet = listeners, unmet
         self.address, self.site = params["web_address"], params["site"]
@@ -163,7 +164,7 @@ class Board:
     def ask(self, *asked):
         """A reply to each, by nginx as it was installed."""
         self.nginx()
-        return talk(self.probe, self.address, *asked)
+        return talk(self.probe, self.address, *asked, limit=self.clock.limit)
 
     def secure(self):
         """Whether the site is on HTTPS already. Raises where it is nowhere."""

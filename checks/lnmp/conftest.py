@@ -12,12 +12,12 @@ from store import Store
 
 
 @pytest.fixture(scope="session")
-def board(box, probe, params, listeners, unmet):
+def board(box, probe, params, listeners, unmet, clock):
     """The site on web."""
-    return Board(box, probe, params, listeners, unmet)
+    return Board(box, probe, params, listeners, unmet, clock)
 
 
 @pytest.fixture(scope="session")
-def store(box, probe, params, listeners, unmet):
+def store(box, probe, params, listeners, unmet, clock):
     """The database server on db."""
-    return Store(box, probe, params, listeners, unmet)
+    return Store(box, probe, params, listeners, unmet, clock)

@@ -39,13 +39,14 @@ def quoted(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def lines(ask, address, mark):
+def lines(ask, address, mark, limit):
     """What is asked, for curl -K."""
     scheme, port = ("https", 443) if ask.secure else ("http", 80)
     found = [
         f"url = {quoted(f'{scheme}://{ask.name}{ask.path}')}",
         f"resolve = {quoted(f'{ask.name}:{port}:{address}')}",
-        "silent\ninsecure\ninclude\ngloboff\npath-as-is\nhttp1.1\nconnect-timeout = 2\nmax-time = 5",
+        "silent\ninsecure\ninclude\ngloboff\npath-as-is\nhttp1.1\n"
+        f"connect-timeout = {limit(2):.1f}\nmax-time = {limit(5):.1f}",
         f"write-out = {quoted(f'{mark} %{{http_code}} %{{errormsg}}{mark}')}",
     ]
     found += [f"header = {quoted(header)}" for header in ask.headers]
@@ -54,10 +55,10 @@ def lines(ask, address, mark):
     return "\n".join(found)
 
 
-def talk(host, address, *asked):
-    """A reply to each."""
+def talk(host, address, *asked, limit):
+    """A reply to each. ``limit``: from seconds of an idle machine to those of this one."""
     mark = secrets.token_hex(12)
-    configuration = "\nnext\n".join(lines(ask, address, mark) for ask in asked)
+    configuration = "\nnext\n".join(lines(ask, address, mark, limit) for ask in asked)
     told = host.run("printf %%s %s | curl -K -", configuration, seconds=10 + 5 * len(asked))
     if told.rc in (126, 127):
         raise RuntimeError(f"curl could not run: {told.stderr}")
@@ -80,10 +81,20 @@ def reply(raw, end):
     return Reply(int(code) if code.isdigit() else 0, headers, body, why.strip())
 
 
-def upload(host, address, name, secure, filename, content):
+def upload(host, address, name, secure, filename, content, limit):
     """A file sent by the board's form. ``content`` is a shell command that prints it: large files don't travel."""
     scheme, port, mark = ("https", 443, secrets.token_hex(12)) if secure else ("http", 80, secrets.token_hex(12))
-    words = ["curl", "-sik", "--http1.1", "-m", "25", "--resolve", f"{name}:{port}:{address}", "-H", "Expect:"]
+    words = [
+        "curl",
+        "-sik",
+        "--http1.1",
+        "-m",
+        f"{limit(25):.0f}",
+        "--resolve",
+        f"{name}:{port}:{address}",
+        "-H",
+        "Expect:",
+    ]
     words += ["-F", f"file=@-;filename={filename};type=application/octet-stream"]
     words += ["-w", f"{mark} %{{http_code}} %{{errormsg}}", f"{scheme}://{name}/api/files"]
     told = host.run(f"{content} | {shlex.join(words)}", seconds=40)

@@ -15,7 +15,8 @@ OWN = {("root", "localhost"), ("mysql", "localhost"), ("mariadb.sys", "localhost
 class Store:
     """What was asked once is kept, until ``forget``."""
 
-    def __init__(self, box, probe, params, listeners, unmet):
+    def __init__(self, box, probe, params, listeners, unmet, clock):
+        self.clock = clock
         self.box, self.probe, self.params = box, probe, params
         self._listeners, self._unmet = listeners, unmet
         self.address, self.schema = params["db_address"], params["db_name"]
@@ -86,7 +87,13 @@ class Store:
         """What the client says to somebody who logs in as the board, from that host: exit status and words."""
         self.server()
         where = where or ("-h", self.address)
-        words = [*where, "-u", user or self.user, f"-p{password or self.password}", "--connect-timeout=4"]
+        words = [
+            *where,
+            "-u",
+            user or self.user,
+            f"-p{password or self.password}",
+            f"--connect-timeout={self.clock.limit(4):.0f}",
+        ]
         told = host.run("mysql -N -B " + " ".join(["%s"] * len(words)) + " -e %s", *words, sql)
         return told.rc, (told.stdout if told.rc == 0 else told.stderr).strip()
 

@@ -15,11 +15,11 @@ NUMBERS = {"status": int, "bytes": int, "seconds": (int, float)}
 
 def lines_with(board, *words, path=""):
     """The log's lines that have one of these words, as soon as each was found, or after two seconds."""
-    pattern, deadline = "|".join(words), time.monotonic() + 2
+    pattern, deadline = "|".join(words), board.clock() + 2
     while True:
         command = f"tail -c 200000 {shlex.quote(path or board.log)} 2>/dev/null | grep -E {shlex.quote(pattern)}"
         found = board.web.run(command).stdout.splitlines()
-        if all(any(word in line for line in found) for word in words) or time.monotonic() > deadline:
+        if all(any(word in line for line in found) for word in words) or board.clock() > deadline:
             return found
         time.sleep(0.05)
 

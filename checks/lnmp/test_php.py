@@ -79,8 +79,8 @@ def test_errors_go_to_a_log(board):
             board.curl(path + "sideways", "-i"),
             "pool",
         )
-    look, deadline = f"grep -rhF {shlex.quote(token)} /var/log | grep -F 'no such order'", time.monotonic() + 2
-    while not (found := board.web.run(look).stdout) and time.monotonic() < deadline:
+    look, deadline = f"grep -rhF {shlex.quote(token)} /var/log | grep -F 'no such order'", board.clock() + 2
+    while not (found := board.web.run(look).stdout) and board.clock() < deadline:
         time.sleep(0.05)
     if not found:
         raise board.unmet(

@@ -22,7 +22,8 @@ AFTER_BOOT = 75.0
 class Cluster:
     """The lab's servers: ``members[kind]`` are three, ``router`` is the mongos."""
 
-    def __init__(self, box, dial, params, listeners, unmet, every):
+    def __init__(self, box, dial, params, listeners, unmet, every, clock):
+        self.clock = clock
         self.box, self.dial, self.params, self.unmet, self.every = box, dial, params, unmet, every
         self._listeners, self._sockets, self._starting, self._until, self.lost = listeners, {}, {}, 0.0, ""
         self.members = {
@@ -49,12 +50,12 @@ class Cluster:
 
     def within(self, seconds, look):
         """Look again and again until nothing is unmet any more; what still is when the time is over is raised."""
-        deadline = time.monotonic() + seconds
+        deadline = self.clock() + seconds
         while True:
             try:
                 return look()
             except AssertionError:
-                if time.monotonic() > deadline:
+                if self.clock() > deadline:
                     raise
             time.sleep(0.3)
 
@@ -63,8 +64,8 @@ class Cluster:
         AFTER_BOOT where boxes have just been booted."""
         if not self._until:
             patience = AFTER_BOOT if any(self.starting(name) for name in (*NODES, "router")) else PATIENCE
-            self._until = time.monotonic() + patience
-        return self.within(max(0.0, self._until - time.monotonic()), look)
+            self._until = self.clock() + patience
+        return self.within(max(0.0, self._until - self.clock()), look)
 
     def starting(self, name):
         """Whether a box was booted a moment ago, and starts servers of the cluster by itself. Not one that is off."""
@@ -170,7 +171,7 @@ class Cluster:
         """Write these through the router, let ``look(token)`` see where they are, and take them away again."""
         token = f"labctl-{secrets.token_hex(8)}"
         documents = [{**one, "labctl": token} for one in documents]
-        db, concern = self.params["db"], {"w": "majority", "wtimeout": 8000}
+        db, concern = self.params["db"], {"w": "majority", "wtimeout": round(self.clock.limit(8) * 1000)}
 
         def say(client):
             try:
@@ -190,9 +191,9 @@ class Cluster:
 
 
 @pytest.fixture(scope="session")
-def cluster(box, dial, params, listeners, unmet, every):
+def cluster(box, dial, params, listeners, unmet, every, clock):
     """The lab's ten servers."""
-    return Cluster(box, dial, params, listeners, unmet, every)
+    return Cluster(box, dial, params, listeners, unmet, every, clock)
 
 
 @pytest.fixture(scope="session")

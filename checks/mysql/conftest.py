@@ -11,9 +11,9 @@ from mysql_server import Server
 
 
 @pytest.fixture(scope="session")
-def server(box, probe, params, listeners, unmet):
+def server(box, probe, params, listeners, unmet, clock):
     """The MariaDB of db, as it runs."""
-    return Server(box, probe, params, listeners, unmet)
+    return Server(box, probe, params, listeners, unmet, clock)
 
 
 @pytest.fixture(scope="session")

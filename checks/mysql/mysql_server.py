@@ -7,11 +7,12 @@ from mysql_brief import READ
 
 PROGRAM = "/usr/sbin/mariadbd"
 SOCKET = "/run/mysqld/mysqld.sock"
-CLIENT = "mysql -N -B --raw --default-character-set=utf8mb4 --connect-timeout=5"
+CLIENT = "mysql -N -B --raw --default-character-set=utf8mb4"
 # What a learner may have set for everybody must not change what a check's own statements mean.
 SESSION = (
     "SET SESSION sql_mode = 'STRICT_TRANS_TABLES', autocommit = 1, foreign_key_checks = 1, unique_checks = 1,"
-    " check_constraint_checks = 1, innodb_lock_wait_timeout = 3, lock_wait_timeout = 3, max_statement_time = 10,"
+    " check_constraint_checks = 1, innodb_lock_wait_timeout = {short}, lock_wait_timeout = {short},"
+    " max_statement_time = {long},"
     " max_recursive_iterations = 1000"
 )
 
@@ -19,7 +20,8 @@ SESSION = (
 class Server:
     """Who listens is asked once, until ``forget``; what a server says is asked each time."""
 
-    def __init__(self, box, probe, params, listeners, unmet):
+    def __init__(self, box, probe, params, listeners, unmet, clock):
+        self.clock = clock
         self.box, self.probe, self.params = box, probe, params
         self.started_by_itself = True
         self._listeners, self._unmet = listeners, unmet
@@ -87,11 +89,14 @@ class Server:
 
     # ---------------------------------------------------------------------------------------------- what does it say
 
+    def _session(self):
+        return SESSION.format(short=round(self.clock.limit(3)), long=round(self.clock.limit(10)))
+
     def client(self, host, where, sql, options=""):
         """Exit status, rows and errors of the client."""
         words = " ".join(["%s"] * len(where))
         # What -e finds set of --force it takes back.
-        told = host.run(f"{CLIENT} {words} -e %s {options}", *where, sql)
+        told = host.run(f"{CLIENT} --connect-timeout={self.clock.limit(5):.0f} {words} -e %s {options}", *where, sql)
         if told.rc in (126, 127):
             raise RuntimeError(f"the client could not run: {told.stderr}")
         rows = [line.split("\t") for line in told.stdout.split("\n") if line]
@@ -101,13 +106,13 @@ class Server:
         """As root, and go on where a statement fails: rows and errors."""
         self.ports()
         where = ("-S", SOCKET, "-u", "root", "-D", schema)
-        return self.client(self.db, where, f"{SESSION}; {sql}", "--force")[1:]
+        return self.client(self.db, where, f"{self._session()}; {sql}", "--force")[1:]
 
     def root(self, sql, read="errors", schema="shop"):
         """The rows that MariaDB gives its administrator. Raises where it refuses."""
         self.ports()
         where = ("-S", SOCKET, "-u", "root", *(("-D", schema) if schema else ()))
-        status, rows, errors = self.client(self.db, where, f"{SESSION}; {sql}")
+        status, rows, errors = self.client(self.db, where, f"{self._session()}; {sql}")
         if status:
             raise self.unmet(
                 (

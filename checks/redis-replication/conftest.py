@@ -13,9 +13,9 @@ from redis_trio import Trio
 
 
 @pytest.fixture(scope="session")
-def server(box, probe, params, listeners, unmet):
+def server(box, probe, params, listeners, unmet, clock):
     """``server("master")``: the Redis of that box; ``server.master()`` and ``server.replicas()``: as roles are now."""
-    return Group(box, probe, params, listeners, unmet)
+    return Group(clock, box, probe, params, listeners, unmet)
 
 
 @pytest.fixture(scope="session")

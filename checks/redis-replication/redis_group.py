@@ -10,8 +10,8 @@ BOXES = ("master", "replica1", "replica2")
 class Group:
     """The Redis of each box, by its name, and who of them is the master now."""
 
-    def __init__(self, *fixtures):
-        waiting = []
+    def __init__(self, clock, *fixtures):
+        waiting, self.clock = [], clock
         self.servers = {name: Server(self, name, *fixtures, waiting) for name in BOXES}
         self._lock, self._master = threading.RLock(), None
 

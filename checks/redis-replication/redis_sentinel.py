@@ -190,15 +190,15 @@ def listed(reply):
     return [pairs(each) for each in reply if isinstance(each, list)] if isinstance(reply, list) else []
 
 
-def patiently(young, look, judge):
+def patiently(clock, young, look, judge):
     """Judge what is seen; where it isn't right, look again as long as a Sentinel needs to hear of its surroundings."""
     view, deadline = look(), 0.0
     while True:
         try:
             return judge(view)
         except AssertionError:
-            deadline = deadline or time.monotonic() + (12 if young(view) else SECONDS)
-            if time.monotonic() > deadline:
+            deadline = deadline or clock() + (12 if young(view) else SECONDS)
+            if clock() > deadline:
                 raise
         time.sleep(0.2)
         view = look()

@@ -125,8 +125,8 @@ class Server:
     def talk(self, *commands, host=None, address=""):
         """Replies of the genuine Redis. Raises where there are none."""
         self.genuine()
-        address, start = address or self.address(), time.monotonic()
-        told = redis_wire.talk(host or self.host, address, self.port, commands)
+        address, start, clock = address or self.address(), time.monotonic(), self.group.clock
+        told = redis_wire.talk(host or self.host, address, self.port, commands, round(clock.limit(5)))
         if not told:
             late = time.monotonic() - start > 4
             raise self.unmet(
@@ -262,11 +262,12 @@ class Server:
         return told
 
     def deadline(self, *others):
-        """Until when a link may still be down: right after a start it needs some seconds, else it is up or broken. All
-        checks together wait no longer than that; ``others`` are servers at the link's other end."""
+        """Until when, by the group's clock, a link may still be down: right after a start it needs some seconds, else
+        it is up or broken. All checks together wait no longer than that; ``others`` are servers at the link's other
+        end."""
         young = any(int(server.info().get("uptime_in_seconds", "0")) < 30 for server in (self, *others))
         with self._lock:
-            self._waiting.append(time.monotonic())
+            self._waiting.append(self.group.clock())
             return max(self._waiting[0] + (8.0 if young else 1.5), self._waiting[-1] + 0.3)
 
 

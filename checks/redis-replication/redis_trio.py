@@ -6,23 +6,29 @@ import time
 from redis_group import BOXES
 
 
-def within(seconds, look):
-    """Look again and again until nothing is unmet any more; what still is when the time is over is raised."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return look()
-        except AssertionError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.2)
-
-
 class Trio:
     """What all of these checks do with the three."""
 
     def __init__(self, server, every):
         self.server, self.every = server, every
+
+    def within(self, seconds, look, first=0.0):
+        """Look again and again until nothing is unmet any more; what still is when the time is over is raised.
+        ``first`` comes before these seconds, and is what the learner was to set: no machine makes it longer."""
+        clock, start = self.server.clock, time.monotonic()
+        while time.monotonic() < start + first:
+            try:
+                return look()
+            except AssertionError:
+                time.sleep(0.2)
+        deadline = clock() + seconds
+        while True:
+            try:
+                return look()
+            except AssertionError:
+                if clock() > deadline:
+                    raise
+            time.sleep(0.2)
 
     @property
     def master(self):
@@ -44,8 +50,8 @@ class Trio:
         self.forget()
         self.every(BOXES, lambda name: self.server(name).known("auth-ping"))
         self.every(self.replicas, lambda name: self.server(name).follows())
-        within(seconds, lambda: self.every(self.replicas, self.linked))
-        within(5, self.write)  # the master hears of its replicas a moment later than they of it
+        self.within(seconds, lambda: self.every(self.replicas, self.linked))
+        self.within(5, self.write)  # the master hears of its replicas a moment later than they of it
 
     def settled(self, seconds):
         """Roles may have changed: raises where after that time one isn't the master that the other two follow."""
@@ -57,7 +63,7 @@ class Trio:
             self.every(self.replicas, self.linked)
             return self.write()
 
-        return within(seconds, look)
+        return self.within(seconds, look)
 
     def linked(self, name):
         """Raises where that replica isn't, at this moment."""
@@ -98,4 +104,4 @@ class Trio:
 
     def all_have(self, names, key, value, when, seconds=10):
         """Raises where they don't within this time."""
-        within(seconds, lambda: self.every(names, lambda name: self.has(name, key, value, when)))
+        self.within(seconds, lambda: self.every(names, lambda name: self.has(name, key, value, when)))

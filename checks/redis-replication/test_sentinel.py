@@ -19,7 +19,7 @@ def test_sentinels_watch_the_master(server, sentinel, every):
         return view.young or int(master.info().get("uptime_in_seconds", "0")) < 30
 
     def look(name):
-        redis_sentinel.patiently(young, sentinels[name].look, lambda view: view.judge(server, sentinels))
+        redis_sentinel.patiently(server.clock, young, sentinels[name].look, lambda view: view.judge(server, sentinels))
 
     every(BOXES, look)
 

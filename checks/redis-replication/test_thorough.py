@@ -4,7 +4,7 @@ the master meanwhile, that is as good."""
 import time
 
 import pytest
-from redis_trio import BOXES, within
+from redis_trio import BOXES
 
 
 @pytest.mark.task("reboot")
@@ -85,7 +85,7 @@ def test_a_lonely_master_refuses_writes(trio, cables, params):
                 "min-replicas",
             )
 
-    within(params["max_lag"] + 4, refused)
+    trio.within(4, refused, first=params["max_lag"])
     cables.mend(lonely.name, *others)
     after = trio.settled(60)
     trio.all_have(trio.replicas, *after, ("once the cables are mended", "网络恢复之后"), seconds=25)
@@ -125,7 +125,7 @@ def test_a_replica_takes_over(trio, sentinel, power, params):
         )
 
     # Where both survivors stood for election at once, they try again after twice the failover-timeout.
-    new, follower = within(params["down_after"] + 40, promoted)
+    new, follower = trio.within(40, promoted, first=params["down_after"])
     trio.has(new.name, *before, ("now that it is the master", "提升为主机之后"))
     trio.has(follower.name, *before, ("now that it follows another one", "跟随新主机之后"))
     power(old.name).on()

@@ -131,8 +131,8 @@ def _first_difference(expected, found):
 
 
 @pytest.fixture(scope="session")
-def copy_of_box(exercise, box, unmet):
-    return CopyOfBox(exercise, box, unmet)
+def copy_of_box(exercise, box, unmet, clock):
+    return CopyOfBox(exercise, box, unmet, clock)
 
 
 @pytest.fixture(scope="session")
@@ -142,8 +142,8 @@ def script(copy_of_box, box, unmet):
 
 
 @pytest.fixture(scope="session")
-def night(exercise, box, params):
-    return Night(exercise, box, params)
+def night(exercise, box, params, clock):
+    return Night(exercise, box, params, clock)
 
 
 @pytest.fixture(autouse=True)

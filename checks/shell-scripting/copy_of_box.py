@@ -36,7 +36,8 @@ FOLDER = Node(kind="folder", mode=0o755)
 
 @dataclass
 class Run:
-    """A command, as somebody in the box would type it. ``most`` is how large a file it may write, in KiB."""
+    """A command, as somebody in the box would type it. ``most`` is how large a file it may write, in KiB; ``seconds``
+    is what it may take on this machine as busy as it is."""
 
     argv: tuple
     cwd: str = ""
@@ -66,8 +67,8 @@ class Run:
 class CopyOfBox:
     """All checks of one run share it."""
 
-    def __init__(self, exercise, box, unmet):
-        self.exercise, self.box, self.unmet = exercise, box, unmet
+    def __init__(self, exercise, box, unmet, clock):
+        self.exercise, self.box, self.unmet, self.clock = exercise, box, unmet, clock
         self._there, self._broken_by = frozenset(), None
 
     def inputs(self, path):
@@ -157,6 +158,7 @@ class Inputs:
     def run(self, *argv, **options):
         """To be run when all is ready, after what was asked before."""
         run = Run(argv, **options)
+        run.seconds = round(self.copy.clock.limit(run.seconds), 1)
         number = len(self._runs)
         self._runs.append(run)
         self._script.append(self._command(run, f"{self.top}/.runs/{number}"))

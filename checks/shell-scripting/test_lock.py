@@ -45,7 +45,7 @@ def test_the_queue_and_its_lock(script, params, record):
     for letter in "abcd":
         inputs.folder(f"queue {letter}")
     for at, name in enumerate(names):
-        extra = ["exit 3"] if name == fails else ["setsid sleep 20 &"] if name == leaves else []
+        extra = ["exit 3"] if name == fails else ["setsid sleep 300 &"] if name == leaves else []
         inputs.put("queue a", {name: job(f"echo {at} >>{top}/order", *extra)})
     inputs.put("queue a", {"README": Node(b"no job", mode=0o644)})
     inputs.put("queue b", {"block": job(f"echo >{top}/began", f"while [ ! -e {top}/go ]; do sleep 0.05; done")})

@@ -177,7 +177,7 @@ def hosts(images: None, engine: docker.DockerClient, tmp_path_factory: pytest.Te
     until(lambda: "7103" in looked.root("ss -uln"), "the sockets")
     notes = Notes()
     channel = Channel(probe().shell(str(looked.container.id), ARGV), "alpha")
-    outside = Host(LookBackend("alpha", session, looked.place, notes.used, lambda: channel))
+    outside = Host(LookBackend("alpha", session, looked.place, notes.used, float, lambda: channel))
     yield outside, testinfra.get_host(f"docker://{looked.container.name}"), notes
     channel.close()
     session.close()

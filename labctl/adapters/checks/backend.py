@@ -17,6 +17,9 @@ from labctl.domain.verdict import Source
 Used = Callable[[Source], None]
 """Told of each answer what it rests on."""
 
+Limit = Callable[[float], float]
+"""From seconds on an idle machine to seconds on this one."""
+
 
 class LookBackend(base.BaseBackend):
     """A place of a session: a box seen from outside, or the probe on a network. Every command runs as root, with an
@@ -26,19 +29,26 @@ class LookBackend(base.BaseBackend):
     NAME = "labctl"
 
     def __init__(
-        self, name: str, session: Session, place: str, used: Used, systemd: Callable[[], Channel] | None = None
+        self,
+        name: str,
+        session: Session,
+        place: str,
+        used: Used,
+        limit: Limit,
+        systemd: Callable[[], Channel] | None = None,
     ) -> None:
         super().__init__(name)
+        self._limit = limit
         self._session = session
         self._place = place
         self._used = used
         self._systemd = systemd
 
     def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
-        """testinfra's own quoting of ``args`` into ``command``; ``seconds`` is how long it may take. Raises
-        LookError."""
+        """testinfra's own quoting of ``args`` into ``command``; ``seconds`` is how long it may take on an idle
+        machine. Raises LookError."""
         line = self.get_command(command, *args)
-        seconds = float(kwargs.get("seconds", COMMAND_SECONDS))
+        seconds = self._limit(float(kwargs.get("seconds", COMMAND_SECONDS)))
         if self._systemd is not None and needs_inside(line):
             status, stdout, stderr = self._systemd().run(line, seconds)
         else:
@@ -52,15 +62,17 @@ class InsideBackend(base.BaseBackend):
 
     NAME = "labctl-inside"
 
-    def __init__(self, name: str, channel: Callable[[], Channel], used: Used) -> None:
+    def __init__(self, name: str, channel: Callable[[], Channel], used: Used, limit: Limit) -> None:
         super().__init__(name)
+        self._limit = limit
         self._channel = channel
         self._used = used
 
     def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
         """See LookBackend.run. Raises ChannelError."""
         line = self.get_command(command, *args)
-        status, stdout, stderr = self._channel().run(line, float(kwargs.get("seconds", COMMAND_SECONDS)))
+        seconds = self._limit(float(kwargs.get("seconds", COMMAND_SECONDS)))
+        status, stdout, stderr = self._channel().run(line, seconds)
         self._used(Source.IN_BOX)
         return self.result(status, line.encode(), stdout, stderr)
 
@@ -75,7 +87,7 @@ class ExerciseBackend(InsideBackend):
     def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
         """See LookBackend.run. Raises ChannelError."""
         line = self.get_command(command, *args)
-        seconds = float(kwargs.get("seconds", COMMAND_SECONDS))
+        seconds = self._limit(float(kwargs.get("seconds", COMMAND_SECONDS)))
         # A session of its own, whose number it tells first, to be killed by.
         own = f"echo $$ >&2; exec {BUSYBOX} sh -c {shlex.quote(line)}"
         try:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from labctl.adapters.checks.answers import Unmet, every
+from labctl.adapters.checks.pace import Clock
 from labctl.adapters.checks.world import Listener, World
 
 Hosts = Callable[[str], Any]
@@ -107,6 +108,12 @@ class Fixtures:
         """``exercise("web")`` is the same on a clone, for programs of the learner's on inputs that nobody can foresee.
         One that doesn't end within ``run(…, seconds=5)`` is killed; its status is 124."""
         return self._world.exercise
+
+    @pytest.fixture(scope="session")
+    def clock(self) -> Clock:
+        """``clock()`` counts seconds, slower while the machine is busy; ``clock.limit(5)`` is 5 s of an idle machine,
+        for commands: see :class:`labctl.adapters.checks.pace.Clock`."""
+        return self._world.clock
 
     @pytest.fixture(scope="session")
     def unmet(self) -> type[Unmet]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import msgspec
 from labctl.adapters.checks.backend import ExerciseBackend, InsideBackend, LookBackend
 from labctl.adapters.checks.channel import Channel
 from labctl.adapters.checks.orders import Inside, Link, Opened, Orders, Power, Powered
+from labctl.adapters.checks.pace import Clock, slowness
 from labctl.adapters.checks.plugin import Notes
 from labctl.adapters.checks.session import LookError, Session
 from labctl.adapters.docker.stream import RawStream
@@ -49,6 +51,7 @@ class World:
         self._channels: dict[str, Channel] = {}
         self._joined: dict[str, int] = {}
         self._changes: dict[str, dict[str, list[str]]] = {}
+        self.clock = Clock(self._slowness)
 
     def enter_all(self) -> None:
         """Begin with every box and the first network."""
@@ -62,19 +65,30 @@ class World:
         self._known(name)
         self._entering(name, self._enter_box, name).result()
         return self._host(
-            name, lambda: LookBackend(name, self.session, name, self.notes.used, lambda: self.inside(name))
+            name,
+            lambda: LookBackend(name, self.session, name, self.notes.used, self.clock.limit, lambda: self.inside(name)),
         )
 
     def on_network(self, name: str, via: str = "", client: str = "") -> Any:
         """testinfra's host for the probe on that network."""
         place = self._client(name, via, client)
-        return self._host(place, lambda: LookBackend("probe", self.session, place, self.notes.used))
+        return self._host(place, lambda: LookBackend("probe", self.session, place, self.notes.used, self.clock.limit))
 
     def dial(self, host: str, port: int, network: str, via: str, client: str, seconds: float) -> socket.socket:
         """A connection of the probe's. Raises what ``Session.dial`` does."""
         place = self._client(network or next(iter(self.orders.networks)), via, client)
         self.notes.used(Source.TRUSTED)
-        return self.session.dial(place, host, port, seconds)
+        return self.session.dial(place, host, port, self.clock.limit(seconds))
+
+    def _slowness(self) -> float:
+        """Of the machine that the boxes are on, which may be another than labctl's. Every place reads the same."""
+        for place, entered in list(self._entered.items()):
+            if entered.done() and not entered.exception():
+                with contextlib.suppress(LookError):
+                    _status, told, _ = self.session.run(place, "cat /proc/loadavg; grep -c ^processor /proc/cpuinfo")
+                    load, _, cores = told.decode(errors="replace").partition("\n")
+                    return slowness(load, int(cores) if cores.strip().isdigit() else 1)
+        return 1.0
 
     def _client(self, network: str, via: str, client: str) -> str:
         """The place of one of the probe's clients, who has an address of its own."""
@@ -109,7 +123,7 @@ class World:
         from testinfra.host import Host
 
         self.inside(name)
-        return Host(InsideBackend(name, lambda: self.inside(name), self.notes.used))
+        return Host(InsideBackend(name, lambda: self.inside(name), self.notes.used, self.clock.limit))
 
     def exercise(self, name: str) -> Any:
         """testinfra's host for what the learner wrote there, on a clone."""
@@ -117,7 +131,7 @@ class World:
 
         self._hurts()
         self.inside(name)
-        return Host(ExerciseBackend(name, lambda: self.inside(name), self.notes.used))
+        return Host(ExerciseBackend(name, lambda: self.inside(name), self.notes.used, self.clock.limit))
 
     def _entering(self, place: str, work: Callable[..., None], *arguments: Any) -> concurrent.futures.Future[None]:
         with self._lock:
