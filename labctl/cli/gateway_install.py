@@ -39,7 +39,11 @@ def command(account: str, keys_account: str, socket: str, run_as: str, dry_run: 
             if change.kind in ("sshd", "unit"):
                 click.echo("".join(f"    {line}\n" for line in change.content.splitlines()), nl=False)
         return
-    (installer.remove if uninstall else installer.apply)(changes, lambda change: click.echo(f"✓ {_text(change)}"))
+    done = {"told": lambda change: click.echo(f"✓ {_text(change)}")}
+    if uninstall:
+        installer.remove(changes, **done)
+    else:
+        installer.apply(changes, **done, undone=lambda target: click.echo(f"· {_('taken back')}: {target}", err=True))
     if not gateway.systemd_runs():
         click.echo(_("no systemd runs here. Have sshd read its configuration again: kill -HUP $(cat /run/sshd.pid)"))
         if not uninstall:

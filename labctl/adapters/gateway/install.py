@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from labctl.adapters.gateway import system
+from labctl.adapters.gateway.undo import Undo
 from labctl.domain import gateway_files
 from labctl.domain.gateway_files import MARK, Layout
 from labctl.errors import LabctlError, RefusedError, UsageError
@@ -90,43 +91,79 @@ class Installer:
             yield from _unless_there(Change("unit", layout.unit, text))
         yield from _unless_there(Change("sshd", layout.sshd_part, gateway_files.sshd_part(layout)))
 
-    def apply(self, changes: Sequence[Change], told: Callable[[Change], None]) -> None:
-        """Do them, one after the other; ``told`` of each that is done. sshd's part comes last, and is tried before
-        it is put there. Raises LabctlError."""
+    def apply(
+        self,
+        changes: Sequence[Change],
+        told: Callable[[Change], None],
+        undone: Callable[[str], None] = lambda _target: None,
+    ) -> None:
+        """Do them, one after the other; ``told`` of each that is done. Whatever can be checked is checked before the
+        first; where one fails all the same, those before are taken back, ``undone`` told of each. sshd's part comes
+        last. Raises LabctlError."""
         if os.geteuid() != 0:
             raise UsageError("only root can install the gateway", hint="sudo labctl gateway install")
-        for change in changes:
-            self._apply(change)
-            told(change)
+        self._check(changes)
+        undo = Undo()
+        try:
+            for change in changes:
+                self._apply(change, undo)
+                told(change)
+        except BaseException:
+            undo.all(undone)
+            raise
 
-    def _apply(self, change: Change) -> None:
+    def _check(self, changes: Sequence[Change]) -> None:
+        """What would stop it halfway. Raises LabctlError."""
+        for change in changes:
+            match change.kind:
+                case "account":
+                    system.find("useradd", "passwd")
+                    system.find("userdel", "passwd")
+                case "file" | "unit" | "folder":
+                    system.check_place(change.target, folder=change.kind == "folder", program=change.kind == "file")
+                case "sshd":
+                    system.check_place(change.target)
+                    system.check_sshd(self._layout.sshd_config)
+                    self._try_sshd_part(change)
+
+    def _try_sshd_part(self, change: Change) -> None:
+        """Apart from the server's own configuration."""
+        with tempfile.TemporaryDirectory(prefix="labctl-sshd-") as folder:
+            system.check_sshd(system.with_part_first(change.content, self._layout.sshd_config, folder))
+
+    def _apply(self, change: Change, undo: Undo) -> None:
         layout = self._layout
         match change.kind:
             case "account":
+                undo.add(change.target, lambda: _remove_account(change.target))
                 self._make_account(change.target, change.content)
             case "shell":
+                found = system.account(change.target)
+                if found is not None:
+                    back = [system.find("usermod", "passwd"), "--shell", found.pw_shell, change.target]
+                    undo.add(change.target, lambda: system.run(back))
                 system.run([system.find("usermod", "passwd"), "--shell", change.content, change.target])
             case "folder":
+                undo.folder(change.target)
                 Path(change.target).mkdir(parents=True, exist_ok=True, mode=0o755)
             case "file":
-                loose = system.loose_folder(change.target)
-                if loose:
-                    raise RefusedError(
-                        "others than root may write in {folder}",
-                        hint="chown root:root {folder}; chmod go-w {folder}",
-                        folder=loose,
-                    )
+                undo.file(change.target, system.write)
                 system.write(change.target, change.content, change.mode)
                 if change.target == layout.login and not system.runs_for(layout.account, layout.login):
                     raise LabctlError(
                         "the account {name} can't run {program}", name=layout.account, program=layout.login
                     )
             case "unit":
+                if not Path(layout.unit).exists():
+                    undo.add(layout.unit, lambda: self._systemctl("daemon-reload"))
+                undo.file(change.target, system.write)
+                undo.add(layout.unit, lambda: self._systemctl("disable", "--now", Path(layout.unit).name))
                 system.write(change.target, change.content, change.mode)
                 self._systemctl("daemon-reload")
                 self._systemctl("enable", Path(layout.unit).name)
                 self._systemctl("restart", Path(layout.unit).name)
             case "sshd":
+                undo.folder(str(Path(change.target).parent))
                 self._put_sshd_part(change)
                 reload_sshd()
             case "remove":
@@ -151,8 +188,6 @@ class Installer:
         config = self._layout.sshd_config
         people = sorted({"root", os.environ.get("SUDO_USER") or "root"})
         before = {name: system.sshd_says(config, name) for name in people}
-        with tempfile.TemporaryDirectory(prefix="labctl-sshd-") as folder:
-            system.check_sshd(system.with_part_first(change.content, config, folder))
         target = Path(change.target)
         old = target.read_text("utf-8") if target.exists() else None
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -14,10 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labctl.domain.gateway_files import effective
-from labctl.errors import LabctlError, UsageError
+from labctl.errors import LabctlError, RefusedError, UsageError
 
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 _HERE = Path(__file__).parent
+_MISSING_FOLDER = re.compile(r"Missing privilege separation directory: (/\S+)")
 
 
 def find(program: str, package: str) -> str:
@@ -83,15 +86,37 @@ def sshd() -> str:
     return find("sshd", "openssh-server")
 
 
+def _ask_sshd(*words: str) -> str:
+    """What sshd says about a configuration. It insists on a folder below /run that its own unit makes when it starts:
+    where sshd hasn't run since the boot, the folder is made here. Raises LabctlError."""
+    argv = [sshd(), *words]
+    try:
+        return run(argv)
+    except LabctlError as error:
+        missing = _MISSING_FOLDER.search(error.detail)
+        if missing is None:
+            raise
+        folder = missing[1]
+        try:
+            Path(folder).mkdir(mode=0o755, parents=True)
+        except OSError as why:
+            raise UsageError(
+                "sshd can't be asked about its configuration: there is no {folder}",
+                hint="sudo mkdir -m 755 {folder}",
+                folder=folder,
+            ) from why
+    return run(argv)
+
+
 def check_sshd(config: str) -> None:
     """Raises LabctlError with sshd's words where it would not start with that configuration."""
-    run([sshd(), "-t", "-f", config])
+    _ask_sshd("-t", "-f", config)
 
 
 def sshd_says(config: str, user: str) -> dict[str, tuple[str, ...]]:
     """What is in effect for a user who comes from somewhere (``sshd -T``). Raises LabctlError."""
     where = f"user={user},host=learner.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22"
-    return effective(run([sshd(), "-T", "-f", config, "-C", where]))
+    return effective(_ask_sshd("-T", "-f", config, "-C", where))
 
 
 def with_part_first(part: str, config: str, folder: str) -> str:
@@ -139,6 +164,23 @@ def loose_folder(path: str) -> str:
             if status.st_uid != 0 or status.st_mode & 0o022:
                 return str(folder)
     return ""
+
+
+def check_place(path: str, *, folder: bool = False, program: bool = False) -> None:
+    """Whether a file can be there, a ``program`` that sshd starts, or a ``folder``. Raises LabctlError."""
+    loose = loose_folder(path) if program else ""
+    if loose:
+        raise RefusedError(
+            "others than root may write in {folder}",
+            hint="chown root:root {folder}; chmod go-w {folder}",
+            folder=loose,
+        )
+    target = Path(path)
+    there = next(each for each in (target, *target.parents) if each.exists() or each == each.parent)
+    fits = there.is_dir() if there != target or folder else not there.is_dir()
+    if not fits or not os.access(there, os.W_OK):
+        why = os.strerror(errno.EROFS if fits else errno.EEXIST)
+        raise UsageError("{path} can't be written: {why}", path=str(there), why=why)
 
 
 def runs_for(account_name: str, program: str) -> bool:

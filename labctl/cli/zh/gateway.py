@@ -47,6 +47,9 @@ TEXTS: dict[str, str] = {
     "sshd's configuration {target}": "sshd 配置 {target}",
     "remove {target}": "删除 {target}",
     "remove the account {target}": "删除账户 {target}",
+    "taken back": "已撤回",
+    "sshd can't be asked about its configuration: there is no {folder}": "无法让 sshd 检查配置：没有 {folder} 目录",
+    "sudo mkdir -m 755 {folder}": "sudo mkdir -m 755 {folder}",
     "no systemd runs here. Have sshd read its configuration again: kill -HUP $(cat /run/sshd.pid)": (
         "这里没有 systemd。请让 sshd 重新读取配置：kill -HUP $(cat /run/sshd.pid)"
     ),

@@ -1,0 +1,175 @@
+"""The gateway's installation: all is checked before anything is written, and what was made is taken back."""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from labctl.adapters.gateway import install, system
+from labctl.adapters.gateway.install import Installer
+from labctl.domain import gateway_files
+from labctl.domain.gateway_files import Layout
+from labctl.errors import LabctlError, RefusedError, UsageError
+
+SSHD = """#!/bin/sh
+# As OpenSSH's: it wants its folder before it looks at anything.
+[ -d "{run}/sshd" ] || {{ echo "Missing privilege separation directory: {run}/sshd" >&2; exit 255; }}
+[ ! -e "{run}/bad" ] || {{ echo "{config}: Bad configuration option: Nonsense" >&2; exit 255; }}
+[ "$1" != -T ] || cat "{run}/says" 2>/dev/null
+exit 0
+"""
+
+
+class Server:
+    """One whose files are in a folder of the test's, whose accounts are a set, and whose sshd is a script."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.accounts, self.ran = folder, dict[str, str](), list[str]()
+        self.usable = True
+        (folder / "run").mkdir()
+        (folder / "etc").mkdir()
+        (folder / "etc" / "sshd_config").write_text("Include sshd_config.d/*.conf\n")
+        self.layout = Layout(
+            folder=f"{folder}/lib/labctl",
+            socket=f"{folder}/run/gateway.sock",
+            log=f"{folder}/log",
+            sshd_config=f"{folder}/etc/sshd_config",
+            unit=f"{folder}/etc/labctl-gateway.service",
+        )
+        sshd = folder / "sshd"
+        sshd.write_text(SSHD.format(run=folder / "run", config=self.layout.sshd_config))
+        sshd.chmod(0o755)
+        real = system.run
+
+        def run(argv: Sequence[str]) -> str:
+            if str(argv[0]) == str(sshd):
+                return real(argv)
+            self.ran.append(" ".join(argv))
+            if argv[0] == "useradd":
+                self.accounts[argv[-1]] = argv[-2]
+            if argv[0] == "userdel":
+                del self.accounts[argv[-1]]
+            return ""
+
+        monkeypatch.setattr(system, "run", run)
+        monkeypatch.setattr(system, "sshd", lambda: str(sshd))
+        monkeypatch.setattr(system, "find", lambda program, _package: program)
+        monkeypatch.setattr(system, "groups", lambda name: [name])
+        monkeypatch.setattr(system, "systemd_runs", lambda: True)
+        monkeypatch.setattr(system, "loose_folder", lambda _path: "")
+        monkeypatch.setattr(system, "processes_of", lambda _name: [])
+        monkeypatch.setattr(system, "runs_for", lambda *_: self.usable)
+        monkeypatch.setattr(system, "account", self._account)
+        monkeypatch.setattr(install.os, "geteuid", lambda: 0)
+        self.installer = Installer(self.layout, ["labctl", "gateway", "serve"], {})
+
+    def _account(self, name: str) -> pwd.struct_passwd | None:
+        if name not in self.accounts:
+            return None
+        return pwd.struct_passwd((name, "*", 990, 990, gateway_files.MARK, "/", self.accounts[name]))
+
+    def says(self, **other: str) -> None:
+        """What its sshd has in effect for everybody."""
+        values = {**gateway_files.wanted(self.layout), **other}
+        text = "".join(f"{keyword.lower()} {value}\n" for keyword, value in values.items())
+        (self.folder / "run" / "says").write_text(text)
+
+    def files(self) -> list[str]:
+        """All that is there, but sshd's own folder."""
+        found = (path.relative_to(self.folder) for path in self.folder.rglob("*"))
+        return sorted(str(path) for path in found if path.parts[0] != "run")
+
+    def install(self) -> tuple[list[str], list[str]]:
+        """Targets that were made, and those that were taken back."""
+        made: list[str] = []
+        back: list[str] = []
+        try:
+            self.installer.apply(self.installer.plan(), lambda change: made.append(change.target), back.append)
+        except LabctlError as error:
+            self.error = error
+        return made, back
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    made = Server(tmp_path, monkeypatch)
+    made.says()
+    return made
+
+
+def test_it_installs_where_sshd_never_ran_since_the_boot(server: Server) -> None:
+    assert not (server.folder / "run" / "sshd").exists()
+    made, back = server.install()
+    assert (made[-1], back) == (server.layout.sshd_part, [])
+    assert (server.folder / "run" / "sshd").stat().st_mode & 0o777 == 0o755
+    assert server.install() == ([], []), "twice is once"
+
+
+def test_who_may_not_make_the_folder_is_told_how(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(UsageError) as caught:
+        system.sshd_says(server.layout.sshd_config, "lab")
+    folder = server.folder / "run" / "sshd"
+    assert str(caught.value) == f"sshd can't be asked about its configuration: there is no {folder}"
+    assert caught.value.hint.format_map(caught.value.values) == f"sudo mkdir -m 755 {folder}"
+
+
+def test_a_configuration_that_is_wrong_already_stops_it_before_anything_is_made(server: Server) -> None:
+    (server.folder / "run" / "bad").touch()
+    before = server.files()
+    assert server.install() == ([], [])
+    assert "Nonsense" in server.error.detail
+    assert (server.files(), server.accounts, server.ran) == (before, {}, [])
+
+
+@pytest.mark.parametrize("way", ["file", "folder"])
+def test_something_in_the_way_stops_it_before_anything_is_made(server: Server, way: str) -> None:
+    in_the_way = server.folder / ("lib" if way == "file" else "etc/sshd_config.d/labctl.conf")
+    if way == "file":
+        in_the_way.write_text("a file where a folder is wanted")
+    else:
+        in_the_way.mkdir(parents=True)
+    before = server.files()
+    assert server.install() == ([], [])
+    assert str(in_the_way) in str(server.error)
+    assert (server.files(), server.accounts) == (before, {})
+
+
+def test_what_was_made_is_taken_back_where_a_step_fails(server: Server) -> None:
+    server.usable = False  # the accounts are made, and can't start the program
+    before = server.files()
+    made, back = server.install()
+    assert "can't run" in str(server.error)
+    assert made and set(made) <= set(back)
+    assert (server.files(), server.accounts) == (before, {})
+    server.usable = True
+    made, back = server.install()
+    assert made and not back, "and the next time it works"
+
+
+def test_a_part_that_has_no_effect_takes_all_back(server: Server) -> None:
+    server.says(PermitTTY="no")
+    before = server.files()
+    made, back = server.install()
+    assert isinstance(server.error, RefusedError) and "PermitTTY" in str(server.error)
+    assert server.layout.unit in made and server.layout.unit in back
+    assert (server.files(), server.accounts) == (before, {})
+    assert server.ran[-2:] != [] and any("disable --now" in line for line in server.ran)
+
+
+def test_what_was_there_before_stays_as_it_was(server: Server) -> None:
+    server.install()
+    login = Path(server.layout.login)
+    login.write_text("an older version")
+    server.usable = False
+    accounts = dict(server.accounts)
+    made, back = server.install()
+    assert made == [] and back == [server.layout.login]
+    assert login.read_text() == "an older version"
+    assert server.accounts == accounts and Path(server.layout.sshd_part).exists()
