@@ -42,7 +42,8 @@ class Server:
 def running() -> Iterator[Server]:
     """A server for as long as that lasts; it ends with this process, however this ends."""
     # Not pytest's own: another user can't go in there, and the path of a socket has at most 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="labctl-pg-"))
+    # Nor TMPDIR, which may lie below a home that is closed to others.
+    folder = Path(tempfile.mkdtemp(prefix="labctl-pg-", dir="/tmp"))
     process = None
     try:
         as_user = _own(folder)
