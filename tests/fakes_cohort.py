@@ -3,7 +3,7 @@ ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 from fakes import FakeStore
@@ -45,9 +45,12 @@ class FakeCohorts(FakeStore):
         return sorted(self._members.get(cohort, {}).values(), key=lambda member: member.id)
 
     def add_members(self, cohort: str, members: Sequence[Member]) -> None:
+        self.change_members(cohort, lambda _before: members)
+
+    def change_members(self, cohort: str, decide: Callable[[Sequence[Member]], Sequence[Member]]) -> None:
         if self._known(cohort).ended:
             raise UsageError("the cohort {name} has ended", hint="labctl cohort create", name=cohort)
-        self._members[cohort] = self._with(cohort, members)
+        self._members[cohort] = self._with(cohort, decide(self.members(cohort)))
 
     def remove_members(self, cohort: str, ids: Iterable[str]) -> None:
         for one in list(ids):

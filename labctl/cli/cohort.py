@@ -9,10 +9,10 @@ from labctl.cli.app import LazyGroup
 
 class _Group(LazyGroup):
     table = {  # noqa: RUF012
-        "create": ("labctl.cli.cohort_roster:create", "A new cohort from a roster."),
+        "create": ("labctl.cli.cohort_roster:create", "Create a cohort from a roster."),
         "list": ("labctl.cli.cohort_list:command", "The cohorts there are."),
         "show": ("labctl.cli.cohort_list:show", "Who is in a cohort, and what is up."),
-        "add": ("labctl.cli.cohort_roster:add", "Take more learners in, or mend those there are."),
+        "add": ("labctl.cli.cohort_roster:add", "Add learners from a roster, or change those who are in it."),
         "remove": ("labctl.cli.cohort_leave:remove", "Take learners out, with their boxes."),
         "plan": ("labctl.cli.cohort_plan:command", "What a class will need, and what this server has."),
         "up": ("labctl.cli.cohort_power:up", "Bring everybody's boxes up, or finish bringing them up."),

@@ -15,7 +15,30 @@ from labctl.cli.i18n import _, listed
 from labctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labctl.domain.cohort import Member
+    from labctl.domain.roster import Roster
+    from labctl.services.cohorts import Added
+
+_FIELDS = {"name": "name", "email": "e-mail", "group": "group", "key": "key"}
+
+
+def _known_encoding(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """One of the encodings that labctl reads. Raises UsageError for another."""
+    if not value:
+        return ""
+    from labctl.domain.encodings import ENCODINGS
+
+    if value.lower() not in ENCODINGS:
+        raise UsageError(
+            "labctl reads no files in the encoding {encoding}",
+            hint="name one of these: {known}",
+            encoding=value,
+            known=", ".join(ENCODINGS),
+        )
+    return value.lower()
+
 
 _roster = click.option(
     "--roster",
@@ -23,6 +46,14 @@ _roster = click.option(
     metavar="FILE",
     help="CSV with a header: id, name, email, group, key (or 学号, 姓名, 邮箱, 班级, 公钥); - is stdin.",
 )
+_encoding = click.option(
+    "--encoding",
+    default="",
+    callback=_known_encoding,
+    metavar="NAME",
+    help="The file's encoding, if labctl can't be certain of it: utf-8, gb18030, cp1252, big5, …",
+)
+_dry_run = click.option("--dry-run", is_flag=True, help="Check the file, list what it would change, change nothing.")
 
 
 @labctl_command(
@@ -56,6 +87,8 @@ _roster = click.option(
     help="For each learner: instances, boxes, memory, cpus, pids, disk (of a box), hours (from up on), idle (minutes).",
 )
 @click.option("--cohort-limits", default="", metavar="LIMITS", help="The same for all learners together.")
+@_encoding
+@_dry_run
 @json_option
 @click.pass_context
 def create(
@@ -67,58 +100,127 @@ def create(
     grace: str,
     limits: str,
     cohort_limits: str,
+    encoding: str,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
-    """A new cohort from a roster: a CSV file as spreadsheets write it (UTF-8, GBK or UTF-16; comma, semicolon or tab).
-    All that is wrong in the file is told at once, with line and column, and nothing is taken in before all is right. A
-    learner without a key can't log in. When the date has passed, boxes are stopped, and removed after the grace;
-    attempts are kept."""
+    """Create a cohort from a roster: a CSV file as spreadsheets write it (UTF-8, GB 18030 or UTF-16; comma, semicolon
+    or tab). All faults of the file are reported at once, with line and column, and nothing is imported before all is
+    right. A learner without a key can't log in. When the date has passed, boxes are stopped, and removed after the
+    grace; attempts are kept."""
     from labctl.domain.cohort_text import parse_grace, parse_limits, parse_until
 
     app = app_of(ctx)
-    members = _read(roster)
+    read = _read(roster, encoding, names=True)
     ends = parse_until(until, time.time())
     each, whole = parse_limits(limits), parse_limits(cohort_limits)
-    cohort = app.cohort.registrar.create(name, labs, members, ends, each, whole, parse_grace(grace))
+    cohort = app.cohort.registrar.create(name, labs, read, ends, each, whole, parse_grace(grace), dry_run=dry_run)
     if as_json:
-        print_json({**without_secret(cohort), "members": members})
+        print_json({**without_secret(cohort), "members": read.members, "dry_run": dry_run, **_about(read)})
         return
     text = _("{mark} {name}: {count} learners, {keys} with a key; labs: {labs}; until: {until}")
     mark = click.style("✓", fg="green")
-    keys = sum(bool(member.key) for member in members)
+    keys = sum(bool(member.key) for member in read.members)
     until = moment(cohort.until)
-    click.echo(text.format(mark=mark, name=name, count=len(members), keys=keys, labs=listed(cohort.labs), until=until))
+    count = len(read.members)
+    click.echo(text.format(mark=mark, name=name, count=count, keys=keys, labs=listed(cohort.labs), until=until))
+    _print_notes(read)
+    if dry_run:
+        _print_members(read.members)
+        click.echo(_("nothing was changed (--dry-run)"))
+        return
     click.echo(_("Next: labctl cohort plan {name} · labctl cohort up {name}").format(name=name))
 
 
-@labctl_command("add", example="labctl cohort add db-1 --roster late.csv")
+@labctl_command(
+    "add", example="labctl cohort add db-1 --roster late.csv --dry-run\nlabctl cohort add db-1 --roster late.csv"
+)
 @cohort_argument
 @_roster
+@_encoding
+@_dry_run
 @json_option
 @click.pass_context
-def add(ctx: click.Context, name: str, roster: str, as_json: bool) -> None:
-    """Take more learners in. Who is in it already is as the file says now: a new key, another name. Nobody is taken
-    out (labctl cohort remove), and nothing is taken in before all of the file is right."""
+def add(ctx: click.Context, name: str, roster: str, encoding: str, dry_run: bool, as_json: bool) -> None:
+    """Add learners to a cohort, and change those who are in it: the file needs only the column id and the columns to
+    change. A column that the file lacks and an empty cell change nothing; a cell with - removes the value. Every change
+    is listed. Nobody is removed (labctl cohort remove), and nothing is changed before all of the file is right."""
     app = app_of(ctx)
     cohort = app.cohort.registrar.find(name)
-    added = app.cohort.registrar.add(cohort, _read(roster))
+    read = _read(roster, encoding, names=False)
+    added = app.cohort.registrar.add(cohort, read, dry_run=dry_run)
     if as_json:
-        print_json(added)
+        import msgspec
+
+        print_json({**msgspec.structs.asdict(added), "dry_run": dry_run, **_about(read)})
         return
     text = _("{mark} {name}: {new} new, {changed} changed, {same} as before")
     mark = click.style("✓", fg="green")
     counts = {"new": len(added.new), "changed": len(added.changed), "same": len(added.same)}
     click.echo(text.format(mark=mark, name=name, **counts))
+    _print_changes(read, added)
+    _print_notes(read)
+    if dry_run:
+        click.echo(_("nothing was changed (--dry-run)"))
 
 
-def _read(file: str) -> tuple[Member, ...]:
+def _print_changes(roster: Roster, added: Added) -> None:
+    """What came of it, learner by learner."""
+    none = _("none")
+    for change in added.changes:
+        line = _("{id} {field}: {old} → {new}")
+        values = {"old": change.old or none, "new": change.new or none}
+        click.echo(f"  {line.format(id=change.id, field=_(_FIELDS[change.field]), **values)}")
+    if added.new:
+        click.echo(_("new:"))
+        _print_members([member for member in roster.members if member.id in set(added.new)])
+    if added.kept:
+        click.echo(_("unchanged, because the cell is empty (- in a cell removes the value):"))
+        for kept in added.kept:
+            line = _("{id} {field}: {value}")
+            click.echo(f"  {line.format(id=kept.id, field=_(_FIELDS[kept.field]), value=kept.value)}")
+
+
+def _print_members(members: Sequence[Member]) -> None:
+    """As they were read."""
+    from labctl.cli.table import print_table
+    from labctl.domain.merging import shown
+
+    head = (_("learner"), _("name"), _("group"), _("e-mail"), _("key"))
+    print_table(head, [(one.id, one.name, one.group, one.email, shown(one, "key") or _("no key")) for one in members])
+
+
+def _print_notes(roster: Roster) -> None:
+    """What labctl changed about cells, or finds doubtful: file:line:column, as editors know it."""
+    for note in roster.notes:
+        field = f" ({note.field})" if note.field else ""
+        text = _(note.what).format_map(note.values)
+        click.echo(
+            f"{click.style(_('note') + ':', fg='yellow')} {roster.file}:{note.line}:{note.column}{field}: {text}"
+        )
+
+
+def _about(roster: Roster) -> dict[str, object]:
+    """What --json says of the file."""
+    notes = [
+        {"line": note.line, "column": note.column, "field": note.field, "text": note.what.format_map(note.values)}
+        for note in roster.notes
+    ]
+    return {"encoding": roster.encoding, "notes": notes}
+
+
+def _read(file: str, encoding: str, *, names: bool) -> Roster:
     """Raises RosterError, or UsageError where it can't be read."""
     from labctl.domain.roster import MOST_BYTES, read
+    from labctl.domain.text import visible
 
     try:
         if file == "-":
-            return read(sys.stdin.buffer.read(MOST_BYTES + 1), file)
+            if sys.stdin is None:
+                raise OSError(_("there is no standard input"))
+            return read(sys.stdin.buffer.read(MOST_BYTES + 1), file, encoding, names=names)
         with Path(file).open("rb") as opened:
-            return read(opened.read(MOST_BYTES + 1), file)
+            return read(opened.read(MOST_BYTES + 1), file, encoding, names=names)
     except OSError as error:
-        raise UsageError("{file} can't be read: {why}", file=file, why=str(error.strerror or error)) from error
+        why = str(error.strerror or error)
+        raise UsageError("{file} can't be read: {why}", file=visible(file), why=why) from error

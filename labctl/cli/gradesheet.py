@@ -22,7 +22,19 @@ if TYPE_CHECKING:
 
 Cell = str | int | float | datetime.datetime | None
 SIGNS = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.ERROR: "!"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "＝",
+    "＋",
+    "－",
+    "＠",
+)  # full-width ones are formulas in East Asian Excel
 
 
 class Sheet(msgspec.Struct, frozen=True):

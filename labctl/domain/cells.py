@@ -3,10 +3,11 @@ where it begins, both from 1, a column being a character."""
 
 from __future__ import annotations
 
-import codecs
 import re
 
 import msgspec
+
+from labctl.domain.invisible import is_blank
 
 
 class CellError(Exception):
@@ -20,7 +21,7 @@ class CellError(Exception):
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One field, blanks around it left out."""
+    """One field, without the plain blanks and line breaks around it. Blanks of other kinds are part of it."""
 
     text: str
     line: int
@@ -37,44 +38,8 @@ class PlaceError(Exception):
         self.wrong = wrong
 
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_GB18030_BOM = "\ufeff".encode("gb18030")
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_SAVE_AS = "in the spreadsheet: Save As, “CSV UTF-8”"
-
-
-def decode(data: bytes) -> str:
-    """The text, its encoding told by its BOM, else by trying: UTF-8, then GB18030, which GBK and GB 2312 are parts of.
-    Raises PlaceError."""
-    if data.startswith(_WORKBOOKS):
-        raise PlaceError(1, 1, CellError("this is a workbook, not CSV", _SAVE_AS))
-    for bom, encoding in _BOMS:
-        if data.startswith(bom):
-            return _strictly(data.removeprefix(bom), (encoding,))
-    return _strictly(data.removeprefix(_GB18030_BOM), ("utf-8", "gb18030"))
-
-
-def _strictly(data: bytes, encodings: tuple[str, ...]) -> str:
-    """By the first encoding that fits; the fault is where the one that came furthest had to stop."""
-    furthest, name = -1, encodings[0]
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError as error:
-            if error.start > furthest:
-                furthest, name = error.start, encoding
-        else:
-            if "\0" in text:
-                raise PlaceError(
-                    *place_after(text[: text.index("\0")]), CellError("a NUL byte: this is no text", _SAVE_AS)
-                )
-            return text
-    known = "UTF-8, GBK" if len(encodings) > 1 else encodings[0].upper()
-    wrong = CellError("from here on this is not text in {encodings}", _SAVE_AS, encodings=known)
-    raise PlaceError(*place_after(data[:furthest].decode(name, "replace")), wrong)
-
-
 _NEWLINE = re.compile(r"\r\n|\r|\n")
+_EDGE = " \t\r\n"
 
 
 def place_after(before: str) -> tuple[int, int]:
@@ -89,7 +54,7 @@ def split(text: str, delimiter: str) -> tuple[list[list[Cell]], list[PlaceError]
     rows = []
     while not reader.at_end():
         row = reader.row()
-        if any(cell.text for cell in row):
+        if not all(is_blank(cell.text) for cell in row):
             rows.append(row)
     return rows, reader.faults
 
@@ -133,15 +98,16 @@ class _Reader:
             line, column = self._line, begin - self._line_start + 1
             found = self._quoted(begin, line, column)
             if found is not None:
-                return Cell(found.strip(), line, column)
+                return Cell(found.strip(_EDGE), line, column)
         return self._plain()
 
     def _plain(self) -> Cell:
         stop = self._stop.search(self._text, self._at)
         end = stop.start() if stop else len(self._text)
         raw = self._text[self._at : end]
-        blanks = len(raw) - len(raw.lstrip())
-        cell = Cell(raw.strip(), self._line, self._at - self._line_start + (blanks if raw.strip() else 0) + 1)
+        text = raw.strip(_EDGE)
+        blanks = len(raw) - len(raw.lstrip(_EDGE))
+        cell = Cell(text, self._line, self._at - self._line_start + (blanks if text else 0) + 1)
         self._at = end
         return cell
 
@@ -151,7 +117,7 @@ class _Reader:
         while True:
             end = self._text.find('"', end)
             if end < 0:
-                wrong = CellError("the quote that opens here is never closed", 'close it with ", or take it away')
+                wrong = CellError("the quote that opens here is never closed", 'close it with ", or delete it')
                 self.faults.append(PlaceError(line, column, wrong))
                 return None
             if not self._text.startswith('""', end):
@@ -164,6 +130,6 @@ class _Reader:
         self._at = end + 1
         rest = self._plain()
         if rest.text:
-            wrong = CellError("text follows a closing quote", 'a quote within quotes is written twice: ""')
+            wrong = CellError("text follows a closing quote", 'write a quote within quotes twice: ""')
             self.faults.append(PlaceError(rest.line, rest.column, wrong))
         return content.replace('""', '"')

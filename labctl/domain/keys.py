@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from hashlib import sha256
 
 
@@ -12,6 +11,6 @@ def fingerprint(key: str) -> str:
     key."""
     try:
         blob = base64.b64decode(key.split()[1], validate=True)
-    except (IndexError, binascii.Error):
+    except (IndexError, ValueError):
         return ""
     return f"SHA256:{base64.b64encode(sha256(blob).digest()).decode().rstrip('=')}"

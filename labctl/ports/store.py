@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from labctl.domain.cohort import Cohort, Happening, Member
@@ -52,6 +52,10 @@ class Cohorts(Protocol):
     def add_members(self, cohort: str, members: Sequence[Member]) -> None:
         """Take these in, all or none; one who was in it before is in it again, as given now. Raises UsageError for a
         key that another learner of a cohort that lasts has, and for a cohort that isn't there or has ended."""
+
+    def change_members(self, cohort: str, decide: Callable[[Sequence[Member]], Sequence[Member]]) -> None:
+        """Keep the members that ``decide`` returns for those who are in it now, as ``add_members`` does. Nobody else
+        changes the cohort meanwhile. Nothing changes if ``decide`` raises; it may be called twice."""
 
     def remove_members(self, cohort: str, ids: Iterable[str]) -> None:
         """They are in it no more. Their attempts stay."""

@@ -10,7 +10,9 @@ import msgspec
 
 from labctl.domain.cohort import GRACE, Cohort, Limits, Member, learner_of
 from labctl.domain.cohort_text import check_limits, check_name
+from labctl.domain.merging import Change, Kept, Merged, merge, taken
 from labctl.domain.observed import ObservedBox, State
+from labctl.domain.roster import Roster, RosterFault, refused
 from labctl.errors import EngineError, UsageError
 from labctl.events import Emit
 from labctl.ports import Catalog, Cohorts, Engine
@@ -37,11 +39,14 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Added(msgspec.Struct, frozen=True):
-    """What came of a roster for a cohort that is there: ids."""
+    """What a roster changed in a cohort that is there. ``new``, ``changed`` and ``same``: ids. ``kept``: values whose
+    cells are empty in the roster."""
 
     new: tuple[str, ...]
     changed: tuple[str, ...]
     same: tuple[str, ...]
+    changes: tuple[Change, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
 
 class Registrar:
@@ -55,18 +60,28 @@ class Registrar:
         self,
         name: str,
         labs: Sequence[str],
-        members: Sequence[Member],
+        roster: Roster,
         until: float,
         each: Limits,
         whole: Limits,
         grace: float = GRACE,
+        *,
+        dry_run: bool = False,
     ) -> Cohort:
-        """A new one, with a secret of its own. Raises LabctlError."""
+        """A new one, with a secret of its own; kept, unless it is a ``dry_run``. Raises LabctlError."""
         check_name(name)
         chosen = tuple(dict.fromkeys(labs))
         check_limits(each, whole, tuple(self._catalog.lab(lab) for lab in chosen))
         cohort = Cohort(name, chosen, secrets.token_hex(16), time.time(), until, grace, each, whole)
-        self._cohorts.add_cohort(cohort, members)
+        if self._cohorts.cohort(name) is not None:
+            raise UsageError(
+                "there is a cohort {cohort} already, or there was one",
+                hint="take another name; labctl cohort list --all",
+                cohort=name,
+            )
+        _require(roster, taken(roster, name, roster.members, self._owners(name)))
+        if not dry_run:
+            self._cohorts.add_cohort(cohort, roster.members)
         return cohort
 
     def find(self, name: str) -> Cohort:
@@ -112,27 +127,36 @@ class Registrar:
             for member in self._cohorts.members(cohort.name)
         ]
 
-    def add(self, cohort: Cohort, members: Sequence[Member]) -> Added:
-        """Take these in; of those who are in it already, what changed. Raises LabctlError."""
+    def add(self, cohort: Cohort, roster: Roster, *, dry_run: bool = False) -> Added:
+        """Add new learners, and change those who are there as the roster says; a ``dry_run`` changes nothing. Raises
+        LabctlError, and then nothing is changed."""
         if cohort.ended:
             raise UsageError("the cohort {name} has ended", hint="labctl cohort create", name=cohort.name)
-        before = {member.id.lower(): member for member in self._cohorts.members(cohort.name)}
-        for member in members:
-            old = before.get(member.id.lower(), member)
-            if old.id != member.id:
-                raise UsageError(
-                    "{id} is in {cohort} as {old}",
-                    hint="write it as {old}: capitals make no other learner",
-                    id=member.id,
-                    cohort=cohort.name,
-                    old=old.id,
-                )
-        new = [member for member in members if member.id.lower() not in before]
-        same = [member for member in members if before.get(member.id.lower()) == member]
-        changed = [member for member in members if member not in new and member not in same]
-        if new or changed:
-            self._cohorts.add_members(cohort.name, [*new, *changed])
-        return Added(_ids(new), _ids(changed), _ids(same))
+        others = self._owners(cohort.name)
+        merged = Merged()
+
+        def decide(before: Sequence[Member]) -> Sequence[Member]:
+            nonlocal merged
+            merged = merge(cohort.name, before, roster)
+            after = {member.id: member for member in (*before, *merged.write)}
+            _require(roster, [*merged.faults, *taken(roster, cohort.name, list(after.values()), others)])
+            return merged.write
+
+        if dry_run:
+            decide(self._cohorts.members(cohort.name))
+        else:
+            self._cohorts.change_members(cohort.name, decide)
+        return Added(merged.new, merged.changed, merged.same, merged.changes, merged.kept)
+
+    def _owners(self, name: str) -> dict[str, tuple[str, str]]:
+        """Key to cohort and id, of all learners of the other cohorts that last."""
+        return {
+            member.key: (cohort.name, member.id)
+            for cohort in self._cohorts.cohorts()
+            if not cohort.ended and cohort.name != name
+            for member in self._cohorts.members(cohort.name)
+            if member.key
+        }
 
     def remove(self, cohort: Cohort, members: Sequence[Member], boxes: CohortBoxes, emit: Emit) -> Tally:
         """Their boxes go first, and then they; attempts stay. Where boxes are left, they stay members."""
@@ -150,8 +174,9 @@ class Registrar:
         return boxes.down(cohort, None, emit)
 
 
-def _ids(members: Iterable[Member]) -> tuple[str, ...]:
-    return tuple(member.id for member in members)
+def _require(roster: Roster, faults: Sequence[RosterFault]) -> None:
+    if faults:
+        raise refused(roster.file, faults)
 
 
 def _states(boxes: Iterable[ObservedBox]) -> dict[str, tuple[LabState, ...]]:

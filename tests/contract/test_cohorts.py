@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 from fakes_cohort import FakeCohorts
@@ -128,6 +130,26 @@ def test_a_member_is_as_given_last_and_the_old_key_opens_nothing(store: Cohorts)
     store.add_members("spring", [LUCY, new])
     assert store.member_by_key(HAN.key) is None
     assert store.members("spring") == [LUCY, swapped[1], new]
+
+
+def test_a_change_is_decided_by_what_is_there_and_is_whole(store: Cohorts) -> None:
+    store.add_cohort(SPRING, [LI, HAN])
+    seen: list[list[Member]] = []
+
+    def decide(before: Sequence[Member]) -> Sequence[Member]:
+        seen.append(list(before))
+        return [msgspec.structs.replace(before[1], name="Li Lei"), LUCY]
+
+    store.change_members("spring", decide)
+    assert seen[-1] == [HAN, LI]
+    assert store.members("spring") == [LUCY, HAN, msgspec.structs.replace(LI, name="Li Lei")]
+
+    def refuse(_before: Sequence[Member]) -> Sequence[Member]:
+        raise UsageError("no")
+
+    with pytest.raises(UsageError, match="no"):
+        store.change_members("spring", refuse)
+    assert len(store.members("spring")) == 3 and store.member_by_key(LI.key)
 
 
 def test_who_left_is_out_and_may_come_back(store: Cohorts) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from labctl.cli.cohort_plan import refusal
 from labctl.cli.cohort_progress import Board, Lines, Verb, finish, watched
 from labctl.cli.problem import text_of
 from labctl.domain.capacity import Footprint, Order, Server, learners_that_fit, weigh
+from labctl.domain.keys import fingerprint
 from labctl.errors import EngineError
 from labctl.events import ManyStarted, Note, OneEnded, OneStarted
 from labctl.services.cohort_plan import ClassPlan, LabPlan
@@ -100,13 +102,13 @@ def test_a_faulty_roster_is_told_whole_in_both_languages_and_nothing_is_kept(lab
     create = ("cohort", "create", "db-1", "--lab", "pond", "--roster", str(file))
     code, _, err = labctl(*create)
     assert code == 2
-    assert f"{file}: 3 faults, nothing was taken in" in err
+    assert f"{file}: 3 faults; nothing was imported" in err
     assert f"{file}:2:1 (学号): s 1 can't be an id" in err
     assert f"{file}:2:8 (公钥): a DSA key" in err
     assert f"{file}:3:5 (姓名): the name is missing" in err
     _, _, err = labctl("--lang", "zh", *create)
     i18n.choose_language("en")
-    assert "3 处错误，什么都没有录入" in err and "s 1 不能作学号" in err
+    assert "3 处错误，没有导入任何内容" in err and "s 1 不能作学号" in err
     assert json.loads(labctl("cohort", "list", "--all", "--json")[1]) == []
 
 
@@ -151,6 +153,125 @@ def test_who_is_not_in_it_and_who_came_late(labctl: Run, roster: str, tmp_path: 
     late = tmp_path / "late.csv"
     late.write_text("id,name,group\ns04,Lucy,二班\ns03,James,二班\ns01,李雷,一班\n")
     assert "1 new, 1 changed, 1 as before" in labctl("cohort", "add", "db-1", "--roster", str(late))[1]
+
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHNOF3RVoZ7CmWgNbzH8BWhlLQlUX9Pg6pTrAnRfdFfE"
+OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGOPsIsbIbCeFzN5SbDrHIN0NYNnKyCqhDkpEsWgrZ7e"
+
+
+@pytest.fixture
+def full(labctl: Run, tmp_path: Path) -> Callable[[str], str]:
+    """A cohort whose learners have all there is. What is given is written to a file, whose name it returns."""
+
+    def file(text: str) -> str:
+        path = tmp_path / "late.csv"
+        path.write_bytes(text.encode())
+        return str(path)
+
+    made = file(f"id,name,email,group,key\ns01,Li,li@example.org,A,{KEY}\ns02,Han,han@example.org,A,\n")
+    assert labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", made)[0] == 0
+    return file
+
+
+def _members(labctl: Run) -> dict[str, dict[str, str]]:
+    rows = json.loads(labctl("cohort", "show", "db-1", "--json")[1])["members"]
+    return {row["member"]["id"]: row["member"] for row in rows}
+
+
+def test_a_column_that_the_file_lacks_changes_nothing(labctl: Run, full: Callable[[str], str]) -> None:
+    before = _members(labctl)
+    code, out, _ = labctl("cohort", "add", "db-1", "--roster", full("id,name\ns01,Li Lei\ns02,Han\ns03,Jim\n"))
+    assert code == 0 and "1 new, 1 changed, 1 as before" in out
+    assert "  s01 name: Li → Li Lei\n" in out
+    after = _members(labctl)
+    assert after["s01"] == {**before["s01"], "name": "Li Lei"} and after["s02"] == before["s02"]
+
+
+def test_an_empty_cell_changes_nothing_and_is_listed_and_a_dash_removes_the_value(
+    labctl: Run, full: Callable[[str], str]
+) -> None:
+    file = full("id,email,group,key\ns01,,B,\ns02,-,,\n")
+    code, out, _ = labctl("cohort", "add", "db-1", "--roster", file)
+    assert code == 0
+    assert out.splitlines()[1:] == [
+        "  s01 group: A → B",
+        "  s02 e-mail: han@example.org → none",
+        "unchanged, because the cell is empty (- in a cell removes the value):",
+        "  s01 e-mail: li@example.org",
+        f"  s01 key: {fingerprint(KEY)}",
+        "  s02 group: A",
+    ]
+    after = _members(labctl)
+    assert after["s01"]["key"] == KEY and after["s01"]["email"] == "li@example.org"
+    assert after["s02"]["email"] == "" and after["s02"]["group"] == "A"
+
+
+def test_keys_alone_come_later_by_a_file_with_two_columns(labctl: Run, full: Callable[[str], str]) -> None:
+    file = full(f"id,key\ns02,{OTHER}\n")
+    code, out, _ = labctl("cohort", "add", "db-1", "--roster", file, "--dry-run")
+    assert code == 0 and "  s02 key: none → SHA256:" in out and OTHER.split()[1] not in out
+    assert out.endswith("nothing was changed (--dry-run)\n")
+    assert _members(labctl)["s02"]["key"] == ""
+    found = json.loads(labctl("cohort", "add", "db-1", "--roster", file, "--json")[1])
+    assert (found["new"], found["changed"], found["dry_run"], found["encoding"]) == ([], ["s02"], False, "utf-8")
+    assert [(one["id"], one["field"], one["old"]) for one in found["changes"]] == [("s02", "key", "")]
+    assert _members(labctl)["s02"]["key"] == OTHER
+    code, _, err = labctl("cohort", "add", "db-1", "--roster", full(f"id,key\ns2,{OTHER}\n"))
+    assert code == 2 and ":2:1 (id): there is no learner s2 in db-1, and a new one needs a name" in err
+    assert "did you mean s02?" in err
+
+
+def test_a_key_of_somebody_else_is_refused_with_its_line_and_nothing_changes(
+    labctl: Run, full: Callable[[str], str]
+) -> None:
+    before = _members(labctl)
+    code, _, err = labctl("cohort", "add", "db-1", "--roster", full(f"id,name,key\ns01,Li Lei,\ns02,Han,{KEY}\n"))
+    assert code == 2 and ":3:9 (key): the key of s02 is that of s01 in the cohort db-1" in err
+    assert _members(labctl) == before
+    new = full(f"id,name,key\nt01,Tom,{KEY}\n")
+    for argv in (("--dry-run",), ()):
+        code, _, err = labctl("cohort", "create", "db-2", "--lab", "pond", "--roster", new, *argv)
+        assert code == 2 and ":2:9 (key): the key of t01 is that of s01 in the cohort db-1" in err
+    # A learner who gives a key away gets another in the same file.
+    swap = full(f"id,key\ns01,{OTHER}\ns02,{KEY}\n")
+    assert labctl("cohort", "add", "db-1", "--roster", swap)[0] == 0
+    assert (_members(labctl)["s01"]["key"], _members(labctl)["s02"]["key"]) == (OTHER, KEY)
+
+
+def test_create_has_a_dry_run_that_shows_how_the_file_was_read(labctl: Run, full: Callable[[str], str]) -> None:
+    file = full(f"id,name,group,key\ns\u200b01,Li\u00a0Lei,A,{OTHER}\n")
+    code, out, _ = labctl("cohort", "create", "db-2", "--lab", "pond", "--roster", file, "--dry-run")
+    assert code == 0 and "s01\tLi Lei\tA\t\tSHA256:" in out
+    assert f"note: {file}:2:1 (id): invisible characters were removed: U+200B" in out
+    assert f"note: {file}:2:6 (name): other blanks were replaced by plain ones: U+00A0" in out
+    assert [one["name"] for one in json.loads(labctl("cohort", "list", "--json")[1])] == ["db-1"]
+    assert labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", file, "--dry-run")[0] == 2
+    made = json.loads(labctl("cohort", "create", "db-2", "--lab", "pond", "--roster", file, "--json")[1])
+    assert made["notes"][0]["text"] == "invisible characters were removed: U+200B"
+
+
+def test_the_encoding_can_be_named(labctl: Run, full: Callable[[str], str], tmp_path: Path) -> None:
+    file = tmp_path / "west.csv"
+    file.write_bytes("id,name\ns03,Müller\n".encode("cp1252"))
+    code, _, err = labctl("cohort", "add", "db-1", "--roster", str(file))
+    assert code == 2 and "this cell reads Müller (cp1252) · M黮ler (gb18030)" in err and "--encoding cp1252" in err
+    assert labctl("cohort", "add", "db-1", "--roster", str(file), "--encoding", "CP1252")[0] == 0
+    assert _members(labctl)["s03"]["name"] == "Müller"
+    code, _, err = labctl("cohort", "add", "db-1", "--roster", str(file), "--encoding", "rot13")
+    assert code == 2 and "labctl reads no files in the encoding rot13" in err and "cp1252" in err
+
+
+def test_a_roster_that_is_no_file_is_one_clear_line(
+    labctl: Run, full: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"{tmp_path} can't be read: Is a directory" in labctl("cohort", "add", "db-1", "--roster", str(tmp_path))[2]
+    assert "too large for a roster" in labctl("cohort", "add", "db-1", "--roster", "/dev/zero")[2]
+    assert "the file is empty" in labctl("cohort", "add", "db-1", "--roster", "/dev/null")[2]
+    monkeypatch.setattr("sys.stdin", None)
+    assert "- can't be read: there is no standard input" in labctl("cohort", "add", "db-1", "--roster", "-")[2]
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\x1b[31m.csv")
+    code, _, err = labctl("cohort", "add", "db-1", "--roster", odd)
+    assert code == 2 and "can't be read: No such file" in err and "\x1b[31m" not in err
 
 
 def test_what_does_not_fit_is_refused_before_anything_starts_but_for_force(

@@ -14,7 +14,8 @@ from labctl.domain.capacity import Footprint, Server
 from labctl.domain.cohort import Cohort, Happening, Limits, Member
 from labctl.domain.cohort_text import parse_limits
 from labctl.domain.enrolment import instance_of
-from labctl.errors import EngineError, LabctlError, RefusedError, UsageError
+from labctl.domain.roster import Roster
+from labctl.errors import EngineError, LabctlError, RefusedError, RosterError, UsageError
 from labctl.events import silent
 from labctl.services.cohort_plan import CohortPlan
 from labctl.services.cohort_up import CohortBoxes
@@ -34,7 +35,7 @@ class World:
         self.boxes = CohortBoxes(self.engine, keeper, FakeImages(), FakeLocks(), self.catalog)  # type: ignore[arg-type]
 
     def create(self, name: str = "db-1") -> Cohort:
-        return self.registrar.create(name, ["pond"], MEMBERS, 0.0, Limits(), Limits())
+        return self.registrar.create(name, ["pond"], Roster(tuple(MEMBERS)), 0.0, Limits(), Limits())
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def world() -> World:
 
 def test_a_cohort_has_a_secret_of_its_own_and_learners_have_seeds_of_their_own(world: World) -> None:
     one = world.create()
-    other = world.registrar.create("db-2", ["pond"], [], 0.0, Limits(), Limits())
+    other = world.registrar.create("db-2", ["pond"], Roster(()), 0.0, Limits(), Limits())
     assert len(one.secret) == 32 and one.secret != other.secret
     seeds = {instance_of(cohort, member.id, "pond", 0).seed for cohort in (one, other) for member in MEMBERS}
     assert len(seeds) == 4
@@ -56,7 +57,7 @@ def test_a_cohort_has_a_secret_of_its_own_and_learners_have_seeds_of_their_own(w
 )
 def test_nothing_is_taken_in_until_all_is_right(world: World, name: str, lab: str, limits: str) -> None:
     with pytest.raises(LabctlError):
-        world.registrar.create(name, [lab], MEMBERS, 0.0, parse_limits(limits), Limits())
+        world.registrar.create(name, [lab], Roster(tuple(MEMBERS)), 0.0, parse_limits(limits), Limits())
     assert world.store.cohorts() == []
 
 
@@ -70,7 +71,7 @@ def test_when_an_instance_ends() -> None:
 
 
 def test_what_is_stopped_is_removed_after_the_grace_that_was_asked_for(world: World) -> None:
-    made = world.registrar.create("db-3", ["pond"], [], 5000.0, Limits(), Limits(), 120.0)
+    made = world.registrar.create("db-3", ["pond"], Roster(()), 5000.0, Limits(), Limits(), 120.0)
     assert instance_of(world.registrar.find("db-3"), "a", "pond", 0.0).grace == made.grace == 120
     assert instance_of(world.create(), "a", "pond", 0.0).grace == 86400
     assert instance_of(Cohort("c", ("pond",), "s", 0.0, ended=7.0), "a", "pond", 1000.0).expires == 7
@@ -99,15 +100,18 @@ def test_rows_without_an_engine_say_what_is_known(world: World) -> None:
 
 def test_more_learners_and_those_there_are_mended(world: World) -> None:
     cohort = world.create()
-    added = world.registrar.add(cohort, [MEMBERS[0], Member("s02", "Han", key="ssh-rsa B"), Member("s03", "Jim")])
+    added = world.registrar.add(
+        cohort, Roster((MEMBERS[0], Member("s02", "Han", key="ssh-rsa B"), Member("s03", "Jim")))
+    )
     assert (added.new, added.changed, added.same) == (("s03",), ("s02",), ("s01",))
     assert [(member.id, member.name) for member in world.registrar.members(cohort)] == [
         ("s01", "Li Lei"),
         ("s02", "Han"),
         ("s03", "Jim"),
     ]
-    with pytest.raises(UsageError, match="is in db-1 as s01"):
-        world.registrar.add(cohort, [Member("S01", "Li Lei")])
+    with pytest.raises(RosterError) as caught:
+        world.registrar.add(cohort, Roster((Member("S01", "Li Lei"),)))
+    assert [fault.what.format_map(fault.values) for fault in caught.value.faults] == ["S01 is in db-1 as s01"]
 
 
 def test_members_by_id_and_the_nearest_of_one_that_is_not_there(world: World) -> None:
@@ -154,7 +158,7 @@ def test_an_end_closes_keys_takes_boxes_and_can_be_done_again(world: World) -> N
     assert not world.engine.observe()
     assert world.registrar.find("db-1").ended == ended.ended
     with pytest.raises(UsageError, match="has ended"):
-        world.registrar.add(ended, MEMBERS)
+        world.registrar.add(ended, Roster(tuple(MEMBERS)))
     with pytest.raises(RefusedError, match="has ended"):
         world.boxes.up(ended, MEMBERS, silent)
 

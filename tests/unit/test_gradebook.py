@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from fakes import FakeCatalog
 from fakes_cohort import FakeCohorts
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from samples import error, failed, make_lab, passed, task
 
@@ -268,7 +268,9 @@ class TestMatrix:
         assert [row["stuck"] for row in matrix.as_json(whole, 26 * MINUTE, 20 * MINUTE)["pond"]] == [True] + [False] * 3
 
 
+@example("＝HYPERLINK(1)", 1)
+@example("\n=1+1", 1)
 @given(st.text(max_size=20), st.integers() | st.floats(allow_nan=False) | st.none())
 def test_no_text_is_a_formula(text: str, number: float | None) -> None:
-    assert not gradesheet.guarded(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not gradesheet.guarded(text).startswith(tuple("=+-@\t\r\n＝＋－＠"))
     assert gradesheet.guarded(number) == gradesheet.plain(number)

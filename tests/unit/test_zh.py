@@ -15,6 +15,7 @@ from labctl.cli import i18n
 from labctl.cli.app import LazyGroup, main
 from labctl.cli.cohort_progress import Verb
 from labctl.cli.zh import TEXTS, click_words
+from labctl.domain import encodings, ssh_key
 from labctl.domain.capacity import REMEDIES, RESOURCES, Fit
 from labctl.domain.observed import State
 from labctl.domain.proof import Phase
@@ -31,6 +32,8 @@ ARGUMENTS = {
     "_step": (2,),
     "Flaw": (2, 3),
     "CellError": (0, 1),
+    "Remark": (0,),
+    "RosterNote": (3,),
 }
 KEYWORDS = ("hint", "remedy")
 # Texts that are told from elsewhere than a literal in such a call.
@@ -41,6 +44,7 @@ WORDS = {
     *map(str, Fit),
     *REMEDIES.values(),
     *RESOURCES[1:],
+    *(text for _pattern, *texts in (*ssh_key.FORMS, *encodings.KINDS) for text in texts),
     *(text for verb in Verb for text in verb.value if text),
     "beginner",
     "intermediate",

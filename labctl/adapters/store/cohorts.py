@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -65,22 +65,24 @@ class SqlCohorts:
 
     def members(self, cohort: str) -> list[Member]:
         """See ports.Cohorts."""
-        wanted = select(members).where(members.c.cohort == cohort)
-        found = self._database.read(lambda connection: connection.execute(wanted).all())
-        # Not by the database: each sorts letters in its own way.
-        return sorted((_member(row) for row in found), key=lambda member: member.id)
+        return self._database.read(lambda connection: _members(connection, cohort))
 
     def add_members(self, cohort: str, members: Sequence[Member]) -> None:
         """See ports.Cohorts."""
 
-        def add(connection: Connection) -> None:
+        self.change_members(cohort, lambda _before: members)
+
+    def change_members(self, cohort: str, decide: Callable[[Sequence[Member]], Sequence[Member]]) -> None:
+        """See ports.Cohorts."""
+
+        def change(connection: Connection) -> None:
             self._database.alone(connection, "rosters")
             into = _known(connection, cohort)
             if into.ended:
                 raise UsageError("the cohort {name} has ended", hint="labctl cohort create", name=cohort)
-            _take_in(connection, cohort, members)
+            _take_in(connection, cohort, decide(_members(connection, cohort)))
 
-        self._database.write(add)
+        self._database.write(change)
 
     def remove_members(self, cohort: str, ids: Iterable[str]) -> None:
         """See ports.Cohorts."""
@@ -143,6 +145,12 @@ def _cohort(row: Row[Any]) -> Cohort:
 
 def _member(row: Row[Any]) -> Member:
     return Member(**{name: value for name, value in row._mapping.items() if name != "cohort"})
+
+
+def _members(connection: Connection, cohort: str) -> list[Member]:
+    found = connection.execute(select(members).where(members.c.cohort == cohort)).all()
+    # Not by the database: each sorts letters in its own way.
+    return sorted((_member(row) for row in found), key=lambda member: member.id)
 
 
 def _named(connection: Connection, name: str) -> Cohort | None:

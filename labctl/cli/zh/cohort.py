@@ -8,10 +8,10 @@ TEXTS: dict[str, str] = {
     "Cohorts: a class on a shared server. A roster of learners, the labs they have, and how much each may use.": (
         "班：在一台共享服务器上上课。包括学员名单、要做的实验，以及每人可用的资源。"
     ),
-    "A new cohort from a roster.": "按名单新建一个班。",
+    "Create a cohort from a roster.": "按名单新建一个班。",
     "The cohorts there are.": "有哪些班。",
     "Who is in a cohort, and what is up.": "班里有谁，哪些实验开着。",
-    "Take more learners in, or mend those there are.": "加入学员，或更正已有学员的信息。",
+    "Add learners from a roster, or change those who are in it.": "按名单加入学生，或更正已有学生的信息。",
     "Take learners out, with their boxes.": "移出学员，连同他们的机器。",
     "What a class will need, and what this server has.": "一个班需要多少资源，这台服务器还有多少。",
     "Bring everybody's boxes up, or finish bringing them up.": "启动全班的机器；上次没启动完的，接着启动完。",
@@ -37,13 +37,17 @@ TEXTS: dict[str, str] = {
     "Also where this server is too small for it.": "服务器资源不够时也照样启动。",
     "Measure each lab first, by one instance, where that wasn't done.": "先各启动一份没测量过的实验，测出占用。",
     "Those that have ended, too.": "已结束的班也列出。",
+    "The file's encoding, if labctl can't be certain of it: utf-8, gb18030, cp1252, big5, …": (
+        "labctl 无法确定文件编码时，用它指明：utf-8、gb18030、cp1252、big5 等。"
+    ),
+    "Check the file, list what it would change, change nothing.": "只检查文件并列出将要做的改动，不做任何改动。",
     # help
-    "A new cohort from a roster: a CSV file as spreadsheets write it (UTF-8, GBK or UTF-16; comma, semicolon or tab). "
-    "All that is wrong in the file is told at once, with line and column, and nothing is taken in before all is right. "
-    "A learner without a key can't log in. When the date has passed, boxes are stopped, and removed after the grace; "
-    "attempts are kept.": (
-        "按名单新建一个班。名单是电子表格导出的 CSV 文件（UTF-8、GBK 或 UTF-16；逗号、分号或制表符分隔）。"
-        "文件里的错误会一次全部列出，给出行和列；全部正确之前什么都不会录入。没有公钥的学员不能登录。"
+    "Create a cohort from a roster: a CSV file as spreadsheets write it (UTF-8, GB 18030 or UTF-16; comma, semicolon "
+    "or tab). All faults of the file are reported at once, with line and column, and nothing is imported before all is "
+    "right. A learner without a key can't log in. When the date has passed, boxes are stopped, and removed after the "
+    "grace; attempts are kept.": (
+        "按名单新建一个班。名单是电子表格导出的 CSV 文件（UTF-8、GB 18030 或 UTF-16；逗号、分号或制表符分隔）。"
+        "文件里的错误会一次全部列出，给出行和列；全部正确之前不会导入任何内容。没有公钥的学生不能登录。"
         "过了截止时间，机器会关机，宽限期过后删除；检查记录保留。"
     ),
     "The cohorts there are: their labs, how many learners are in them, and until when they last.": (
@@ -53,10 +57,13 @@ TEXTS: dict[str, str] = {
     "last seen. And until when it lasts, with which limits.": (
         "班里有谁：有没有公钥，哪些实验开着（运行中的机器数/总数），最后一次出现的时间；以及班的截止时间和资源上限。"
     ),
-    "Take more learners in. Who is in it already is as the file says now: a new key, another name. Nobody is taken out "
-    "(labctl cohort remove), and nothing is taken in before all of the file is right.": (
-        "加入学员。已在班里的学员改成文件里的样子：新的公钥、新的姓名。不会移出任何人（那要用 labctl cohort remove）；"
-        "文件全部正确之前什么都不会录入。"
+    "Add learners to a cohort, and change those who are in it: the file needs only the column id and the columns to "
+    "change. A column that the file lacks and an empty cell change nothing; a cell with - removes the value. Every "
+    "change is listed. Nobody is removed (labctl cohort remove), and nothing is changed before all of the file is "
+    "right.": (
+        "加入学生，并更正已在班里的学生：文件只需要学号列和要改的列。文件里没有的列和空单元格不改动任何内容；"
+        "单元格里写 - 会删除原值。每一处改动都会列出。"
+        "不会移出任何人（那要用 labctl cohort remove）；文件全部正确之前不做任何改动。"
     ),
     "Take learners out of a cohort: their boxes are removed with all that is in them, and their keys open nothing any "
     "more. Their attempts are kept.": "把学员移出班：删除他们的机器和里面的一切，公钥失效，检查记录保留。",
@@ -205,7 +212,7 @@ TEXTS: dict[str, str] = {
     "the time for {lab} is over": "{lab} 的时间已到",
     "ask your instructor for more": "如需延长，请找老师",
     "{id} is in {cohort} as {old}": "{id} 已在 {cohort} 里，写作 {old}",
-    "write it as {old}: capitals make no other learner": "请写成 {old}：只差大小写不算另一名学员",
+    "write it as {old}: learner ids are case-insensitive": "请写成 {old}：学号不区分大小写",
     "there is no limit {name}": "没有名为 {name} 的上限",
     "did you mean {near}? The limits are: {known}": "是不是 {near}？可用的上限：{known}",
     "the limits are: {known}": "可用的上限：{known}",

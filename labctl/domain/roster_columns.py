@@ -1,0 +1,98 @@
+"""The columns of a roster: what their headers may be called, and headers of other systems' exports."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from labctl.domain.cells import Cell, CellError
+from labctl.domain.invisible import ALL
+from labctl.domain.text import visible
+
+# The first word of each is what the column is called in messages, and the first that isn't ASCII is its Chinese name.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "id": (
+        *("id", "learner", "student", "studentid", "studentno", "number", "no", "account", "username"),
+        *("学号", "编号", "工号", "账号", "学员", "学员编号", "学生编号", "學號", "編號"),
+    ),
+    "name": ("name", "fullname", "studentname", "姓名", "名字", "学生姓名", "学员姓名", "學生姓名"),
+    "email": (
+        *("email", "mail", "emailaddress"),
+        *("邮箱", "电子邮箱", "邮件", "电子邮件", "邮箱地址", "郵箱", "電子郵件", "電郵"),
+    ),
+    "group": ("group", "class", "team", "班级", "组", "小组", "分组", "组别", "班", "班級", "組", "小組"),
+    "key": (
+        *("key", "sshkey", "publickey", "sshpublickey", "pubkey"),
+        *("公钥", "ssh公钥", "密钥", "ssh密钥", "公鑰", "ssh公鑰"),
+    ),
+}
+_BY_HEADER = {word: column for column, words in COLUMNS.items() for word in words}
+_SYSTEMS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("Canvas", frozenset(("student", "id", "section"))),
+    ("Canvas", frozenset(("student", "id", "sisloginid"))),
+    ("Moodle", frozenset(("firstname", "lastname"))),
+    ("Moodle", frozenset(("firstname", "surname"))),
+    ("Moodle", frozenset(("名", "姓"))),
+    ("Blackboard", frozenset(("lastname", "firstname", "username"))),
+    ("Blackboard", frozenset(("姓氏", "名字", "用户名"))),
+    ("学习通", frozenset(("学号/工号", "学生姓名"))),
+    ("头歌", frozenset(("真实姓名", "学号"))),
+    ("钉钉", frozenset(("姓名", "手机号"))),
+)
+_EDGES = re.compile(r'[,;\t，|"]')
+_SHOWN = 40
+
+
+def plain(header: str) -> str:
+    """A header as it is compared: full-width letters as narrow ones, no case, no blanks, dashes and invisible
+    characters."""
+    return re.sub(r"[\s_*:.-]+", "", unicodedata.normalize("NFKC", ALL.sub("", header)).casefold())
+
+
+def column_of(header: str) -> str:
+    """The column that a header names; nothing for an unknown one."""
+    return _BY_HEADER.get(plain(header), "")
+
+
+def known(rows: Sequence[Sequence[Cell]]) -> int:
+    """How many headers of the first row are known."""
+    return sum(bool(column_of(cell.text)) for cell in rows[0]) if rows else 0
+
+
+def known_words(text: str) -> list[str]:
+    """The known headers in the first line of a text that isn't divided into cells yet."""
+    lines = re.split(r"\r\n|\r|\n", text[:2000].lstrip("\ufeff"), maxsplit=2)
+    line = lines[1] if re.fullmatch("sep=.", lines[0]) and len(lines) > 1 else lines[0]
+    return [word for word in _EDGES.split(line) if column_of(word)]
+
+
+def system_of(row: Iterable[Cell]) -> str:
+    """The system that writes files with such a header; nothing for a roster's own."""
+    words = {plain(cell.text) for cell in row}
+    found = [name for name, marks in _SYSTEMS if marks <= words]
+    return found[-1] if found and "key" not in map(column_of, words) else ""
+
+
+def chinese(column: str) -> str:
+    """The column's Chinese name."""
+    return next(word for word in COLUMNS[column] if not word.isascii())
+
+
+def unknown(header: str) -> CellError:
+    """The fault of a header that names no column."""
+    near = difflib.get_close_matches(plain(header), _BY_HEADER, n=1)
+    return CellError(
+        "there is no column {header}",
+        "did you mean {near}? If not, delete the column" if near else "delete the column; labctl knows: {known}",
+        header=short(header),
+        near=near[0] if near else "",
+        known=", ".join(f"{column} ({chinese(column)})" for column in COLUMNS),
+    )
+
+
+def short(text: str) -> str:
+    """A cell's text fit for a message: one line, nothing that a terminal obeys, clipped."""
+    clean = " ".join(ALL.sub(lambda match: f"\\u{ord(match[0]):04x}", visible(text)).split())
+    return clean if len(clean) <= _SHOWN else f"{clean[: _SHOWN - 1]}…"
