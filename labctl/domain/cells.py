@@ -48,6 +48,32 @@ def place_after(before: str) -> tuple[int, int]:
     return len(lines), len(lines[-1]) + 1
 
 
+MOST_LINES = 20_000
+LONGEST_LINE = 128
+"""KiB"""
+
+
+def check_size(data: bytes) -> None:
+    """Raises PlaceError for a file that nobody wrote as a table of people: it would take minutes to name its faults."""
+    lines = re.split(rb"\r\n|\r|\n", data)
+    remedy = "is it the right file?"
+    if len(lines) > MOST_LINES:
+        raise PlaceError(MOST_LINES + 1, 1, CellError("more than {most} lines", remedy, most=MOST_LINES))
+    for number, line in enumerate(lines, 1):
+        if len(line) > LONGEST_LINE << 10:
+            raise PlaceError(number, 1, CellError("a line of more than {most} KiB", remedy, most=LONGEST_LINE))
+
+
+def first_row(text: str, delimiter: str) -> list[Cell]:
+    """The first row that isn't blank; none where there is none."""
+    reader = _Reader(text, delimiter)
+    while not reader.at_end():
+        row = reader.row()
+        if not all(is_blank(cell.text) for cell in row):
+            return row
+    return []
+
+
 def split(text: str, delimiter: str) -> tuple[list[list[Cell]], list[PlaceError]]:
     """The rows that aren't blank, and what is wrong with quotes."""
     reader = _Reader(text, delimiter)

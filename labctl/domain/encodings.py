@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from labctl.domain.cells import CellError, PlaceError, place_after
+from labctl.domain.cells import CellError, PlaceError, check_size, place_after
 from labctl.domain.readings import LEGACY, certain_han, codec, plausible, surnames, unlikely_utf8
 from labctl.domain.roster_columns import short
 
@@ -48,7 +48,8 @@ KINDS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (re.compile(rb"%PDF|\{\\rtf"), "this is a document for reading, not CSV", _SAVE_AS),
     (re.compile(rb"\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ"), "this file is compressed", "unpack it"),
 )
-_CELL = re.compile(rb"[^,;\t\r\n\"]*")
+_CELL = re.compile(rb"[^,;\t\r\n\"]+")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _MOST_SHOWN = 3
 
 
@@ -66,6 +67,7 @@ def decode(data: bytes, headers: Callable[[str], Sequence[str]], asked: str = ""
     for pattern, what, remedy in KINDS:
         if pattern.match(data):
             raise PlaceError(1, 1, CellError(what, remedy))
+    check_size(data)
     for bom, encoding in _BOMS:
         if data.startswith(bom) and not (encoding == "utf-32-le" and _utf16(data, headers)):
             _agree(encoding, asked)
@@ -79,7 +81,7 @@ def decode(data: bytes, headers: Callable[[str], Sequence[str]], asked: str = ""
     except UnicodeDecodeError as error:
         return _legacy(data, error.start, headers)
     if unlikely_utf8(text) and certain_han(data):
-        raise _uncertain(data, _first(data), ("utf-8", "gb18030"))
+        raise _uncertain(data, next(_cells(data)), ("utf-8", "gb18030"))
     return Decoded(text, "utf-8")
 
 
@@ -129,10 +131,10 @@ def _legacy(data: bytes, bad: int, headers: Callable[[str], Sequence[str]]) -> D
         names = surnames(chinese, "gb18030")
         rivals = [encoding for encoding, text in texts.items() if _rivals(text, encoding, names)]
         if not rivals:
-            return Decoded(chinese, "gb18030", _cell(data, _first(data)).decode("gb18030", "replace").strip())
-        raise _uncertain(data, _first(data), ("gb18030", *rivals))
-    at = next((at for at in _cells(data) if not _reads(_cell(data, at), "gb18030")), _first(data))
-    raise _uncertain(data, at, tuple(texts))
+            return Decoded(chinese, "gb18030", next(_cells(data))[1].decode("gb18030", "replace").strip())
+        raise _uncertain(data, next(_cells(data)), ("gb18030", *rivals))
+    unfit = (cell for cell in _cells(data) if not _reads(cell[1], "gb18030"))
+    raise _uncertain(data, next(unfit, None) or next(_cells(data)), tuple(texts))
 
 
 def _rivals(text: str, encoding: str, names: int) -> bool:
@@ -145,10 +147,9 @@ def _rivals(text: str, encoding: str, names: int) -> bool:
 
 def _doubt(data: bytes, encoding: str) -> None:
     """Raises PlaceError at the first cell that is no text in an encoding which is certain for the rest of the file."""
-    for at in _cells(data):
-        cell = _cell(data, at)
+    for at, cell in _cells(data):
         if encoding == "gb18030" and not _reads(cell, encoding) and _reads(cell, "cp1252"):
-            raise _uncertain(data, at, (encoding, "cp1252"))
+            raise _uncertain(data, (at, cell), (encoding, "cp1252"))
 
 
 def _texts(data: bytes) -> dict[str, str]:
@@ -169,27 +170,17 @@ def _reads(data: bytes, encoding: str) -> bool:
         return False
 
 
-def _first(data: bytes) -> int:
-    """Where the first byte is that isn't ASCII."""
-    found = re.search(rb"[\x80-\xff]", data)
-    return found.start() if found else 0
+def _cells(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The cells with bytes that aren't ASCII, each with the place of the first such byte. What separates cells is no
+    part of a character in these encodings, so they are found without decoding anything."""
+    for match in _CELL.finditer(data):
+        found = _BEYOND_ASCII.search(match[0])
+        if found:
+            yield match.start() + found.start(), match[0]
 
 
-def _cells(data: bytes) -> list[int]:
-    """Places, one in each cell with bytes that aren't ASCII."""
-    return [match.start(1) for match in re.finditer(rb"([\x80-\xff])[^,;\t\r\n\"]*", data)]
-
-
-def _cell(data: bytes, at: int) -> bytes:
-    """The cell around a place, as far as it can be known without reading the file: no separator is a part of a
-    character in these encodings."""
-    start = max(data.rfind(mark, 0, at) for mark in (b",", b";", b"\t", b"\r", b"\n", b'"')) + 1
-    found = _CELL.match(data, start)
-    return found[0] if found else b""
-
-
-def _uncertain(data: bytes, at: int, encodings: Sequence[str]) -> PlaceError:
-    cell = _cell(data, at)
+def _uncertain(data: bytes, where: tuple[int, bytes], encodings: Sequence[str]) -> PlaceError:
+    at, cell = where
     likely = [encoding for encoding in encodings if encoding == "utf-8" or _reads(cell, encoding)]
     others = [encoding for encoding in ("cp1252", "gb18030") if encoding in encodings and encoding not in likely]
     shown: dict[str, str] = {}

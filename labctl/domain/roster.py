@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from labctl.domain import ssh_key
-from labctl.domain.cells import Cell, CellError, PlaceError, place_after, split
+from labctl.domain.cells import Cell, CellError, PlaceError, first_row, place_after, split
 from labctl.domain.cohort import Member
 from labctl.domain.encodings import Decoded, decode
 from labctl.domain.invisible import ALL, is_blank
@@ -30,6 +30,7 @@ from labctl.errors import RosterError
 MOST_BYTES = 4 << 20
 """A roster of a thousand learners with long keys has a fifth of that."""
 
+_MOST_COLUMNS = 200
 _HEADER_ROWS = 12
 """Exports of schools' systems have their header within so many rows."""
 
@@ -84,7 +85,7 @@ def refused(file: str, faults: Sequence[RosterFault]) -> RosterError:
     """The error for a roster with these faults."""
     return RosterError(
         "{file}: {count} faults; nothing was imported" if len(faults) > 1 else "{file}: 1 fault; nothing was imported",
-        hint="correct the file, and repeat the command",
+        hint="correct the file, and try it with --dry-run",
         faults=tuple(sorted(faults, key=lambda fault: (fault.line, fault.column))),
         file=file,
         count=len(faults),
@@ -175,8 +176,8 @@ class _Reading:
             # The line stays a line, so that those below keep their numbers.
             text = text[named.end(1) :]
         delimiters = [named[1]] if named else [",", ";", "\t", "，", "|"]
-        readings = [split(text, delimiter) for delimiter in delimiters]
-        rows, places = max(readings, key=lambda reading: known(reading[0]))
+        delimiter = max(delimiters, key=lambda one: known(first_row(text, one)))
+        rows, places = split(text, delimiter)
         for place in places:
             self.note(place.line, place.column, "", place.wrong)
         return rows
@@ -227,6 +228,7 @@ class _Reading:
             if not is_blank(cell.text) and (index >= len(header) or is_blank(header[index].text)):
                 remedy = "put a text that has a comma in it between double quotes"
                 self.note(cell.line, cell.column, "", CellError("this cell belongs to no column", remedy))
+                break
         if len(self.faults) != before or not set(self._needed) <= values.keys():
             return None
         optional = values.keys() - {"id", "name"}
@@ -268,15 +270,17 @@ class _Reading:
 def _foreign(rows: Sequence[Sequence[Cell]]) -> CellError | None:
     """Why a table isn't a roster of labctl's: its header is further below, or another system wrote it."""
     row = rows[0]
+    if len(row) > _MOST_COLUMNS:
+        return CellError("more than {most} columns: this is no roster", "is it the right file?", most=_MOST_COLUMNS)
     remedy = "make a file with the columns id,name,email,group,key (or 学号,姓名,邮箱,班级,公钥) from it"
     for number, other in enumerate(rows[:_HEADER_ROWS]):
         system = system_of(other)
         if system:
             return CellError("this is a table of {system}, not a roster", remedy, system=system)
-        if number and {"id", "name"} <= set(map(column_of, (cell.text for cell in other))) and known([row]) < 2:
+        if number and {"id", "name"} <= set(map(column_of, (cell.text for cell in other))) and known(row) < 2:
             line = other[0].line
             return CellError("the header is on line {line}", "delete the lines above the header", line=line)
-    if known([row]):
+    if known(row):
         return None
     return CellError(
         "the first line names no column that is known",

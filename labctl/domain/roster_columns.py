@@ -56,9 +56,9 @@ def column_of(header: str) -> str:
     return _BY_HEADER.get(plain(header), "")
 
 
-def known(rows: Sequence[Sequence[Cell]]) -> int:
-    """How many headers of the first row are known."""
-    return sum(bool(column_of(cell.text)) for cell in rows[0]) if rows else 0
+def known(row: Sequence[Cell]) -> int:
+    """How many of its headers are known."""
+    return sum(bool(column_of(cell.text)) for cell in row)
 
 
 def known_words(text: str) -> list[str]:

@@ -247,6 +247,22 @@ def test_full_width_commas_and_bars_between_cells_are_read() -> None:
     assert names(b"id|name\ns01|Li, Lei\n") == ["Li, Lei"]
 
 
+@pytest.mark.parametrize(
+    ("data", "place", "what"),
+    [
+        (b"," * (4 << 20), (1, 1), "a line of more than 128 KiB | is it the right file?"),
+        (b"id,name\n" + b"a\n" * 30_000, (20_001, 1), "more than 20000 lines | is it the right file?"),
+        (b"id,name" + b",x" * 300 + b"\ns01,Li\n", (1, 1), "more than 200 columns: this is no roster"),
+        (b"id,name\ns01,Li" + b",x" * 300, (2, 8), "this cell belongs to no column"),
+        (b"\xff" * (4 << 20), (1, 1), "a line of more than 128 KiB"),
+        (b"id,name\n" + "ü,".encode("cp1252") * (1 << 15), (2, 1), "not certain; this cell reads ü (cp1252)"),
+    ],
+)
+def test_a_file_that_is_something_else_altogether_has_one_fault(data: bytes, place: tuple[int, int], what: str) -> None:
+    (fault,) = refused(data)
+    assert (fault.line, fault.column) == place and what in text_of(fault)
+
+
 def test_a_row_of_invisible_blanks_is_no_learner() -> None:
     assert names("id,name\n\u00a0,\u3000\ns01,Li,\u00a0\n\ufeff,\n".encode()) == ["Li"]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 TEXTS: dict[str, str] = {
     "{file}: 1 fault; nothing was imported": "{file}：1 处错误，没有导入任何内容",
     "{file}: {count} faults; nothing was imported": "{file}：{count} 处错误，没有导入任何内容",
-    "correct the file, and repeat the command": "改正文件后再执行一次命令",
+    "correct the file, and try it with --dry-run": "改正文件，并先用 --dry-run 试一次",
+    "more than {most} lines": "超过 {most} 行",
+    "a line of more than {most} KiB": "有一行超过 {most} KiB",
+    "more than {most} columns: this is no roster": "超过 {most} 列：这不是名单",
     # the file
     "too large for a roster: more than {most} MiB": "作为名单太大了：超过 {most} MiB",
     "is it the right file?": "文件选对了吗？",
