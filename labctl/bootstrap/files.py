@@ -1,4 +1,4 @@
-"""What commands do to files, with no engine: settings, and a new lab."""
+"""What commands do to files, with no engine: settings, a new lab, and rosters."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labctl.adapters.settings import Setting
+    from labctl.domain.roster import Roster
 
 
 def new_lab(name: str, catalog: Path) -> list[Path]:
@@ -43,3 +44,16 @@ def unset_setting(key: str) -> None:
     from labctl.adapters import settings
 
     settings.unset(key)
+
+
+def roster(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> Roster:
+    """What is in a roster, CSV or a workbook; only ``MOST_BYTES`` and one more of the file need be given. Raises
+    RosterError."""
+    from labctl.domain.roster_reading import MOST_BYTES, read, read_table
+
+    if data.startswith(b"PK") and len(data) <= MOST_BYTES:
+        from labctl.adapters import workbook
+
+        if workbook.is_workbook(data):
+            return read_table(lambda: workbook.rows(data), file, names=names)
+    return read(data, file, encoding, names=names)

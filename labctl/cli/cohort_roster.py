@@ -44,7 +44,7 @@ _roster = click.option(
     "--roster",
     required=True,
     metavar="FILE",
-    help="CSV with a header: id, name, email, group, key (or 学号, 姓名, 邮箱, 班级, 公钥); - is stdin.",
+    help="CSV or .xlsx with a header: id, name, email, group, key (or 学号, 姓名, 邮箱, 班级, 公钥); - is stdin.",
 )
 _encoding = click.option(
     "--encoding",
@@ -104,10 +104,10 @@ def create(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Create a cohort from a roster: a CSV file as spreadsheets write it (UTF-8, GB 18030 or UTF-16; comma, semicolon
-    or tab). All faults of the file are reported at once, with line and column, and nothing is imported before all is
-    right. A learner without a key can't log in. When the date has passed, boxes are stopped, and removed after the
-    grace; attempts are kept."""
+    """Create a cohort from a roster: a workbook (.xlsx), or a CSV file as spreadsheets write it (UTF-8, GB 18030 or
+    UTF-16; comma, semicolon or tab). All faults of the file are reported at once, with line and column, and nothing is
+    imported before all is right. A learner without a key can't log in. When the date has passed, boxes are stopped, and
+    removed after the grace; attempts are kept."""
     from labctl.domain.cohort_text import parse_grace, parse_limits, parse_until
 
     app = app_of(ctx)
@@ -211,16 +211,17 @@ def _about(roster: Roster) -> dict[str, object]:
 
 def _read(file: str, encoding: str, *, names: bool) -> Roster:
     """Raises RosterError, or UsageError where it can't be read."""
-    from labctl.domain.roster import MOST_BYTES, read
+    from labctl.bootstrap.files import roster
+    from labctl.domain.roster_reading import MOST_BYTES
     from labctl.domain.text import visible
 
     try:
         if file == "-":
             if sys.stdin is None:
                 raise OSError(_("there is no standard input"))
-            return read(sys.stdin.buffer.read(MOST_BYTES + 1), file, encoding, names=names)
+            return roster(sys.stdin.buffer.read(MOST_BYTES + 1), file, encoding, names=names)
         with Path(file).open("rb") as opened:
-            return read(opened.read(MOST_BYTES + 1), file, encoding, names=names)
+            return roster(opened.read(MOST_BYTES + 1), file, encoding, names=names)
     except OSError as error:
         why = str(error.strerror or error)
         raise UsageError("{file} can't be read: {why}", file=visible(file), why=why) from error

@@ -38,7 +38,6 @@ KINDS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
         "this is an OpenDocument file (.ods), not CSV",
         _SAVE_AS,
     ),
-    (re.compile(rb"PK\x03\x04.*xl/", re.DOTALL), "this is an Excel workbook (.xlsx), not CSV", _SAVE_AS),
     (re.compile(rb"PK\x03\x04"), "this is a ZIP archive or a workbook, not CSV", "unpack it, and " + _SAVE_AS),
     (
         re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|table|meta|\?xml|!--)", re.IGNORECASE),

@@ -43,6 +43,9 @@ _SYSTEMS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 _EDGES = re.compile(r'[,;\t，|"]')
 _SHOWN = 40
+_MOST_COLUMNS = 200
+_HEADER_ROWS = 12
+"""Exports of schools' systems have their header within so many rows."""
 
 
 def plain(header: str) -> str:
@@ -89,6 +92,27 @@ def unknown(header: str) -> CellError:
         header=short(header),
         near=near[0] if near else "",
         known=", ".join(f"{column} ({chinese(column)})" for column in COLUMNS),
+    )
+
+
+def foreign(rows: Sequence[Sequence[Cell]]) -> CellError | None:
+    """Why a table isn't a roster: its header is further below, or another system wrote it. None for one that may be."""
+    row = rows[0]
+    if len(row) > _MOST_COLUMNS:
+        return CellError("more than {most} columns: this is no roster", "is it the right file?", most=_MOST_COLUMNS)
+    remedy = "make a file with the columns id,name,email,group,key (or 学号,姓名,邮箱,班级,公钥) from it"
+    for number, other in enumerate(rows[:_HEADER_ROWS]):
+        system = system_of(other)
+        if system:
+            return CellError("this is a table of {system}, not a roster", remedy, system=system)
+        if number and {"id", "name"} <= set(map(column_of, (cell.text for cell in other))) and known(row) < 2:
+            line = other[0].line
+            return CellError("the header is on line {line}", "delete the lines above the header", line=line)
+    if known(row):
+        return None
+    return CellError(
+        "the first line names no column that is known",
+        "it must be a header: id,name,email,group,key, in any order (or 学号,姓名,邮箱,班级,公钥)",
     )
 
 

@@ -261,6 +261,17 @@ def test_the_encoding_can_be_named(labctl: Run, full: Callable[[str], str], tmp_
     assert code == 2 and "labctl reads no files in the encoding rot13" in err and "cp1252" in err
 
 
+def test_a_workbook_is_a_roster_too(labctl: Run, full: Callable[[str], str], tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in (["学号", "班级"], ["s01", "B"]):
+        book.worksheets[0].append(row)
+    book.save(tmp_path / "late.xlsx")
+    code, out, _ = labctl("cohort", "add", "db-1", "--roster", str(tmp_path / "late.xlsx"))
+    assert code == 0 and "  s01 group: A → B\n" in out and _members(labctl)["s01"]["key"] == KEY
+
+
 def test_a_roster_that_is_no_file_is_one_clear_line(
     labctl: Run, full: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import codecs
 import csv
 import io
-import struct
 import subprocess
 from pathlib import Path
 
@@ -15,12 +13,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from roster_samples import PRIVATE, line, rosters
 
 from labctl.domain.cohort import Member
-from labctl.domain.invisible import ALL, composed
-from labctl.domain.roster import RosterFault, read
-from labctl.domain.roster_values import damaged
-from labctl.domain.text import visible
+from labctl.domain.roster import RosterFault
+from labctl.domain.roster_reading import read
 from labctl.errors import RosterError
 
 HEAD = "id,name,email,group,key"
@@ -29,18 +26,6 @@ HEAD = "id,name,email,group,key"
 def openssh(key: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey) -> str:
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return public.decode()
-
-
-def string(data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + data
-
-
-def line(kind: str, *parts: bytes) -> str:
-    return f"{kind} {base64.b64encode(b''.join(map(string, (kind.encode(), *parts)))).decode()}"
-
-
-def ed_key(number: int) -> str:
-    return line("ssh-ed25519", number.to_bytes(32))
 
 
 P256 = b"\4" + bytes(64)
@@ -53,11 +38,6 @@ GOOD_KEYS = {
     "sk-ed25519": line("sk-ssh-ed25519@openssh.com", bytes(32), b"ssh:"),
     "sk-p256": line("sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256", P256, b"ssh:"),
 }
-PRIVATE = (
-    ed25519.Ed25519PrivateKey.generate()
-    .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
-    .decode()
-)
 HIDDEN = PRIVATE.replace("PRIVATE KEY", "PRIV\u200bATE\u00a0KEY").replace("b3BlbnNz", "b3Bl\u200bbnNz")
 
 
@@ -283,27 +263,6 @@ def test_the_same_key_twice_names_both_lines() -> None:
     assert said(f"id,name,key\ns01,Li,{key} a\ns02,Han,{key} b\n") == [(3, 9, "key", "the same key is on line 2")]
 
 
-# What a name may be made of: nothing that can't be seen, no blank but the plain one.
-letters = st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cs", "Mn", "Mc", "Zs", "Zl", "Zp")).filter(
-    lambda letter: visible(letter) == letter and composed(letter) == letter and not ALL.search(letter)
-)
-words = (
-    st.lists(st.text(letters, min_size=1, max_size=12), min_size=1, max_size=3)
-    .map(" ".join)
-    .filter(lambda text: text not in ("-", "") and not text.startswith(("#", '="')) and composed(text) == text)
-    .filter(lambda text: not damaged(text))
-)
-members = st.builds(
-    Member,
-    id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", fullmatch=True),
-    name=words,
-    email=st.sampled_from(("", "li@example.org", "li.lei+x@mail.example.org", "李雷@例子.cn")),
-    group=st.just("") | words,
-    key=st.just("") | st.integers(0, 1 << 200).map(ed_key),
-)
-rosters = st.lists(
-    members, min_size=1, max_size=6, unique_by=(lambda one: one.id.lower(), lambda one: one.key or one.id)
-)
 ENCODINGS = {
     "utf-8": b"",
     "utf-8-sig": b"",

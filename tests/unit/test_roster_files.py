@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labctl.domain.roster import Roster, RosterFault, read
+from labctl.domain.roster import Roster, RosterFault
+from labctl.domain.roster_reading import read
 from labctl.errors import RosterError
 
 HEAD = "id,name,group\n"
@@ -127,7 +128,7 @@ def test_an_encoding_that_was_named_is_kept_to() -> None:
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"PK\x03\x04....xl/workbook.xml", "this is an Excel workbook (.xlsx), not CSV"),
+        (b"PK\x03\x04....", "this is a ZIP archive or a workbook, not CSV"),
         (b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument", "this is an OpenDocument file"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "this is an old Excel workbook (.xls), not CSV"),
         (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "this is a workbook with a password"),

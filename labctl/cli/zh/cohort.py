@@ -19,8 +19,8 @@ TEXTS: dict[str, str] = {
     "Remove everybody's boxes with all that is in them.": "删除全班的机器和里面的一切。",
     "End a cohort: keys closed, boxes removed, attempts kept.": "结束一个班：公钥失效，机器删除，检查记录保留。",
     # options
-    "CSV with a header: id, name, email, group, key (or 学号, 姓名, 邮箱, 班级, 公钥); - is stdin.": (
-        "带表头的 CSV：学号、姓名、邮箱、班级、公钥（或 id, name, email, group, key）；- 表示标准输入。"
+    "CSV or .xlsx with a header: id, name, email, group, key (or 学号, 姓名, 邮箱, 班级, 公钥); - is stdin.": (
+        "带表头的 CSV 或 .xlsx：学号、姓名、邮箱、班级、公钥（或 id, name, email, group, key）；- 表示标准输入。"
     ),
     "A lab that they have. May be repeated.": "要做的实验，可以给出多次。",
     "2026-12-18 (its end), 2026-12-18T17:00, +3d or +4h.": "2026-12-18（当天结束时）、2026-12-18T17:00、+3d 或 +4h。",
@@ -42,11 +42,12 @@ TEXTS: dict[str, str] = {
     ),
     "Check the file, list what it would change, change nothing.": "只检查文件并列出将要做的改动，不做任何改动。",
     # help
-    "Create a cohort from a roster: a CSV file as spreadsheets write it (UTF-8, GB 18030 or UTF-16; comma, semicolon "
-    "or tab). All faults of the file are reported at once, with line and column, and nothing is imported before all is "
-    "right. A learner without a key can't log in. When the date has passed, boxes are stopped, and removed after the "
-    "grace; attempts are kept.": (
-        "按名单新建一个班。名单是电子表格导出的 CSV 文件（UTF-8、GB 18030 或 UTF-16；逗号、分号或制表符分隔）。"
+    "Create a cohort from a roster: a workbook (.xlsx), or a CSV file as spreadsheets write it (UTF-8, GB 18030 or "
+    "UTF-16; comma, semicolon or tab). All faults of the file are reported at once, with line and column, and nothing "
+    "is imported before all is right. A learner without a key can't log in. When the date has passed, boxes are "
+    "stopped, and removed after the grace; attempts are kept.": (
+        "按名单新建一个班。名单是工作簿（.xlsx），或电子表格导出的 CSV 文件"
+        "（UTF-8、GB 18030 或 UTF-16；逗号、分号或制表符分隔）。"
         "文件里的错误会一次全部列出，给出行和列；全部正确之前不会导入任何内容。没有公钥的学生不能登录。"
         "过了截止时间，机器会关机，宽限期过后删除；检查记录保留。"
     ),

@@ -1,0 +1,117 @@
+"""The cells of an Excel workbook (Office Open XML). A cell is taken as its sheet shows it; what may look otherwise than
+it is stored is refused: formulas, dates, formatted numbers, hidden rows and columns, merged cells, several sheets."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import warnings
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+from labctl.domain.cells import Cell, CellError, PlaceError
+from labctl.domain.roster_columns import short
+
+if TYPE_CHECKING:
+    from openpyxl.cell.cell import Cell as SheetCell
+    from openpyxl.worksheet.worksheet import Worksheet
+
+_MOST_UNPACKED = 64 << 20
+_MOST_ROWS = 20_000
+_MOST_COLUMNS = 200
+_PLAIN_FORMATS = ("General", "0", "@", "GENERAL")
+_EXACT = 10**15
+_AS_TEXT = "format the column as text, type the values again, and save"
+_SAVE_AS = "in the spreadsheet: Save As, “CSV UTF-8”"
+
+
+def is_workbook(data: bytes) -> bool:
+    """Whether these bytes are an Excel workbook that can be read: not an old one, nor one with a password."""
+    return data.startswith(b"PK\x03\x04") and b"xl/" in data
+
+
+def rows(data: bytes) -> list[list[Cell]]:
+    """The rows of its only sheet that has any; a cell's place is its row and the number of its column. Raises
+    PlaceError for the first cell that can't be taken as it is."""
+    sheet = _sheet(_opened(data))
+    table: dict[int, dict[int, Cell]] = {}
+    _refuse_merged(sheet)
+    for cell in sorted(sheet._cells.values(), key=lambda one: (one.row, one.column)):
+        if cell.value is None or cell.value == "":
+            continue
+        if cell.row > _MOST_ROWS or cell.column > _MOST_COLUMNS:
+            raise _wrong(cell, "there is a cell far from all others", "delete it, or is it the right file?")
+        _refuse_hidden(sheet, cell)
+        table.setdefault(cell.row, {})[cell.column] = Cell(_text(cell), cell.row, cell.column)
+    return [
+        [found.get(column, Cell("", row, column)) for column in range(1, max(found) + 1)]
+        for row, found in sorted(table.items())
+    ]
+
+
+def _opened(data: bytes) -> Any:
+    from openpyxl import load_workbook
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+        if size > _MOST_UNPACKED:
+            raise PlaceError(1, 1, CellError("this workbook is too large for a roster", "is it the right file?"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what openpyxl leaves out: colours, checks of input
+            return load_workbook(io.BytesIO(data))
+    except PlaceError:
+        raise
+    except Exception as error:
+        # Whatever its reader stumbles over: the file comes from anybody.
+        raise PlaceError(1, 1, CellError("this workbook can't be read", _SAVE_AS)) from error
+
+
+def _sheet(workbook: Any) -> Worksheet:
+    seen = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+    filled = [sheet for sheet in seen if any(cell.value not in (None, "") for cell in sheet._cells.values())]
+    if len(filled) > 1:
+        names = ", ".join(short(sheet.title) for sheet in filled)
+        remedy = "keep one sheet, or save it as “CSV UTF-8”"
+        raise PlaceError(1, 1, CellError("several sheets have something in them: {sheets}", remedy, sheets=names))
+    if not filled:
+        raise PlaceError(
+            1, 1, CellError("the file is empty", "the first line names the columns: id,name,email,group,key")
+        )
+    sheet: Worksheet = filled[0]
+    return sheet
+
+
+def _refuse_merged(sheet: Worksheet) -> None:
+    for merged in sorted(sheet.merged_cells.ranges, key=lambda one: (one.min_row or 0, one.min_col or 0)):
+        remedy = "undo the merge, and write each value into its own row"
+        raise PlaceError(merged.min_row or 1, merged.min_col or 1, CellError("cells are merged here", remedy))
+
+
+def _refuse_hidden(sheet: Worksheet, cell: SheetCell) -> None:
+    if cell.row in sheet.row_dimensions and sheet.row_dimensions[cell.row].hidden:
+        raise _wrong(cell, "this row is hidden, by hand or by a filter", "show all rows, or delete the hidden ones")
+    for dimension in sheet.column_dimensions.values():
+        if dimension.hidden and (dimension.min or 0) <= cell.column <= (dimension.max or 0):
+            raise _wrong(cell, "this column is hidden", "show all columns, or delete the hidden ones")
+
+
+def _text(cell: SheetCell) -> str:
+    value = cell.value
+    if cell.data_type == "f":
+        raise _wrong(cell, "this is a formula", "copy the column, and paste it as values")
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time | datetime.timedelta):
+        raise _wrong(cell, "the spreadsheet has turned this into a date: {text}", _AS_TEXT, text=str(value))
+    if isinstance(value, int | float):
+        whole = value == int(value) if abs(value) < _EXACT else False
+        if not whole or cell.number_format not in _PLAIN_FORMATS:
+            what = "this is the number {text} in the format {format}: the sheet may show it otherwise"
+            raise _wrong(cell, what, _AS_TEXT, text=str(value), format=short(cell.number_format))
+        return str(int(value))
+    return str(value).strip(" \t\r\n")
+
+
+def _wrong(cell: SheetCell, what: str, remedy: str, **values: object) -> PlaceError:
+    return PlaceError(cell.row, cell.column, CellError(what, remedy, **values))
