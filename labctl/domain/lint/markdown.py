@@ -44,14 +44,14 @@ class Outline:
     links: tuple[tuple[int, str], ...]
     unclosed: int = 0
 
-    def anchors(self) -> frozenset[str]:
+    def anchors(self) -> dict[str, Heading]:
         """What ``#…`` may name."""
-        found: set[str] = set()
+        found: dict[str, Heading] = {}
         for heading in self.headings:
             anchor = re.sub(r"[^\w\- ]", "", heading.text.lower()).replace(" ", "-")
             names = (anchor, *(f"{anchor}-{number}" for number in range(1, 99)))
-            found.add(next(name for name in names if name not in found))
-        return frozenset(found)
+            found[next(name for name in names if name not in found)] = heading
+        return found
 
 
 def plain(heading: str) -> str:

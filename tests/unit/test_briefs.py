@@ -1,0 +1,100 @@
+"""The briefs of the catalog: their code can be pasted as it stands. And the passages that belong to a task."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from labctl.adapters.catalog import FileCatalog, own_root
+from labctl.domain.brief import passages
+from labctl.domain.lint.markdown import plain
+
+BRIEFS = sorted((own_root() / "labs").glob("*/brief*.md"))
+CATALOG = FileCatalog()
+
+
+def blocks(file: Path) -> list[str]:
+    """The code of each block."""
+    return re.findall(r"^```\w*\n(.*?)^```$", file.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def short(file: Path) -> str:
+    return "/".join(file.parts[-2:])
+
+
+@pytest.mark.parametrize("file", BRIEFS, ids=short)
+def test_no_code_begins_with_a_prompt(file: Path) -> None:
+    """A prompt of root makes a comment of the command. A comment that says where to type stands first in its block."""
+    found = blocks(file)
+    assert len(found) > 5
+    later = [line for block in found for line in block.splitlines()[1:]]
+    assert [line for line in later if re.match(r"(?:\w+[@\w-]*)?[#$] \S|\S.*\btest> ", line)] == []
+    first = [block.splitlines()[0] for block in found]
+    assert [line for line in first if re.match(r"\w+# |\$ |# \S+ \S+ [-./'<>&|]", line)] == []
+
+
+@pytest.mark.parametrize("file", BRIEFS, ids=short)
+def test_blocks_with_output_are_shell_as_they_stand(file: Path) -> None:
+    for block in blocks(file):
+        if "#> " in block:
+            done = subprocess.run(["bash", "-n"], input=block, text=True, capture_output=True, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), block
+
+
+BRIEF = """# Pond
+
+## Concept
+
+### How it works
+
+Water. See [the tools](#tools-you-need).
+
+### Tools you need
+
+A net.
+
+## Tasks
+
+### `listen`: where it listens (10 points)
+
+Read [how it works](#how-it-works) first.
+
+```
+# not a heading
+ss -ltn
+```
+
+### `auth`: no answer without a password (5 points)
+
+Set one.
+"""
+
+
+def test_a_task_has_its_section_and_what_it_links_to() -> None:
+    own, linked = passages(BRIEF, "listen")
+    assert own.startswith("### `listen`: where it listens") and own.endswith("```")
+    assert linked.startswith("### How it works") and "A net" not in linked
+
+
+def test_what_checks_say_to_read_belongs_to_the_task_too() -> None:
+    assert len(passages(BRIEF, "auth")) == 1
+    _own, read = passages(BRIEF, "auth", ["Tools you need", "auth: no answer without a password", "nowhere"])
+    assert read == "### Tools you need\n\nA net."
+    assert passages(BRIEF, "stranger") == []
+
+
+def test_a_section_that_is_in_another_comes_once() -> None:
+    _own, concept = passages(BRIEF, "auth", ["Concept", "How it works"])
+    assert concept.startswith("## Concept") and "A net" in concept
+
+
+@pytest.mark.parametrize("name", CATALOG.names())
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_task_of_the_catalog_has_its_passage(name: str, language: str) -> None:
+    brief = CATALOG.brief(name, language)
+    for task in CATALOG.lab(name).tasks:
+        own, *_others = passages(brief, task.id)
+        assert plain(task.id) in plain(own.splitlines()[0])
