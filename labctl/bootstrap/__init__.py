@@ -39,6 +39,13 @@ if TYPE_CHECKING:
     from labctl.services.watch import Watch
 
 
+def page(text: str) -> bool:
+    """Show a long text with the user's pager. False where there is none."""
+    from labctl.adapters.pager import page
+
+    return page(text)
+
+
 class App:
     """labctl for one user: settings, catalog, engine, and the services on them."""
 

@@ -4,28 +4,65 @@ from __future__ import annotations
 
 import os
 import sys
+from gettext import gettext
 from importlib import import_module
 from typing import Any
 
 import click
 
 from labctl import __version__
+from labctl.cli import advice
 from labctl.cli.commands import COMMANDS
 from labctl.cli.i18n import _, choose_language
-from labctl.errors import Exit, LabctlError
+from labctl.errors import Exit, LabctlError, UsageError
 
 
 def translate_options(command: click.Command, ctx: click.Context) -> None:
-    """Put the help of its options into the language in use. The process prints one help and ends."""
+    """Put the help of its options into the language in use, whichever language they were in before."""
     for param in command.get_params(ctx):
         if isinstance(param, click.Option) and param.help:
-            param.help = _(param.help)
+            param.help = _(_english.setdefault(param, param.help))
+    # click keeps the help option with the words that it was made with.
+    if option := command.get_help_option(ctx):
+        option.help = gettext("Show this message and exit.")
+
+
+_english: dict[click.Option, str] = {}
+
+
+_LANGUAGES = ("en", "zh")
+
+
+def _language_chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        if value not in _LANGUAGES:
+            raise UsageError("{option} is en or zh, not {value}", option="--lang", value=value)
+        advice.choose(language=value)
+    return value
+
+
+_SETTINGS: dict[str, Any] = {
+    "metavar": "[en|zh]",
+    "callback": _language_chosen,
+    "shell_complete": lambda _ctx, _param, begun: [word for word in _LANGUAGES if word.startswith(begun)],
+}
+# Every command takes it, so that it may stand anywhere; the help of labctl itself tells of it.
+_ANYWHERE = click.Option(["--lang"], hidden=True, expose_value=False, **_SETTINGS)
+
+
+def with_language(params: list[click.Parameter]) -> list[click.Parameter]:
+    """The parameters of a command, and --lang where it is not among them."""
+    return params if any(param.name == "lang" for param in params) else [*params, _ANYWHERE]
 
 
 class LazyGroup(click.Group):
     """A group that knows its commands by name and line, and imports a command when it is called."""
 
     table = COMMANDS
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its own, and --lang."""
+        return with_language(super().get_params(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of use, not of the alphabet."""
@@ -74,32 +111,38 @@ EPILOG = "Example:  labctl up redis-replication  ·  labctl enter master  ·  la
 @click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="labctl", message="%(prog)s %(version)s")
 @click.option("--catalog", multiple=True, metavar="DIR", help="A folder with more labs. May be given several times.")
-@click.option("--lang", type=click.Choice(["en", "zh"]), help="English or Chinese; else by setting or locale.")
+@click.option("--lang", help="English or Chinese, before or after COMMAND. Default: setting, then locale.", **_SETTINGS)
 @click.option("--debug", is_flag=True, help="Show tracebacks and the output of programs that failed.")
 @click.pass_context
 def main(ctx: click.Context, catalog: tuple[str, ...], lang: str | None, debug: bool) -> None:
     """Hands-on labs on real Linux boxes: up in about a second, root in them, and verdicts on your work."""
-    ctx.obj = {"catalog": catalog, "debug": debug}
+    ctx.obj = {**(ctx.obj or {}), "catalog": catalog, "debug": debug}
+    advice.choose(catalogs=catalog)
 
 
 def _early_language(argv: list[str]) -> str:
-    """--lang, before click parses: help texts need it."""
+    """--lang, before click parses: help texts need it. The last one counts; what follows ``--`` is no option."""
+    found = ""
     for index, word in enumerate(argv):
+        if word == "--":
+            break
         if word == "--lang" and index + 1 < len(argv):
-            return argv[index + 1]
-        if word.startswith("--lang="):
-            return word.partition("=")[2]
-    return ""
+            found = argv[index + 1]
+        elif word.startswith("--lang="):
+            found = word.partition("=")[2]
+    return found
 
 
-def run(argv: list[str] | None = None) -> None:
-    """The command line, with every error as one clear line and the exit code of DESIGN section 7. Never returns."""
+def run(argv: list[str] | None = None, *, remote: bool = False) -> None:
+    """The command line, with every error as one clear line and the exit code of DESIGN section 7. ``remote``: the
+    gateway put the command line together for a learner who has no shell here. Never returns."""
     arguments = sys.argv[1:] if argv is None else argv
     choose_language(_early_language(arguments))
+    advice.begin(arguments, repeats=not remote)
     _signals_interrupt()
     debug = "--debug" in arguments or os.environ.get("LABCTL_DEBUG") == "1"
     try:
-        code: Any = main.main(arguments, prog_name="labctl", standalone_mode=False)
+        code: Any = main.main(arguments, prog_name="labctl", standalone_mode=False, obj={"remote": remote})
         sys.stdout.flush()
     except LabctlError as error:
         if debug:

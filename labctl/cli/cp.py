@@ -7,21 +7,21 @@ from pathlib import Path
 
 import click
 
-from labctl.cli.common import app_of, instance_options, labctl_command
+from labctl.cli.common import app_of, counted, instance_options, labctl_command, words_argument
 from labctl.cli.i18n import _
 from labctl.cli.render import progress
 from labctl.errors import UsageError
 
 
 @labctl_command("cp", example="labctl cp redis.conf master:/etc/redis/redis.conf\nlabctl cp master:/var/log/redis .")
-@click.argument("source")
-@click.argument("target")
+@words_argument("[LAB] SOURCE TARGET", shell_complete=None)
 @instance_options
 @click.pass_context
-def command(ctx: click.Context, source: str, target: str, lab: str, learner: str) -> None:
+def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """Copy a file or folder to a box or from it; BOX:PATH names the box's side. It goes through the engine: no SSH is
     needed, and the box may be stopped. Devices, sockets, fifos and links that lead out of the folder are left out;
     a line on standard error names each of them."""
+    lab, (source, target) = counted(words, lab, "SOURCE", "TARGET")
     from_box, source_path = split(source)
     to_box, target_path = split(target)
     if bool(from_box) == bool(to_box):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import _complete_labs, app_of, labctl_command, learner_option
+from labctl.cli.common import app_of, labctl_command, learner_option, one_lab
 from labctl.cli.i18n import _
 from labctl.cli.render import progress
 from labctl.domain.naming import instance_id
@@ -12,8 +12,8 @@ from labctl.services.claims import require_none_unclaimed
 
 
 @labctl_command("down", example="labctl down redis-replication\nlabctl down --all")
-@click.argument("lab", default="", shell_complete=_complete_labs)
 @click.option("--all", "everything", is_flag=True, help="All your labs; keeper and switch too when nobody needs them.")
+@one_lab
 @learner_option
 @click.pass_context
 def command(ctx: click.Context, lab: str, everything: bool, learner: str) -> None:

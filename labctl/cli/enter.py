@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
-from labctl.cli.common import app_of, complete_boxes, instance_options, labctl_command
+from labctl.cli import advice
+from labctl.cli.common import app_of, chosen_lab, instance_options, labctl_command, words_argument
 from labctl.cli.i18n import language
 from labctl.errors import UsageError
 
@@ -19,13 +21,13 @@ _SHELL = (
 
 
 @labctl_command("enter", example="labctl enter master\nlabctl enter db-1/li master")
-@click.argument("words", nargs=-1, required=True, metavar="[LEARNER] BOX", shell_complete=complete_boxes)
+@words_argument("[LAB] [LEARNER] BOX")
 @instance_options
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """A root shell in a box, with LEARNER in one of theirs. It goes through the engine, so it works also where the
     box's network or sshd is broken. exit or Ctrl-D leaves it; its exit status is labctl's."""
-    box, learner = _meant(words, learner)
+    lab, learner, box = _meant(app_of(ctx).catalog.names(), words, lab, learner)
     app = app_of(ctx, learner)
     current = app.finder.find(app.learner, lab)
     found = current.box(box)
@@ -46,11 +48,18 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
     ctx.exit(tty.join(app.engine.terminal(found.id, argv, terminal_environment(), rows, columns)))
 
 
-def _meant(words: tuple[str, ...], learner: str) -> tuple[str, str]:
-    """Box and learner. Raises UsageError for more than these."""
-    if len(words) > 2 or (len(words) == 2 and learner):
+def _meant(labs: Sequence[str], words: tuple[str, ...], lab: str, learner: str) -> tuple[str, str, str]:
+    """Lab, learner and box. Of the words before the box, the name of one of ``labs`` is the lab. Raises UsageError."""
+    if not words:
+        raise UsageError("{command} needs {name}", hint="labctl enter --help", command="enter", name="BOX")
+    *before, box = words
+    word = next((name for name in before if name in labs), "")
+    if word:
+        before.remove(word)
+    if len(before) > 1 or (before and learner):
         raise UsageError("that names more than a learner and a box", hint="labctl enter LEARNER BOX")
-    return words[-1], words[0] if len(words) == 2 else learner
+    advice.choose(learner=before[0] if before else "")
+    return chosen_lab(word, lab), before[0] if before else learner, box
 
 
 def terminal_environment() -> dict[str, str]:

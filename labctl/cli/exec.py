@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from labctl.cli.common import app_of, box_argument, instance_options, labctl_command
+from labctl.cli.common import app_of, instance_options, labctl_command, named, words_argument
 from labctl.cli.enter import terminal_environment
 
 
@@ -15,17 +15,15 @@ from labctl.cli.enter import terminal_environment
     example="labctl exec master -- systemctl status redis-server",
     context_settings={"ignore_unknown_options": True},
 )
-@box_argument
-@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD [ARG]...")
+@words_argument("[LAB] BOX -- CMD [ARG]...", type=click.UNPROCESSED)
 @click.option("-i", "--stdin", "with_stdin", is_flag=True, help="Pass labctl's standard input on.")
 @click.option("-t", "--tty", is_flag=True, help="Run it on a terminal.")
 @instance_options
 @click.pass_context
-def command(
-    ctx: click.Context, box: str, argv: tuple[str, ...], with_stdin: bool, tty: bool, lab: str, learner: str
-) -> None:
+def command(ctx: click.Context, words: tuple[str, ...], with_stdin: bool, tty: bool, lab: str, learner: str) -> None:
     """Run one command in a box, as root. Its output and its exit status are labctl's."""
     app = app_of(ctx, learner)
+    lab, (box, *argv) = named(app, words, lab, "BOX", "CMD")
     found = app.finder.find(app.learner, lab).box(box)
     if tty:
         from labctl.cli import tty as terminal

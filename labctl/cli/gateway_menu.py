@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -100,7 +100,7 @@ class Menu:
         from labctl.adapters.gateway.child import report
 
         try:
-            order = self._with_lab(in_cohort(parse(line), self._session.holder.labs))
+            order = self._with_lab(in_cohort(parse(line), self._session.holder.labs, self._boxes))
         except LabctlError as error:
             from labctl.cli.problem import show
 
@@ -116,6 +116,9 @@ class Menu:
         if order.lab or not self._lab or order.verb in ("help", "list", "status"):
             return order
         return msgspec.structs.replace(order, lab=self._lab)
+
+    def _boxes(self) -> Collection[str]:
+        return self._definition(self._lab).boxes if self._lab else ()
 
     def _definition(self, name: str) -> Lab:
         return self._catalog.lab(name)

@@ -75,7 +75,7 @@ class Sessions:
         language = f"--lang={order.language or session.language}"
         with self._alone(session, order):
             try:
-                app.run([*catalogs, language, *arguments(order, session.holder.learner)])
+                app.run([*catalogs, language, *arguments(order, session.holder.learner)], remote=True)
             except SystemExit as ended:
                 return ended.code if isinstance(ended.code, int) else 0
         return 0

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, complete_tasks, instance_options, json_option, labctl_command, print_json
+from labctl.cli.advice import advised
+from labctl.cli.common import (
+    app_of,
+    complete_tasks,
+    counted,
+    instance_options,
+    json_option,
+    labctl_command,
+    print_json,
+    words_argument,
+)
 from labctl.cli.i18n import _, language
 from labctl.cli.wrap import wrap
 from labctl.domain.text import fill
@@ -12,12 +22,13 @@ from labctl.services.current import no_such_task
 
 
 @labctl_command("hint", example="labctl hint listen")
-@click.argument("task", shell_complete=complete_tasks)
+@words_argument("[LAB] TASK", shell_complete=complete_tasks)
 @instance_options
 @json_option
 @click.pass_context
-def command(ctx: click.Context, task: str, lab: str, learner: str, as_json: bool) -> None:
+def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str, as_json: bool) -> None:
     """A hint for a task. Asked again, the next one: a nudge, where to look, nearly the answer."""
+    lab, (task,) = counted(words, lab, "TASK")
     app = app_of(ctx, learner)
     current = app.finder.find(app.learner, lab)
     found = current.lab.task(task)
@@ -33,4 +44,4 @@ def command(ctx: click.Context, task: str, lab: str, learner: str, as_json: bool
     for number, text in enumerate(texts, 1):
         click.echo(f"{number}. {wrap(' '.join(text.split()), 3)}")
     if level < len(found.hints):
-        click.echo(_("For a stronger hint: labctl hint {task}").format(task=task), err=True)
+        click.echo(advised(_("For a stronger hint: labctl hint {task}").format(task=task)), err=True)

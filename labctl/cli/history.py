@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from labctl.cli.advice import advised
 from labctl.cli.common import (
-    _complete_labs,
     app_of,
     debugging,
     json_option,
     labctl_command,
     learner_option,
+    one_lab,
     print_json,
 )
 from labctl.cli.i18n import _
@@ -23,8 +24,8 @@ from labctl.errors import UsageError
 
 
 @labctl_command("history", example="labctl history redis-replication\nlabctl history --attempt 3")
-@click.argument("lab", default="", shell_complete=_complete_labs)
 @click.option("--attempt", "number", type=click.IntRange(min=1), metavar="N", help="All that verify said that time.")
+@one_lab
 @learner_option
 @json_option
 @click.pass_context
@@ -53,7 +54,7 @@ def command(ctx: click.Context, lab: str, number: int | None, learner: str, as_j
         print_json(attempts)
         return
     if not attempts:
-        click.echo(_("no attempts yet; see labctl verify"))
+        click.echo(advised(_("no attempts yet; see labctl verify")))
         return
     head = ("#", _("when"), _("points"), _("tasks"), _("how"), _("what changed"))
     print_table(head, history_rows(definition, attempts))

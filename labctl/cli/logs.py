@@ -6,12 +6,12 @@ import sys
 
 import click
 
-from labctl.cli.common import app_of, box_argument, instance_options, labctl_command
+from labctl.cli.common import app_of, counted, instance_options, labctl_command, words_argument
 from labctl.domain.observed import State
 
 
 @labctl_command("logs", example="labctl logs master --unit redis-server -n 50")
-@box_argument
+@words_argument("[LAB] BOX")
 @click.option("-u", "--unit", default="", metavar="UNIT", help="Only of this systemd unit.")
 @click.option(
     "-n", "--lines", default=100, show_default=True, type=click.IntRange(1), help="How many lines at the most."
@@ -19,8 +19,11 @@ from labctl.domain.observed import State
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines come, until Ctrl-C.")
 @instance_options
 @click.pass_context
-def command(ctx: click.Context, box: str, unit: str, lines: int, follow: bool, lab: str, learner: str) -> None:
+def command(
+    ctx: click.Context, words: tuple[str, ...], unit: str, lines: int, follow: bool, lab: str, learner: str
+) -> None:
     """The journal of a box, read with the toolbox's own journalctl. Of a box that is stopped, what its console said."""
+    lab, (box,) = counted(words, lab, "BOX")
     app = app_of(ctx, learner)
     found = app.finder.find(app.learner, lab).box(box, running=False)
     if found.state is not State.RUNNING:

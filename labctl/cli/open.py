@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, complete_boxes, instance_options, labctl_command
+from labctl.cli.common import app_of, counted, instance_options, labctl_command, words_argument
 from labctl.cli.i18n import _
 from labctl.errors import UsageError
 
 
 @labctl_command("open", example="labctl open master:6379\nlabctl open web:80 --port 8080")
-@click.argument("target", metavar="BOX:PORT", shell_complete=complete_boxes)
+@words_argument("[LAB] BOX:PORT")
 @click.option(
     "--port", default=0, metavar="PORT", type=click.IntRange(0, 65535), help="The local port; else a free one."
 )
 @instance_options
 @click.pass_context
-def command(ctx: click.Context, target: str, port: int, lab: str, learner: str) -> None:
+def command(ctx: click.Context, words: tuple[str, ...], port: int, lab: str, learner: str) -> None:
     """A port on this machine's loopback that leads to a port of a box, until Ctrl-C. It goes through the engine;
     nothing is published on any network."""
+    lab, (target,) = counted(words, lab, "BOX:PORT")
     box, _colon, number = target.partition(":")
     if not number.isdigit() or not 0 < int(number) < 65536:
         raise UsageError("{target} is not BOX:PORT", hint="labctl open master:6379", target=target)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+
+import click
+
+from labctl.cli.i18n import _
+from labctl.cli.wrap import cells
 
 
 class Key(Enum):
@@ -47,6 +53,64 @@ def page(lines: Sequence[str], offset: int, height: int, told: Callable[[int, in
 def room(count: int, height: int) -> int:
     """How many lines ``page`` shows of so many."""
     return height if count <= height else height - 1
+
+
+def read(lines: Sequence[str]) -> None:
+    """Show the lines page by page until the reader leaves. It starts no program: for the gateway, where a pager that
+    can run others would be a way into the server. What fits on the screen is printed only."""
+    columns, height = shutil.get_terminal_size()
+    if rows(lines) < height or not os.isatty(sys.stdin.fileno()):
+        for line in lines:
+            click.echo(line)
+        return
+    offset = 0
+    with keyboard() as typed:
+        while True:
+            columns, height = shutil.get_terminal_size()
+            last = _last_page(lines, columns, height - 1)
+            offset = min(offset, last)
+            shown = _fitting(lines[offset:], columns, height - 1)
+            text = _("lines {first}–{last} of {count} · ↑ ↓ PgUp PgDn Home End · q ends it")
+            told = text.format(first=offset + 1, last=offset + len(shown), count=len(lines))
+            click.echo("\x1b[H\x1b[2J" + "\n".join([*shown, click.style(told, reverse=True)]), nl=False)
+            sys.stdout.flush()
+            key = Key.NONE
+            while key is Key.NONE and (columns, height) == shutil.get_terminal_size():
+                key = typed(_LOOK_SECONDS)
+            if key is Key.QUIT or (key in (Key.PAGE_DOWN, Key.DOWN) and offset == last):
+                break
+            offset = min(last, moved(offset, key, len(lines), len(shown)))
+    click.echo()
+
+
+def rows(lines: Sequence[str]) -> int:
+    """How many rows of this terminal the lines take."""
+    columns = shutil.get_terminal_size().columns
+    return sum(_rows(line, columns) for line in lines)
+
+
+_LOOK_SECONDS = 0.5
+"""How often a size of the terminal that changed is looked for."""
+
+
+def _rows(line: str, columns: int) -> int:
+    """How many rows of the terminal a line takes: code that is wider than that is not broken, the terminal does it."""
+    return max(1, -(-cells(line) // max(1, columns)))
+
+
+def _fitting(lines: Sequence[str], columns: int, rows: int) -> Sequence[str]:
+    """The first lines, as many as fit; one at least."""
+    taken = 0
+    for number, line in enumerate(lines):
+        taken += _rows(line, columns)
+        if taken > rows:
+            return lines[: max(1, number)]
+    return lines
+
+
+def _last_page(lines: Sequence[str], columns: int, rows: int) -> int:
+    """The first line of the last page."""
+    return len(lines) - len(_fitting(lines[::-1], columns, rows))
 
 
 @contextlib.contextmanager

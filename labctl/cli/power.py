@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, complete_boxes, instance_options, labctl_command
+from labctl.cli.common import app_of, instance_options, labctl_command, named, words_argument
 from labctl.cli.i18n import _
 from labctl.cli.render import progress
 from labctl.domain.observed import ObservedBox
 from labctl.services.current import Current
 
-_boxes = click.argument("boxes", nargs=-1, metavar="[BOX]...", shell_complete=complete_boxes)
-
 
 @labctl_command("stop", example="labctl stop replica1")
-@_boxes
+@words_argument("[LAB] [BOX]...")
 @instance_options
 @click.pass_context
-def stop(ctx: click.Context, boxes: tuple[str, ...], lab: str, learner: str) -> None:
+def stop(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """Shut boxes down, all of them or those named. What is in them stays; labctl start brings them back."""
     app = app_of(ctx, learner)
+    lab, boxes = named(app, words, lab)
     current = app.finder.find(app.learner, lab)
     with progress() as emit:
         stopped = app.power.stop(current.instance, chosen(current, boxes), emit)
@@ -29,12 +28,13 @@ def stop(ctx: click.Context, boxes: tuple[str, ...], lab: str, learner: str) -> 
 
 
 @labctl_command("start", example="labctl start")
-@_boxes
+@words_argument("[LAB] [BOX]...")
 @instance_options
 @click.pass_context
-def start(ctx: click.Context, boxes: tuple[str, ...], lab: str, learner: str) -> None:
+def start(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """Start boxes that are shut down, all of them or those named, and wait until they are ready."""
     app = app_of(ctx, learner)
+    lab, boxes = named(app, words, lab)
     current = app.finder.find(app.learner, lab)
     with progress() as emit:
         started = app.power.start(current.instance, chosen(current, boxes), emit)

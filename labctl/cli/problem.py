@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import click
 
+from labctl.cli import advice
 from labctl.cli.i18n import _
-from labctl.errors import LabctlError, RosterError
+from labctl.errors import EngineError, LabctlError, RosterError
 
 _DETAIL_LINES = 15
 
@@ -30,8 +31,8 @@ def lines(error: LabctlError) -> Iterator[str]:
         yield click.style(f"  {line}", dim=True)
     if isinstance(error, RosterError):
         yield from _faults(error)
-    if error.hint:
-        hint = _(error.hint).format_map(error.values)
+    otherwise = "docker info" if isinstance(error, EngineError) else ""
+    if hint := advice.hinted(_(error.hint).format_map(error.values), otherwise):
         yield f"{click.style(_('try') + ':', fg='cyan')} {hint}"
 
 

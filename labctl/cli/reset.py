@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, complete_boxes, confirm, instance_options, labctl_command
+from labctl.cli.common import app_of, confirm, instance_options, labctl_command, named, words_argument
 from labctl.cli.i18n import _
 from labctl.cli.power import chosen
 from labctl.cli.render import progress
 
 
 @labctl_command("reset", example="labctl reset replica1")
-@click.argument("boxes", nargs=-1, metavar="[BOX]...", shell_complete=complete_boxes)
+@words_argument("[LAB] [BOX]...")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 @instance_options
 @click.pass_context
-def command(ctx: click.Context, boxes: tuple[str, ...], yes: bool, lab: str, learner: str) -> None:
+def command(ctx: click.Context, words: tuple[str, ...], yes: bool, lab: str, learner: str) -> None:
     """Make boxes new, all of them or those named, as they were at the start, with the same params. What was done in
     them is gone; attempts are kept."""
     app = app_of(ctx, learner)
+    lab, boxes = named(app, words, lab)
     current = app.finder.find(app.learner, lab)
     to_reset = chosen(current, boxes)
     names = ", ".join(box.box for box in to_reset)

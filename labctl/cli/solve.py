@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, confirm, instance_options, labctl_command
+from labctl.cli.advice import advised
+from labctl.cli.common import app_of, confirm, labctl_command, learner_option, one_lab
 from labctl.cli.i18n import _
 from labctl.cli.render import progress
 from labctl.errors import UsageError
@@ -13,7 +14,8 @@ from labctl.errors import UsageError
 @labctl_command("solve", example="labctl solve")
 @click.option("--solution", default="solve", metavar="NAME", help="Another solution of the lab, as solve-NAME.")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask.")
-@instance_options
+@one_lab
+@learner_option
 @click.pass_context
 def command(ctx: click.Context, solution: str, yes: bool, lab: str, learner: str) -> None:
     """Have the reference solution applied to your boxes, to see how it is done."""
@@ -33,4 +35,4 @@ def command(ctx: click.Context, solution: str, yes: bool, lab: str, learner: str
     confirm("solve", _("This does the work for you in {boxes}. Go on?").format(boxes=boxes), yes)
     with progress() as emit:
         app.provisioner.run(current.lab, solution, current.ids(), current.values, emit)
-    click.echo(_("{mark} solved; see labctl verify").format(mark="✓"))
+    click.echo(advised(_("{mark} solved; see labctl verify").format(mark="✓")))

@@ -7,7 +7,16 @@ import sys
 
 import click
 
-from labctl.cli.common import app_of, box_argument, instance_options, labctl_command
+from labctl.cli.common import (
+    app_of,
+    counted,
+    instance_options,
+    labctl_command,
+    learner_option,
+    named,
+    one_lab,
+    words_argument,
+)
 from labctl.services.current import Current
 
 _PORT = 22
@@ -27,13 +36,13 @@ def _prepared(ctx: click.Context, lab: str, learner: str) -> tuple[Current, str]
     example="labctl ssh master\nlabctl ssh master -- -L 8080:localhost:80",
     context_settings={"ignore_unknown_options": True},
 )
-@box_argument
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[SSH ARGUMENTS]...")
+@words_argument("[LAB] BOX [SSH ARGUMENTS]...", type=click.UNPROCESSED)
 @instance_options
 @click.pass_context
-def command(ctx: click.Context, box: str, arguments: tuple[str, ...], lab: str, learner: str) -> None:
+def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """Your own OpenSSH client to the box's sshd, as root, with a key made for this lab. It goes through the engine, so
     nothing is published; sshd itself must work (labctl enter needs neither)."""
+    lab, (box, *arguments) = named(app_of(ctx, learner), words, lab, "BOX")
     current, _text = _prepared(ctx, lab, learner)
     current.box(box)
     app_of(ctx, learner).ssh.run_client(current.instance, box, arguments)
@@ -43,7 +52,8 @@ def command(ctx: click.Context, box: str, arguments: tuple[str, ...], lab: str, 
     "ssh-config",
     example="labctl ssh-config >> ~/.ssh/config\nlabctl ssh-config > lab.ssh && scp -F lab.ssh a.conf master:",
 )
-@instance_options
+@one_lab
+@learner_option
 @click.pass_context
 def config(ctx: click.Context, lab: str, learner: str) -> None:
     """OpenSSH configuration for the boxes of a lab: for scp, rsync, VS Code and Ansible."""
@@ -54,15 +64,16 @@ def config(ctx: click.Context, lab: str, learner: str) -> None:
 @labctl_command(
     "ssh-proxy", example="ssh -o ProxyCommand='labctl ssh-proxy master --lab redis-replication' root@master"
 )
-@box_argument
+@words_argument("[LAB] BOX")
 @instance_options
 @click.pass_context
-def proxy(ctx: click.Context, box: str, lab: str, learner: str) -> None:
+def proxy(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """For OpenSSH's ProxyCommand: standard input and output to the box's port 22."""
     # OpenSSH ends its ProxyCommand with SIGHUP or SIGTERM, also after success. Nothing here has to be taken back: the
     # process in the box ends with its stdin.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    lab, (box,) = counted(words, lab, "BOX")
     app = app_of(ctx, learner)
     found = app.finder.find(app.learner, lab).box(box)
     from labctl.cli.pipe import join

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from labctl.cli.common import app_of, json_option, labctl_command, learner_option, print_json
+from labctl.cli.advice import advised
+from labctl.cli.common import app_of, json_option, labctl_command, learner_option, one_lab, print_json
 from labctl.cli.i18n import _
 from labctl.cli.note_text import lines
 from labctl.cli.table import print_table
@@ -27,13 +28,18 @@ _COLOURS = {State.RUNNING: "green", State.STOPPED: "yellow", State.CREATED: "yel
 
 @labctl_command("status", example="labctl status")
 @click.option("--all", "everyone", is_flag=True, help="The labs of all your learners: of all cohorts and names.")
+@one_lab
 @learner_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, everyone: bool, learner: str, as_json: bool) -> None:
+def command(ctx: click.Context, everyone: bool, lab: str, learner: str, as_json: bool) -> None:
     """What is up, and how its boxes are."""
     app = app_of(ctx, learner)
     boxes = [box for box in app.engine.observe() if everyone or box.learner == app.learner]
+    if lab:
+        boxes = [box for box in boxes if box.lab == lab]
+        if not boxes:
+            app.catalog.lab(lab)
     boxes.sort(key=lambda box: (box.instance, box.container))
     notes = _notes(app, boxes)
     if as_json:
@@ -41,7 +47,10 @@ def command(ctx: click.Context, everyone: bool, learner: str, as_json: bool) -> 
         return
     if not boxes:
         require_none_unclaimed(app.engine, app.learner)
-        click.echo(_("no lab is up; see labctl list, and then labctl up LAB"))
+        text = _("no lab is up; see labctl list, and then labctl up LAB")
+        if lab:
+            text = _("{lab} is not up; see labctl up {lab}").format(lab=lab)
+        click.echo(advised(text))
         return
     rows = []
     for box in boxes:

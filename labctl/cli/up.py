@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.cli.advice import advised
 from labctl.cli.common import app_of, json_option, lab_argument, labctl_command, learner_option, print_json
 from labctl.cli.i18n import _, language
 from labctl.cli.render import progress
@@ -17,15 +18,17 @@ if TYPE_CHECKING:
 
 
 @labctl_command("up", example="labctl up redis-replication")
-@lab_argument
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--seed", default="", metavar="SEED", help="Take the params of this seed instead of your own.")
+@lab_argument("LAB", among_several=False)
 @learner_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, lab: str, dry_run: bool, seed: str, learner: str, as_json: bool) -> None:
     """Bring a lab up: its boxes are made, wired and started. What is up already stays as it is; what a crash left
     half-made is finished. A first time that fails leaves nothing behind."""
+    if not lab:
+        raise click.MissingParameter(param_type="argument", param_hint="LAB", ctx=ctx)
     app = app_of(ctx, learner)
     definition = app.catalog.lab(lab)
     instance = app.instance(lab, seed)
@@ -59,4 +62,4 @@ def _print_result(lab: Lab, result: UpResult) -> None:
         click.echo(_("! {box} was made from an older definition; labctl reset makes it new").format(box=name), err=True)
     first = next(iter(lab.boxes))
     click.echo(f"{lab.title.in_(language())}")
-    click.echo(_("Next: labctl show · labctl enter {box} · labctl verify").format(box=first))
+    click.echo(advised(_("Next: labctl show · labctl enter {box} · labctl verify").format(box=first)))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from labctl.cli.advice import advised
 from labctl.cli.answers import print_check
 from labctl.cli.i18n import _, language, listed
 from labctl.cli.wrap import TIED, cells, wrap
@@ -48,7 +49,7 @@ def print_attempt(
         _print_dim(note)
     stuck = next((task for task in attempt.tasks if task.verdict is Verdict.FAILED), None)
     if stuck:
-        click.echo(_("Stuck? labctl hint {task}").format(task=stuck.task))
+        click.echo(advised(_("Stuck? labctl hint {task}").format(task=stuck.task)))
 
 
 def _print_task(lab: Lab, values: Params, result: TaskResult) -> None:

@@ -11,9 +11,10 @@ from labctl.cli.common import (
     app_of,
     complete_tasks,
     debugging,
-    instance_options,
     json_option,
     labctl_command,
+    learner_option,
+    one_lab,
     print_json,
 )
 from labctl.cli.i18n import _
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_ERROR}
 
 
-@labctl_command("verify", example="labctl verify\nlabctl verify --task listen\nlabctl verify --watch")
+@labctl_command("verify", example="labctl verify\nlabctl verify redis-replication --task listen\nlabctl verify --watch")
 @click.option(
     "--task",
     "tasks",
@@ -48,7 +49,8 @@ _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_
     metavar="FILE",
     help="Write JUnit XML for a CI system; - is stdout.",
 )
-@instance_options
+@one_lab
+@learner_option
 @json_option
 @click.pass_context
 def command(

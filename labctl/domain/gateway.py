@@ -10,13 +10,14 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 import msgspec
 
 from labctl.domain.cohort import Deed
 from labctl.domain.lab import NAME_PATTERN
+from labctl.domain.words import by_count, by_name
 from labctl.errors import RefusedError, UsageError
 
 Verb = Literal[
@@ -45,10 +46,12 @@ class Order(msgspec.Struct, frozen=True):
     language: Literal["", "en", "zh"] = ""
     yes: bool = False
     json: bool = False
+    values: bool = False
 
 
 class Form(msgspec.Struct, frozen=True):
-    """How a command is said: how many names at least and at most, whether the first word is a lab, which options."""
+    """How a command is said: how many names at least and at most, whether the word before them may be a lab, which
+    options. Every form with a deed takes --lab as well."""
 
     usage: str
     least: int = 0
@@ -62,23 +65,23 @@ FORMS: dict[Verb, Form] = {
     "menu": Form(""),
     "help": Form("help"),
     "list": Form("list"),
-    "show": Form("show [LAB]", lab_first=True, deed="show"),
+    "show": Form("show [LAB] [TASK] [--values]", 0, 1, lab_first=True, options=frozenset({"--values"}), deed="show"),
     "up": Form("up [LAB]", lab_first=True, deed="up"),
-    "status": Form("status [--json]", options=frozenset({"--json"}), deed="status"),
-    "enter": Form("enter BOX [--lab LAB]", 1, 1, options=frozenset({"--lab"}), deed="enter"),
-    "put": Form("put BOX:PATH [--lab LAB] < FILE", 1, 1, options=frozenset({"--lab"}), deed="upload"),
+    "status": Form("status [LAB] [--json]", lab_first=True, options=frozenset({"--json"}), deed="status"),
+    "enter": Form("enter [LAB] BOX", 1, 1, lab_first=True, deed="enter"),
+    "put": Form("put [LAB] BOX:PATH < FILE", 1, 1, lab_first=True, deed="upload"),
     "verify": Form(
-        "verify [--task ID]... [--lab LAB] [--json]", options=frozenset({"--task", "--lab", "--json"}), deed="verify"
+        "verify [LAB] [--task ID]... [--json]", lab_first=True, options=frozenset({"--task", "--json"}), deed="verify"
     ),
-    "hint": Form("hint TASK [--lab LAB]", 1, 1, options=frozenset({"--lab"}), deed="hint"),
+    "hint": Form("hint [LAB] TASK", 1, 1, lab_first=True, deed="hint"),
     "history": Form("history [LAB] [--attempt N]", lab_first=True, options=frozenset({"--attempt"}), deed="show"),
-    "reset": Form("reset [BOX]... [--yes] [--lab LAB]", 0, 16, options=frozenset({"--yes", "--lab"}), deed="reset"),
-    "stop": Form("stop [BOX]... [--lab LAB]", 0, 16, options=frozenset({"--lab"}), deed="stop"),
-    "start": Form("start [BOX]... [--lab LAB]", 0, 16, options=frozenset({"--lab"}), deed="start"),
+    "reset": Form("reset [LAB] [BOX]... [--yes]", 0, 16, options=frozenset({"--yes"}), deed="reset"),
+    "stop": Form("stop [LAB] [BOX]...", 0, 16, deed="stop"),
+    "start": Form("start [LAB] [BOX]...", 0, 16, deed="start"),
 }
 """In the order in which ``help`` tells them."""
 
-_FLAGS = {"--yes", "--json"}
+_FLAGS = {"--yes", "--json", "--values"}
 _SHORT = {"-y": "--yes"}
 _HELP = ("--help", "-h", "?")
 _SEE_HELP = "what can be said here: help"
@@ -142,7 +145,8 @@ def _filled(verb: Verb, words: list[str]) -> Order:
             continue
         name, equals, value = word.partition("=")
         name = _SHORT.get(name, name)
-        if name not in form.options or (equals and name in _FLAGS):
+        known = name in form.options or (name == "--lab" and form.deed)
+        if not known or (equals and name in _FLAGS):
             raise RefusedError(
                 "{verb} has no option {option} here",
                 hint="it is said so: {usage}",
@@ -161,12 +165,14 @@ def _filled(verb: Verb, words: list[str]) -> Order:
 def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order:
     form = FORMS[verb]
     labs = list(options.get("--lab", ()))
-    if form.lab_first and plain:
-        labs.append(plain.pop(0))
+    if form.lab_first:
+        word, rest = by_count(plain, form.most)
+        labs += [word] if word else []
+        plain = list(rest)
     if len(plain) < form.least:
         raise _incomplete(verb)
     attempts = options.get("--attempt", [])
-    if len(plain) > form.most or len(labs) > 1 or len(attempts) > 1:
+    if len(plain) > form.most or len(set(labs)) > 1 or len(attempts) > 1:
         raise RefusedError(
             "{verb} takes no more words than that", hint="it is said so: {usage}", verb=verb, usage=form.usage
         )
@@ -174,6 +180,8 @@ def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order
     if verb == "put":
         plain, path = _place(plain[0])
     tasks = options.get("--task", [])
+    if verb == "show" and (labs or not plain):
+        tasks, plain = plain, []  # else the cohort tells whether the one word is a lab or a task
     for name in (*plain, *labs, *tasks):
         if not _NAME.fullmatch(name):
             raise RefusedError("{name} is no name of a lab, a box or a task", hint=_SEE_HELP, name=name)
@@ -184,12 +192,13 @@ def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order
     return Order(
         verb,
         names=tuple(plain),
-        lab="".join(labs),
+        lab=next(iter(labs), ""),
         tasks=tuple(tasks),
         path=path,
         attempt="".join(attempts),
         yes="--yes" in options,
         json="--json" in options,
+        values="--values" in options,
     )
 
 
@@ -220,9 +229,18 @@ def _unknown(word: str) -> RefusedError:
     return RefusedError("{word} can't be said here", hint=_SEE_HELP, word=word[:200])
 
 
-def in_cohort(order: Order, labs: Sequence[str]) -> Order:
-    """The order, for a cohort that has these labs: where ``up`` names none and there is but one, that one. Raises
-    RefusedError for any other lab, UsageError where one has to be named."""
+def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[str]] | None = None) -> Order:
+    """The order, for a cohort that has these labs: where ``up`` names none and there is but one, that one; a lone word
+    of ``show`` that is no lab's name is a task's. ``own``: the boxes of the lab that is meant if no word names one; the
+    first word of ``stop``, ``start`` and ``reset`` is told by it. Raises RefusedError for any other lab, UsageError
+    where one has to be named."""
+    if order.verb in ("reset", "stop", "start") and own and not order.lab:
+        lab, names = by_name(order.names, labs, own)
+        order = msgspec.structs.replace(order, lab=lab, names=names)
+    if order.verb == "show" and order.names:
+        (word,) = order.names
+        meant = {"lab": word} if word in labs or _near(word, labs) else {"tasks": (word,)}
+        order = msgspec.structs.replace(order, names=(), **meant)
     if order.lab and order.lab not in labs:
         raise RefusedError(
             "{lab} is no lab of your class", hint="your labs are: {known}", lab=order.lab, known=", ".join(labs)
@@ -234,18 +252,20 @@ def in_cohort(order: Order, labs: Sequence[str]) -> Order:
     return order
 
 
+def _near(word: str, known: Sequence[str]) -> bool:
+    return bool(difflib.get_close_matches(word, known, n=1))
+
+
 def arguments(order: Order, learner: str) -> list[str]:
     """What the command line is called with for it. A value never stands where an option could: it is behind ``=``, or a
     name, which begins with a letter or a digit."""
     words: list[str] = [order.verb]
-    if FORMS[order.verb].lab_first:
-        words += [order.lab] if order.lab else []
-    else:
-        words += [f"--lab={order.lab}"] if order.lab else []
+    words += [f"--lab={order.lab}"] if order.lab else []
     words += [f"--task={task}" for task in order.tasks]
     words += [f"--attempt={order.attempt}"] if order.attempt else []
     words += ["--yes"] if order.yes else []
     words += ["--json"] if order.json else []
+    words += ["--values"] if order.values else []
     return [*words, f"--learner={learner}", *order.names]
 
 

@@ -8,7 +8,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from labctl.cli import i18n
+from labctl.cli import advice, i18n
 
 settings.register_profile(
     "labctl", deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
@@ -33,3 +33,4 @@ def _on_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("LANGUAGE", "en")
     monkeypatch.setattr(i18n, "_language", ["en"])
+    advice.begin((), repeats=True)

@@ -26,7 +26,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 TYPED = """
 labctl solve down exec config ssh cp images bash sh -c scp sftp-server zh 1 mini alpha alpha:/etc/hosts
 --lab --lab=mini --learner --learner=db/wang --catalog --seed --json --yes -y --task --attempt --debug
---all --thorough --watch --junit --lang --lang=zh -- - = : * ~ db/wang ../alpha ; && | $(id) `id` >
+--all --values --thorough --watch --junit --lang --lang=zh -- - = : * ~ db/wang ../alpha ; && | $(id) `id` >
 """
 WORDS = [*FORMS, *TYPED.split(), "/etc/passwd", "'", '"', "\\", "\x00", "\n", "机器", "\u202e", "\x1b[2J"]
 LINES = st.one_of(
@@ -36,7 +36,7 @@ LINES = st.one_of(
     st.lists(st.sampled_from(WORDS) | st.text(max_size=12), max_size=8).map(shlex.join),
     st.binary(max_size=100).map(lambda data: data.decode("utf-8", "surrogateescape")),
 )
-OPTIONS = {"--lab", "--task", "--attempt", "--yes", "--json", "--learner"}
+OPTIONS = {"--lab", "--task", "--attempt", "--yes", "--json", "--values", "--learner"}
 
 
 @settings(max_examples=1000)
@@ -85,8 +85,8 @@ def test_what_the_command_line_is_called_with_means_the_same_to_it(line: str) ->
     assert params.get("lab", "") == order.lab
     assert tuple(params.get("tasks", ())) == order.tasks
     assert params.get("yes", False) == order.yes
-    boxes = params.get("boxes") or params.get("words") or (params.get("task"),)
-    assert order.names in ((), tuple(boxes))
+    assert params.get("values", False) == order.values
+    assert order.names == tuple(params.get("words", ()))
     for forbidden in ("seed", "catalog", "dry_run", "everyone", "thorough", "watch", "report", "pager"):
         assert not params.get(forbidden)
 
@@ -105,7 +105,15 @@ def test_what_the_command_line_is_called_with_means_the_same_to_it(line: str) ->
         ("reset alpha beta -y", Order("reset", names=("alpha", "beta"), yes=True)),
         ("history mini --attempt 3", Order("history", lab="mini", attempt="3")),
         ("--lang zh show", Order("show", language="zh")),
-        ("show --lang=en mini", Order("show", lab="mini", language="en")),
+        ("show --lang=en mini", Order("show", names=("mini",), language="en")),
+        ("show mini listen", Order("show", lab="mini", tasks=("listen",))),
+        ("show --lab mini listen --values", Order("show", lab="mini", tasks=("listen",), values=True)),
+        ("verify mini --lab=mini", Order("verify", lab="mini")),
+        ("hint mini listen", Order("hint", names=("listen",), lab="mini")),
+        ("enter mini alpha", Order("enter", names=("alpha",), lab="mini")),
+        ("status mini", Order("status", lab="mini")),
+        ("put mini alpha:/etc/hosts", Order("put", names=("alpha",), lab="mini", path="/etc/hosts")),
+        ("stop mini alpha", Order("stop", names=("mini", "alpha"))),
         ("put alpha:'/root/odd (name) & 文件.txt'", Order("put", names=("alpha",), path="/root/odd (name) & 文件.txt")),
         ("help", Order("help")),
         ("--help", Order("help")),
@@ -149,7 +157,8 @@ show --pager
 history mini wang
 history --attempt 0
 --attempt 3 history --attempt 4
-hint a b
+hint a b c
+list --lab mini
 put alpha:x beta:y
 put al/pha:/etc/x
 """
@@ -196,6 +205,24 @@ def test_only_the_cohorts_labs() -> None:
         in_cohort(parse("verify --lab redis-replication"), ["mini"])
     with pytest.raises(UsageError):
         in_cohort(parse("up"), ["mini", "other"])
+
+
+def test_a_lone_word_of_show_is_a_lab_of_the_class_or_a_task() -> None:
+    labs = ["mini", "other"]
+    assert in_cohort(parse("show mini"), labs) == Order("show", lab="mini")
+    assert in_cohort(parse("show listen"), labs) == Order("show", tasks=("listen",))
+    with pytest.raises(RefusedError):
+        in_cohort(parse("show othr"), labs)
+    with pytest.raises(RefusedError):
+        in_cohort(parse("show --lab redis-replication"), labs)
+
+
+def test_the_first_word_of_stop_is_a_lab_unless_a_box_is_called_so() -> None:
+    labs = ["mini", "alpha"]
+    assert in_cohort(parse("stop mini alpha"), labs, lambda: ["alpha"]) == Order("stop", names=("alpha",), lab="mini")
+    assert in_cohort(parse("stop alpha"), labs, lambda: ["alpha"]).names == ("alpha",)
+    assert in_cohort(parse("stop alpha"), labs, lambda: ["web"]).lab == "alpha"
+    assert in_cohort(parse("reset alpha"), labs).names == ("alpha",), "the command line knows the boxes"
 
 
 SSHD, OTHER_SSHD, LOGIN = Process(10, 1), Process(20, 1), Process(1, 0)

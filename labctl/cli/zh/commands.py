@@ -55,7 +55,9 @@ TEXTS: dict[str, str] = {
     "Example": "示例",
     # options
     "A folder with more labs. May be given several times.": "另一个存放实验的目录，可以给出多次。",
-    "English or Chinese; else by setting or locale.": "英文或中文；不给则按设置或系统语言。",
+    "English or Chinese, before or after COMMAND. Default: setting, then locale.": (
+        "英文或中文，写在命令前后均可。默认：先看设置，再看系统语言。"
+    ),
     "Show tracebacks and the output of programs that failed.": "显示 traceback 和出错程序的输出。",
     "Which lab, when several are up.": "同时开着多个实验时，指定是哪一个。",
     "Whose lab; else the setting, else you.": "谁的实验；不给则按设置，没有设置就是你自己。",
@@ -74,7 +76,9 @@ TEXTS: dict[str, str] = {
     "Go on as lines come, until Ctrl-C.": "持续输出新日志，按 Ctrl-C 结束。",
     "The local port; else a free one.": "本地端口；不给则自动挑一个空闲的。",
     "Don't ask.": "不再询问。",
-    "Read it page by page.": "分页阅读。",
+    "Page by page, or all at once. Default: what is long, by pages.": "分页显示，或一次全部显示。默认：长文分页。",
+    "Only this task: the same as TASK.": "只看这个任务，与直接写 TASK 相同。",
+    "Only your values: params and addresses.": "只看你自己的值：个人参数和地址。",
     "Another solution of the lab, as solve-NAME.": "用另一份答案，写作 solve-NAME。",
     "The labs of all your learners: of all cohorts and names.": "你名下所有学生的实验：各个教学班和各个名字。",
     "Say what would be done, and do nothing.": "只说明会做什么，不真正执行。",
@@ -176,9 +180,13 @@ TEXTS: dict[str, str] = {
         "in them is gone; attempts are kept."
     ): "把全部或指定的机器恢复成刚开始的样子，参数不变。机器里做过的都会丢失，检查记录保留。",
     (
-        "A lab's brief, with the learner's own values filled in, and a drawing of its boxes and networks. Without "
-        "LAB, the one that is up."
-    ): "实验说明（已填入学员自己的参数），以及机器和网络的拓扑图。不写 LAB 时，指当前开着的那个。",
+        "Show a lab's brief with the learner's own values and a drawing of its boxes and networks; or one task with "
+        "the passages of the brief that belong to it. Without LAB: the lab that is up. $PAGER, else less, shows a text "
+        "that is longer than the terminal."
+    ): (
+        "显示实验说明（已填入学生的个人参数）以及机器和网络的拓扑图；或只显示一个任务和说明中相关的章节。"
+        "不写 LAB 时，指正在运行的实验。长文由 $PAGER 分页显示，未设置时用 less。"
+    ),
     "Have the reference solution applied to your boxes, to see how it is done.": (
         "在你的机器上套用参考答案，看看该怎么做。"
     ),

@@ -51,6 +51,10 @@ TEXTS: dict[str, str] = {
     "use": "用途",
     "setting": "设置",
     "value": "值",
+    "param": "个人参数",
+    "{n} points": "{n} 分",
+    ", each check for its share": "，每个检查项各占一份",
+    "Hints: {count}, {seen} of them seen: labctl hint {task}": "提示共 {count} 条，已看 {seen} 条：labctl hint {task}",
     "from": "来源",
     # up, down, power, reset, solve
     "{mark} {lab} is up: {count} boxes, {seconds:.1f} s": (

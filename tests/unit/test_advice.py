@@ -1,0 +1,187 @@
+"""Advised commands work as they stand, and are never the one that has just failed. Labs and languages as words."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import click
+import pytest
+
+from labctl.cli import advice, app, common
+from labctl.cli.app import main, run
+from labctl.cli.commands import COMMANDS
+from labctl.cli.problem import lines
+from labctl.errors import EngineError, LabctlError, UsageError
+
+LABCTL = Path(app.__file__).parent.parent
+
+
+def taking(option: str) -> set[str]:
+    """The commands that take it."""
+    found = set()
+    for name in COMMANDS:
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        found |= {name} if any(option in param.opts for param in command.params) else set()
+    return found
+
+
+def test_the_commands_that_take_a_learner_and_a_lab_are_known() -> None:
+    assert taking("--learner") == advice.TAKE_LEARNER
+    assert taking("--lab") == advice.TAKE_LAB
+
+
+@pytest.mark.parametrize(
+    ("chosen", "text", "said"),
+    [
+        ({}, "Stuck? labctl hint listen", "Stuck? labctl hint listen"),
+        ({"language": "zh"}, "卡住了？试试 labctl hint listen", "卡住了？试试 labctl --lang zh hint listen"),
+        (
+            {"language": "en"},
+            "labctl list, and then labctl up LAB",
+            "labctl --lang en list, and then labctl --lang en up LAB",
+        ),
+        ({"catalogs": ("my labs",)}, "labctl show", "labctl --catalog 'my labs' show"),
+        ({"learner": "db/li"}, "labctl hint a", "labctl hint --learner db/li a"),
+        ({"learner": "li"}, "labctl doctor --fix", "labctl doctor --fix"),
+        ({"lab": "mysql"}, "labctl verify --thorough", "labctl verify --lab mysql --thorough"),
+        ({"lab": "mysql"}, "labctl up mysql", "labctl up mysql"),
+        ({"language": "zh"}, "another labctl is at work", "another labctl is at work"),
+        ({"language": "zh"}, "~/.config/labctl list", "~/.config/labctl list"),
+    ],
+)
+def test_advised_commands_repeat_what_was_chosen(chosen: dict[str, Any], text: str, said: str) -> None:
+    advice.choose(**chosen)
+    assert advice.advised(text) == said
+
+
+def test_in_the_gateway_nothing_is_repeated() -> None:
+    advice.begin(["hint", "a", "--learner=db/li"], repeats=False)
+    advice.choose(learner="db/li", language="zh")
+    assert advice.advised("labctl hint a") == "labctl hint a"
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint", "left"),
+    [
+        ("doctor", "labctl doctor", ""),
+        ("doctor --fix", "labctl doctor", "labctl doctor"),
+        ("--lang zh doctor", "labctl doctor", ""),
+        ("up x --lab=x --learner li", "labctl up x", ""),
+        ("images build", "labctl images build, or a mirror: labctl config", "a mirror: labctl config"),
+        ("images build", "labctl images build，或换镜像源：x", "换镜像源：x"),
+        ("verify", "labctl up x", "labctl up x"),
+    ],
+)  # fmt: skip
+def test_a_hint_is_never_the_command_that_failed(typed: str, hint: str, left: str) -> None:
+    advice.begin(typed.split(), repeats=False)
+    assert advice.hinted(hint) == left
+
+
+def _hints() -> set[str]:
+    """All of the code that are commands, with a word for each value."""
+    found = set()
+    for file in LABCTL.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg in ("hint", "remedy"):
+                found |= {item.value for item in ast.walk(node.value) if isinstance(item, ast.Constant)}
+    return {re.sub(r"\{\w+\}", "x", hint) for hint in found if isinstance(hint, str) and "labctl " in hint}
+
+
+@pytest.mark.parametrize("hint", sorted(_hints()))
+@pytest.mark.parametrize("kind", [UsageError, EngineError])
+def test_no_error_advises_the_command_that_raised_it(hint: str, kind: type[LabctlError]) -> None:
+    for command in re.findall(r"(?<!sudo )labctl ((?: ?[a-z][\w-]*| ?--[a-z]+)+)", hint):
+        advice.begin(command.split(), repeats=True)
+        said = click.unstyle("\n".join(lines(kind("{what}", hint=hint, what="it went wrong"))))
+        assert not re.search(rf"(?<!sudo )labctl {re.escape(command)}(?=$|,|;)", said), said
+
+
+def test_a_question_that_nobody_can_answer_advises_the_whole_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
+    advice.begin(["reset", "replica1", "--lab", "x"], repeats=True)
+    with pytest.raises(UsageError) as caught:
+        common.confirm("reset", "Go on?", False)
+    assert caught.value.hint.format_map(caught.value.values) == "labctl reset replica1 --lab x --yes"
+
+
+@pytest.fixture
+def labctl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """Run labctl in this process, with an engine that isn't there."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/none.sock")
+    monkeypatch.setattr(app, "_signals_interrupt", lambda: None)
+
+    def labctl(*argv: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            run(list(argv))
+        said = capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, said.out, said.err
+
+    return labctl
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--lang", "zh", "up", "nowhere"),
+        ("up", "--lang", "zh", "nowhere"),
+        ("up", "nowhere", "--lang=zh"),
+        ("--lang", "en", "up", "nowhere", "--lang", "zh"),
+        ("cohort", "show", "nobody", "--lang", "zh"),
+        ("cohort", "--lang", "zh", "show", "nobody"),
+        ("--lang", "zh", "cohort", "show", "nobody"),
+    ],
+)
+def test_the_language_may_stand_anywhere(labctl: Callable[..., tuple[int, str, str]], argv: tuple[str, ...]) -> None:
+    code, _out, err = labctl(*argv)
+    assert code == 2
+    assert err.startswith("出错"), err
+    assert "labctl --lang zh " in err
+
+
+def test_what_stands_behind_two_dashes_is_no_option() -> None:
+    assert app._early_language(["exec", "web", "--", "x", "--lang", "zh"]) == ""
+
+
+@pytest.mark.parametrize("argv", [("--lang", "xx", "list"), ("list", "--lang=xx"), ("cohort", "list", "--lang", "xx")])
+def test_an_unknown_language_is_one_line(labctl: Callable[..., tuple[int, str, str]], argv: tuple[str, ...]) -> None:
+    assert labctl(*argv) == (2, "", "error: --lang is en or zh, not xx\n")
+
+
+ONE_LAB = ["verify", "history", "status", "solve", "down", "up", "ssh-config"]
+WITH_WORDS = {
+    "hint": ["listen"], "enter": ["web"], "exec": ["web", "true"], "ssh": ["web"], "logs": ["web"], "open": ["web:80"],
+    "cp": ["a", "web:/b"], "reset": ["web"], "stop": ["web"], "start": ["web"], "ssh-proxy": ["web"],
+    "show": ["listen"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*ONE_LAB, *WITH_WORDS])
+def test_two_labs_are_one_line(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
+    code, out, err = labctl(name, "mysql", *WITH_WORDS.get(name, []), "--lab", "firewall")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[0] == "error: two labs are named: mysql and firewall", err
+
+
+def test_every_command_that_needs_one_lab_takes_it_as_a_word() -> None:
+    assert {*ONE_LAB, *WITH_WORDS} == advice.TAKE_LAB
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_WORDS if name not in ("reset", "stop", "start", "show")])
+def test_a_missing_word_is_named(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
+    code, _out, err = labctl(name)
+    assert code == 2
+    assert re.match(rf"error: {name} needs (BOX|TASK|SOURCE|BOX:PORT)\ntry: labctl {name} --help\n", err), err
+
+
+@pytest.mark.parametrize("name", ["hint", "logs", "open", "cp", "ssh-proxy"])
+def test_a_word_too_many_is_one_line(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
+    code, _out, err = labctl(name, "mysql", *WITH_WORDS[name], "more")
+    assert code == 2
+    assert err.startswith(f"error: {name} takes no more words than [LAB] "), err

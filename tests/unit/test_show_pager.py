@@ -1,0 +1,145 @@
+"""labctl show on a terminal: by pages where the text is long, with the user's pager, less, or labctl's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pexpect
+import pytest
+
+PATIENCE = 20 * int(os.environ.get("LABCTL_TEST_PATIENCE", "1"))
+"""Seconds until what is expected of a terminal must have come: Python starts, and the brief is rendered."""
+LESS = shutil.which("less")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Callable[..., pexpect.spawn]]:
+    """Runs labctl on a terminal of 24 rows and 80 columns, with no engine."""
+    begun = []
+
+    def terminal(*argv: str, code: str = "", **environment: str) -> pexpect.spawn:
+        home = {f"XDG_{name}_HOME": str(tmp_path / name) for name in ("CONFIG", "STATE", "CACHE")}
+        known = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C.UTF-8", "HOME": str(tmp_path)}
+        whole = {**known, **home, "DOCKER_HOST": f"unix://{tmp_path}/none.sock", **environment}
+        command = ["-c", code] if code else ["-m", "labctl", *argv]
+        child = pexpect.spawn(
+            sys.executable, command, env=whole, dimensions=(24, 80), timeout=PATIENCE, encoding="utf-8"
+        )
+        begun.append(child)
+        return child
+
+    yield terminal
+    for child in begun:
+        child.close(force=True)
+
+
+def ended(child: pexpect.spawn) -> tuple[int | None, str]:
+    """Exit status and all that was said since."""
+    child.expect(pexpect.EOF)
+    child.wait()
+    return child.exitstatus, click.unstyle(str(child.before))
+
+
+@pytest.mark.skipif(LESS is None, reason="less is not installed")
+class TestLess:
+    @pytest.mark.parametrize("less", [None, "", "-M", "FX", "iM", "-S"])
+    def test_a_long_brief_comes_page_by_page(self, terminal: Callable[..., pexpect.spawn], less: str | None) -> None:
+        child = terminal("show", "redis-replication", **({} if less is None else {"LESS": less}))
+        child.expect("no surprises")
+        child.expect("master")
+        assert "ESC[" not in str(child.before), "less shows colours as such"
+        child.send("G")
+        child.expect("Sentinel")
+        child.send("q")
+        status, said = ended(child)
+        assert status == 0 and "Traceback" not in said
+
+    def test_ctrl_c_leaves_less_where_it_is_and_q_ends_it(self, terminal: Callable[..., pexpect.spawn]) -> None:
+        child = terminal("show", "redis-replication")
+        child.expect("master")
+        child.sendintr()
+        child.send("q")
+        status, said = ended(child)
+        assert status == 0 and "Traceback" not in said and "interrupted" not in said
+
+    def test_what_fits_is_only_printed(self, terminal: Callable[..., pexpect.spawn]) -> None:
+        status, said = ended(terminal("show", "redis-replication", "auth"))
+        assert status == 0 and "labctl hint" in said
+
+    def test_without_a_pager_all_comes_at_once(self, terminal: Callable[..., pexpect.spawn]) -> None:
+        status, said = ended(terminal("show", "redis-replication", "--no-pager"))
+        assert status == 0 and said.count("\n") > 400
+
+
+def test_the_users_pager_gets_the_text_and_less_its_options(
+    terminal: Callable[..., pexpect.spawn], tmp_path: Path
+) -> None:
+    pager = tmp_path / "my pager"
+    pager.write_text('#!/bin/sh\necho "LESS=$LESS"\nhead -n 1\n')
+    pager.chmod(0o755)
+    status, said = ended(terminal("show", "redis-replication", PAGER=f"'{pager}' -x", LESS="-iM"))
+    assert status == 0, said
+    assert "LESS=-RFX -iM" in said and "Redis replication" in said
+
+
+def test_where_there_is_no_less_labctl_pages_itself(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    child = terminal("show", "redis-replication", PATH=str(tmp_path / "bin"))
+    child.expect("lines 1–[0-9]+ of")
+    before = termios.tcgetattr(child.child_fd)
+    child.send(" ")
+    child.expect("lines 2[0-9]–[0-9]+ of")
+    child.send("G")
+    child.expect(r"–([0-9]+) of (\d+)")
+    assert child.match[1] == child.match[2]
+    child.send("q")
+    assert ended(child)[0] == 0
+    assert not before[3] & termios.ICANON, "keys were read as they were typed"
+
+
+def test_ctrl_c_in_labctls_own_pager(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
+    child = terminal("show", "redis-replication", PATH=str(tmp_path))
+    child.expect("lines 1–")
+    child.sendintr()
+    status, said = ended(child)
+    assert status == 130 and "Traceback" not in said
+
+
+GATEWAY = "from labctl.cli.app import run; run(['show', 'redis-replication', '--learner=db/li'], remote=True)"
+WITHOUT_COHORT = GATEWAY.replace(", '--learner=db/li'", "")
+
+
+def test_in_the_gateway_no_program_is_started(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
+    """Keys with which less starts a shell, an editor or another file do nothing; PAGER and LESSOPEN neither."""
+    proof = tmp_path / "escaped"
+    evil = f"sh -c 'touch {proof}'"
+    child = terminal(code=WITHOUT_COHORT, PAGER=evil, LESSOPEN=f"|{evil}", LESS="+!touch x", EDITOR=evil)
+    child.expect("lines 1–[0-9]+ of")
+    for keys in (f"!touch {proof}\r", f"|$touch {proof}\r", "v", ":e /etc/passwd\r", "s /tmp/x\r"):
+        child.send(keys)
+    child.send("\x1b[H")
+    child.expect("lines 1–[0-9]+ of")
+    assert "root:" not in str(child.before)
+    child.send("q")
+    # Among the keys above were some that move.
+    assert ended(child)[0] == 0
+    assert not proof.exists()
+
+
+def test_ctrl_c_is_labctls_again_once_the_pager_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    from labctl.adapters import pager
+
+    monkeypatch.setenv("PAGER", "true")
+    before = signal.getsignal(signal.SIGINT)
+    assert pager.page("x" * 1_000_000), "a pager that reads nothing"
+    assert signal.getsignal(signal.SIGINT) is before
+    monkeypatch.setenv("PAGER", "'")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert not pager.page("x")
