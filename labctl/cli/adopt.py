@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import _complete_labs, app_of, labctl_command, learner_option
+from labctl.cli.common import app_of, labctl_command, learner_option, one_lab
 from labctl.cli.i18n import _
 
 
 @labctl_command("adopt", example="labctl adopt redis-replication")
-@click.argument("lab", default="", shell_complete=_complete_labs)
+@one_lab
 @learner_option
 @click.pass_context
 def command(ctx: click.Context, lab: str, learner: str) -> None:

@@ -154,7 +154,7 @@ def test_an_unknown_language_is_one_line(labctl: Callable[..., tuple[int, str, s
     assert labctl(*argv) == (2, "", "error: --lang is en or zh, not xx\n")
 
 
-ONE_LAB = ["verify", "history", "status", "solve", "down", "up", "ssh-config"]
+ONE_LAB = ["adopt", "verify", "history", "status", "solve", "down", "up", "ssh-config"]
 WITH_WORDS = {
     "hint": ["listen"], "enter": ["web"], "exec": ["web", "true"], "ssh": ["web"], "logs": ["web"], "open": ["web:80"],
     "cp": ["a", "web:/b"], "reset": ["web"], "stop": ["web"], "start": ["web"], "ssh-proxy": ["web"],
