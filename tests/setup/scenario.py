@@ -2,8 +2,9 @@
 
     .venv/bin/python tests/setup/scenario.py ENGINE [--min-api 1.44] [--store overlayfs]
 
-ENGINE is what the engine's version begins with. Each step is printed with its seconds. A step that doesn't hold ends it:
-what was expected, what the command said, exit status 1. It takes the whole engine: nothing may be left on it in the end.
+ENGINE is what the engine's version begins with; with a + after it, the least version. Each step is printed with its
+seconds. A step that doesn't hold ends the run with exit status 1, and says what was expected and what the command
+printed. It takes the whole engine: nothing may be left on it in the end.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ def expect(holds: object, what: str, said: object = "") -> None:
     """Go on where it holds."""
     if not holds:
         raise NotAsExpectedError(f"{what}\n{said}".strip())
+
+
+def say(line: str) -> None:
+    """One line of the report, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def run(*argv: str, code: int | None = 0, stdin: str = "", seconds: float = 900) -> subprocess.CompletedProcess[str]:
@@ -89,7 +96,9 @@ class Scenario:
         server = json.loads(run("docker", "version", "--format", "{{json .Server}}").stdout)
         store = run("docker", "info", "--format", "{{.Driver}}").stdout.strip()
         facts = f"Engine {server['Version']}, API {server['MinAPIVersion']} to {server['ApiVersion']}, {store}"
-        expect(server["Version"].startswith(self._engine), f"Engine {self._engine}", facts)
+        least = self._engine.removesuffix("+")
+        newer = self._engine.endswith("+") and _numbers(server["Version"]) >= _numbers(least)
+        expect(newer or server["Version"].startswith(f"{least}."), f"Engine {self._engine}", facts)
         expect(not self._min_api or server["MinAPIVersion"] == self._min_api, f"least API {self._min_api}", facts)
         expect(not self._store or store == self._store, f"storage driver {self._store}", facts)
         return f"{facts}, Python {sys.version.split()[0]}"
@@ -141,7 +150,7 @@ class Scenario:
         """A shell in a box, on a terminal of its own; its exit status is labctl's."""
         pid, terminal = pty.fork()
         if pid == 0:
-            os.execv(LABCTL, [LABCTL, "enter", "replica1"])  # noqa: S606
+            os.execv(LABCTL, [LABCTL, "enter", "replica1"])
         said = b""
         try:
             said = _read_until(terminal, rb"root@replica1", said)
@@ -178,7 +187,15 @@ class Scenario:
         labctl("cohort", *words)
         labctl("cohort", "up", COHORT)
         learner = ("--learner", f"{COHORT}/{MEMBER}")
-        labctl("exec", *learner, "master", "--", "sh", "-c", "systemd-run -q dd if=/dev/zero of=/root/large bs=1M count=400")
+        labctl(
+            "exec",
+            *learner,
+            "master",
+            "--",
+            "sh",
+            "-c",
+            "systemd-run -q dd if=/dev/zero of=/root/large bs=1M count=400",
+        )
         started = time.monotonic()
 
         def stopped() -> bool:
@@ -199,7 +216,7 @@ class Scenario:
         expect(all(image["size"] > 0 for image in listed["images"]), "each image has a size", listed)
         unpacked = listed["unpacked"]
         expect(0 < unpacked["labs"] < unpacked["system"] <= unpacked["all"], "the sizes add up", listed)
-        old = "labctl/box:old"
+        old = "labctl/box:0123456789abcdef"
         made = run("docker", "build", "-q", "-", stdin=_DOCKERFILE.format(image=_named(listed, "box"))).stdout.strip()
         run("docker", "tag", made, old)
         removed = [image["tag"] for image in json.loads(labctl("images", "prune", "--json"))]
@@ -244,6 +261,10 @@ RUN echo old >/old
 """
 
 
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:2]]
+
+
 def _named(listed: dict[str, Any], name: str) -> str:
     return next(image["tag"] for image in listed["images"] if image["tag"].startswith(f"labctl/{name}:"))
 
@@ -281,14 +302,14 @@ def main(argv: Sequence[str]) -> int:
             try:
                 remark = step()
             except (NotAsExpectedError, subprocess.TimeoutExpired, KeyError, ValueError) as error:
-                print(f"✗ {name} ({time.monotonic() - started:.1f} s): {type(error).__name__}: {error}", flush=True)
+                say(f"✗ {name} ({time.monotonic() - started:.1f} s): {type(error).__name__}: {error}")
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    print(run("docker", "logs", "--tail", "20", "labctl-keeper", code=None).stdout, flush=True)
+                    say(run("docker", "logs", "--tail", "20", "labctl-keeper", code=None).stdout)
                 return 1
-            print(f"✓ {name} ({time.monotonic() - started:.1f} s){f': {remark}' if remark else ''}", flush=True)
+            say(f"✓ {name} ({time.monotonic() - started:.1f} s){f': {remark}' if remark else ''}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"✓ the scenario holds ({time.monotonic() - begun:.0f} s)", flush=True)
+    say(f"✓ the scenario holds ({time.monotonic() - begun:.0f} s)")
     return 0
 
 

@@ -39,7 +39,7 @@ class World:
         return self.up.run(LAB, instance, self.events.append)
 
     def names(self, instance: Instance = LUCY) -> list[str]:
-        return [box.box for box in self.engine.observe(instance.id)]
+        return sorted(box.box for box in self.engine.observe(instance.id))
 
     def all_run(self, instance: Instance = LUCY) -> bool:
         found = self.engine.observe(instance.id)
