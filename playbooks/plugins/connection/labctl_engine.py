@@ -51,8 +51,9 @@ _SECONDS = 3600.0
 
 @functools.lru_cache(maxsize=1)
 def _engine(address: str) -> DockerEngine:
-    """This process's engine. Making boxes is none of a play's business, so it needs no toolbox."""
-    return DockerEngine(Client(address, timeout=_SECONDS), toolbox_volume=str)
+    """This process's engine. A play neither makes nor lists boxes, so it needs no toolbox and no store."""
+    client = Client(address, timeout=_SECONDS)
+    return DockerEngine(client, toolbox_volume=str, store=str, recognise=lambda _box: False)
 
 
 class Connection(ConnectionBase):

@@ -1,0 +1,29 @@
+"""Ansible's connection to a box. It is no part of the package, so mypy doesn't see that it fits: here it is made."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PLUGIN = Path(__file__).parents[2] / "playbooks" / "plugins" / "connection" / "labctl_engine.py"
+
+
+@pytest.fixture
+def plugin() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("labctl_engine", PLUGIN)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_its_engine_is_made_without_a_store_or_a_toolbox(plugin: ModuleType, tmp_path: Path) -> None:
+    from labctl.errors import EngineError
+
+    engine = plugin._engine(f"unix://{tmp_path}/none.sock")
+    assert plugin._engine(f"unix://{tmp_path}/none.sock") is engine  # one for each process
+    with pytest.raises(EngineError, match="no Docker engine answers"):
+        engine.exec("box", ["true"])
