@@ -57,7 +57,7 @@ def timed_floor(lab: str) -> float:
     instance = app.instance(lab)
     tags = app.images.tags(definition)
     assert tags is not None
-    specs = box_specs(definition, instance, derive(definition, instance.seed), tags)
+    specs = box_specs(definition, instance, derive(definition, instance.seed), tags, app.engine.store)
     volume = app._system_tags().volume
     bodies = [(spec.container, json.dumps(box_config(spec, volume)).encode()) for spec in specs]
     raw = RawEngine(app.client.address.removeprefix("unix://"), len(bodies))

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Protocol
 
 from labctl.domain.cohort import member_of
+from labctl.domain.naming import instance_id
 from labctl.domain.observed import ObservedBox
 from labctl.domain.params import is_derived, seed_for
 from labctl.errors import RefusedError, UsageError
@@ -58,7 +59,7 @@ class Adopt:
     def run(self, learner: str, lab: str = "") -> list[ObservedBox]:
         """Take boxes of before for this store's, of one lab or of all; which. Raises UsageError where there are none,
         RefusedError for those of another store, and where this store has boxes of the same instance."""
-        found = [box for box in _unclaimed(self._engine, learner) if lab in ("", box.lab)]
+        found = _unclaimed(self._engine, learner, lab)
         mine = [box for box in found if not is_derived(box.seed)]
         if found and not mine:
             raise RefusedError(
@@ -83,10 +84,7 @@ class Adopt:
 def require_none_unclaimed(engine: Engine, learner: str, lab: str = "") -> None:
     """Raises UsageError where the learner's lab may be up in boxes of before that nobody has adopted: nothing else is
     put beside them, and no other error hides them."""
-    box = next(
-        (box for box in _unclaimed(engine, learner) if not is_derived(box.seed) and lab in ("", box.lab)),
-        None,
-    )
+    box = next((box for box in _unclaimed(engine, learner, lab) if not is_derived(box.seed)), None)
     if box is not None:
         raise UsageError(
             "{lab} has boxes of an older labctl, and their seed ({seed}) doesn't show whose they are",
@@ -97,5 +95,6 @@ def require_none_unclaimed(engine: Engine, learner: str, lab: str = "") -> None:
         )
 
 
-def _unclaimed(engine: Engine, learner: str) -> list[ObservedBox]:
-    return [box for box in engine.unclaimed() if box.learner == learner]
+def _unclaimed(engine: Engine, learner: str, lab: str) -> list[ObservedBox]:
+    found = engine.unclaimed(instance_id(lab, learner) if lab else None)
+    return [box for box in found if box.learner == learner]

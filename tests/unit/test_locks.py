@@ -236,3 +236,11 @@ def test_one_who_waits_long_for_a_place_is_told_and_has_it_next(tmp_path: Path) 
         assert not done.is_set()
     assert done.wait(10)
     thread.join(10)
+
+
+def test_stores_that_share_a_folder_do_not_wait_for_each_others_places(tmp_path: Path) -> None:
+    one, other = (FileLocks(tmp_path / "locks", lambda store=store: store) for store in ("aaaaaaaa", "bbbbbbbb"))  # type: ignore[misc]
+    with one.slot("starts", 1, silent), other.slot("starts", 1, silent):
+        assert {file.name for file in (tmp_path / "locks").glob("starts-*.0.lock")} == {
+            *("starts-aaaaaaaa.0.lock", "starts-bbbbbbbb.0.lock")
+        }
