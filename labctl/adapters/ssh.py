@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labctl.errors import UsageError
@@ -31,18 +31,22 @@ class SshFiles:
                 raise _no_client() from error
         return key.with_suffix(".pub").read_text()
 
-    def write_config(self, instance: str, lab: str, learner: str, boxes: list[str]) -> str:
-        """ssh_config(5) for these boxes.
+    def write_config(
+        self, instance: str, lab: str, learner: str, boxes: list[str], sent: Mapping[str, str] | None = None
+    ) -> str:
+        """ssh_config(5) for these boxes. ``sent``: what every session has in its environment.
 
         Host keys are not asked for: the way to the box is the engine's, which nobody on a network can take over, and a
         box that is made anew has new ones."""
         labctl = [sys.executable, "-m", "labctl", "ssh-proxy"]
+        environment = " ".join(f"{name}={value}" for name, value in (sent or {}).items())
         lines = []
         for box in boxes:
             command = _literal(shlex.join([*labctl, box, "--lab", lab, "--learner", learner]))
             lines += [
                 f"Host {box} {box}.{lab}",
                 "  User root",
+                *([f"  SetEnv {environment}"] if environment else []),
                 f'  IdentityFile "{_literal(str(self._folder / instance / "id_ed25519"))}"',
                 "  IdentitiesOnly yes",
                 f"  ProxyCommand {command}",

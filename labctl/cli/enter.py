@@ -13,9 +13,15 @@ from labctl.cli.common import app_of, chosen_lab, instance_options, labctl_comma
 from labctl.cli.i18n import language
 from labctl.errors import UsageError
 
+# A name of a terminal that the box's terminfo(5) doesn't know makes programs refuse to start: then it is the one that
+# all of them imitate.
+_KNOWN_TERMINAL = (
+    "known() { for d in /etc/terminfo /lib/terminfo /usr/share/terminfo; do"
+    ' [ ! -e "$d/${TERM%"${TERM#?}"}/$TERM" ] || return 0; done; return 1; }; known || export TERM=xterm-256color; '
+)
 # A learner may have broken bash, or removed it: the toolbox has a shell that can't be broken from inside.
 _SHELL = (
-    "cd /root 2>/dev/null; [ -x /bin/bash ] && /bin/bash -c : 2>/dev/null && exec /bin/bash -l; "
+    f"{_KNOWN_TERMINAL}cd /root 2>/dev/null; [ -x /bin/bash ] && /bin/bash -c : 2>/dev/null && exec /bin/bash -l; "
     "exec /.labctl/bin/busybox sh -l"
 )
 
@@ -65,5 +71,5 @@ def _meant(labs: Sequence[str], words: tuple[str, ...], lab: str, learner: str) 
 def terminal_environment() -> dict[str, str]:
     """What programs in the box should know of this terminal: its kind, its colours, the language."""
     locale = "zh_CN.UTF-8" if language() == "zh" else "en_US.UTF-8"
-    passed = {name: value for name in ("COLORTERM", "NO_COLOR") if (value := os.environ.get(name))}
+    passed = {name: value for name in ("COLORTERM", "NO_COLOR") if (value := os.environ.get(name, "")).isalnum()}
     return {"TERM": os.environ.get("TERM", "xterm-256color"), "LANG": locale, "HOME": "/root", "USER": "root", **passed}

@@ -28,7 +28,15 @@ def _prepared(ctx: click.Context, lab: str, learner: str) -> tuple[Current, str]
     current = app.finder.find(app.learner, lab)
     from labctl.services.ssh import prepare
 
-    return current, prepare(app.engine, app.ssh, current)
+    return current, prepare(app.engine, app.ssh, current, _sent())
+
+
+def _sent() -> dict[str, str]:
+    """What sessions by SSH know of language and colours, as ``labctl enter`` tells it. PAM sets LANG in the box."""
+    from labctl.cli.enter import terminal_environment
+
+    told = terminal_environment()
+    return {"LC_MESSAGES": told["LANG"], **{name: told[name] for name in ("COLORTERM", "NO_COLOR") if name in told}}
 
 
 @labctl_command(

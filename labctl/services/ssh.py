@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from labctl.domain.boxspec import File, archive
@@ -18,15 +19,18 @@ class SshFilesPort(Protocol):
     def public_key(self, instance: str) -> str:
         """The instance's public key, made when there is none."""
 
-    def write_config(self, instance: str, lab: str, learner: str, boxes: list[str]) -> str:
+    def write_config(
+        self, instance: str, lab: str, learner: str, boxes: list[str], sent: Mapping[str, str] | None = None
+    ) -> str:
         """The OpenSSH configuration for these boxes, kept in a file too."""
 
 
-def prepare(engine: Engine, files: SshFilesPort, current: Current) -> str:
-    """Key made, put into every box that runs, configuration written; its text."""
+def prepare(engine: Engine, files: SshFilesPort, current: Current, sent: Mapping[str, str] | None = None) -> str:
+    """Key made, put into every box that runs, configuration written; its text. ``sent``: what every session has in its
+    environment, as far as the box's sshd accepts it."""
     key = files.public_key(current.instance)
     tar = archive((File(_AUTHORIZED, key.encode(), 0o600),))
     for box in current.boxes:
         if box.state is State.RUNNING:
             engine.put_archive(box.id, "/", tar)
-    return files.write_config(current.instance, current.lab.name, current.learner, list(current.lab.boxes))
+    return files.write_config(current.instance, current.lab.name, current.learner, list(current.lab.boxes), sent)

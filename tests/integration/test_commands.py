@@ -19,9 +19,11 @@ from rig import LABCTL, Labctl, box, sh, until
 pytestmark = pytest.mark.engine
 
 
-def spawn(labctl: Labctl, *args: str, rows: int = 24, columns: int = 80) -> pexpect.spawn:
+def spawn(
+    labctl: Labctl, *args: str, rows: int = 24, columns: int = 80, terminal: str = "xterm-256color"
+) -> pexpect.spawn:
     """labctl on a terminal."""
-    environment = {**labctl.environment, "TERM": "xterm-256color"}
+    environment = {**labctl.environment, "TERM": terminal, "COLORTERM": "truecolor"}
     child: pexpect.spawn = pexpect.spawn(LABCTL, list(args), env=environment, dimensions=(rows, columns), timeout=20)
     return child
 
@@ -48,6 +50,46 @@ def test_enter_has_the_terminals_size_follows_it_passes_ctrl_c_and_the_exit_stat
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 7
+
+
+@pytest.mark.parametrize("way", ["enter", "ssh"])
+@pytest.mark.parametrize(
+    ("terminal", "known_as"),
+    [
+        ("xterm-kitty", "xterm-kitty"),
+        ("xterm-ghostty", "xterm-ghostty"),
+        ("tmux-256color", "tmux-256color"),
+        ("of-next-year", "xterm-256color"),
+    ],
+)
+def test_every_terminal_is_one_that_the_box_knows(shared: Labctl, way: str, terminal: str, known_as: str) -> None:
+    child = spawn(shared, way, "alpha", terminal=terminal)
+    child.expect_exact("root@alpha")
+    child.sendline("echo is-$TERM-$COLORTERM; tput colors >/dev/null && echo drawn-$?")
+    child.expect_exact(f"is-{known_as}-truecolor")
+    child.expect_exact("drawn-0")
+    child.sendline("exit")
+    child.expect(pexpect.EOF)
+
+
+@pytest.mark.parametrize("way", ["enter", "ssh"])
+@pytest.mark.parametrize(("lang", "messages"), [("zh", "zh_CN.UTF-8"), ("en", "en_US.UTF-8")])
+def test_names_of_files_are_utf8_and_messages_are_in_the_users_language(
+    shared: Labctl, way: str, lang: str, messages: str
+) -> None:
+    child = spawn(shared, "--lang", lang, way, "alpha")
+    child.expect(("这里是实验 mini" if lang == "zh" else "a box of the lab mini").encode())
+    child.expect_exact("root@alpha")
+    child.sendline('locale charmap; echo in-"$(locale | sed -n s/^LC_MESSAGES=//p | tr -d \'"\')"')
+    child.expect_exact("UTF-8")
+    child.expect_exact(f"in-{messages}")
+    child.sendline("exit")
+    child.expect(pexpect.EOF)
+
+
+def test_a_command_by_ssh_and_one_of_another_user_have_utf8_too(shared: Labctl) -> None:
+    assert shared.run("ssh", "alpha", "locale charmap").stdout == "UTF-8\n"
+    assert shared.run("ssh", "alpha", "su daemon -s /bin/sh -c 'locale charmap'").stdout == "UTF-8\n"
 
 
 def test_enter_takes_a_script_on_stdin(shared: Labctl) -> None:

@@ -173,3 +173,9 @@ def test_what_was_there_before_stays_as_it_was(server: Server) -> None:
     assert made == [] and back == [server.layout.login]
     assert login.read_text() == "an older version"
     assert server.accounts == accounts and Path(server.layout.sshd_part).exists()
+
+
+def test_a_program_that_never_ends_is_no_installation_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "_MOST_SECONDS", 0.2)
+    with pytest.raises(LabctlError, match=r"sleep 60 didn't end within 0\.2 s"):
+        system.run(["sleep", "60"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ def test_openssh_reads_what_was_meant(folder: Path, host: str, learner: str) -> 
     assert argv[1:] == ["-m", "labctl", "ssh-proxy", "master", "--lab", "pond", "--learner", learner]
 
 
+def test_sessions_get_the_language_and_the_colours(tmp_path: Path) -> None:
+    (tmp_path / "pond.x").mkdir()
+    sent = {"LC_MESSAGES": "zh_CN.UTF-8", "COLORTERM": "truecolor"}
+    text = SshFiles(tmp_path).write_config("pond.x", "pond", "x", ["master"], sent)
+    assert "  SetEnv LC_MESSAGES=zh_CN.UTF-8 COLORTERM=truecolor\n" in text
+    as_ssh_reads_it(tmp_path / "pond.x" / "config", "master")
+
+
 def test_the_configuration_is_the_users_own_and_is_what_is_printed(tmp_path: Path) -> None:
     (tmp_path / "pond.lucy").mkdir()
     text = SshFiles(tmp_path).write_config("pond.lucy", "pond", "lucy", ["master"])
@@ -76,7 +85,9 @@ class FakeSshFiles:
     def public_key(self, instance: str) -> str:
         return f"ssh-ed25519 AAAA {instance}\n"
 
-    def write_config(self, instance: str, lab: str, learner: str, boxes: list[str]) -> str:
+    def write_config(
+        self, instance: str, lab: str, learner: str, boxes: list[str], sent: Mapping[str, str] | None = None
+    ) -> str:
         return " ".join([instance, lab, learner, *boxes])
 
 

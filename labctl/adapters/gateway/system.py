@@ -20,6 +20,9 @@ from labctl.errors import LabctlError, RefusedError, UsageError
 
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 _HERE = Path(__file__).parent
+_MOST_SECONDS = 120.0
+"""systemd itself gives a unit 90 to start."""
+
 _MISSING_FOLDER = re.compile(r"Missing privilege separation directory: (/\S+)")
 
 
@@ -34,11 +37,25 @@ def find(program: str, package: str) -> str:
 
 
 def run(argv: Sequence[str]) -> str:
-    """Its stdout. Raises LabctlError with what it said where it fails."""
-    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, check=False)
+    """Its stdout. Raises LabctlError with what it said where it fails or doesn't end."""
+    program = " ".join(argv)
+    try:
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=_MOST_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LabctlError(
+            "{program} didn't end within {seconds} s", program=program, seconds=f"{_MOST_SECONDS:g}"
+        ) from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
-        raise LabctlError("{program} failed ({code})", detail=said, program=" ".join(argv), code=done.returncode)
+        raise LabctlError("{program} failed ({code})", detail=said, program=program, code=done.returncode)
     return done.stdout
 
 
@@ -187,8 +204,15 @@ def runs_for(account_name: str, program: str) -> bool:
     """Whether that account can start that program. ``login`` ends with 255 where it isn't called by sshd."""
     try:
         done = subprocess.run(
-            [program], user=account_name, group=account_name, extra_groups=[], capture_output=True, check=False, cwd="/"
+            [program],
+            user=account_name,
+            group=account_name,
+            extra_groups=[],
+            capture_output=True,
+            timeout=_MOST_SECONDS,
+            check=False,
+            cwd="/",
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 255

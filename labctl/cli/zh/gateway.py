@@ -48,6 +48,7 @@ TEXTS: dict[str, str] = {
     "remove {target}": "删除 {target}",
     "remove the account {target}": "删除账户 {target}",
     "taken back": "已撤回",
+    "{program} didn't end within {seconds} s": "{program} 没有在 {seconds} 秒内结束",
     "sshd can't be asked about its configuration: there is no {folder}": "无法让 sshd 检查配置：没有 {folder} 目录",
     "sudo mkdir -m 755 {folder}": "sudo mkdir -m 755 {folder}",
     "no systemd runs here. Have sshd read its configuration again: kill -HUP $(cat /run/sshd.pid)": (

@@ -1,3 +1,8 @@
+# A terminal whose name terminfo(5) doesn't know makes nano and others refuse to start: then it is the one that all of
+# them imitate.
+if [ -n "${TERM:-}" ] && ! infocmp "$TERM" >/dev/null 2>&1; then
+    export TERM=xterm-256color
+fi
 # The prompt and the greeting of an interactive shell: which box this is, of which lab, and how to go on.
 if [ -n "${BASH_VERSION:-}" ] && [ -n "${PS1:-}" ]; then
     . /usr/share/bash-completion/bash_completion
@@ -11,7 +16,7 @@ if [ -n "${BASH_VERSION:-}" ] && [ -n "${PS1:-}" ]; then
     fi
     if [ -n "$lab" ] && [ -z "${LABCTL_GREETED:-}" ]; then
         export LABCTL_GREETED=1
-        case ${LANG:-} in
+        case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in
         zh*) printf '这里是实验 %s 的机器 %s。在另一个终端：labctl show（说明）、labctl verify（检查）、labctl hint 任务\n' "$lab" "$(hostname)" ;;
         *) printf 'This is %s, a box of the lab %s. In another terminal: labctl show, labctl verify, labctl hint TASK\n' "$(hostname)" "$lab" ;;
         esac
