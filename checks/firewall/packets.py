@@ -44,7 +44,7 @@ def script(knocks, limit):
     an idle machine to those of this one."""
     lines = [f"say() {{ echo \"$1|$(timeout {limit(12):.0f} sh -c \"exec $2\" 2>&1 | tr '\\n' ' ')\"; }}"]
     for knock in knocks:
-        seconds = round(limit(LONG)) if knock.passes else SHORT
+        seconds = LONG if knock.passes else SHORT
         nc = f"nc -nzv -w {seconds} {knock.address} {knock.port}"
         command = nc if knock.port else f"ping -c 1 -W {seconds} {knock.address}"
         lines.append(f"say {knock.key} '{command}' &")

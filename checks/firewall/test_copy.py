@@ -72,7 +72,7 @@ def test_a_flood_is_limited(traffic, params):
     """
     limit, web = params["limit"], params["web_port"]
     traffic.site()
-    limit_of = traffic.clock.limit
+    limit_of = traffic.limit
     flood, start = traffic.outside("flood"), time.monotonic()
     # The first connection stays open, as a visitor's does who reads on while the flood comes.
     told = flood.run(

@@ -16,7 +16,7 @@ def test_outside_sees_one_address(traffic):
     inn, other, address = traffic.inside(), traffic.outside("other"), traffic.who()["other"]
     tcp, udp = packets.free_port(), packets.free_port()
     # UDP tells nobody that it waits: it is begun first, and asked last.
-    limit = traffic.clock.limit
+    limit = traffic.limit
     most, try_ = f"timeout {limit(6):.0f}", f"timeout {limit(1):.1f}"
     serve = (
         f"{most} nc -nluv -W 1 {udp} </dev/null 2>&1 | grep received | sed 's/^/UDP /' &\n"

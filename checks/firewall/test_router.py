@@ -107,7 +107,7 @@ def test_replies_come_back(traffic):
     # Whoever waits for a TCP server is told by a refusal that it isn't there yet; UDP tells nobody. So the UDP server
     # is begun first and asked last, and a machine that is busy is no reason for silence. What answers has to read the
     # question: of one that ends before (echo), socat now and then forgets what it said.
-    limit = traffic.clock.limit
+    limit = traffic.limit
     serve = (
         f"timeout {limit(6):.0f} socat UDP4-RECVFROM:{udp} EXEC:'busybox sed s/.*/{words['UDP']}/' & other=$!\n"
         f"echo {words['TCP']} | timeout {limit(4):.0f} nc -nlN {tcp} >/dev/null\nwait $other"

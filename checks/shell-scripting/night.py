@@ -24,7 +24,7 @@ tick() {{
     [ $running -le $load ] || load=$running
     slow=$((load * 100 / cores))
     [ $slow -ge 100 ] || slow=100
-    [ $slow -le 1200 ] || slow=1200
+    [ $slow -le 800 ] || slow=800
     counted=$((counted + (up - last) * 10000 / slow)); last=$up; now=$((counted / 100))
 }}
 wait_for() {{ until $2 || {{ tick; [ $((now - began)) -gt $1 ]; }}; do usleep 15000; done; }}

@@ -83,8 +83,11 @@ def test_no_permission_on_the_socket(labctl: Labctl, tmp_path: Path) -> None:
         if os.geteuid() == 0:
             # Somebody else, who may read everything (the checkout is root's), but use no socket of root's.
             may_read = ["--inh-caps", "-all,+dac_read_search", "--ambient-caps", "-all,+dac_read_search"]
-            nowhere = dict.fromkeys(("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), "/nonexistent")
-            labctl.environment.update(nowhere)
+            home = tmp_path / "home"
+            home.mkdir()
+            os.chown(home, 65534, 65534)
+            own = dict.fromkeys(("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), str(home))
+            labctl.environment.update(own)
             argv = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *may_read, *argv]
         done = subprocess.run(
             argv, env=labctl.environment, capture_output=True, text=True, timeout=60 * PATIENCE, check=False

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-MOST = 12.0
+MOST = 8.0
 """A machine that is slower than that is no machine to judge on: limits end somewhere."""
 
 _FRESH_SECONDS = 1.0
