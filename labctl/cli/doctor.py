@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.cli.advice import hinted
 from labctl.cli.common import app_of, json_option, labctl_command, print_json
 from labctl.cli.i18n import _
 from labctl.cli.render import progress
+from labctl.cli.wrap import wrap
 from labctl.domain.diagnosis import Finding, Level, worst
 from labctl.errors import Exit, LabctlError
 
@@ -42,9 +44,10 @@ def command(ctx: click.Context, fix: bool, as_json: bool) -> None:
         print_json(findings)
     else:
         for finding in findings:
-            click.echo(f"{_MARKS[finding.level]} {_(finding.what).format_map(finding.values)}")
-            if finding.remedy and finding.level is not Level.OK:
-                click.echo(click.style(f"    {_(finding.remedy).format_map(finding.values)}", dim=True))
+            click.echo(f"{_MARKS[finding.level]} {wrap(_(finding.what).format_map(finding.values), 2)}")
+            remedy = hinted(_(finding.remedy).format_map(finding.values))
+            if remedy and finding.level is not Level.OK:
+                click.echo(click.style(f"    {remedy}", dim=True))
     ctx.exit(int(Exit.ENGINE_UNAVAILABLE if worst(findings) is Level.BAD else Exit.OK))
 
 

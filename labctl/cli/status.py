@@ -14,6 +14,7 @@ from labctl.cli.common import app_of, json_option, labctl_command, learner_optio
 from labctl.cli.i18n import _
 from labctl.cli.note_text import lines
 from labctl.cli.table import print_table
+from labctl.cli.wrap import wrap
 from labctl.domain.notes import BoxNote, timely
 from labctl.domain.observed import ObservedBox, State
 from labctl.errors import LabctlError
@@ -60,7 +61,7 @@ def command(ctx: click.Context, everyone: bool, lab: str, learner: str, as_json:
     head = (_("lab"), _("box"), _("state"), _("address"), _("since"))
     print_table(((_("learner"),) if everyone else ()) + head, rows)
     for line in lines(notes):
-        click.echo(click.style(line, fg="yellow"))
+        click.echo(click.style(wrap(line, 2, 0), fg="yellow"))
 
 
 def _fields(box: ObservedBox) -> dict[str, Any]:

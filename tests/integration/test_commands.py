@@ -304,6 +304,44 @@ def test_show_has_the_learners_own_values_and_a_drawing(shared: Labctl) -> None:
     assert "写入" in shared.run("--lang", "zh", "show").stdout
 
 
+def test_each_command_takes_the_lab_as_a_word_while_several_are_up(labctl: Labctl, tmp_path: Path) -> None:
+    for name in ("mini", "routed"):
+        labctl.run("up", name)
+    assert "several labs are up" in labctl.run("verify", code=2).stderr
+    assert labctl.run("exec", "mini", "alpha", "--", "hostname").stdout == "alpha\n"
+    assert labctl.run("enter", "mini", "alpha", stdin="hostname\n").stdout == "alpha\n"
+    assert "Startup finished" in labctl.run("logs", "mini", "alpha", "-n", "500").stdout
+    labctl.run("cp", "mini", "alpha:/etc/hostname", str(tmp_path / "name"))
+    assert (tmp_path / "name").read_text() == "alpha\n"
+    assert {row.split("\t")[0] for row in labctl.run("status", "mini").stdout.splitlines()[1:]} == {"mini"}
+    assert "Stuck? labctl hint --lab mini answer" in labctl.run("verify", "mini", code=1).stdout
+    assert "labctl --lang zh hint --lab mini answer" in labctl.run("hint", "mini", "answer", "--lang", "zh").stderr
+    assert labctl.run("stop", "mini", "alpha").stdout == "stopped: alpha\n"
+    assert labctl.run("start", "mini").stdout == "started: alpha\n"
+    assert "two labs are named: mini and routed" in labctl.run("stop", "mini", "--lab", "routed", code=2).stderr
+    assert labctl.run("show", "mini", "answer").stdout.startswith("**answer**: Write ")
+    labctl.run("down", "--lab", "mini")
+    assert "there is no task answer" in labctl.run("show", "--task", "answer", code=2).stderr, (
+        "of routed, now the only one"
+    )
+
+
+def test_a_block_of_a_brief_is_pasted_as_it_stands(shared: Labctl) -> None:
+    """Output behind #> is a comment to bash, which leaves $? as it was."""
+    child = spawn(shared, "enter", "alpha")
+    child.expect_exact("root@alpha")
+    child.send("false\n#> what !it printed, with 'a quote\necho status $?\n")
+    child.expect("status 1")
+    child.sendline("exit")
+    child.expect(pexpect.EOF)
+
+
+def test_the_task_of_the_lab_that_is_up_is_shown(shared: Labctl) -> None:
+    assert shared.run("show", "answer").stdout.startswith("**answer**: Write ")
+    values = json.loads(shared.run("show", "--values", "--json").stdout)["values"]
+    assert values["alpha_address"] == "10.10.10.11" and f"**{values['answer']}**" in shared.run("show").stdout
+
+
 def test_hints_get_stronger_and_know_the_params(mini: Labctl) -> None:
     assert "1. A file." in mini.run("hint", "answer").stdout
     assert "2. See echo" in mini.run("hint", "answer").stdout

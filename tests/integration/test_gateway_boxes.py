@@ -100,6 +100,33 @@ def test_a_terminal_in_a_box(up: Class, engine: docker.DockerClient) -> None:
     assert child.exitstatus == 0, "of the last command"
 
 
+def test_a_long_brief_is_paged_by_labctl_itself(up: Class) -> None:
+    """No key of it starts a program of the server, and PAGER isn't asked."""
+    child = spawn(up, "li", "show", rows=7)
+    child.expect("lines 1–6 of".encode())
+    for keys in ("!touch /tmp/escaped-from-show\r", "v", ":e /etc/passwd\r", "|$sh\r"):
+        child.send(keys)
+    child.send("\x1b[H")
+    child.expect("lines 1–6 of".encode())
+    assert b"root:" not in child.before
+    assert not os.path.exists("/tmp/escaped-from-show")
+    child.send("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_the_lab_is_a_word_here_too(up: Class) -> None:
+    server, key = up.server, up.keys["li"]
+    assert server.say(key, "enter mini alpha", stdin="hostname\n").stdout == "alpha\n"
+    assert server.say(key, "stop mini beta").stdout == "stopped: beta\n"
+    assert server.say(key, "start mini").stdout == "started: beta\n"
+    assert server.say(key, "show answer").stdout.startswith("**answer**: Write ")
+    assert "alpha_address\t10.10.10.11" in server.say(key, "show mini --values").stdout
+    assert server.say(key, "verify other").returncode == 7
+    assert "labctl hint answer" in server.say(key, "hint mini answer").stderr, "said without --learner"
+
+
 def test_exit_codes_and_streams_come_through(up: Class) -> None:
     done = up.server.say(up.keys["li"], "enter alpha", stdin="echo out; echo err >&2; exit 5\n")
     assert (done.returncode, done.stdout, done.stderr) == (5, "out\n", "err\n")

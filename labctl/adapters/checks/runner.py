@@ -249,7 +249,7 @@ def _place(lab: Lab, box: str, running: Running) -> Place:
 def _broken(lab: Lab, why: str, output: str) -> ChecksError:
     return ChecksError(
         "the checks of {lab} could not run: {why}",
-        hint="labctl verify --debug, and tell the lab's author",
+        hint="labctl --debug verify, and tell the lab's author",
         detail=output[-4000:],
         lab=lab.name,
         why=why,

@@ -165,5 +165,5 @@ TEXTS: dict[str, str] = {
     "play {play} failed in {box} at task “{task}”: {msg}": "playbook {play} 在 {box} 上执行到“{task}”时失败：{msg}",
     "play {play} can't reach {box} at task “{task}”: {msg}": "playbook {play} 执行到“{task}”时连不上 {box}：{msg}",
     "the checks of {lab} could not run: {why}": "{lab} 的检查无法运行：{why}",
-    "labctl verify --debug, and tell the lab's author": "labctl verify --debug，并告诉实验的作者",
+    "labctl --debug verify, and tell the lab's author": "labctl --debug verify，并告诉实验的作者",
 }
