@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.cli.advice import advised
 from labctl.cli.common import app_of, cohort_argument, json_option, labctl_command, print_json
 from labctl.cli.i18n import _, listed
 from labctl.cli.table import print_table
@@ -30,7 +31,7 @@ def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
         print_json([{**without_secret(cohort), "members": counts[cohort.name]} for cohort in found])
         return
     if not found:
-        click.echo(_("there is no cohort; see labctl cohort create --help"))
+        click.echo(advised(_("there is no cohort; see labctl cohort create --help")))
         return
     rows = [(one.name, listed(one.labs), str(counts[one.name]), moment(one.until), _state(one)) for one in found]
     print_table((_("cohort"), _("labs"), _("learners"), _("until"), _("state")), rows)

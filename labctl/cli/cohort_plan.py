@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.cli.advice import advised
 from labctl.cli.cohort_progress import duration
 from labctl.cli.common import app_of, cohort_argument, complete_members, json_option, labctl_command, print_json
 from labctl.cli.i18n import _, listed
@@ -70,7 +71,8 @@ def _print(name: str, plan: ClassPlan) -> None:
         text = _("{mark} {name} doesn't fit: {count} of {learners} learners do")
         click.echo(text.format(mark=mark, name=name, count=plan.fitting, learners=plan.learners))
     if not all(lab.measured for lab in plan.labs):
-        click.echo(_("Not all figures are from this server: labctl cohort plan {name} --measure").format(name=name))
+        text = _("Not all figures are from this server: labctl cohort plan {name} --measure")
+        click.echo(advised(text.format(name=name)))
 
 
 def _lab(lab: LabPlan) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.cli.advice import advised
 from labctl.cli.cohort_list import moment, without_secret
 from labctl.cli.common import _complete_labs, app_of, cohort_argument, json_option, labctl_command, print_json
 from labctl.cli.i18n import _, listed
@@ -129,7 +130,7 @@ def create(
         _print_members(read.members)
         click.echo(_("nothing was changed (--dry-run)"))
         return
-    click.echo(_("Next: labctl cohort plan {name} · labctl cohort up {name}").format(name=name))
+    click.echo(advised(_("Next: labctl cohort plan {name} · labctl cohort up {name}").format(name=name)))
 
 
 @labctl_command(

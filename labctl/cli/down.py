@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from labctl.cli.advice import advised
 from labctl.cli.common import app_of, labctl_command, learner_option, one_lab
 from labctl.cli.i18n import _
 from labctl.cli.render import progress
@@ -29,7 +30,7 @@ def command(ctx: click.Context, lab: str, everything: bool, learner: str) -> Non
                 click.echo(_("ended: {labs}").format(labs=", ".join(ended)))
             elif others:
                 text = _("no lab of yours is up; boxes of others: {count} (labctl status --all)")
-                click.echo(text.format(count=others))
+                click.echo(advised(text.format(count=others)))
             else:
                 click.echo(_("no lab is up: nothing to do"))
             return

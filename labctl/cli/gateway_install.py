@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.cli.advice import advised
 from labctl.cli.common import labctl_command
 from labctl.cli.gateway import layout, layout_options
 from labctl.cli.i18n import _
@@ -47,9 +48,9 @@ def command(account: str, keys_account: str, socket: str, run_as: str, dry_run: 
     if not gateway.systemd_runs():
         click.echo(_("no systemd runs here. Have sshd read its configuration again: kill -HUP $(cat /run/sshd.pid)"))
         if not uninstall:
-            click.echo(_("and start the broker: labctl gateway serve"))
+            click.echo(advised(_("and start the broker: labctl gateway serve")))
     if not uninstall:
-        click.echo(_("Next: labctl gateway status · ssh {account}@SERVER").format(account=where.account))
+        click.echo(advised(_("Next: labctl gateway status · ssh {account}@SERVER").format(account=where.account)))
 
 
 def _text(change: Change) -> str:

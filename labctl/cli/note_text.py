@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
+from labctl.cli.advice import advised
 from labctl.cli.i18n import _
 from labctl.domain.notes import BoxNote
 
@@ -33,7 +34,8 @@ def text_of(note: BoxNote) -> str:
     }[note.kind]
     shown = str if note.kind in _COUNTED else size
     at = datetime.datetime.fromtimestamp(note.at).astimezone().strftime("%H:%M")
-    return form.format(box=note.box, at=at, used=shown(note.used), limit=shown(note.limit), minutes=note.minutes)
+    text = form.format(box=note.box, at=at, used=shown(note.used), limit=shown(note.limit), minutes=note.minutes)
+    return advised(text)
 
 
 def lines(notes: Sequence[BoxNote]) -> list[str]:

@@ -59,7 +59,8 @@ def _print_result(lab: Lab, result: UpResult) -> None:
     for name in lab.boxes:
         click.echo(f"  {click.style(name.ljust(width), bold=True)}  {lab.address_of(name)}")
     for name in result.changed:
-        click.echo(_("! {box} was made from an older definition; labctl reset makes it new").format(box=name), err=True)
+        text = _("! {box} was made from an older definition; labctl reset makes it new")
+        click.echo(advised(text.format(box=name)), err=True)
     first = next(iter(lab.boxes))
     click.echo(f"{lab.title.in_(language())}")
     click.echo(advised(_("Next: labctl show · labctl enter {box} · labctl verify").format(box=first)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 
 import click
@@ -106,8 +107,7 @@ def _left_out(count: int) -> str:
         text = _("1 more check reboots, kills or cuts something; it runs on a copy: labctl verify --thorough")
     else:
         text = _("{n} more checks reboot, kill or cut something; they run on a copy: labctl verify --thorough")
-    command = "labctl verify --thorough"
-    return text.format(n=count).replace(command, command.replace(" ", TIED))
+    return re.sub("labctl .*--thorough", lambda command: command[0].replace(" ", TIED), advised(text.format(n=count)))
 
 
 def _notes(integrity: Integrity) -> list[str]:
