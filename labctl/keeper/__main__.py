@@ -9,6 +9,7 @@ import selectors
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 from labctl.keeper import kernel
 from labctl.keeper.engine import Engine, EventStream, Happening
@@ -114,7 +115,7 @@ class Loop:
 
 
 def main() -> None:
-    """Serve until told to stop; where the engine goes away, wait for it."""
+    """Serve until told to stop, or until the engine has ended."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     kernel.join_cgroup_namespace(os.getppid())  # of who started this container, which is the engine's
     reader, writer = os.pipe()
@@ -122,15 +123,24 @@ def main() -> None:
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGUSR1, lambda *_: None)
     voice = Voice()
+    keep_serving(lambda: Loop(Engine(), reader, voice).run(), voice)
+
+
+def keep_serving(serve: Callable[[], None], voice: Voice, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Serve again after each connection that broke off, until nobody listens on the engine's socket any more. What is
+    mounted here is that very socket: another daemon makes another one at the same path, and with live-restore it leaves
+    containers as they are. So end then, and the restart policy brings a keeper with the new socket mounted."""
     pause = 0.05
     while True:
         started = time.monotonic()
         try:
-            Loop(Engine(), reader, voice).run()
+            serve()
         except OSError as error:
             voice.say({"keeper": "disconnected", "why": str(error)})
+            if isinstance(error, ConnectionRefusedError | FileNotFoundError):
+                sys.exit(1)
         pause = 0.05 if time.monotonic() - started > 5 else min(pause * 2, 2.0)
-        time.sleep(pause)
+        sleep(pause)
 
 
 if __name__ == "__main__":

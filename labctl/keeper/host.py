@@ -14,6 +14,7 @@ from pathlib import Path
 
 from labctl.domain import wiring
 from labctl.keeper.engine import Container
+from labctl.probe.places import unescaped
 
 _WEIGHTS = (("cpu.shares", 256), ("cpu.weight", 25))
 """Of all boxes together, on cgroup v1 and v2: a quarter of what anything else has by default."""
@@ -51,7 +52,7 @@ def _mount(mountinfo: str, kind: str, controller: str) -> tuple[str, str]:
         before, _, after = line.partition(" - ")
         fields, about = before.split(), after.split()
         if len(about) >= 3 and about[0] == kind and (kind == "cgroup2" or controller in about[2].split(",")):
-            return fields[3], fields[4]
+            return unescaped(fields[3]), unescaped(fields[4])
     raise OSError(f"{controller} isn't mounted")
 
 

@@ -27,7 +27,7 @@ from labctl.keeper.engine import Container
 from labctl.keeper.host import Cgroup, starter_of
 from labctl.keeper.measure import Measure, Order
 from labctl.keeper.notes import Notes
-from labctl.probe.disk import overlay_options
+from labctl.probe.disk import overlay
 
 _SOONEST = 4.0
 _LATEST = 8.0
@@ -102,9 +102,13 @@ class _Place:
 
 def _place(box: Container, limit: int, clock: float) -> _Place:
     """Raises OSError, ValueError where the box has stopped, or its disk is no overlay."""
-    mountinfo = Path(f"/proc/{box.pid}/mountinfo").read_text(errors="surrogateescape")
-    (upper, *_) = overlay_options(mountinfo)["upperdir"]
-    return _Place(box.pid, limit, f"{starter_of(box)}/root", upper, Cgroup(box), clock)
+    starter = starter_of(box)
+    layers = overlay(_mounts(f"/proc/{box.pid}"), lambda: _mounts(starter))
+    return _Place(box.pid, limit, f"{starter}/root", layers.upper, Cgroup(box), clock)
+
+
+def _mounts(process: str) -> str:
+    return Path(f"{process}/mountinfo").read_text(errors="surrogateescape")
 
 
 def _free(place: _Place) -> int:

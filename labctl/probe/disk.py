@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,19 +36,45 @@ class Layers(NamedTuple):
 
 def layers(pid: int) -> Layers:
     """Of the box of that pid. Raises OSError where its disk isn't an overlay (overlayfs)."""
-    options = overlay_options(_text(f"/proc/{pid}/mountinfo"))
     parent = next(line.split()[1] for line in _text(f"/proc/{pid}/status").split("\n") if line.startswith("PPid:"))
+    found = overlay(_text(f"/proc/{pid}/mountinfo"), lambda: _text(f"/proc/{parent}/mountinfo"))
     root = f"/proc/{parent}/root"
-    upper = options["upperdir"][0]
-    home = str(Path(upper).parent.parent)
-    below = [path for option in options["lowerdir"] for path in option.split(":")]
-    if not upper.startswith("/"):
-        # So many layers that Docker names them all from its own folder, which is told nowhere.
-        raise OSError("the box's disk has too many layers")
     # Docker names its layers by short links: those are its own.
-    return Layers(
-        root + upper, tuple(_real(root, path if path.startswith("/") else f"{home}/{path}") for path in below)
-    )
+    return Layers(root + found.upper, tuple(_real(root, path) for path in found.lower))
+
+
+def overlay(mountinfo: str, engines: Callable[[], str]) -> Layers:
+    """The layers of the overlay at ``/``, by their paths on the engine's machine. ``engines`` reads the mountinfo of
+    the process that started the box: where the names of all layers are longer than a page, Docker gives them from its
+    own folder, and only the place where it mounted the box tells which that is. Raises OSError."""
+    options = overlay_options(mountinfo)
+    upper = options["upperdir"][0]
+    if upper.startswith("/"):
+        home = str(Path(upper).parent.parent)
+    else:
+        home = _home(mountinfo, engines())
+        upper = f"{home}/{upper}"
+    return Layers(upper, tuple(path if path.startswith("/") else f"{home}/{path}" for path in options["lowerdir"]))
+
+
+def _home(box: str, engine: str) -> str:
+    """Docker's folder of layers: it mounts a box at ``HOME/ID/merged``, and one overlay has one device number."""
+    device = next(fields[2] for fields, kind, _ in _mounts(box) if kind == "overlay" and fields[4] == "/")
+    for fields, kind, _ in _mounts(engine):
+        place = places.unescaped(fields[4])
+        if kind == "overlay" and fields[2] == device and place.endswith("/merged"):
+            return str(Path(place).parent.parent)
+    raise OSError("the box's disk is named from a folder of the engine's that isn't told")
+
+
+def _mounts(mountinfo: str) -> Iterator[tuple[list[str], str, str]]:
+    """Of each mount the fields before the dash, its type, and its options."""
+    for line in mountinfo.split("\n"):
+        before, _, after = line.partition(" - ")
+        kind, _, rest = after.partition(" ")
+        fields = before.split(" ")
+        if len(fields) > 4:
+            yield fields, kind, rest.partition(" ")[2]
 
 
 def _text(path: str) -> str:
@@ -62,19 +89,24 @@ def _real(root: str, path: str) -> str:
 
 
 def overlay_options(mountinfo: str) -> dict[str, list[str]]:
-    """The options of the overlay at ``/``, each with its values; the kernel's ``lowerdir+``, of which there may be
-    several, is ``lowerdir``, too. Raises OSError where there is none."""
-    for line in mountinfo.split("\n"):
-        before, _, after = line.partition(" - ")
-        kind, _, rest = after.partition(" ")
-        if kind == "overlay" and before.split(" ")[4] == "/":
+    """The options of the overlay at ``/``, each with its values. Each layer below is a value of ``lowerdir``, whether
+    the kernel names them all at once, with colons between them, or one by one (``lowerdir+``). Raises OSError where
+    there is none."""
+    for fields, kind, options in _mounts(mountinfo):
+        if kind == "overlay" and fields[4] == "/":
             found: dict[str, list[str]] = {}
-            for option in rest.partition(" ")[2].split(","):
+            for option in options.split(","):
                 name, _, value = option.partition("=")
-                found.setdefault(name.removesuffix("+"), []).append(value)
+                values = _parts(places.unescaped(value)) if name == "lowerdir" else [places.unescaped(value)]
+                found.setdefault(name.removesuffix("+"), []).extend(values)
             if "upperdir" in found and "lowerdir" in found:
                 return found
     raise OSError("the box's disk is no overlay")
+
+
+def _parts(names: str) -> list[str]:
+    """Layers with colons between them; a colon of a name has a backslash before it (overlayfs)."""
+    return [name.replace("\\:", ":") for name in re.split(r"(?<!\\):", names)]
 
 
 def written(upper: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -162,11 +162,16 @@ def open_mounts(mountinfo: str) -> list[tuple[str, str]]:
             continue
         before, _, after = line.partition(" - ")
         fields, kind = before.split(" "), after.partition(" ")[0]
-        path = _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4])
+        path = unescaped(fields[4])
         wanted = {"ro", "noexec", *(["nosymfollow"] if kind == "proc" else [])}
         if path != TOOLBOX and not wanted <= set(fields[5].split(",")):
             found.append((path, kind))
     return found
+
+
+def unescaped(name: str) -> str:
+    """A name as it is; in a mountinfo the kernel writes a blank as ``\\040`` (proc_pid_mountinfo(5))."""
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), name)
 
 
 def _watch() -> int | None:

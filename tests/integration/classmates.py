@@ -20,10 +20,10 @@ BAD, GOOD = "bad", "good"
 class Classmates:
     """A cohort with the lab mini; both have their boxes up."""
 
-    def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path, limits: str) -> None:
+    def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path, limits: str, name: str = "") -> None:
         self.labctl = labctl
         self.engine = engine
-        self.name = f"g{labctl.learner[1:]}"
+        self.name = name or f"g{labctl.learner[1:]}"
         roster = folder / "class.csv"
         roster.write_text(f"id,name\n{BAD},Bad\n{GOOD},Good\n")
         self.run("cohort", "create", self.name, "--lab", "mini", "--roster", str(roster), "--limits", limits)

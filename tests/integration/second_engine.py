@@ -20,6 +20,7 @@ class SecondEngine:
 
     def __init__(self, folder: Path, data_root: Path | None = None) -> None:
         self.folder = folder
+        self.options: tuple[str, ...] = ()
         self._data = data_root or folder / "data"
         # A socket's path may have 108 characters at the most.
         self._socket = Path(f"/run/labctl-test-{os.getpid()}-{folder.name[:20]}.sock")
@@ -57,6 +58,7 @@ class SecondEngine:
             self.address,
         ]
         argv += ["--pidfile", str(self.folder / "pid"), "--bridge", "none", "--iptables=false", "--ip-forward=false"]
+        argv += self.options
         (self.folder / "pid").unlink(missing_ok=True)
         # Where nothing reaps orphans, a containerd that died with its daemon stays as a zombie, and a new daemon would
         # take it for alive by this file.
@@ -80,6 +82,14 @@ class SecondEngine:
             self._process.wait(timeout=60)
             self._process = None
 
+    def carry(self, here: Labctl, there: Labctl) -> None:
+        """Bring what the mini lab needs here, as a file of images."""
+        file = self.folder / "images.tar"
+        here.run("images", "save", str(file), "mini", timeout=600)
+        assert "labctl/mini-alpha:" in there.run("images", "load", str(file), timeout=600).stdout
+        file.unlink()
+        self.labctl = there
+
     def __enter__(self) -> SecondEngine:
         self.start()
         return self
@@ -94,6 +104,6 @@ class SecondEngine:
             self.stop()
             self._socket.unlink(missing_ok=True)
             # What a killed daemon had mounted stays mounted, and a folder with mounts in it can't be removed.
-            mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+            mounted = [line.split()[1].replace("\\040", " ") for line in Path("/proc/mounts").read_text().splitlines()]
             for place in sorted((place for place in mounted if place.startswith(f"{self.folder}/")), reverse=True):
                 subprocess.run(["umount", "--lazy", place], check=False)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
+from classmates import BAD, GOOD, Classmates
 from rig import Labctl, box, bridge, clock, interfaces, sh, switch_pid, until
 from second_engine import SecondEngine
 
@@ -93,6 +96,52 @@ def test_after_a_daemon_restart_all_boxes_are_back_with_their_files(second: Seco
     assert sh(alpha, "cat /root/kept")[1].strip() == how.name
     until(lambda: sh(alpha, "systemctl is-system-running")[1].strip() == "running", "alpha's systemd is ready")
     assert json.loads(second.labctl.run("status", "--json").stdout)
+
+
+@pytest.fixture
+def mates(second: SecondEngine, tmp_path: Path) -> Iterator[Classmates]:
+    """Two learners on the second engine, with a limit on what they write."""
+    assert second.labctl is not None
+    made = Classmates(second.labctl, second.client, tmp_path, "disk=16MiB", f"k{time.time_ns() % 10**8}")
+    yield made
+    made.end()
+
+
+FILL = "dd if=/dev/zero of=/root/large bs=1M count=64"
+
+
+def test_with_a_blank_in_the_data_folder_the_disk_limit_holds_and_files_are_compared(mates: Classmates) -> None:
+    assert sh(mates.box(GOOD), "echo x >> /usr/bin/ldd")[0] == 0
+    assert "/usr/bin/ldd" in mates.of(GOOD, "verify", code=None).stdout
+    mates.do(BAD, FILL)
+    until(lambda: not mates.runs(BAD), "the box is stopped", 15)
+    assert mates.notes(BAD)["disk"]["limit"] == 16 << 20
+
+
+def test_where_boxes_outlive_a_killed_daemon_the_keeper_serves_the_next_one(
+    second: SecondEngine, mates: Classmates
+) -> None:
+    """live-restore: the keeper, too, is left running, with a socket mounted at which nobody listens any more."""
+    second.options = ("--live-restore",)
+    try:
+        second.stop()
+        second.start()
+        mates.engine = second.client
+        until(lambda: mates.runs(GOOD), "the box runs", 60)
+        started = mates.box(GOOD).attrs["State"]["StartedAt"]
+        second.stop(signal.SIGKILL)
+        second.start()
+        mates.engine = second.client
+        assert mates.box(GOOD).attrs["State"]["StartedAt"] == started, "it never stopped"
+        mates.of(GOOD, "stop", "beta")
+        mates.of(GOOD, "start", "beta")  # the keeper wires it
+        mates.do(GOOD, FILL)
+        until(lambda: not mates.runs(GOOD), "the box is stopped", 15)
+    finally:
+        second.options = ()
+        second.stop()
+        second.start()
+        mates.engine = second.client
 
 
 def test_down_all_leaves_nothing_at_all_on_an_engine(second: SecondEngine) -> None:

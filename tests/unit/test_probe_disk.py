@@ -19,7 +19,7 @@ def test_the_layers_of_the_root_are_found_and_no_others() -> None:
     proc = "513 512 0:88 / /proc rw,nosuid - proc proc rw\n"
     assert overlay_options(other + proc + ROOT) == {
         "rw": [""],
-        "lowerdir": ["/d/l/A:/d/l/B"],
+        "lowerdir": ["/d/l/A", "/d/l/B"],
         "upperdir": ["/d/x/diff"],
         "workdir": ["/d/x/work"],
     }
@@ -28,6 +28,25 @@ def test_the_layers_of_the_root_are_found_and_no_others() -> None:
 def test_layers_that_were_added_one_by_one_are_several() -> None:
     options = "rw,lowerdir+=/d/A,lowerdir+=/d/B,upperdir=/d/x,workdir=/d/w"
     assert overlay_options(f"512 410 0:86 / / rw - overlay overlay {options}\n")["lowerdir"] == ["/d/A", "/d/B"]
+
+
+def test_names_that_the_kernel_escapes_are_read_as_they_are() -> None:
+    r"""A data folder with a blank in its path: \040. A comma or a backslash in an option is escaped, too; a colon in a
+    name of ``lowerdir`` has a backslash before it, which is itself escaped."""
+    options = r"rw,lowerdir=/a\040b/l/A:/a\040b/l\134:/B,upperdir=/a\040b/x\054y/diff,workdir=/a\040b/x/work"
+    found = disk.overlay(f"512 410 0:86 / / rw - overlay overlay {options}\n", str)
+    assert found == Layers("/a b/x,y/diff", ("/a b/l/A", "/a b/l:/B"))
+
+
+def test_where_all_names_are_longer_than_a_page_they_are_found_by_where_the_engine_mounted_the_box() -> None:
+    """Docker names the layers from its own folder then (overlay2, ``mountFrom``)."""
+    box = "512 410 0:86 / / rw - overlay overlay rw,lowerdir=l/A:l/B,upperdir=ID/diff,workdir=ID/work\n"
+    others = "40 30 0:85 / /d/overlay2/OTHER/merged rw shared:1 - overlay overlay rw,upperdir=OTHER/diff\n"
+    own = r"41 30 0:86 / /a\040b/overlay2/ID/merged rw shared:2 - overlay overlay rw,upperdir=ID/diff" + "\n"
+    found = disk.overlay(box, lambda: others + own)
+    assert found == Layers("/a b/overlay2/ID/diff", ("/a b/overlay2/l/A", "/a b/overlay2/l/B"))
+    with pytest.raises(OSError, match="isn't told"):
+        disk.overlay(box, lambda: others)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""What the keeper does when its connection to the engine breaks off."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from labctl.keeper.__main__ import keep_serving
+from labctl.keeper.notes import Voice
+
+
+def served(*ends: OSError) -> tuple[list[str], int]:
+    """What it said, when connections ended so, one after the other; and how often it waited."""
+    left = list(ends)
+    lines: list[str] = []
+    pauses: list[float] = []
+
+    def serve() -> None:
+        raise left.pop(0)
+
+    with pytest.raises(SystemExit):
+        keep_serving(serve, Voice(lines.append), pauses.append)
+    assert not left
+    return [json.loads(line)["why"] for line in lines], len(pauses)
+
+
+@pytest.mark.parametrize("end", [ConnectionRefusedError(111, "Connection refused"), FileNotFoundError(2, "no socket")])
+def test_it_ends_where_nobody_listens_on_the_socket_that_is_mounted_into_it(end: OSError) -> None:
+    """With live-restore another daemon leaves it running, and serves at another socket of the same path."""
+    said, pauses = served(end)
+    assert said == [str(end)] and pauses == 0
+
+
+def test_a_connection_that_broke_off_is_made_again() -> None:
+    said, pauses = served(OSError("the engine closed its events"), TimeoutError("timed out"), ConnectionRefusedError())
+    assert len(said) == 3 and pauses == 2
