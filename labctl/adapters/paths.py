@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 
+def in_checkout() -> bool:
+    """Whether labctl runs from a checkout, where ./setup.sh is; an installed one has none."""
+    return (Path(__file__).parents[2] / "setup.sh").is_file()
+
+
 def _xdg(variable: str, default: str) -> Path:
     """A base folder; the specification says that a relative one is to be ignored."""
     value = os.environ.get(variable, "")

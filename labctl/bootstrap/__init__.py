@@ -82,7 +82,8 @@ class App:
     @cached_property
     def client(self) -> Client:
         """The way to the engine."""
-        from labctl.adapters.docker.client import Client, resolve_address
+        from labctl.adapters.docker.address import resolve_address
+        from labctl.adapters.docker.client import Client
 
         return Client(resolve_address(self.settings.engine))
 

@@ -125,7 +125,8 @@ def load_all() -> None:
 
     for name in _LOADED:
         import_module(name)
-    from labctl.adapters.docker.client import Client, resolve_address
+    from labctl.adapters.docker.address import resolve_address
+    from labctl.adapters.docker.client import Client
 
     Client(resolve_address())  # the SDK, with no more of it than is needed
 

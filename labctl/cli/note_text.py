@@ -20,6 +20,9 @@ def text_of(note: BoxNote) -> str:
         "expired": _("{box} was stopped at {at}: the time of this lab is over"),
         "idle": _("{box} was stopped at {at}: nobody was in it for long; labctl start {box}"),
         "disk-soon": _("{box} has written {used} of the {limit} that it may; beyond that it is stopped"),
+        "disk-unknown": _(
+            "{box}: labctl can't measure what it writes, so its limit of {limit} does not hold; see labctl doctor"
+        ),
         "disk": _(
             "{box} was stopped at {at}: it had written {used}, and may write {limit}; labctl start {box}, and remove"
             " something within 3 minutes"

@@ -120,6 +120,8 @@ def _notes(integrity: Integrity) -> list[str]:
                 named = _("{files} and {n} more").format(files=named, n=len(files) - _FILES_NAMED)
             text = _("note: on {box}, files that came with packages were changed: {files}")
             notes.append(text.format(box=box, files=named))
+    unseen = _("note: files of {box} could not be compared with its packages: {why}")
+    notes += [unseen.format(box=box, why=visible(why)) for box, why in integrity.unseen.items()]
     foreign = {likeness.param: "" for likeness in integrity.foreign}
     same = {likeness.param: "" for likeness in integrity.same if likeness.param not in foreign}
     text = _("note: the answer to {param} belongs to another learner's seed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -35,6 +35,7 @@ class Facts(msgspec.Struct, frozen=True):
     kernel: str
     cgroup_version: int
     storage_driver: str
+    security_options: tuple[str, ...]
     memory: int
     cpus: int
     keeper: Mapping[str, str]
@@ -47,6 +48,10 @@ class Facts(msgspec.Struct, frozen=True):
     registry: str
     debian_mirror: str
 
+
+MEASURED_DRIVERS = frozenset({"overlay2", "overlayfs"})
+"""Storage drivers whose layers the keeper and the probe can read; the containerd image store calls its own
+overlayfs."""
 
 # Least values for a class: about 40 boxes exhaust the default of 128 inotify instances (DESIGN section 9).
 WANTED_SYSCTLS: Mapping[str, int] = {
@@ -65,6 +70,20 @@ def diagnose(facts: Facts) -> list[Finding]:
     return [*_engine(facts), *_machine(facts), *_labctl(facts)]
 
 
+def obstacle(security_options: Iterable[str]) -> Finding | None:
+    """Why labctl can't work on an engine with these options (GET /info, ``SecurityOptions``); None if it can."""
+    said = {option.split(",")[0].removeprefix("name=") for option in security_options}
+    if "rootless" in said:
+        what = "the Docker engine runs rootless: labctl's keeper and probe need the machine's own process ids"
+        remedy = "sudo systemctl start docker; docker context use default"
+        return Finding("engine", Level.BAD, what, remedy)
+    if "userns" in said:
+        what = "the Docker engine maps user ids (userns-remap): labctl's keeper and probe need the machine's own"
+        remedy = "sudo systemctl restart docker, with userns-remap removed from /etc/docker/daemon.json"
+        return Finding("engine", Level.BAD, what, remedy)
+    return None
+
+
 def _engine(facts: Facts) -> Iterator[Finding]:
     values = {"version": facts.engine_version}
     if _version(facts.engine_version) < (20, 10):
@@ -80,11 +99,13 @@ def _engine(facts: Facts) -> Iterator[Finding]:
     else:
         yield Finding("kernel", Level.OK, "Linux {version}", values=kernel)
     yield Finding("cgroups", Level.OK, "cgroup v{version}", values={"version": str(facts.cgroup_version)})
+    found = obstacle(facts.security_options)
+    if found is not None:
+        yield found
     driver = {"driver": facts.storage_driver}
-    if facts.storage_driver not in ("overlay2", "overlayfs", "btrfs", "zfs"):
-        yield Finding(
-            "storage", Level.WARN, "storage driver {driver}: every box is a whole copy", "use overlay2", driver
-        )
+    if facts.storage_driver not in MEASURED_DRIVERS:
+        what = "storage driver {driver}: labctl can't see what boxes write, so no disk limit and no integrity report"
+        yield Finding("storage", Level.WARN, what, "use overlay2", driver)
     else:
         yield Finding("storage", Level.OK, "storage driver {driver}", values=driver)
 

@@ -20,11 +20,13 @@ class Likeness(msgspec.Struct, frozen=True):
 
 class Integrity(msgspec.Struct, frozen=True):
     """``changed``: box to files that came with packages and aren't as they were installed. ``foreign``: answers that
-    belong to another learner's seed. ``same``: answers that another learner gave too, and that are not this one's."""
+    belong to another learner's seed. ``same``: answers that another learner gave too, and that are not this one's.
+    ``unseen``: box to why its files could not be looked at."""
 
     changed: dict[str, tuple[str, ...]] = {}
     foreign: tuple[Likeness, ...] = ()
     same: tuple[Likeness, ...] = ()
+    unseen: dict[str, str] = {}
 
     def __bool__(self) -> bool:
         return bool(any(self.changed.values()) or self.foreign or self.same)

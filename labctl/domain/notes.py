@@ -8,7 +8,18 @@ from typing import Any, Literal, get_args
 import msgspec
 
 Kind = Literal[
-    "started", "ending", "expired", "idle", "disk-soon", "disk", "files", "watchers", "memory", "pids", "cpu"
+    "started",
+    "ending",
+    "expired",
+    "idle",
+    "disk-soon",
+    "disk-unknown",
+    "disk",
+    "files",
+    "watchers",
+    "memory",
+    "pids",
+    "cpu",
 ]
 
 STOPPED: frozenset[Kind] = frozenset({"expired", "idle", "disk", "files", "watchers"})

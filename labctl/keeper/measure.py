@@ -39,8 +39,9 @@ class Order(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """``used`` in bytes; ``whole``: it was all looked at, and not given up as too much; ``watchers``: inotify(7)
-    instances, -1 where nobody looked; ``seconds``: what it took, of which ``deep_seconds`` for what is held open."""
+    """``used`` in bytes, or UNREAD; ``whole``: it was all looked at, and not given up as too much; ``watchers``:
+    inotify(7) instances, -1 where nobody looked; ``seconds``: what it took, of which ``deep_seconds`` for what is held
+    open."""
 
     id: str
     used: int
@@ -48,6 +49,10 @@ class Measure(NamedTuple):
     watchers: int = -1
     seconds: float = 0.0
     deep_seconds: float = 0.0
+
+
+UNREAD = -1
+"""The box's layer can't be opened: it has ended, or its layer is somewhere else."""
 
 
 class TooMuchError(Exception):
@@ -59,9 +64,12 @@ def measure(order: Order, *, most: int = MOST_FILES, seconds: float = SECONDS) -
     started = time.monotonic()
     used, whole = 0, True
     try:
-        with contextlib.suppress(FileNotFoundError):
-            for found in _layer(order.root + order.upper, most, started + seconds):
-                used += found
+        layer = os.open(order.root + order.upper, _FOLDER)
+    except OSError:
+        return Measure(order.id, UNREAD, True, seconds=time.monotonic() - started)
+    try:
+        for found in _layer(layer, most, started + seconds):
+            used += found
     except (TooMuchError, OSError):
         whole = False
     for path in order.files:
@@ -75,10 +83,10 @@ def measure(order: Order, *, most: int = MOST_FILES, seconds: float = SECONDS) -
     return Measure(order.id, used, whole, watchers, ended - started, ended - deep)
 
 
-def _layer(upper: str, most: int, deadline: float) -> Iterator[int]:
-    """The size of each file and folder of an upper layer. Raises TooMuchError."""
+def _layer(upper: int, most: int, deadline: float) -> Iterator[int]:
+    """The size of each file and folder of an upper layer that is open, which it closes. Raises TooMuchError."""
     known: set[int] = set()
-    for count, found in enumerate(_walk(os.open(upper, _FOLDER), 0)):
+    for count, found in enumerate(_walk(upper, 0)):
         if count >= most or (count % 1000 == 999 and time.monotonic() > deadline):
             raise TooMuchError
         if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):

@@ -18,6 +18,10 @@ _TEXTS = {
         " without.",
         "这台机器已写入 {used}，上限 {limit}；超过就会被停止，请删除不需要的文件。",
     ),
+    "disk-unknown": (
+        "What this box writes can't be measured, so its limit of {limit} does not hold. Tell your instructor.",
+        "无法测量这台机器写入了多少，上限 {limit} 不起作用。请告诉教师。",
+    ),
     "disk": (
         "This box has written {used}, and may write {limit}: it is stopped now. Start it again, and you have {minutes}"
         " min to remove what you don't need.",

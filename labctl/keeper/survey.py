@@ -25,7 +25,7 @@ from labctl.domain import wiring
 from labctl.keeper.disk import Quota, Verdict, most_watchers
 from labctl.keeper.engine import Container
 from labctl.keeper.host import Cgroup, starter_of
-from labctl.keeper.measure import Measure, Order
+from labctl.keeper.measure import UNREAD, Measure, Order
 from labctl.keeper.notes import Notes
 from labctl.probe.disk import overlay
 
@@ -37,6 +37,8 @@ _DEEP_SHARE = 0.05
 _DEEP_LATEST = 60.0
 _SHRUNK = 64 << 20
 _STUCK_SECONDS = 30.0
+_UNMEASURED = "disk-unknown"
+"""A note of a box whose layer can't be found or read, so that its limit doesn't hold."""
 
 
 class Ends(Protocol):
@@ -155,9 +157,13 @@ class Survey:
         for box in self._boxes.values():
             limit = box.labels.get(wiring.LABEL_DISK, "0")
             if box.id not in self._places and box.pid and limit.isdigit() and int(limit):
-                with contextlib.suppress(OSError, ValueError):
+                try:
                     self._places[box.id] = self._place(box, int(limit), clock)
                     self._quota.started(box.id, now)
+                except ProcessLookupError:  # it has stopped
+                    continue
+                except (OSError, ValueError):
+                    self._notes.tell(box, _UNMEASURED, now, limit=int(limit))
 
     def _is(self, box_id: str, pid: int) -> bool:
         return box_id in self._boxes and self._boxes[box_id].pid == pid
@@ -227,6 +233,9 @@ class Survey:
             place.due = clock + min(_LATEST, max(_SOONEST, measure.seconds / _SHARE))
             if measure.watchers >= 0:
                 place.deep_due = clock + min(_DEEP_LATEST, measure.deep_seconds / _DEEP_SHARE)
+        if measure.used == UNREAD:
+            self._notes.tell(box, _UNMEASURED, now, limit=place.limit)
+            return
         values = {"used": measure.used, "limit": place.limit}
         verdict = self._quota.judge(box.id, place.limit, measure.used, whole=measure.whole, now=now)
         if not verdict.ends and measure.watchers > self._watchers:

@@ -216,10 +216,12 @@ class CloneCheck(msgspec.Struct, frozen=True):
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """What checks said, and for each box which files of its packages aren't as they were installed."""
+    """What checks said, and for each box which files of its packages aren't as they were installed. ``unseen``: box to
+    why its files could not be looked at."""
 
     results: list[CheckResult]
     changed: dict[str, tuple[str, ...]]
+    unseen: dict[str, str] = {}
 
 
 PowerAct = Literal["reboot", "off", "on"]

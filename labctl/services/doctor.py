@@ -52,6 +52,7 @@ class Doctor:
                 kernel=info.kernel,
                 cgroup_version=info.cgroup_version,
                 storage_driver=info.storage_driver,
+                security_options=info.security_options,
                 memory=info.memory,
                 cpus=info.cpus,
                 keeper=self._keeper.state(),

@@ -119,7 +119,7 @@ class Verify:
             previous = store.attempts(current.instance)
             integrity = self._integrity(current, found, store)
         except LabctlError as error:
-            previous, integrity, lost = [], Integrity(_changed(found)), error
+            previous, integrity, lost = [], Integrity(_changed(found), unseen=found.unseen), error
         attempt = Attempt(
             instance=current.instance,
             lab=current.lab.name,
@@ -174,7 +174,7 @@ class Verify:
             results = [as_error(check, why) for check in results]
         for done in on_clones:
             results = [*results, *done.result()]
-        return Findings(results, found.changed), 0 if thorough else len(hurting)
+        return Findings(results, found.changed, found.unseen), 0 if thorough else len(hurting)
 
     def site(self, current: Current) -> Site:
         """The instance as it runs now. Raises UsageError for a box that doesn't."""
@@ -193,14 +193,14 @@ class Verify:
         answers = {name: value for check in found.results for name, value in check.params.items()}
         wrong = wrong_answers(current.lab, current.params, answers)
         if not wrong:
-            return Integrity(changed)
+            return Integrity(changed, unseen=found.unseen)
         others = [
             Other(attempt.learner, derive(current.lab, attempt.seed), attempt.answers)
             for attempt in store.latest(current.lab.name)
             if attempt.instance != current.instance
         ]
         foreign, same = likenesses(wrong, others)
-        return Integrity(changed, tuple(foreign), tuple(same))
+        return Integrity(changed, tuple(foreign), tuple(same), found.unseen)
 
 
 def _changed(found: Findings) -> dict[str, tuple[str, ...]]:

@@ -1,10 +1,9 @@
-"""The engine's socket at a TCP port, as an engine with ``-H tcp://…`` has it, plain or by TLS."""
+"""The engine's socket at a TCP port, as an engine with ``-H tcp://…`` has it."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 from types import TracebackType
 
@@ -12,10 +11,9 @@ ENGINE = "/var/run/docker.sock"
 
 
 class Forwarder:
-    """Listens on a port of 127.0.0.1 and passes bytes on; ``count`` is how many connections there were."""
+    """Listens on a port of 127.0.0.1 and passes bytes on; ``count`` tells how many connections there were."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self._tls = tls
+    def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.address = f"tcp://127.0.0.1:{self.port}"
@@ -39,8 +37,6 @@ class Forwarder:
 
     def _serve(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            if self._tls is not None:
-                client = self._tls.wrap_socket(client, server_side=True)
             engine = socket.socket(socket.AF_UNIX)
             engine.connect(ENGINE)
             threading.Thread(target=_pump, args=(client, engine), daemon=True).start()

@@ -19,7 +19,8 @@ from rig import clock
 
 from labctl.adapters.ansible.provisioner import AnsibleProvisioner
 from labctl.adapters.catalog import FileCatalog
-from labctl.adapters.docker.client import Client, resolve_address
+from labctl.adapters.docker.address import resolve_address
+from labctl.adapters.docker.client import Client
 from labctl.adapters.images.base import Base
 from labctl.adapters.images.builder import Builder
 from labctl.adapters.images.images import DockerImages

@@ -132,3 +132,17 @@ def test_the_store_of_an_older_labctl_is_brought_up_to_date_from_the_wheel(insta
     )
     folder, cohorts = run(installed / "python", "-c", code, cwd=elsewhere).rsplit(" ", 1)
     assert folder.startswith(str(installed.parent)) and cohorts == "[]\n"
+
+
+def test_no_hint_names_the_script_of_a_checkout(installed: Path, elsewhere: Path) -> None:
+    done = subprocess.run(
+        [installed / "labctl", "status"],
+        cwd=elsewhere,
+        env={**os.environ, "DOCKER_HOST": f"unix://{elsewhere}/none.sock", "LABCTL_LANG": "en"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert "try: sudo systemctl start docker" in done.stderr and "setup.sh" not in done.stderr

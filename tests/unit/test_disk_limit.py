@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from labctl.keeper.disk import Quota, Verdict, most_watchers
 from labctl.keeper.engine import Container
-from labctl.keeper.measure import Measure, Order
+from labctl.keeper.measure import UNREAD, Measure, Order
 from labctl.keeper.messages import GRACE_SECONDS
 from labctl.keeper.notes import Notes, Voice
 from labctl.keeper.survey import Measurer, Survey, _Place
@@ -133,7 +134,8 @@ class World:
         self.dead = False
         self.closed = 0
         self.clock = 0.0
-        notes = Notes(Voice(lambda _line: None), self)
+        self.noted: list[tuple[str, str]] = []
+        notes = Notes(Voice(self.note), self)
         self.survey = Survey(cast("Measurer", self), notes, self, self.place, lambda _place: self.space)
 
     def add(self, name: str, written: int = 0, *, disk: str = str(LIMIT), pid: int = 7) -> None:
@@ -147,6 +149,11 @@ class World:
 
     def pids(self) -> list[int]:
         return [7, 8]
+
+    def note(self, line: str) -> None:
+        said = json.loads(line)
+        if "note" in said:
+            self.noted.append((said["note"], said["id"]))
 
     def write(self, box: Container, text: str) -> None:
         self.told.append((box.id, text))
@@ -206,6 +213,15 @@ def test_boxes_without_a_limit_are_none_of_its_business(world: World) -> None:
     world.add("wrong", 10**15, disk="many")
     world.run(30)
     assert not world.asked and not world.killed
+
+
+def test_one_that_cannot_be_measured_is_told_of_and_not_taken_for_empty(world: World) -> None:
+    """Its disk is no overlay, or its layer can't be opened where it should be."""
+    world.add("odd")
+    world.add("elsewhere", UNREAD)
+    world.run(30)
+    assert sorted(world.noted) == [("disk-unknown", "elsewhere"), ("disk-unknown", "odd")]
+    assert not world.killed
 
 
 def test_one_that_was_stopped_is_urgent_when_it_starts_until_it_was_cleared(world: World) -> None:

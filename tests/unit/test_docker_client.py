@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
-from labctl.adapters.docker.client import DEFAULT_ADDRESS, Client, explained, resolve_address
+from labctl.adapters.docker.address import DEFAULT_ADDRESS, refuse_unusable, resolve_address
+from labctl.adapters.docker.client import Client, explained, unreachable
+from labctl.adapters.docker.negotiation import no_common_version
+from labctl.domain.api_version import Span, Version
 from labctl.errors import EngineError, Exit
 
 
@@ -85,10 +88,71 @@ def test_a_docker_folder_that_says_nothing_is_passed_over(docker_folder: DockerF
 
 
 @pytest.mark.parametrize("meta", ["{", "[]", "{}", '{"Endpoints": {}}', '{"Endpoints": {"docker": {}}}'])
-def test_a_damaged_context_is_passed_over(docker_folder: DockerFolder, meta: str) -> None:
+def test_a_damaged_context_is_no_wish_for_the_default_engine(docker_folder: DockerFolder, meta: str) -> None:
     docker_folder.config({"currentContext": "class"})
     docker_folder.context("class", meta)
-    assert resolve_address() == DEFAULT_ADDRESS
+    with pytest.raises(EngineError, match="the docker context class can't be read"):
+        resolve_address()
+
+
+def test_an_unknown_context_is_told_and_not_taken_for_the_default(
+    docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker_folder.config({"currentContext": "gone"})
+    with pytest.raises(EngineError, match="there is no docker context gone"):
+        resolve_address()
+    monkeypatch.setenv("DOCKER_CONTEXT", "typo")
+    with pytest.raises(EngineError, match="there is no docker context typo") as caught:
+        resolve_address()
+    assert "docker context ls" in caught.value.hint and caught.value.exit_code is Exit.ENGINE_UNAVAILABLE
+    assert resolve_address("unix:///run/my.sock") == "unix:///run/my.sock", "the context isn't asked"
+
+
+def test_tls_is_refused_where_docker_would_speak_it(
+    docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its streams aren't sockets that another process can go on with."""
+    docker_folder.config({"currentContext": "class"})
+    docker_folder.endpoint("class", "tcp://10.0.0.1:2376")
+    refuse_unusable("tcp://10.0.0.1:2376")
+    (docker_folder.folder / "contexts" / "tls" / sha256(b"class").hexdigest() / "docker").mkdir(parents=True)
+    with pytest.raises(EngineError, match="through TLS") as caught:
+        _ = Client(resolve_address()).api
+    assert "docker.sock 10.0.0.1 &&" in caught.value.hint.format_map(caught.value.values)
+    refuse_unusable("tcp://10.0.0.2:2375")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    with pytest.raises(EngineError, match="through TLS"):
+        refuse_unusable("tcp://10.0.0.2:2376")
+    refuse_unusable("unix:///run/docker.sock")
+
+
+def test_ssh_is_refused_with_a_way_that_works() -> None:
+    with pytest.raises(EngineError, match="through ssh://") as caught:
+        _ = Client("ssh://me@server:2222").api
+    assert "-p 2222 me@server " in caught.value.hint.format_map(caught.value.values)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:2375", "unix:///run/docker.sock"])
+def test_no_proxy_of_the_environment_comes_between(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://user:secret@127.0.0.1:9")
+    api = Client(address).api
+    found = api.merge_environment_settings(f"{api.base_url}/info", {}, None, None, None)
+    api.close()
+    assert not found["proxies"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [(["name=userns"], "userns-remap"), (["name=seccomp", "name=rootless"], "runs rootless")]
+)
+def test_an_engine_in_which_labctl_cannot_work_is_refused(options: list[str], words: str) -> None:
+    client = Client("unix:///run/docker.sock")
+    client.facts = {"SecurityOptions": options}
+    with pytest.raises(EngineError, match=words) as caught:
+        client.require_usable()
+    assert caught.value.hint and caught.value.exit_code is Exit.ENGINE_UNAVAILABLE
+    client.facts = {"SecurityOptions": ["name=seccomp,profile=default", "name=cgroupns"]}
+    client.require_usable()
 
 
 def refused(address: str) -> EngineError:
@@ -121,7 +185,7 @@ def test_a_socket_that_nobody_listens_on_says_the_same(tmp_path: Path) -> None:
         (PermissionError(13, "Permission denied"), "you may not use", "usermod -aG docker"),
         (FileNotFoundError(2, "No such file"), "no Docker engine answers", "systemctl start docker"),
         (ConnectionRefusedError(111, "refused"), "no Docker engine answers", "systemctl start docker"),
-        (OSError(113, "No route to host"), "can't be reached", "labctl doctor"),
+        (OSError(113, "No route to host"), "can't be reached", "docker --host {address} version"),
     ],
 )
 def test_the_systems_error_underneath_decides_what_is_said(cause: OSError, words: str, hint: str) -> None:
@@ -193,3 +257,12 @@ def test_another_users_socket_is_refused_with_the_way_to_join_its_group(tmp_path
         (tmp_path / "closed.sock").chmod(0)
         listener.listen()
         assert str(refused(f"unix://{tmp_path}/closed.sock")).startswith("you may not use")
+
+
+@pytest.mark.parametrize("checkout", [True, False])
+def test_an_installed_labctl_names_no_script_of_a_checkout(monkeypatch: pytest.MonkeyPatch, checkout: bool) -> None:
+    for module in ("client", "negotiation"):
+        monkeypatch.setattr(f"labctl.adapters.docker.{module}.in_checkout", lambda: checkout)
+    assert ("setup.sh" in unreachable("unix:///run/docker.sock", FileNotFoundError()).hint) is checkout
+    assert "setup.sh" not in unreachable("tcp://10.0.0.1:2375", ConnectionRefusedError()).hint
+    assert ("setup.sh" in no_common_version("here", Span(Version(9, 1), Version(9, 2))).hint) is checkout

@@ -273,7 +273,7 @@ def test_without_mmdebstrap_the_way_on_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(BuildError) as caught:
         bootstrap.make(None, "bookworm", "", silent, "base", Stop())  # type: ignore[arg-type]
-    assert "setup.sh" in caught.value.hint
+    assert "apt-get install mmdebstrap" in caught.value.hint
 
 
 def test_buildx_gets_the_tag_and_the_mirrors() -> None:

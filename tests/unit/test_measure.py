@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from labctl.keeper import measure as measuring
-from labctl.keeper.measure import Order, held_open, measure
+from labctl.keeper.measure import UNREAD, Order, held_open, measure
 from labctl.keeper.survey import Measurer
 
 MIB = 1 << 20
@@ -93,9 +93,9 @@ def test_time_runs_out(tmp_path: Path) -> None:
     assert not measure(order(tmp_path), seconds=-1.0).whole
 
 
-def test_a_box_that_has_gone_has_written_nothing(tmp_path: Path) -> None:
+def test_a_layer_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> None:
     found = measure(order(tmp_path / "gone"))
-    assert found.whole and found.used == 0
+    assert found.whole and found.used == UNREAD
 
 
 def test_it_holds_while_a_learner_moves_folders_to_and_fro(tmp_path: Path) -> None:

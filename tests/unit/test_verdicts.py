@@ -210,6 +210,12 @@ class TestSummary:
         assert said(capsys)[0] == "✓ listen    16/16"
 
 
+def test_a_box_whose_files_could_not_be_compared_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    now = msgspec.structs.replace(attempt(failed("auth")), integrity=Integrity(unseen={"master": "no overlay"}))
+    print_attempt(LAB, now, 1, None)
+    assert "files of master could not be compared with its packages: no overlay" in " ".join(said(capsys))
+
+
 class TestWidth:
     @pytest.mark.usefixtures("terminal")
     @pytest.mark.parametrize("language", ["en", "zh"])

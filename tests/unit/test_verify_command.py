@@ -185,7 +185,12 @@ class TestJson:
         assert list(whole) == [
             *("instance", "lab", "learner", "seed", "at", "seconds", "tasks", "thorough", "integrity", "by"),
         ]
-        assert whole["integrity"] == {"changed": {"master": ["/usr/bin/ss"]}, "foreign": [], "same": []}
+        assert whole["integrity"] == {
+            "changed": {"master": ["/usr/bin/ss"]},
+            "foreign": [],
+            "same": [],
+            "unseen": {},
+        }
         assert list(whole["tasks"][0]) == ["task", "verdict", "points", "of", "checks"]
         check = whole["tasks"][0]["checks"][1]
         assert list(check) == [

@@ -50,22 +50,23 @@ def main(descriptor: int) -> int:
         code = int(pytest.main(arguments(orders), plugins=[Judge(orders, link, notes), Fixtures(world)]))
         link.send(Ended())
         if orders.pick is None:
-            link.send(Integrity(_changed(world)))
+            link.send(_integrity(world))
         return code
     finally:
         session.close()
         link.close()
 
 
-def _changed(world: World) -> dict[str, tuple[str, ...]]:
-    """Files of packages that were changed, for the report; a box that can't be looked at is left out."""
-    found = {}
+def _integrity(world: World) -> Integrity:
+    """Files of packages that were changed, for the report, and the boxes that can't be looked at."""
+    changed: dict[str, tuple[str, ...]] = {}
+    unseen: dict[str, str] = {}
     for name in world.places:
         try:
-            found[name] = tuple(world.changes(name)["packaged"])
-        except LookError:
-            continue
-    return found
+            changed[name] = tuple(world.changes(name)["packaged"])
+        except LookError as error:
+            unseen[name] = str(error)
+    return Integrity(changed, unseen)
 
 
 if __name__ == "__main__":

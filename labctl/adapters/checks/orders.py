@@ -85,9 +85,10 @@ class Ended(msgspec.Struct, frozen=True, tag_field="said", tag="ended"):
 
 
 class Integrity(msgspec.Struct, frozen=True, tag_field="said", tag="integrity"):
-    """Box to files of its packages that were changed."""
+    """Box to files of its packages that were changed; box to why it could not be looked at."""
 
     changed: dict[str, tuple[str, ...]]
+    unseen: dict[str, str] = {}
 
 
 Said = Checked | OnClones | Power | Inside | Ended | Integrity

@@ -178,6 +178,7 @@ class _Run:
         self._power = power
         self._results: list[CheckResult] = []
         self._changed: Mapping[str, tuple[str, ...]] = {}
+        self._unseen: Mapping[str, str] = {}
         self._left_out = False
         self._late = False
         self._ended = False
@@ -199,7 +200,7 @@ class _Run:
             raise _broken(self._lab, _reason(-1 if self._late else code), output)
         if not self._ended:
             raise _broken(self._lab, "they ended before all of them had run", output)
-        return Findings(_one_each(self._results), dict(self._changed))
+        return Findings(_one_each(self._results), dict(self._changed), dict(self._unseen))
 
     def _end(self) -> None:
         self._late = True
@@ -214,8 +215,8 @@ class _Run:
                 self._on_clones(list(checks))
             case Ended():
                 self._ended = True
-            case Integrity(changed):
-                self._changed = changed
+            case Integrity(changed, unseen):
+                self._changed, self._unseen = changed, unseen
             case Power(box, act):
                 self._child.answer(self._powered(box, act))
             case Inside(box):

@@ -1,53 +1,25 @@
-"""One way to the engine: resolved once, the same for every part of labctl and for the programs that it starts.
-
-The SDK's ``from_env()`` ignores docker contexts, so the address is found here: DOCKER_HOST, then labctl's setting, then
-the current docker context, then the default socket.
-"""
+"""Clients of the engine, and why it can't be reached. Where it is: ``labctl.adapters.docker.address``."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+from labctl.adapters.docker.address import refuse_unusable
+from labctl.adapters.paths import in_checkout
 from labctl.errors import EngineError
 
 if TYPE_CHECKING:
     import docker
 
-_START_HINT = "sudo systemctl start docker; where Docker is missing or no init system runs: ./setup.sh"
-DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 
-
-def resolve_address(setting: str = "") -> str:
-    """The engine's address, by DOCKER_HOST, setting, docker context, default, in this order."""
-    return os.environ.get("DOCKER_HOST") or setting or _context_address() or DEFAULT_ADDRESS
-
-
-def _context_address() -> str:
-    """The endpoint of the docker context in use, or nothing (docker's own files, docker-context(1))."""
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    name = os.environ.get("DOCKER_CONTEXT", "")
-    try:
-        name = name or json.loads((folder / "config.json").read_text()).get("currentContext", "")
-        if not name or name == "default":
-            return ""
-        meta = folder / "contexts" / "meta" / sha256(name.encode()).hexdigest() / "meta.json"
-        host = json.loads(meta.read_text())["Endpoints"]["docker"]["Host"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, or not what docker writes
-        return ""
-    return str(host)
-
-
-def _import_docker(address: str) -> None:
-    """Import the SDK without paramiko where the engine isn't reached by SSH: half of the SDK's import time."""
-    if address.startswith("ssh://") or "paramiko" in sys.modules:
+def _import_docker() -> None:
+    """Import the SDK without paramiko, which is half of its import time: labctl reaches no engine by SSH."""
+    if "paramiko" in sys.modules:
         import docker
 
         return
@@ -62,7 +34,7 @@ class Client:
     """Clients of one engine: the SDK's low-level client, one for each thread."""
 
     def __init__(self, address: str, timeout: float = 60) -> None:
-        _import_docker(address)
+        _import_docker()
         from labctl.adapters.docker.negotiation import SpokenVersion
 
         self.address = address
@@ -83,10 +55,27 @@ class Client:
         the API, which is negotiated once."""
         from labctl.adapters.docker.negotiation import NegotiatingClient
 
+        refuse_unusable(self.address)
         with explained(self.address):
-            return NegotiatingClient(
-                self._spoken, base_url=self.address, timeout=timeout, use_ssh_client=False, num_pools=4
-            )
+            api = NegotiatingClient(self._spoken, base_url=self.address, timeout=timeout, num_pools=4)
+        # An engine is reached directly: a proxy of the environment is for the web, and breaks streams.
+        api.trust_env = False
+        return api
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What the engine says of itself (GET /info), asked once. Raises EngineError."""
+        with explained(self.address):
+            found: dict[str, Any] = self.api.info()
+            return found
+
+    def require_usable(self) -> None:
+        """Before anything is made. Raises EngineError for an engine that runs in a way in which labctl can't work."""
+        from labctl.domain.diagnosis import obstacle
+
+        found = obstacle(self.facts.get("SecurityOptions") or ())
+        if found is not None:
+            raise EngineError(found.what, hint=found.remedy)
 
 
 @contextmanager
@@ -113,10 +102,21 @@ def unreachable(address: str, error: BaseException) -> EngineError:
             address=address,
         )
     if isinstance(reason, FileNotFoundError | ConnectionRefusedError):
-        return EngineError("no Docker engine answers at {address}", hint=_START_HINT, address=address)
+        hint = _start_hint() if address.startswith("unix://") else "docker --host {address} version"
+        return EngineError("no Docker engine answers at {address}", hint=hint, address=address)
     return EngineError(
-        "the Docker engine at {address} can't be reached: {why}", hint="labctl doctor", address=address, why=str(error)
+        "the Docker engine at {address} can't be reached: {why}",
+        hint="docker --host {address} version",
+        address=address,
+        why=str(error),
     )
+
+
+def _start_hint() -> str:
+    hint = "sudo systemctl start docker; where Docker is missing: sudo apt-get install docker.io"
+    if in_checkout():
+        hint = "sudo systemctl start docker; where Docker is missing or no init system runs: ./setup.sh"
+    return hint
 
 
 def _os_error(error: BaseException | None) -> OSError | None:
@@ -139,4 +139,6 @@ def api_error(error: docker.errors.APIError) -> EngineError:
     why = str(error.explanation or error)
     if "no space left on device" in why:
         return EngineError("no space is left on the Docker engine's disk", hint="labctl images prune", detail=why)
+    if "HTTP request to an HTTPS server" in why:
+        return EngineError("this port of the Docker engine speaks TLS, and labctl can't", hint="unset DOCKER_HOST")
     return EngineError("the Docker engine refused: {why}", hint="labctl doctor", why=why.strip())

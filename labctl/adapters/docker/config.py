@@ -8,7 +8,9 @@ from typing import Any
 
 from labctl.domain import wiring
 from labctl.domain.boxspec import BoxSpec, archive
+from labctl.domain.diagnosis import MEASURED_DRIVERS
 from labctl.domain.toolbox import BUSYBOX, TOOLBOX
+from labctl.errors import EngineError
 
 # Docker's default set less what no lab needs: making devices (MKNOD), file capabilities (SETFCAP).
 # AUDIT_WRITE stays: sshd and sudo refuse a root login where they may not write to the audit log.
@@ -47,6 +49,18 @@ def boxes_cgroup(driver: str) -> str:
     """HostConfig.CgroupParent of all boxes, for an engine that makes cgroups by that driver; nothing where it makes
     none. What an engine of cgroupfs isn't told from the root on, it takes from where it is itself."""
     return {"systemd": wiring.SLICE, "cgroupfs": f"/{wiring.SLICE}"}.get(driver, "")
+
+
+def refuse_unmeasured(spec: BoxSpec, driver: str) -> None:
+    """Raises EngineError for a box with a limit on what it writes, where that can't be measured: a limit that doesn't
+    hold is none."""
+    if wiring.LABEL_DISK in spec.all_labels() and driver not in MEASURED_DRIVERS:
+        raise EngineError(
+            "the storage driver {driver} does not let labctl measure what {box} writes: its disk limit would not hold",
+            hint="labctl doctor",
+            driver=driver,
+            box=spec.name,
+        )
 
 
 def box_config(spec: BoxSpec, toolbox_volume: str, cgroup: str = "") -> dict[str, Any]:

@@ -81,10 +81,14 @@ class DockerEngine:
         """POST /containers/create."""
         import docker.errors
 
+        self._client.require_usable()
+        facts = self._client.facts
+        config.refuse_unmeasured(spec, str(facts["Driver"]))
+        cgroup = config.boxes_cgroup(facts.get("CgroupDriver", ""))
         with self._explained():
             try:
                 made = self._client.api.create_container_from_config(
-                    config.box_config(spec, self._toolbox_volume(), self._boxes_cgroup), name=spec.container
+                    config.box_config(spec, self._toolbox_volume(), cgroup), name=spec.container
                 )
             except docker.errors.APIError as error:
                 if error.status_code == 409:
@@ -95,10 +99,6 @@ class DockerEngine:
                     ) from error
                 raise
         return str(made["Id"])
-
-    @cached_property
-    def _boxes_cgroup(self) -> str:
-        return config.boxes_cgroup(self._client.api.info().get("CgroupDriver", ""))
 
     def start(self, box_id: str) -> None:
         """POST /containers/{id}/start."""

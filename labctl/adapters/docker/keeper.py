@@ -90,6 +90,7 @@ class DockerKeeper:
         states = self.state()
         if set(states.values()) == {"running"}:
             return False
+        self._client.require_usable()
         tags = self._tags()
         if states[wiring.ROLE_SWITCH] != "running":
             self._make(naming.SWITCH, config.switch_config(tags.keeper))

@@ -12,6 +12,7 @@ from typing import Any
 
 import docker
 
+from labctl.adapters.paths import in_checkout
 from labctl.domain import api_version
 from labctl.domain.api_version import OLDEST, OURS, Span, Version
 from labctl.errors import ApiVersionError
@@ -92,7 +93,9 @@ def no_common_version(address: str, theirs: Span) -> ApiVersionError:
     if theirs.most < OURS.least:
         hint = "install Docker Engine 20.10 or newer: sudo apt-get install docker.io"
     else:
-        hint = "git pull && ./setup.sh; or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment"
+        hint = "install a newer labctl, or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment"
+        if in_checkout():
+            hint = "git pull && ./setup.sh; or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment"
     return ApiVersionError(
         "the Docker engine at {address} supports API versions {theirs}, labctl {ours}: they have none in common",
         hint=hint,

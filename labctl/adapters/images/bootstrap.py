@@ -34,7 +34,7 @@ def make(client: Client, suite: str, mirror: str, emit: Emit, key: str, stop: St
     if shutil.which("mmdebstrap") is None:
         raise BuildError(
             "no registry can be reached, and mmdebstrap, which makes a base from Debian's packages, is not installed",
-            hint="./setup.sh, or: sudo apt-get install mmdebstrap",
+            hint="sudo apt-get install mmdebstrap; for a user who is not root, uidmap too",
         )
     emit(StepProgress(key, f"making Debian {suite} from its packages"))
     debootstrap = _Mmdebstrap(command(suite, mirror), emit, key)

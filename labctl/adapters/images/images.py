@@ -73,12 +73,14 @@ class DockerImages:
         told = _one_at_a_time(emit)
         there = self._look()
         if self._base.tag not in there:
+            self._client.require_usable()
             job = Job("getting the base {subject}", self._base.reference, frozenset(), partial(self._base.make, told))
             graph.run({BASE_KEY: job}, 1, told)
             there = self._look()
         wanted = self._wanted(labs, there)
         jobs = self._jobs(labs, wanted, there, told)
         if jobs:
+            self._client.require_usable()
             graph.run(jobs, _WORKERS, told)
 
     def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:
@@ -114,6 +116,7 @@ class DockerImages:
         """See ports.Images."""
         from labctl.adapters.images import transfer
 
+        self._client.require_usable()
         with _step(emit, _LOAD, "loading from {subject}", path):
             tags = transfer.load(self._client, Path(path), emit, _LOAD)
         self._base.take_identity(tags, present.tagged(self._client))

@@ -94,6 +94,38 @@ TEXTS: dict[str, str] = {
     "sudo systemctl start docker; where Docker is missing or no init system runs: ./setup.sh": (
         "sudo systemctl start docker；没装 Docker 或没有 init 系统时：./setup.sh"
     ),
+    "sudo systemctl start docker; where Docker is missing: sudo apt-get install docker.io": (
+        "sudo systemctl start docker；没装 Docker 时：sudo apt-get install docker.io"
+    ),
+    "there is no docker context {name}": "没有名为 {name} 的 docker context",
+    "docker context ls; docker context use default": "docker context ls；docker context use default",
+    "ssh -fnNT -L 127.0.0.1:2375:/var/run/docker.sock {where} && export DOCKER_HOST=tcp://127.0.0.1:2375": (
+        "ssh -fnNT -L 127.0.0.1:2375:/var/run/docker.sock {where} && export DOCKER_HOST=tcp://127.0.0.1:2375"
+    ),
+    "the docker context {name} can't be read": "无法读取 docker context {name}",
+    "this port of the Docker engine speaks TLS, and labctl can't": "Docker 引擎的这个端口要求 TLS，labctl 不支持",
+    "unset DOCKER_HOST": "unset DOCKER_HOST",
+    "labctl can't use a Docker engine through TLS ({address}); it can through a port that ssh forwards": (
+        "labctl 不能通过 TLS 使用 Docker 引擎（{address}），但可以使用 ssh 转发的端口"
+    ),
+    "labctl can't use a Docker engine through ssh:// ({address}); it can through a port that ssh forwards": (
+        "labctl 不能通过 ssh:// 使用 Docker 引擎（{address}），但可以使用 ssh 转发的端口"
+    ),
+    "the Docker engine runs rootless: labctl's keeper and probe need the machine's own process ids": (
+        "Docker 引擎以 rootless 方式运行：labctl 的守护容器（keeper）和 probe 需要使用宿主机自己的进程号"
+    ),
+    "sudo systemctl start docker; docker context use default": (
+        "sudo systemctl start docker；docker context use default"
+    ),
+    "the Docker engine maps user ids (userns-remap): labctl's keeper and probe need the machine's own": (
+        "Docker 引擎映射了用户 ID（userns-remap）：labctl 的守护容器（keeper）和 probe 需要使用宿主机自己的用户 ID"
+    ),
+    "sudo systemctl restart docker, with userns-remap removed from /etc/docker/daemon.json": (
+        "从 /etc/docker/daemon.json 去掉 userns-remap，然后 sudo systemctl restart docker"
+    ),
+    "the storage driver {driver} does not let labctl measure what {box} writes: its disk limit would not hold": (
+        "存储驱动 {driver} 下 labctl 无法测量 {box} 写入了多少，磁盘上限不会生效"
+    ),
     "you may not use the Docker engine at {address}": "你无权使用 {address} 上的 Docker 引擎",
     "sudo labctl …, or join its group and log in again: sudo usermod -aG docker $USER": (
         "sudo labctl …，或加入 docker 组后重新登录：sudo usermod -aG docker $USER"
@@ -107,6 +139,9 @@ TEXTS: dict[str, str] = {
     ),
     "git pull && ./setup.sh; or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment": (
         "git pull && ./setup.sh；或者启动引擎时设置环境变量 DOCKER_MIN_API_VERSION={newest}"
+    ),
+    "install a newer labctl, or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment": (
+        "安装更新版本的 labctl，或者启动引擎时设置环境变量 DOCKER_MIN_API_VERSION={newest}"
     ),
     "the Docker engine refused: {why}": "Docker 引擎拒绝了请求：{why}",
     "the Docker engine hung up: {why}": "Docker 引擎断开了连接：{why}",
@@ -142,7 +177,9 @@ TEXTS: dict[str, str] = {
     "no registry can be reached, and mmdebstrap, which makes a base from Debian's packages, is not installed": (
         "连不上镜像仓库，也没装 mmdebstrap（用它可以从 Debian 软件包制作基础镜像）"
     ),
-    "./setup.sh, or: sudo apt-get install mmdebstrap": "./setup.sh，或 sudo apt-get install mmdebstrap",
+    "sudo apt-get install mmdebstrap; for a user who is not root, uidmap too": (
+        "sudo apt-get install mmdebstrap；非 root 用户还要装 uidmap"
+    ),
     "mmdebstrap may not make a base as this user: unprivileged user namespaces, or uidmap, are missing": (
         "当前用户不能用 mmdebstrap 制作基础镜像：缺少非特权用户命名空间或 uidmap"
     ),

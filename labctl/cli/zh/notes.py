@@ -13,6 +13,9 @@ TEXTS: dict[str, str] = {
     "{box} has written {used} of the {limit} that it may; beyond that it is stopped": (
         "{box} 已写入 {used}，上限 {limit}；超过就会被停止"
     ),
+    "{box}: labctl can't measure what it writes, so its limit of {limit} does not hold; see labctl doctor": (
+        "{box}：labctl 无法测量它写入了多少，上限 {limit} 不起作用；请看 labctl doctor"
+    ),
     "{box} was stopped at {at}: it had written {used}, and may write {limit}; labctl start {box}, and remove something "
     "within 3 minutes": (
         "{box} 已在 {at} 停止：写入了 {used}，上限 {limit}；请 labctl start {box}，并在 3 分钟内删除一些文件"

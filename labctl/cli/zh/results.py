@@ -169,7 +169,12 @@ TEXTS: dict[str, str] = {
     "install Docker Engine 20.10 or newer": "请安装 Docker 引擎 20.10 或更新的版本",
     "cgroup v{version}": "cgroup v{version}",
     "storage driver {driver}": "存储驱动 {driver}",
-    "storage driver {driver}: every box is a whole copy": "存储驱动 {driver}：每台机器都是一份完整拷贝",
+    "storage driver {driver}: labctl can't see what boxes write, so no disk limit and no integrity report": (
+        "存储驱动 {driver}：labctl 看不到机器写入的内容，因此没有磁盘上限，也没有完整性报告"
+    ),
+    "note: files of {box} could not be compared with its packages: {why}": (
+        "注意：无法把 {box} 上的文件与软件包安装时的内容比较：{why}"
+    ),
     "use overlay2": "请改用 overlay2",
     "{cpus} processors, {memory} GiB of memory": "{cpus} 个处理器，{memory} GiB 内存",
     "only {memory} GiB of memory, {cpus} processors": "只有 {memory} GiB 内存，{cpus} 个处理器",
