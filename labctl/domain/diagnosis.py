@@ -132,7 +132,13 @@ def _machine(facts: Facts) -> Iterator[Finding]:
         else:
             yield Finding("disk", Level.OK, "{free} GiB are free on the engine's disk", values=free)
     for name, wanted in WANTED_SYSCTLS.items():
+        if not facts.sysctls:
+            continue
         if name not in facts.sysctls:
+            unread = {"name": name, "wanted": str(wanted)}
+            remedy = "sysctl {name}"
+            what = "{name} can't be read by a container of this engine; a class needs {wanted}"
+            yield Finding("kernel", Level.WARN, what, remedy, unread)
             continue
         found = facts.sysctls[name]
         said = {"name": name, "found": str(found), "wanted": str(wanted)}

@@ -61,7 +61,8 @@ class HostProbe:
             "Image": self._tags().keeper,
             "Entrypoint": ["sh", "-c", script],
             "Labels": {wiring.LABEL_ROLE: "doctor"},
-            "HostConfig": {"NetworkMode": "none", "Binds": binds, "ReadonlyRootfs": True},
+            # The limits of neighbours are those of the machine's own network: in another one there are no such files.
+            "HostConfig": {"NetworkMode": "host", "Binds": binds, "ReadonlyRootfs": True},
         }
         with explained(self._client.address):
             api = self._client.api

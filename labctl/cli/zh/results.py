@@ -176,6 +176,9 @@ TEXTS: dict[str, str] = {
         "注意：无法把 {box} 上的文件与软件包安装时的内容比较：{why}"
     ),
     "use overlay2": "请改用 overlay2",
+    "{name} can't be read by a container of this engine; a class needs {wanted}": (
+        "此引擎的容器读不到 {name}；一个班需要 {wanted}"
+    ),
     "{cpus} processors, {memory} GiB of memory": "{cpus} 个处理器，{memory} GiB 内存",
     "only {memory} GiB of memory, {cpus} processors": "只有 {memory} GiB 内存，{cpus} 个处理器",
     "give the machine more memory, or run one small lab at a time": "请给主机加内存，或一次只开一个小实验",
