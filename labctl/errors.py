@@ -102,6 +102,12 @@ class RefusedError(LabctlError):
     exit_code = Exit.REFUSED
 
 
+class TooLargeError(RefusedError):
+    """A box holds more than may be copied. Values: ``box``, its ``size`` and the ``most`` that it may hold, its
+    ``largest`` file and that one's ``length``, all as text; ``whole`` is false where it holds too many files to
+    count."""
+
+
 class RosterError(LabctlError):
     """A roster is wrong. ``faults``: all that is wrong in it, by place."""
 

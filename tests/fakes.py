@@ -25,6 +25,7 @@ from labctl.domain.proof import Mutant
 from labctl.domain.site import Running, Site
 from labctl.domain.spot import Spot, SpotKind
 from labctl.domain.verdict import Attempt, CheckResult, Verdict
+from labctl.domain.weight import Weight
 from labctl.errors import BuildError, EngineError, KeeperGoneError, NameTakenError, UsageError
 from labctl.events import BoxReady, Emit, Note
 from labctl.ports import CloneCheck, ExecResult, Findings, ImageInfo, PowerSwitch
@@ -358,7 +359,7 @@ def _shell(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str]) ->
 
 class FakeKeeper:
     """Implements ports.Keeper. ``trouble`` may raise in ``ensure``, ``late`` makes boxes never ready, ``hung`` is
-    called where somebody waits for ever."""
+    called where somebody waits for ever; ``weights`` of boxes by name."""
 
     def __init__(self, engine: FakeEngine, running: bool = False) -> None:
         self._engine = engine
@@ -367,6 +368,8 @@ class FakeKeeper:
         self.late: set[str] = set()
         self.hung: Callable[[], object] | None = None
         self.watching = False
+        self.weights: dict[str, Weight] = {}
+        self.held: set[str] = set()
 
     def state(self) -> Mapping[str, str]:
         return dict(self.states)
@@ -386,6 +389,14 @@ class FakeKeeper:
             yield FakeWatch(self, self._engine)
         finally:
             self.watching = False
+
+    @contextmanager
+    def hold(self, boxes: Mapping[str, str]) -> Iterator[Mapping[str, Weight]]:
+        self.held = set(boxes)
+        try:
+            yield {name: self.weights.get(name, Weight(1 << 20)) for name in boxes}
+        finally:
+            self.held = set()
 
     def remove(self) -> None:
         self.states = dict.fromkeys(self.states, "missing")

@@ -17,6 +17,7 @@ import msgspec
 
 from labctl.adapters.paths import config_file, state_folder
 from labctl.adapters.whole_file import made_once, unwritable
+from labctl.domain.weight import CopySettings
 from labctl.errors import UsageError
 
 Source = Literal["default", "file", "env"]
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     catalog: tuple[str, ...] = ()
     image: ImageSettings = ImageSettings()
     mirror: MirrorSettings = MirrorSettings()
+    copy: CopySettings = CopySettings()
 
 
 class Setting(msgspec.Struct, frozen=True):

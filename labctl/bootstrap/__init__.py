@@ -123,7 +123,7 @@ class App:
     def _bakery(self) -> Bakery:
         from labctl.adapters.images.bake import Bakery
 
-        return Bakery(self.client, self.engine, self.keeper, self.provisioner)
+        return Bakery(self.client, self.engine, self.keeper, self.provisioner, self.settings.copy.bytes)
 
     @cached_property
     def provisioner(self) -> AnsibleProvisioner:
@@ -249,7 +249,7 @@ class App:
         """Copies of instances."""
         from labctl.services.clone import Clones
 
-        return Clones(self.engine, self.keeper, self.images, self.locks)
+        return Clones(self.engine, self.keeper, self.images, self.locks, most=self.settings.copy.bytes)
 
     @cached_property
     def on_clones(self) -> OnClones:
@@ -267,7 +267,7 @@ class App:
 
         bench = Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks)
         # Many mutants are made from the same images: they have to last longer than for one verify.
-        clones = Clones(self.engine, self.keeper, self.images, self.locks, LIFETIME_SECONDS)
+        clones = Clones(self.engine, self.keeper, self.images, self.locks, LIFETIME_SECONDS, self.settings.copy.bytes)
         return Prove(self.engine, self.catalog, self.provisioner, bench, clones, self.verify, self._errors)
 
     def _errors(self, lab: str) -> list[Text]:

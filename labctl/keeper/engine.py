@@ -147,6 +147,30 @@ class Engine:
         """Remove an image, but none below it."""
         self._call("DELETE", f"/images/{image_id}?noprune=1")
 
+    def pause(self, container_id: str) -> bool:
+        """Have it stand still. False where it doesn't run, or did so already."""
+        try:
+            self._call("POST", f"/containers/{container_id}/pause")
+        except OSError as error:
+            if ": 409 " not in str(error):
+                raise
+            return False
+        return True
+
+    def unpause(self, container_id: str) -> None:
+        """Have it go on."""
+        self._call("POST", f"/containers/{container_id}/unpause")
+
+    def layer(self, container_id: str) -> str:
+        """Where what it has written is, on the engine's machine; nothing where the engine doesn't say."""
+        found = self._call("GET", f"/containers/{container_id}/json") or {}
+        return str(((found.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or "")
+
+    def size(self, container_id: str) -> int:
+        """How much it has written, in bytes, as the engine counts."""
+        found = self._call("GET", f"/containers/{container_id}/json?size=1") or {}
+        return int(found.get("SizeRw") or 0)
+
     def events(self) -> EventStream:
         """What happens from now on."""
         try:

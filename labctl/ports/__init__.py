@@ -19,6 +19,8 @@ from labctl.domain.site import Running, Site
 from labctl.domain.spot import Spot
 from labctl.domain.verdict import CheckResult
 from labctl.events import Emit
+from labctl.ports.keeper import Keeper as Keeper
+from labctl.ports.keeper import Watch as Watch
 from labctl.ports.store import Cohorts as Cohorts
 from labctl.ports.store import Store as Store
 from labctl.streams import ByteStream as ByteStream
@@ -70,8 +72,9 @@ class Engine(Protocol):
 
     def commit(self, box_id: str, labels: Mapping[str, str]) -> str:
         """An image of all that the box's disk holds at one moment, for which it stands still (0.1 s and more, by what
-        was written); the image's id. Of labctl's labels it has ``labels`` and no others. What is mounted isn't in it:
-        /run, and /etc/hosts, /etc/hostname and /etc/resolv.conf, which are the engine's."""
+        was written); the image's id. Holes of sparse files are written as zeros: see ``Keeper.hold``. Of labctl's
+        labels it has ``labels`` and no others. What is mounted isn't in it: /run, and /etc/hosts, /etc/hostname and
+        /etc/resolv.conf, which are the engine's."""
 
     def clone_images(self, original: str | None = None) -> list[CloneImage]:
         """All images of this store that were committed with ``Instance.clone_image_labels``, or those of one
@@ -126,32 +129,6 @@ class Engine(Protocol):
 
     def memory(self, box_id: str) -> int:
         """What a running box uses, in bytes, by its own cgroup: less the page cache that could be had back at once."""
-
-
-class Watch(Protocol):
-    """What the keeper says of boxes, from the moment of watching on."""
-
-    def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
-        """Wait until systemd has finished starting in each box (name to id), BoxReady as each does. ``deadline`` in
-        seconds from now. Raises KeeperGoneError when the keeper ends meanwhile, and EngineError when it passes, with
-        what the keeper or the box's console said last."""
-
-
-class Keeper(Protocol):
-    """The keeper, the switch and the probe of an engine."""
-
-    def state(self) -> Mapping[str, str]:
-        """Role to state (``running``, ``exited``, ``missing``, ``outdated`` …)."""
-
-    def ensure(self) -> bool:
-        """Keeper, switch, probe and toolbox are as this version of labctl wants them. True where something had to be
-        done."""
-
-    def watch(self) -> AbstractContextManager[Watch]:
-        """Listen to the keeper. Enter before boxes are started."""
-
-    def remove(self) -> None:
-        """Take keeper, switch, probe and toolbox away. Only when there are no boxes."""
 
 
 class ImageInfo(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from labctl.domain import weight
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
 from labctl.domain.lab import Lab, size_in_bytes
 from labctl.domain.observed import ObservedBox, expired
@@ -73,21 +74,29 @@ class Clone:
 
 class Clones:
     """The use case. What it makes is gone when it is left, whatever happens meanwhile; where labctl itself is killed,
-    after ``lifetime`` seconds."""
+    after ``lifetime`` seconds. ``most``: bytes of a box that is copied and has no limit on what it writes."""
 
     def __init__(
-        self, engine: Engine, keeper: Keeper, images: Images, locks: Locks, lifetime: int = LIFETIME_SECONDS
+        self,
+        engine: Engine,
+        keeper: Keeper,
+        images: Images,
+        locks: Locks,
+        lifetime: int = LIFETIME_SECONDS,
+        most: int = weight.MOST,
     ) -> None:
         self._engine = engine
         self._keeper = keeper
         self._images = images
         self._locks = locks
         self._lifetime = lifetime
+        self._most = most
 
     @contextmanager
     def images(self, current: Current, emit: Emit) -> Iterator[Mapping[str, str]]:
         """Images of all boxes of a learner's instance as they are now; box to image id. The boxes stand still for some
-        tenths of a second. Raises UsageError where a box is missing."""
+        tenths of a second. Raises UsageError where a box is missing, TooLargeError where one holds more than may be
+        copied, EngineError where the engine's disk has no room for it."""
         labels = self._instance(current).clone_image_labels(self._engine.store)
         made: dict[str, str] = {}
 
@@ -96,8 +105,10 @@ class Clones:
 
         try:
             boxes = {name: current.box(name, running=False).id for name in current.lab.boxes}
+            serve(self._keeper, self._images, self._locks, emit)
             # Nobody else commits at the same time, whose commit would let a box go on in the midst of this one.
-            with self._locks.hold(f"instance-{current.instance}", emit):
+            with self._locks.hold(f"instance-{current.instance}", emit), self._keeper.hold(boxes) as weights:
+                weight.refuse_too_large(weights, {box.box: weight.most(box.disk, self._most) for box in current.boxes})
                 each(commit, list(boxes))
             yield {name: made[name] for name in boxes}
         finally:

@@ -118,7 +118,7 @@ class Copy:
         _mounted(spot)
         named = next((name for name in (posixpath.basename(source), posixpath.basename(spot.path)) if _plain(name)), "")
         wanted = named if target.is_dir() else target.name
-        if not _plain(wanted):
+        if spot.path == "/" or not _plain(wanted):
             raise UsageError("all of a box can't be copied", hint="labctl cp BOX:/etc .")
         try:
             return self._land(box_id, spot.path, into, wanted)

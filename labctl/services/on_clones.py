@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 
 from labctl.domain.site import Running, Site
-from labctl.domain.verdict import CheckResult, Verdict
-from labctl.errors import LabctlError
+from labctl.domain.text import Text
+from labctl.domain.verdict import Answer, CheckResult, Verdict
+from labctl.errors import LabctlError, TooLargeError
 from labctl.events import Emit, StepEnded, StepStarted
 from labctl.ports import Checker, CloneCheck, Engine, PowerAct
 from labctl.services.clone import Clone, Clones, at_once
@@ -96,4 +98,30 @@ class OnClones:
 
 
 def _error(check: CloneCheck, error: LabctlError) -> CheckResult:
+    if isinstance(error, TooLargeError):
+        return _too_large(check, error)
     return CheckResult(check.task, check.name, Verdict.ERROR, check.title, f"on a clone: {error}")
+
+
+def _too_large(check: CloneCheck, error: TooLargeError) -> CheckResult:
+    """That is the learner's to mend, so it is a failure, and by no means a way to have a check left out."""
+    values = error.values
+    if values["whole"]:
+        most, size, path = values["most"], values["size"], shlex.quote(values["largest"])
+        expected = Text(
+            f"at most {most} on the disk, counting the holes of sparse files, so that a copy can be made for judging",
+            f"磁盘内容不超过 {most}（稀疏文件的空洞也计入），才能制作评测副本",
+        )
+        found = Text(
+            f"{size}; the largest file is {path} ({values['length']})",
+            f"{size}；最大的文件是 {path}（{values['length']}）",
+        )
+        look = f"ls -lsh {path}"
+    else:
+        expected = Text("no more files than can be copied for judging", "文件数量不超过评测副本可容纳的数量")
+        found = Text("too many files, or folders in each other, to count", "文件太多或目录嵌套太深，无法计数")
+        look = "du --inodes -xd2 / | sort -n | tail"
+    box = values["box"]
+    message = f"{box}: expected {expected.en}, found {found.en}\n[zh] {box}：应为 {expected.zh}；实际 {found.zh}"
+    answer = Answer((box,), expected, found, see=look)
+    return CheckResult(check.task, check.name, Verdict.FAILED, check.title, message, answers=(answer,))

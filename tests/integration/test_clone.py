@@ -295,6 +295,38 @@ def test_down_all_clears_clones_whose_original_is_gone(world: World) -> None:
     assert boxes_of(world.engine, world.labctl.learner) == [] and world.images() == []
 
 
+HOLDER = """
+import sys, time
+from labctl.bootstrap import App
+
+app = App()
+with app.keeper.hold(app.finder.find(app.learner, "mini").ids()) as weights:
+    fine = all(0 < each.size < 1 << 30 and each.whole and each.free > 0 for each in weights.values())
+    print(sorted(weights), fine, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_boxes_stand_still_together_and_go_on_where_labctl_is_killed(world: World) -> None:
+    def paused() -> list[bool]:
+        ids = world.current.ids().values()
+        return [world.engine.containers.get(box_id).attrs["State"]["Paused"] for box_id in ids]
+
+    world.engine.containers.get(world.current.ids()["beta"]).stop()
+    try:
+        world.app.keeper.ensure()
+        argv = [sys.executable, "-c", HOLDER]
+        holder = subprocess.Popen(argv, env=world.labctl.environment, stdout=subprocess.PIPE, text=True)
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "['alpha', 'beta'] True\n"
+        assert paused() == [True, False], "one that is stopped is measured, too"
+        holder.kill()
+        holder.wait()
+        until(lambda: paused() == [False, False], "the box goes on")
+    finally:
+        world.labctl.run("start")
+
+
 def test_the_boxes_go_on_after_they_stood_still(world: World) -> None:
     with world.clones.images(world.current, silent):
         states = [one.attrs["State"] for one in boxes_of(world.engine, world.labctl.learner)]

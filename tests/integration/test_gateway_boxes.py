@@ -176,6 +176,13 @@ def test_a_file_of_any_name_is_put(up: Class, engine: docker.DockerClient, name:
     assert sh(box(engine, LI, "alpha"), "stat -c '%U %a' /tmp/*.txt | sort -u")[1] in ("root 644\n", "")
 
 
+@pytest.mark.parametrize("path", ["/dev/shm/file", "/run/file", "/var/run/file", "/etc/hosts"])
+def test_what_is_put_to_a_mount_is_there(up: Class, engine: docker.DockerClient, path: str) -> None:
+    content = f"127.0.0.1 localhost {path}\n"
+    assert up.server.say(up.keys["li"], f"put alpha:{path}", stdin=content).returncode == 0
+    assert sh(box(engine, LI, "alpha"), f"cat {path}") == (0, content)
+
+
 def test_what_can_not_be_put(up: Class, engine: docker.DockerClient) -> None:
     server, key = up.server, up.keys["li"]
     done = server.say(key, "put alpha:/tmp/large", stdin="x" * ((1 << 20) + 1))
@@ -186,6 +193,8 @@ def test_what_can_not_be_put(up: Class, engine: docker.DockerClient) -> None:
     for said, why in (
         ("put alpha:/tmp", "is a folder in the box"),
         ("put alpha:/nowhere/file", "there is no folder"),
+        ("put alpha:/proc/sys/file", "made up by the kernel"),
+        ("put alpha:/.labctl/file", "Read-only file system"),
         ("put gamma:/tmp/x", "there is no box gamma"),
         ("put alpha:", "needs more words"),
     ):

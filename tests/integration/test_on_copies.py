@@ -23,9 +23,9 @@ def routed(images: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
     labctl.run("down", "routed")
 
 
-def verify(labctl: Labctl, code: int) -> dict[str, dict[str, str]]:
+def verify(labctl: Labctl, code: int, *options: str) -> dict[str, dict[str, str]]:
     """Task to check to verdict."""
-    attempt = json.loads(labctl.run("verify", "--lab", "routed", "--json", code=code).stdout)["attempt"]
+    attempt = json.loads(labctl.run("verify", "--lab", "routed", "--json", *options, code=code).stdout)["attempt"]
     return {
         task["task"]: {check["name"].rpartition("::")[2]: check["verdict"] for check in task["checks"]}
         for task in attempt["tasks"]
@@ -49,6 +49,43 @@ def test_a_script_that_never_ends_is_wrong_and_not_an_error(routed: Labctl, engi
     script = verify(routed, 1)["script"]
     assert script["test_numbers_are_doubled"] == "failed"
     assert script["test_the_copy_is_the_same_one_and_reboots"] == "passed"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "truncate -s 500G /root/sparse",
+        "for n in $(seq 40); do truncate -s 1G /root/sparse-$n; done",
+        # Small when it is measured, large when it is copied: as often as the machine can.
+        "systemd-run -qu grow sh -c 'cd /root; while :; do truncate -s 0 sparse; truncate -s 500G sparse; done'",
+    ],
+)
+def test_a_sparse_file_is_not_copied_and_fails_what_needs_a_copy(
+    routed: Labctl, engine: docker.DockerClient, script: str
+) -> None:
+    client = box(engine, routed.learner, "client", lab="routed")
+    before = os.statvfs("/var/lib/docker")
+    assert sh(client, script) == (0, "")
+    try:
+        for _ in range(2):
+            done = routed.run("verify", "--lab", "routed", "--task", "script", "--json", code=None)
+            assert os.statvfs("/var/lib/docker").f_bavail * before.f_frsize > before.f_bavail * before.f_frsize - (
+                4 << 30
+            )
+            attempt = json.loads(done.stdout)["attempt"]
+            checks = [check for task in attempt["tasks"] for check in task["checks"] if task["task"] == "script"]
+            if "grow" in script and checks[0]["answers"] == []:
+                continue  # it was small while the box stood still: then that is what was copied
+            assert {check["verdict"] for check in checks} == {"failed"}
+            assert done.returncode == 1
+            (answer,) = checks[0]["answers"]
+            assert answer["boxes"] == ["client"] and answer["see"].startswith("ls -lsh /root/sparse")
+            assert "/root/sparse" in answer["found"]["en"] and "/root/sparse" in answer["found"]["zh"]
+        assert client.attrs["State"]["Paused"] is False
+    finally:
+        sh(client, "systemctl stop grow; rm -f /root/sparse*")
+    sh(client, "printf '#!/bin/sh\\necho $(($1 * 2))\\n' > /root/double; chmod 755 /root/double")
+    assert set(verify(routed, 0, "--task", "script")["script"].values()) == {"passed"}
 
 
 def test_nobody_in_a_box_changes_its_sysctls(routed: Labctl, engine: docker.DockerClient) -> None:

@@ -13,11 +13,15 @@ from samples import make_instance, make_lab
 
 from labctl.domain import boxspec, wiring
 from labctl.domain.observed import State, expired
-from labctl.errors import EngineError, KeeperGoneError, UsageError
+from labctl.domain.verdict import Verdict
+from labctl.domain.weight import Weight
+from labctl.errors import EngineError, KeeperGoneError, TooLargeError, UsageError
 from labctl.events import Event, Note, silent
+from labctl.ports import CloneCheck
 from labctl.services.clone import Clone, Clones, at_once
 from labctl.services.current import Current, Finder
 from labctl.services.down import Down
+from labctl.services.on_clones import OnClones
 from labctl.services.up import Up
 
 LAB = make_lab()
@@ -310,3 +314,41 @@ def test_an_image_for_clones_is_told_from_a_box() -> None:
 def test_of_a_lab_of_large_boxes_fewer_clones_are_up_at_once(memory: str, wanted: int) -> None:
     lab = make_lab(boxes={name: {"memory": memory} for name in ("a", "b", "c")}, networks={}, files=[])
     assert at_once(lab) == wanted
+
+
+def test_boxes_are_committed_while_they_stand_still_and_none_that_is_too_large() -> None:
+    world = World()
+    held: list[set[str]] = []
+    world.engine.trouble = lambda _number, name: held.append(set(world.keeper.held)) if name == "commit" else None
+    with world.clones.images(world.current, silent):
+        assert world.keeper.held == set()
+    assert held == [set(LAB.boxes)] * COMMITS
+    world.engine.heal()
+    world.keeper.weights["replica1"] = Weight(500 << 30, "/root/sparse", 499 << 30)
+    with pytest.raises(TooLargeError, match=r"replica1 holds 500.0 GiB.*/root/sparse"), world.cloned():
+        pass
+    assert "commit" not in world.engine.calls
+    assert world.keeper.held == set()
+    assert not world.engine.clone_images()
+
+
+def test_the_checks_that_need_a_copy_of_a_box_that_is_too_large_fail_and_say_where_to_look() -> None:
+    world = World()
+    world.keeper.weights["replica1"] = Weight(500 << 30, "/root/it's\nsparse", 499 << 30)
+    checks = [CloneCheck("test_a", "task", "A title"), CloneCheck("test_b", "task", "Another")]
+
+    class NoChecker:
+        def prepare(self) -> None:
+            pass
+
+    on_clones = OnClones(world.engine, NoChecker(), world.clones)  # type: ignore[arg-type]
+    for results in (on_clones.together(world.current, checks, silent), on_clones.apart(world.current, checks, silent)):
+        assert [result.verdict for result in results] == [Verdict.FAILED] * 2
+        (answer,) = results[0].answers
+        assert answer.boxes == ("replica1",)
+        assert "500.0 GiB" in answer.found.en and "499.0 GiB" in answer.found.zh
+        assert answer.see == "ls -lsh '/root/it'\"'\"'s?sparse'"
+        assert "replica1" in results[0].message
+    world.keeper.weights = {"replica1": Weight(1 << 30, free=0)}
+    (first, _) = on_clones.together(world.current, checks, silent)
+    assert first.verdict is Verdict.ERROR and "too little room" in first.message

@@ -305,6 +305,13 @@ class TestDownload:
         box.copy.download(box.id, "/bin", here)
         assert (here / "bin" / "tool").read_bytes() == b"#!"
 
+    @pytest.mark.parametrize("path", ["/", "/root/..", "//"])
+    def test_all_of_a_box_is_not_copied(self, box: Box, here: Path, path: str) -> None:
+        for target in (here, here / "new"):
+            with pytest.raises(UsageError, match="all of a box"):
+                box.copy.download(box.id, path, target)
+        assert not list(here.iterdir())
+
     @pytest.mark.parametrize("path", ["/proc/cpuinfo", "/sys/kernel/notes"])
     def test_what_the_kernel_makes_up_is_not_copied(self, box: Box, here: Path, path: str) -> None:
         box.engine.boxes[box.id].tree[path] = (tarfile.TarInfo(path), b"")

@@ -158,7 +158,7 @@ def test_the_keeper_has_five_capabilities_one_socket_and_no_network() -> None:
     assert host["PidMode"] == "host"
     assert host["ReadonlyRootfs"] is True
     assert host["RestartPolicy"] == {"Name": "always"}
-    assert host["Memory"] <= 128 << 20 and host["PidsLimit"] <= 64
+    assert host["Memory"] <= 384 << 20 and host["PidsLimit"] <= 128
     assert [(mount["Type"], mount["Source"], mount["Target"]) for mount in host["Mounts"]] == [
         ("bind", SOCKET, "/var/run/docker.sock"),
         ("volume", "labctl-toolbox-1", "/.labctl"),

@@ -177,7 +177,7 @@ class Archives:
         """See ports.Engine."""
         import docker.errors
 
-        if path != "/" and self._runs(box_id):
+        if self._runs(box_id):
             return self._get(box_id, path, left_out)
         try:
             stream, _ = self._client.api.get_archive(box_id, path)

@@ -37,7 +37,7 @@ _TTY_GROUP = "5"
 """Of terminals in boxes: Docker mounts their devpts(5) with it. Members may write to them (wall(1))."""
 
 # Counted up when keeper_config changes, so that keepers of before are replaced.
-_KEEPER_FORM = 4
+_KEEPER_FORM = 5
 _PROBE_FORM = 1
 
 _LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
@@ -127,8 +127,9 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
                 {"Type": "bind", "Source": engine_socket, "Target": "/var/run/docker.sock"},
                 {"Type": "volume", "Source": toolbox_volume, "Target": TOOLBOX, "ReadOnly": True},
             ],
-            "Memory": 128 << 20,
-            "PidsLimit": 64,
+            # Commands that hold boxes (labctl.keeper.hold) take 10 MiB each, as many as verifies run at a time.
+            "Memory": 384 << 20,
+            "PidsLimit": 128,
             "LogConfig": _KEEPER_LOGS,
         },
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labctl.adapters.docker import config
 from labctl.adapters.docker.client import Client, explained
@@ -14,6 +14,9 @@ from labctl.adapters.docker.removal import remove_container
 from labctl.adapters.docker.watch import DockerWatch
 from labctl.domain import naming, wiring
 from labctl.errors import EngineError
+
+if TYPE_CHECKING:
+    from labctl.domain.weight import Weight
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.02
@@ -155,6 +158,12 @@ class DockerKeeper:
             yield watch
         finally:
             raw.close()
+
+    def hold(self, boxes: Mapping[str, str]) -> AbstractContextManager[Mapping[str, Weight]]:
+        """By a command in the keeper."""
+        from labctl.adapters.docker.hold import hold
+
+        return hold(self._client, boxes)
 
     def remove(self) -> None:
         """Keeper first, so that it doesn't look for a switch that goes."""

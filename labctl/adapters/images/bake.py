@@ -14,10 +14,10 @@ import msgspec
 import labctl
 from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.images.stop import Stop
-from labctl.domain import boxspec, imagery, wiring
+from labctl.domain import boxspec, imagery, weight, wiring
 from labctl.domain.boxspec import BoxSpec, File, archive
 from labctl.domain.lab import Lab
-from labctl.errors import EngineError, LabctlError
+from labctl.errors import BuildError, EngineError, LabctlError, TooLargeError
 from labctl.events import BoxReady, Emit, Event, StepProgress
 from labctl.ports import Engine, Keeper, Provisioner, Watch
 
@@ -60,13 +60,16 @@ _CONTAINER_LABELS = (
 
 
 class Bakery:
-    """Bakes labs on one engine, several at once if need be."""
+    """Bakes labs on one engine, several at once if need be. ``most``: what a setup may write in one box, in bytes."""
 
-    def __init__(self, client: Client, engine: Engine, keeper: Keeper, provisioner: Provisioner) -> None:
+    def __init__(
+        self, client: Client, engine: Engine, keeper: Keeper, provisioner: Provisioner, most: int = weight.MOST
+    ) -> None:
         self._client = client
         self._engine = engine
         self._keeper = keeper
         self._provisioner = provisioner
+        self._most = most
         self._one_keeper = threading.Lock()
 
     def bake(
@@ -83,6 +86,7 @@ class Bakery:
             # An interrupt takes the boxes away: whatever waits for one of them ends.
             with stop.waking(boxes.remove):
                 self._set_up(lab, images, boxes.ids, emit, key, stop)
+                self._weigh(lab, boxes.ids)
                 for box, box_id in boxes.ids.items():
                     emit(StepProgress(key, f"keeping {box}"))
                     made[box] = self._commit(lab, box, box_id)
@@ -118,6 +122,14 @@ class Bakery:
             self._engine.exec(box_id, ["/bin/sh", "-c", _CLEAN])
             self._engine.stop(box_id)
             self._engine.put_archive(box_id, "/var/log", archive(_LOGINS))
+
+    def _weigh(self, lab: Lab, ids: Mapping[str, str]) -> None:
+        """A commit writes the holes of sparse files as zeros. Nothing runs in the boxes any more. Raises BuildError."""
+        try:
+            with self._keeper.hold(ids) as weights:
+                weight.refuse_too_large(weights, dict.fromkeys(ids, self._most))
+        except TooLargeError as error:
+            raise BuildError("the setup of {lab} writes too much: {why}", lab=lab.name, why=str(error)) from error
 
     def _commit(self, lab: Lab, box: str, box_id: str) -> str:
         """POST /commit; the image's id. The engine adds the container's labels to those given here and takes its

@@ -40,4 +40,18 @@ TEXTS = {
     "{path} of the box can't be looked at: {why}": "无法查看机器里的 {path}：{why}",
     "{path} of the box can't be written: {why}": "无法写入机器里的 {path}：{why}",
     "{path} of the box can't be read: {why}": "无法读取机器里的 {path}：{why}",
+    # copies for judging
+    "{box} holds too many files, or folders in each other, to be copied for judging": (
+        "{box} 里的文件太多或目录嵌套太深，无法制作评测副本"
+    ),
+    "{box} holds {size}, holes of sparse files included; {most} may be copied for judging; the largest file is "
+    "{largest} ({length})": (
+        "{box} 的磁盘内容为 {size}（稀疏文件的空洞也计入），评测副本的上限是 {most}；最大的文件是 {largest}（{length}）"
+    ),
+    "labctl exec {box} -- ls -lsh {quoted}": "labctl exec {box} -- ls -lsh {quoted}",
+    "the engine's disk has too little room to copy the boxes for judging: {gib} more are needed": (
+        "Docker 引擎的磁盘空间不足，无法制作评测副本：还缺 {gib}"
+    ),
+    "how much a copy of the boxes takes can't be measured: {why}": "无法测量机器的副本需要多少空间：{why}",
+    "the setup of {lab} writes too much: {why}": "{lab} 的 setup 写入太多：{why}",
 }

@@ -1,0 +1,148 @@
+"""Boxes that stand still, and how much copies of them would write: run as a command in the keeper, for one verify.
+
+The engine's commit writes the holes of a sparse file as zeros, so lengths count here, not blocks. Between the measure
+and the commit nobody in the box may make a file longer: so all boxes are paused before, and go on when stdin ends. That
+is also the case where labctl was killed, or its connection broke.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from labctl.keeper.engine import Engine
+from labctl.keeper.host import starter_of
+from labctl.probe.disk import overlay_options
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEEPEST = 200
+_ENTRY = 1024
+"""What a file adds to an archive beside its content."""
+
+_ATTEMPTS = 5
+MOST_FILES = 500_000
+SECONDS = 8.0
+"""For all boxes together. A command that is to be run in a box that stands still waits for 15 s."""
+
+
+class _TooMuchError(Exception):
+    """More than is worth to be looked at."""
+
+
+def weigh(upper: str, deadline: float, most: int = MOST_FILES) -> dict[str, Any]:
+    """An upper layer: ``size`` in bytes with all holes, a file with two names once; its ``largest`` file, from the
+    box's root, with its length; ``whole``: it was all looked at. Raises OSError where there is none."""
+    size, largest, length, whole = 0, "", 0, True
+    known: set[int] = set()
+    try:
+        for count, (path, found) in enumerate(_walk(os.open(upper, _FOLDER), "", 0)):
+            if count >= most or (count % 1000 == 999 and time.monotonic() > deadline):
+                raise _TooMuchError
+            size += _ENTRY
+            if not stat.S_ISREG(found.st_mode) or found.st_ino in known:
+                continue
+            if found.st_nlink > 1:
+                known.add(found.st_ino)
+            size += found.st_size
+            if found.st_size > length:
+                largest, length = path, found.st_size
+    except _TooMuchError:
+        whole = False
+    return {"size": size, "largest": largest, "length": length, "whole": whole, "free": _free(upper)}
+
+
+def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
+    """All that is below an open folder, which it closes; no link is followed."""
+    try:
+        if depth > _DEEPEST:
+            raise _TooMuchError
+        below = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    found = entry.stat(follow_symlinks=False)
+                    yield f"{above}/{entry.name}", found
+                    if stat.S_ISDIR(found.st_mode):
+                        below.append(entry.name)
+        for name in below:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                yield from _walk(os.open(name, _FOLDER, dir_fd=folder), f"{above}/{name}", depth + 1)
+    finally:
+        os.close(folder)
+
+
+def _free(folder: str) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def _weight(engine: Engine, box_id: str, deadline: float) -> dict[str, Any]:
+    """Of one box. Raises OSError."""
+    box = engine.inspect(box_id)
+    if box is None:
+        raise OSError("the box is gone")
+    if box.pid:
+        mountinfo = Path(f"/proc/{box.pid}/mountinfo").read_text(errors="surrogateescape")
+        with contextlib.suppress(OSError, KeyError):
+            (upper, *_) = overlay_options(mountinfo)["upperdir"]
+            return weigh(f"{starter_of(box)}/root{upper}", deadline)
+    if layer := engine.layer(box_id):
+        # The parent of this process is one of the engine's, too.
+        with contextlib.suppress(OSError):
+            return weigh(f"/proc/{os.getppid()}/root{layer}", deadline)
+    # Another storage driver: the engine counts itself, as long as that takes. It counts lengths, too.
+    size = engine.size(box_id)
+    return {"size": size, "largest": "", "length": 0, "whole": True, "free": -1}
+
+
+def _pause(engine: Engine, box_id: str) -> bool:
+    """The kernel doesn't always get hold of all processes of a box that starts many: runc then gives up."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return engine.pause(box_id)
+        except OSError as error:
+            if "freeze" not in str(error) or attempt == _ATTEMPTS - 1:
+                raise
+    return False
+
+
+def hold(engine: Engine, boxes: Mapping[str, str]) -> None:
+    """Serve one labctl on stdin and stdout: boxes by name; then a line with what each weighs, or why that isn't known.
+    They go on when stdin ends."""
+    paused: list[str] = []
+    try:
+        for box_id in boxes.values():
+            if _pause(engine, box_id):
+                paused.append(box_id)  # noqa: PERF401  known one by one, should the engine refuse one
+        deadline = time.monotonic() + SECONDS
+        told: dict[str, Any] = {name: _weight(engine, box_id, deadline) for name, box_id in boxes.items()}
+        _say({"boxes": told})
+        while os.read(0, 4096):
+            pass
+    except OSError as error:
+        _say({"error": str(error)})
+    finally:
+        for box_id in paused:
+            with contextlib.suppress(OSError):
+                engine.unpause(box_id)
+
+
+def _say(answer: Mapping[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def main() -> None:
+    """The command. Its first line of stdin are the boxes, by name, as JSON."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    boxes: dict[str, str] = json.loads(sys.stdin.buffer.readline())
+    hold(Engine(), boxes)

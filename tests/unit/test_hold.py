@@ -1,0 +1,173 @@
+"""How much a copy of a box would write: by the lengths of files, each once, in bounded time."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labctl.domain.weight import MOST, SPARE, Weight, lacking, most, refuse_too_large, too_large
+from labctl.errors import EngineError, TooLargeError
+from labctl.keeper import hold
+
+SOON = 60.0
+
+
+def weigh(folder: Path, **bounds: int) -> dict[str, Any]:
+    return hold.weigh(str(folder), time.monotonic() + SOON, **bounds)
+
+
+class TestWeigh:
+    def test_holes_count_and_the_largest_file_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "root").mkdir()
+        for name, size in {"root/big": 500 << 30, "small": 10}.items():
+            with (tmp_path / name).open("wb") as file:
+                file.truncate(size)
+        found = weigh(tmp_path)
+        assert (found["largest"], found["length"], found["whole"]) == ("/root/big", 500 << 30, True)
+        assert 500 << 30 < found["size"] < (500 << 30) + 10_000
+        assert found["free"] > 0
+
+    def test_many_files_add_up_and_one_with_two_names_counts_once(self, tmp_path: Path) -> None:
+        for number in range(20):
+            with (tmp_path / f"sparse{number}").open("wb") as file:
+                file.truncate(1 << 30)
+            os.link(tmp_path / f"sparse{number}", tmp_path / f"again{number}")
+        assert 20 << 30 < weigh(tmp_path)["size"] < 21 << 30
+
+    def test_links_are_not_followed_and_devices_have_no_length(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to("/usr")
+        os.mkfifo(tmp_path / "fifo")
+        assert weigh(tmp_path)["size"] < 10_000
+
+    def test_too_many_files_or_too_little_time_is_told(self, tmp_path: Path) -> None:
+        for number in range(1100):
+            (tmp_path / str(number)).touch()
+        assert weigh(tmp_path, most=1000)["whole"] is False
+        assert hold.weigh(str(tmp_path), 0.0)["whole"] is False
+        assert weigh(tmp_path)["whole"] is True
+
+    def test_folders_in_each_other_are_looked_at_to_a_depth(self, tmp_path: Path) -> None:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        for _ in range(hold._DEEPEST + 2):
+            os.mkdir("d", dir_fd=folder)
+            inner = os.open("d", os.O_RDONLY, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        os.close(folder)
+        assert weigh(tmp_path)["whole"] is False
+
+
+class FakeEngine:
+    """What ``hold`` asks the engine for. ``standing`` boxes are paused already; ``restless`` pauses don't succeed."""
+
+    def __init__(self, standing: tuple[str, ...] = (), fails: str = "", restless: int = 0) -> None:
+        self.standing = standing
+        self.fails = fails
+        self.restless = restless
+        self.calls: list[str] = []
+
+    def pause(self, box: str) -> bool:
+        self.calls.append(f"pause {box}")
+        if box == self.fails:
+            raise OSError("no such box")
+        if self.restless:
+            self.restless -= 1
+            raise OSError("500 OCI runtime pause failed: unable to freeze")
+        return box not in self.standing
+
+    def unpause(self, box: str) -> None:
+        self.calls.append(f"unpause {box}")
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_boxes_stand_still_while_they_are_weighed_and_until_stdin_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = FakeEngine(standing=("2",))
+
+    def look(_engine: object, box: str, _deadline: float) -> dict[str, int]:
+        engine.calls.append(f"weigh {box}")
+        return {"size": 7}
+
+    def read(_stdin: int, _size: int) -> bytes:
+        engine.calls.append("stdin")
+        return b""
+
+    monkeypatch.setattr(hold, "_weight", look)
+    monkeypatch.setattr(hold.os, "read", read)
+    hold.hold(engine, {"a": "1", "b": "2"})  # type: ignore[arg-type]
+    # One that somebody else has paused stays so.
+    assert engine.calls == ["pause 1", "pause 2", "weigh 1", "weigh 2", "stdin", "unpause 1"]
+    assert told(capsys) == {"boxes": {"a": {"size": 7}, "b": {"size": 7}}}
+
+
+def test_boxes_go_on_where_one_of_them_can_not_be_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    engine = FakeEngine(fails="2")
+    hold.hold(engine, {"a": "1", "b": "2"})  # type: ignore[arg-type]
+    assert engine.calls == ["pause 1", "pause 2", "unpause 1"]
+    assert told(capsys) == {"error": "no such box"}
+
+
+def test_a_box_that_can_not_be_frozen_at_once_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hold, "_weight", lambda *_: {"size": 1})
+    monkeypatch.setattr(hold.os, "read", lambda *_: b"")
+    for restless, wanted in ((4, "boxes"), (5, "error")):
+        engine = FakeEngine(restless=restless)
+        hold.hold(engine, {"a": "1"})  # type: ignore[arg-type]
+        assert list(told(capsys)) == [wanted]
+
+
+def test_where_nobody_listens_any_more_boxes_go_on_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    engine = FakeEngine()
+    monkeypatch.setattr(hold, "_weight", lambda *_: {"size": 1})
+    monkeypatch.setattr(hold.os, "read", lambda *_: b"")
+    monkeypatch.setattr(hold.sys, "stdout", Closed())
+    hold.hold(engine, {"a": "1"})  # type: ignore[arg-type]
+    assert engine.calls[-1] == "unpause 1"
+
+
+class TestLimits:
+    def test_a_box_with_a_limit_may_be_copied_up_to_twice_that_and_any_other_up_to_a_default(self) -> None:
+        assert most(1 << 30) == 2 << 30
+        assert most(0) == MOST
+        assert most(0, 5) == 5
+
+    def test_the_sum_of_a_box_is_what_counts(self) -> None:
+        assert too_large({"a": Weight(10), "b": Weight(11)}, {"a": 10, "b": 10}) == "b"
+        assert too_large({"a": Weight(10)}, {"a": 10}) is None
+        assert too_large({"a": Weight(1, whole=False)}, {"a": 10}) == "a"
+
+    def test_all_boxes_together_have_to_fit_and_leave_some_free(self) -> None:
+        assert lacking({"a": Weight(5, free=SPARE + 9), "b": Weight(4, free=SPARE + 9)}) == 0
+        assert lacking({"a": Weight(5, free=SPARE + 8), "b": Weight(4, free=SPARE + 8)}) == 1
+        assert lacking({"a": Weight(5)}) == 0
+
+    def test_a_box_that_is_too_large_is_named_with_its_largest_file(self) -> None:
+        with pytest.raises(TooLargeError) as raised:
+            refuse_too_large({"a": Weight(20 << 30, "/root/b\n g", 19 << 30)}, {"a": MOST})
+        assert str(raised.value) == (
+            "a holds 20.0 GiB, holes of sparse files included; 16.0 GiB may be copied for judging; the largest file is "
+            "/root/b? g (19.0 GiB)"
+        )
+        assert raised.value.hint.format_map(raised.value.values) == "labctl exec a -- ls -lsh '/root/b? g'"
+        with pytest.raises(TooLargeError, match="too many files"):
+            refuse_too_large({"a": Weight(1, whole=False)}, {"a": MOST})
+
+    def test_a_full_disk_is_not_a_learners_fault(self) -> None:
+        with pytest.raises(EngineError, match=r"too little room .* 1.0 GiB more are needed"):
+            refuse_too_large({"a": Weight(1 << 30, free=SPARE)}, {"a": MOST})
