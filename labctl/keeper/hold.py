@@ -13,8 +13,9 @@ import os
 import signal
 import stat
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +119,15 @@ def hold(engine: Engine, boxes: Mapping[str, str]) -> None:
     """Serve one labctl on stdin and stdout: boxes by name; then a line with what each weighs, or why that isn't known.
     They go on when stdin ends."""
     paused: list[str] = []
+
+    def pause(box_id: str) -> None:
+        if _pause(engine, box_id):
+            paused.append(box_id)
+
     try:
-        for box_id in boxes.values():
-            if _pause(engine, box_id):
-                paused.append(box_id)  # noqa: PERF401  known one by one, should the engine refuse one
+        for box_id in list(boxes.values())[:1]:
+            engine.inspect(box_id)  # so that the API's version is known before several threads ask
+        _each(pause, boxes.values())
         deadline = time.monotonic() + SECONDS
         told: dict[str, Any] = {name: _weight(engine, box_id, deadline) for name, box_id in boxes.items()}
         _say({"boxes": told})
@@ -130,9 +136,28 @@ def hold(engine: Engine, boxes: Mapping[str, str]) -> None:
     except OSError as error:
         _say({"error": str(error)})
     finally:
-        for box_id in paused:
-            with contextlib.suppress(OSError):
-                engine.unpause(box_id)
+        with contextlib.suppress(OSError):
+            _each(engine.unpause, paused)
+
+
+def _each(work: Callable[[str], None], boxes: Iterable[str]) -> None:
+    """For all at the same time, so that none stands still for much longer than another. Raises the first error, once
+    all have ended."""
+    errors: list[OSError] = []
+
+    def one(box_id: str) -> None:
+        try:
+            work(box_id)
+        except OSError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(box_id,)) for box_id in boxes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
 
 
 def _say(answer: Mapping[str, Any]) -> None:

@@ -72,6 +72,9 @@ class FakeEngine:
         self.restless = restless
         self.calls: list[str] = []
 
+    def inspect(self, _box: str) -> None:
+        pass
+
     def pause(self, box: str) -> bool:
         self.calls.append(f"pause {box}")
         if box == self.fails:
@@ -106,14 +109,16 @@ def test_boxes_stand_still_while_they_are_weighed_and_until_stdin_ends(
     monkeypatch.setattr(hold.os, "read", read)
     hold.hold(engine, {"a": "1", "b": "2"})  # type: ignore[arg-type]
     # One that somebody else has paused stays so.
-    assert engine.calls == ["pause 1", "pause 2", "weigh 1", "weigh 2", "stdin", "unpause 1"]
+    assert sorted(engine.calls[:2]) == ["pause 1", "pause 2"]
+    assert engine.calls[2:] == ["weigh 1", "weigh 2", "stdin", "unpause 1"]
     assert told(capsys) == {"boxes": {"a": {"size": 7}, "b": {"size": 7}}}
 
 
 def test_boxes_go_on_where_one_of_them_can_not_be_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
     engine = FakeEngine(fails="2")
     hold.hold(engine, {"a": "1", "b": "2"})  # type: ignore[arg-type]
-    assert engine.calls == ["pause 1", "pause 2", "unpause 1"]
+    assert sorted(engine.calls[:2]) == ["pause 1", "pause 2"]
+    assert engine.calls[2:] == ["unpause 1"]
     assert told(capsys) == {"error": "no such box"}
 
 
