@@ -203,7 +203,8 @@ def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order
 
 
 def _place(word: str) -> tuple[list[str], str]:
-    """``master:/etc/hosts`` as box and path. The path goes into a header of a tar archive and nowhere else."""
+    """``master:/etc/hosts`` as box and path. The path goes to the box: as one word of an exec there, and
+    in a tar archive; and nowhere else."""
     box, colon, path = word.partition(":")
     if not colon or not path:
         raise _incomplete("put")

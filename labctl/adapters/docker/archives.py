@@ -79,9 +79,18 @@ each clash "$t" . || exit 44
 each place "$t" . || exit 42
 """
 
+# The engine leaves a program alone whose output nobody takes any more: so it is ended where stdin ends.
 _GET = """
 cd -- "$1" || exit 41
-exec /.labctl/bin/busybox tar -c -f - -- "$2"
+exec 3<&0
+/.labctl/bin/busybox tar -c -f - -- "$2" 3<&- &
+tar=$!
+{ read -r nothing <&3; kill "$tar"; } >/dev/null 2>&1 &
+watch=$!
+wait "$tar"
+code=$?
+kill "$watch" 2>/dev/null
+exit $code
 """
 
 
@@ -188,7 +197,7 @@ class Archives:
     def _get(self, box_id: str, path: str, left_out: Callable[[str], object]) -> Iterator[bytes]:
         folder, name = posixpath.split(path.rstrip("/"))
         told = _Said()
-        yield from self._run(box_id, _GET, [folder, name], told)
+        yield from self._run(box_id, _GET, [folder, name], told, None)
         text = told.stderr.decode(errors="surrogateescape")
         if told.code:
             if told.code == 41 or "No such file" in text:
@@ -203,17 +212,18 @@ class Archives:
         return bool(state["Running"]) and not state["Paused"]
 
     def _run(
-        self, box_id: str, script: str, arguments: list[str], told: _Said, stdin: Iterable[bytes] = ()
+        self, box_id: str, script: str, arguments: list[str], told: _Said, stdin: Iterable[bytes] | None = ()
     ) -> Iterator[bytes]:
-        """Its stdout; then ``told`` has the rest. The script ends early where this is given up."""
+        """Its stdout; then ``told`` has the rest. ``stdin`` None: it stays open, for a script that ends with it."""
         from labctl.adapters.docker.stream import STDOUT, FrameStream
 
         exec_id, raw = self._open(box_id, [BUSYBOX, "sh", "-c", script, "sh", *arguments])
         try:
             try:
-                for data in stdin:
+                for data in stdin or ():
                     raw.write(data)
-                raw.close_write()
+                if stdin is not None:
+                    raw.close_write()
             except (BrokenPipeError, ConnectionResetError):
                 pass  # it has ended before it had all, and says why
             for kind, data in FrameStream(raw).frames():
