@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
 from labctl.adapters.ansible.provisioner import inventory
 from labctl.adapters.ansible.report import Report
+from labctl.adapters.docker.engine import DockerEngine
 from labctl.errors import BuildError
 from labctl.events import Event, StepProgress
+
+
+def test_the_connection_plugin_has_an_engine_to_run_commands_with() -> None:
+    """It is loaded by Ansible, and by nothing else that a test of this kind would see."""
+    file = Path(__file__).parents[2] / "playbooks" / "plugins" / "connection" / "labctl_engine.py"
+    spec = importlib.util.spec_from_file_location("labctl_engine", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert isinstance(module._engine("unix:///nowhere.sock"), DockerEngine)
 
 
 def failed(box: str = "master", task: str = "start redis", kind: str = "failed", detail: str = "") -> str:

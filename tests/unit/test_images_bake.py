@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from fakes import FakeEngine, FakeKeeper
 
 from labctl.adapters.images.bake import _CLEAN, OWNER, Bakery, bake_specs
 from labctl.adapters.images.stop import Stop, StoppedError
 from labctl.domain import wiring
 from labctl.domain.lab import Box, Lab, LabFile, Network, PortParam, Task
 from labctl.domain.text import Text
+from labctl.domain.weight import Weight
+from labctl.errors import BuildError
 from labctl.events import silent
 
 TEXT = Text("a", "b")
@@ -56,3 +59,13 @@ def test_a_bake_that_was_given_up_makes_nothing() -> None:
     bakery = Bakery(None, None, Keeper(), None)  # type: ignore[arg-type]
     with pytest.raises(StoppedError):
         bakery.bake(LAB, {}, {}, silent, "key", stop)
+
+
+def test_a_setup_that_writes_too_much_makes_no_image() -> None:
+    keeper = FakeKeeper(FakeEngine(), running=True)
+    bakery = Bakery(None, None, keeper, None, most=1 << 30)  # type: ignore[arg-type]
+    bakery._weigh(LAB, {"one": "1"})
+    keeper.weights["one"] = Weight(500 << 30, "/root/sparse", 499 << 30)
+    with pytest.raises(BuildError, match=r"the setup of demo writes too much: one holds 500.0 GiB.*/root/sparse"):
+        bakery._weigh(LAB, {"one": "1"})
+    assert keeper.held == set()
