@@ -19,7 +19,7 @@ import msgspec
 from labctl.adapters.docker.listing import clone_image, observed
 from labctl.domain.boxspec import BoxSpec
 from labctl.domain.lab import Lab
-from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox, State
+from labctl.domain.observed import ALIVE, CloneImage, EngineInfo, ObservedBox, State
 from labctl.domain.params import Params
 from labctl.domain.proof import Mutant
 from labctl.domain.site import Running, Site
@@ -163,6 +163,8 @@ class FakeEngine:
         self._change("start")
         with self._lock:
             box = self._box(box_id)
+            if box.state is State.PAUSED:
+                raise EngineError("the Docker engine refused: {why}", why="cannot start a paused container")
             if box.state is not State.RUNNING:
                 box.state, box.starts = State.RUNNING, box.starts + 1
 
@@ -170,7 +172,7 @@ class FakeEngine:
         self._change("stop")
         with self._lock:
             box = self.boxes.get(box_id)
-            if box is not None and box.state is State.RUNNING:
+            if box is not None and box.state in ALIVE:
                 box.state = State.STOPPED
 
     def restart(self, box_id: str, timeout: int = 10) -> None:
@@ -207,7 +209,7 @@ class FakeEngine:
 
     def running(self, box_id: str) -> Running | None:
         box = self.boxes.get(box_id)
-        return Running(box.id, 1, f"start {box.starts}") if box and box.state is State.RUNNING else None
+        return Running(box.id, 1, f"start {box.starts}") if box and box.state in (State.RUNNING, State.PAUSED) else None
 
     def exec(
         self,
@@ -370,6 +372,7 @@ class FakeKeeper:
         self.watching = False
         self.weights: dict[str, Weight] = {}
         self.held: set[str] = set()
+        self.spared: dict[str, float] = {}
 
     def state(self) -> Mapping[str, str]:
         return dict(self.states)
@@ -397,6 +400,15 @@ class FakeKeeper:
             yield {name: self.weights.get(name, Weight(1 << 20)) for name in boxes}
         finally:
             self.held = set()
+
+    @contextmanager
+    def spare(self, instance: str, seconds: float) -> Iterator[None]:
+        assert instance not in self.spared, "one at a time"
+        self.spared[instance] = seconds
+        try:
+            yield
+        finally:
+            del self.spared[instance]
 
     def remove(self) -> None:
         self.states = dict.fromkeys(self.states, "missing")

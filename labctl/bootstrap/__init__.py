@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.adapters.settings import Settings
     from labctl.adapters.ssh import SshFiles
     from labctl.adapters.store import SqlStore
+    from labctl.bootstrap.access import Access
     from labctl.bootstrap.cohorts import CohortParts
     from labctl.bootstrap.own import OwnParts
     from labctl.domain.boxspec import Instance
@@ -49,9 +50,10 @@ def page(text: str) -> bool:
 class App:
     """labctl for one user: settings, catalog, engine, and the services on them."""
 
-    def __init__(self, catalog_dirs: tuple[str, ...] = (), learner: str = "") -> None:
+    def __init__(self, catalog_dirs: tuple[str, ...] = (), learner: str = "", *, is_learner: bool = False) -> None:
         self._catalog_dirs = catalog_dirs
         self._learner = learner
+        self._is_learner = is_learner
 
     @cached_property
     def settings(self) -> Settings:
@@ -60,10 +62,17 @@ class App:
 
         return settings.load()
 
-    @property
+    @cached_property
     def learner(self) -> str:
-        """Whose instances these are."""
-        return self._learner or self.settings.learner
+        """Whose instances these are. Raises UsageError for one who is in no roster."""
+        return self.access.known(self._learner or self.settings.learner)
+
+    @cached_property
+    def access(self) -> Access:
+        """Who asks, and what is still allowed."""
+        from labctl.bootstrap.access import Access
+
+        return Access(self, is_learner=self._is_learner)
 
     @cached_property
     def state_dir(self) -> Path:
@@ -190,10 +199,10 @@ class App:
 
     @cached_property
     def power(self) -> Power:
-        """Stop, start, reset."""
+        """Stop and start."""
         from labctl.services.power import Power
 
-        return Power(self.engine, self.keeper, self.locks)
+        return Power(self.engine, self.keeper, self.images, self.locks)
 
     @cached_property
     def finder(self) -> Finder:
@@ -285,10 +294,4 @@ class App:
     def instance(self, lab: str, seed: str = "") -> Instance:
         """The learner's instance of a lab: its seed is the given one, else derived from this installation's secret, or
         of a learner of a cohort from the cohort's, which also says when it expires."""
-        from labctl.adapters import settings
-        from labctl.domain.boxspec import Instance
-        from labctl.domain.params import seed_for
-
-        if "/" in self.learner:
-            return self.cohort.instance(self.learner, lab, seed)
-        return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
+        return self.access.instance(lab, seed)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labctl.services.cohorts import Registrar
     from labctl.services.down import Down
     from labctl.services.grades import Grades
+    from labctl.services.judging import Judging
     from labctl.services.limits import LimitsOfCohorts
     from labctl.services.up import Up
     from labctl.services.verify import Verify
@@ -85,7 +86,15 @@ class CohortParts:
         from labctl.services.cohort_verify import CohortVerify
 
         app = self._app
-        return CohortVerify(app.engine, app.catalog, lambda: app.store, self._one_verify)
+        return CohortVerify(app.engine, app.catalog, lambda: app.store, self._one_verify, self.judging)
+
+    @cached_property
+    def judging(self) -> Judging:
+        """Judge what has had its time."""
+        from labctl.services.judging import Judging
+
+        app = self._app
+        return Judging(app.engine, app.keeper, app.locks, app.power)
 
     @cached_property
     def _nursery(self) -> Nursery:

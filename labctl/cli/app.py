@@ -135,7 +135,8 @@ def _early_language(argv: list[str]) -> str:
 
 def run(argv: list[str] | None = None, *, remote: bool = False) -> None:
     """The command line, with every error as one clear line and the exit code of DESIGN section 7. ``remote``: the
-    gateway put the command line together for a learner who has no shell here. Never returns."""
+    gateway put the command line together for a learner who has no shell here; no option and no variable says so.
+    Never returns."""
     arguments = sys.argv[1:] if argv is None else argv
     choose_language(_early_language(arguments))
     advice.begin(arguments, repeats=not remote)

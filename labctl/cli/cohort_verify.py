@@ -76,7 +76,8 @@ def verify(
     as_json: bool,
 ) -> None:
     """Judge everybody whose boxes run, three at a time. What is found counts for their grades, and not as an attempt
-    of theirs. Exit status: 0 unless something could not be checked (6)."""
+    of theirs. After the cohort's end, boxes are started for it and stopped again. Exit status: 0 unless something
+    could not be checked (6)."""
     app = app_of(ctx)
     book = book_of(app, name, labs, learners, group)
     chosen = [lab.name for lab in book.labs]
@@ -86,7 +87,7 @@ def verify(
         print_json([_as_json(one) for one in found])
     else:
         _print_summary(found)
-    ctx.exit(int(Exit.CHECKS_ERROR if any(one.up and not one.whole for one in found) else Exit.OK))
+    ctx.exit(int(Exit.CHECKS_ERROR if any(one.unjudged for one in found) else Exit.OK))
 
 
 def _as_json(one: Judged) -> dict[str, object]:
@@ -102,7 +103,7 @@ def _as_json(one: Judged) -> dict[str, object]:
 def _print_summary(found: list[Judged]) -> None:
     attempts = [one.attempt for one in found if one.attempt]
     complete = sum(attempt.points == attempt.of for attempt in attempts)
-    counts = Counter("down" if not one.up else "judged" if one.whole else "error" for one in found)
+    counts = Counter("judged" if one.whole else "error" if one.unjudged else "down" for one in found)
     line = _("{judged} judged, {complete} of them complete · {down} not up · {errors} could not be checked")
     click.echo(line.format(judged=counts["judged"], complete=complete, down=counts["down"], errors=counts["error"]))
 

@@ -64,7 +64,7 @@ def app_of(ctx: click.Context, learner: str = "") -> App:
     from labctl.bootstrap import App
 
     options = ctx.find_root().obj or {}
-    return App(tuple(options.get("catalog", ())), learner)
+    return App(tuple(options.get("catalog", ())), learner, is_learner=bool(options.get("remote")))
 
 
 def debugging(ctx: click.Context) -> bool:

@@ -32,10 +32,10 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
             target=target,
         )
     app = app_of(ctx, learner)
-    current = app.finder.find(app.learner, lab)
+    current = app.access.current("copy", lab)
     from labctl.services.copy import Copy
 
-    box = current.box(to_box or from_box, running=False).id
+    box = current.disk(to_box or from_box).id
     with progress() as emit:
         copy = Copy(app.engine, emit)
         if to_box:

@@ -35,7 +35,7 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
     box's network or sshd is broken. exit or Ctrl-D leaves it; its exit status is labctl's."""
     lab, learner, box = _meant(app_of(ctx).catalog.names(), words, lab, learner)
     app = app_of(ctx, learner)
-    current = app.finder.find(app.learner, lab)
+    current = app.access.current("enter", lab)
     found = current.box(box)
     argv = ["/.labctl/bin/busybox", "sh", "-c", _SHELL]
     if not sys.stdin.isatty():

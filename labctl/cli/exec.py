@@ -24,7 +24,7 @@ def command(ctx: click.Context, words: tuple[str, ...], with_stdin: bool, tty: b
     """Run one command in a box, as root. Its output and its exit status are labctl's."""
     app = app_of(ctx, learner)
     lab, (box, *argv) = named(app, words, lab, "BOX", "CMD")
-    found = app.finder.find(app.learner, lab).box(box)
+    found = app.access.current("enter", lab).box(box)
     if tty:
         from labctl.cli import tty as terminal
 

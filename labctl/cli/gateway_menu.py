@@ -128,8 +128,10 @@ class Menu:
 
     def _overview(self, name: str) -> int:
         """Where the learner is in a lab. Nothing is found out by this process itself: what is open is not shared."""
+        from labctl.cli.problem import text_of
         from labctl.domain.naming import instance_id
-        from labctl.domain.observed import State
+        from labctl.domain.observed import ALIVE, State
+        from labctl.services.current import UNSTEADY, not_running
 
         app = self._sessions.app(self._session)
         instance = instance_id(name, self._session.holder.learner)
@@ -142,8 +144,12 @@ class Menu:
             click.echo(_("not up; up makes its boxes"))
         elif running:
             click.echo(_("running: {boxes}").format(boxes=listed(running)))
-        if len(running) < len(boxes):
-            click.echo(_("shut down: {boxes}").format(boxes=listed(box.box for box in boxes if box.box not in running)))
+        for box in boxes:
+            if box.state in UNSTEADY:
+                click.echo(text_of(not_running(box)))
+        resting = [box.box for box in boxes if box.state not in ALIVE]
+        if resting:
+            click.echo(_("shut down: {boxes}").format(boxes=listed(resting)))
         if attempts:
             last = attempts[-1]
             text = _("{points} of {of} points in attempt {n}")

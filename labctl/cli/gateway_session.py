@@ -66,7 +66,7 @@ class Sessions:
         """labctl for this learner."""
         from labctl.bootstrap import App
 
-        return App(self._catalogs, session.holder.learner)
+        return App(self._catalogs, session.holder.learner, is_learner=True)
 
     def _command(self, session: Session, order: Order) -> int:
         from labctl.cli import app
@@ -112,7 +112,7 @@ class Sessions:
                 "put takes the file from standard input", hint="ssh … put {box}:{path} < FILE", box=box, path=order.path
             )
         app = self.app(session)
-        found = app.finder.find(session.holder.learner, order.lab).box(box, running=False)
+        found = app.access.current("copy", order.lab).disk(box)
         content = sys.stdin.buffer.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise RefusedError(

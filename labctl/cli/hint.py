@@ -30,12 +30,14 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str, 
     """A hint for a task. Asked again, the next one: a nudge, where to look, nearly the answer."""
     lab, (task,) = counted(words, lab, "TASK")
     app = app_of(ctx, learner)
-    current = app.finder.find(app.learner, lab)
+    current = app.access.current("hint", lab)
     found = current.lab.task(task)
     if found is None:
         raise no_such_task(task, current.lab)
     level = min(app.store.hints(current.instance).get(task, 0) + 1, len(found.hints))
-    app.store.add_hint(current.instance, task, level)
+    if app.access.by == "learner":
+        # What an instructor looks up the learner hasn't seen.
+        app.store.add_hint(current.instance, task, level)
     texts = [fill(hint.in_(language()), current.values) for hint in found.hints[:level]]
     if as_json:
         print_json({"task": task, "level": level, "of": len(found.hints), "hints": texts})

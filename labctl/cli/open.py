@@ -24,7 +24,7 @@ def command(ctx: click.Context, words: tuple[str, ...], port: int, lab: str, lea
     if not number.isdigit() or not 0 < int(number) < 65536:
         raise UsageError("{target} is not BOX:PORT", hint="labctl open master:6379", target=target)
     app = app_of(ctx, learner)
-    found = app.finder.find(app.learner, lab).box(box)
+    found = app.access.current("enter", lab).box(box)
     from labctl.services.forward import Forward
 
     def opened(local: int) -> None:

@@ -19,7 +19,7 @@ def stop(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> 
     """Shut boxes down, all of them or those named. What is in them stays; labctl start brings them back."""
     app = app_of(ctx, learner)
     lab, boxes = named(app, words, lab)
-    current = app.finder.find(app.learner, lab)
+    current = app.access.current("stop", lab)
     with progress() as emit:
         stopped = app.power.stop(current.instance, chosen(current, boxes), emit)
     click.echo(
@@ -35,7 +35,7 @@ def start(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) ->
     """Start boxes that are shut down, all of them or those named, and wait until they are ready."""
     app = app_of(ctx, learner)
     lab, boxes = named(app, words, lab)
-    current = app.finder.find(app.learner, lab)
+    current = app.access.current("start", lab)
     with progress() as emit:
         started = app.power.start(current.instance, chosen(current, boxes), emit)
     click.echo(

@@ -20,11 +20,10 @@ def command(ctx: click.Context, words: tuple[str, ...], yes: bool, lab: str, lea
     them is gone; attempts are kept."""
     app = app_of(ctx, learner)
     lab, boxes = named(app, words, lab)
-    current = app.finder.find(app.learner, lab)
+    current = app.access.current("reset", lab)
     to_reset = chosen(current, boxes)
     names = ", ".join(box.box for box in to_reset)
     confirm("reset", _("All that was done in {boxes} will be gone. Go on?").format(boxes=names), yes)
     with progress() as emit:
-        app.power.discard(current.instance, to_reset, emit)
-        app.up.run(current.lab, app.instance(current.lab.name, current.seed), emit)
+        app.up.renew(current.lab, app.instance(current.lab.name, current.seed), to_reset, emit)
     click.echo(_("{mark} new: {boxes}").format(mark="✓", boxes=names))

@@ -20,7 +20,7 @@ from labctl.errors import UsageError
 def command(ctx: click.Context, solution: str, yes: bool, lab: str, learner: str) -> None:
     """Have the reference solution applied to your boxes, to see how it is done."""
     app = app_of(ctx, learner)
-    current = app.finder.find(app.learner, lab)
+    current = app.access.current("solve", lab)
     current.require_running()
     plays = [name for name in app.provisioner.plays(current.lab) if name == "solve" or name.startswith("solve-")]
     if solution not in plays:

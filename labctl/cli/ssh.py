@@ -25,7 +25,7 @@ _PORT = 22
 def _prepared(ctx: click.Context, lab: str, learner: str) -> tuple[Current, str]:
     """The instance, and its OpenSSH configuration: the key is made and put into the boxes when it is first needed."""
     app = app_of(ctx, learner)
-    current = app.finder.find(app.learner, lab)
+    current = app.access.current("enter", lab)
     from labctl.services.ssh import prepare
 
     return current, prepare(app.engine, app.ssh, current, _sent())
@@ -83,7 +83,7 @@ def proxy(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) ->
         signal.signal(number, signal.SIG_DFL)
     lab, (box,) = counted(words, lab, "BOX")
     app = app_of(ctx, learner)
-    found = app.finder.find(app.learner, lab).box(box)
+    found = app.access.current("enter", lab).box(box)
     from labctl.cli.pipe import join
     from labctl.services.forward import connect_argv
 

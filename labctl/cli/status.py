@@ -16,7 +16,7 @@ from labctl.cli.note_text import lines
 from labctl.cli.table import print_table
 from labctl.cli.wrap import wrap
 from labctl.domain.notes import BoxNote, timely
-from labctl.domain.observed import ObservedBox, State
+from labctl.domain.observed import ALIVE, ObservedBox, State
 from labctl.errors import LabctlError
 from labctl.services.claims import require_none_unclaimed
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from labctl.bootstrap import App
     from labctl.ports import Catalog
 
-_COLOURS = {State.RUNNING: "green", State.STOPPED: "yellow", State.CREATED: "yellow", State.REMOVING: "red"}
+_COLOURS = {State.RUNNING: "green", State.STOPPED: "yellow", State.CREATED: "yellow"}
 
 
 @labctl_command("status", example="labctl status")
@@ -55,7 +55,7 @@ def command(ctx: click.Context, everyone: bool, lab: str, learner: str, as_json:
         return
     rows = []
     for box in boxes:
-        state = click.style(_(str(box.state)), fg=_COLOURS[box.state])
+        state = click.style(_(str(box.state)), fg=_COLOURS.get(box.state, "red"))
         owner = (box.learner,) if everyone else ()
         rows.append((*owner, box.lab, box.box, state, _address(app.catalog, box), box.status))
     head = (_("lab"), _("box"), _("state"), _("address"), _("since"))
@@ -73,7 +73,7 @@ def _notes(app: App, boxes: Sequence[ObservedBox]) -> list[BoxNote]:
     """Of these boxes: why one is stopped, what happened to one lately."""
     if not boxes:
         return []
-    running = {box.id: box.state is State.RUNNING for box in boxes}
+    running = {box.id: box.state in ALIVE for box in boxes}
     called = {box.id: box.instance for box in boxes}
     notes = timely(app.cohort.notes.of(running), running, time.time())
     return [msgspec.structs.replace(note, instance=called[note.box_id]) for note in notes]

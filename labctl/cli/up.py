@@ -31,6 +31,7 @@ def command(ctx: click.Context, lab: str, dry_run: bool, seed: str, learner: str
         raise click.MissingParameter(param_type="argument", param_hint="LAB", ctx=ctx)
     app = app_of(ctx, learner)
     definition = app.catalog.lab(lab)
+    app.access.require("up", lab)
     instance = app.instance(lab, seed)
     if dry_run:
         plan = app.up.plan(definition, instance)

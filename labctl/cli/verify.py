@@ -75,7 +75,7 @@ def command(
         try:
             if watch:
                 ctx.exit(_watch(app, lab, only))
-            current = app.finder.find(app.learner, lab)
+            current = app.access.current("judge", lab)
             verified = _run(app, current, only, thorough, as_json)
         finally:
             app.checker.stop()
@@ -101,8 +101,8 @@ def _not_kept(lost: LabctlError) -> NotKeptError:
 def _run(app: App, current: Current, only: frozenset[str] | None, thorough: bool, quiet: bool) -> Verified:
     from labctl.cli.render import progress
 
-    with progress(quiet) as emit:
-        return app.verify.run(current, only, thorough=thorough, emit=emit)
+    with progress(quiet) as emit, app.access.finishing(current, emit):
+        return app.verify.run(current, only, thorough=thorough, emit=emit, by=app.access.by)
 
 
 def _tell(ctx: click.Context, current: Current, verified: Verified, report: str | None, as_json: bool) -> None:
@@ -149,5 +149,5 @@ def _watch(app: App, lab: str, only: frozenset[str] | None) -> int:
         for line in (line for error in lost for line in lines(_not_kept(error))):
             click.echo(line, err=True)
 
-    app.watch.run(lambda: app.finder.find(app.learner, lab), only, tell)
+    app.watch.run(lambda: app.access.current("judge", lab), only, tell, app.access.by)
     return int(Exit.CHECKS_ERROR if lost else Exit.OK)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from labctl.domain.access import counts
 from labctl.domain.cohort import Cohort, Member, learner_of
 from labctl.domain.lab import Lab
 from labctl.domain.naming import instance_id
@@ -65,7 +66,7 @@ def entries(
     """One for each member, in their order. ``attempts`` of any lab and learner, oldest first; ``hints`` by instance,
     ``seen`` by learner."""
     by_learner: dict[str, list[Attempt]] = {}
-    for attempt in attempts:
+    for attempt in valid(cohort, attempts):
         if attempt.lab == lab.name:
             by_learner.setdefault(attempt.learner, []).append(attempt)
     found = []
@@ -75,6 +76,11 @@ def entries(
         own = by_learner.get(learner, [])
         found.append(_entry(member, learner, lab, own, hints.get(instance, {}), seen.get(learner, 0.0)))
     return found
+
+
+def valid(cohort: Cohort, attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Those that count: not what a learner began after the cohort's end, whatever way it came."""
+    return [attempt for attempt in attempts if counts(cohort, attempt.by, attempt.at)]
 
 
 def _entry(

@@ -32,8 +32,15 @@ class State(StrEnum):
 
     CREATED = "created"
     RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
     STOPPED = "stopped"
     REMOVING = "removing"
+
+
+ALIVE = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
+"""States of a box that isn't at rest. One that is paused (``docker pause``; for a moment, each commit) or restarted by
+the engine again and again can't be used, and isn't stopped either."""
 
 
 class ObservedBox(msgspec.Struct, frozen=True):

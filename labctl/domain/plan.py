@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from labctl.domain.boxspec import BoxSpec
-from labctl.domain.observed import ObservedBox, State
+from labctl.domain.observed import ALIVE, ObservedBox, State
 
 
 class Action(msgspec.Struct, frozen=True, tag_field="action"):
@@ -84,12 +84,17 @@ def plan_boxes(specs: Sequence[BoxSpec], observed: Sequence[ObservedBox]) -> Pla
             continue
         if box.spec_hash != spec.spec_hash:
             changed.append(box.box)
-        if box.state is not State.RUNNING:
+        if box.state not in ALIVE:
             actions.append(StartBox(box.box, box.id))
             waiting[spec.name] = box.id
     if waiting:
         actions.append(AwaitReady(waiting))
     return Plan(tuple(actions), tuple(changed))
+
+
+def discarded(observed: Sequence[ObservedBox], ids: Collection[str]) -> list[ObservedBox]:
+    """The boxes as they are to be planned for where those of ``ids`` are to be made anew: as ones that are removed."""
+    return [msgspec.structs.replace(box, state=State.REMOVING) if box.id in ids else box for box in observed]
 
 
 def first_time(observed: Sequence[ObservedBox]) -> bool:

@@ -12,6 +12,9 @@ from labctl.domain.integrity import Integrity
 from labctl.domain.lab import Lab, Task
 from labctl.domain.text import Text
 
+By = Literal["learner", "instructor", "regrade"]
+"""Who had an attempt run; ``regrade``: an instructor, since a check was mended."""
+
 
 class Verdict(StrEnum):
     """``failed``: the learner's work is wrong. ``error``: the check could not run; never counted as either of the
@@ -69,7 +72,7 @@ class TaskResult(msgspec.Struct, frozen=True):
 
 class Attempt(msgspec.Struct, frozen=True):
     """One run of verify. ``at`` is in seconds since 1970 (UTC), ``seconds`` how long it took; ``thorough``: with the
-    checks that hurt, on clones; ``by``: who had it run, ``regrade`` where it was since a check was mended."""
+    checks that hurt, on clones; ``by``: who had it run."""
 
     instance: str
     lab: str
@@ -80,7 +83,7 @@ class Attempt(msgspec.Struct, frozen=True):
     tasks: tuple[TaskResult, ...]
     thorough: bool = False
     integrity: Integrity = Integrity()
-    by: Literal["learner", "instructor", "regrade"] = "learner"
+    by: By = "learner"
 
     @property
     def answers(self) -> dict[str, str]:

@@ -34,6 +34,9 @@ ROLE_BOX = "box"
 ROLE_KEEPER = "keeper"
 ROLE_SWITCH = "switch"
 ROLE_PROBE = "probe"
+ROLE_SPARED = "spared"
+"""A volume that holds nothing: until ``labctl.expires`` the keeper ends no box of ``labctl.instance``, whatever the
+boxes' own labels say. Labels of a container can't be changed, and a keeper may be replaced at any time."""
 ROLE_CLONE_IMAGE = "clone-image"
 """An image committed from a box, for clones of its instance."""
 

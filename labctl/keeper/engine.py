@@ -143,6 +143,15 @@ class Engine:
             Image(item["Id"], item["Labels"]) for item in self._call("GET", f"/images/json?filters={_filters(labels)}")
         ]
 
+    def spared(self) -> dict[str, Mapping[str, str]]:
+        """The labels of all volumes that keep the reaper from instances, by name."""
+        found = self._call("GET", f"/volumes?filters={_filters({wiring.LABEL_ROLE: wiring.ROLE_SPARED})}") or {}
+        return {item["Name"]: item.get("Labels") or {} for item in found.get("Volumes") or ()}
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume."""
+        self._call("DELETE", f"/volumes/{name}")
+
     def remove_image(self, image_id: str) -> None:
         """Remove an image, but none below it."""
         self._call("DELETE", f"/images/{image_id}?noprune=1")

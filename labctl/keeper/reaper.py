@@ -26,6 +26,8 @@ class EnginePort(Protocol):
     def containers(self, labels: Mapping[str, str]) -> list[Container]: ...
     def commands(self, container_id: str) -> list[str]: ...
     def images(self, labels: Mapping[str, str]) -> list[Image]: ...
+    def spared(self) -> dict[str, Mapping[str, str]]: ...
+    def remove_volume(self, name: str) -> None: ...
     def remove_image(self, image_id: str) -> None: ...
 
 
@@ -63,14 +65,28 @@ class Reaper:
     def tick(self, now: float) -> None:
         """Look at everything. Raises OSError where the engine doesn't answer."""
         boxes = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX})
-        for box in boxes:
+        # Asked for after the boxes: what is started after it was spared is seen to be so.
+        spared = self._spared(now)
+        free = [box for box in boxes if box.labels.get(wiring.LABEL_INSTANCE, "") not in spared]
+        for box in free:
             self._age(box, now)
-        self._stop_idle([box for box in boxes if box.running], now)
+        self._stop_idle([box for box in free if box.running], now)
         self._forget(boxes)
         for image in self._engine.images({wiring.LABEL_ROLE: wiring.ROLE_CLONE_IMAGE}):
             if _is_past(image.labels, now):
                 with contextlib.suppress(OSError):  # a clone that isn't old enough was made from it: a little later
                     self._engine.remove_image(image.id)
+
+    def _spared(self, now: float) -> set[str]:
+        """The instances that are left alone for a while: they are judged. What a labctl that was killed left ends."""
+        spared = set()
+        for name, labels in self._engine.spared().items():
+            if _is_past(labels, now):
+                with contextlib.suppress(OSError):
+                    self._engine.remove_volume(name)
+            else:
+                spared.add(labels.get(wiring.LABEL_INSTANCE, ""))
+        return spared
 
     def _age(self, box: Container, now: float) -> None:
         expires = _number(box.labels, wiring.LABEL_EXPIRES)

@@ -36,5 +36,9 @@ class Keeper(Protocol):
         """Boxes (name to id) stand still, all together, until it is left or this labctl dies; and how much a copy of
         each would write. Raises EngineError where that can't be measured."""
 
+    def spare(self, instance: str, seconds: float) -> AbstractContextManager[None]:
+        """Meanwhile, for so many seconds at most, the keeper neither stops nor removes boxes of that instance (its
+        name on the engine) whose time has passed. It does so soon after."""
+
     def remove(self) -> None:
         """Take keeper, switch, probe and toolbox away. Only when there are no boxes."""

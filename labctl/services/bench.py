@@ -52,8 +52,7 @@ class Trial:
 
     def reset(self, emit: Emit) -> None:
         """Every box is made anew."""
-        self._power.discard(self.instance.id, self.current.boxes, emit)
-        self.up(emit)
+        self._up.renew(self.lab, self.instance, self.current.boxes, emit)
 
     def memory(self) -> int:
         """Of all its boxes together, in bytes."""

@@ -11,15 +11,16 @@ from labctl.domain.boxspec import Instance, box_specs
 from labctl.domain.cohort import Cohort, Member, learner_of, member_of
 from labctl.domain.enrolment import instance_of
 from labctl.domain.lab import Lab
-from labctl.domain.observed import ObservedBox, State, home
+from labctl.domain.observed import ALIVE, ObservedBox, State, home
 from labctl.domain.params import derive
-from labctl.domain.plan import Plan, StartBox, plan_boxes
+from labctl.domain.plan import Plan, StartBox, discarded, plan_boxes
 from labctl.errors import EngineError, RefusedError, UsageError
 from labctl.events import Emit, silent
 from labctl.ports import Catalog, Engine, Images, Keeper, Locks
 from labctl.services.crowd import Crowd, Part, Tally
-from labctl.services.ready import serves
+from labctl.services.ready import serve, serves
 from labctl.services.start_many import Job, StartMany
+from labctl.services.up import require_time
 
 _ROUNDS = 3
 """A learner may bring boxes up while they are taken down."""
@@ -92,6 +93,7 @@ class CohortBoxes:
                     seed=other.seed,
                     learner=instance.learner,
                 )
+            require_time(lab.name, boxes, time.time())
             return plan_boxes(box_specs(lab, instance, params, tags, home(boxes, store)), boxes)
 
         return Job(instance.learner, lab.name, instance.id, observed.get(instance.id, ()), plan)
@@ -101,6 +103,8 @@ class CohortBoxes:
         require_open(cohort, time.time())
         with self._locks.hold(f"cohort-{cohort.name}", emit):
             found = self._boxes(cohort, members)
+            if found:
+                serve(self._keeper, self._images, self._locks, emit)
             jobs = [Job(boxes[0].learner, boxes[0].lab, name, boxes, _restart) for name, boxes in found.items()]
             return self._start_many.run(jobs, emit)
 
@@ -124,8 +128,7 @@ class CohortBoxes:
         old = {box.id for box in boxes}
 
         def plan(found: Sequence[ObservedBox]) -> Plan:
-            gone = [msgspec.structs.replace(box, state=State.REMOVING) if box.id in old else box for box in found]
-            return job.plan(gone)
+            return job.plan(discarded(found, old))
 
         return msgspec.structs.replace(job, plan=plan)
 
@@ -137,7 +140,7 @@ class CohortBoxes:
 
         with self._locks.hold(f"cohort-{cohort.name}", emit):
             found = self._boxes(cohort, members)
-            running = {name: [box for box in boxes if box.state is State.RUNNING] for name, boxes in found.items()}
+            running = {name: [box for box in boxes if box.state in ALIVE] for name, boxes in found.items()}
             return self._for_each(running, len(found), stop, emit)
 
     def down(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
@@ -182,6 +185,7 @@ class CohortBoxes:
 
 
 def _restart(boxes: Sequence[ObservedBox]) -> Plan:
+    require_time(boxes[0].lab, boxes, time.time())
     resting = [box for box in boxes if box.state in (State.STOPPED, State.CREATED)]
     return Plan(tuple(StartBox(box.box, box.id) for box in resting))
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
 
 import msgspec
 
+from labctl.domain.access import is_over
 from labctl.domain.cohort import Cohort, Member, learner_of
-from labctl.domain.gradebook import Change, change, counting, fitted
+from labctl.domain.gradebook import Change, change, counting, fitted, valid
 from labctl.domain.lab import Lab
 from labctl.domain.naming import instance_id
-from labctl.domain.observed import ObservedBox, State
+from labctl.domain.observed import ALIVE, ObservedBox, State, expired
 from labctl.domain.verdict import Attempt, Verdict
-from labctl.errors import LabctlError
+from labctl.errors import ChecksError, LabctlError
 from labctl.events import Emit, silent
 from labctl.ports import Catalog, Engine, Store
 from labctl.services.current import Current
+from labctl.services.judging import Judging, has_expired
 from labctl.services.parallel import submit
 from labctl.services.verify import Verify
 
@@ -27,8 +30,9 @@ WIDTH = 3
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What came of a learner's lab: the attempt, or ``why`` there is none: the lab isn't up, a box is stopped, checks
-    could not run. ``up`` tells the first two apart."""
+    """What came of a learner's lab: the attempt, or ``why`` there is none: a box could not be started, checks could not
+    run, the boxes were removed. ``up`` is false where the boxes don't run, or aren't there; without a ``why`` nothing
+    is wrong with that."""
 
     learner: str
     lab: str
@@ -40,6 +44,11 @@ class Judged(msgspec.Struct, frozen=True):
     def whole(self) -> bool:
         """Whether every task has a verdict that can be a grade."""
         return self.attempt is not None and self.attempt.verdict is not Verdict.ERROR
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether there should be a verdict, and isn't."""
+        return not self.whole and (self.up or self.why is not None)
 
 
 class Regraded(msgspec.Struct, frozen=True):
@@ -56,11 +65,19 @@ class Regraded(msgspec.Struct, frozen=True):
 class CohortVerify:
     """The use case. ``verify`` makes one for each that runs at the same time: one that fails ends no other."""
 
-    def __init__(self, engine: Engine, catalog: Catalog, store: Callable[[], Store], verify: Callable[[], Verify]):
+    def __init__(
+        self,
+        engine: Engine,
+        catalog: Catalog,
+        store: Callable[[], Store],
+        verify: Callable[[], Verify],
+        judging: Judging,
+    ) -> None:
         self._engine = engine
         self._catalog = catalog
         self._store = store
         self._verify = verify
+        self._judging = judging
 
     def run(
         self,
@@ -73,12 +90,18 @@ class CohortVerify:
         ended: Callable[[Judged], None] = lambda _judged: None,
     ) -> list[Judged]:
         """An attempt for each of their labs, ``ended`` called as each is there, from this thread. A learner whose lab
-        isn't up is told of, no error. Raises LabctlError where the engine can't be asked. Ctrl-C ends those that run;
-        what was kept before stays."""
-        found = self._found(cohort, members, labs)
+        isn't up is reported, no error. Boxes whose time has passed are started for it, and stopped again. Raises
+        LabctlError where the engine can't be asked. Ctrl-C ends those that run; what was kept before stays."""
+        now = time.time()
+        found = self._found(cohort, members, labs, late=now)
 
         def judge(verify: Verify, current: Current) -> Attempt:
-            return verify.run(current, thorough=thorough, emit=emit, by="instructor").kept()
+            def run(current: Current) -> Attempt:
+                return verify.run(current, thorough=thorough, emit=emit, by="instructor").kept()
+
+            if is_over(cohort, now) or has_expired(current, now):
+                return self._judging.late(current, run, lambda attempt: attempt.verdict is not Verdict.ERROR)
+            return run(current)
 
         return self._each(found, judge, ended, 1 if thorough else WIDTH)
 
@@ -97,7 +120,10 @@ class CohortVerify:
         stays. Raises as ``run``."""
         found = self._found(cohort, members, [lab])
         definition, store = self._catalog.lab(lab), self._store()
-        grades = {one.learner: counting(definition, store.attempts(instance_id(lab, one.learner))) for one, _ in found}
+        grades = {
+            one.learner: counting(definition, valid(cohort, store.attempts(instance_id(lab, one.learner))))
+            for one, _ in found
+        }
         anew = {one.learner for one, current in found if current and _made_after(current, grades[one.learner])}
 
         def judge(verify: Verify, current: Current) -> Attempt:
@@ -112,8 +138,9 @@ class CohortVerify:
         return Regraded(tuple(changes), len(attempts) - len(changes), kept, tuple(sorted(anew)))
 
     def _found(
-        self, cohort: Cohort, members: Sequence[Member], labs: Sequence[str]
+        self, cohort: Cohort, members: Sequence[Member], labs: Sequence[str], late: float = 0.0
     ) -> list[tuple[Judged, Current | None]]:
+        """Those whose boxes run, and those whose boxes are there though their time has passed (``late``: now)."""
         definitions = [self._catalog.lab(name) for name in labs or cohort.labs]
         by_instance: dict[str, list[ObservedBox]] = {}
         for box in self._engine.observe():
@@ -122,8 +149,11 @@ class CohortVerify:
         for member in members:
             for lab in definitions:
                 learner = learner_of(cohort.name, member.id)
-                current = _current(lab, learner, by_instance.get(instance_id(lab.name, learner), []))
-                found.append((Judged(learner, lab.name, up=current is not None), current))
+                boxes = by_instance.get(instance_id(lab.name, learner), [])
+                over = late and (is_over(cohort, late) or any(expired(box.expires, late) for box in boxes))
+                current = _current(lab, learner, boxes, stopped=bool(over))
+                gone = _gone(cohort, lab, late) if over and current is None else None
+                found.append((Judged(learner, lab.name, up=current is not None, why=gone), current))
         return found
 
     def _each(
@@ -163,11 +193,24 @@ class CohortVerify:
         return sorted(results, key=lambda one: (one.learner, one.lab))
 
 
-def _current(lab: Lab, learner: str, boxes: Sequence[ObservedBox]) -> Current | None:
-    running = {box.box for box in boxes if box.state is State.RUNNING}
-    if not running.issuperset(lab.boxes):
+def _current(lab: Lab, learner: str, boxes: Sequence[ObservedBox], *, stopped: bool) -> Current | None:
+    """``stopped``: boxes that don't run do as well."""
+    there = {box.box for box in boxes if box.state in ALIVE or (stopped and box.state is not State.REMOVING)}
+    if not there.issuperset(lab.boxes):
         return None
     return Current(lab, boxes[0].instance, learner, boxes[0].seed, tuple(boxes))
+
+
+def _gone(cohort: Cohort, lab: Lab, now: float) -> LabctlError | None:
+    """Why there is nothing to judge any more; None within the grace: then nothing was ever up, or it was taken down."""
+    if not cohort.ended and cohort.until + cohort.grace > now:
+        return None
+    return ChecksError(
+        "not judged: the boxes of {lab} were removed, if there were any",
+        hint="labctl cohort report {name}",
+        lab=lab.name,
+        name=cohort.name,
+    )
 
 
 def _made_after(current: Current, attempt: Attempt | None) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -15,6 +16,11 @@ from labctl.domain.params import derive, template_values
 from labctl.errors import UsageError
 from labctl.ports import Catalog, Engine
 from labctl.services.claims import require_none_unclaimed
+
+PATIENCE_SECONDS = 2.0
+"""A box of a usual size stands still for a tenth of a second while it is committed."""
+
+_POLL_SECONDS = 0.05
 
 
 class Current(msgspec.Struct, frozen=True):
@@ -62,13 +68,53 @@ class Current(msgspec.Struct, frozen=True):
         if found is None or found.state is State.REMOVING:
             raise UsageError("the box {box} of {lab} is missing", hint="labctl up {lab}", box=name, lab=self.lab.name)
         if running and found.state is not State.RUNNING:
-            raise UsageError("the box {box} is stopped", hint="labctl start {box}", box=name)
+            raise not_running(found)
+        return found
+
+    def disk(self, name: str) -> ObservedBox:
+        """That box, to copy files from or to it: one that runs or is stopped. Raises UsageError."""
+        found = self.box(name, running=False)
+        if found.state in UNSTEADY:
+            raise not_running(found)
         return found
 
     def require_running(self) -> None:
         """Raises UsageError naming a box that doesn't run."""
         for name in self.lab.boxes:
             self.box(name)
+
+    def unsteady(self) -> ObservedBox | None:
+        """A box that neither runs nor rests."""
+        return next((box for box in self.boxes if box.state in UNSTEADY and box.box in self.lab.boxes), None)
+
+
+UNSTEADY = frozenset({State.PAUSED, State.RESTARTING})
+
+
+def not_running(box: ObservedBox) -> UsageError:
+    """The error for a box that doesn't run: what its state is, and the command that helps."""
+    if box.state is State.PAUSED:
+        return UsageError(
+            "the box {box} is paused", hint="docker unpause {container}", box=box.box, container=box.container
+        )
+    if box.state is State.RESTARTING:
+        return UsageError(
+            "the box {box} doesn't start: the engine restarts it again and again",
+            hint="labctl logs {box}",
+            box=box.box,
+        )
+    return UsageError("the box {box} is stopped", hint="labctl start {box}", box=box.box)
+
+
+def steady(observe: Callable[[], list[ObservedBox]]) -> list[ObservedBox]:
+    """What is observed, once no box is paused: each commit pauses boxes for a moment. After PATIENCE_SECONDS whatever
+    is observed then."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        boxes = observe()
+        if all(box.state not in UNSTEADY for box in boxes) or time.monotonic() >= deadline:
+            return boxes
+        time.sleep(_POLL_SECONDS)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -102,12 +148,12 @@ class Finder:
         """The learner's instance of that lab, or the only one that is up. Raises UsageError."""
         if lab:
             definition = self._catalog.lab(lab)
-            boxes = self._engine.observe(instance_id(lab, learner))
+            boxes = steady(lambda: self._engine.observe(instance_id(lab, learner)))
             if not boxes:
                 require_none_unclaimed(self._engine, learner, lab)
                 raise UsageError("{lab} is not up", hint="labctl up {lab}", lab=lab)
             return self._current(definition, boxes)
-        mine = [box for box in self._engine.observe() if box.learner == learner]
+        mine = steady(lambda: [box for box in self._engine.observe() if box.learner == learner])
         labs = sorted({box.lab for box in mine})
         if not labs:
             require_none_unclaimed(self._engine, learner)

@@ -1,40 +1,45 @@
-"""Stop, start and reset the boxes of an instance."""
+"""Stop and start the boxes of an instance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labctl.domain.observed import ObservedBox, State
+from labctl.domain.observed import ALIVE, ObservedBox, State
 from labctl.domain.plan import StartBox
 from labctl.events import Emit
-from labctl.ports import Engine, Keeper, Locks
+from labctl.ports import Engine, Images, Keeper, Locks
+from labctl.services.current import UNSTEADY, not_running
 from labctl.services.pace import bring, turn
 from labctl.services.parallel import each
-from labctl.services.ready import start_and_wait
+from labctl.services.ready import serve, start_and_wait
 
 
 class Power:
     """The use case. ``boxes`` are those to act on."""
 
-    def __init__(self, engine: Engine, keeper: Keeper, locks: Locks) -> None:
+    def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks) -> None:
         self._engine = engine
         self._keeper = keeper
+        self._images = images
         self._locks = locks
 
     def stop(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
         """Shut down what runs; the names."""
         with self._locks.hold(f"instance-{instance}", emit):
-            running = [box for box in boxes if box.state is State.RUNNING]
+            running = [box for box in boxes if box.state in ALIVE]
             each(lambda box: self._engine.stop(box.id), running)
         return [box.box for box in running]
 
     def start(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
         """Start what doesn't run, and wait until it is ready; the names."""
         with self._locks.hold(f"instance-{instance}", emit):
+            for box in boxes:
+                if box.state in UNSTEADY:
+                    raise not_running(box)
             resting = [box for box in boxes if box.state is not State.RUNNING]
             if not resting:
                 return []
-            self._keeper.ensure()
+            serve(self._keeper, self._images, self._locks, emit)
 
             def start() -> dict[str, str]:
                 return dict(each(lambda box: bring(self._engine, self._locks, StartBox(box.box, box.id)), resting))
@@ -42,9 +47,3 @@ class Power:
             with turn(self._locks, emit):
                 start_and_wait(self._keeper, self._locks, start, emit)
         return [box.box for box in resting]
-
-    def discard(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
-        """Remove these boxes, with all that the learner did in them, so that ``up`` makes them anew; the names."""
-        with self._locks.hold(f"instance-{instance}", emit):
-            each(lambda box: self._engine.remove(box.id), list(boxes))
-        return [box.box for box in boxes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from labctl.domain.plan import (
     Plan,
     RemoveBox,
     StartBox,
+    discarded,
     first_time,
     plan_boxes,
     plan_prerequisites,
@@ -25,6 +26,7 @@ from labctl.errors import EngineError, LabctlError, RefusedError, UsageError
 from labctl.events import Emit, Note
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.claims import require_none_unclaimed
+from labctl.services.current import UNSTEADY, not_running, steady
 from labctl.services.limits import Allow, everything
 from labctl.services.pace import bring, turn
 from labctl.services.parallel import each, uninterrupted
@@ -67,6 +69,14 @@ class Up:
 
     def run(self, lab: Lab, instance: Instance, emit: Emit) -> UpResult:
         """Bring it up. A first time that fails or is interrupted leaves nothing behind. Raises LabctlError."""
+        return self._run(lab, instance, frozenset(), emit)
+
+    def renew(self, lab: Lab, instance: Instance, boxes: Iterable[ObservedBox], emit: Emit) -> UpResult:
+        """Remove these boxes with all that is in them, and bring the instance up. Whatever may refuse or fail before,
+        the time, a limit, the seed, a build, does so before anything is removed. Raises LabctlError."""
+        return self._run(lab, instance, frozenset(box.id for box in boxes), emit)
+
+    def _run(self, lab: Lab, instance: Instance, discard: Collection[str], emit: Emit) -> UpResult:
         started = time.monotonic()
         if expired(instance.expires, time.time()):
             raise RefusedError("the time for {lab} is over", hint="ask your instructor for more", lab=lab.name)
@@ -75,13 +85,15 @@ class Up:
             no_keeper = "missing" in states.values()
             first = False
             tags = self._images.tags(lab)
-            older = self._running_and_older(lab, instance) if tags is None else None
+            older = self._running_and_older(lab, instance) if tags is None and not discard else None
             if older is not None:
                 return older
             try:
                 if tags is None or set(states.values()) != {"running"}:
                     tags = self.prepare(lab, emit)
-                observed = self._observe(instance)
+                observed = discarded(self._observe(instance), discard)
+                require_time(lab.name, observed, time.time())
+                _require_steady(observed)
                 first = first_time(observed)
                 plan = plan_boxes(self._specs(lab, instance, tags, observed), observed)
                 boxes = self._carry_out(plan, observed, emit)
@@ -119,7 +131,7 @@ class Up:
         return tags
 
     def _observe(self, instance: Instance) -> list[ObservedBox]:
-        observed = self._engine.observe(instance.id)
+        observed = steady(lambda: self._engine.observe(instance.id))
         if not observed:
             require_none_unclaimed(self._engine, instance.learner, instance.lab)
         other = next((box for box in observed if box.seed != instance.seed), None)
@@ -143,9 +155,7 @@ class Up:
         waiting = next((action.boxes for action in plan.actions if isinstance(action, AwaitReady)), {})
         if not waiting:
             return ids
-        for action in plan.actions:
-            if isinstance(action, RemoveBox):
-                self._engine.remove(action.id)
+        each(lambda action: self._engine.remove(action.id), [one for one in plan.actions if isinstance(one, RemoveBox)])
         work = [action for action in plan.actions if isinstance(action, CreateBox | StartBox)]
 
         def start() -> dict[str, str]:
@@ -169,3 +179,17 @@ class Up:
                         self._keeper.remove()
         except LabctlError as error:
             emit(Note("could not take everything back: {why}", (("why", str(error)),)))
+
+
+def require_time(lab: str, observed: Iterable[ObservedBox], now: float) -> None:
+    """Raises RefusedError where boxes that would be started, or run on, have had their hours: the keeper would stop
+    them at once."""
+    if any(box.state is not State.REMOVING and expired(box.expires, now) for box in observed):
+        raise RefusedError("the time for {lab} is over", hint="labctl reset --lab {lab}", lab=lab)
+
+
+def _require_steady(observed: Iterable[ObservedBox]) -> None:
+    """Raises UsageError for a box that can't be started, and doesn't run."""
+    for box in observed:
+        if box.state in UNSTEADY:
+            raise not_running(box)

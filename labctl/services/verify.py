@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,11 +13,11 @@ from labctl.ahead import Ahead
 from labctl.domain.integrity import Integrity, Other, likenesses, wrong_answers
 from labctl.domain.params import derive
 from labctl.domain.site import Running, Site
-from labctl.domain.verdict import Attempt, Before, CheckResult, TaskResult, Verdict, compared_with, judge
-from labctl.errors import LabctlError, UsageError
+from labctl.domain.verdict import Attempt, Before, By, CheckResult, TaskResult, Verdict, compared_with, judge
+from labctl.errors import ChecksError, LabctlError, UsageError
 from labctl.events import Emit, silent
 from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
-from labctl.services.current import Current, no_such_task
+from labctl.services.current import Current, no_such_task, not_running, steady
 
 if TYPE_CHECKING:
     from labctl.services.on_clones import OnClones
@@ -75,6 +75,7 @@ class Verify:
     def judge(self, current: Current, *, thorough: bool = False, emit: Emit = silent) -> Judged:
         """What ``run`` finds, of an instance or of a clone; nothing is kept. May be called from several threads."""
         started = time.monotonic()
+        current = self._steady(current)
         current.require_running()
         with concurrent.futures.ThreadPoolExecutor(3, thread_name_prefix="judge") as pool:
             try:
@@ -92,7 +93,7 @@ class Verify:
         *,
         thorough: bool = False,
         emit: Emit = silent,
-        by: Literal["learner", "instructor", "regrade"] = "learner",
+        by: By = "learner",
     ) -> Verified:
         """One attempt; ``thorough`` runs the checks that hurt as well, on clones; ``keep`` says whether it goes into
         the history (watching makes many alike); ``by`` who has it run. Raises ChecksError where checks can't run at
@@ -102,6 +103,7 @@ class Verify:
             if current.lab.task(task) is None:
                 raise no_such_task(task, current.lab)
         started, at = time.monotonic(), time.time()
+        current = self._steady(current)
         current.require_running()
         with concurrent.futures.ThreadPoolExecutor(3, thread_name_prefix="verify") as pool:
             try:
@@ -174,7 +176,31 @@ class Verify:
             results = [as_error(check, why) for check in results]
         for done in on_clones:
             results = [*results, *done.result()]
+        if any(check.verdict is not Verdict.PASSED for check in results) and (paused := self._paused(current)):
+            results = [as_error(check, paused) for check in results]
         return Findings(results, found.changed, found.unseen), 0 if thorough else len(hurting)
+
+    def _steady(self, current: Current) -> Current:
+        """As it is once no box is paused any more. Raises ChecksError for one that stays so: nothing can be said of
+        the work in it."""
+        if current.unsteady() is None:
+            return current
+        boxes = steady(lambda: self._engine.observe(current.instance))
+        current = msgspec.structs.replace(current, boxes=tuple(boxes))
+        box = current.unsteady()
+        if box is not None:
+            error = not_running(box)
+            raise ChecksError(error.message, hint=error.hint, **error.values)
+        return current
+
+    def _paused(self, current: Current) -> str:
+        """What to say of checks where a box was paused while they ran, and still is; nothing where none is."""
+        boxes = tuple(steady(lambda: self._engine.observe(current.instance)))
+        box = msgspec.structs.replace(current, boxes=boxes).unsteady()
+        if box is None:
+            return ""
+        see = f"docker unpause {box.container}"
+        return f"the box {box.box} is paused: {see}\n[zh] 机器 {box.box} 已被暂停：{see}"
 
     def site(self, current: Current) -> Site:
         """The instance as it runs now. Raises UsageError for a box that doesn't."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from labctl.domain.site import Site
-from labctl.domain.verdict import Attempt, Verdict
+from labctl.domain.verdict import Attempt, By, Verdict
 from labctl.errors import UsageError
 from labctl.ports import Watcher
 from labctl.services.current import Current
@@ -40,15 +40,19 @@ class Watch:
         self._watcher = watcher
 
     def run(
-        self, find: Callable[[], Current], only: frozenset[str] | None, tell: Callable[[Current, Verified], None]
+        self,
+        find: Callable[[], Current],
+        only: frozenset[str] | None,
+        tell: Callable[[Current, Verified], None],
+        by: By = "learner",
     ) -> Attempt:
         """Attempts until all is passed; the last. ``tell`` hears of each. Only those in which something changed go into
-        the history. Raises what ``verify`` raises."""
+        the history; ``by`` who has them run. Raises what ``verify`` raises."""
         known: Attempt | None = None
         while True:
             site = _when_up(lambda: self._verify.site(find())) if known else self._verify.site(find())
             with self._watcher.watch(site) as wait:
-                known = self._while_it_runs(find, only, tell, site, wait, known)
+                known = self._while_it_runs(find, only, tell, site, wait, known, by)
             if known.verdict is Verdict.PASSED:
                 return known
 
@@ -60,11 +64,12 @@ class Watch:
         site: Site,
         wait: Callable[[float], bool],
         known: Attempt | None,
+        by: By,
     ) -> Attempt:
         """Until all is passed, or a box was started anew, so that it has to be watched anew."""
         changed_at = time.monotonic()
         while True:
-            verified = self._attempt(find, only, known)
+            verified = self._attempt(find, only, known, by)
             known = verified.attempt
             tell(find(), verified)
             if known.verdict is Verdict.PASSED:
@@ -75,9 +80,11 @@ class Watch:
             if _when_up(lambda: self._verify.site(find())) != site:
                 return known
 
-    def _attempt(self, find: Callable[[], Current], only: frozenset[str] | None, known: Attempt | None) -> Verified:
+    def _attempt(
+        self, find: Callable[[], Current], only: frozenset[str] | None, known: Attempt | None, by: By
+    ) -> Verified:
         def once() -> Verified:
-            return self._verify.run(find(), only, keep=lambda attempt: bool(changes(known, attempt)))
+            return self._verify.run(find(), only, keep=lambda attempt: bool(changes(known, attempt)), by=by)
 
         return _when_up(once) if known else once()
 

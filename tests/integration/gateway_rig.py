@@ -99,11 +99,11 @@ class Server:
         state = {f"XDG_{name}_HOME": str(self.scratch / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
         return {**os.environ, **state, "LABCTL_CATALOG": CATALOG, "LABCTL_LEARNER": "nobody"}
 
-    def enrol(self, cohort: str, *ids: str, labs: tuple[str, ...] = ("mini",)) -> dict[str, Path]:
-        """A cohort of these learners; the private key of each."""
+    def enrol(self, cohort: str, *ids: str, labs: tuple[str, ...] = ("mini",), ends: float = 0.0) -> dict[str, Path]:
+        """A cohort of these learners, which ends then; the private key of each."""
         keys = {name: self.scratch / f"{cohort}-{name}" for name in ids}
         members = [Member(name, name, key=keygen(file)) for name, file in keys.items()]
-        self.store.add_cohort(Cohort(cohort, labs, "secret", time.time()), members)
+        self.store.add_cohort(Cohort(cohort, labs, "secret", time.time(), until=ends), members)
         return keys
 
     def log(self) -> str:

@@ -67,9 +67,9 @@ def test_from_verdicts_to_grades_and_to_better_ones(group: Class, tmp_path: Path
     assert (zhao["up"], zhao["attempt"], zhao["error"]) == (False, None, None)
     assert group.points() == {"li": (4, 0), "wang": (0, 0), "zhao": (0, 0)}
 
-    # The learner's own attempt counts as one.
+    # An attempt that an instructor has run for a learner is none of the learner's.
     group.labctl.run("verify", "--learner", f"{group.name}/li", code=1)
-    assert group.points()["li"] == (4, 1)
+    assert group.points()["li"] == (4, 0)
 
     # The check asked for too much.
     checks = group.catalog / "checks" / "mini" / "test_mini.py"
@@ -79,11 +79,11 @@ def test_from_verdicts_to_grades_and_to_better_ones(group: Class, tmp_path: Path
         ("li", 4, 10),
         ("wang", 0, 6),
     }
-    assert group.points()["li"] == (4, 1)
+    assert group.points()["li"] == (4, 0)
     told = group.run("regrade", "--lab", "mini")
     assert "li  4 → 10\n  ✗ → ✓  answer  0 → 6\n      before: /root/answer holds" in told
     assert "not up, so their grade stays: zhao" in told
-    assert group.points() == {"li": (10, 1), "wang": (6, 0), "zhao": (0, 0)}
+    assert group.points() == {"li": (10, 0), "wang": (6, 0), "zhao": (0, 0)}
 
     matrix = group.run("watch")
     assert "mini: 1 of 3 complete" in matrix and "李雷" in matrix
@@ -94,7 +94,7 @@ def test_from_verdicts_to_grades_and_to_better_ones(group: Class, tmp_path: Path
     with tarfile.open(archive) as tar:
         kept = tar.extractfile("attempts.jsonl")
         assert kept is not None
-        assert [json.loads(line)["by"] for line in kept] == ["instructor"] * 2 + ["learner"] + ["regrade"] * 2
+        assert [json.loads(line)["by"] for line in kept] == ["instructor"] * 3 + ["regrade"] * 2
 
 
 def test_an_instructor_joins_a_learner(group: Class) -> None:

@@ -47,10 +47,6 @@ class Pair:
     def box(self, member: str, name: str = "alpha") -> docker.models.containers.Container:
         return self.engine.containers.get(container(f"{self.name}/{member}", name))
 
-    def attempts(self, member: str) -> int:
-        (rows,) = json.loads(self.run("cohort", "report", self.name, "--format", "json"))["labs"].values()
-        return next(int(row["attempts"]) for row in rows if row["id"] == member)
-
     def end(self) -> None:
         """Nothing is left of it."""
         self.run("cohort", "end", self.name, "--yes")
@@ -89,7 +85,7 @@ def expire(pair: Pair) -> None:
     until(lambda: not pair.states("li"), "both are gone", 60 + REAP + STOP)
     assert time.time() >= expires + 60, "never before its grace is over"
     until(lambda: bridge(f"{pair.name}/li") not in interfaces(pair.engine), "its bridge is gone", REAP)
-    assert pair.attempts("li") == 1
+    assert len(json.loads(pair.run("history", "mini", "--learner", f"{pair.name}/li", "--json"))) == 1
     own = json.loads(pair.run("status", "--json"))
     assert [box["state"] for box in own] == ["running", "running"]
 

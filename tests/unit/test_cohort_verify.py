@@ -6,7 +6,7 @@ import threading
 
 import msgspec
 import pytest
-from fakes import FakeCatalog, FakeChecker, FakeEngine
+from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks
 from fakes_cohort import FakeCohorts
 from samples import error, failed, make_lab, passed
 
@@ -14,9 +14,13 @@ from labctl.domain.boxspec import box_specs
 from labctl.domain.cohort import Cohort, Member
 from labctl.domain.enrolment import instance_of
 from labctl.domain.gradebook import counting
+from labctl.domain.observed import State
 from labctl.domain.params import derive
+from labctl.domain.verdict import Attempt, judge
 from labctl.errors import ChecksError
 from labctl.services.cohort_verify import CohortVerify, Judged, Regraded
+from labctl.services.judging import Judging
+from labctl.services.power import Power
 from labctl.services.verify import Verify
 
 LAB = make_lab()
@@ -39,7 +43,10 @@ class Class:
             if one != "away":
                 self.up(one)
         catalog = FakeCatalog(LAB)
-        self.all = CohortVerify(self.engine, catalog, lambda: self.store, self._verify)
+        self.keeper, self.locks = FakeKeeper(self.engine, running=True), FakeLocks()
+        power = Power(self.engine, self.keeper, FakeImages(), self.locks)
+        judging = Judging(self.engine, self.keeper, self.locks, power)
+        self.all = CohortVerify(self.engine, catalog, lambda: self.store, self._verify, judging)
 
     def up(self, member: str) -> None:
         instance = instance_of(COHORT, member, "pond", 0.0)
@@ -112,6 +119,112 @@ def test_ctrl_c_ends_what_runs_and_keeps_what_was_found() -> None:
     with pytest.raises(KeyboardInterrupt):
         group.all.run(COHORT, group.members, ended=interrupted)
     assert group.store.attempts_of("db-1")
+
+
+class TestAfterTheEnd:
+    """Of a cohort whose time has passed: the keeper has stopped its boxes."""
+
+    COHORT = msgspec.structs.replace(COHORT, until=1000.0)
+
+    @pytest.fixture
+    def group(self, monkeypatch: pytest.MonkeyPatch) -> Class:
+        made = Class("li", "wang", "away")
+        for box in made.engine.boxes.values():
+            made.engine.stop(box.id)
+        made.engine.calls.clear()
+        monkeypatch.setattr("time.time", lambda: 2000.0)
+        return made
+
+    def judged(self, group: Class, cohort: Cohort = COHORT) -> dict[str, Judged]:
+        return {one.learner: one for one in group.all.run(cohort, group.members)}
+
+    def test_what_they_left_is_started_judged_and_stopped(self, group: Class) -> None:
+        seen: list[tuple[set[str], set[State]]] = []
+
+        def look() -> None:
+            instance = instance_of(COHORT, "li", "pond", 0.0).id
+            seen.append((set(group.keeper.spared), {box.state for box in group.engine.observe(instance)}))
+
+        group.checker.meanwhile = look
+        group.members = [one for one in group.members if one.id != "wang"]
+        found = self.judged(group)
+        assert [(one.points, one.by) for one in group.store.attempts_of("db-1")] == [(10, "instructor")]
+        assert seen == [({instance_of(COHORT, "li", "pond", 0.0).id}, {State.RUNNING})]
+        assert {box.state for box in group.engine.observe()} == {State.STOPPED} and group.keeper.spared == {}
+        away = found["db-1/away"]
+        assert (away.up, away.why, away.unjudged) == (False, None, False), "never up, and still in its grace"
+
+    def test_boxes_that_run_still_are_stopped_first_with_all_shells_in_them(self, group: Class) -> None:
+        for box in group.engine.boxes.values():
+            group.engine.start(box.id)
+        before = {box.id: box.starts for box in group.engine.boxes.values()}
+        self.judged(group)
+        assert all(box.starts == before[box.id] + 1 for box in group.engine.boxes.values())
+        assert {box.state for box in group.engine.observe()} == {State.STOPPED}
+
+    def test_boxes_that_were_removed_are_told_and_are_no_success(self, group: Class) -> None:
+        group.engine.boxes.clear()
+        over = msgspec.structs.replace(self.COHORT, grace=100.0)
+        found = self.judged(group, over)
+        assert all(one.unjudged and "were removed" in str(one.why) for one in found.values())
+
+    def test_a_stop_that_the_keeper_had_sent_before_costs_nobody_a_verdict(self, group: Class) -> None:
+        turn = iter(range(100))
+
+        def stop() -> None:
+            if next(turn) == 0:
+                group.engine.stop(group.checker.asked[-1][0]["master"])
+
+        group.checker.meanwhile = stop
+        found = self.judged(group)
+        assert found["db-1/li"].whole and found["db-1/wang"].whole
+
+    def test_checks_that_can_not_run_are_not_tried_again(self, group: Class) -> None:
+        group.checker.results = [error("listen"), passed("auth")]
+        found = self.judged(group)
+        assert found["db-1/li"].unjudged and len(group.checker.asked) == 2
+
+    def test_what_goes_wrong_or_is_interrupted_leaves_no_box_running(self, group: Class) -> None:
+        def broken() -> None:
+            raise ChecksError("no")
+
+        group.checker.meanwhile = broken
+        assert str(self.judged(group)["db-1/li"].why) == "no"
+        assert {box.state for box in group.engine.observe()} == {State.STOPPED}
+        group.checker.meanwhile = lambda: None
+
+        def interrupted(_one: Judged) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            group.all.run(self.COHORT, group.members, ended=interrupted)
+        assert {box.state for box in group.engine.observe()} == {State.STOPPED} and group.keeper.spared == {}
+
+    def test_a_box_that_does_not_start_is_that_learners_error(self, group: Class) -> None:
+        group.keeper.late.add("replica1")
+        found = self.judged(group)
+        assert all(found[one].unjudged and found[one].why for one in ("db-1/li", "db-1/wang"))
+        assert {box.state for box in group.engine.observe()} == {State.STOPPED}
+
+    def test_hours_that_have_passed_are_an_end_too(self, group: Class) -> None:
+        for box in group.engine.boxes.values():
+            box.spec.labels["labctl.expires"] = "1500"
+        found = self.judged(group, COHORT)
+        assert found["db-1/li"].whole
+        assert {box.state for box in group.engine.observe()} == {State.STOPPED}
+
+    def test_before_the_end_a_stopped_box_stays_so(self, group: Class) -> None:
+        found = self.judged(group, msgspec.structs.replace(COHORT, until=3000.0))
+        assert not found["db-1/li"].up and "start" not in group.engine.calls
+
+    def test_a_regrade_takes_nothing_that_began_after_the_end(self, group: Class) -> None:
+        for box in group.engine.boxes.values():
+            group.engine.start(box.id)
+        instance = instance_of(COHORT, "li", "pond", 0.0)
+        late = Attempt(instance.id, "pond", "db-1/li", "s", 1001.0, 1.0, judge(LAB, [passed("listen"), passed("auth")]))
+        group.store.add_attempt(late)
+        found = group.all.regrade(self.COHORT, group.members[:1], "pond", dry=True)
+        assert [(one.before, one.after) for one in found.changes] == [(0, 10)]
 
 
 class TestRegrade:

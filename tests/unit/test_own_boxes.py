@@ -32,6 +32,7 @@ from labctl.services.cohort_verify import CohortVerify
 from labctl.services.cohorts import Registrar
 from labctl.services.current import Finder
 from labctl.services.down import Down
+from labctl.services.judging import Judging
 from labctl.services.limits import LimitsOfCohorts
 from labctl.services.power import Power
 from labctl.services.up import Up
@@ -70,7 +71,7 @@ class User:
         limits = LimitsOfCohorts(self.engine, lambda: self.cohorts, catalog, self.locks)
         self.up = Up(self.engine, self.keeper, self.images, self.locks, limits.allow)
         self.down = Down(self.engine, self.keeper, self.locks)
-        self.power = Power(self.engine, self.keeper, self.locks)
+        self.power = Power(self.engine, self.keeper, self.images, self.locks)
         self.finder = Finder(self.engine, catalog)
         self.clones = Clones(self.engine, self.keeper, self.images, self.locks)
         self.boxes = CohortBoxes(
@@ -85,7 +86,8 @@ class User:
         self.checker = FakeChecker(passed("listen"), passed("auth"))
         self.attempts = FakeStore()
         verify = Verify(self.engine, self.checker, lambda: self.attempts, lambda: pytest.fail("no clones here"))
-        self.verify = CohortVerify(self.engine, catalog, lambda: self.attempts, lambda: verify)
+        judging = Judging(self.engine, self.keeper, self.locks, self.power)
+        self.verify = CohortVerify(self.engine, catalog, lambda: self.attempts, lambda: verify, judging)
         self.adopt = Adopt(self.engine, self.adopted)
         self.bench = Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks)
 
@@ -148,7 +150,7 @@ def test_both_bring_the_same_names_up_with_boxes_networks_and_seeds_of_their_own
 
 ACTS: dict[str, Callable[[User], object]] = {
     "stop": lambda user: user.power.stop("pond.root", user.finder.find("root").boxes, silent),
-    "reset": lambda user: user.power.discard("pond.root", user.finder.find("root").boxes, silent),
+    "reset": lambda user: user.up.renew(LAB, user.instance(), user.finder.find("root").boxes, silent),
     "down": lambda user: user.down.run("pond.root", silent),
     "down --all": lambda user: user.down.run_all("root", silent),
     "cohort stop": lambda user: user.boxes.stop(user.cohort, None, silent),

@@ -121,7 +121,7 @@ class World:
         self.faults: list[Text] = []
         self.up = Up(self.engine, self.keeper, self.images, self.locks)
         down = Down(self.engine, self.keeper, self.locks)
-        power = Power(self.engine, self.keeper, self.locks)
+        power = Power(self.engine, self.keeper, self.images, self.locks)
         self.bench = Bench(self.engine, Finder(self.engine, self.catalog), self.up, down, power, self.locks)
         clones = Clones(self.engine, self.keeper, self.images, self.locks)
         on_clones = OnClones(self.engine, self.checker, clones)

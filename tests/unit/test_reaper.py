@@ -32,6 +32,15 @@ class FakeEngine:
     stopped: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     asked: int = 0
+    all_spared: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def spared(self) -> dict[str, Mapping[str, str]]:
+        return dict(self.all_spared)
+
+    def remove_volume(self, name: str) -> None:
+        if name in self.busy:
+            raise OSError("409 conflict")
+        del self.all_spared[name]
 
     def inspect(self, container_id: str) -> Container | None:
         self.asked += 1
@@ -108,6 +117,27 @@ def test_boxes_whose_time_has_passed_are_stopped_and_no_others(world: World) -> 
     assert sorted(world.engine.stopped) == ["early", "now"]
     assert not world.engine.removed
     assert {name for name, text in world.terminals.written if "is over" in text} == {"early", "now"}
+
+
+def test_what_is_judged_is_left_alone_until_it_has_been(world: World) -> None:
+    for name, instance in {"alpha": "pond.li", "beta": "pond.li", "gamma": "pond.wang"}.items():
+        world.box(name, instance=instance, expires=100, grace=50)
+    world.box("idle", instance="pond.zhao", idle=10)
+    for number, instance in enumerate(("pond.li", "pond.li", "pond.zhao", "pond.nobody")):
+        labels = {wiring.LABEL_INSTANCE: instance, wiring.LABEL_EXPIRES: str(2000 + number)}
+        world.engine.all_spared[f"spared{number}"] = labels
+    world.reaper.tick(1500.0)
+    assert world.engine.stopped == ["gamma"] and not world.engine.removed
+    world.reaper.tick(2000.0)
+    assert world.engine.stopped == ["gamma"], "another judging goes on"
+    assert sorted(world.engine.all_spared) == ["spared1", "spared2", "spared3"], "what has passed is cleared away"
+    world.engine.busy.add("spared1")
+    world.reaper.tick(2001.0)
+    assert world.engine.stopped == ["gamma", "alpha", "beta"], "though the engine keeps the volume"
+    world.engine.all_spared.clear()
+    world.reaper.tick(2002.0)
+    assert world.engine.stopped[-1] == "idle"
+    assert sorted(world.engine.removed) == ["alpha", "beta", "gamma"]
 
 
 def test_after_their_grace_they_are_removed_if_they_have_one(world: World) -> None:

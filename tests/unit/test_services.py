@@ -52,7 +52,7 @@ class World:
         self.store = FakeStore()
         self.checker = FakeChecker(passed("listen"), passed("auth"))
         self.finder = Finder(self.engine, self.catalog)
-        self.power = Power(self.engine, self.keeper, self.locks)
+        self.power = Power(self.engine, self.keeper, self.images, self.locks)
         self.down = Down(self.engine, self.keeper, self.locks)
         self.clones = Clones(self.engine, self.keeper, self.images, self.locks)
         self.on_clones = OnClones(self.engine, self.checker, self.clones)
@@ -131,11 +131,13 @@ class TestPower:
         world.power.start("pond.lucy", world.current().boxes, silent)
         assert set(world.keeper.state().values()) == {"running"}
 
-    def test_discarding_removes_only_what_is_named(self, world: World) -> None:
+    def test_start_after_an_upgrade_builds_the_keeper_that_it_needs(self, world: World) -> None:
         world.up()
-        chosen = [world.current().box("master")]
-        assert world.power.discard("pond.lucy", chosen, silent) == ["master"]
-        assert sorted(box.box for box in world.engine.observe()) == ["replica1", "replica2"]
+        world.power.stop("pond.lucy", world.current().boxes, silent)
+        world.keeper.states["keeper"] = "outdated"
+        world.images.ensured.clear()
+        world.power.start("pond.lucy", world.current().boxes, silent)
+        assert world.images.ensured == [[]] and set(world.keeper.state().values()) == {"running"}
 
 
 class TestFinder:

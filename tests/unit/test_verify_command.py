@@ -15,6 +15,7 @@ import pytest
 from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks, FakeStore
 from samples import error, failed, make_instance, make_lab, passed, task
 
+from labctl.bootstrap.access import Access
 from labctl.cli import app as cli
 from labctl.cli import history, i18n
 from labctl.cli import verify as command
@@ -49,7 +50,8 @@ class Bench:
         self.prepare_verify = self.checker.prepare
         self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: on_clones)
         self.finder = Finder(self.engine, self.catalog)
-        self.watch = SimpleNamespace(run=lambda _find, only, _tell: self.watched.append(only))
+        self.watch = SimpleNamespace(run=lambda _find, only, _tell, _by: self.watched.append(only))
+        self.access = Access(self, is_learner=False)  # type: ignore[arg-type]
         Up(self.engine, self.keeper, self.images, self.locks).run(LAB, make_instance(LAB), silent)
 
 

@@ -57,8 +57,9 @@ class World:
     def prepare(self) -> None:
         self.prepared += 1
 
-    def run(self, current: object, _only: object, keep: Callable[[Attempt], bool]) -> Verified:
+    def run(self, current: object, _only: object, keep: Callable[[Attempt], bool], by: str) -> Verified:
         self.site(current)
+        assert by == "learner"
         self.runs.append(self.clock.now)
         checks = self.states[max(moment for moment in self.states if moment <= self.clock.now)]
         self.clock.now += 0.5

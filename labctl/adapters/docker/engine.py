@@ -173,7 +173,8 @@ class DockerEngine:
         with self._unless_missing():
             found = self._client.api.inspect_container(box_id)
             state = found["State"]
-            return Running(found["Id"], int(state["Pid"]), state["StartedAt"]) if state["Running"] else None
+            runs = state["Running"] and not state.get("Restarting")
+            return Running(found["Id"], int(state["Pid"]), state["StartedAt"]) if runs else None
         return None
 
     def exec(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -165,6 +167,26 @@ class DockerKeeper:
 
         return hold(self._client, boxes)
 
+    @contextmanager
+    def spare(self, instance: str, seconds: float) -> Iterator[None]:
+        """A volume with labels, which the keeper looks for: see ``wiring.ROLE_SPARED``."""
+        import docker.errors
+
+        api = self._client.api
+        labels = {
+            wiring.LABEL_ROLE: wiring.ROLE_SPARED,
+            wiring.LABEL_INSTANCE: instance,
+            wiring.LABEL_EXPIRES: str(math.ceil(time.time() + seconds)),
+        }
+        name = f"labctl-spared-{secrets.token_hex(8)}"
+        with explained(self._client.address):
+            api.create_volume(name, labels=labels)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(docker.errors.APIError, OSError):  # it ends by itself
+                self._client.api.remove_volume(name)
+
     def remove(self) -> None:
         """Keeper first, so that it doesn't look for a switch that goes."""
         import docker.errors
@@ -173,7 +195,9 @@ class DockerKeeper:
             self._remove(naming.KEEPER)
             self._remove(naming.PROBE)
             self._remove(naming.SWITCH)
-            volumes = self._client.api.volumes(filters={"label": [f"{wiring.LABEL_ROLE}=toolbox"]})["Volumes"] or []
-            for volume in volumes:
+            for volume in self._volumes("toolbox") + self._volumes(wiring.ROLE_SPARED):
                 with contextlib.suppress(docker.errors.APIError):
                     self._client.api.remove_volume(volume["Name"])
+
+    def _volumes(self, role: str) -> list[dict[str, Any]]:
+        return list(self._client.api.volumes(filters={"label": [f"{wiring.LABEL_ROLE}={role}"]})["Volumes"] or ())

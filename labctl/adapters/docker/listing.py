@@ -11,8 +11,8 @@ from labctl.domain.observed import CloneImage, ObservedBox, State
 _STATES = {
     "created": State.CREATED,
     "running": State.RUNNING,
-    "restarting": State.RUNNING,
-    "paused": State.RUNNING,
+    "restarting": State.RESTARTING,
+    "paused": State.PAUSED,
     "exited": State.STOPPED,
     "dead": State.REMOVING,
     "removing": State.REMOVING,

@@ -40,9 +40,11 @@ TEXTS: dict[str, str] = {
     # verify
     (
         "Judge everybody whose boxes run, three at a time. What is found counts for their grades, and not as an "
-        "attempt of theirs. Exit status: 0 unless something could not be checked (6)."
+        "attempt of theirs. After the cohort's end, boxes are started for it and stopped again. Exit status: 0 unless "
+        "something could not be checked (6)."
     ): (
-        "给所有机器在运行的学员判分，每次三人。结果计入成绩，但不算学员自己的检查次数。退出码为 0；有无法检查的则为 6。"
+        "给所有机器在运行的学员判分，每次三人。结果计入成绩，但不算学员自己的检查次数。截止时间过后，先启动机器，评测完再关机。"
+        "退出码为 0；有无法检查的则为 6。"
     ),
     "{judged} judged, {complete} of them complete · {down} not up · {errors} could not be checked": (
         "判了 {judged} 份，其中 {complete} 份全部完成 · {down} 份没有启动 · {errors} 份无法检查"

@@ -5,6 +5,8 @@ from __future__ import annotations
 TEXTS: dict[str, str] = {
     # words
     "running": "运行中",
+    "paused": "已暂停",
+    "restarting": "反复重启",
     "stopped": "已关机",
     "created": "已创建",
     "removing": "正在删除",

@@ -1,0 +1,95 @@
+"""Judge boxes whose time has passed: an instructor has what learners left judged, and a learner's verify that began
+before the end comes to its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
+
+import msgspec
+
+from labctl.domain.observed import ObservedBox, expired
+from labctl.errors import LabctlError
+from labctl.events import Emit, Note, silent
+from labctl.ports import Engine, Keeper, Locks
+from labctl.services.current import Current
+from labctl.services.parallel import uninterrupted
+from labctl.services.power import Power
+
+T = TypeVar("T")
+
+SOON_SECONDS = 600.0
+"""A verify takes less than that: one that begins earlier before the end is done by then."""
+
+FINISH_SECONDS = 300.0
+"""A verify that began before the end may keep its boxes for so long after it, and no longer: the learner's shells in
+them go on meanwhile."""
+
+LONGEST_SECONDS = 3600.0
+"""The keeper waits for the end of a judging for so long: a labctl that was killed ends none."""
+
+_TRIES = 3
+"""The keeper may have sent a stop just before it was held."""
+
+
+class Judging:
+    """The use case."""
+
+    def __init__(self, engine: Engine, keeper: Keeper, locks: Locks, power: Power) -> None:
+        self._engine = engine
+        self._keeper = keeper
+        self._locks = locks
+        self._power = power
+
+    @contextmanager
+    def finish(self, current: Current, emit: Emit) -> Iterator[None]:
+        """Around a learner's verify: where the boxes expire meanwhile, the keeper waits until it has ended."""
+        now = time.time()
+        expires = min((box.expires for box in current.boxes if box.expires), default=0)
+        if not now < expires < now + SOON_SECONDS:
+            yield
+            return
+        with self._alone(current, emit), self._keeper.spare(current.on_engine, expires - now + FINISH_SECONDS):
+            yield
+
+    def late(
+        self, current: Current, work: Callable[[Current], T], sound: Callable[[T], bool], emit: Emit = silent
+    ) -> T:
+        """``work`` on boxes whose time has passed. They are started for it and stopped afterwards; those that run still
+        are stopped first, so that no shell of a learner is left in them. Where ``work`` gives what isn't ``sound`` and
+        a box was stopped meanwhile, again. Raises what ``work`` raises, and EngineError where boxes don't start."""
+        with self._alone(current, emit), self._keeper.spare(current.on_engine, LONGEST_SECONDS):
+            try:
+                self._power.stop(current.instance, current.boxes, emit)
+                for _ in range(_TRIES):
+                    self._power.start(current.instance, self._boxes(current), emit)
+                    started = self._running(current)
+                    result = work(msgspec.structs.replace(current, boxes=tuple(self._boxes(current))))
+                    if sound(result) or self._running(current) == started:
+                        break
+                return result
+            finally:
+                uninterrupted(lambda: self._rest(current, emit))
+
+    def _alone(self, current: Current, emit: Emit) -> AbstractContextManager[None]:
+        return self._locks.hold(f"judging-{current.instance}", emit)
+
+    def _boxes(self, current: Current) -> list[ObservedBox]:
+        return self._engine.observe(current.instance)
+
+    def _running(self, current: Current) -> list[object]:
+        return [self._engine.running(box_id) for box_id in current.ids().values()]
+
+    def _rest(self, current: Current, emit: Emit) -> None:
+        """Whatever can't be stopped now, the keeper stops."""
+        try:
+            self._power.stop(current.instance, self._boxes(current), emit)
+        except LabctlError as error:
+            emit(Note("could not take everything back: {why}", (("why", str(error)),)))
+
+
+def has_expired(current: Current, now: float) -> bool:
+    """Whether the time of its boxes has passed."""
+    return any(expired(box.expires, now) for box in current.boxes)

@@ -1,0 +1,208 @@
+"""A class's end on a real engine, with a real gateway: what learners may still do, and how an instructor judges what
+they left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pexpect
+import pytest
+from gateway_rig import Class, Server
+from rig import PATIENCE, Labctl, box, boxes_of, clock, end_all, sh, until
+
+from labctl.bootstrap import App
+
+pytestmark = pytest.mark.engine
+
+COHORT = "late"
+REAP = 20
+"""Seconds between the keeper's looks."""
+STOP = 15
+"""Seconds that a box may take to shut down."""
+SHORT = 10
+"""Seconds in which boxes are up, and no more."""
+WORK = 30
+"""Seconds that two learners need for what they do before the end."""
+
+
+class Late:
+    """The cohort, with its two learners at work."""
+
+    def __init__(self, school: Class) -> None:
+        self.server: Server = school.server
+        self.ends = time.time() + WORK * PATIENCE
+        self.keys = self.server.enrol(COHORT, "li", "wang", ends=self.ends)
+        self.teacher = Labctl(self.server.scratch, "teacher")
+
+    def say(self, name: str, said: str, code: int, stdin: str = "") -> str:
+        done = self.server.say(self.keys[name], said, stdin=stdin)
+        assert done.returncode == code, done
+        return done.stdout + done.stderr
+
+    def learner(self, name: str) -> Labctl:
+        return Labctl(self.server.scratch, f"{COHORT}/{name}")
+
+    def shell(self, name: str) -> pexpect.spawn:
+        """In alpha, by SSH."""
+        program, *arguments = self.server.ssh(self.keys[name], "enter alpha", options=("-tt",))
+        environment = {**os.environ, "TERM": "xterm-256color"}
+        return pexpect.spawn(program, arguments, env=environment, timeout=60)
+
+    def boxes(self, engine: docker.DockerClient, name: str) -> dict[str, str]:
+        """Id to state."""
+        return {
+            one.id: one.status for one in boxes_of(engine, f"{COHORT}/{name}") if not one.labels.get("labctl.clone")
+        }
+
+    def verify(self, *options: str, code: int = 0) -> list[Any]:
+        done = self.teacher.run("cohort", "verify", COHORT, "--json", *options, code=code)
+        return list(json.loads(done.stdout))
+
+    def rows(self) -> dict[str, tuple[int, int]]:
+        """Learner to points and own attempts."""
+        done = self.teacher.run("cohort", "report", COHORT, "--format", "json")
+        (rows,) = json.loads(done.stdout)["labs"].values()
+        return {row["id"]: (row["points"], row["attempts"]) for row in rows}
+
+
+@pytest.fixture
+def late(images: None, school: Class) -> Iterator[Late]:
+    made = Late(school)
+    try:
+        for name in made.keys:
+            made.say(name, "up", 0)
+        yield made
+    finally:
+        for name in made.keys:
+            end_all(made.learner(name))
+
+
+def test_the_end_of_a_class(late: Late, engine: docker.DockerClient) -> None:
+    late.say("li", "verify", 1)
+    sh(box(engine, f"{COHORT}/li", "beta"), "touch /root/reach; sync")
+    shell = late.shell("li")
+    shell.expect("root@alpha")
+    shell.sendline("echo I am$((1 - 1))in")
+    shell.expect("I am0in")
+    assert time.time() < late.ends, "this machine is too slow for that"
+    until(lambda: time.time() >= late.ends, "the end", WORK + 5)
+
+    # At once, while the boxes still run: nothing is begun, nothing is lost.
+    before = set(late.boxes(engine, "li"))
+    for said in ("reset --yes", "start", "verify", "enter alpha", "put alpha:/root/answer", "hint answer", "up"):
+        assert "the time of the cohort late is over" in late.say("li", said, 7, stdin="42\n")
+    assert set(late.boxes(engine, "li")) == before
+    late.say("li", "history mini", 0)
+
+    # Judged at once, and learners are out: a shell that was open ends with the boxes' stop.
+    found = late.verify()
+    assert [sum(task["points"] for task in one["attempt"]["tasks"]) for one in found] == [4, 0]
+    assert {one["attempt"]["by"] for one in found} == {"instructor"}
+    shell.expect(pexpect.EOF)
+    assert [set(late.boxes(engine, name).values()) for name in late.keys] == [{"exited"}, {"exited"}]
+    assert late.rows() == {"li": (4, 1), "wang": (0, 0)}
+
+    # Later the same, from boxes that were stopped. A learner who is quick gets in at no moment of it.
+    process = late.teacher.start("cohort", "verify", COHORT)
+    until(lambda: "running" in late.boxes(engine, "li").values(), "li's boxes are started", 30)
+    late.say("li", "enter alpha", 7)
+    assert process.wait(120 * PATIENCE) == 0
+    assert "2 judged, 0 of them complete · 0 not up · 0 could not be checked" in process.communicate()[0]
+    assert set(late.boxes(engine, "li").values()) == {"exited"} and set(late.boxes(engine, "li")) == before
+    assert late.teacher.run("start", "--learner", f"{COHORT}/li", code=7).stderr.count("labctl cohort verify late") == 1
+    assert not engine.volumes.list(filters={"label": "labctl.role=spared"})
+
+
+def test_the_keeper_waits_for_a_judging_and_not_for_ever(
+    labctl: Labctl, engine: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A minute of boxes whose time has passed: two looks of the keeper's, and they run; then one, and they don't."""
+    roster = tmp_path / "class.csv"
+    roster.write_text("id,name\nli,Li\n")
+    name = f"h{labctl.learner[1:]}"
+    labctl.run(
+        "cohort",
+        "create",
+        name,
+        "--lab",
+        "mini",
+        "--roster",
+        str(roster),
+        "--limits",
+        f"hours={SHORT * PATIENCE / 3600:.5f}",
+    )
+    learner = f"{name}/li"
+    labctl.run("up", "mini", "--learner", learner)
+    try:
+        until(lambda: {one.status for one in boxes_of(engine, learner)} == {"exited"}, "stopped", SHORT + REAP + STOP)
+        for key, value in labctl.environment.items():
+            monkeypatch.setenv(key, value)
+        name_on_engine = boxes_of(engine, learner)[0].labels["labctl.instance"]
+        with App().keeper.spare(name_on_engine, 600):
+            for one in boxes_of(engine, learner):
+                one.start()
+            later = clock() + 2 * REAP + 5
+            until(lambda: clock() > later, "two looks", 3 * REAP)
+            assert {one.status for one in boxes_of(engine, learner)} == {"running"}
+        until(lambda: {one.status for one in boxes_of(engine, learner)} == {"exited"}, "stopped", REAP + STOP)
+        with App().keeper.spare(name_on_engine, 0):
+            labels = {"label": "labctl.role=spared"}
+            until(lambda: not engine.volumes.list(filters=labels), "what has passed is cleared away", REAP + 5)
+    finally:
+        labctl.run("cohort", "end", name, "--yes")
+
+
+class TestPaused:
+    """A box by ``docker pause``."""
+
+    @pytest.fixture
+    def paused(self, mini: Labctl, engine: docker.DockerClient) -> Iterator[docker.models.containers.Container]:
+        alpha = box(engine, mini.learner, "alpha")
+        until(lambda: _is_paused(alpha), "it is paused", 30)
+        yield alpha
+        alpha.reload()
+        if alpha.status == "paused":
+            alpha.unpause()
+
+    def test_everything_says_so_and_nothing_hangs(
+        self, mini: Labctl, paused: docker.models.containers.Container, tmp_path: Path
+    ) -> None:
+        hint = f"try: docker unpause {paused.name}"
+        for argv, code in (
+            (("verify",), 6),
+            (("verify", "--watch"), 6),
+            (("enter", "alpha"), 2),
+            (("exec", "alpha", "--", "true"), 2),
+            (("start",), 2),
+            (("up", "mini"), 2),
+            (("cp", "alpha:/etc/hostname", str(tmp_path)), 2),
+        ):
+            done = mini.run(*argv, code=code, timeout=60)
+            assert done.stderr.splitlines()[-2:] == ["error: the box alpha is paused", hint], argv
+            assert not done.stdout
+        assert "alpha\tpaused" in mini.run("status").stdout
+        assert json.loads(mini.run("history", "mini", "--json").stdout) == [], "nothing that was no attempt is kept"
+        paused.unpause()
+        mini.run("verify", code=1)
+
+    def test_a_paused_box_can_be_stopped_and_started(
+        self, mini: Labctl, paused: docker.models.containers.Container
+    ) -> None:
+        assert "alpha" in mini.run("stop").stdout
+        mini.run("start")
+        mini.run("verify", code=1)
+
+
+def _is_paused(container: docker.models.containers.Container) -> bool:
+    """On a machine with much to do the engine gives up at times: "unable to freeze"."""
+    with contextlib.suppress(docker.errors.APIError):
+        container.pause()
+        return True
+    return False

@@ -1,0 +1,417 @@
+"""A class before and after its end, by the commands themselves: an instructor types them, or a learner by the gateway.
+Boxes and checks are fakes, the store is a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+import msgspec
+import pytest
+from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks
+from samples import make_lab, passed
+
+from labctl.adapters.gateway.child import Session
+from labctl.adapters.store import SqlStore
+from labctl.bootstrap import App
+from labctl.bootstrap.cohorts import CohortParts
+from labctl.cli import app as cli_app
+from labctl.cli.gateway_session import Sessions
+from labctl.domain.cohort import Cohort, Limits, Member
+from labctl.domain.gateway import FORMS, parse
+from labctl.domain.naming import instance_id
+from labctl.domain.observed import State
+from labctl.domain.tickets import Holder
+from labctl.errors import BuildError, RefusedError
+from labctl.events import silent
+
+
+def _commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Command]]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        yield " ".join((*path, name)), command
+        if isinstance(command, click.Group):
+            yield from _commands(command, *path, name)
+
+
+ALL = dict(_commands(cli_app.main))
+POND, LAKE = make_lab(), make_lab(name="lake")
+LI = "db-1/20230001"
+INSTANCE = instance_id("pond", LI)
+OF_LEARNERS = sorted(name for name, one in ALL.items() if any(param.name == "learner" for param in one.params))
+"""Every command with --learner."""
+
+
+class World:
+    """The cohort db-1 of li and wang, with the lab pond, that ends at 1000; it is 500. li's boxes are up."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.now = 500.0
+        self.engine, self.locks, self.images = FakeEngine(), FakeLocks(), FakeImages()
+        self.keeper = FakeKeeper(self.engine, running=True)
+        self.checker = FakeChecker(passed("listen"), passed("auth"))
+        self.store = SqlStore(folder / "labctl.db")
+        self.cohort = Cohort("db-1", ("pond",), "secret", 1.0, until=1000.0)
+        self.store.add_cohort(self.cohort, [Member("20230001", "Li"), Member("20230002", "Wang")])
+
+    def clock(self) -> float:
+        return self.now
+
+    def typed(self, *argv: str) -> tuple[int, str, str]:
+        """By whoever has the engine."""
+        with pytest.raises(SystemExit) as caught:
+            cli_app.run(list(argv))
+        out, err = self._capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    def said(self, line: str) -> tuple[int, str, str]:
+        """By li, at the gateway."""
+        session = Session(Holder(LI, "k e", ("pond",)), parse(line), "en", "", "::1")
+        code = Sessions().perform(session, session.order)
+        out, err = self._capsys.readouterr()
+        return code, out, err
+
+    def states(self) -> dict[str, State]:
+        return {box.box: box.state for box in self.engine.observe(INSTANCE)}
+
+    def ids(self) -> set[str]:
+        return set(self.engine.boxes)
+
+    def by(self) -> list[str]:
+        return [attempt.by for attempt in self.store.attempts(INSTANCE)]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
+    made = World(tmp_path, capsys)
+    fakes = {
+        "engine": made.engine,
+        "keeper": made.keeper,
+        "locks": made.locks,
+        "images": made.images,
+        "checker": made.checker,
+        "catalog": FakeCatalog(POND, LAKE),
+        "store": made.store,
+        "state_dir": tmp_path,
+        "prepare_verify": lambda _self: None,
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setattr(App, name, fake)
+    monkeypatch.setattr(CohortParts, "notes", SimpleNamespace(of=lambda _instances: []))
+    monkeypatch.setattr(cli_app, "_signals_interrupt", lambda: None)
+    monkeypatch.setattr("time.time", made.clock)
+    assert made.said("up pond")[0] == 0
+    yield made
+
+
+class TestReset:
+    @pytest.mark.parametrize("door", ["gateway", "command"])
+    def test_after_the_end_nothing_is_removed(self, world: World, door: str) -> None:
+        before = world.ids()
+        world.now = 1000.0
+        reset = world.said if door == "gateway" else lambda line: world.typed(*line.split(), "--learner", LI)
+        code, out, err = reset("reset --yes")
+        assert (code, out) == (7, "") and "the time of the cohort db-1 is over" in err
+        assert world.ids() == before and set(world.states().values()) == {State.RUNNING}
+
+    def test_an_end_that_passes_in_the_midst_of_it_leaves_the_old_boxes_or_new_ones(self, world: World) -> None:
+        remove = world.engine.remove
+
+        def slowly(box_id: str) -> None:
+            world.now = 1001.0
+            remove(box_id)
+
+        world.engine.remove = slowly  # type: ignore[method-assign]
+        before = world.ids()
+        assert world.said("reset --yes")[0] == 0
+        assert len(world.ids()) == 3 and not world.ids() & before
+
+    def test_what_refuses_or_fails_before_does_so_before_anything_is_removed(self, world: World) -> None:
+        before = world.ids()
+        app = App(learner=LI)
+        current = app.access.current("reset")
+        instance = app.instance("pond", current.seed)
+        world.images.broken, world.images.all_present = True, False
+        with pytest.raises(BuildError):
+            app.up.renew(POND, instance, current.boxes, silent)
+        world.images.broken, world.images.all_present = False, True
+        with pytest.raises(RefusedError):
+            app.up.renew(POND, msgspec.structs.replace(instance, expires=400), current.boxes, silent)
+        assert world.ids() == before and "remove" not in world.engine.calls
+
+    def test_one_of_the_boxes_is_new_and_the_others_are_as_they_were(self, world: World) -> None:
+        before = world.ids()
+        code, out, _err = world.said("reset master --yes")
+        assert code == 0 and "new: master" in out and len(world.ids() & before) == 2
+        assert set(world.states().values()) == {State.RUNNING}
+
+
+class TestAfterTheEnd:
+    @pytest.mark.parametrize("line", ["start", "stop", "verify", "hint listen", "enter master", "up pond", "reset -y"])
+    def test_a_learner_begins_nothing(self, world: World, line: str) -> None:
+        for box in world.engine.boxes.values():
+            box.state = State.STOPPED
+        world.now = 1000.0
+        code, out, err = world.said(line)
+        assert (code, out) == (7, "") and err.splitlines()[0] == "error: the time of the cohort db-1 is over"
+        assert set(world.states().values()) == {State.STOPPED}
+        assert world.by() == [] and world.store.hints(INSTANCE) == {}
+
+    @pytest.mark.parametrize("verb", [verb for verb, form in FORMS.items() if verb != "menu"])
+    def test_every_word_of_the_gateway_is_decided(self, world: World, verb: str) -> None:
+        """Those that only tell go on; nothing else does."""
+        words = {
+            "up": "up pond",
+            "enter": "enter master",
+            "put": "put master:/root/x",
+            "hint": "hint listen",
+            "history": "history pond",
+            "show": "show pond",
+        }
+        world.now = 1000.0
+        code, _out, _err = world.said(words.get(verb, verb))
+        assert code == (0 if verb in ("help", "list", "show", "status", "history") else 7)
+
+    def test_also_where_the_boxes_were_removed(self, world: World) -> None:
+        world.engine.boxes.clear()
+        world.now = 1000.0
+        code, _out, err = world.said("verify")
+        assert code == 7 and "is over" in err
+
+    def test_an_instructor_is_told_how_to_judge(self, world: World) -> None:
+        world.now = 1000.0
+        for verb in ("start", "verify"):
+            code, _out, err = world.typed(verb, "--learner", LI)
+            assert code == 7 and err.splitlines()[1] == "try: labctl cohort verify db-1"
+
+    def test_what_a_learner_began_before_counts_and_what_begins_at_the_end_does_not(self, world: World) -> None:
+        world.now = 999.0
+        world.checker.meanwhile = lambda: setattr(world, "now", 1030.0)
+        assert world.said("verify")[0] == 0
+        (row,) = App().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
+        assert (row.points, row.attempts) == (15, 1)
+
+    def test_the_end_may_pass_between_the_check_and_the_beginning(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.now = 999.99
+        prepare = App.verify.func  # type: ignore[attr-defined]
+
+        def late(app: App) -> object:
+            world.now = 1000.0
+            return prepare(app)
+
+        monkeypatch.setattr(App, "verify", property(late))
+        world.said("verify")
+        (row,) = App().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
+        assert (row.points, row.attempts) == (0, 0)
+
+    def test_hours_of_boxes_end_too(self, world: World) -> None:
+        world.said("stop")
+        for box in world.engine.boxes.values():
+            box.spec.labels["labctl.expires"] = "600"
+        world.now = 600.0
+        for line in ("start", "up pond", "verify", "enter master"):
+            code, _out, err = world.said(line)
+            assert code == 7 and "the time for pond is over" in err and "labctl reset" in err
+        assert set(world.states().values()) == {State.STOPPED}
+        assert world.said("reset --yes")[0] == 0, "new boxes have hours of their own"
+        assert set(world.states().values()) == {State.RUNNING}
+
+    def test_a_verify_shortly_before_the_end_keeps_its_boxes_for_a_while(self, world: World) -> None:
+        held: list[dict[str, float]] = []
+        world.checker.meanwhile = lambda: held.append(dict(world.keeper.spared))
+        world.said("verify")
+        world.now = 399.0
+        world.said("verify")
+        (name,) = {box.on_engine for box in world.engine.observe(INSTANCE)}
+        assert [set(one) for one in held] == [{name}, set()] and world.keeper.spared == {}
+        assert held[0][name] == 800.0, "so much from now: no longer than five minutes after the end"
+
+
+class TestWhoAsks:
+    def test_only_what_came_by_the_gateway_is_the_learners_own(self, world: World) -> None:
+        assert world.said("verify")[0] == 0
+        assert world.typed("verify", "--learner", LI)[0] == 0
+        assert world.by() == ["learner", "instructor"]
+        (row,) = App().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
+        assert row.attempts == 1
+
+    def test_a_setting_makes_nobody_the_learner(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LABCTL_LEARNER", LI)
+        monkeypatch.setenv("LABCTL_IS_LEARNER", "1")
+        assert world.typed("verify")[0] == 0
+        assert world.by() == ["instructor"]
+
+    def test_nothing_that_is_typed_makes_somebody_the_learner(self) -> None:
+        for one in ALL.values():
+            assert not {"is_learner", "actor", "by"} & {param.name for param in one.params}
+        assert {param.name for param in cli_app.main.params} == {"catalog", "lang", "debug", "version", "help"} - {
+            "help"
+        }
+
+    def test_on_ones_own_machine_it_is_ones_own(self, world: World) -> None:
+        assert world.typed("up", "pond", "--learner", "lucy")[0] == 0
+        assert world.typed("verify", "--learner", "lucy")[0] == 0
+        assert [one.by for one in world.store.attempts("pond.lucy")] == ["learner"]
+
+    def test_a_hint_that_an_instructor_looks_up_was_not_seen_by_the_learner(self, world: World) -> None:
+        assert world.typed("hint", "listen", "--learner", LI)[0] == 0
+        assert world.store.hints(INSTANCE) == {}
+        assert world.said("hint listen")[0] == 0
+        assert world.store.hints(INSTANCE) == {"listen": 1}
+
+
+def _line(command: str, learner: str) -> list[str]:
+    """The command with what it needs."""
+    words = {
+        "up": ["pond"],
+        "enter": ["master"],
+        "exec": ["master", "true"],
+        "cp": ["master:/etc/hosts", "."],
+        "open": ["master:80"],
+        "ssh": ["master"],
+        "ssh-proxy": ["master"],
+        "logs": ["master"],
+        "hint": ["listen"],
+        "show": ["pond"],
+        "history": ["pond"],
+        "down": ["pond"],
+        "reset": ["--yes"],
+        "solve": ["--yes"],
+    }
+    return [*command.split(), "--learner", learner, *words.get(command, [])]
+
+
+class TestWhoseItIs:
+    @pytest.mark.parametrize("command", OF_LEARNERS)
+    def test_an_id_that_is_in_no_roster_is_refused_with_the_nearest(self, world: World, command: str) -> None:
+        before = world.ids()
+        code, out, err = world.typed(*_line(command, "db-1/20230O01"))
+        assert (code, out) == (2, "")
+        assert err.splitlines() == [
+            "error: there is no learner 20230O01 in db-1",
+            "try: did you mean 20230001?",
+        ]
+        assert world.ids() == before and world.engine.observe(instance_id("pond", "db-1/20230O01")) == []
+
+    @pytest.mark.parametrize("command", OF_LEARNERS)
+    def test_a_cohort_that_is_not_there_is_refused(self, world: World, command: str) -> None:
+        code, _out, err = world.typed(*_line(command, "db-7/20230001"))
+        assert code == 2 and err.splitlines()[0] == "error: there is no cohort db-7"
+
+    def test_all_commands_are_looked_at(self) -> None:
+        assert {"up", "down", "verify", "enter", "status", "history", "ssh-config"} <= set(OF_LEARNERS)
+        assert len(OF_LEARNERS) >= 17
+
+    def test_who_was_removed_gets_no_boxes(self, world: World) -> None:
+        world.store.remove_members("db-1", ["20230002"])
+        code, _out, err = world.typed("up", "pond", "--learner", "db-1/20230002")
+        assert code == 2 and "there is no learner 20230002 in db-1" in err
+        assert world.engine.observe(instance_id("pond", "db-1/20230002")) == []
+
+    def test_what_somebody_left_can_be_looked_at_and_taken_down(self, world: World) -> None:
+        world.said("verify")
+        world.store.remove_members("db-1", ["20230001"])
+        assert world.typed("history", "pond", "--learner", LI)[0] == 0
+        assert world.typed("status", "--learner", LI)[0] == 0
+        code, _out, err = world.typed("verify", "--learner", LI)
+        assert code == 2 and "there is no learner 20230001" in err
+        assert world.typed("down", "pond", "--learner", LI)[0] == 0
+        assert world.ids() == set()
+
+    def test_a_cohort_that_has_ended_starts_nothing(self, world: World) -> None:
+        world.store.end_cohort("db-1", 600.0)
+        world.now = 700.0
+        code, _out, err = world.typed("up", "pond", "--learner", "db-1/20230002")
+        assert code == 7 and "the cohort db-1 has ended" in err
+        assert world.typed("status", "--learner", LI)[0] == 0
+
+    def test_a_lab_of_another_class_is_refused(self, world: World) -> None:
+        code, _out, err = world.typed("up", "lake", "--learner", LI)
+        assert code == 2 and err.splitlines() == ["error: db-1 has no lab lake", "try: its labs are: pond"]
+        assert world.engine.observe(instance_id("lake", LI)) == []
+
+    def test_capitals_are_as_the_roster_has_them(self, world: World) -> None:
+        world.store.add_members("db-1", [Member("zhao", "Zhao")])
+        assert world.typed("up", "pond", "--learner", "db-1/ZHAO")[0] == 0
+        assert len(world.engine.observe(instance_id("pond", "db-1/zhao"))) == 3
+
+
+class TestPaused:
+    """By ``docker pause``."""
+
+    @pytest.fixture(autouse=True)
+    def _paused(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("labctl.services.current.PATIENCE_SECONDS", 0.1)
+        (box,) = (box for box in world.engine.boxes.values() if box.spec.name == "replica1")
+        box.state = State.PAUSED
+
+    def test_verify_is_an_error_and_no_verdict(self, world: World) -> None:
+        code, _out, err = world.said("verify")
+        assert code == 6
+        lines = err.splitlines()
+        assert lines[0] == "error: the box replica1 is paused"
+        assert lines[1] == f"try: docker unpause {world.engine.observe(INSTANCE)[1].container}"
+        assert world.checker.asked == [] and world.by() == []
+
+    @pytest.mark.parametrize("line", ["enter replica1", "start", "start replica1", "up pond", "put replica1:/x"])
+    def test_others_say_so_in_a_line(self, world: World, line: str) -> None:
+        code, out, err = world.said(line)
+        assert (code, out) == (2, "") and "the box replica1 is paused" in err and "docker unpause" in err
+
+    def test_status_tells_it(self, world: World) -> None:
+        assert "replica1\tpaused" in world.said("status")[1]
+
+    def test_stop_and_reset_help(self, world: World) -> None:
+        assert "replica1" in world.said("stop replica1")[1]
+        assert world.said("start")[0] == 0
+        assert set(world.states().values()) == {State.RUNNING}
+
+    def test_a_class_goes_on(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        app = App()
+        monkeypatch.setattr(CohortParts, "_one_verify", lambda _self: app.verify)
+        code, out, _err = world.typed("cohort", "verify", "db-1")
+        assert code == 6 and "20230001 pond  the box replica1 is paused" in out
+        assert "0 judged, 0 of them complete · 1 not up · 1 could not be checked" in out
+
+    def test_one_that_is_paused_for_a_moment_is_waited_for(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As each commit does it."""
+        monkeypatch.setattr("labctl.services.current.PATIENCE_SECONDS", 10.0)
+        observe, looks = world.engine.observe, iter(range(100))
+
+        def soon(instance: str | None = None) -> object:
+            if next(looks) == 2:
+                for box in world.engine.boxes.values():
+                    box.state = State.RUNNING
+            return observe(instance)
+
+        world.engine.observe = soon  # type: ignore[assignment, method-assign]
+        assert world.said("verify")[0] == 0
+
+    def test_one_that_is_paused_while_checks_run_makes_errors_of_them(self, world: World) -> None:
+        boxes = world.engine.boxes.values()
+        for box in boxes:
+            box.state = State.RUNNING
+        world.checker.results[1] = msgspec.structs.replace(passed("auth"), verdict="failed")
+
+        def pause() -> None:
+            next(iter(boxes)).state = State.PAUSED
+
+        world.checker.meanwhile = pause
+        code, out, _err = world.said("verify")
+        assert code == 6 and "docker unpause" in out
+        assert world.store.attempts(INSTANCE)[-1].verdict == "error"
+
+
+def test_limits_are_looked_at_before_a_reset_removes_anything(world: World) -> None:
+    """Boxes that are there count already; a lab that grew doesn't fit any more, and the old boxes stay."""
+    cohort = Cohort("db-2", ("pond",), "secret", 1.0, each=Limits(boxes=3))
+    world.store.add_cohort(cohort, [Member("a", "A")])
+    assert world.typed("up", "pond", "--learner", "db-2/a")[0] == 0
+    assert world.typed("reset", "--yes", "--learner", "db-2/a")[0] == 0
+    assert len(world.engine.observe(instance_id("pond", "db-2/a"))) == 3
