@@ -25,6 +25,11 @@ STORE = secrets.token_hex(4)
 
 LABCTL = str(Path(sys.executable).with_name("labctl"))
 CATALOG = str(Path(__file__).with_name("catalog"))
+_AS_THE_GATEWAY = [
+    sys.executable,
+    "-c",
+    "import sys; from labctl.cli.app import run; run(sys.argv[1:], remote=True)",
+]
 
 
 def clock() -> float:
@@ -77,11 +82,11 @@ class Labctl:
         )
 
     def run(
-        self, *args: str, code: int | None = 0, stdin: str = "", timeout: float = 300
+        self, *args: str, code: int | None = 0, stdin: str = "", timeout: float = 300, remote: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        """Run to the end; the exit code must be ``code`` (None: any)."""
+        """Run to the end; the exit code must be ``code`` (None: any). ``remote``: as the gateway does for a learner."""
         done = subprocess.run(
-            [LABCTL, *args],
+            [*(_AS_THE_GATEWAY if remote else [LABCTL]), *args],
             env=self.environment,
             input=stdin,
             capture_output=True,

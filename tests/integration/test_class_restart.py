@@ -44,7 +44,8 @@ class Learner(threading.Thread):
 
     def run(self) -> None:
         while not self.enough.is_set():
-            done = self._school.labctl.run("verify", "--learner", f"{self._school.name}/{self.member}", code=None)
+            whose = ("--learner", f"{self._school.name}/{self.member}")
+            done = self._school.labctl.run("verify", *whose, code=None, remote=True)
             self.said[done.returncode] += 1
             self.errors.append(done.stderr)
 
