@@ -108,7 +108,8 @@ def test_a_disk_over_its_limit_is_noticed_within_ten_seconds(fresh: Classmates, 
     assert b"This box has written" in b"".join(seen) and "上限 64 MiB".encode() in b"".join(seen)
     note = fresh.notes(BAD)["disk"]
     assert note["used"] > note["limit"] == 64 * MIB
-    assert "it had written" in fresh.of(BAD, "status").stdout and "labctl start alpha" in fresh.of(BAD, "status").stdout
+    status = fresh.of(BAD, "status").stdout
+    assert "it had written" in status and f"labctl start --learner {fresh.name}/{BAD} alpha" in status
     assert fresh.runs(GOOD) and fresh.runs(BAD, "beta")
 
 
