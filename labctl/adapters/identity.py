@@ -30,7 +30,11 @@ def store_id(folder: Path, address: str, ask: Callable[[], str]) -> str:
         file, make = folder / "store-id", new_store_id
     found = whole_file.made_once(file, make)
     if not _ID.fullmatch(found):
-        raise UsageError("{file} should have the id of a store, eight hex digits", file=str(file))
+        raise UsageError(
+            "{file} should have the id of a store, eight hex digits",
+            hint="write the id into {file}; it is in the names of the containers: docker ps",
+            file=str(file),
+        )
     return found
 
 
@@ -42,10 +46,7 @@ class AdoptedFile:
 
     def ids(self) -> frozenset[str]:
         """See Adopted."""
-        try:
-            return frozenset(self._file().read_text("ascii").split())
-        except FileNotFoundError:
-            return frozenset()
+        return frozenset((whole_file.text_in(self._file()) or "").split())
 
     def add(self, ids: Iterable[str], there: Collection[str]) -> None:
         """See Adopted."""

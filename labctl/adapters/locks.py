@@ -16,6 +16,7 @@ from io import FileIO
 from pathlib import Path
 from typing import IO
 
+from labctl.adapters.whole_file import unwritable
 from labctl.domain.text import visible
 from labctl.events import Emit, Note
 
@@ -42,7 +43,11 @@ class FileLocks:
     def hold(self, name: str, emit: Emit) -> Iterator[None]:
         """Wait for the lock as long as it takes; Ctrl-C ends the wait."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self._folder / f"{name}.lock").open("a+b", buffering=0) as file:
+        try:
+            opened = (self._folder / f"{name}.lock").open("a+b", buffering=0)
+        except OSError as error:
+            raise unwritable(self._folder / f"{name}.lock", error) from error
+        with opened as file:
             _wait(file, name.partition("-")[2] or name, emit)
             _sign(file)
             try:
@@ -132,9 +137,11 @@ def _holder(file: FileIO) -> _Holder | None:
     """Who wrote into it and still lives; None where nobody did, or where it is being written just now."""
     try:
         pid, started, user, since, command = json.loads(os.pread(file.fileno(), 4096, 0))
-        return (pid, started, user, since, command) if _started(pid) == started else None
-    except (OSError, ValueError, TypeError):
+        time.localtime(since)
+        holder = (int(pid), int(started), str(user), float(since), str(command))
+    except (OSError, ValueError, TypeError, OverflowError):
         return None
+    return holder if _started(holder[0]) == holder[1] else None
 
 
 def _note(holder: _Holder, what: str) -> Note:
@@ -143,7 +150,7 @@ def _note(holder: _Holder, what: str) -> Note:
         "{command} of {user} (process {pid}, since {since}) is at work on {what}; waiting for it",
         (
             ("command", visible(command)),
-            ("user", user),
+            ("user", visible(user)),
             ("pid", str(pid)),
             ("since", time.strftime("%H:%M:%S", time.localtime(since))),
             ("what", what),

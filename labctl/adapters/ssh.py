@@ -14,10 +14,11 @@ from labctl.errors import UsageError
 
 
 class SshFiles:
-    """One folder an instance: ``id_ed25519`` and ``config``."""
+    """One folder an instance: ``id_ed25519`` and ``config``. ``catalogs``: the folders that ``--catalog`` named."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, catalogs: Sequence[str] = ()) -> None:
         self._folder = folder
+        self._catalogs = catalogs
 
     def public_key(self, instance: str) -> str:
         """The instance's public key; made by ssh-keygen when there is none. Raises UsageError without OpenSSH."""
@@ -38,7 +39,8 @@ class SshFiles:
 
         Host keys are not asked for: the way to the box is the engine's, which nobody on a network can take over, and a
         box that is made anew has new ones."""
-        labctl = [sys.executable, "-m", "labctl", "ssh-proxy"]
+        catalogs = [f"--catalog={Path(folder).resolve()}" for folder in self._catalogs]
+        labctl = [sys.executable, "-m", "labctl", *catalogs, "ssh-proxy"]
         environment = " ".join(f"{name}={value}" for name, value in (sent or {}).items())
         lines = []
         for box in boxes:

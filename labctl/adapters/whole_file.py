@@ -4,31 +4,61 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from labctl.errors import UsageError
 
+_MOST_BYTES = 1 << 20
+
 
 def made_once(file: Path, make: Callable[[], str]) -> str:
     """The line in the file; where there is no file, what ``make`` tells, and it is kept. Two that make it at once get
-    the same. Raises UsageError where it can't be kept."""
-    try:
-        return file.read_text("ascii").strip()
-    except FileNotFoundError:
-        pass
+    the same. Raises UsageError where it can't be read or kept."""
+    found = text_in(file)
+    if found is not None:
+        return found.strip()
     made = make()
     temporary = _written(file, made + "\n")
     try:
         # link(2) fails where the name is taken: the first wins, and the file is never there half-written.
         os.link(temporary, file)
     except FileExistsError:
-        return file.read_text("ascii").strip()
+        return (text_in(file) or "").strip()
     except OSError as error:
         raise unwritable(file, error) from error
     finally:
         temporary.unlink(missing_ok=True)
     return made
+
+
+def text_in(file: Path) -> str | None:
+    """The text of a small file; None where there is no such name. Raises UsageError where that is no file with text in
+    it, without waiting for one who writes into a fifo."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        if file.is_symlink():
+            raise _unreadable(file, "it is a link that leads nowhere") from error
+        return None
+    except OSError as error:
+        raise _unreadable(file, error.strerror or str(error)) from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _unreadable(file, "it is no file")
+        return os.read(descriptor, _MOST_BYTES).decode("ascii")
+    except UnicodeDecodeError as error:
+        raise _unreadable(file, "there is something else in it") from error
+    except OSError as error:
+        raise _unreadable(file, error.strerror or str(error)) from error
+    finally:
+        os.close(descriptor)
+
+
+def _unreadable(file: Path, why: str) -> UsageError:
+    hint = "ls -l {file}; if it is lost, take it from a backup; docs/operator.md says what it is for"
+    return UsageError("{file} can't be read: {why}", hint=hint, file=str(file), why=why)
 
 
 def replace(file: Path, text: str) -> None:

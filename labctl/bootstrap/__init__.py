@@ -181,7 +181,7 @@ class App:
         """Keys and configuration for OpenSSH."""
         from labctl.adapters.ssh import SshFiles
 
-        return SshFiles(self.state_dir / "ssh")
+        return SshFiles(self.state_dir / "ssh", self._catalog_dirs)
 
     @cached_property
     def up(self) -> Up:

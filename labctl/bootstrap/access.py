@@ -7,7 +7,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Literal
 
-from labctl.domain.cohort import learner_of, member_of
+from labctl.domain.cohort import SEPARATOR, learner_of, member_of
 from labctl.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Access:
     def known(self, learner: str) -> str:
         """The learner, as the roster writes the id. Of one who is in no roster there must be boxes or attempts: what
         was made for a wrong id can be looked at and removed. Raises UsageError with the nearest id."""
-        if self._is_learner or member_of(learner) is None:
+        if self._is_learner or (member_of(learner) is None and SEPARATOR not in learner):
             return learner
         try:
             cohort, member = self._enrolled(learner)
@@ -53,7 +53,11 @@ class Access:
 
     def _enrolled(self, learner: str) -> tuple[Cohort, str]:
         """The cohort, and the id as its roster writes it. Raises UsageError."""
-        name, member = member_of(learner) or (learner, "")
+        name, member = member_of(learner) or ("", "")
+        if not member:
+            raise UsageError(
+                "{learner} names no learner of a cohort: that is COHORT/ID", hint="labctl cohort list", learner=learner
+            )
         registrar = self._app.cohort.registrar
         cohort = registrar.find(name)
         (found,) = registrar.members(cohort, [member])

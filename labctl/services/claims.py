@@ -63,7 +63,7 @@ class Adopt:
         mine = [box for box in found if not is_derived(box.seed)]
         if found and not mine:
             raise RefusedError(
-                "the boxes of {lab} belong to another store: their seed was derived from its secret",
+                "the boxes of {lab} may belong to another store: their seed looks like one that its secret gave",
                 hint="labctl up {lab}, for boxes of your own",
                 lab=found[0].lab,
             )

@@ -48,8 +48,11 @@ class Copy:
                     tar.add(source, arcname=name, filter=self._fit)
                 except OSError as error:
                     path = str(error.filename or source)
-                    raise UsageError("{file} can't be read: {why}", file=path, why=str(error.strerror)) from error
+                    why = error.strerror or str(error)
+                    raise UsageError("{file} can't be read: {why}", file=path, why=why) from error
                 names = tar.getnames()
+                if not names:
+                    raise UsageError("nothing of {path} can be copied", path=str(source))
             self._engine.put_archive(box_id, folder, file)
         return names
 

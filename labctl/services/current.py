@@ -148,7 +148,8 @@ class Finder:
         """The learner's instance of that lab, or the only one that is up. Raises UsageError."""
         if lab:
             definition = self._catalog.lab(lab)
-            boxes = steady(lambda: self._engine.observe(instance_id(lab, learner)))
+            # A learner may be called as another one's name is written on the engine: the label decides.
+            boxes = steady(lambda: [b for b in self._engine.observe(instance_id(lab, learner)) if b.learner == learner])
             if not boxes:
                 require_none_unclaimed(self._engine, learner, lab)
                 raise UsageError("{lab} is not up", hint="labctl up {lab}", lab=lab)

@@ -150,6 +150,13 @@ class Landing:
         """All is there: put it where it belongs. Files replace files; a folder that is there already gets what is new.
         Raises UsageError, with nothing changed, where something of another kind is in the way, and OSError."""
         with held():
+            special = _special(self._root, self._into, self._wanted)
+            if special is not None:
+                raise UsageError(
+                    "{path} here is a device, a socket or a fifo: nothing is copied over it",
+                    hint="labctl exec BOX -- cat FILE > {path}",
+                    path=str(self._path / os.fsdecode(special)),
+                )
             clash = _clash(self._root, self._into, self._wanted)
             if clash is not None:
                 raise UsageError(
@@ -221,6 +228,25 @@ def _is_folder(name: bytes, folder: int) -> bool | None:
         return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except FileNotFoundError:
         return None
+
+
+def _special(source: int, target: int, name: bytes) -> bytes | None:
+    """The first name below ``name`` that is to be replaced and is neither a file nor a folder, links followed: a
+    device such as /dev/null must never become a file."""
+    try:
+        mode = os.stat(name, dir_fd=target).st_mode
+    except OSError:  # there is nothing, or a link that leads nowhere
+        return None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return name if _is_folder(name, source) is not None else None
+    if not (_is_folder(name, source) and _is_folder(name, target)):
+        return None
+    with _opened(source, [name]) as below, _opened(target, [name]) as beside:
+        for inner in os.listdir(below):  # noqa: PTH208  a descriptor
+            found = _special(below, beside, os.fsencode(inner))
+            if found is not None:
+                return name + b"/" + found
+    return None
 
 
 def _clash(source: int, target: int, name: bytes) -> bytes | None:

@@ -134,6 +134,15 @@ class Up:
         observed = steady(lambda: self._engine.observe(instance.id))
         if not observed:
             require_none_unclaimed(self._engine, instance.learner, instance.lab)
+        stranger = next((box for box in observed if box.learner != instance.learner), None)
+        if stranger is not None:
+            raise UsageError(
+                "the boxes of {lab} under the name {learner} are those of {other}",
+                hint="labctl up {lab} --learner {other}",
+                lab=instance.lab,
+                learner=instance.learner,
+                other=stranger.learner,
+            )
         other = next((box for box in observed if box.seed != instance.seed), None)
         if other is not None:
             raise UsageError(

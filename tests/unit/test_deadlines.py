@@ -19,6 +19,7 @@ from labctl.bootstrap import App
 from labctl.bootstrap.cohorts import CohortParts
 from labctl.cli import app as cli_app
 from labctl.cli.gateway_session import Sessions
+from labctl.domain import naming
 from labctl.domain.cohort import Cohort, Limits, Member
 from labctl.domain.gateway import FORMS, parse
 from labctl.domain.naming import instance_id
@@ -303,6 +304,24 @@ class TestWhoseItIs:
     def test_a_cohort_that_is_not_there_is_refused(self, world: World, command: str) -> None:
         code, _out, err = world.typed(*_line(command, "db-7/20230001"))
         assert code == 2 and err.splitlines()[0] == "error: there is no cohort db-7"
+
+    @pytest.mark.parametrize("half", ["db-1/", "/20230001", "/"])
+    @pytest.mark.parametrize("command", OF_LEARNERS)
+    def test_half_a_name_makes_boxes_for_nobody(self, world: World, command: str, half: str) -> None:
+        before = world.ids()
+        code, out, err = world.typed(*_line(command, half))
+        assert (code, out) == (2, "") and f"{half} names no learner of a cohort" in err
+        assert world.ids() == before
+
+    def test_a_name_like_anothers_on_the_engine_opens_nothing_of_theirs(self, world: World) -> None:
+        twin = naming.slug(LI)
+        before = world.ids()
+        for command in ("verify", "start", "stop", "enter"):
+            code, out, _err = world.typed(*_line(command, twin))
+            assert code == 2 and not out, command
+        code, _out, err = world.typed("up", "pond", "--learner", twin)
+        assert code == 2 and f"are those of {LI}" in err
+        assert world.ids() == before
 
     def test_all_commands_are_looked_at(self) -> None:
         assert {"up", "down", "verify", "enter", "status", "history", "ssh-config"} <= set(OF_LEARNERS)

@@ -12,6 +12,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,3 +124,36 @@ def test_the_reader_reads_what_tarfile_writes(archive: list[tuple[bytes, str, st
     blocks = iter([data[at : at + BLOCK] for at in range(0, len(data), BLOCK)])
     found = [(os.fsdecode(item.name).rstrip("/"), os.fsdecode(item.target), item.size) for item in members(blocks)]
     assert found == wanted
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link to a device", "inside a folder"])
+def test_a_device_or_fifo_here_is_never_replaced(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "top" / "a" if kind == "inside a folder" else tmp_path / "top"
+    place.parent.mkdir(exist_ok=True)
+    if kind == "link to a device":
+        place.symlink_to("/dev/null")
+    else:
+        os.mkfifo(place)
+    before = place.lstat()
+    single = kind != "inside a folder"
+    data = archive_of("top") if single else archive_of("top/", "top/a", "top/b")
+    with (
+        pytest.raises(UsageError, match="is a device, a socket or a fifo"),
+        Landing(tmp_path, b"top", "top", lambda _name, _why: None) as landing,
+    ):
+        for member in members(iter([data])):
+            landing.take(member)
+        landing.settle()
+    assert place.lstat() == before and not (tmp_path / "top" / "b").exists()
+
+
+def archive_of(*names: str) -> bytes:
+    """Files, and folders whose names end in a slash."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name in names:
+            info = tarfile.TarInfo(name.rstrip("/"))
+            info.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
+            info.size, info.mode = (0, 0o755) if name.endswith("/") else (4, 0o644)
+            tar.addfile(info, io.BytesIO(b"good"))
+    return buffer.getvalue()

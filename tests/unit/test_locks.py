@@ -135,7 +135,19 @@ def test_nor_is_a_child_of_it(tmp_path: Path) -> None:
     assert done.is_set() and events == []
 
 
-@pytest.mark.parametrize("written", ["", "nonsense", '[1, 2, "root"]', '[1, 0, "root", 1.0, "labctl up"]', "[[]]"])
+LIES = [
+    "",
+    "nonsense",
+    '[1, 2, "root"]',
+    '[1, 0, "root", 1.0, "labctl up"]',
+    "[[]]",
+    '["one", STARTED, "root", 1.0, "labctl up"]',
+    '[PID, STARTED, "root", "now", "labctl up"]',
+    '[PID, STARTED, "root", 1e300, "labctl up"]',
+]
+
+
+@pytest.mark.parametrize("written", LIES)
 def test_what_is_written_and_is_not_so_is_not_said(tmp_path: Path, written: str) -> None:
     """A file that an older labctl locks, or one that was killed; and a number that is another process's by now."""
     locks, events = FileLocks(tmp_path), list[Event]()
@@ -146,7 +158,9 @@ def test_what_is_written_and_is_not_so_is_not_said(tmp_path: Path, written: str)
             done.set()
 
     with another_labctl(tmp_path, "engine"):
-        (tmp_path / "engine.lock").write_text(written)
+        # Of a process that lives: the first one.
+        started = Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19]
+        (tmp_path / "engine.lock").write_text(written.replace("PID", "1").replace("STARTED", started))
         thread = threading.Thread(target=wait)
         thread.start()
         until(lambda: bool(events), "no word")

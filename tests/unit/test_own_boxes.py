@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -296,7 +297,7 @@ class TestBoxesOfBefore:
 
     def test_those_of_another_store_are_never_adopted(self, ann: User, bob: User) -> None:
         old_instance(ann, "root", ann.instance().seed)
-        with pytest.raises(RefusedError, match="belong to another store"):
+        with pytest.raises(RefusedError, match="may belong to another store"):
             bob.adopt.run("root")
         assert bob.adopted.ids() == frozenset() and bob.engine.observe() == []
 
@@ -420,3 +421,18 @@ class TestIds:
         assert AdoptedFile(lambda: tmp_path / "adopted").ids() == {"a", "b"}
         adopted.add(["c"], ["b", "c"])
         assert adopted.ids() == {"b", "c"}
+
+
+@pytest.mark.parametrize("what", ["latin-1", "folder", "link", "fifo"])
+def test_a_store_id_that_is_no_text_is_one_error_at_once(tmp_path: Path, what: str) -> None:
+    file = tmp_path / "store-id"
+    {
+        "latin-1": lambda: file.write_bytes(b"\xe9"),
+        "folder": file.mkdir,
+        "link": lambda: file.symlink_to("nowhere"),
+        "fifo": lambda: os.mkfifo(file),
+    }[what]()
+    with pytest.raises(UsageError, match="store-id can't be read"):
+        store_id(tmp_path, "", new_store_id)
+    with pytest.raises(UsageError, match="store-id can't be read"):
+        AdoptedFile(lambda: file).ids()

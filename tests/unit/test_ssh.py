@@ -46,6 +46,16 @@ def test_openssh_reads_what_was_meant(folder: Path, host: str, learner: str) -> 
     assert argv[1:] == ["-m", "labctl", "ssh-proxy", "master", "--lab", "pond", "--learner", learner]
 
 
+def test_folders_with_more_labs_are_known_to_the_proxy_wherever_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pond.x").mkdir()
+    SshFiles(tmp_path, ["more labs"]).write_config("pond.x", "pond", "lucy", ["master"])
+    argv = shlex.split(as_ssh_reads_it(tmp_path / "pond.x" / "config", "master")["proxycommand"])
+    assert f"--catalog={tmp_path}/more labs" in argv and argv.index("ssh-proxy") > 3
+
+
 def test_sessions_get_the_language_and_the_colours(tmp_path: Path) -> None:
     (tmp_path / "pond.x").mkdir()
     sent = {"LC_MESSAGES": "zh_CN.UTF-8", "COLORTERM": "truecolor"}

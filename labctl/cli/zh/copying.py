@@ -23,6 +23,11 @@ TEXTS = {
         "未拷贝 {name}：同名或上级目录名已被其他类型的文件占用"
     ),
     "{name} is left out: no file here can have that name": "未拷贝 {name}：本机的文件不能使用这个名称",
+    "{path} here is a device, a socket or a fifo: nothing is copied over it": (
+        "本机的 {path} 是设备、套接字或命名管道，不会被覆盖"
+    ),
+    "labctl exec BOX -- cat FILE > {path}": "labctl exec 机器 -- cat 文件 > {path}",
+    "nothing of {path} can be copied": "{path} 中没有可以复制的内容",
     "{path} is in the way: it is a folder here and none in the box, or the other way round": (
         "{path} 挡住了拷贝：它在本机是目录而在机器里不是，或者相反"
     ),

@@ -5,9 +5,18 @@ from __future__ import annotations
 TEXTS: dict[str, str] = {
     # boxes on an engine that several stores use
     "{file} should have the id of a store, eight hex digits": "{file} 里应当是记录库的编号：8 位十六进制数字",
-    "the boxes of {lab} belong to another store: their seed was derived from its secret": (
-        "{lab} 的机器属于另一个记录库：它们的种子由那个记录库的密钥生成"
+    "the boxes of {lab} may belong to another store: their seed looks like one that its secret gave": (
+        "{lab} 的机器可能属于另一个记录库：它们的种子看起来由那个记录库的密钥生成"
     ),
+    "write the id into {file}; it is in the names of the containers: docker ps": (
+        "把编号写入 {file}；容器的名称里有这个编号：docker ps"
+    ),
+    "ls -l {file}; if it is lost, take it from a backup; docs/operator.md says what it is for": (
+        "ls -l {file}；如果内容丢失，请用备份恢复；用途见 docs/operator.md"
+    ),
+    "the boxes of {lab} under the name {learner} are those of {other}": ("名称 {learner} 下的 {lab} 机器是 {other} 的"),
+    "labctl up {lab} --learner {other}": "labctl up {lab} --learner {other}",
+    "{learner} names no learner of a cohort: that is COHORT/ID": "{learner} 不是教学班学生的名称：应写成 教学班/学号",
     "labctl up {lab}, for boxes of your own": "labctl up {lab}，创建自己的机器",
     "there is nothing to adopt for {learner}": "{learner} 没有可以接管的机器",
     "labctl status": "labctl status",
