@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,6 +32,15 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def params():
     return ORDERS["params"]
+
+
+@pytest.fixture(scope="session")
+def clock():
+    def clock():
+        return time.monotonic()
+
+    clock.limit = float
+    return clock
 
 
 @pytest.fixture(scope="session")
