@@ -22,11 +22,13 @@ _BETWEEN = re.compile(r"(?:, (?:or |and then )?|; |，(?:或|再|然后)? ?|；)
 
 
 class _Chosen:
-    """What stood on the command line. ``whole``: all of it; ``repeats``: whether advised commands repeat it."""
+    """What stood on the command line. ``repeats``: whether advised commands repeat it; ``always``: the language that
+    they repeat in any case."""
 
-    def __init__(self, words: Sequence[str] = (), *, repeats: bool = False) -> None:
+    def __init__(self, words: Sequence[str] = (), *, repeats: bool = False, always: str = "") -> None:
         self.words = tuple(words)
         self.repeats = repeats
+        self.always = always
         self.language = ""
         self.catalogs: tuple[str, ...] = ()
         self.learner = ""
@@ -36,9 +38,10 @@ class _Chosen:
 _chosen = [_Chosen()]
 
 
-def begin(words: Sequence[str], *, repeats: bool) -> None:
-    """A command line begins. ``repeats`` is False in the gateway: there labctl chose the options, not the learner."""
-    _chosen[0] = _Chosen(words, repeats=repeats)
+def begin(words: Sequence[str], *, repeats: bool, language: str = "") -> None:
+    """A command line begins. ``repeats`` is False in the gateway: there labctl chose the options, and the learner at
+    most the ``language``."""
+    _chosen[0] = _Chosen(words, repeats=repeats, always=language)
 
 
 def choose(*, language: str = "", catalogs: Sequence[str] = (), learner: str = "", lab: str | None = "") -> None:
@@ -61,7 +64,7 @@ def advised(text: str) -> str:
     them and the command takes them."""
     chosen = _chosen[0]
     if not chosen.repeats:
-        return text
+        return _COMMAND.sub(lambda found: f"{found[0]} --lang {chosen.always}", text) if chosen.always else text
     first = [f"--lang {chosen.language}"] if chosen.language else []
     first += [f"--catalog {shlex.quote(folder)}" for folder in chosen.catalogs]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from gettext import gettext
 from importlib import import_module
 from typing import Any
@@ -120,7 +121,7 @@ def main(ctx: click.Context, catalog: tuple[str, ...], lang: str | None, debug: 
     advice.choose(catalogs=catalog)
 
 
-def _early_language(argv: list[str]) -> str:
+def _early_language(argv: Sequence[str]) -> str:
     """--lang, before click parses: help texts need it. The last one counts; what follows ``--`` is no option."""
     found = ""
     for index, word in enumerate(argv):
@@ -133,13 +134,14 @@ def _early_language(argv: list[str]) -> str:
     return found
 
 
-def run(argv: list[str] | None = None, *, remote: bool = False) -> None:
+def run(argv: list[str] | None = None, *, remote: bool = False, typed: Sequence[str] | None = None) -> None:
     """The command line, with every error as one clear line and the exit code of DESIGN section 7. ``remote``: the
     gateway put the command line together for a learner who has no shell here; no option and no variable says so.
-    Never returns."""
+    ``typed``: what the learner typed there. Never returns."""
     arguments = sys.argv[1:] if argv is None else argv
     choose_language(_early_language(arguments))
-    advice.begin(arguments, repeats=not remote)
+    own = arguments if typed is None else typed
+    advice.begin(own, repeats=not remote, language=_early_language(own) if remote else "")
     _signals_interrupt()
     debug = "--debug" in arguments or os.environ.get("LABCTL_DEBUG") == "1"
     try:

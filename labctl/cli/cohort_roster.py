@@ -73,7 +73,7 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Check the file, list wh
     help="A lab that they have. May be repeated.",
 )
 @_roster
-@click.option("--until", default="", metavar="DATE", help="2026-12-18 (its end), 2026-12-18T17:00, +3d or +4h.")
+@click.option("--until", metavar="DATE", help="2026-12-18 (its end), 2026-12-18T17:00, +3d or +4h.")
 @click.option(
     "--grace",
     default="1d",
@@ -97,7 +97,7 @@ def create(
     name: str,
     labs: tuple[str, ...],
     roster: str,
-    until: str,
+    until: str | None,
     grace: str,
     limits: str,
     cohort_limits: str,
@@ -113,7 +113,9 @@ def create(
 
     app = app_of(ctx)
     read = _read(roster, encoding, names=True)
-    ends = parse_until(until, time.time())
+    if until == "":
+        raise UsageError("--until is empty", hint="leave it out for no end; or --until +3d")
+    ends = parse_until(until or "", time.time())
     each, whole = parse_limits(limits), parse_limits(cohort_limits)
     cohort = app.cohort.registrar.create(name, labs, read, ends, each, whole, parse_grace(grace), dry_run=dry_run)
     if as_json:

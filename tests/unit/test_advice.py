@@ -185,3 +185,14 @@ def test_a_word_too_many_is_one_line(labctl: Callable[..., tuple[int, str, str]]
     code, _out, err = labctl(name, "mysql", *WITH_WORDS[name], "more")
     assert code == 2
     assert err.startswith(f"error: {name} takes no more words than [LAB] "), err
+
+
+def test_at_the_gateway_the_learners_own_words_are_advised_and_nothing_else() -> None:
+    advice.begin(["reset", "alpha", "--lang=zh"], repeats=False, language="zh")
+    advice.choose(language="zh", catalogs=["/srv/labs"], learner="db-1/li", lab="pond")
+    assert advice.advised("labctl hint answer") == "labctl hint answer --lang zh"
+    assert advice.typed() == "labctl reset alpha --lang=zh"
+    advice.begin(["reset", "alpha"], repeats=False)
+    advice.choose(language="en", learner="db-1/li")
+    assert advice.advised("labctl hint answer") == "labctl hint answer"
+    assert advice.typed() == "labctl reset alpha"

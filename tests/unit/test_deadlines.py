@@ -177,6 +177,27 @@ class TestAfterTheEnd:
         code, _out, _err = world.said(words.get(verb, verb))
         assert code == (0 if verb in ("help", "list", "show", "status", "history") else 7)
 
+    def test_a_file_that_comes_slowly_is_not_put_after_the_end(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What began before the end, and is sent after it."""
+
+        class Slow:
+            buffer: Slow
+
+            def isatty(self) -> bool:
+                return False
+
+            def read(self, _most: int) -> bytes:
+                world.now = 1001.0
+                return b"6831"
+
+        slow = Slow()
+        slow.buffer = slow
+        monkeypatch.setattr("sys.stdin", slow)
+        code, _out, err = world.said("put master:/root/answer")
+        assert code == 7 and "is over" in err
+
     def test_also_where_the_boxes_were_removed(self, world: World) -> None:
         world.engine.boxes.clear()
         world.now = 1000.0

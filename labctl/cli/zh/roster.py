@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    "--until is empty": "--until 的值为空",
+    "leave it out for no end; or --until +3d": "没有截止时间就不写；否则如 --until +3d",
     "{file}: 1 fault; nothing was imported": "{file}：1 处错误，没有导入任何内容",
     "{file}: {count} faults; nothing was imported": "{file}：{count} 处错误，没有导入任何内容",
     "correct the file, and try it with --dry-run": "改正文件，并先用 --dry-run 试一次",
