@@ -30,6 +30,11 @@ LABEL_WIRING = "labctl.wiring"
 LABEL_CLONE = "labctl.clone"
 """Only on what belongs to a clone: the instance that it was made from. A clone's ``labctl.instance`` is its own."""
 
+LABEL_BOXES = "labctl.boxes"
+"""The ids of the boxes that a hold has paused."""
+LABEL_HOLDER = "labctl.holder"
+"""The process that holds them: its pid on the engine's machine, and when it started."""
+
 ROLE_BOX = "box"
 ROLE_KEEPER = "keeper"
 ROLE_SWITCH = "switch"
@@ -37,6 +42,8 @@ ROLE_PROBE = "probe"
 ROLE_SPARED = "spared"
 """A volume that holds nothing: until ``labctl.expires`` the keeper ends no box of ``labctl.instance``, whatever the
 boxes' own labels say. Labels of a container can't be changed, and a keeper may be replaced at any time."""
+ROLE_HELD = "held"
+"""A volume that holds nothing: where ``labctl.holder`` doesn't live any more, the keeper has ``labctl.boxes`` go on."""
 ROLE_CLONE_IMAGE = "clone-image"
 """An image committed from a box, for clones of its instance."""
 

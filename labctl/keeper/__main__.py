@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from labctl.keeper import kernel
+from labctl.keeper import held, kernel
 from labctl.keeper.engine import Engine, EventStream, Happening
 from labctl.keeper.errands import Errands
 from labctl.keeper.guard import Guard
@@ -100,6 +100,8 @@ class Loop:
 
     def _reap(self) -> float:
         # Where the engine is gone, its events end, too. What it refuses once may go well the next time.
+        with contextlib.suppress(OSError):
+            held.free(self._engine)
         with contextlib.suppress(OSError):
             self._reaper.tick(time.time())
         self._errands.tick()

@@ -30,6 +30,7 @@ class Container:
     labels: Mapping[str, str]
     running: bool = False
     files: tuple[str, ...] = ()
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,20 +77,23 @@ class Engine:
         """What the paths of the API begin with, in the version that the engine is known to accept."""
         return f"/v{self._version}"
 
-    def _call(self, method: str, path: str) -> Any:
-        status, body = self._send(method, self.prefix() + path)
+    def _call(self, method: str, path: str, data: Mapping[str, Any] | None = None) -> Any:
+        status, body = self._send(method, self.prefix() + path, data)
         if status == _BAD_REQUEST and self._negotiate():
-            status, body = self._send(method, self.prefix() + path)
+            status, body = self._send(method, self.prefix() + path, data)
         if status == 404:
             return None
         if status >= 400:
             raise OSError(f"{method} {path}: {status} {body.decode(errors='replace').strip()}")
         return json.loads(body) if body else None
 
-    def _send(self, method: str, path: str) -> tuple[int, bytes]:
+    def _send(self, method: str, path: str, data: Mapping[str, Any] | None = None) -> tuple[int, bytes]:
         connection = _UnixConnection(self._path)
         try:
-            connection.request(method, path)
+            if data is None:
+                connection.request(method, path)
+            else:
+                connection.request(method, path, json.dumps(data), {"Content-Type": "application/json"})
             response = connection.getresponse()
             return response.status, response.read()
         except http.client.HTTPException as error:
@@ -122,7 +126,12 @@ class Engine:
         running = bool(found["State"]["Running"])
         files = tuple(filter(None, (found.get(name) for name in _MOUNTED)))
         return Container(
-            found["Id"], found["State"]["Pid"] if running else 0, found["Config"]["Labels"], running, files
+            found["Id"],
+            found["State"]["Pid"] if running else 0,
+            found["Config"]["Labels"],
+            running,
+            files,
+            bool(found["State"].get("Paused")),
         )
 
     def containers(self, labels: Mapping[str, str]) -> list[Container]:
@@ -145,8 +154,19 @@ class Engine:
 
     def spared(self) -> dict[str, Mapping[str, str]]:
         """The labels of all volumes that keep the reaper from instances, by name."""
-        found = self._call("GET", f"/volumes?filters={_filters({wiring.LABEL_ROLE: wiring.ROLE_SPARED})}") or {}
+        return self._volumes(wiring.ROLE_SPARED)
+
+    def held(self) -> dict[str, Mapping[str, str]]:
+        """The labels of all volumes that tell of boxes that stand still, by name."""
+        return self._volumes(wiring.ROLE_HELD)
+
+    def _volumes(self, role: str) -> dict[str, Mapping[str, str]]:
+        found = self._call("GET", f"/volumes?filters={_filters({wiring.LABEL_ROLE: role})}") or {}
         return {item["Name"]: item.get("Labels") or {} for item in found.get("Volumes") or ()}
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make an empty volume."""
+        self._call("POST", "/volumes/create", {"Name": name, "Labels": dict(labels)})
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume."""

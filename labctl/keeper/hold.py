@@ -2,7 +2,8 @@
 
 The engine's commit writes the holes of a sparse file as zeros, so lengths count here, not blocks. Between the measure
 and the commit nobody in the box may make a file longer: so all boxes are paused before, and go on when stdin ends. That
-is also the case where labctl was killed, or its connection broke.
+is also the case where labctl was killed, or its connection broke. Where this command is killed, the keeper has them go
+on (``labctl.keeper.held``), also one that is started later.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from labctl.keeper import held
 from labctl.keeper.engine import Engine
 from labctl.keeper.host import starter_of
 from labctl.probe.disk import overlay_options
@@ -117,17 +119,20 @@ def _pause(engine: Engine, box_id: str) -> bool:
 
 def hold(engine: Engine, boxes: Mapping[str, str]) -> None:
     """Serve one labctl on stdin and stdout: boxes by name; then a line with what each weighs, or why that isn't known.
-    They go on when stdin ends."""
+    They go on when stdin ends, and a last line says so."""
     paused: list[str] = []
+    mark = ""
 
     def pause(box_id: str) -> None:
         if _pause(engine, box_id):
             paused.append(box_id)
 
     try:
-        for box_id in list(boxes.values())[:1]:
-            engine.inspect(box_id)  # so that the API's version is known before several threads ask
-        _each(pause, boxes.values())
+        # One after the other, so that the API's version is known before several threads ask.
+        found = [engine.inspect(box_id) for box_id in boxes.values()]
+        running = [box.id for box in found if box is not None and box.running and not box.paused]
+        mark = held.mark(engine, running)
+        _each(pause, running)
         deadline = time.monotonic() + SECONDS
         told: dict[str, Any] = {name: _weight(engine, box_id, deadline) for name, box_id in boxes.items()}
         _say({"boxes": told})
@@ -138,6 +143,9 @@ def hold(engine: Engine, boxes: Mapping[str, str]) -> None:
     finally:
         with contextlib.suppress(OSError):
             _each(engine.unpause, paused)
+            _say({"gone_on": True})
+            if mark:
+                engine.remove_volume(mark)
 
 
 def _each(work: Callable[[str], None], boxes: Iterable[str]) -> None:

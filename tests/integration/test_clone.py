@@ -307,11 +307,16 @@ with app.keeper.hold(app.finder.find(app.learner, "mini").ids()) as weights:
 """
 
 
-def test_boxes_stand_still_together_and_go_on_where_labctl_is_killed(world: World) -> None:
-    def paused() -> list[bool]:
-        ids = world.current.ids().values()
-        return [world.engine.containers.get(box_id).attrs["State"]["Paused"] for box_id in ids]
+def paused(world: World) -> list[bool]:
+    ids = world.current.ids().values()
+    return [world.engine.containers.get(box_id).attrs["State"]["Paused"] for box_id in ids]
 
+
+def marks(world: World) -> list[docker.models.volumes.Volume]:
+    return list(world.engine.volumes.list(filters={"label": "labctl.role=held"}))
+
+
+def test_boxes_stand_still_together_and_go_on_where_labctl_is_killed(world: World) -> None:
     world.engine.containers.get(world.current.ids()["beta"]).stop()
     try:
         world.app.keeper.ensure()
@@ -319,12 +324,44 @@ def test_boxes_stand_still_together_and_go_on_where_labctl_is_killed(world: Worl
         holder = subprocess.Popen(argv, env=world.labctl.environment, stdout=subprocess.PIPE, text=True)
         assert holder.stdout is not None
         assert holder.stdout.readline() == "['alpha', 'beta'] True\n"
-        assert paused() == [True, False], "one that is stopped is measured, too"
+        assert paused(world) == [True, False], "one that is stopped is measured, too"
         holder.kill()
         holder.wait()
-        until(lambda: paused() == [False, False], "the box goes on")
+        until(lambda: paused(world) == [False, False], "the box goes on")
     finally:
         world.labctl.run("start")
+
+
+def test_boxes_that_stand_still_go_on_where_the_keeper_starts_again_and_no_others(world: World) -> None:
+    beta = world.original("beta")
+    world.app.keeper.ensure()
+    beta.pause()
+    try:
+        argv = [sys.executable, "-c", HOLDER]
+        with subprocess.Popen(argv, env=world.labctl.environment, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "['alpha', 'beta'] True\n"
+            assert paused(world) == [True, True] and len(marks(world)) == 1
+            holder.send_signal(signal.SIGSTOP)  # only the keeper can have the box go on
+            world.engine.containers.get("labctl-keeper").restart(timeout=0)
+            until(lambda: paused(world)[0] is False, "the box goes on")
+            holder.kill()
+        assert paused(world) == [False, True], "an operator's pause was undone"
+        until(lambda: not marks(world), "nothing is left of the mark")
+    finally:
+        beta.unpause()
+
+
+def test_boxes_that_stand_still_go_on_where_the_keeper_has_gone(world: World) -> None:
+    world.app.keeper.ensure()
+    with world.app.keeper.hold(world.current.ids()):
+        world.engine.containers.get("labctl-keeper").remove(force=True)
+        assert paused(world) == [True, True]
+        began = time.monotonic()
+    assert paused(world) == [False, False]
+    assert time.monotonic() - began < 30, "the end of a command that is dead was waited for"
+    world.app.keeper.ensure()
+    until(lambda: not marks(world), "nothing is left of the mark")
 
 
 def test_the_boxes_go_on_after_they_stood_still(world: World) -> None:

@@ -6,14 +6,17 @@ import io
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from labctl.domain import wiring
 from labctl.domain.weight import MOST, SPARE, Weight, lacking, most, refuse_too_large, too_large
 from labctl.errors import EngineError, TooLargeError
 from labctl.keeper import hold
+from labctl.keeper.engine import Container
 
 SOON = 60.0
 
@@ -64,16 +67,27 @@ class TestWeigh:
 
 
 class FakeEngine:
-    """What ``hold`` asks the engine for. ``standing`` boxes are paused already; ``restless`` pauses don't succeed."""
+    """What ``hold`` asks the engine for. ``standing`` boxes are paused already, ``stopped`` is one by the time that it
+    is to be paused; ``restless`` pauses don't succeed."""
 
-    def __init__(self, standing: tuple[str, ...] = (), fails: str = "", restless: int = 0) -> None:
+    def __init__(self, standing: tuple[str, ...] = (), fails: str = "", restless: int = 0, stopped: str = "") -> None:
         self.standing = standing
+        self.stopped = stopped
         self.fails = fails
         self.restless = restless
         self.calls: list[str] = []
 
-    def inspect(self, _box: str) -> None:
-        pass
+    def inspect(self, box: str) -> Container:
+        return Container(box, 7, {}, running=True, paused=box in self.standing)
+
+    def create_volume(self, _name: str, labels: Mapping[str, str]) -> None:
+        self.calls.append(f"mark {labels[wiring.LABEL_BOXES]}")
+
+    def remove_volume(self, _name: str) -> None:
+        self.calls.append("no mark")
+
+    def held(self) -> dict[str, Mapping[str, str]]:
+        raise NotImplementedError
 
     def pause(self, box: str) -> bool:
         self.calls.append(f"pause {box}")
@@ -82,20 +96,22 @@ class FakeEngine:
         if self.restless:
             self.restless -= 1
             raise OSError("500 OCI runtime pause failed: unable to freeze")
-        return box not in self.standing
+        return box != self.stopped
 
     def unpause(self, box: str) -> None:
         self.calls.append(f"unpause {box}")
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    return dict(json.loads(capsys.readouterr().out))
+    answer, gone_on = capsys.readouterr().out.splitlines()
+    assert json.loads(gone_on) == {"gone_on": True}
+    return dict(json.loads(answer))
 
 
 def test_boxes_stand_still_while_they_are_weighed_and_until_stdin_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    engine = FakeEngine(standing=("2",))
+    engine = FakeEngine(standing=("2",), stopped="3")
 
     def look(_engine: object, box: str, _deadline: float) -> dict[str, int]:
         engine.calls.append(f"weigh {box}")
@@ -107,18 +123,34 @@ def test_boxes_stand_still_while_they_are_weighed_and_until_stdin_ends(
 
     monkeypatch.setattr(hold, "_weight", look)
     monkeypatch.setattr(hold.os, "read", read)
-    hold.hold(engine, {"a": "1", "b": "2"})  # type: ignore[arg-type]
-    # One that somebody else has paused stays so.
-    assert sorted(engine.calls[:2]) == ["pause 1", "pause 2"]
-    assert engine.calls[2:] == ["weigh 1", "weigh 2", "stdin", "unpause 1"]
-    assert told(capsys) == {"boxes": {"a": {"size": 7}, "b": {"size": 7}}}
+    hold.hold(engine, {"a": "1", "b": "2", "c": "3"})  # type: ignore[arg-type]
+    # One that somebody else has paused stays so, also where that was at the last moment.
+    assert engine.calls[0] == "mark 1 3"
+    assert sorted(engine.calls[1:3]) == ["pause 1", "pause 3"]
+    assert engine.calls[3:] == ["weigh 1", "weigh 2", "weigh 3", "stdin", "unpause 1", "no mark"]
+    assert told(capsys) == {"boxes": {"a": {"size": 7}, "b": {"size": 7}, "c": {"size": 7}}}
+
+
+def test_where_a_box_does_not_go_on_the_mark_stays(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_box: str) -> None:
+        raise OSError("timed out")
+
+    engine = FakeEngine()
+    monkeypatch.setattr(hold, "_weight", lambda *_: {"size": 1})
+    monkeypatch.setattr(hold.os, "read", lambda *_: b"")
+    monkeypatch.setattr(engine, "unpause", refuse)
+    hold.hold(engine, {"a": "1"})  # type: ignore[arg-type]
+    assert engine.calls == ["mark 1", "pause 1"]
+    assert "gone_on" not in capsys.readouterr().out
 
 
 def test_boxes_go_on_where_one_of_them_can_not_be_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
     engine = FakeEngine(fails="2")
     hold.hold(engine, {"a": "1", "b": "2"})  # type: ignore[arg-type]
-    assert sorted(engine.calls[:2]) == ["pause 1", "pause 2"]
-    assert engine.calls[2:] == ["unpause 1"]
+    assert sorted(engine.calls[1:3]) == ["pause 1", "pause 2"]
+    assert engine.calls[3:] == ["unpause 1", "no mark"]
     assert told(capsys) == {"error": "no such box"}
 
 
@@ -143,7 +175,7 @@ def test_where_nobody_listens_any_more_boxes_go_on_too(monkeypatch: pytest.Monke
     monkeypatch.setattr(hold.os, "read", lambda *_: b"")
     monkeypatch.setattr(hold.sys, "stdout", Closed())
     hold.hold(engine, {"a": "1"})  # type: ignore[arg-type]
-    assert engine.calls[-1] == "unpause 1"
+    assert engine.calls[-2:] == ["unpause 1", "no mark"]
 
 
 class TestLimits:

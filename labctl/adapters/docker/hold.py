@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,49 +24,68 @@ _COMMAND = ("python3", "-S", "-c", "from labctl.keeper.hold import main; main()"
 _SECONDS = 60.0
 """Until it has looked at all boxes, on a machine that is busy; it gives up looking long before."""
 
+_LET_GO_SECONDS = 5.0
+"""Until it says that they go on. Some engines leave the connection to a command open whose container was killed."""
+
 
 @contextmanager
 def hold(client: Client, boxes: Mapping[str, str]) -> Iterator[Mapping[str, Weight]]:
     """See ports.Keeper."""
     with explained(client.address):
-        raw = start_exec(client.api, naming.KEEPER, _COMMAND, stdin=True)[1]
-    told = False
+        # Those that somebody else has paused are none of them.
+        found = client.api.containers(filters={"id": list(boxes.values())}) if boxes else []
+        running = [item["Id"] for item in found if item["State"] == "running"]
+        command = _Command(start_exec(client.api, naming.KEEPER, _COMMAND, stdin=True)[1])
     try:
-        weights = _weights(raw, boxes)
-        told = True
-        yield weights
+        yield _weights(command, boxes)
     finally:
-        _let_go(client, raw, [] if told else list(boxes.values()))
+        _let_go(client, command, running)
 
 
-def _weights(raw: RawStream, boxes: Mapping[str, str]) -> Mapping[str, Weight]:
-    raw.settimeout(_SECONDS)
-    stderr, text = bytearray(), b""
+class _Command:
+    """The command in the keeper. It answers with lines of JSON."""
+
+    def __init__(self, raw: RawStream) -> None:
+        self.raw = raw
+        self.stderr = bytearray()
+        self._stream = FrameStream(raw, self.stderr.extend)
+        self._text = b""
+
+    def answer(self) -> dict[str, Any]:
+        """The next line. Raises OSError, and ValueError at the end."""
+        while b"\n" not in self._text and (data := self._stream.read()):
+            self._text += data
+        line, _, self._text = self._text.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def _weights(command: _Command, boxes: Mapping[str, str]) -> Mapping[str, Weight]:
+    command.raw.settimeout(_SECONDS)
     try:
-        raw.write(json.dumps(dict(boxes)).encode() + b"\n")
-        stream = FrameStream(raw, stderr.extend)
-        while b"\n" not in text and (data := stream.read()):
-            text += data
-        answer = json.loads(text)
+        command.raw.write(json.dumps(dict(boxes)).encode() + b"\n")
+        answer = command.answer()
         if "boxes" in answer:
             return msgspec.convert(answer["boxes"], dict[str, Weight])
         why = str(answer["error"])
     except (OSError, ValueError) as error:
-        why = bytes(stderr).decode(errors="replace").strip() or str(error)
+        why = bytes(command.stderr).decode(errors="replace").strip() or str(error)
     raise EngineError("how much a copy of the boxes takes can't be measured: {why}", hint="labctl doctor", why=why)
 
 
-def _let_go(client: Client, raw: RawStream, boxes: list[str]) -> None:
-    """The command has the boxes go on and ends. Where it didn't say a word, it may have died on the way, and
-    ``boxes`` are told to go on."""
+def _let_go(client: Client, command: _Command, running: list[str]) -> None:
+    """The command has the boxes go on, says so, and ends. Where it doesn't say so, it may have died, and ``running``,
+    which ran before it, are told to go on."""
     import docker.errors
     import requests.exceptions
 
-    raw.close_write()
-    with contextlib.suppress(OSError):
-        while raw.read():
-            pass
-    raw.close()
-    for box_id in boxes:
+    with contextlib.closing(command.raw):
+        command.raw.settimeout(_LET_GO_SECONDS)
+        command.raw.close_write()
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                if "gone_on" in command.answer():
+                    return
+    for box_id in running:
         with contextlib.suppress(docker.errors.DockerException, requests.exceptions.RequestException):
             client.api.unpause(box_id)

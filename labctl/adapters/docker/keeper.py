@@ -195,9 +195,10 @@ class DockerKeeper:
             self._remove(naming.KEEPER)
             self._remove(naming.PROBE)
             self._remove(naming.SWITCH)
-            for volume in self._volumes("toolbox") + self._volumes(wiring.ROLE_SPARED):
+            for volume in self._volumes("toolbox", wiring.ROLE_SPARED, wiring.ROLE_HELD):
                 with contextlib.suppress(docker.errors.APIError):
                     self._client.api.remove_volume(volume["Name"])
 
-    def _volumes(self, role: str) -> list[dict[str, Any]]:
-        return list(self._client.api.volumes(filters={"label": [f"{wiring.LABEL_ROLE}={role}"]})["Volumes"] or ())
+    def _volumes(self, *roles: str) -> list[dict[str, Any]]:
+        found = [self._client.api.volumes(filters={"label": [f"{wiring.LABEL_ROLE}={role}"]}) for role in roles]
+        return [volume for each in found for volume in each["Volumes"] or ()]

@@ -1,0 +1,159 @@
+"""Boxes that a verify has stand still go on, also where what holds them dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import docker.errors
+import pytest
+
+from labctl.adapters.docker import hold
+from labctl.adapters.docker.stream import RawStream
+from labctl.domain import wiring
+from labctl.errors import EngineError
+from labctl.keeper import held
+
+
+class FakeEngine:
+    """What marks are made in. ``refusing``: these can't go on."""
+
+    def __init__(self, refusing: tuple[str, ...] = ()) -> None:
+        self.refusing = refusing
+        self.volumes: dict[str, Mapping[str, str]] = {}
+        self.went_on: list[str] = []
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        self.volumes[name] = labels
+
+    def held(self) -> dict[str, Mapping[str, str]]:
+        return dict(self.volumes)
+
+    def remove_volume(self, name: str) -> None:
+        del self.volumes[name]
+
+    def unpause(self, box_id: str) -> None:
+        if box_id in self.refusing:
+            raise OSError("500 Container is not paused")
+        self.went_on.append(box_id)
+
+
+class TestMarks:
+    def test_boxes_of_a_holder_that_lives_are_left_alone(self) -> None:
+        engine = FakeEngine()
+        name = held.mark(engine, ["1", "2"])
+        held.free(engine)
+        assert engine.went_on == [] and list(engine.volumes) == [name]
+
+    def test_those_of_one_that_died_go_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        engine = FakeEngine(refusing=("1",))
+        with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE) as process:
+            with monkeypatch.context() as patch:
+                patch.setattr(held.os, "getpid", lambda: process.pid)
+                held.mark(engine, ["1", "2"])
+            process.kill()
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie is dead, too
+            held.free(engine)
+        assert engine.went_on == ["2"] and engine.volumes == {}
+
+    def test_another_process_with_the_same_pid_is_another_one(self) -> None:
+        engine = FakeEngine()
+        name = held.mark(engine, ["1"])
+        engine.volumes[name] = {**engine.volumes[name], wiring.LABEL_HOLDER: f"{os.getpid()} 1"}
+        held.free(engine)
+        assert engine.went_on == ["1"]
+
+
+class Api:
+    """The engine for the client. ``2`` is paused by somebody else."""
+
+    def __init__(self) -> None:
+        self.went_on: list[str] = []
+
+    def containers(self, filters: Mapping[str, list[str]]) -> list[dict[str, str]]:
+        return [{"Id": box_id, "State": "paused" if box_id == "2" else "running"} for box_id in filters["id"]]
+
+    def unpause(self, box_id: str) -> None:
+        self.went_on.append(box_id)
+        raise docker.errors.APIError("Container is not paused")
+
+
+BOXES = {"a": "1", "b": "2", "c": "3"}
+
+
+def frame(answer: object) -> bytes:
+    data = json.dumps(answer).encode() + b"\n"
+    return struct.pack(">BxxxL", 1, len(data)) + data
+
+
+@contextmanager
+def command(monkeypatch: pytest.MonkeyPatch, *answers: bytes, last: bytes = b"", closes: bool = True) -> Iterator[Api]:
+    """The client's hold, where the command gives these answers, and the last one when its stdin ends."""
+    mine, theirs = socket.socketpair()
+
+    def serve() -> None:
+        theirs.recv(65536)
+        for answer in answers:
+            theirs.sendall(answer)
+        while theirs.recv(65536):
+            pass
+        theirs.sendall(last)
+        if closes:
+            theirs.close()
+
+    def start(*_: Any, **__: Any) -> tuple[str, RawStream]:
+        return "exec", RawStream(mine)
+
+    monkeypatch.setattr(hold, "start_exec", start)
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield Api()
+    thread.join(10)
+    theirs.close()
+
+
+WEIGHTS = frame({"boxes": {"a": {"size": 7}}})
+GONE_ON = frame({"gone_on": True})
+
+
+def hold_with(api: Api) -> Any:
+    return hold.hold(SimpleNamespace(address="here", api=api), BOXES)  # type: ignore[arg-type]
+
+
+class TestClient:
+    def test_a_command_that_lets_the_boxes_go_on_is_believed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with command(monkeypatch, WEIGHTS, last=GONE_ON) as api, hold_with(api) as weights:
+            assert weights["a"].size == 7
+        assert api.went_on == []
+
+    @pytest.mark.parametrize("closes", [True, False])
+    def test_after_one_that_died_the_boxes_that_ran_before_go_on(
+        self, monkeypatch: pytest.MonkeyPatch, closes: bool
+    ) -> None:
+        monkeypatch.setattr(hold, "_LET_GO_SECONDS", 0.1)
+        with command(monkeypatch, WEIGHTS, closes=closes) as api, hold_with(api):
+            assert api.went_on == []
+        assert api.went_on == ["1", "3"], "2 was paused by somebody else"
+
+    def test_so_they_do_where_it_never_said_a_word(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hold, "_SECONDS", 0.1)
+        with command(monkeypatch) as api, pytest.raises(EngineError), hold_with(api):
+            pass
+        assert api.went_on == ["1", "3"]
+
+    def test_an_error_is_told_and_what_comes_after_it_in_one_piece(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with (
+            command(monkeypatch, frame({"error": "no such box"}) + GONE_ON) as api,
+            pytest.raises(EngineError, match="no such box"),
+            hold_with(api),
+        ):
+            pass
+        assert api.went_on == []
