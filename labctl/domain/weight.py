@@ -28,6 +28,10 @@ MOST = CopySettings().bytes
 SPARE = 2 << 30
 """What copies leave free of the engine's disk."""
 
+LARGE = 1 << 30
+"""Copies of an instance that take more are written one after the other, so that each finds the room that it was
+weighed for; others at the same time take what ``SPARE`` leaves."""
+
 _SPARSE = 2
 """Times its limit on what it writes (which counts blocks): a database keeps sparse files, too."""
 
@@ -52,6 +56,11 @@ def most(disk: int, otherwise: int = MOST) -> int:
 def too_large(weights: Mapping[str, Weight], limits: Mapping[str, int]) -> str | None:
     """The first box that is over its limit."""
     return next((box for box, weight in weights.items() if not weight.whole or weight.size > limits[box]), None)
+
+
+def is_large(weights: Mapping[str, Weight]) -> bool:
+    """Whether copies of all of them may be written only where nobody else writes any that are large, too."""
+    return sum(weight.size for weight in weights.values()) > LARGE
 
 
 def lacking(weights: Mapping[str, Weight]) -> int:

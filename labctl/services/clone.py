@@ -106,13 +106,26 @@ class Clones:
         try:
             boxes = {name: current.box(name, running=False).id for name in current.lab.boxes}
             serve(self._keeper, self._images, self._locks, emit)
-            # Nobody else commits at the same time, whose commit would let a box go on in the midst of this one.
-            with self._locks.hold(f"instance-{current.instance}", emit), self._keeper.hold(boxes) as weights:
-                weight.refuse_too_large(weights, {box.box: weight.most(box.disk, self._most) for box in current.boxes})
-                each(commit, list(boxes))
+            if not self._work_on_held(current, boxes, commit, emit, large=False):
+                # Nothing else is held meanwhile: no box is paused, and nobody waits for this instance's lock.
+                with self._locks.hold("disk-copies", emit):
+                    self._work_on_held(current, boxes, commit, emit, large=True)
             yield {name: made[name] for name in boxes}
         finally:
             uninterrupted(lambda: self._clear(emit, images=lambda: list(made.values())))
+
+    def _work_on_held(
+        self, current: Current, boxes: Mapping[str, str], work: Callable[[str], None], emit: Emit, *, large: bool
+    ) -> bool:
+        """On each box, while all stand still and are known to fit. False, and nothing is done, where they are large and
+        ``large`` doesn't allow it. Raises as ``images``."""
+        # Nobody else commits at the same time, whose commit would let a box go on in the midst of this one.
+        with self._locks.hold(f"instance-{current.instance}", emit), self._keeper.hold(boxes) as weights:
+            weight.refuse_too_large(weights, {box.box: weight.most(box.disk, self._most) for box in current.boxes})
+            if weight.is_large(weights) and not large:
+                return False
+            each(work, list(boxes))
+            return True
 
     @contextmanager
     def clone(self, current: Current, images: Mapping[str, str], emit: Emit) -> Iterator[Clone]:

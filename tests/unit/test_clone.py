@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from fakes import Crash, FakeCatalog, FakeEngine, FakeImages, FakeKeeper, FakeLocks
+from fakes import Crash, FakeCatalog, FakeEngine, FakeImages, FakeKeeper, FakeLocks, until
 from samples import make_instance, make_lab
 
 from labctl.domain import boxspec, wiring
@@ -352,3 +352,51 @@ def test_the_checks_that_need_a_copy_of_a_box_that_is_too_large_fail_and_say_whe
     world.keeper.weights = {"replica1": Weight(1 << 30, free=0)}
     (first, _) = on_clones.together(world.current, checks, silent)
     assert first.verdict is Verdict.ERROR and "too little room" in first.message
+
+
+class TestLarge:
+    """Copies of more than a GiB together."""
+
+    def test_they_are_written_under_a_lock_of_all_instances_and_nothing_is_held_while_it_is_waited_for(
+        self, world: World
+    ) -> None:
+        world.keeper.weights["replica1"] = Weight(2 << 30)
+        world.locks.held.clear()
+        written: list[str] = []
+        world.engine.trouble = lambda _number, name: written.append(name) if name == "commit" else None
+        with ThreadPoolExecutor(1) as pool:
+            with world.locks.hold("disk-copies", silent):
+                done = pool.submit(world.work)
+                until(lambda: any("waiting for it" in event.text for event in notes(world)), "it doesn't wait")
+                assert not world.keeper.held and not written
+                with world.locks.hold(f"instance-{LUCY.id}", silent):
+                    pass
+            done.result()
+        assert len(written) == COMMITS and world.clean
+        assert world.locks.held[-2:] == ["disk-copies", f"instance-{LUCY.id}"]
+
+    def test_they_are_weighed_again_when_it_is_their_turn(self, world: World) -> None:
+        free = 10 << 30
+        weights = [Weight(7 << 30, free=free), Weight(7 << 30, free=free - (7 << 30))]
+        hold = world.keeper.hold
+
+        @contextmanager
+        def then(boxes: Mapping[str, str]) -> Iterator[Mapping[str, Weight]]:
+            world.keeper.weights["master"] = weights.pop(0)
+            with hold(boxes) as found:
+                yield found
+
+        world.keeper.hold = then  # type: ignore[method-assign]
+        with pytest.raises(EngineError, match="too little room"):
+            world.work()
+        assert "commit" not in world.engine.calls and not weights and world.clean
+
+    def test_small_ones_wait_for_nobody(self, world: World) -> None:
+        world.keeper.weights = dict.fromkeys(LAB.boxes, Weight((1 << 30) // len(LAB.boxes)))
+        with world.locks.hold("disk-copies", silent):
+            world.work()
+        assert world.clean
+
+
+def notes(world: World) -> list[Note]:
+    return [event for event in world.events if isinstance(event, Note)]
