@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import docker
@@ -17,7 +18,9 @@ import pytest
 from gateway_rig import Class, Server
 from rig import PATIENCE, Labctl, box, boxes_of, clock, end_all, sh, until
 
+from labctl.adapters.docker import archives
 from labctl.bootstrap import App
+from labctl.domain.boxspec import File, archive
 
 pytestmark = pytest.mark.engine
 
@@ -191,6 +194,17 @@ class TestPaused:
         assert json.loads(mini.run("history", "mini", "--json").stdout) == [], "nothing that was no attempt is kept"
         paused.unpause()
         mini.run("verify", code=1)
+
+    def test_what_is_copied_to_a_mount_arrives_where_the_box_is_paused_for_a_moment(
+        self, mini: Labctl, paused: docker.models.containers.Container, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As a verify does it, between the look and the write."""
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: paused.unpause())
+        monkeypatch.setattr(archives, "time", clock, raising=False)
+        engine = App(learner=mini.learner).engine
+        engine.put_archive(str(paused.id), "/run", archive((File("arrived", b"here\n"),)))
+        paused.reload()
+        assert paused.status == "running" and sh(paused, "cat /run/arrived") == (0, "here\n")
 
     def test_a_paused_box_can_be_stopped_and_started(
         self, mini: Labctl, paused: docker.models.containers.Container

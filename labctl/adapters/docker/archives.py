@@ -3,16 +3,19 @@
 The engine's own archive calls see the box's disk and nothing that is mounted on it: what they write to /run nobody
 finds. So in a box that runs, the toolbox's tar does it, among the box's processes. That one is not to be trusted, for
 a root in the box may do with it what they like; but neither is anything else that comes from there, and what goes there
-is theirs. The engine's calls are for a box that stands still, which has nothing mounted.
+is theirs. The engine's calls are for a box that doesn't run, which has nothing mounted. A box that is paused has: a
+verify pauses boxes for a moment, and that is waited for.
 """
 
 from __future__ import annotations
 
 import io
 import posixpath
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
+from labctl.domain import wiring
 from labctl.domain.spot import Spot, SpotKind
 from labctl.domain.text import visible
 from labctl.domain.toolbox import BUSYBOX
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 _RECORD = 10240
 """Bytes that archives are padded to."""
 
+_PAUSE_SECONDS = 15.0
+"""As long as a command that is to be run in a box that is paused waits."""
+
+_POLL_SECONDS = 0.05
 _MOST_STDERR = 1 << 16
 _FOLDER, _LINK = 1 << 31, 1 << 27
 _OTHER = 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21
@@ -208,8 +215,17 @@ class Archives:
                 left_out(line.removeprefix("tar: ").rstrip("\n").removesuffix(_SOCKET))
 
     def _runs(self, box_id: str) -> bool:
-        state = self._client.api.inspect_container(box_id)["State"]
-        return bool(state["Running"]) and not state["Paused"]
+        """Raises UsageError for a box that stays paused: nothing of what is mounted in it can be reached."""
+        deadline = time.monotonic() + _PAUSE_SECONDS
+        while True:
+            found = self._client.api.inspect_container(box_id)
+            if not found["State"]["Paused"]:
+                return bool(found["State"]["Running"])
+            if time.monotonic() >= deadline:
+                name = found["Name"].removeprefix("/")
+                box = found["Config"]["Labels"].get(wiring.LABEL_BOX, name)
+                raise UsageError("the box {box} is paused", hint="docker unpause {container}", box=box, container=name)
+            time.sleep(_POLL_SECONDS)
 
     def _run(
         self, box_id: str, script: str, arguments: list[str], told: _Said, stdin: Iterable[bytes] | None = ()
