@@ -32,6 +32,8 @@ _ENTRY = 1024
 
 _ATTEMPTS = 5
 MOST_FILES = 500_000
+"""Of a box. Of files with several names the inode numbers are kept: some 50 MiB for so many, of the keeper's 384."""
+
 SECONDS = 8.0
 """For all boxes together. A command that is to be run in a box that stands still waits for 15 s."""
 
@@ -63,21 +65,20 @@ def weigh(upper: str, deadline: float, most: int = MOST_FILES) -> dict[str, Any]
 
 
 def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
-    """All that is below an open folder, which it closes; no link is followed."""
+    """All that is below an open folder, which it closes; no link is followed. No names are kept: each folder is looked
+    through as soon as it is found. So of each of at most ``_DEEPEST`` folders in each other two descriptors are open,
+    and there is what the C library reads at once (32 KiB)."""
     try:
         if depth > _DEEPEST:
             raise _TooMuchError
-        below = []
         with os.scandir(folder) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                     found = entry.stat(follow_symlinks=False)
-                    yield f"{above}/{entry.name}", found
+                    path = f"{above}/{entry.name}"
+                    yield path, found
                     if stat.S_ISDIR(found.st_mode):
-                        below.append(entry.name)
-        for name in below:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                yield from _walk(os.open(name, _FOLDER, dir_fd=folder), f"{above}/{name}", depth + 1)
+                        yield from _walk(os.open(entry.name, _FOLDER, dir_fd=folder), path, depth + 1)
     finally:
         os.close(folder)
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import time
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,24 @@ class TestWeigh:
             folder = inner
         os.close(folder)
         assert weigh(tmp_path)["whole"] is False
+
+    def test_of_many_folders_in_one_nothing_is_kept(self, tmp_path: Path) -> None:
+        for number in range(2000):
+            (tmp_path / f"{number:0200}").mkdir()
+        tracemalloc.start()
+        try:
+            found = weigh(tmp_path)
+            most_bytes = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert found["whole"] is True and found["size"] >= 2000 * 1024
+        assert most_bytes < 2000 * 200 / 4, "their names alone are four times that"
+
+    def test_all_of_a_tree_is_counted_once(self, tmp_path: Path) -> None:
+        for folder in ("a/b/c", "a/d", "e"):
+            (tmp_path / folder).mkdir(parents=True)
+            (tmp_path / folder / "file").write_bytes(b"12345")
+        assert weigh(tmp_path)["size"] == (5 + 3) * 1024 + 3 * 5
 
 
 class FakeEngine:
