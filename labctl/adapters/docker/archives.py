@@ -48,11 +48,13 @@ $b readlink -n -f -- "$1" || printf %s "$1"
 # folders that would replace files, or files folders. What is mounted can't be replaced, so it is written over.
 _PUT = r"""
 b=/.labctl/bin/busybox
+t=
+# What is left of stdin is read: the engine waits for long with bytes that nobody takes.
+trap '[ -z "$t" ] || $b rm -rf "$t"; $b cat >/dev/null' EXIT
+trap 'exit 45' HUP INT TERM
 umask 022
 cd -- "$1" || exit 41
 t=$($b mktemp -d ./.labctl-XXXXXX) || exit 42
-trap '$b rm -rf "$t"' EXIT
-trap 'exit 45' HUP INT TERM
 $b dd bs=10240 count="$2" iflag=fullblock status=none 2>/dev/null | $b tar -x -p -f - -C "$t" || exit 42
 read -r whole && [ "$whole" = whole ] || exit 45
 folder() { [ -d "$1" ] && [ ! -L "$1" ]; }
