@@ -18,6 +18,7 @@ from pathlib import Path
 import postgres
 import psycopg
 import pytest
+import sqlalchemy
 import writers
 from fakes import until
 
@@ -241,3 +242,19 @@ def test_a_disk_that_can_only_be_read_is_told(tmp_path: Path) -> None:
         assert re.search("readonly database|unable to open database file", str(error))
     finally:
         subprocess.run(["umount", folder], check=True)
+
+
+def test_a_connection_with_a_statement_in_progress_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen once on Python 3.13: SQLite calls it busy, as it does where another program has the file."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 3.0)
+    kept, left = database.Database(tmp_path / "labctl.db"), list[object]()
+
+    def work(connection: sqlalchemy.Connection) -> int:
+        if not left:
+            cursor = connection.connection.cursor()
+            cursor.execute("INSERT INTO hints VALUES ('a', 'b', 1), ('c', 'd', 2) RETURNING 1")
+            left.append(cursor)
+        return connection.exec_driver_sql("SELECT count(*) FROM hints").scalar_one()
+
+    assert kept.write(work) == 0
+    kept.close()

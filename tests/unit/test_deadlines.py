@@ -396,7 +396,8 @@ class TestPaused:
         assert code == 6
         lines = err.splitlines()
         assert lines[0] == "error: the box replica1 is paused"
-        assert lines[1] == f"try: docker unpause {world.engine.observe(INSTANCE)[1].container}"
+        (paused,) = [box.container for box in world.engine.observe(INSTANCE) if box.box == "replica1"]
+        assert lines[1] == f"try: docker unpause {paused}"
         assert world.checker.asked == [] and world.by() == []
 
     @pytest.mark.parametrize("line", ["enter replica1", "start", "start replica1", "up pond", "put replica1:/x"])

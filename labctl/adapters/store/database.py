@@ -84,7 +84,8 @@ class Database:
         with self._setting_up():
             if not in_wal:
                 with self._engine.connect() as connection:
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                    # It answers with a row, and what isn't read to its end is a statement in progress.
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL").close()
             with self._transaction() as connection:
                 self.alone(connection, "migrations")
                 migrate(connection, self._place.shown)
@@ -133,6 +134,9 @@ class Database:
                         raise
                     if time.monotonic() > deadline:
                         raise TimeoutError from error
+                    # Also a connection of ours that has a statement in progress is busy, and stays so: the next try has
+                    # another one.
+                    self._engine.dispose()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
