@@ -88,7 +88,7 @@ def per_command(app, lab: str, count: int = 300) -> dict[str, float]:
     app.probe.make_ready()
     session = Session(app.probe.open())
     session.enter("box", running.pid, running.id)
-    host = LookBackend("box", session, "box", lambda _source: None)
+    host = LookBackend("box", session, "box", lambda _source: None, float)
     found = {}
     for name, command in (("true", "true"), ("cat a file", "cat /etc/hostname"), ("ss -Hltn", "ss -Hltn")):
         taken = []
