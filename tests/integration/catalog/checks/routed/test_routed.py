@@ -1,5 +1,5 @@
+import errno
 import secrets
-import socket
 
 import pytest
 
@@ -36,8 +36,10 @@ def test_without_a_way_there_is_none(dial):
 @pytest.mark.task("forward")
 def test_packets_that_are_dropped_are_a_time_out(dial):
     """Nobody answers for an address that nobody has"""
-    with pytest.raises((TimeoutError, socket.timeout)):
+    with pytest.raises(OSError) as caught:
         dial("10.10.20.77", 22, network="outside", seconds=0.5).close()
+    # On a busy machine the limit is longer, and the kernel may give up the search for a neighbour before (3 s).
+    assert isinstance(caught.value, TimeoutError) or caught.value.errno == errno.EHOSTUNREACH
 
 
 @pytest.mark.task("script")
