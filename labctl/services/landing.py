@@ -150,14 +150,14 @@ class Landing:
         """All is there: put it where it belongs. Files replace files; a folder that is there already gets what is new.
         Raises UsageError, with nothing changed, where something of another kind is in the way, and OSError."""
         with held():
-            special = _special(self._root, self._into, self._wanted)
+            special = _first(self._root, self._into, self._wanted, _is_special)
             if special is not None:
                 raise UsageError(
                     "{path} here is a device, a socket or a fifo: nothing is copied over it",
                     hint="labctl exec BOX -- cat FILE > {path}",
                     path=str(self._path / os.fsdecode(special)),
                 )
-            clash = _clash(self._root, self._into, self._wanted)
+            clash = _first(self._root, self._into, self._wanted, _is_clash)
             if clash is not None:
                 raise UsageError(
                     "{path} is in the way: it is a folder here and none in the box, or the other way round",
@@ -230,40 +230,35 @@ def _is_folder(name: bytes, folder: int) -> bool | None:
         return None
 
 
-def _special(source: int, target: int, name: bytes) -> bytes | None:
-    """The first name below ``name`` that is to be replaced and is neither a file nor a folder, links followed: a
-    device such as /dev/null must never become a file."""
-    try:
-        mode = os.stat(name, dir_fd=target).st_mode
-    except OSError:  # there is nothing, or a link that leads nowhere
-        return None
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        return name if _is_folder(name, source) is not None else None
+def _first(source: int, target: int, name: bytes, refused: Callable[[int, int, bytes], bool]) -> bytes | None:
+    """The first name, from ``name`` on, that ``refused`` says something against. Only folders that are on both sides
+    are looked through."""
+    if refused(source, target, name):
+        return name
     if not (_is_folder(name, source) and _is_folder(name, target)):
         return None
     with _opened(source, [name]) as below, _opened(target, [name]) as beside:
         for inner in os.listdir(below):  # noqa: PTH208  a descriptor
-            found = _special(below, beside, os.fsencode(inner))
+            found = _first(below, beside, os.fsencode(inner), refused)
             if found is not None:
                 return name + b"/" + found
     return None
 
 
-def _clash(source: int, target: int, name: bytes) -> bytes | None:
-    """The first name below ``name`` that is a folder on one side and something else on the other."""
+def _is_special(source: int, target: int, name: bytes) -> bool:
+    """Whether what is to be replaced is neither a file nor a folder, links followed: a device such as /dev/null must
+    never become a file."""
+    try:
+        mode = os.stat(name, dir_fd=target).st_mode
+    except OSError:  # there is nothing, or a link that leads nowhere
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and _is_folder(name, source) is not None
+
+
+def _is_clash(source: int, target: int, name: bytes) -> bool:
+    """Whether it is a folder on one side and something else on the other."""
     new, old = _is_folder(name, source), _is_folder(name, target)
-    if new is None or old is None:
-        return None
-    if new != old:
-        return name
-    if not new:
-        return None
-    with _opened(source, [name]) as below, _opened(target, [name]) as beside:
-        for inner in os.listdir(below):  # noqa: PTH208  a descriptor
-            found = _clash(below, beside, os.fsencode(inner))
-            if found is not None:
-                return name + b"/" + found
-    return None
+    return new is not None and old is not None and new != old
 
 
 def _merge(source: int, target: int, name: bytes) -> None:
