@@ -30,23 +30,30 @@ def is_workbook(data: bytes) -> bool:
     return data.startswith(b"PK\x03\x04") and b"xl/" in data
 
 
-def rows(data: bytes) -> list[list[Cell]]:
-    """The rows of its only sheet that has any; a cell's place is its row and the number of its column. Raises
-    PlaceError for the first cell that can't be taken as it is."""
+def rows(data: bytes) -> tuple[list[list[Cell]], list[PlaceError]]:
+    """The rows of its only sheet that has any, and all cells that can't be taken as they are, which are empty in the
+    rows. A cell's place is its row and the number of its column. Raises PlaceError where there is no such sheet, or a
+    cell is far from all others."""
     sheet = _sheet(_opened(data))
     table: dict[int, dict[int, Cell]] = {}
-    _refuse_merged(sheet)
+    wrong = _merged(sheet)
     for cell in sorted(sheet._cells.values(), key=lambda one: (one.row, one.column)):
         if cell.value is None or cell.value == "":
             continue
         if cell.row > _MOST_ROWS or cell.column > _MOST_COLUMNS:
             raise _wrong(cell, "there is a cell far from all others", "delete it, or is it the right file?")
-        _refuse_hidden(sheet, cell)
-        table.setdefault(cell.row, {})[cell.column] = Cell(_text(cell), cell.row, cell.column)
-    return [
-        [found.get(column, Cell("", row, column)) for column in range(1, max(found) + 1)]
-        for row, found in sorted(table.items())
+        try:
+            _refuse_hidden(sheet, cell)
+            taken = Cell(_text(cell), cell.row, cell.column)
+        except PlaceError as refused:
+            wrong.append(refused)
+            taken = Cell("", cell.row, cell.column, refused=True)
+        table.setdefault(cell.row, {})[cell.column] = taken
+    found = [
+        [row.get(column, Cell("", number, column)) for column in range(1, max(row) + 1)]
+        for number, row in sorted(table.items())
     ]
+    return found, _once_hidden(wrong)
 
 
 def _opened(data: bytes) -> Any:
@@ -82,18 +89,33 @@ def _sheet(workbook: Any) -> Worksheet:
     return sheet
 
 
-def _refuse_merged(sheet: Worksheet) -> None:
-    for merged in sorted(sheet.merged_cells.ranges, key=lambda one: (one.min_row or 0, one.min_col or 0)):
-        remedy = "undo the merge, and write each value into its own row"
-        raise PlaceError(merged.min_row or 1, merged.min_col or 1, CellError("cells are merged here", remedy))
+def _merged(sheet: Worksheet) -> list[PlaceError]:
+    remedy = "undo the merge, and write each value into its own row"
+    places = sorted((merged.min_row or 1, merged.min_col or 1) for merged in sheet.merged_cells.ranges)
+    return [PlaceError(row, column, CellError("cells are merged here", remedy)) for row, column in places]
+
+
+_HIDDEN_ROW = "this row is hidden, by hand or by a filter"
+_HIDDEN_COLUMN = "this column is hidden"
+
+
+def _once_hidden(wrong: list[PlaceError]) -> list[PlaceError]:
+    """Of each hidden row and column only the first cell."""
+    found: dict[tuple[str, int, int], PlaceError] = {}
+    for place in wrong:
+        what = place.wrong.what
+        line = place.line if what != _HIDDEN_COLUMN else 0
+        column = place.column if what != _HIDDEN_ROW else 0
+        found.setdefault((what if what in (_HIDDEN_ROW, _HIDDEN_COLUMN) else "", line, column), place)
+    return list(found.values())
 
 
 def _refuse_hidden(sheet: Worksheet, cell: SheetCell) -> None:
     if cell.row in sheet.row_dimensions and sheet.row_dimensions[cell.row].hidden:
-        raise _wrong(cell, "this row is hidden, by hand or by a filter", "show all rows, or delete the hidden ones")
+        raise _wrong(cell, _HIDDEN_ROW, "show all rows, or delete the hidden ones")
     for dimension in sheet.column_dimensions.values():
         if dimension.hidden and (dimension.min or 0) <= cell.column <= (dimension.max or 0):
-            raise _wrong(cell, "this column is hidden", "show all columns, or delete the hidden ones")
+            raise _wrong(cell, _HIDDEN_COLUMN, "show all columns, or delete the hidden ones")
 
 
 def _text(cell: SheetCell) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.errors import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -55,5 +57,9 @@ def roster(data: bytes, file: str, encoding: str = "", *, names: bool = True) ->
         from labctl.adapters import workbook
 
         if workbook.is_workbook(data):
+            if encoding:
+                raise UsageError(
+                    "--encoding is for text files, and {file} is a workbook", hint="leave --encoding out", file=file
+                )
             return read_table(lambda: workbook.rows(data), file, names=names)
     return read(data, file, encoding, names=names)

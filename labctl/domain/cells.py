@@ -21,11 +21,13 @@ class CellError(Exception):
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One field, without the plain blanks and line breaks around it. Blanks of other kinds are part of it."""
+    """One field, without the plain blanks and line breaks around it. Blanks of other kinds are part of it.
+    ``refused``: what it holds can't be taken as it is, and a fault says why."""
 
     text: str
     line: int
     column: int
+    refused: bool = False
 
 
 class PlaceError(Exception):

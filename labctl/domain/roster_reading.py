@@ -42,12 +42,18 @@ def read(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> R
     return reading.finish(roster, file)
 
 
-def read_table(rows: Callable[[], list[list[Cell]]], file: str, *, names: bool = True) -> Roster:
-    """The same from a workbook, whose cells have rows for lines. ``rows`` may raise PlaceError."""
+def read_table(
+    rows: Callable[[], tuple[list[list[Cell]], list[PlaceError]]], file: str, *, names: bool = True
+) -> Roster:
+    """The same from a workbook, whose cells have rows for lines. ``rows`` gives them, and the cells that can't be
+    taken as they are; it may raise PlaceError."""
     reading = _Reading(names)
 
     def roster() -> Roster:
-        table = [row for row in rows() if not all(is_blank(cell.text) for cell in row)]
+        found, wrong = rows()
+        for place in wrong:
+            reading.note(place.line, place.column, "", place.wrong)
+        table = [row for row in found if any(cell.refused or not is_blank(cell.text) for cell in row)]
         for cell in itertools.chain.from_iterable(table):
             reading.look_for_secrets(cell.text, cell)
         return reading.table(table, "xlsx")
@@ -182,7 +188,8 @@ class _Reading:
             try:
                 values[column] = self._alone(column, value(column, cell.text, remarks), cell.line)
             except CellError as wrong:
-                self.note(cell.line, cell.column, header[index].text, wrong)
+                if not cell.refused:  # a second fault would follow from the first
+                    self.note(cell.line, cell.column, header[index].text, wrong)
             self._notes += [_note(places[column], remark) for remark in remarks]
         for index, cell in enumerate(row):
             if not is_blank(cell.text) and (index >= len(header) or is_blank(header[index].text)):
@@ -200,7 +207,7 @@ class _Reading:
 
     def _alone(self, column: str, text: str, line: int) -> str:
         """The value. Raises CellError if it is missing, or somebody else's."""
-        if column == "name" and not text and column in self._needed:
+        if column == "name" and (text == CLEAR or (not text and column in self._needed)):
             raise CellError("the name is missing", "every learner needs one")
         if column == "id":
             other = self._ids.setdefault(text.lower(), line)

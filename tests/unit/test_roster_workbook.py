@@ -17,7 +17,7 @@ from roster_samples import PRIVATE, rosters
 from labctl.adapters import workbook
 from labctl.bootstrap.files import roster
 from labctl.domain.cohort import Member
-from labctl.errors import RosterError
+from labctl.errors import RosterError, UsageError
 
 HEAD = ["学号", "姓名", "班级"]
 
@@ -154,3 +154,21 @@ def made_of(rows: list[list[str]]) -> bytes:
     stream = io.BytesIO()
     book.save(stream)
     return stream.getvalue()
+
+
+def test_all_faults_of_a_sheet_are_reported_at_once() -> None:
+    def change(sheet: Any) -> None:
+        sheet["A2"] = "=1+1"
+        sheet["A3"] = datetime.date(2026, 3, 1)
+        sheet.merge_cells("B2:C2")
+
+    assert [(line, column) for line, column, _ in refused(made(change))] == [(2, 1), (2, 2), (3, 1)]
+
+
+def test_a_name_is_not_taken_away() -> None:
+    assert refused(made(rows=[["s01", "-", ""]])) == [(2, 2, "the name is missing")]
+
+
+def test_an_encoding_is_not_silently_left_alone() -> None:
+    with pytest.raises(UsageError, match="--encoding is for text files"):
+        roster(made(), "class.xlsx", "utf-8")

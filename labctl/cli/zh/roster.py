@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    "leave --encoding out": "去掉 --encoding",
+    "--encoding is for text files, and {file} is a workbook": "--encoding 只用于文本文件，{file} 是工作簿",
     "--until is empty": "--until 的值为空",
     "leave it out for no end; or --until +3d": "没有截止时间就不写；否则如 --until +3d",
     "{file}: 1 fault; nothing was imported": "{file}：1 处错误，没有导入任何内容",
