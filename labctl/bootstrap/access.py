@@ -7,6 +7,8 @@ import time
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from labctl.domain.cohort import SEPARATOR, learner_of, member_of
 from labctl.errors import LabctlError, UsageError
 
@@ -70,20 +72,23 @@ class Access:
         name, _ = member_of(learner) or ("", "")
         return any(attempt.learner == learner for attempt in self._app.cohorts.attempts_of(name))
 
-    def require(self, act: Act, lab: str, expires: int = 0) -> None:
-        """That this may be done now with the learner's instance of that lab. Raises UsageError for one who is in no
-        roster and for a lab that the cohort doesn't have, RefusedError when the time is over."""
+    def require(self, act: Act, lab: str, expires: int = 0) -> str:
+        """That this may be done now with the learner's instance of that lab; the cohort, where its time, or that of
+        the boxes, has passed all the same. Raises UsageError for one who is in no roster and for a lab that the cohort
+        doesn't have, RefusedError when the time is over."""
         from labctl.domain import access
 
         learner = self._app.learner
         if member_of(learner) is None or act in ("look", "remove"):
-            return
+            return ""
         cohort, _ = self._enrolled(learner)
-        access.require(self.actor, act, cohort, time.time(), lab, expires)
+        now = time.time()
+        access.require(self.actor, act, cohort, now, lab, expires)
         if act != "stop" and lab not in cohort.labs:
             names = ", ".join(cohort.labs)
             hint = "its labs are: {labs}"
             raise UsageError("{cohort} has no lab {lab}", hint=hint, cohort=cohort.name, lab=lab, labs=names)
+        return cohort.name if access.is_over(cohort, now) or 0 < expires <= now else ""
 
     def instance(self, lab: str, seed: str = "") -> Instance:
         """See App."""
@@ -105,8 +110,9 @@ class Access:
             # Where the boxes were removed, too, the time that is over comes first.
             self.require(act, lab or self._only_lab())
             raise
-        self.require(act, found.lab.name, min((box.expires for box in found.boxes if box.expires), default=0))
-        return found
+        expires = min((box.expires for box in found.boxes if box.expires), default=0)
+        over = self.require(act, found.lab.name, expires)
+        return msgspec.structs.replace(found, over=over) if over else found
 
     def finishing(self, current: Current, emit: Emit) -> AbstractContextManager[None]:
         """Around a verify: see ``Judging.finish``."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from gettext import gettext
 from importlib import import_module
 from typing import Any
@@ -81,6 +82,11 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """With a guess for a mistyped name."""
+        if args[:1] == ["help"] and "help" not in self.table:
+            args = [*args[1:], "--help"]
+            if args == ["--help"]:
+                click.echo(ctx.get_help())
+                ctx.exit()
         if args and args[0] not in self.table and not args[0].startswith("-"):
             import difflib
 
@@ -134,10 +140,17 @@ def _early_language(argv: Sequence[str]) -> str:
     return found
 
 
-def run(argv: list[str] | None = None, *, remote: bool = False, typed: Sequence[str] | None = None) -> None:
+def run(
+    argv: list[str] | None = None,
+    *,
+    remote: bool = False,
+    typed: Sequence[str] | None = None,
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
     """The command line, with every error as one clear line and the exit code of DESIGN section 7. ``remote``: the
     gateway put the command line together for a learner who has no shell here; no option and no variable says so.
-    ``typed``: what the learner typed there. Never returns."""
+    ``typed``: what the learner typed there; ``alone``: around what only one login of the learner may do at a time,
+    and the gateway leaves to the command. Never returns."""
     arguments = sys.argv[1:] if argv is None else argv
     choose_language(_early_language(arguments))
     own = arguments if typed is None else typed
@@ -145,7 +158,9 @@ def run(argv: list[str] | None = None, *, remote: bool = False, typed: Sequence[
     _signals_interrupt()
     debug = "--debug" in arguments or os.environ.get("LABCTL_DEBUG") == "1"
     try:
-        code: Any = main.main(arguments, prog_name="labctl", standalone_mode=False, obj={"remote": remote})
+        code: Any = main.main(
+            arguments, prog_name="labctl", standalone_mode=False, obj={"remote": remote, "alone": alone}
+        )
         sys.stdout.flush()
     except LabctlError as error:
         if debug:

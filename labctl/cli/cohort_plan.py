@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from labctl.cli.common import app_of, cohort_argument, complete_members, json_op
 from labctl.cli.i18n import _, listed
 from labctl.cli.render import progress
 from labctl.cli.table import print_table
+from labctl.domain.access import require
 from labctl.domain.capacity import Fit, amount
 from labctl.errors import Exit, RefusedError
 
@@ -42,6 +44,7 @@ def command(ctx: click.Context, name: str, ids: tuple[str, ...], measure: bool, 
     app = app_of(ctx)
     cohort = app.cohort.registrar.find(name)
     members = app.cohort.registrar.members(cohort, ids)
+    require("instructor", "up", cohort, time.time())
     if measure:
         with progress(as_json) as emit:
             app.cohort.plan.measure(cohort.labs, emit)

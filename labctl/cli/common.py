@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -33,6 +34,18 @@ class Command(click.Command):
         """Its own, and --lang."""
         return with_language(super().get_params(ctx))
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises UsageError for an option that stands twice and takes one value: click would drop the first."""
+        if not ctx.resilient_parsing:
+            given = self.make_parser(ctx).parse_args(list(args))[2]
+            for param in given:
+                if isinstance(param, click.Option) and given.count(param) > 1 and _takes_one_value(param):
+                    raise UsageError(
+                        "{option} is given twice", hint="labctl {command} --help", option=param.opts[-1],
+                        command=ctx.command_path.removeprefix("labctl "),
+                    )  # fmt: skip
+        return super().parse_args(ctx, args)
+
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The docstring, in the language in use."""
         if self.help:
@@ -54,9 +67,16 @@ class Command(click.Command):
                     formatter.write(f"{'':>{formatter.current_indent}}{line.strip()}\n")
 
 
-def labctl_command(name: str, *, example: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+def _takes_one_value(option: click.Option) -> bool:
+    """--lang may stand in several places: the last one counts."""
+    return not (option.multiple or option.is_flag or option.count or option.name == "lang")
+
+
+def labctl_command(
+    name: str, *, example: str, cls: type[click.Command] | None = None, **settings: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
     """A command of labctl: every one has an example."""
-    return click.command(name, cls=Command, epilog=example, **settings)
+    return click.command(name, cls=cls or Command, epilog=example, **settings)
 
 
 def app_of(ctx: click.Context, learner: str = "") -> App:
@@ -65,6 +85,14 @@ def app_of(ctx: click.Context, learner: str = "") -> App:
 
     options = ctx.find_root().obj or {}
     return App(tuple(options.get("catalog", ())), learner, is_learner=bool(options.get("remote")))
+
+
+def alone(ctx: click.Context) -> AbstractContextManager[None]:
+    """In the gateway: no other login of the learner makes the server work meanwhile. For what comes after a question,
+    which may stay open for long."""
+    options = ctx.find_root().obj or {}
+    found: AbstractContextManager[None] = options.get("alone", contextlib.nullcontext)()
+    return found
 
 
 def debugging(ctx: click.Context) -> bool:

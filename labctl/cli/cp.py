@@ -37,7 +37,7 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
 
     box = current.disk(to_box or from_box).id
     with progress() as emit:
-        copy = Copy(app.engine, emit)
+        copy = Copy(app.engine, emit, to_box or from_box)
         if to_box:
             names = copy.upload(box, Path(source_path), target_path)
         else:

@@ -6,22 +6,28 @@ import sys
 
 import click
 
-from labctl.cli.common import app_of, instance_options, labctl_command, named, words_argument
+from labctl.cli.common import Command, app_of, instance_options, labctl_command, named, words_argument
 from labctl.cli.enter import terminal_environment
 
 
-@labctl_command(
-    "exec",
-    example="labctl exec master -- systemctl status redis-server",
-    context_settings={"ignore_unknown_options": True},
-)
+class _Exec(Command):
+    """Without ``--``, the options end at the first word: what follows the box is the command's."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See click."""
+        ctx.allow_interspersed_args = "--" in args
+        return super().parse_args(ctx, args)
+
+
+@labctl_command("exec", example="labctl exec master -- systemctl status redis-server", cls=_Exec)
 @words_argument("[LAB] BOX -- CMD [ARG]...", type=click.UNPROCESSED)
 @click.option("-i", "--stdin", "with_stdin", is_flag=True, help="Pass labctl's standard input on.")
 @click.option("-t", "--tty", is_flag=True, help="Run it on a terminal.")
 @instance_options
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], with_stdin: bool, tty: bool, lab: str, learner: str) -> None:
-    """Run one command in a box, as root. Its output and its exit status are labctl's."""
+    """Run one command in a box, as root. Its output and its exit status are labctl's. Options of labctl stand before
+    BOX, or before ``--``."""
     app = app_of(ctx, learner)
     lab, (box, *argv) = named(app, words, lab, "BOX", "CMD")
     found = app.access.current("enter", lab).box(box)

@@ -7,6 +7,8 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -78,9 +80,11 @@ class Sessions:
         typed += [f"--lang={order.language}"] if order.language else []
         # Another login of the same learner that waits for this one reads what it does, not how the gateway was started.
         sys.argv[1:] = typed
-        with self._alone(session, order):
+        alone = partial(self._alone, session, order)
+        # The command itself is alone once its question is answered.
+        with nullcontext() if order.verb == "reset" else alone():
             try:
-                app.run([*catalogs, language, *words], remote=True, typed=typed)
+                app.run([*catalogs, language, *words], remote=True, typed=typed, alone=alone)
             except SystemExit as ended:
                 return ended.code if isinstance(ended.code, int) else 0
         return 0
@@ -127,7 +131,7 @@ class Sessions:
             )
         # A learner decides how long that took: what counts is when the file is there to be put.
         found = app.access.current("copy", order.lab).disk(box)
-        path = Copy(app.engine).put(found.id, content, order.path)
+        path = Copy(app.engine, box=box).put(found.id, content, order.path)
         click.echo(_("{mark} {box}:{path}  {size} bytes").format(mark="✓", box=box, path=path, size=len(content)))
 
 

@@ -7,6 +7,7 @@ import sys
 import click
 
 from labctl.cli.common import app_of, counted, instance_options, labctl_command, words_argument
+from labctl.cli.i18n import _
 from labctl.domain.observed import State
 
 
@@ -27,7 +28,11 @@ def command(
     app = app_of(ctx, learner)
     found = app.finder.find(app.learner, lab).box(box, running=False)
     if found.state is not State.RUNNING:
-        sys.stdout.buffer.write(app.engine.logs(found.id, lines))
+        said = app.engine.logs(found.id, lines)
+        sys.stdout.buffer.write(said)
+        if not said:
+            text = _("{box} is stopped, and its console said nothing; its journal can be read when it runs")
+            click.echo(text.format(box=box), err=True)
         return
     argv = ["/.labctl/bin/journalctl", "--no-pager", "-n", str(lines), *(["-u", unit] if unit else [])]
     if not follow:

@@ -82,6 +82,7 @@ def _widths(lab: Lab, entries: Sequence[Entry], columns: int) -> _Widths:
     names = max((cells(_name(entry.member)) for entry in entries), default=1)
     others = sum(_COUNTS) + 2 * len(lab.tasks) + len("?  ")
     least, most = _NAMES
+    least = max(least, cells(_("learner")) - ids)  # the header stands above both
     return _Widths(ids, max(least, min(names, most, columns - others - ids)))
 
 

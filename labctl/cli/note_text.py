@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from labctl.cli.advice import advised
 from labctl.cli.i18n import _
@@ -13,8 +13,8 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _COUNTED = ("pids", "watchers")
 
 
-def text_of(note: BoxNote) -> str:
-    """One line."""
+def text_of(note: BoxNote, learner: str = "") -> str:
+    """One line, which names the learner where one is given."""
     form = {
         "ending": _("{box}: the time of this lab ends {minutes} min after {at}, and its boxes are stopped"),
         "expired": _("{box} was stopped at {at}: the time of this lab is over"),
@@ -38,11 +38,15 @@ def text_of(note: BoxNote) -> str:
     shown = str if note.kind in _COUNTED else size
     at = datetime.datetime.fromtimestamp(note.at).astimezone().strftime("%H:%M")
     text = form.format(box=note.box, at=at, used=shown(note.used), limit=shown(note.limit), minutes=note.minutes)
+    if learner:
+        start = f"labctl start {note.box}"
+        text = f"{learner}{_(': ')}{text.replace(start, f'{start} --learner {learner}')}"
     return advised(text)
 
 
-def lines(notes: Sequence[BoxNote]) -> list[str]:
-    """A line each; of what happens to all boxes of an instance at once, one for all."""
+def lines(notes: Sequence[BoxNote], learners: Mapping[str, str] | None = None) -> list[str]:
+    """A line each; of what happens to all boxes of an instance at once, one for all. ``learners``: by box id, where
+    the boxes are those of several."""
     whole: set[tuple[str, str]] = set()
     found = []
     for note in notes:
@@ -50,7 +54,7 @@ def lines(notes: Sequence[BoxNote]) -> list[str]:
             if (note.instance, note.kind) in whole:
                 continue
             whole.add((note.instance, note.kind))
-        found.append(text_of(note))
+        found.append(text_of(note, (learners or {}).get(note.box_id, "")))
     return found
 
 

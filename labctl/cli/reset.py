@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, confirm, instance_options, labctl_command, named, words_argument
+from labctl.cli.common import alone, app_of, confirm, instance_options, labctl_command, named, words_argument
 from labctl.cli.i18n import _
 from labctl.cli.power import chosen
 from labctl.cli.render import progress
@@ -24,6 +24,6 @@ def command(ctx: click.Context, words: tuple[str, ...], yes: bool, lab: str, lea
     to_reset = chosen(current, boxes)
     names = ", ".join(box.box for box in to_reset)
     confirm("reset", _("All that was done in {boxes} will be gone. Go on?").format(boxes=names), yes)
-    with progress() as emit:
+    with alone(ctx), progress() as emit:
         app.up.renew(current.lab, app.instance(current.lab.name, current.seed), to_reset, emit)
     click.echo(_("{mark} new: {boxes}").format(mark="✓", boxes=names))

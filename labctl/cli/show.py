@@ -24,7 +24,7 @@ from labctl.cli.i18n import _, language
 from labctl.domain.params import derive, template_values
 from labctl.domain.text import fill
 from labctl.errors import LabctlError, UsageError
-from labctl.services.current import no_such_task
+from labctl.services.current import nearest, no_such_task
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
@@ -95,17 +95,18 @@ def _meant(app: App, words: tuple[str, ...], lab: str, task: str) -> tuple[str, 
     if word not in app.catalog.names() and not task:
         if lab:
             return chosen_lab("", lab), word
-        if _is_task(app, word):
+        if _is_task(app, word, near=not nearest(word, app.catalog.names())):
             return "", word
     return chosen_lab(word, lab), task
 
 
-def _is_task(app: App, word: str) -> bool:
-    """Whether the lab that is up has a task of that name."""
+def _is_task(app: App, word: str, *, near: bool) -> bool:
+    """Whether the lab that is up has a task of that name, or, if ``near``, of a similar one, which the error names."""
     try:
-        return app.finder.find(app.learner).lab.task(word) is not None
+        lab = app.finder.find(app.learner).lab
     except LabctlError:
         return False
+    return lab.task(word) is not None or (near and bool(nearest(word, [task.id for task in lab.tasks])))
 
 
 def _seed(app: App, lab: str) -> str:

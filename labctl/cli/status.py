@@ -60,7 +60,7 @@ def command(ctx: click.Context, everyone: bool, lab: str, learner: str, as_json:
         rows.append((*owner, box.lab, box.box, state, _address(app.catalog, box), box.status))
     head = (_("lab"), _("box"), _("state"), _("address"), _("since"))
     print_table(((_("learner"),) if everyone else ()) + head, rows)
-    for line in lines(notes):
+    for line in lines(notes, {box.id: box.learner for box in boxes} if everyone else {}):
         click.echo(click.style(wrap(line, 2, 0), fg="yellow"))
 
 

@@ -23,11 +23,13 @@ _MOST_NOTES = 1000
 
 
 class Copy:
-    """The use case. ``emit`` gets a Note for each file that is left out, with why."""
+    """The use case. ``emit`` gets a Note for each file that is left out, with why; ``box`` is the box's name for
+    hints."""
 
-    def __init__(self, engine: Engine, emit: Emit = silent) -> None:
+    def __init__(self, engine: Engine, emit: Emit = silent, box: str = "BOX") -> None:
         self._engine = engine
         self._emit = emit
+        self._box = box
 
     def upload(self, box_id: str, source: Path, target: str) -> list[str]:
         """A file or folder into the box: into ``target`` where that is a folder, else as ``target``. The names that
@@ -86,12 +88,12 @@ class Copy:
             return None
         return _as_root(info)
 
-    @staticmethod
-    def _writable(spot: Spot) -> None:
+    def _writable(self, spot: Spot) -> None:
         if spot.by_kernel:
             raise UsageError(
                 "{path} of the box is made up by the kernel: no file can be copied to it",
-                hint="labctl enter BOX",
+                hint="labctl enter {box}",
+                box=self._box,
                 path=_shown(spot.path),
             )
         if spot.kind is SpotKind.OTHER:
@@ -113,7 +115,8 @@ class Copy:
         if spot.by_kernel:
             raise UsageError(
                 "{path} of the box is made up by the kernel when it is read: it can't be copied",
-                hint="labctl exec BOX -- cat {path} > FILE",
+                hint="labctl exec {box} -- cat {path} > FILE",
+                box=self._box,
                 path=_shown(spot.path),
             )
         if spot.kind is SpotKind.OTHER:
@@ -122,7 +125,7 @@ class Copy:
         named = next((name for name in (posixpath.basename(source), posixpath.basename(spot.path)) if _plain(name)), "")
         wanted = named if target.is_dir() else target.name
         if spot.path == "/" or not _plain(wanted):
-            raise UsageError("all of a box can't be copied", hint="labctl cp BOX:/etc .")
+            raise UsageError("all of a box can't be copied", hint="labctl cp {box}:/etc .", box=self._box)
         try:
             return self._land(box_id, spot.path, into, wanted)
         except OSError as error:

@@ -13,7 +13,7 @@ from labctl.domain.lab import Lab
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import ObservedBox, State
 from labctl.domain.params import derive, template_values
-from labctl.errors import UsageError
+from labctl.errors import RefusedError, UsageError
 from labctl.ports import Catalog, Engine
 from labctl.services.claims import require_none_unclaimed
 
@@ -31,6 +31,8 @@ class Current(msgspec.Struct, frozen=True):
     learner: str
     seed: str
     boxes: tuple[ObservedBox, ...]
+    over: str = ""
+    """The cohort whose time has passed, so that no box of it is started again."""
 
     @property
     def params(self) -> Mapping[str, str | int]:
@@ -67,6 +69,13 @@ class Current(msgspec.Struct, frozen=True):
         found = next((box for box in self.boxes if box.box == name), None)
         if found is None or found.state is State.REMOVING:
             raise UsageError("the box {box} of {lab} is missing", hint="labctl up {lab}", box=name, lab=self.lab.name)
+        if running and found.state is State.STOPPED and self.over:
+            raise RefusedError(
+                "the box {box} is stopped, and the time of the cohort {name} is over",
+                hint="labctl cohort verify {name}",
+                box=name,
+                name=self.over,
+            )
         if running and found.state is not State.RUNNING:
             raise not_running(found)
         return found

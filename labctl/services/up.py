@@ -178,10 +178,11 @@ class Up:
     def _take_back(self, instance: Instance | None, keeper: bool, emit: Emit) -> None:
         """The boxes of the instance, where this was its first time; the keeper, where there was none before (baking an
         image starts one too) and nobody else has come to need it."""
-        emit(Note("taking back what was made"))
         try:
-            if instance is not None:
-                each(lambda box: self._engine.remove(box.id), self._engine.observe(instance.id))
+            boxes = self._engine.observe(instance.id) if instance is not None else []
+            if boxes:
+                emit(Note("taking back what was made"))
+                each(lambda box: self._engine.remove(box.id), boxes)
             if keeper:
                 with self._locks.hold("engine", emit):
                     if not self._engine.observe_all():

@@ -119,6 +119,14 @@ def test_watch_prints_everybody_once_where_nobody_watches(labctl: Run, lang: str
     assert ("100 人中" if lang == "zh" else "of 100 complete") in lines[0]
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_watch_names_its_columns_also_where_names_are_short(group: Class, labctl: Run, lang: str) -> None:
+    cohort = msgspec.structs.replace(group.cohort, name="short")
+    group.store.add_cohort(cohort, [Member("a", "Li")])
+    out = labctl("watch", "short", "--once", lang=lang)[1]
+    assert "…" not in out
+
+
 def test_watch_asks_neither_engine_nor_boxes(group: Class, labctl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_args: object) -> Any:
         raise EngineError("no engine")

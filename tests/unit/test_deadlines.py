@@ -144,6 +144,24 @@ class TestReset:
             app.up.renew(POND, msgspec.structs.replace(instance, expires=400), current.boxes, silent)
         assert world.ids() == before and "remove" not in world.engine.calls
 
+    def test_a_question_that_is_open_holds_nobody_up(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        held: list[str] = []
+        hold = world.locks.hold
+
+        def noted(name: str, emit: object) -> object:
+            held.append(name)
+            return hold(name, emit)  # type: ignore[arg-type]
+
+        def asked(*_: object, **__: object) -> bool:
+            assert held == []
+            return True
+
+        monkeypatch.setattr(world.locks, "hold", noted)
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+        monkeypatch.setattr("click.confirm", asked)
+        assert world.said("reset")[0] == 0
+        assert held[0].startswith("gateway-")
+
     def test_one_of_the_boxes_is_new_and_the_others_are_as_they_were(self, world: World) -> None:
         before = world.ids()
         code, out, _err = world.said("reset master --yes")
@@ -209,6 +227,23 @@ class TestAfterTheEnd:
         for verb in ("start", "verify"):
             code, _out, err = world.typed(verb, "--learner", LI)
             assert code == 7 and err.splitlines()[1] == "try: labctl cohort verify db-1"
+
+    @pytest.mark.parametrize("argv", [("enter", "master"), ("exec", "master", "true")])
+    def test_an_instructor_is_not_told_to_start_a_box(self, world: World, argv: tuple[str, ...]) -> None:
+        """That would be refused."""
+        for box in world.engine.boxes.values():
+            box.state = State.STOPPED
+        world.now = 1000.0
+        code, _out, err = world.typed(argv[0], "--learner", LI, *argv[1:])
+        assert code == 7 and err.splitlines() == [
+            "error: the box master is stopped, and the time of the cohort db-1 is over",
+            "try: labctl cohort verify db-1",
+        ]
+
+    def test_nothing_is_planned(self, world: World) -> None:
+        world.now = 1000.0
+        code, out, err = world.typed("cohort", "plan", "db-1")
+        assert (code, out) == (7, "") and "the time of the cohort db-1 is over" in err
 
     def test_what_a_learner_began_before_counts_and_what_begins_at_the_end_does_not(self, world: World) -> None:
         world.now = 999.0

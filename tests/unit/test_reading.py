@@ -17,8 +17,10 @@ from labctl.adapters.catalog import FileCatalog
 from labctl.cli import i18n, table, wrap
 from labctl.cli.list import print_labs
 from labctl.cli.markdown import rendered
+from labctl.cli.note_text import lines as note_lines
 from labctl.cli.table import layout
 from labctl.cli.wrap import cells, fold
+from labctl.domain.notes import BoxNote
 
 CATALOG = FileCatalog()
 CLOSING = "，。；：、！？）》〉」』】〕”’"
@@ -214,3 +216,11 @@ class TestShow:
     ) -> None:
         assert labctl("show", *argv) == 2
         assert capsys.readouterr().err.splitlines()[0] == f"error: {said}"
+
+
+def test_a_note_of_somebody_elses_box_says_whose_it_is() -> None:
+    note = BoxNote(0.0, "1", "pond.li", "master", "idle")
+    (line,) = note_lines([note], {"1": "db-1/li"})
+    assert line.startswith("db-1/li: master was stopped at ")
+    assert line.endswith("labctl start master --learner db-1/li")
+    assert note_lines([note])[0].startswith("master was stopped at ")

@@ -147,6 +147,8 @@ class Archives:
         response = api.head(api._url("/containers/{0}/archive", box_id), params={"path": path}, timeout=api.timeout)
         if response.status_code == 404:
             return None
+        if response.status_code == 500:  # the answer to a HEAD has no body that says why
+            raise UsageError("{path} of the box can't be opened: its links may form a loop", path=visible(path))
         api._raise_for_status(response)
         found: dict[str, Any] = docker.utils.decode_json_header(response.headers["x-docker-container-path-stat"])
         return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 TEXTS = {
     "all of a box can't be copied": "不能拷贝整台机器",
-    "labctl cp BOX:/etc .": "labctl cp BOX:/etc .",
-    "labctl exec BOX -- cat {path} > FILE": "labctl exec BOX -- cat {path} > 文件",
+    "labctl cp {box}:/etc .": "labctl cp {box}:/etc .",
+    "{path} of the box can't be opened: its links may form a loop": "无法打开机器中的 {path}：其中的链接可能形成了循环",
+    "labctl exec {box} -- cat {path} > FILE": "labctl exec {box} -- cat {path} > 文件",
     "mv {path} {path}.old": "mv {path} {path}.old",
     "no program can be started in the box": "机器里无法启动程序",
     "nothing of {path} in the box could be copied": "机器里的 {path} 没有任何内容可以拷贝",

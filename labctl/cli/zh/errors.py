@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    "the box {box} is stopped, and the time of the cohort {name} is over": (
+        "机器 {box} 已停止，教学班 {name} 的时间也已结束"
+    ),
+    "{option} is given twice": "{option} 出现了两次",
     "try": "试试",
     "There is no command {name}.": "没有名为 {name} 的命令。",
     "Did you mean {near}?": "是不是想用 {near}？",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    "{box} is stopped, and its console said nothing; its journal can be read when it runs": (
+        "{box} 已停止，控制台没有输出；启动后才能读它的日志"
+    ),
     # words
     "running": "运行中",
     "paused": "已暂停",
