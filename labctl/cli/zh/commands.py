@@ -127,9 +127,10 @@ TEXTS: dict[str, str] = {
         "以 root 身份进入一台机器；给出 LEARNER 则进入那名学员的机器。经由 Docker 引擎，所以机器的网络或 sshd "
         "坏了也能进。输入 exit 或按 Ctrl-D 退出；shell 的退出码就是 labctl 的退出码。"
     ),
-    "Run one command in a box, as root. Its output and its exit status are labctl's. Options of labctl stand before BOX,"
-    " or before ``--``.": (
-        "以 root 身份在一台机器里执行一条命令。它的输出和退出码就是 labctl 的输出和退出码。labctl 自己的选项写在 BOX 之前，或写在 ``--`` 之前。"
+    "Run one command in a box, as root. Its output and its exit status are labctl's. Options of labctl stand before"
+    " BOX, or before ``--``.": (
+        "以 root 身份在一台机器里执行一条命令。它的输出和退出码就是 labctl 的输出和退出码。"
+        "labctl 自己的选项写在 BOX 之前，或写在 ``--`` 之前。"
     ),
     "A hint for a task. Asked again, the next one: a nudge, where to look, nearly the answer.": (
         "给任务一条提示。再要一次给下一条：先点拨，再指路，最后几乎就是答案。"
