@@ -6,8 +6,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
+import sys
 import time
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -120,46 +124,74 @@ def test_the_end_of_a_class(late: Late, engine: docker.DockerClient) -> None:
     assert "2 judged, 0 of them complete · 0 not up · 0 could not be checked" in process.communicate()[0]
     assert set(late.boxes(engine, "li").values()) == {"exited"} and set(late.boxes(engine, "li")) == before
     assert late.teacher.run("start", "--learner", f"{COHORT}/li", code=7).stderr.count("labctl cohort verify late") == 1
-    assert not engine.volumes.list(filters={"label": "labctl.role=spared"})
+    names = {one.labels["labctl.instance"] for who in late.keys for one in boxes_of(engine, f"{COHORT}/{who}")}
+    held = engine.volumes.list(filters={"label": "labctl.role=spared"})
+    assert not [one for one in held if one.attrs["Labels"].get("labctl.instance") in names]
 
 
-def test_the_keeper_waits_for_a_judging_and_not_for_ever(
-    labctl: Labctl, engine: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+HOLD = """
+import sys
+with App().keeper.spare(sys.argv[1], float(sys.argv[2])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def spared(labctl: Labctl, instance: str, seconds: float) -> Iterator[None]:
+    """Another process holds the keeper back, as a verify does."""
+    argv = [sys.executable, "-c", HOLD, instance, str(seconds)]
+    with subprocess.Popen(
+        argv, env=labctl.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def judging(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[None]]:
+    """The keeper waits for a judging while the other tests run: that takes a minute and a half, nearly all of it
+    waiting."""
+    folder = tmp_path_factory.mktemp("judging")
+    labctl = Labctl(folder, f"j{uuid.uuid4().hex[:8]}")
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(judge, labctl, folder)
+    end_all(labctl)
+
+
+def judge(labctl: Labctl, folder: Path) -> None:
     """A minute of boxes whose time has passed: two looks of the keeper's, and they run; then one, and they don't."""
-    roster = tmp_path / "class.csv"
+    client = docker.from_env()
+    roster = folder / "class.csv"
     roster.write_text("id,name\nli,Li\n")
     name = f"h{labctl.learner[1:]}"
-    labctl.run(
-        "cohort",
-        "create",
-        name,
-        "--lab",
-        "mini",
-        "--roster",
-        str(roster),
-        "--limits",
-        f"hours={SHORT * PATIENCE / 3600:.5f}",
-    )
+    hours = f"hours={SHORT * PATIENCE / 3600:.5f}"
+    labctl.run("cohort", "create", name, "--lab", "mini", "--roster", str(roster), "--limits", hours)
     learner = f"{name}/li"
+
+    def states() -> set[str]:
+        return {one.status for one in boxes_of(client, learner)}
+
     labctl.run("up", "mini", "--learner", learner)
     try:
-        until(lambda: {one.status for one in boxes_of(engine, learner)} == {"exited"}, "stopped", SHORT + REAP + STOP)
-        for key, value in labctl.environment.items():
-            monkeypatch.setenv(key, value)
-        name_on_engine = boxes_of(engine, learner)[0].labels["labctl.instance"]
-        with App().keeper.spare(name_on_engine, 600):
-            for one in boxes_of(engine, learner):
+        until(lambda: states() == {"exited"}, "stopped", SHORT + REAP + STOP)
+        instance = boxes_of(client, learner)[0].labels["labctl.instance"]
+        with spared(labctl, instance, 600):
+            for one in boxes_of(client, learner):
                 one.start()
             later = clock() + 2 * REAP + 5
             until(lambda: clock() > later, "two looks", 3 * REAP)
-            assert {one.status for one in boxes_of(engine, learner)} == {"running"}
-        until(lambda: {one.status for one in boxes_of(engine, learner)} == {"exited"}, "stopped", REAP + STOP)
-        with App().keeper.spare(name_on_engine, 0):
-            labels = {"label": "labctl.role=spared"}
-            until(lambda: not engine.volumes.list(filters=labels), "what has passed is cleared away", REAP + 5)
+            assert states() == {"running"}
+        until(lambda: states() == {"exited"}, "stopped", REAP + STOP)
+        with spared(labctl, instance, 0):
+            labels = {"label": ["labctl.role=spared", f"labctl.instance={instance}"]}
+            until(lambda: not client.volumes.list(filters=labels), "what has passed is cleared away", REAP + 5)
     finally:
         labctl.run("cohort", "end", name, "--yes")
+        client.close()
 
 
 class TestPaused:
@@ -220,3 +252,7 @@ def _is_paused(container: docker.models.containers.Container) -> bool:
         container.pause()
         return True
     return False
+
+
+def test_the_keeper_waits_for_a_judging_and_not_for_ever(judging: Future[None]) -> None:
+    judging.result(timeout=300)
