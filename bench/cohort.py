@@ -77,7 +77,7 @@ class Class:
     def _raw_boxes(self) -> Iterator[tuple[RawEngine, list[tuple[str, bytes]]]]:
         from labctl.adapters.docker.config import box_config
         from labctl.domain.boxspec import box_specs
-        from labctl.domain.params import derive
+        from labctl.domain.lab.params import derive
 
         tags = self.app.images.tags(self.lab)
         assert tags is not None

@@ -50,7 +50,7 @@ def timed_floor(lab: str) -> float:
     from labctl.adapters.docker.config import box_config
     from labctl.bootstrap import App
     from labctl.domain.boxspec import box_specs
-    from labctl.domain.params import derive
+    from labctl.domain.lab.params import derive
 
     app = App(learner=LEARNER)
     definition = app.catalog.lab(lab)

@@ -1,6 +1,6 @@
 """Writes what is made from the code: ``python docs/generate.py``. tests/unit/test_docs.py fails when one is stale.
 
-docs/commands.md from the help of every command, docs/lab.schema.json from labctl.domain.lab_schema, and the catalogue
+docs/commands.md from the help of every command, docs/lab.schema.json from labctl.domain.lab.schema, and the catalogue
 of click's own words in Chinese, in the form that gettext(3) reads, from labctl.cli.zh.click_words.
 """
 
@@ -19,7 +19,7 @@ import click  # noqa: E402
 
 from labctl.cli.app import LazyGroup, main  # noqa: E402
 from labctl.cli.zh import click_words  # noqa: E402
-from labctl.domain import lab_schema  # noqa: E402
+from labctl.domain.lab import schema as lab_schema  # noqa: E402
 
 _WIDTH = 80
 _HEAD = """# Commands

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from labctl.domain.roster import RosterFault
+    from labctl.domain.classroom.roster import RosterFault
 
 
 class Exit(IntEnum):

@@ -18,10 +18,10 @@ import msgspec
 
 from labctl.adapters.docker.listing import clone_image, observed
 from labctl.domain.boxspec import BoxSpec
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import Params
 from labctl.domain.observed import ALIVE, CloneImage, EngineInfo, ObservedBox, State
-from labctl.domain.params import Params
-from labctl.domain.proof import Mutant
+from labctl.domain.proof.rules import Mutant
 from labctl.domain.site import Running, Site
 from labctl.domain.spot import Spot, SpotKind
 from labctl.domain.verdict import Attempt, CheckResult, Verdict

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 from fakes import FakeStore
 
-from labctl.domain.cohort import Cohort, Happening, Member, kept, member_of
+from labctl.domain.classroom.cohort import Cohort, Happening, Member, kept, member_of
 from labctl.domain.verdict import Attempt
 from labctl.errors import UsageError
 

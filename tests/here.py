@@ -18,7 +18,8 @@ from labctl.domain.toolbox import BUSYBOX
 
 _AGENT = """
 import os, socket, sys
-from labctl.probe import __main__ as agent, commands, disk, networks, places
+from labctl.probe import __main__ as agent, commands, networks, places
+from labctl.node import overlay as disk
 from labctl.probe.places import Entered
 
 def open_box(pid, container):

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import strategies as st
 
-from labctl.domain.cohort import Member
+from labctl.domain.classroom.cohort import Member
+from labctl.domain.classroom.roster_values import damaged
 from labctl.domain.invisible import ALL, composed
-from labctl.domain.roster_values import damaged
 from labctl.domain.text import visible
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import derive
 from labctl.domain.observed import ObservedBox, State
-from labctl.domain.params import derive
 from labctl.domain.verdict import CheckResult, Verdict
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 from labctl.adapters.paths import cache_dir
-from labctl.domain.lab import Lab
-from labctl.domain.proof import Mutant
+from labctl.domain.lab.model import Lab
+from labctl.domain.proof.rules import Mutant
 from labctl.errors import InvalidLabError, UsageError
 
 _PACKAGE = Path(__file__).parent.parent
@@ -173,7 +173,7 @@ def unreadable(file: Path, error: Exception) -> InvalidLabError:
 def _cache_key(name: str, content: bytes) -> str:
     """Of the lab's text and of the code that decodes it: a labctl with other rules reads the file again."""
     digest = sha256(name.encode() + b"\0" + content)
-    for module in ("lab", "text"):
+    for module in ("lab/model", "text"):
         code = _PACKAGE / "domain" / f"{module}.py"
         digest.update(b"\0" + code.read_bytes() if code.is_file() else b"")
     digest.update(msgspec.__version__.encode())

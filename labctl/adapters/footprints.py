@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from labctl.domain.capacity import Footprint
+from labctl.domain.classroom.capacity import Footprint
 from labctl.errors import UsageError
 
 _MOST = 200

@@ -15,7 +15,7 @@ from typing import Any, Literal, Union
 
 import msgspec
 
-from labctl.domain.lab import Fault, Lab, fault_of, faults
+from labctl.domain.lab.model import Fault, Lab, fault_of, faults
 from labctl.errors import InvalidLabError
 
 if typing.TYPE_CHECKING:

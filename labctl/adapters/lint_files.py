@@ -11,7 +11,7 @@ from labctl.adapters import lab_file
 from labctl.adapters.catalog import FileCatalog, unreadable
 from labctl.adapters.images.sources import Sources
 from labctl.domain import imagery
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 from labctl.domain.lint import briefs
 from labctl.domain.lint.judge import SCHEMA_LINE
 from labctl.domain.lint.material import Dockerfile, Material, Page, Play, Where

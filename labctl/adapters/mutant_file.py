@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from labctl.adapters.lab_file import Where, did_you_mean, invalid, line_of, not_yaml, path_of
-from labctl.domain.proof import Mutant
+from labctl.domain.proof.rules import Mutant
 
 _VARIABLE = "labctl_mutant_fails"
 

@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from labctl.domain import lab_schema
-from labctl.domain.lab import NAME_PATTERN
+from labctl.domain.lab import schema as lab_schema
+from labctl.domain.lab.model import NAME_PATTERN
 from labctl.errors import RefusedError, UsageError
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"

@@ -9,8 +9,8 @@ import warnings
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from labctl.domain.cells import Cell, CellError, PlaceError
-from labctl.domain.roster_columns import short
+from labctl.domain.classroom.cells import Cell, CellError, PlaceError
+from labctl.domain.classroom.roster_columns import short
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell as SheetCell

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from labctl.services.lint import Lint
     from labctl.services.on_clones import OnClones
     from labctl.services.power import Power
-    from labctl.services.prove import Prove
+    from labctl.services.proof.prove import Prove
     from labctl.services.up import Up
     from labctl.services.verify import Verify
     from labctl.services.watch import Watch
@@ -270,9 +270,9 @@ class App:
     @cached_property
     def prove(self) -> Prove:
         """Prove labs."""
-        from labctl.services.bench import LIFETIME_SECONDS, Bench
         from labctl.services.clone import Clones
-        from labctl.services.prove import Prove
+        from labctl.services.proof.bench import LIFETIME_SECONDS, Bench
+        from labctl.services.proof.prove import Prove
 
         bench = Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks)
         # Many mutants are made from the same images: they have to last longer than for one verify.

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from labctl.domain.cohort import SEPARATOR, learner_of, member_of
+from labctl.domain.classroom.cohort import SEPARATOR, learner_of, member_of
 from labctl.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
-    from labctl.domain.access import Act, Actor
+    from labctl.domain.access.rules import Act, Actor
     from labctl.domain.boxspec import Instance
-    from labctl.domain.cohort import Cohort
+    from labctl.domain.classroom.cohort import Cohort
     from labctl.events import Emit
     from labctl.services.current import Current
 
@@ -76,7 +76,7 @@ class Access:
         """That this may be done now with the learner's instance of that lab; the cohort, where its time, or that of
         the boxes, has passed all the same. Raises UsageError for one who is in no roster and for a lab that the cohort
         doesn't have, RefusedError when the time is over."""
-        from labctl.domain import access
+        from labctl.domain.access import rules as access
 
         learner = self._app.learner
         if member_of(learner) is None or act in ("look", "remove"):
@@ -94,7 +94,7 @@ class Access:
         """See App."""
         from labctl.adapters import settings
         from labctl.domain.boxspec import Instance
-        from labctl.domain.params import seed_for
+        from labctl.domain.lab.params import seed_for
 
         learner = self._app.learner
         if member_of(learner):

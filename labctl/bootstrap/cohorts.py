@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from labctl.bootstrap import App
     from labctl.domain.boxspec import Instance
     from labctl.ports import Notes, Provisioner
-    from labctl.services.cohort_plan import CohortPlan
-    from labctl.services.cohort_up import CohortBoxes
-    from labctl.services.cohort_verify import CohortVerify
-    from labctl.services.cohorts import Registrar
+    from labctl.services.classroom.cohorts import Registrar
+    from labctl.services.classroom.grades import Grades
+    from labctl.services.classroom.judging import Judging
+    from labctl.services.classroom.plan import CohortPlan
+    from labctl.services.classroom.up import CohortBoxes
+    from labctl.services.classroom.verify import CohortVerify
     from labctl.services.down import Down
-    from labctl.services.grades import Grades
-    from labctl.services.judging import Judging
     from labctl.services.limits import LimitsOfCohorts
     from labctl.services.up import Up
     from labctl.services.verify import Verify
@@ -32,14 +32,14 @@ class CohortParts:
     @cached_property
     def registrar(self) -> Registrar:
         """Make cohorts, and say who is in them."""
-        from labctl.services.cohorts import Registrar
+        from labctl.services.classroom.cohorts import Registrar
 
         return Registrar(self._app.cohorts, self._app.catalog)
 
     @cached_property
     def boxes(self) -> CohortBoxes:
         """The boxes of a whole cohort."""
-        from labctl.services.cohort_up import CohortBoxes
+        from labctl.services.classroom.up import CohortBoxes
 
         app = self._app
         return CohortBoxes(app.engine, app.keeper, app.images, app.locks, app.catalog, self.limits.require_all)
@@ -65,7 +65,7 @@ class CohortParts:
         from labctl.adapters.docker.keeper import SystemTags
         from labctl.adapters.docker.server import DockerServer
         from labctl.adapters.footprints import FileFootprints
-        from labctl.services.cohort_plan import CohortPlan
+        from labctl.services.classroom.plan import CohortPlan
 
         app = self._app
         server = DockerServer(app.client, app.engine, lambda: SystemTags(**app.images.system_tags()))
@@ -76,14 +76,14 @@ class CohortParts:
     @cached_property
     def grades(self) -> Grades:
         """What everybody has reached."""
-        from labctl.services.grades import Grades
+        from labctl.services.classroom.grades import Grades
 
         return Grades(self._app.cohorts, self._app.catalog)
 
     @cached_property
     def verify(self) -> CohortVerify:
         """Judge everybody."""
-        from labctl.services.cohort_verify import CohortVerify
+        from labctl.services.classroom.verify import CohortVerify
 
         app = self._app
         return CohortVerify(app.engine, app.catalog, lambda: app.store, self._one_verify, self.judging)
@@ -91,7 +91,7 @@ class CohortParts:
     @cached_property
     def judging(self) -> Judging:
         """Judge what has had its time."""
-        from labctl.services.judging import Judging
+        from labctl.services.classroom.judging import Judging
 
         app = self._app
         return Judging(app.engine, app.keeper, app.locks, app.power)
@@ -116,8 +116,8 @@ class CohortParts:
         """Of a learner of a cohort. Raises UsageError where there is no such cohort: its params can't be known."""
         import msgspec
 
-        from labctl.domain.cohort import member_of
-        from labctl.domain.enrolment import instance_of
+        from labctl.domain.classroom.cohort import member_of
+        from labctl.domain.classroom.enrolment import instance_of
 
         name, member = member_of(learner) or (learner, "")
         instance = instance_of(self.registrar.find(name), member, lab, time.time())

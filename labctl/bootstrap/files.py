@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labctl.adapters.settings import Setting
-    from labctl.domain.roster import Roster
+    from labctl.domain.classroom.roster import Roster
 
 
 def new_lab(name: str, catalog: Path) -> list[Path]:
@@ -51,7 +51,7 @@ def unset_setting(key: str) -> None:
 def roster(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> Roster:
     """What is in a roster, CSV or a workbook; only ``MOST_BYTES`` and one more of the file need be given. Raises
     RosterError."""
-    from labctl.domain.roster_reading import MOST_BYTES, read, read_table
+    from labctl.domain.classroom.roster_reading import MOST_BYTES, read, read_table
 
     if data.startswith(b"PK") and len(data) <= MOST_BYTES:
         from labctl.adapters import workbook

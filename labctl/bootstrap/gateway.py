@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from labctl.adapters.gateway.desk import Status
     from labctl.adapters.gateway.install import Installer
     from labctl.adapters.gateway.sessions import Explain, Limits
-    from labctl.domain.gateway_files import Layout
+    from labctl.domain.access.gateway_files import Layout
     from labctl.ports import Cohorts
 
 _PASSED_ON = ("DOCKER_HOST", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
@@ -34,8 +34,8 @@ _LOADED = (
     "labctl.adapters.store",
     "labctl.bootstrap.access",
     "labctl.bootstrap.cohorts",
-    "labctl.domain.access",
-    "labctl.services.cohorts",
+    "labctl.domain.access.rules",
+    "labctl.services.classroom.cohorts",
     "labctl.services.copy",
     "labctl.services.current",
     "labctl.services.power",
@@ -48,7 +48,7 @@ _OWN = ("LABCTL_LEARNER", "LABCTL_DEBUG", "LABCTL_LANG")
 def installer(layout: Layout) -> Installer:
     """For a unit that runs this labctl with the settings that hold now."""
     from labctl.adapters.gateway.install import Installer
-    from labctl.domain.gateway_files import Layout
+    from labctl.domain.access.gateway_files import Layout
 
     command = [sys.executable, "-m", "labctl", "gateway", "serve"]
     for option in ("account", "keys_account", "socket", "log"):
@@ -111,7 +111,7 @@ def sshd_faults(layout: Layout) -> list[tuple[str, str, str]]:
     """What sshd has otherwise for the account than the gateway wants: keyword, wanted, found. Raises LabctlError where
     sshd can't tell."""
     from labctl.adapters.gateway import system
-    from labctl.domain.gateway_files import not_in_effect
+    from labctl.domain.access.gateway_files import not_in_effect
 
     return not_in_effect(layout, system.sshd_says(layout.sshd_config, layout.account))
 

@@ -13,9 +13,9 @@ from typing import Any
 import click
 
 from labctl import __version__
-from labctl.cli import advice
 from labctl.cli.commands import COMMANDS
 from labctl.cli.i18n import _, choose_language
+from labctl.cli.ui import advice
 from labctl.errors import Exit, LabctlError, UsageError
 
 
@@ -165,7 +165,7 @@ def run(
     except LabctlError as error:
         if debug:
             raise
-        from labctl.cli.problem import show
+        from labctl.cli.ui.problem import show
 
         show(error)
         code = int(error.exit_code)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from click.shell_completion import CompletionItem
 
-from labctl.cli import advice
 from labctl.cli.app import translate_options, with_language
 from labctl.cli.i18n import _
+from labctl.cli.ui import advice
 from labctl.domain.words import by_count, by_name
 from labctl.errors import Exit, InvalidLabError, LabctlError, UsageError
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
-    from labctl.domain.lab import Lab
+    from labctl.domain.lab.model import Lab
     from labctl.services.current import Current
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -260,7 +260,7 @@ def _command_name() -> str:
 
 def readable_labs(app: App) -> tuple[list[Lab], Exit]:
     """All labs but the faulty ones, whose faults are told on stderr; how the command ends then."""
-    from labctl.cli.problem import show
+    from labctl.cli.ui.problem import show
 
     found, code = [], Exit.OK
     for name in app.catalog.names():

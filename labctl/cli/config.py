@@ -7,7 +7,7 @@ import click
 from labctl.cli.app import LazyGroup
 from labctl.cli.common import json_option, labctl_command, print_json
 from labctl.cli.i18n import _
-from labctl.cli.table import print_table
+from labctl.cli.ui.table import print_table
 
 
 class _Group(LazyGroup):

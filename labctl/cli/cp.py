@@ -9,7 +9,7 @@ import click
 
 from labctl.cli.common import app_of, counted, instance_options, labctl_command, words_argument
 from labctl.cli.i18n import _
-from labctl.cli.render import progress
+from labctl.cli.ui.render import progress
 from labctl.errors import UsageError
 
 

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.advice import hinted
 from labctl.cli.common import app_of, json_option, labctl_command, print_json
 from labctl.cli.i18n import _
-from labctl.cli.render import progress
-from labctl.cli.wrap import wrap
+from labctl.cli.ui.advice import hinted
+from labctl.cli.ui.render import progress
+from labctl.cli.ui.wrap import wrap
 from labctl.domain.diagnosis import Finding, Level, worst
 from labctl.errors import Exit, LabctlError
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
-    from labctl.domain.lab import Lab
+    from labctl.domain.lab.model import Lab
 
 _MARKS = {
     Level.OK: click.style("✓", fg="green"),

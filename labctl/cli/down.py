@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.advice import advised
 from labctl.cli.common import app_of, labctl_command, learner_option, one_lab
 from labctl.cli.i18n import _
-from labctl.cli.render import progress
+from labctl.cli.ui.advice import advised
+from labctl.cli.ui.render import progress
 from labctl.domain.naming import instance_id
 from labctl.services.claims import require_none_unclaimed
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 
-from labctl.cli import advice
 from labctl.cli.common import app_of, chosen_lab, instance_options, labctl_command, words_argument
 from labctl.cli.i18n import language
+from labctl.cli.ui import advice
 from labctl.errors import UsageError
 
 # A name of a terminal that the box's terminfo(5) doesn't know makes programs refuse to start: then it is the one that
@@ -40,7 +40,7 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
     argv = ["/.labctl/bin/busybox", "sh", "-c", _SHELL]
     if not sys.stdin.isatty():
         # A script on stdin: no terminal, and stdout and stderr stay apart.
-        from labctl.cli import pipe
+        from labctl.cli.ui import pipe
 
         process = app.engine.process(found.id, argv, terminal_environment(), pipe.to(sys.stderr.fileno()))
         try:
@@ -48,7 +48,7 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
         finally:
             process.close()
         ctx.exit(process.exit_code())
-    from labctl.cli import tty
+    from labctl.cli.ui import tty
 
     rows, columns = tty.size()
     ctx.exit(tty.join(app.engine.terminal(found.id, argv, terminal_environment(), rows, columns)))

@@ -32,7 +32,7 @@ def command(ctx: click.Context, words: tuple[str, ...], with_stdin: bool, tty: b
     lab, (box, *argv) = named(app, words, lab, "BOX", "CMD")
     found = app.access.current("enter", lab).box(box)
     if tty:
-        from labctl.cli import tty as terminal
+        from labctl.cli.ui import tty as terminal
 
         rows, columns = terminal.size()
         ctx.exit(terminal.join(app.engine.terminal(found.id, argv, terminal_environment(), rows, columns)))

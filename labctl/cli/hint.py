@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.advice import advised
 from labctl.cli.common import (
     app_of,
     complete_tasks,
@@ -16,7 +15,8 @@ from labctl.cli.common import (
     words_argument,
 )
 from labctl.cli.i18n import _, language
-from labctl.cli.wrap import wrap
+from labctl.cli.ui.advice import advised
+from labctl.cli.ui.wrap import wrap
 from labctl.domain.text import fill
 from labctl.services.current import no_such_task
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.advice import advised
 from labctl.cli.common import (
     app_of,
     debugging,
@@ -15,9 +14,10 @@ from labctl.cli.common import (
     print_json,
 )
 from labctl.cli.i18n import _
-from labctl.cli.report import attempt_as_json
-from labctl.cli.table import print_table
-from labctl.cli.verdicts import history_rows, print_attempt, when
+from labctl.cli.ui.advice import advised
+from labctl.cli.ui.report import attempt_as_json
+from labctl.cli.ui.table import print_table
+from labctl.cli.ui.verdicts import history_rows, print_attempt, when
 from labctl.domain.naming import instance_id
 from labctl.domain.verdict import compared_with
 from labctl.errors import UsageError

@@ -11,12 +11,12 @@ import click
 from labctl.cli.app import LazyGroup
 from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json, readable_labs
 from labctl.cli.i18n import _, listed
-from labctl.cli.render import progress
-from labctl.cli.table import print_table
+from labctl.cli.ui.render import progress
+from labctl.cli.ui.table import print_table
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
-    from labctl.domain.lab import Lab
+    from labctl.domain.lab.model import Lab
 
 
 class _Group(LazyGroup):

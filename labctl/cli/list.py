@@ -9,10 +9,10 @@ import click
 
 from labctl.cli.common import app_of, json_option, labctl_command, print_json, readable_labs
 from labctl.cli.i18n import _, language
-from labctl.cli.table import print_table
+from labctl.cli.ui.table import print_table
 
 if TYPE_CHECKING:
-    from labctl.domain.lab import Lab
+    from labctl.domain.lab.model import Lab
 
 
 @labctl_command("list", example="labctl list")

@@ -6,7 +6,7 @@ import click
 
 from labctl.cli.common import app_of, instance_options, labctl_command, named, words_argument
 from labctl.cli.i18n import _
-from labctl.cli.render import progress
+from labctl.cli.ui.render import progress
 from labctl.domain.observed import ObservedBox
 from labctl.services.current import Current
 

@@ -7,7 +7,7 @@ import click
 from labctl.cli.common import alone, app_of, confirm, instance_options, labctl_command, named, words_argument
 from labctl.cli.i18n import _
 from labctl.cli.power import chosen
-from labctl.cli.render import progress
+from labctl.cli.ui.render import progress
 
 
 @labctl_command("reset", example="labctl reset replica1")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.advice import advised
 from labctl.cli.common import (
     app_of,
     chosen_lab,
@@ -19,16 +18,17 @@ from labctl.cli.common import (
     print_json,
     words_argument,
 )
-from labctl.cli.drawing import drawing
 from labctl.cli.i18n import _, language
-from labctl.domain.params import derive, template_values
+from labctl.cli.ui.advice import advised
+from labctl.cli.ui.drawing import drawing
+from labctl.domain.lab.params import derive, template_values
 from labctl.domain.text import fill
 from labctl.errors import LabctlError, UsageError
 from labctl.services.current import nearest, no_such_task
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App
-    from labctl.domain.lab import Lab, Task
+    from labctl.domain.lab.model import Lab, Task
 
 
 @labctl_command(
@@ -138,8 +138,8 @@ class _Reader:
             )
             click.echo("\n\n".join(filter(None, (body, after))))
             return
-        from labctl.cli.markdown import rendered
-        from labctl.cli.wrap import columns, fold
+        from labctl.cli.ui.markdown import rendered
+        from labctl.cli.ui.wrap import columns, fold
 
         lines: list[str] = []
         for number, text in enumerate(texts):
@@ -151,7 +151,7 @@ class _Reader:
     def _print(self, lines: list[str]) -> None:
         import shutil
 
-        from labctl.cli.pager import read, rows
+        from labctl.cli.ui.pager import read, rows
 
         if self._pager is False:
             click.echo("\n".join(lines))
@@ -168,7 +168,7 @@ def _show_values(lab: Lab, values: Mapping[str, str | int], as_json: bool) -> No
     if as_json:
         print_json({"lab": lab.name, "values": values})
         return
-    from labctl.cli.table import print_table
+    from labctl.cli.ui.table import print_table
 
     print_table((_("param"), _("value")), [(name, str(value)) for name, value in values.items()])
 
@@ -182,7 +182,7 @@ def _show_task(
     reader: _Reader,
     as_json: bool,
 ) -> None:
-    from labctl.domain.brief import passages
+    from labctl.domain.lab.brief import passages
     from labctl.domain.naming import instance_id
 
     instance = instance_id(lab.name, app.learner)

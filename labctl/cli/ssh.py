@@ -84,7 +84,7 @@ def proxy(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) ->
     lab, (box,) = counted(words, lab, "BOX")
     app = app_of(ctx, learner)
     found = app.access.current("enter", lab).box(box)
-    from labctl.cli.pipe import join
+    from labctl.cli.ui.pipe import join
     from labctl.services.forward import connect_argv
 
     ctx.exit(join(app.engine.stream(found.id, connect_argv(_PORT)), sys.stdin.fileno(), sys.stdout.fileno()))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from labctl.cli.advice import advised
 from labctl.cli.common import app_of, json_option, labctl_command, learner_option, one_lab, print_json
 from labctl.cli.i18n import _
-from labctl.cli.note_text import lines
-from labctl.cli.table import print_table
-from labctl.cli.wrap import wrap
+from labctl.cli.ui.advice import advised
+from labctl.cli.ui.note_text import lines
+from labctl.cli.ui.table import print_table
+from labctl.cli.ui.wrap import wrap
 from labctl.domain.notes import BoxNote, timely
 from labctl.domain.observed import ALIVE, ObservedBox, State
 from labctl.errors import LabctlError

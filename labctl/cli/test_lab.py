@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json
-from labctl.cli.report import junit_file
-from labctl.domain.proof import Phase
+from labctl.cli.ui.report import junit_file
+from labctl.domain.proof.rules import Phase
 from labctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from labctl.services.prove import Wishes
+    from labctl.services.proof.prove import Wishes
 
 _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_ERROR}
 
@@ -58,7 +58,7 @@ def command(
     of them, also after a reboot, each mutant fails exactly the tasks that it names, a reset makes all new, and the same
     boxes get the same verdicts again and again. Nothing is left of it. Exit status: 0 all holds, 1 something doesn't,
     3 a lab is faulty, 6 something could not be tried."""
-    from labctl.cli.render import progress
+    from labctl.cli.ui.render import progress
 
     if not labs and not everything:
         raise UsageError("which lab?", hint="labctl test-lab LAB, or labctl test-lab --all")
@@ -72,22 +72,22 @@ def command(
         with progress(as_json) as emit:
             proof = app.prove.run(chosen, _wishes(seeds, repeat, mutants, thorough, only), emit)
         if as_json:
-            from labctl.cli.proof_report import as_builtins
+            from labctl.cli.ui.proof_report import as_builtins
 
             print_json(as_builtins(proof))
         elif report != "-":
-            from labctl.cli.proof_text import print_proof
+            from labctl.cli.ui.proof_text import print_proof
 
             print_proof(proof)
         if report is not None:
-            from labctl.cli.proof_report import markdown
+            from labctl.cli.ui.proof_report import markdown
 
             write(markdown(proof, before))
     ctx.exit(int(_CODES[proof.verdict]))
 
 
 def _wishes(seeds: int, repeat: int, mutants: int | None, thorough: bool, only: tuple[str, ...]) -> Wishes:
-    from labctl.services.prove import DEFAULT_PHASES, Wishes
+    from labctl.services.proof.prove import DEFAULT_PHASES, Wishes
 
     phases = frozenset(map(Phase, only)) or DEFAULT_PHASES
     return Wishes(seeds, repeat, phases | {Phase.THOROUGH} if thorough else phases, mutants)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.advice import advised
 from labctl.cli.common import app_of, json_option, lab_argument, labctl_command, learner_option, print_json
 from labctl.cli.i18n import _, language
-from labctl.cli.render import progress
+from labctl.cli.ui.advice import advised
+from labctl.cli.ui.render import progress
 
 if TYPE_CHECKING:
-    from labctl.domain.lab import Lab
+    from labctl.domain.lab.model import Lab
     from labctl.domain.plan import Plan
     from labctl.services.up import UpResult
 
@@ -43,7 +43,7 @@ def command(ctx: click.Context, lab: str, dry_run: bool, seed: str, learner: str
 
 
 def _print_plan(plan: Plan) -> None:
-    from labctl.cli.plan_text import lines
+    from labctl.cli.ui.plan_text import lines
 
     for line in lines(plan):
         click.echo(line)

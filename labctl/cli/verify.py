@@ -18,7 +18,7 @@ from labctl.cli.common import (
     print_json,
 )
 from labctl.cli.i18n import _
-from labctl.cli.report import attempt_as_json, junit, junit_file
+from labctl.cli.ui.report import attempt_as_json, junit, junit_file
 from labctl.errors import Exit, LabctlError, NotKeptError, UsageError
 
 # What takes its time to load is imported below, after the child that runs checks was started: it loads meanwhile.
@@ -89,7 +89,7 @@ def command(
 
 def _not_kept(lost: LabctlError) -> NotKeptError:
     """A verdict that was shown, and that nobody will find again."""
-    from labctl.cli.problem import text_of
+    from labctl.cli.ui.problem import text_of
 
     return NotKeptError(
         "this attempt was not kept and does not count: {lost}",
@@ -99,7 +99,7 @@ def _not_kept(lost: LabctlError) -> NotKeptError:
 
 
 def _run(app: App, current: Current, only: frozenset[str] | None, thorough: bool, quiet: bool) -> Verified:
-    from labctl.cli.render import progress
+    from labctl.cli.ui.render import progress
 
     with progress(quiet) as emit, app.access.finishing(current, emit):
         return app.verify.run(current, only, thorough=thorough, emit=emit, by=app.access.by)
@@ -111,7 +111,7 @@ def _tell(ctx: click.Context, current: Current, verified: Verified, report: str 
     if as_json:
         print_json(attempt_as_json(attempt, number, left_out=verified.left_out, kept=not verified.lost))
     elif report != "-":
-        from labctl.cli.verdicts import print_attempt
+        from labctl.cli.ui.verdicts import print_attempt
 
         author = debugging(ctx)
         print_attempt(current.lab, attempt, number, verified.previous, verified.left_out, author=author)
@@ -127,8 +127,8 @@ def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch")
 
 def _watch(app: App, lab: str, only: frozenset[str] | None) -> int:
     """Attempts until all tasks are passed; only what changes is printed after the first."""
-    from labctl.cli.problem import lines
-    from labctl.cli.verdicts import MARKS, print_attempt
+    from labctl.cli.ui.problem import lines
+    from labctl.cli.ui.verdicts import MARKS, print_attempt
     from labctl.domain.verdict import Verdict
     from labctl.services.watch import changes
 

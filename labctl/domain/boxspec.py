@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import msgspec
 
 from labctl.domain import naming, wiring
-from labctl.domain.lab import Lab, LabFile, gateway_network, size_in_bytes
-from labctl.domain.params import Params, template_values
+from labctl.domain.lab.model import Lab, LabFile, gateway_network, size_in_bytes
+from labctl.domain.lab.params import Params, template_values
 from labctl.domain.text import fill
 
 _KEEPERS = frozenset({wiring.LABEL_GRACE, wiring.LABEL_IDLE, wiring.LABEL_DISK})

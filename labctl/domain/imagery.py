@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import msgspec
 
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 from labctl.domain.naming import REPOSITORY
 from labctl.errors import InvalidLabError
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from labctl.domain.lab import Lab, PasswordParam, PortParam
-from labctl.domain.params import Params
+from labctl.domain.lab.model import Lab, PasswordParam, PortParam
+from labctl.domain.lab.params import Params
 
 
 class Likeness(msgspec.Struct, frozen=True):

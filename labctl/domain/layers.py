@@ -1,6 +1,6 @@
 """How much images take unpacked: each layer once, however many images share it."""
 
-# No postponed annotations here: see labctl.domain.lab.
+# No postponed annotations here: see labctl.domain.lab.model.
 
 import hashlib
 import re

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from labctl.domain import wiring
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 
 
 class Running(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from labctl.domain.integrity import Integrity
-from labctl.domain.lab import Lab, Task
+from labctl.domain.lab.model import Lab, Task
 from labctl.domain.text import Text
 
 By = Literal["learner", "instructor", "regrade"]

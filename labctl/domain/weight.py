@@ -1,13 +1,13 @@
 """How much a copy of a box would write, and whether it may: a copy has the holes of sparse files as zeros."""
 
-# No postponed annotations here: see labctl.domain.lab.
+# No postponed annotations here: see labctl.domain.lab.model.
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from labctl.domain.lab import Size, size_in_bytes
+from labctl.domain.lab.model import Size, size_in_bytes
 from labctl.domain.text import visible
 from labctl.errors import EngineError, TooLargeError
 

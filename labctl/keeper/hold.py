@@ -23,7 +23,7 @@ from typing import Any
 from labctl.keeper import held
 from labctl.keeper.engine import Engine
 from labctl.keeper.host import starter_of
-from labctl.probe.disk import overlay_options
+from labctl.node.overlay import overlay_options
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEPEST = 200

@@ -8,7 +8,8 @@ import signal
 import socket
 
 from labctl.domain import wiring
-from labctl.keeper import cables, kernel
+from labctl.keeper import kernel
+from labctl.node import cables
 
 
 class Machine:

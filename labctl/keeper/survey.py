@@ -27,7 +27,7 @@ from labctl.keeper.engine import Container
 from labctl.keeper.host import Cgroup, starter_of
 from labctl.keeper.measure import UNREAD, Measure, Order
 from labctl.keeper.notes import Notes
-from labctl.probe.disk import overlay
+from labctl.node.overlay import overlay
 
 _SOONEST = 4.0
 _LATEST = 8.0

@@ -10,11 +10,11 @@ from typing import IO, Literal, Protocol
 import msgspec
 
 from labctl.domain.boxspec import BoxSpec
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import Params
 from labctl.domain.notes import BoxNote
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
-from labctl.domain.params import Params
-from labctl.domain.proof import Mutant
+from labctl.domain.proof.rules import Mutant
 from labctl.domain.site import Running, Site
 from labctl.domain.spot import Spot
 from labctl.domain.verdict import CheckResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from labctl.domain.capacity import Footprint, Server
+from labctl.domain.classroom.capacity import Footprint, Server
 
 
 class ServerPort(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from labctl.domain.cohort import Cohort, Happening, Member
+from labctl.domain.classroom.cohort import Cohort, Happening, Member
 from labctl.domain.verdict import Attempt
 
 
@@ -64,7 +64,7 @@ class Cohorts(Protocol):
         """Whose key (``type base64``) this is, among the members of cohorts that last."""
 
     def add_happening(self, happening: Happening) -> None:
-        """Keep it, as ``domain.cohort.kept`` has it."""
+        """Keep it, as ``domain.classroom.cohort.kept`` has it."""
 
     def happenings(self, learners: Sequence[str]) -> list[Happening]:
         """What these did, in the order in which it was kept."""

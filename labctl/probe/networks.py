@@ -7,7 +7,7 @@ import subprocess
 from binascii import crc32
 
 from labctl.domain.wiring import Link
-from labctl.keeper import cables
+from labctl.node import cables
 
 _SECONDS = 10
 

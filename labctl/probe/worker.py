@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from labctl.probe import commands, connections, disk, protocol, tables
+from labctl.node import overlay as disk
+from labctl.probe import commands, connections, protocol, tables
 from labctl.probe.places import Entered
 
 _NEWS = struct.Struct("i")

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import Protocol
 
-from labctl.domain.cohort import member_of
+from labctl.domain.classroom.cohort import member_of
+from labctl.domain.lab.params import is_derived, seed_for
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import ObservedBox
-from labctl.domain.params import is_derived, seed_for
 from labctl.errors import RefusedError, UsageError
 from labctl.ports import Engine
 

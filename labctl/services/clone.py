@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from labctl.domain import weight
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
-from labctl.domain.lab import Lab, size_in_bytes
+from labctl.domain.lab.model import Lab, size_in_bytes
 from labctl.domain.observed import ObservedBox, expired
 from labctl.errors import LabctlError
 from labctl.events import Emit, Note

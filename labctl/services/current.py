@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from labctl.domain import naming
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import derive, template_values
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import ObservedBox, State
-from labctl.domain.params import derive, template_values
 from labctl.errors import RefusedError, UsageError
 from labctl.ports import Catalog, Engine
 from labctl.services.claims import require_none_unclaimed

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from labctl.domain.diagnosis import WANTED_SYSCTLS, Facts, Finding, diagnose
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 from labctl.events import Emit
 from labctl.ports import Engine, Images, Keeper, Locks
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from labctl.domain.allowance import TOGETHER, Excess, Use, excess, use_of, use_of_boxes
 from labctl.domain.boxspec import Instance
-from labctl.domain.cohort import Cohort, Limits, Member, learner_of, member_of
-from labctl.domain.cohort_text import written
-from labctl.domain.lab import Lab
+from labctl.domain.classroom.allowance import TOGETHER, Excess, Use, excess, use_of, use_of_boxes
+from labctl.domain.classroom.cohort import Cohort, Limits, Member, learner_of, member_of
+from labctl.domain.classroom.cohort_text import written
+from labctl.domain.lab.model import Lab
 from labctl.domain.naming import instance_id, slug
 from labctl.domain.observed import ObservedBox
 from labctl.errors import RefusedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 from labctl.domain.lint.fault import Fault
 from labctl.domain.lint.judge import faults
 from labctl.domain.lint.material import Material

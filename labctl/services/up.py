@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import derive
 from labctl.domain.observed import ObservedBox, State, expired, home
-from labctl.domain.params import derive
 from labctl.domain.plan import (
     AwaitReady,
     CreateBox,

@@ -11,7 +11,7 @@ import msgspec
 
 from labctl.ahead import Ahead
 from labctl.domain.integrity import Integrity, Other, likenesses, wrong_answers
-from labctl.domain.params import derive
+from labctl.domain.lab.params import derive
 from labctl.domain.site import Running, Site
 from labctl.domain.verdict import Attempt, Before, By, CheckResult, TaskResult, Verdict, compared_with, judge
 from labctl.errors import ChecksError, LabctlError, UsageError

@@ -12,7 +12,7 @@ from rig import Labctl
 
 from labctl.adapters.catalog import FileCatalog
 from labctl.bootstrap import App
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 from labctl.domain.verdict import TaskResult, Verdict
 from labctl.events import silent
 from labctl.services.current import Current

@@ -18,7 +18,7 @@ from preload import library
 from rig import Labctl, owner, put
 
 from labctl.adapters.catalog import FileCatalog
-from labctl.domain.params import derive, template_values
+from labctl.domain.lab.params import derive, template_values
 
 pytestmark = pytest.mark.engine
 

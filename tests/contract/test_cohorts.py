@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from samples import failed, make_lab, passed
 
 from labctl.adapters.store import SqlStore
-from labctl.domain.cohort import TEXT_LENGTH, Cohort, Happening, Limits, Member, learner_of
+from labctl.domain.classroom.cohort import TEXT_LENGTH, Cohort, Happening, Limits, Member, learner_of
 from labctl.domain.text import visible
 from labctl.domain.verdict import Attempt, judge
 from labctl.errors import UsageError

@@ -15,7 +15,7 @@ import pytest
 import writers
 
 from labctl.adapters.store import SqlStore
-from labctl.domain.cohort import Cohort, Member
+from labctl.domain.classroom.cohort import Cohort, Member
 from labctl.errors import LabctlError, UsageError
 
 TESTS = Path(writers.__file__).parent

@@ -21,8 +21,8 @@ from labctl.adapters.gateway import system
 from labctl.adapters.gateway.install import Installer
 from labctl.adapters.store import SqlStore
 from labctl.bootstrap import gateway
-from labctl.domain.cohort import Cohort, Member
-from labctl.domain.gateway_files import Layout
+from labctl.domain.access.gateway_files import Layout
+from labctl.domain.classroom.cohort import Cohort, Member
 
 SSHD = """
 Include {folder}/sshd_config.d/*.conf

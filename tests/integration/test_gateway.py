@@ -13,7 +13,7 @@ import pytest
 from gateway_rig import Class, keygen
 from rig import clock, until
 
-from labctl.domain.cohort import Cohort, Member
+from labctl.domain.classroom.cohort import Cohort, Member
 
 LI, WANG, GAO = "db/li", "db/wang", "web/gao"
 

@@ -31,7 +31,7 @@ from labctl.adapters.images.transfer import load, save
 from labctl.adapters.settings import ImageSettings, MirrorSettings, Settings
 from labctl.domain import imagery
 from labctl.domain.imagery import ImageSource, SourceFile
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 from labctl.errors import BuildError, UsageError
 from labctl.events import Event, StepProgress, silent
 

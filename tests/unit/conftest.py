@@ -8,7 +8,8 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from labctl.cli import advice, i18n
+from labctl.cli import i18n
+from labctl.cli.ui import advice
 
 settings.register_profile(
     "labctl", deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow]

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import failed, make_lab, passed
 
-from labctl.domain.access import Act, Actor, counts, end_of, is_over, require
-from labctl.domain.cohort import Cohort, Member
-from labctl.domain.gradebook import entries
+from labctl.domain.access.rules import Act, Actor, counts, end_of, is_over, require
+from labctl.domain.classroom.cohort import Cohort, Member
+from labctl.domain.classroom.gradebook import entries
 from labctl.domain.naming import instance_id
 from labctl.domain.verdict import Attempt, By, judge
 from labctl.errors import RefusedError

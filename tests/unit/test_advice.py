@@ -12,10 +12,11 @@ from typing import Any
 import click
 import pytest
 
-from labctl.cli import advice, app, common
+from labctl.cli import app, common
 from labctl.cli.app import main, run
 from labctl.cli.commands import COMMANDS
-from labctl.cli.problem import lines
+from labctl.cli.ui import advice
+from labctl.cli.ui.problem import lines
 from labctl.errors import EngineError, LabctlError, UsageError
 
 LABCTL = Path(app.__file__).parent.parent

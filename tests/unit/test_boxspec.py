@@ -13,7 +13,7 @@ from samples import make_lab, make_specs
 
 from labctl.domain import wiring
 from labctl.domain.boxspec import BoxSpec, File, Instance, archive, box_specs
-from labctl.domain.params import derive
+from labctl.domain.lab.params import derive
 
 
 def test_a_box_has_the_learners_values_in_its_files_and_only_its_own_files() -> None:

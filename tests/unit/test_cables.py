@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from labctl.domain.wiring import Link
-from labctl.keeper import cables
+from labctl.node import cables
 
 LAN = Link("eth0", "b1", "10.10.10.11/24", "02:00:00:00:00:01")
 DMZ = Link("eth1", "b2", "10.10.20.11/24", "02:00:00:00:00:02")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import make_lab
 
-from labctl.domain.capacity import (
+from labctl.domain.classroom.capacity import (
     RESOURCES,
     SHIPPED,
     Fit,

@@ -19,11 +19,11 @@ from labctl import __version__
 from labctl.cli import app, i18n
 from labctl.cli.app import LazyGroup, main, run
 from labctl.cli.cp import split
-from labctl.cli.drawing import drawing
-from labctl.cli.plan_text import lines
-from labctl.cli.problem import show, text_of
-from labctl.cli.render import Plain
-from labctl.cli.verdicts import history_rows
+from labctl.cli.ui.drawing import drawing
+from labctl.cli.ui.plan_text import lines
+from labctl.cli.ui.problem import show, text_of
+from labctl.cli.ui.render import Plain
+from labctl.cli.ui.verdicts import history_rows
 from labctl.domain.plan import AwaitReady, BuildImages, CreateBox, EnsureKeeper, Plan, RemoveBox, StartBox
 from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge
 from labctl.errors import (

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from samples import make_lab
 
 from labctl.domain.boxspec import BoxSpec
-from labctl.domain.cohort import Cohort, Limits, Member, learner_of
-from labctl.domain.enrolment import instance_of
+from labctl.domain.classroom.cohort import Cohort, Limits, Member, learner_of
+from labctl.domain.classroom.enrolment import instance_of
 from labctl.domain.observed import State
 from labctl.errors import EngineError, NameTakenError, RefusedError
 from labctl.events import Event, ManyStarted, OneEnded, OneStarted, silent
-from labctl.services.cohort_up import CohortBoxes
+from labctl.services.classroom.up import CohortBoxes
 from labctl.services.parallel import WIDTH
 from labctl.services.up import Up
 

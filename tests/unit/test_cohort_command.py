@@ -19,14 +19,14 @@ from labctl.bootstrap import App
 from labctl.cli import app as cli_app
 from labctl.cli import i18n
 from labctl.cli.app import run
-from labctl.cli.cohort_plan import refusal
-from labctl.cli.cohort_progress import Board, Lines, Verb, finish, watched
-from labctl.cli.problem import text_of
-from labctl.domain.capacity import Footprint, Order, Server, learners_that_fit, weigh
-from labctl.domain.keys import fingerprint
+from labctl.cli.cohort.plan import refusal
+from labctl.cli.cohort.progress import Board, Lines, Verb, finish, watched
+from labctl.cli.ui.problem import text_of
+from labctl.domain.classroom.capacity import Footprint, Order, Server, learners_that_fit, weigh
+from labctl.domain.classroom.keys import fingerprint
 from labctl.errors import EngineError
 from labctl.events import ManyStarted, Note, OneEnded, OneStarted
-from labctl.services.cohort_plan import ClassPlan, LabPlan
+from labctl.services.classroom.plan import ClassPlan, LabPlan
 from labctl.services.crowd import Failure, Part, Tally
 
 GIB = 1 << 30

@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import make_lab
 
-from labctl.domain.cohort import Limits
-from labctl.domain.cohort_text import check_limits, check_name, parse_grace, parse_limits, parse_until, write_limits
+from labctl.domain.classroom.cohort import Limits
+from labctl.domain.classroom.cohort_text import (
+    check_limits,
+    check_name,
+    parse_grace,
+    parse_limits,
+    parse_until,
+    write_limits,
+)
 from labctl.errors import LabctlError, RefusedError, UsageError
 
 NOW = datetime.datetime(2026, 11, 23, 9, 30).timestamp()

@@ -11,15 +11,15 @@ from fakes_cohort import FakeCohorts
 from samples import error, failed, make_lab, passed
 
 from labctl.domain.boxspec import box_specs
-from labctl.domain.cohort import Cohort, Member
-from labctl.domain.enrolment import instance_of
-from labctl.domain.gradebook import counting
+from labctl.domain.classroom.cohort import Cohort, Member
+from labctl.domain.classroom.enrolment import instance_of
+from labctl.domain.classroom.gradebook import counting
+from labctl.domain.lab.params import derive
 from labctl.domain.observed import State
-from labctl.domain.params import derive
 from labctl.domain.verdict import Attempt, judge
 from labctl.errors import ChecksError
-from labctl.services.cohort_verify import CohortVerify, Judged, Regraded
-from labctl.services.judging import Judging
+from labctl.services.classroom.judging import Judging
+from labctl.services.classroom.verify import CohortVerify, Judged, Regraded
 from labctl.services.power import Power
 from labctl.services.verify import Verify
 

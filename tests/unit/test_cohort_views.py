@@ -25,13 +25,13 @@ from labctl.bootstrap import App
 from labctl.bootstrap.cohorts import CohortParts
 from labctl.cli import app as cli_app
 from labctl.cli.app import run
+from labctl.cli.ui.wrap import cells
 from labctl.cli.whole_file import whole_file
-from labctl.cli.wrap import cells
 from labctl.domain.boxspec import box_specs
-from labctl.domain.cohort import Cohort, Happening, Member
-from labctl.domain.enrolment import instance_of
+from labctl.domain.classroom.cohort import Cohort, Happening, Member
+from labctl.domain.classroom.enrolment import instance_of
+from labctl.domain.lab.params import derive
 from labctl.domain.naming import instance_id
-from labctl.domain.params import derive
 from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge
 from labctl.errors import EngineError, UsageError
 from labctl.services.verify import Verify

@@ -10,16 +10,16 @@ from fakes_cohort import FakeCohorts
 from samples import make_lab
 
 from labctl.adapters.footprints import FileFootprints
-from labctl.domain.capacity import Footprint, Server
-from labctl.domain.cohort import Cohort, Happening, Limits, Member
-from labctl.domain.cohort_text import parse_limits
-from labctl.domain.enrolment import instance_of
-from labctl.domain.roster import Roster
+from labctl.domain.classroom.capacity import Footprint, Server
+from labctl.domain.classroom.cohort import Cohort, Happening, Limits, Member
+from labctl.domain.classroom.cohort_text import parse_limits
+from labctl.domain.classroom.enrolment import instance_of
+from labctl.domain.classroom.roster import Roster
 from labctl.errors import EngineError, LabctlError, RefusedError, RosterError, UsageError
 from labctl.events import silent
-from labctl.services.cohort_plan import CohortPlan
-from labctl.services.cohort_up import CohortBoxes
-from labctl.services.cohorts import LabState, Registrar
+from labctl.services.classroom.cohorts import LabState, Registrar
+from labctl.services.classroom.plan import CohortPlan
+from labctl.services.classroom.up import CohortBoxes
 
 LAB = make_lab()
 MEMBERS = [Member("s01", "Li Lei", key="ssh-ed25519 AAAA"), Member("s02", "Han Meimei")]

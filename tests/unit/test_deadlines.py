@@ -18,13 +18,13 @@ from labctl.adapters.store import SqlStore
 from labctl.bootstrap import App
 from labctl.bootstrap.cohorts import CohortParts
 from labctl.cli import app as cli_app
-from labctl.cli.gateway_session import Sessions
+from labctl.cli.gateway.session import Sessions
 from labctl.domain import naming
-from labctl.domain.cohort import Cohort, Limits, Member
-from labctl.domain.gateway import FORMS, parse
+from labctl.domain.access.gateway import FORMS, parse
+from labctl.domain.access.tickets import Holder
+from labctl.domain.classroom.cohort import Cohort, Limits, Member
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import State
-from labctl.domain.tickets import Holder
 from labctl.errors import BuildError, RefusedError
 from labctl.events import silent
 

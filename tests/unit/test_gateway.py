@@ -14,11 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labctl.cli.app import main
-from labctl.domain import audit, gateway_files
-from labctl.domain.gateway import FORMS, LONGEST, Order, arguments, in_cohort, parse, said
-from labctl.domain.gateway_files import Layout
-from labctl.domain.keys import fingerprint
-from labctl.domain.tickets import Holder, Process, Tickets
+from labctl.domain.access import audit, gateway_files
+from labctl.domain.access.gateway import FORMS, LONGEST, Order, arguments, in_cohort, parse, said
+from labctl.domain.access.gateway_files import Layout
+from labctl.domain.access.tickets import Holder, Process, Tickets
+from labctl.domain.classroom.keys import fingerprint
 from labctl.errors import Exit, LabctlError, RefusedError, UsageError
 
 LEARNER = "db/li"

@@ -14,14 +14,14 @@ import pytest
 
 from labctl.adapters.gateway import child, hello, peer
 from labctl.adapters.gateway.audit import AuditLog
-from labctl.domain.gateway import Order
-from labctl.domain.tickets import Holder, Process
+from labctl.domain.access.gateway import Order
+from labctl.domain.access.tickets import Holder, Process
 
 STORM = """
 import os, signal, sys
 from labctl.adapters.gateway import child
-from labctl.domain.gateway import Order
-from labctl.domain.tickets import Holder
+from labctl.domain.access.gateway import Order
+from labctl.domain.access.tickets import Holder
 
 def storm(*_):
     raise KeyboardInterrupt

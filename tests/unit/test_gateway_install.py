@@ -10,8 +10,8 @@ import pytest
 
 from labctl.adapters.gateway import install, system
 from labctl.adapters.gateway.install import Installer
-from labctl.domain import gateway_files
-from labctl.domain.gateway_files import Layout
+from labctl.domain.access import gateway_files
+from labctl.domain.access.gateway_files import Layout
 from labctl.errors import LabctlError, RefusedError, UsageError
 
 SSHD = """#!/bin/sh

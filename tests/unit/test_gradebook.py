@@ -19,15 +19,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from samples import error, failed, make_lab, passed, task
 
-from labctl.cli import gradesheet, i18n, matrix
-from labctl.cli.cohort_report import as_json, rendered
-from labctl.cli.wrap import cells
-from labctl.domain.cohort import Cohort, Happening, Member
-from labctl.domain.gradebook import change, counting, entries
+from labctl.cli import i18n
+from labctl.cli.cohort import gradesheet
+from labctl.cli.cohort.report import as_json, rendered
+from labctl.cli.ui import matrix
+from labctl.cli.ui.wrap import cells
+from labctl.domain.classroom.cohort import Cohort, Happening, Member
+from labctl.domain.classroom.gradebook import change, counting, entries
 from labctl.domain.naming import instance_id
 from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge
 from labctl.errors import UsageError
-from labctl.services.grades import Book, Grades
+from labctl.services.classroom.grades import Book, Grades
 
 LAB = make_lab()
 COHORT = Cohort("db-1", ("pond",), "s" * 32, 0.0)

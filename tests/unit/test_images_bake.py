@@ -8,7 +8,7 @@ from fakes import FakeEngine, FakeKeeper
 from labctl.adapters.images.bake import _CLEAN, OWNER, Bakery, bake_specs
 from labctl.adapters.images.stop import Stop, StoppedError
 from labctl.domain import wiring
-from labctl.domain.lab import Box, Lab, LabFile, Network, PortParam, Task
+from labctl.domain.lab.model import Box, Lab, LabFile, Network, PortParam, Task
 from labctl.domain.text import Text
 from labctl.domain.weight import Weight
 from labctl.errors import BuildError

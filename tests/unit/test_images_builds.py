@@ -21,7 +21,7 @@ from labctl.adapters.images.present import Inventory
 from labctl.adapters.images.sources import Sources, context, read_files
 from labctl.adapters.images.stop import Stop, StoppedError
 from labctl.adapters.settings import ImageSettings, MirrorSettings, Settings
-from labctl.domain.lab import Box, Lab, Task
+from labctl.domain.lab.model import Box, Lab, Task
 from labctl.domain.text import Text
 from labctl.errors import BuildError, EngineError, InvalidLabError
 from labctl.events import Event, StepEnded, StepProgress, StepStarted, silent

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from labctl.domain import imagery
 from labctl.domain.imagery import ImageSource, SourceFile
-from labctl.domain.lab import Box, Lab, Network, Task
+from labctl.domain.lab.model import Box, Lab, Network, Task
 from labctl.domain.text import Text
 from labctl.errors import InvalidLabError
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.adapters.docker.notes import notes_in
-from labctl.cli import note_text
+from labctl.cli.ui import note_text
 from labctl.domain import wiring
 from labctl.domain.notes import STOPPED, BoxNote, Kind, latest, note_from, timely
 from labctl.keeper import messages

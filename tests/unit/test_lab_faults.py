@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from samples import lab_data, make_lab, task, text
 
-from labctl.domain.lab import Lab, fault_of, faults, size_in_bytes
+from labctl.domain.lab.model import Lab, fault_of, faults, size_in_bytes
 
 LAN = {"lan": {"subnet": "10.10.10.0/24"}}
 

@@ -14,8 +14,8 @@ import yaml
 from samples import lab_data, task
 
 from labctl.adapters.catalog import FileCatalog
-from labctl.domain.lab import Lab
-from labctl.domain.lab_schema import schema
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.schema import schema
 
 SCHEMA = json.loads(schema())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

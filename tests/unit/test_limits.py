@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import make_lab
 
-from labctl.domain.allowance import COUNTED, TOGETHER, Use, excess, use_of
 from labctl.domain.boxspec import shared_out
-from labctl.domain.cohort import Cohort, Limits, Member
-from labctl.domain.enrolment import instance_of
+from labctl.domain.classroom.allowance import COUNTED, TOGETHER, Use, excess, use_of
+from labctl.domain.classroom.cohort import Cohort, Limits, Member
+from labctl.domain.classroom.enrolment import instance_of
 from labctl.errors import RefusedError
 from labctl.events import silent
-from labctl.services.cohort_up import CohortBoxes
+from labctl.services.classroom.up import CohortBoxes
 from labctl.services.limits import LimitsOfCohorts
 from labctl.services.up import Up
 

@@ -11,7 +11,7 @@ import pytest
 
 from labctl.adapters.catalog import FileCatalog
 from labctl.adapters.lint_files import LintFiles
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 from labctl.domain.lint import briefs, checks, images, judge, plays
 from labctl.domain.lint.fault import Fault, Rule
 from labctl.errors import UsageError

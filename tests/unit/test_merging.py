@@ -6,9 +6,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.domain.cohort import Member
-from labctl.domain.merging import FIELDS, Merged, merge, taken
-from labctl.domain.roster import Roster
+from labctl.domain.classroom.cohort import Member
+from labctl.domain.classroom.merging import FIELDS, Merged, merge, taken
+from labctl.domain.classroom.roster import Roster
 
 values = st.sampled_from(("", "x", "y"))
 learners = st.lists(

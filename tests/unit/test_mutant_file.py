@@ -9,7 +9,7 @@ from samples import lab_data
 
 from labctl.adapters import mutant_file
 from labctl.adapters.catalog import FileCatalog
-from labctl.domain.proof import Mutant
+from labctl.domain.proof.rules import Mutant
 from labctl.errors import InvalidLabError
 
 FILE = Path("mutants/deaf.yml")

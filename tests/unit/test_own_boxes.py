@@ -18,24 +18,24 @@ from samples import make_instance, make_lab, make_specs, passed
 from labctl.adapters.identity import AdoptedFile, new_store_id, store_id
 from labctl.domain import naming, wiring
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
-from labctl.domain.cohort import Cohort, Limits, Member
-from labctl.domain.enrolment import instance_of
+from labctl.domain.classroom.cohort import Cohort, Limits, Member
+from labctl.domain.classroom.enrolment import instance_of
+from labctl.domain.lab.params import derive, seed_for
 from labctl.domain.observed import ObservedBox, State, home
-from labctl.domain.params import derive, seed_for
 from labctl.domain.plan import CreateBox
 from labctl.errors import RefusedError, UsageError
 from labctl.events import silent
-from labctl.services.bench import LIFETIME_SECONDS, Bench
 from labctl.services.claims import Adopt, Claims
+from labctl.services.classroom.cohorts import Registrar
+from labctl.services.classroom.judging import Judging
+from labctl.services.classroom.up import CohortBoxes
+from labctl.services.classroom.verify import CohortVerify
 from labctl.services.clone import Clones
-from labctl.services.cohort_up import CohortBoxes
-from labctl.services.cohort_verify import CohortVerify
-from labctl.services.cohorts import Registrar
 from labctl.services.current import Finder
 from labctl.services.down import Down
-from labctl.services.judging import Judging
 from labctl.services.limits import LimitsOfCohorts
 from labctl.services.power import Power
+from labctl.services.proof.bench import LIFETIME_SECONDS, Bench
 from labctl.services.up import Up
 from labctl.services.verify import Verify
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.cli import pager
-from labctl.cli.pager import Key
+from labctl.cli.ui import pager
+from labctl.cli.ui.pager import Key
 
 KEYS = st.lists(st.sampled_from(list(Key)), max_size=30)
 

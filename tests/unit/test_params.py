@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import make_lab
 
-from labctl.domain.lab import faults
-from labctl.domain.params import derive, seed_for, template_values
+from labctl.domain.lab.model import faults
+from labctl.domain.lab.params import derive, seed_for, template_values
 
 seeds = st.text(max_size=20)
 names = st.from_regex(r"[a-z][a-z0-9_]{0,7}", fullmatch=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl.probe import disk
-from labctl.probe.disk import Layers, overlay_options, written
+from labctl.node import overlay as disk
+from labctl.node.overlay import Layers, overlay_options, written
 
 OPTIONS = "rw,lowerdir=/d/l/A:/d/l/B,upperdir=/d/x/diff,workdir=/d/x/work"
 ROOT = f"512 410 0:86 / / rw,relatime master:173 - overlay overlay {OPTIONS}\n"

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import error, failed, make_lab, passed, task
 
-from labctl.domain import proof
-from labctl.domain.proof import At, Flakes, Flaw, Mutant, Phase, State
-from labctl.domain.proven import Cell, LabProof, Proof, SeedProof, cell, columns
+from labctl.domain.proof import rules as proof
+from labctl.domain.proof.outcome import Cell, LabProof, Proof, SeedProof, cell, columns
+from labctl.domain.proof.rules import At, Flakes, Flaw, Mutant, Phase, State
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, TaskResult, Verdict, judge
 

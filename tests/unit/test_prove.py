@@ -12,23 +12,23 @@ from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, 
 from samples import make_instance, make_lab
 
 from labctl.domain.boxspec import box_specs
-from labctl.domain.lab import Lab
-from labctl.domain.params import Params, derive
-from labctl.domain.proof import Flaw, Mutant, Phase
-from labctl.domain.proven import Proof
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import Params, derive
+from labctl.domain.proof.outcome import Proof
+from labctl.domain.proof.rules import Flaw, Mutant, Phase
 from labctl.domain.site import Site
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, Verdict
 from labctl.errors import BuildError, ChecksError, EngineError, InvalidLabError
 from labctl.events import Event, Fault, Note, StepEnded, StepStarted, silent
 from labctl.ports import CloneCheck, Emit, Findings
-from labctl.services.bench import LIFETIME_SECONDS, Bench
 from labctl.services.clone import Clones
 from labctl.services.current import Finder
 from labctl.services.down import Down
 from labctl.services.on_clones import OnClones
 from labctl.services.power import Power
-from labctl.services.prove import Prove, Wishes
+from labctl.services.proof.bench import LIFETIME_SECONDS, Bench
+from labctl.services.proof.prove import Prove, Wishes
 from labctl.services.up import Up
 from labctl.services.verify import Verify
 

@@ -14,12 +14,13 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from labctl.adapters.catalog import FileCatalog
-from labctl.cli import i18n, table, wrap
+from labctl.cli import i18n
 from labctl.cli.list import print_labs
-from labctl.cli.markdown import rendered
-from labctl.cli.note_text import lines as note_lines
-from labctl.cli.table import layout
-from labctl.cli.wrap import cells, fold
+from labctl.cli.ui import table, wrap
+from labctl.cli.ui.markdown import rendered
+from labctl.cli.ui.note_text import lines as note_lines
+from labctl.cli.ui.table import layout
+from labctl.cli.ui.wrap import cells, fold
 from labctl.domain.notes import BoxNote
 
 CATALOG = FileCatalog()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labctl.cli.i18n import choose_language
-from labctl.cli.render import Plain
+from labctl.cli.ui.render import Plain
 from labctl.events import Fault
 
 

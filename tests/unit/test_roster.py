@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from roster_samples import PRIVATE, line, rosters
 
-from labctl.domain.cohort import Member
-from labctl.domain.roster import RosterFault
-from labctl.domain.roster_reading import read
+from labctl.domain.classroom.cohort import Member
+from labctl.domain.classroom.roster import RosterFault
+from labctl.domain.classroom.roster_reading import read
 from labctl.errors import RosterError
 
 HEAD = "id,name,email,group,key"

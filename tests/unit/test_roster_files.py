@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labctl.domain.roster import Roster, RosterFault
-from labctl.domain.roster_reading import read
+from labctl.domain.classroom.roster import Roster, RosterFault
+from labctl.domain.classroom.roster_reading import read
 from labctl.errors import RosterError
 
 HEAD = "id,name,group\n"

@@ -16,7 +16,7 @@ from roster_samples import PRIVATE, rosters
 
 from labctl.adapters import workbook
 from labctl.bootstrap.files import roster
-from labctl.domain.cohort import Member
+from labctl.domain.classroom.cohort import Member
 from labctl.errors import RosterError, UsageError
 
 HEAD = ["学号", "姓名", "班级"]

@@ -11,8 +11,8 @@ import pytest
 from labctl.adapters import scaffold
 from labctl.adapters.catalog import FileCatalog
 from labctl.adapters.lint_files import LintFiles
-from labctl.domain.lab import Lab
-from labctl.domain.lab_schema import schema
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.schema import schema
 from labctl.errors import RefusedError, UsageError
 from labctl.services.lint import Lint
 

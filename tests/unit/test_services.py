@@ -21,8 +21,8 @@ from samples import error, failed, make_instance, make_lab, passed
 
 from labctl.domain.diagnosis import WANTED_SYSCTLS, Level
 from labctl.domain.integrity import Integrity, Likeness
+from labctl.domain.lab.params import derive
 from labctl.domain.observed import State
-from labctl.domain.params import derive
 from labctl.domain.site import Site
 from labctl.domain.verdict import Attempt, Before, CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, StoreError, UsageError

@@ -19,14 +19,14 @@ from samples import make_lab, task, text
 
 from labctl.cli import app as cli
 from labctl.cli import i18n, test_lab
-from labctl.domain import proof
-from labctl.domain.lab import Lab
-from labctl.domain.proof import At, Flakes, Flaw, Mutant, Phase, State
-from labctl.domain.proven import LabProof, Proof, SeedProof
+from labctl.domain.lab.model import Lab
+from labctl.domain.proof import rules as proof
+from labctl.domain.proof.outcome import LabProof, Proof, SeedProof
+from labctl.domain.proof.rules import At, Flakes, Flaw, Mutant, Phase, State
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, TaskResult, Verdict, judge
 from labctl.errors import ChecksError, InvalidLabError
-from labctl.services.prove import DEFAULT_PHASES, Wishes
+from labctl.services.proof.prove import DEFAULT_PHASES, Wishes
 
 LAB = make_lab(title=text("A pond | with fish", "池塘"), tasks=[task("listen"), task("auth", 5)])
 OTHER = make_lab(name="lake")
@@ -259,7 +259,7 @@ def test_it_fits_a_terminal_of_80_columns() -> None:
     script = (
         "import sys; sys.path[:0] = ['tests', 'tests/unit']\n"
         "import msgspec, test_test_lab_command as t\n"
-        "from labctl.cli.proof_text import print_proof\n"
+        "from labctl.cli.ui.proof_text import print_proof\n"
         "names = [f'replication-user-is-missing-on-replica-{n}' for n in range(9)]\n"
         "states = [t.state(t.Phase.MUTANTS, frozenset(), n, ['auth', 'listen']) for n in names[:-1]]\n"
         "made = t.proven((*t.GOOD, *states))\n"

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import error, failed, make_lab, passed, task
 
-from labctl.cli import i18n, wrap
-from labctl.cli.verdicts import print_attempt
+from labctl.cli import i18n
+from labctl.cli.ui import wrap
+from labctl.cli.ui.verdicts import print_attempt
 from labctl.domain.integrity import Integrity, Likeness
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, Attempt, Before, CheckResult, Source, judge

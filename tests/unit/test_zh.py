@@ -13,12 +13,12 @@ import pytest
 
 from labctl.cli import i18n
 from labctl.cli.app import LazyGroup, main
-from labctl.cli.cohort_progress import Verb
+from labctl.cli.cohort.progress import Verb
 from labctl.cli.zh import TEXTS, click_words
-from labctl.domain import encodings, ssh_key
-from labctl.domain.capacity import REMEDIES, RESOURCES, Fit
+from labctl.domain.classroom import encodings, ssh_key
+from labctl.domain.classroom.capacity import REMEDIES, RESOURCES, Fit
 from labctl.domain.observed import State
-from labctl.domain.proof import Phase
+from labctl.domain.proof.rules import Phase
 from labctl.domain.verdict import Verdict
 
 LABCTL = Path(i18n.__file__).parent.parent

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from labctl.adapters.ansible.report import Report
 from labctl.adapters.catalog import FileCatalog
-from labctl.domain.lab import Lab
-from labctl.domain.params import Params, template_values
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import Params, template_values
 from labctl.events import Emit, StepEnded, StepStarted
 
 _PACKAGE_ROOT = Path(__file__).parent.parent.parent.parent

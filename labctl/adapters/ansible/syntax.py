@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from labctl.adapters.ansible.provisioner import AnsibleProvisioner
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 
 _SECONDS = 60.0
 # ansible-core 2.19 says "Origin: FILE:LINE:COLUMN", those before it "in 'FILE': line LINE, column".

@@ -27,8 +27,8 @@ from labctl.adapters.checks.orders import (
 from labctl.adapters.checks.process import Child, Handover, Start, spawn
 from labctl.adapters.docker.probe import DockerProbe
 from labctl.domain import wiring
-from labctl.domain.lab import Lab
-from labctl.domain.params import Params
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import Params
 from labctl.domain.site import Running, Site, interfaces, spare_addresses
 from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, LabctlError

@@ -86,7 +86,7 @@ class Session:
         self._ask(header, b"", _PATIENCE, place)
 
     def changes(self, pid: int, container: str) -> dict[str, list[str]]:
-        """See ``labctl.probe.disk.changes``."""
+        """See ``labctl.node.overlay.changes``."""
         with self._disk:
             if not self._reads:
                 self._ask({"op": "read", "place": _DISKS}, b"", _PATIENCE, _DISKS)

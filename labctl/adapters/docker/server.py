@@ -12,7 +12,7 @@ from typing import Any
 from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.docker.keeper import SystemTags
 from labctl.domain import wiring
-from labctl.domain.capacity import Footprint, Server
+from labctl.domain.classroom.capacity import Footprint, Server
 from labctl.errors import EngineError
 from labctl.ports import Engine
 

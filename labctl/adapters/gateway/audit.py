@@ -9,7 +9,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from labctl.domain.audit import line
+from labctl.domain.access.audit import line
 from labctl.errors import LabctlError
 
 _BYTES = 4 << 20

@@ -16,8 +16,8 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from labctl.domain.gateway import LONGEST, Order
-from labctl.domain.tickets import Holder
+from labctl.domain.access.gateway import LONGEST, Order
+from labctl.domain.access.tickets import Holder
 from labctl.interrupts import interrupt
 
 _MEMORY = 1 << 30

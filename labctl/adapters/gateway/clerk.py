@@ -14,8 +14,8 @@ from hashlib import sha256
 
 import msgspec
 
-from labctl.domain.cohort import Happening, learner_of, member_of
-from labctl.domain.tickets import Holder
+from labctl.domain.access.tickets import Holder
+from labctl.domain.classroom.cohort import Happening, learner_of, member_of
 from labctl.errors import LabctlError
 from labctl.ports import Cohorts
 

@@ -15,10 +15,10 @@ from labctl.adapters.gateway.child import Session
 from labctl.adapters.gateway.clerk import Answer, Clerk, Question
 from labctl.adapters.gateway.hello import Hello, Visit, visit
 from labctl.adapters.gateway.sessions import Explain, Guest, Sessions
-from labctl.domain.cohort import Deed, Happening
-from labctl.domain.gateway import FORMS, Order, in_cohort, parse, said
-from labctl.domain.keys import fingerprint
-from labctl.domain.tickets import Holder, Ticket, Tickets
+from labctl.domain.access.gateway import FORMS, Order, in_cohort, parse, said
+from labctl.domain.access.tickets import Holder, Ticket, Tickets
+from labctl.domain.classroom.cohort import Deed, Happening
+from labctl.domain.classroom.keys import fingerprint
 from labctl.errors import EngineError, LabctlError, RefusedError
 
 _KIND = re.compile(r"[a-z0-9@.-]{1,64}", re.ASCII)

@@ -14,8 +14,8 @@ import msgspec
 
 from labctl.adapters.gateway import system
 from labctl.adapters.gateway.undo import Undo
-from labctl.domain import gateway_files
-from labctl.domain.gateway_files import MARK, Layout
+from labctl.domain.access import gateway_files
+from labctl.domain.access.gateway_files import MARK, Layout
 from labctl.errors import LabctlError, RefusedError, UsageError
 
 _PATIENCE_SECONDS = 10.0

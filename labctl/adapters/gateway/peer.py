@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from labctl.domain.tickets import Process
+from labctl.domain.access.tickets import Process
 
 _CREDENTIALS = struct.Struct("3i")
 _MOST_ANCESTORS = 16

@@ -15,7 +15,7 @@ from labctl.adapters.gateway import child
 from labctl.adapters.gateway.audit import AuditLog
 from labctl.adapters.gateway.clerk import Answer, Clerk, Question, digest, held_by
 from labctl.adapters.gateway.peer import Peer
-from labctl.domain.gateway import said
+from labctl.domain.access.gateway import said
 from labctl.errors import LabctlError, RefusedError
 
 _GRACE_SECONDS = 10.0

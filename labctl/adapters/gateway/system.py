@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from labctl.domain.gateway_files import effective
+from labctl.domain.access.gateway_files import effective
 from labctl.errors import LabctlError, RefusedError, UsageError
 
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"

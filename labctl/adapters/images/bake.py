@@ -16,7 +16,7 @@ from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.images.stop import Stop
 from labctl.domain import boxspec, imagery, weight, wiring
 from labctl.domain.boxspec import BoxSpec, File, archive
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 from labctl.errors import BuildError, EngineError, LabctlError, TooLargeError
 from labctl.events import BoxReady, Emit, Event, StepProgress
 from labctl.ports import Engine, Keeper, Provisioner, Watch

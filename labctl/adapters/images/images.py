@@ -21,7 +21,7 @@ from labctl.adapters.images.stop import Stop
 from labctl.adapters.settings import Settings
 from labctl.domain import imagery, layers
 from labctl.domain.imagery import ImageSource, SourceFile
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 from labctl.domain.layers import Unpacked
 from labctl.events import Emit, Event, StepEnded, StepStarted
 from labctl.ports import ImageInfo

@@ -13,7 +13,7 @@ import msgspec
 from labctl.adapters.catalog import FileCatalog, unreadable
 from labctl.domain import imagery
 from labctl.domain.imagery import ImageSource, SourceFile
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 from labctl.errors import InvalidLabError
 
 _PACKAGE = Path(__file__).parent.parent.parent
@@ -22,6 +22,7 @@ _PACKAGE = Path(__file__).parent.parent.parent
 _EXTRA: dict[str, dict[str, str]] = {
     "keeper": {
         "keeper/**/*.py": "src/labctl/",
+        "node/**/*.py": "src/labctl/",
         "probe/**/*.py": "src/labctl/",
         "domain/__init__.py": "src/labctl/",
         "domain/api_version.py": "src/labctl/",

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, case, func, select
 
 from labctl.adapters.store.database import Database
 from labctl.adapters.store.tables import attempts, hints
-from labctl.domain.cohort import member_of
+from labctl.domain.classroom.cohort import member_of
 from labctl.domain.verdict import Attempt
 
 _decoder = msgspec.json.Decoder(Attempt)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from labctl.adapters.store.database import Database
 from labctl.adapters.store.tables import cohorts, happenings, keys, members
-from labctl.domain.cohort import Cohort, Happening, Limits, Member, kept, member_of
+from labctl.domain.classroom.cohort import Cohort, Happening, Limits, Member, kept, member_of
 from labctl.errors import UsageError
 
 

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from labctl.domain.lab import Lab, builtin_params
+from labctl.domain.lab.markdown import Outline, outline
+from labctl.domain.lab.model import Lab, builtin_params
 from labctl.domain.lint.fault import Fault, Rule
-from labctl.domain.lint.markdown import Outline, outline
 from labctl.domain.lint.material import Material, Page
 
 FILES = {"en": "brief.md", "zh": "brief.zh.md"}

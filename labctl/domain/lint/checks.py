@@ -6,9 +6,9 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 
+from labctl.domain.lab.markdown import outline, plain
 from labctl.domain.lint.code import Check, Module, checks, imports, module, readings
 from labctl.domain.lint.fault import Fault, Rule
-from labctl.domain.lint.markdown import outline, plain
 from labctl.domain.lint.material import Material
 
 OWN_MARKERS = ("task", "destructive", "reboot", "copy")

@@ -4,7 +4,7 @@ Both languages stand side by side here, not in ``labctl/cli/zh``: ``labctl lint 
 does.
 """
 
-# No postponed annotations here: see labctl.domain.lab.
+# No postponed annotations here: see labctl.domain.lab.model.
 
 from typing import Literal
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labctl.domain.lab import Lab
+from labctl.domain.lab.model import Lab
 
 Where = tuple[str | int, ...]
 """A place in a YAML document: keys and indexes from the top."""

@@ -1,0 +1,1 @@
+"""labctl cohort: a class on a shared server, for its instructor."""

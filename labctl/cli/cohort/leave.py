@@ -1,0 +1,50 @@
+"""labctl cohort remove, labctl cohort end"""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.cohort.progress import Verb, finish, watched
+from labctl.cli.common import app_of, cohort_argument, complete_members, confirm, json_option, labctl_command
+from labctl.cli.i18n import _, listed
+
+_yes = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+
+
+@labctl_command("remove", example="labctl cohort remove db-1 s07 s12")
+@cohort_argument
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=complete_members)
+@_yes
+@json_option
+@click.pass_context
+def remove(ctx: click.Context, name: str, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Take learners out of a cohort: their boxes are removed with all that is in them, and their keys open nothing any
+    more. Their attempts are kept."""
+    app = app_of(ctx)
+    cohort = app.cohort.registrar.find(name)
+    members = app.cohort.registrar.members(cohort, ids)
+    who = listed(f"{member.id} {member.name}" for member in members)
+    question = _("Their boxes will be gone, and they can't log in any more: {who}. Go on?").format(who=who)
+    confirm(f"cohort remove {name} {' '.join(ids)}", question, yes)
+    with watched(as_json) as emit:
+        tally = app.cohort.registrar.remove(cohort, members, app.cohort.boxes, emit)
+    finish(ctx, app, name, Verb.DOWN, tally, as_json, again=f"labctl cohort remove {name} {' '.join(ids)}")
+
+
+@labctl_command("end", example="labctl cohort end db-1")
+@cohort_argument
+@_yes
+@json_option
+@click.pass_context
+def end(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
+    """End a cohort: its learners' keys open nothing any more, and all boxes are removed with all that is in them.
+    Attempts are kept, and reports can still be made. With the last box of this server, keeper and switch go too."""
+    app = app_of(ctx)
+    cohort = app.cohort.registrar.find(name)
+    count = len(app.cohort.registrar.members(cohort))
+    question = _("All boxes of {count} learners of {name} will be gone, and their keys closed. Go on?")
+    confirm(f"cohort end {name}", question.format(count=count, name=name), yes)
+    with watched(as_json) as emit:
+        tally = app.cohort.registrar.end(cohort, app.cohort.boxes, emit)
+        app.down.tidy(emit)
+    finish(ctx, app, name, Verb.DOWN, tally, as_json, again=f"labctl cohort end {name}")

@@ -1,0 +1,110 @@
+"""labctl cohort plan"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.cohort.progress import duration
+from labctl.cli.common import app_of, cohort_argument, complete_members, json_option, labctl_command, print_json
+from labctl.cli.i18n import _, listed
+from labctl.cli.ui.advice import advised
+from labctl.cli.ui.render import progress
+from labctl.cli.ui.table import print_table
+from labctl.domain.access.rules import require
+from labctl.domain.classroom.capacity import Fit, amount
+from labctl.errors import Exit, RefusedError
+
+if TYPE_CHECKING:
+    from labctl.domain.classroom.capacity import Weighed
+    from labctl.services.classroom.plan import ClassPlan, LabPlan
+
+_COLOURS = {Fit.OK: "green", Fit.TIGHT: "yellow", Fit.SHORT: "red"}
+
+
+@labctl_command("plan", example="labctl cohort plan db-1 --measure\nlabctl cohort plan db-1")
+@cohort_argument
+@click.option(
+    "--learner",
+    "ids",
+    multiple=True,
+    metavar="ID",
+    shell_complete=complete_members,
+    help="Only for this learner. May be repeated.",
+)
+@click.option("--measure", is_flag=True, help="Measure each lab first, by one instance, where that wasn't done.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, name: str, ids: tuple[str, ...], measure: bool, as_json: bool) -> None:
+    """What a class will need beyond what is up already, against what this server has left: memory, cpu, disk,
+    processes, the kernel's limits; what to change where that is too little; and how long the start will take. Exit
+    status 7 where it doesn't fit."""
+    app = app_of(ctx)
+    cohort = app.cohort.registrar.find(name)
+    members = app.cohort.registrar.members(cohort, ids)
+    require("instructor", "up", cohort, time.time())
+    if measure:
+        with progress(as_json) as emit:
+            app.cohort.plan.measure(cohort.labs, emit)
+    plan = app.cohort.plan.plan(cohort, members)
+    if as_json:
+        print_json({"cohort": name, "fits": plan.fits, "plan": plan})
+    else:
+        _print(name, plan)
+    ctx.exit(int(Exit.OK if plan.fits else Exit.REFUSED))
+
+
+def _print(name: str, plan: ClassPlan) -> None:
+    print_table((_("lab"), _("up"), _("boxes"), _("memory of one"), _("figures")), [_lab(lab) for lab in plan.labs])
+    click.echo()
+    rows = []
+    for one in plan.weighed:
+        word = click.style(_(str(one.fit)), fg=_COLOURS[one.fit])
+        rows.append((_(one.resource), amount(one.resource, one.need), amount(one.resource, one.have), word))
+    print_table((_("resource"), _("need"), _("left"), _("verdict")), rows)
+    click.echo()
+    _print_remedies(plan.weighed)
+    mark = click.style("✓", fg="green") if plan.fits else click.style("✗", fg="red")
+    if plan.fits:
+        text = _("{mark} {name} fits: {boxes} boxes to start, {time}")
+        click.echo(text.format(mark=mark, name=name, boxes=plan.boxes, time=duration(plan.seconds)))
+    else:
+        text = _("{mark} {name} doesn't fit: {count} of {learners} learners do")
+        click.echo(text.format(mark=mark, name=name, count=plan.fitting, learners=plan.learners))
+    if not all(lab.measured for lab in plan.labs):
+        text = _("Not all figures are from this server: labctl cohort plan {name} --measure")
+        click.echo(advised(text.format(name=name)))
+
+
+def _lab(lab: LabPlan) -> tuple[str, ...]:
+    figures = _("measured here") if lab.measured else _("estimated")
+    memory = f"{lab.footprint.memory / (1 << 20):.0f} MiB"
+    return (lab.lab, f"{lab.running}/{lab.wanted}", str(lab.footprint.boxes), memory, figures)
+
+
+def _print_remedies(weighed: tuple[Weighed, ...]) -> None:
+    for one in weighed:
+        if one.remedy:
+            mark = click.style("✗" if one.fit is Fit.SHORT else "!", fg=_COLOURS[one.fit])
+            click.echo(f"{mark} {_(one.resource)}{_(': ')}{_(one.remedy).format_map(one.values)}")
+
+
+def refusal(name: str, plan: ClassPlan) -> RefusedError:
+    """Of what there is too little, and how much."""
+    short = [one for one in plan.weighed if one.fit is Fit.SHORT]
+    return RefusedError(
+        "{name} doesn't fit on this server, {count} of {learners} learners do. Too little: {what}",
+        hint="labctl cohort plan {name} says what to change; labctl cohort up {name} --force goes on all the same",
+        name=name,
+        count=plan.fitting,
+        learners=plan.learners,
+        what=listed(map(_too_little, short)),
+    )
+
+
+def _too_little(one: Weighed) -> str:
+    need, have, lacking = (amount(one.resource, value) for value in (one.need, one.have, one.lacking))
+    text = _("{resource} ({need} needed, {have} left, {lacking} too little)")
+    return text.format(resource=_(one.resource), need=need, have=have, lacking=lacking)

@@ -1,0 +1,134 @@
+"""labctl cohort up, stop, start, reset, down"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from labctl.cli.cohort.plan import refusal
+from labctl.cli.cohort.progress import Verb, finish, watched
+from labctl.cli.common import app_of, cohort_argument, complete_members, confirm, json_option, labctl_command
+from labctl.cli.i18n import _
+
+if TYPE_CHECKING:
+    from labctl.bootstrap import App
+    from labctl.domain.classroom.cohort import Cohort, Member
+    from labctl.events import Emit
+    from labctl.services.classroom.up import CohortBoxes
+    from labctl.services.crowd import Tally
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_learners = click.option(
+    "--learner",
+    "ids",
+    multiple=True,
+    metavar="ID",
+    shell_complete=complete_members,
+    help="Only this learner. May be repeated.",
+)
+_yes = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+
+
+def _options(function: F) -> F:
+    return cohort_argument(_learners(json_option(function)))
+
+
+def _chosen(app: App, name: str, ids: tuple[str, ...]) -> tuple[Cohort, list[Member] | None]:
+    """Those named, or None for everybody."""
+    cohort = app.cohort.registrar.find(name)
+    return cohort, app.cohort.registrar.members(cohort, ids) if ids else None
+
+
+@labctl_command("up", example="labctl cohort up db-1\nlabctl cohort up db-1 --learner s07")
+@_options
+@click.option("--force", is_flag=True, help="Also where this server is too small for it.")
+@click.pass_context
+def up(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, force: bool) -> None:
+    """Bring the boxes of all learners up, eight at a time. What can't fit on this server is refused before anything is
+    started (exit status 7). What is up stays as it is, so after an interruption the same command does the rest. One
+    learner's failure holds nobody up; it is told at the end."""
+    app = app_of(ctx)
+    cohort = app.cohort.registrar.find(name)
+    members = app.cohort.registrar.members(cohort, ids)
+    with watched(as_json) as emit:
+        misfit = None if force else app.cohort.plan.misfit(cohort, members)
+        if misfit is not None:
+            raise refusal(name, misfit)
+        tally = app.cohort.boxes.up(cohort, members, emit)
+    app.cohort.plan.remember(tally)
+    finish(ctx, app, name, Verb.UP, tally, as_json, again=_again("up", name, ids))
+
+
+@labctl_command("stop", example="labctl cohort stop db-1")
+@_options
+@click.pass_context
+def stop(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) -> None:
+    """Shut the boxes of all learners down. What is in them stays; labctl cohort start brings them back."""
+    _do(ctx, name, ids, as_json, Verb.STOP, lambda boxes: boxes.stop)
+
+
+@labctl_command("start", example="labctl cohort start db-1")
+@_options
+@click.pass_context
+def start(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) -> None:
+    """Start the boxes that are shut down, eight at a time, and wait until they are ready."""
+    _do(ctx, name, ids, as_json, Verb.START, lambda boxes: boxes.start)
+
+
+@labctl_command("reset", example="labctl cohort reset db-1 --learner s07")
+@_options
+@_yes
+@click.pass_context
+def reset(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, yes: bool) -> None:
+    """Make the boxes that are there new, as they were at the start, with the same params. What was done in them is
+    gone; attempts are kept."""
+    _ask(ctx, "reset", name, ids, yes)
+    _do(
+        ctx, name, ids, as_json, Verb.RESET, lambda boxes: boxes.reset, again="up"
+    )  # the rest is new, and no more is lost
+
+
+@labctl_command("down", example="labctl cohort down db-1")
+@_options
+@_yes
+@click.pass_context
+def down(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, yes: bool) -> None:
+    """Remove the boxes of all learners with all that is in them. The learners stay in the cohort, and their attempts
+    are kept."""
+    _ask(ctx, "down", name, ids, yes)
+    _do(ctx, name, ids, as_json, Verb.DOWN, lambda boxes: boxes.down)
+
+
+def _do(
+    ctx: click.Context,
+    name: str,
+    ids: tuple[str, ...],
+    as_json: bool,
+    verb: Verb,
+    deed: Callable[[CohortBoxes], Callable[[Cohort, list[Member] | None, Emit], Tally]],
+    again: str = "",
+) -> None:
+    """With all learners' boxes, or with those named. ``again`` does what is left, where that is another command."""
+    app = app_of(ctx)
+    cohort, members = _chosen(app, name, ids)
+    with watched(as_json) as emit:
+        tally = deed(app.cohort.boxes)(cohort, members, emit)
+    finish(ctx, app, name, verb, tally, as_json, again=_again(again or verb.name.lower(), name, ids))
+
+
+def _again(verb: str, name: str, ids: tuple[str, ...]) -> str:
+    return " ".join((f"labctl cohort {verb} {name}", *(f"--learner {one}" for one in ids)))
+
+
+def _ask(ctx: click.Context, verb: str, name: str, ids: tuple[str, ...], yes: bool) -> None:
+    _cohort, members = _chosen(app_of(ctx), name, ids)
+    if members is None:
+        question = _("All that all learners of {name} did in their boxes will be gone. Go on?").format(name=name)
+    else:
+        question = _("All that {count} learners of {name} did in their boxes will be gone. Go on?").format(
+            count=len(members), name=name
+        )
+    confirm(_again(verb, name, ids).removeprefix("labctl "), question, yes)

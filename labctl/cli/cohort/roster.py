@@ -1,0 +1,230 @@
+"""labctl cohort create, labctl cohort add"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.cohort.list import moment, without_secret
+from labctl.cli.common import _complete_labs, app_of, cohort_argument, json_option, labctl_command, print_json
+from labctl.cli.i18n import _, listed
+from labctl.cli.ui.advice import advised
+from labctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labctl.domain.classroom.cohort import Member
+    from labctl.domain.classroom.roster import Roster
+    from labctl.services.classroom.cohorts import Added
+
+_FIELDS = {"name": "name", "email": "e-mail", "group": "group", "key": "key"}
+
+
+def _known_encoding(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """One of the encodings that labctl reads. Raises UsageError for another."""
+    if not value:
+        return ""
+    from labctl.domain.classroom.encodings import ENCODINGS
+
+    if value.lower() not in ENCODINGS:
+        raise UsageError(
+            "labctl reads no files in the encoding {encoding}",
+            hint="name one of these: {known}",
+            encoding=value,
+            known=", ".join(ENCODINGS),
+        )
+    return value.lower()
+
+
+_roster = click.option(
+    "--roster",
+    required=True,
+    metavar="FILE",
+    help="CSV or .xlsx with a header: id, name, email, group, key (or 学号, 姓名, 邮箱, 班级, 公钥); - is stdin.",
+)
+_encoding = click.option(
+    "--encoding",
+    default="",
+    callback=_known_encoding,
+    metavar="NAME",
+    help="The file's encoding, if labctl can't be certain of it: utf-8, gb18030, cp1252, big5, …",
+)
+_dry_run = click.option("--dry-run", is_flag=True, help="Check the file, list what it would change, change nothing.")
+
+
+@labctl_command(
+    "create",
+    example="labctl cohort create db-1 --lab redis-replication --roster db-1.csv --until 2026-12-18\n"
+    "labctl cohort create db-2 --lab mysql --roster db-2.csv --limits memory=2GiB,cpus=1,hours=8",
+)
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--lab",
+    "labs",
+    required=True,
+    multiple=True,
+    metavar="LAB",
+    shell_complete=_complete_labs,
+    help="A lab that they have. May be repeated.",
+)
+@_roster
+@click.option("--until", metavar="DATE", help="2026-12-18 (its end), 2026-12-18T17:00, +3d or +4h.")
+@click.option(
+    "--grace",
+    default="1d",
+    show_default=True,
+    metavar="SPAN",
+    help="From then until what is stopped is removed: 1d, 12h, 30m, or 0.",
+)
+@click.option(
+    "--limits",
+    default="",
+    metavar="LIMITS",
+    help="For each learner: instances, boxes, memory, cpus, pids, disk (of a box), hours (from up on), idle (minutes).",
+)
+@click.option("--cohort-limits", default="", metavar="LIMITS", help="The same for all learners together.")
+@_encoding
+@_dry_run
+@json_option
+@click.pass_context
+def create(
+    ctx: click.Context,
+    name: str,
+    labs: tuple[str, ...],
+    roster: str,
+    until: str | None,
+    grace: str,
+    limits: str,
+    cohort_limits: str,
+    encoding: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Create a cohort from a roster: a workbook (.xlsx), or a CSV file as spreadsheets write it (UTF-8, GB 18030 or
+    UTF-16; comma, semicolon or tab). All faults of the file are reported at once, with line and column, and nothing is
+    imported before all is right. A learner without a key can't log in. When the date has passed, boxes are stopped, and
+    removed after the grace; attempts are kept."""
+    from labctl.domain.classroom.cohort_text import parse_grace, parse_limits, parse_until
+
+    app = app_of(ctx)
+    read = _read(roster, encoding, names=True)
+    if until == "":
+        raise UsageError("--until is empty", hint="leave it out for no end; or --until +3d")
+    ends = parse_until(until or "", time.time())
+    each, whole = parse_limits(limits), parse_limits(cohort_limits)
+    cohort = app.cohort.registrar.create(name, labs, read, ends, each, whole, parse_grace(grace), dry_run=dry_run)
+    if as_json:
+        print_json({**without_secret(cohort), "members": read.members, "dry_run": dry_run, **_about(read)})
+        return
+    text = _("{mark} {name}: {count} learners, {keys} with a key; labs: {labs}; until: {until}")
+    mark = click.style("✓", fg="green")
+    keys = sum(bool(member.key) for member in read.members)
+    until = moment(cohort.until)
+    count = len(read.members)
+    click.echo(text.format(mark=mark, name=name, count=count, keys=keys, labs=listed(cohort.labs), until=until))
+    _print_notes(read)
+    if dry_run:
+        _print_members(read.members)
+        click.echo(_("nothing was changed (--dry-run)"))
+        return
+    click.echo(advised(_("Next: labctl cohort plan {name} · labctl cohort up {name}").format(name=name)))
+
+
+@labctl_command(
+    "add", example="labctl cohort add db-1 --roster late.csv --dry-run\nlabctl cohort add db-1 --roster late.csv"
+)
+@cohort_argument
+@_roster
+@_encoding
+@_dry_run
+@json_option
+@click.pass_context
+def add(ctx: click.Context, name: str, roster: str, encoding: str, dry_run: bool, as_json: bool) -> None:
+    """Add learners to a cohort, and change those who are in it: the file needs only the column id and the columns to
+    change. A column that the file lacks and an empty cell change nothing; a cell with - removes the value. Every change
+    is listed. Nobody is removed (labctl cohort remove), and nothing is changed before all of the file is right."""
+    app = app_of(ctx)
+    cohort = app.cohort.registrar.find(name)
+    read = _read(roster, encoding, names=False)
+    added = app.cohort.registrar.add(cohort, read, dry_run=dry_run)
+    if as_json:
+        import msgspec
+
+        print_json({**msgspec.structs.asdict(added), "dry_run": dry_run, **_about(read)})
+        return
+    text = _("{mark} {name}: {new} new, {changed} changed, {same} as before")
+    mark = click.style("✓", fg="green")
+    counts = {"new": len(added.new), "changed": len(added.changed), "same": len(added.same)}
+    click.echo(text.format(mark=mark, name=name, **counts))
+    _print_changes(read, added)
+    _print_notes(read)
+    if dry_run:
+        click.echo(_("nothing was changed (--dry-run)"))
+
+
+def _print_changes(roster: Roster, added: Added) -> None:
+    """What came of it, learner by learner."""
+    none = _("none")
+    for change in added.changes:
+        line = _("{id} {field}: {old} → {new}")
+        values = {"old": change.old or none, "new": change.new or none}
+        click.echo(f"  {line.format(id=change.id, field=_(_FIELDS[change.field]), **values)}")
+    if added.new:
+        click.echo(_("new:"))
+        _print_members([member for member in roster.members if member.id in set(added.new)])
+    if added.kept:
+        click.echo(_("unchanged, because the cell is empty (- in a cell removes the value):"))
+        for kept in added.kept:
+            line = _("{id} {field}: {value}")
+            click.echo(f"  {line.format(id=kept.id, field=_(_FIELDS[kept.field]), value=kept.value)}")
+
+
+def _print_members(members: Sequence[Member]) -> None:
+    """As they were read."""
+    from labctl.cli.ui.table import print_table
+    from labctl.domain.classroom.merging import shown
+
+    head = (_("learner"), _("name"), _("group"), _("e-mail"), _("key"))
+    print_table(head, [(one.id, one.name, one.group, one.email, shown(one, "key") or _("no key")) for one in members])
+
+
+def _print_notes(roster: Roster) -> None:
+    """What labctl changed about cells, or finds doubtful: file:line:column, as editors know it."""
+    for note in roster.notes:
+        field = f" ({note.field})" if note.field else ""
+        text = _(note.what).format_map(note.values)
+        click.echo(
+            f"{click.style(_('note') + ':', fg='yellow')} {roster.file}:{note.line}:{note.column}{field}: {text}"
+        )
+
+
+def _about(roster: Roster) -> dict[str, object]:
+    """What --json says of the file."""
+    notes = [
+        {"line": note.line, "column": note.column, "field": note.field, "text": note.what.format_map(note.values)}
+        for note in roster.notes
+    ]
+    return {"encoding": roster.encoding, "notes": notes}
+
+
+def _read(file: str, encoding: str, *, names: bool) -> Roster:
+    """Raises RosterError, or UsageError where it can't be read."""
+    from labctl.bootstrap.files import roster
+    from labctl.domain.classroom.roster_reading import MOST_BYTES
+    from labctl.domain.text import visible
+
+    try:
+        if file == "-":
+            if sys.stdin is None:
+                raise OSError(_("there is no standard input"))
+            return roster(sys.stdin.buffer.read(MOST_BYTES + 1), file, encoding, names=names)
+        with Path(file).open("rb") as opened:
+            return roster(opened.read(MOST_BYTES + 1), file, encoding, names=names)
+    except OSError as error:
+        why = str(error.strerror or error)
+        raise UsageError("{file} can't be read: {why}", file=visible(file), why=why) from error

@@ -1,0 +1,192 @@
+"""labctl cohort verify and regrade"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.cohort.chosen import book_of, group_option, labs_option, learners_option
+from labctl.cli.common import app_of, cohort_argument, json_option, labctl_command, print_json
+from labctl.cli.i18n import _, listed
+from labctl.cli.ui.answers import plain_lines
+from labctl.cli.ui.problem import text_of
+from labctl.cli.ui.verdicts import MARKS
+from labctl.domain.classroom.cohort import member_of
+from labctl.domain.text import visible
+from labctl.errors import Exit
+
+if TYPE_CHECKING:
+    from labctl.domain.classroom.gradebook import Change
+    from labctl.domain.verdict import TaskResult
+    from labctl.services.classroom.verify import Judged, Regraded
+
+_REASONS = 4
+
+
+def _name(learner: str) -> str:
+    """Within the cohort."""
+    return (member_of(learner) or ("", learner))[1]
+
+
+class _Counter:
+    """A line for each as it comes, with how many are left."""
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        self._total = total
+        self._quiet = quiet
+        self._done = 0
+
+    def __call__(self, one: Judged) -> None:
+        self._done += 1
+        if not self._quiet:
+            click.echo(f"[{self._done}/{self._total}] {_line(one)}")
+
+
+def _line(one: Judged) -> str:
+    who = f"{_name(one.learner)} {one.lab}"
+    if one.attempt:
+        attempt = one.attempt
+        signs = "".join(MARKS[result.verdict] for result in attempt.tasks)
+        return f"{who}  {signs}  {attempt.points}/{attempt.of}"
+    return f"{who}  {text_of(one.why) if one.why else _('not up')}"
+
+
+_thorough = click.option(
+    "--thorough", is_flag=True, help="Also what reboots, kills or cuts something, on copies of the boxes."
+)
+
+
+@labctl_command("verify", example="labctl cohort verify db-1\nlabctl cohort verify db-1 --learner li --learner wang")
+@cohort_argument
+@learners_option
+@group_option
+@labs_option
+@_thorough
+@json_option
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    name: str,
+    learners: tuple[str, ...],
+    group: str,
+    labs: tuple[str, ...],
+    thorough: bool,
+    as_json: bool,
+) -> None:
+    """Judge everybody whose boxes run, three at a time. What is found counts for their grades, and not as an attempt
+    of theirs. After the cohort's end, boxes are started for it and stopped again. Exit status: 0 unless something
+    could not be checked (6)."""
+    app = app_of(ctx)
+    book = book_of(app, name, labs, learners, group)
+    chosen = [lab.name for lab in book.labs]
+    tell = _Counter(len(book.members) * len(chosen), as_json)
+    found = app.cohort.verify.run(book.cohort, book.members, labs=chosen, thorough=thorough, ended=tell)
+    if as_json:
+        print_json([_as_json(one) for one in found])
+    else:
+        _print_summary(found)
+    ctx.exit(int(Exit.CHECKS_ERROR if any(one.unjudged for one in found) else Exit.OK))
+
+
+def _as_json(one: Judged) -> dict[str, object]:
+    return {
+        "learner": one.learner,
+        "lab": one.lab,
+        "up": one.up,
+        "error": text_of(one.why) if one.why else None,
+        "attempt": one.attempt,
+    }
+
+
+def _print_summary(found: list[Judged]) -> None:
+    attempts = [one.attempt for one in found if one.attempt]
+    complete = sum(attempt.points == attempt.of for attempt in attempts)
+    counts = Counter("judged" if one.whole else "error" if one.unjudged else "down" for one in found)
+    line = _("{judged} judged, {complete} of them complete · {down} not up · {errors} could not be checked")
+    click.echo(line.format(judged=counts["judged"], complete=complete, down=counts["down"], errors=counts["error"]))
+
+
+@labctl_command("regrade", example="labctl cohort regrade db-1 --lab redis-replication --dry-run")
+@cohort_argument
+@click.option("--lab", required=True, metavar="LAB", help="The lab whose checks were mended.")
+@learners_option
+@group_option
+@_thorough
+@click.option("--dry-run", is_flag=True, help="Say who would have another grade, and change none.")
+@json_option
+@click.pass_context
+def regrade(
+    ctx: click.Context,
+    name: str,
+    lab: str,
+    learners: tuple[str, ...],
+    group: str,
+    thorough: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """After a check was mended: judge the boxes as they are by the checks as they are, and say whose grade changed,
+    and why. What came before counts no more for those; whose boxes don't run, or were made anew since, keeps the old
+    grade. Exit status 6 where some could not be checked."""
+    app = app_of(ctx)
+    book = book_of(app, name, (lab,), learners, group)
+    tell = _Counter(len(book.members), as_json)
+    found = app.cohort.verify.regrade(book.cohort, book.members, lab, dry=dry_run, thorough=thorough, ended=tell)
+    if as_json:
+        print_json(
+            {
+                "changes": found.changes,
+                "same": found.same,
+                "kept": [_as_json(one) for one in found.kept],
+                "anew": found.anew,
+                "dry_run": dry_run,
+            }
+        )
+    else:
+        _print_regraded(found, dry_run)
+    ctx.exit(int(Exit.CHECKS_ERROR if any(one.up for one in found.kept) else Exit.OK))
+
+
+def _print_regraded(found: Regraded, dry_run: bool) -> None:
+    click.echo()
+    for changed in found.changes:
+        _print_change(changed)
+    down = [_name(one.learner) for one in found.kept if not one.up]
+    if down:
+        click.echo(_("not up, so their grade stays: {names}").format(names=listed(down)))
+    if found.anew:
+        names = listed(map(_name, found.anew))
+        click.echo(_("boxes made anew since, so their grade stays: {names}").format(names=names))
+    for one in found.kept:
+        if one.up:
+            line = _("{name} could not be checked, so that grade stays: {why}")
+            click.echo(line.format(name=_name(one.learner), why=_why_not(one)))
+    line = _("{changed} grades differ, {same} do not").format(changed=len(found.changes), same=found.same)
+    click.echo(f"{line} · {_('nothing was changed')}" if dry_run else line)
+
+
+def _why_not(one: Judged) -> str:
+    if one.why:
+        return text_of(one.why)
+    errors = [result.task for result in one.attempt.tasks if result.verdict == "error"] if one.attempt else []
+    return listed(errors)
+
+
+def _print_change(one: Change) -> None:
+    click.echo(f"{click.style(_name(one.learner), bold=True)}  {one.before} → {one.after}")
+    for task in one.tasks:
+        was, now = task.before, task.after
+        signs = f"{MARKS[was.verdict] if was else '·'} → {MARKS[now.verdict]}"
+        click.echo(f"  {signs}  {now.task}  {was.points if was else 0} → {now.points}")
+        # What a check says now; where it has nothing to say any more, what it said before.
+        told, label = (was, _("before: ")) if now.verdict == "passed" and was else (now, "")
+        for line in _reasons(told)[:_REASONS]:
+            click.echo(f"      {click.style(label + line, dim=bool(label))}")
+
+
+def _reasons(result: TaskResult) -> list[str]:
+    """What its checks say, a line each part. It comes from a box."""
+    checks = [check for check in result.checks if check.verdict != "passed"]
+    return [visible(line) for check in checks for line in plain_lines(check) if line.strip()]

@@ -1,0 +1,89 @@
+"""labctl cohort watch"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.cohort.chosen import book_of, group_option, labs_option
+from labctl.cli.common import app_of, cohort_argument, json_option, labctl_command, print_json
+from labctl.cli.i18n import _
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labctl.services.classroom.grades import Book
+
+_REFRESH_SECONDS = 2.0
+
+
+@labctl_command("watch", example="labctl cohort watch db-1\nlabctl cohort watch db-1 --stuck 15 --once")
+@cohort_argument
+@labs_option
+@group_option
+@click.option(
+    "--stuck",
+    type=click.FloatRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="MINUTES",
+    help="Stuck is who tried and failed, and got no further for so long.",
+)
+@click.option("--once", is_flag=True, help="Print it once, and end.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, name: str, labs: tuple[str, ...], group: str, stuck: float, once: bool, as_json: bool
+) -> None:
+    """Learners and tasks: what was found last, attempts, hints, when they were last seen, and who is stuck, first. It
+    reads what is kept, and asks no box anything. q or Ctrl-C ends it, arrows and PgUp and PgDn move it."""
+    app = app_of(ctx)
+
+    def look() -> Book:
+        return book_of(app, name, labs, (), group)
+
+    book = look()
+    if as_json:
+        from labctl.cli.ui.matrix import as_json as matrix_as_json
+
+        print_json(matrix_as_json(book, time.time(), stuck * 60))
+    elif once or not sys.stdout.isatty():
+        from labctl.cli.ui.matrix import lines
+
+        for line in lines(book, time.time(), stuck * 60):
+            click.echo(line)
+    else:
+        _live(look, stuck * 60)
+
+
+def _live(look: Callable[[], Book], stuck: float) -> None:
+    """Until q or Ctrl-C."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    from labctl.cli.ui import pager
+    from labctl.cli.ui.matrix import lines
+
+    console = Console(highlight=False)
+    offset, key = 0, pager.Key.NONE
+    with pager.keyboard() as typed, Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            found = list(lines(look(), time.time(), stuck, console.width))
+            again = time.monotonic() + _REFRESH_SECONDS
+            while (left := again - time.monotonic()) > 0:
+                height = console.size.height
+                offset = pager.moved(offset, key, len(found), pager.room(len(found), height))
+                shown = "\n".join(pager.page(found, offset, height, _which))
+                live.update(Text.from_ansi(shown, no_wrap=True, overflow="crop"), refresh=True)
+                key = typed(left)
+                if key is pager.Key.QUIT:
+                    return
+
+
+def _which(first: int, last: int, count: int) -> str:
+    text = _("lines {first}–{last} of {count} · ↑ ↓ PgUp PgDn Home End · q ends it")
+    return click.style(text.format(first=first, last=last, count=count), reverse=True)

@@ -1,0 +1,224 @@
+"""What a learner gets who says nothing: where they are, and what they can do next, by number or by word."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from labctl.cli.i18n import _, language, listed
+from labctl.domain.access.gateway import LONGEST, Order, in_cohort, parse, said
+from labctl.errors import Exit, LabctlError, RefusedError
+from labctl.interrupts import interrupt
+
+if TYPE_CHECKING:
+    from labctl.adapters.gateway.child import Session
+    from labctl.cli.gateway.session import Sessions
+    from labctl.domain.lab.model import Lab
+
+_LEAVING = frozenset({"q", "quit", "exit", "leave", "logout"})
+
+
+class _LeaveError(Exception):
+    """The broker says that it is over."""
+
+
+class Menu:
+    """Everything is done by a child of its own: this process only reads lines."""
+
+    def __init__(self, sessions: Sessions, session: Session) -> None:
+        self._sessions = sessions
+        self._session = session
+        self._catalog = sessions.app(session).catalog
+        labs = session.holder.labs
+        self._lab = session.order.lab or (labs[0] if len(labs) == 1 else "")
+
+    def run(self) -> int:
+        """Until the learner leaves; where there is no terminal, what it would show, once."""
+        interactive = sys.stdin.isatty() and sys.stdout.isatty()
+        signal.signal(signal.SIGTERM, _leave)
+        try:
+            if not interactive:
+                for lab in self._session.holder.labs:
+                    _in_child(partial(self._overview, lab))
+                return int(Exit.OK)
+            while self._turn():
+                pass
+        except _LeaveError:
+            return int(Exit.REFUSED)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return int(Exit.OK)
+
+    def _turn(self) -> bool:
+        """One line read and done. False for the last."""
+        choices = self._choices()
+        if self._lab:
+            _in_child(lambda: self._overview(self._lab))
+        self._print(choices)
+        line = _read()
+        if line is None or line in _LEAVING:
+            return False
+        if line:
+            self._do(line, choices)
+        return True
+
+    def _choices(self) -> list[tuple[str, str]]:
+        """What each number stands for, and what it is called."""
+        if not self._lab:
+            return [(f"lab {name}", f"{name}  {self._title(name)}") for name in self._session.holder.labs]
+        choices = [(f"show {self._lab}", _("read the brief")), (f"up {self._lab}", _("bring the boxes up"))]
+        choices += [(f"verify --lab {self._lab}", _("see which tasks are done"))]
+        for box in self._definition(self._lab).boxes:
+            choices.append((f"enter {box} --lab {self._lab}", _("enter {box}").format(box=box)))
+        choices.append((f"history {self._lab}", _("see your attempts")))
+        if len(self._session.holder.labs) > 1:
+            choices.append(("lab", _("another lab")))
+        return choices
+
+    def _print(self, choices: list[tuple[str, str]]) -> None:
+        click.echo()
+        for number, (_what, name) in enumerate(choices, 1):
+            click.echo(f"  {click.style(f'{number:2}', bold=True)}  {name}")
+        click.echo(f"  {click.style(' q', bold=True)}  {_('leave')}")
+        click.echo(click.style(_("or type: hint TASK, reset BOX, stop, start, status, help"), dim=True))
+        click.echo("labctl> ", nl=False)
+
+    def _do(self, line: str, choices: list[tuple[str, str]]) -> None:
+        if line.isascii() and line.isdigit() and 0 < int(line) <= len(choices):
+            line = choices[int(line) - 1][0]
+        word, _space, rest = line.partition(" ")
+        if word == "lab" and rest in ("", *self._session.holder.labs):
+            self._lab = rest
+            return
+        from labctl.adapters.gateway.child import report
+
+        try:
+            order = self._with_lab(in_cohort(parse(line), self._session.holder.labs, self._boxes))
+        except LabctlError as error:
+            from labctl.cli.ui.problem import show
+
+            if isinstance(error, RefusedError):
+                report("refused", line)
+            show(error)
+            return
+        report("begun", said(order), order.verb)
+        _in_child(lambda: self._sessions.perform(self._session, order))
+
+    def _with_lab(self, order: Order) -> Order:
+        """The lab of the menu, where the order names none."""
+        if order.lab or not self._lab or order.verb in ("help", "list", "status"):
+            return order
+        return msgspec.structs.replace(order, lab=self._lab)
+
+    def _boxes(self) -> Collection[str]:
+        return self._definition(self._lab).boxes if self._lab else ()
+
+    def _definition(self, name: str) -> Lab:
+        return self._catalog.lab(name)
+
+    def _title(self, name: str) -> str:
+        return self._definition(name).title.in_(language())
+
+    def _overview(self, name: str) -> int:
+        """Where the learner is in a lab. Nothing is found out by this process itself: what is open is not shared."""
+        from labctl.cli.ui.problem import text_of
+        from labctl.domain.naming import instance_id
+        from labctl.domain.observed import ALIVE, State
+        from labctl.services.current import UNSTEADY, not_running
+
+        app = self._sessions.app(self._session)
+        instance = instance_id(name, self._session.holder.learner)
+        boxes = sorted(app.engine.observe(instance), key=lambda box: box.box)
+        attempts = app.store.attempts(instance)
+        running = [box.box for box in boxes if box.state is State.RUNNING]
+        click.echo()
+        click.echo(click.style(f"{self._title(name)} ({name})", bold=True))
+        if not boxes:
+            click.echo(_("not up; up makes its boxes"))
+        elif running:
+            click.echo(_("running: {boxes}").format(boxes=listed(running)))
+        for box in boxes:
+            if box.state in UNSTEADY:
+                click.echo(text_of(not_running(box)))
+        resting = [box.box for box in boxes if box.state not in ALIVE]
+        if resting:
+            click.echo(_("shut down: {boxes}").format(boxes=listed(resting)))
+        if attempts:
+            last = attempts[-1]
+            text = _("{points} of {of} points in attempt {n}")
+            click.echo(text.format(points=last.points, of=last.of, n=len(attempts)))
+        return 0
+
+
+def _leave(*_args: object) -> None:
+    raise _LeaveError
+
+
+def _read() -> str | None:
+    """A line; None at the end. Ctrl-C takes back what was typed."""
+    sys.stdout.flush()
+    try:
+        line = sys.stdin.readline(LONGEST + 1)
+    except KeyboardInterrupt:
+        click.echo()
+        return ""
+    except OSError:  # the terminal has gone
+        return None
+    return line.strip() if line else None
+
+
+def _in_child(work: Callable[[], int]) -> int:
+    """Do it in a child, which Ctrl-C is for meanwhile; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    pid = os.fork()
+    if pid == 0:
+        # A signal may raise anywhere: there must never be two that read lines.
+        try:
+            _child(work)
+        finally:
+            os._exit(1)
+    left = False
+    while True:
+        try:
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            break
+        except KeyboardInterrupt:
+            continue
+        except _LeaveError:
+            left = True
+    if left:
+        raise _LeaveError
+    return code
+
+
+def _child(work: Callable[[], int]) -> None:
+    """Never returns."""
+    code = 1
+    try:
+        signal.signal(signal.SIGTERM, interrupt)
+        code = work()
+    except LabctlError as error:
+        from labctl.cli.ui.problem import show
+
+        show(error)
+        code = int(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo()
+        code = int(Exit.INTERRUPTED)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                code = 1
+        os._exit(code)

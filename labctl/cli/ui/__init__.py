@@ -1,0 +1,1 @@
+"""What shows values to a person on a terminal, or to a program."""

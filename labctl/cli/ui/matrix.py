@@ -1,0 +1,172 @@
+"""Learners and tasks as a matrix of signs that say the same without colour. With up to 15 tasks 80 columns are enough;
+where there are more, names are less shortened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from labctl.cli.i18n import _
+from labctl.cli.ui.verdicts import MARKS
+from labctl.cli.ui.wrap import cells
+from labctl.domain.text import visible
+
+if TYPE_CHECKING:
+    from labctl.domain.classroom.cohort import Member
+    from labctl.domain.classroom.gradebook import Entry
+    from labctl.domain.lab.model import Lab
+    from labctl.services.classroom.grades import Book
+
+COLUMNS = 80
+_IDS = 10
+_NAMES = (4, 24)
+_COUNTS = (8, 6, 6, 6)
+"""Columns for points, tries, hints and when they were last seen."""
+_NOTHING = click.style("·", dim=True)
+_STUCK = click.style("?", fg="yellow", bold=True)
+
+
+class _Widths(NamedTuple):
+    """Columns for ids and names."""
+
+    id: int
+    name: int
+
+
+def lines(book: Book, now: float, stuck: float, columns: int = COLUMNS) -> Iterator[str]:
+    """A block for each lab. ``now`` in seconds since 1970, ``stuck`` in seconds (``Entry.stuck``)."""
+    for number, lab in enumerate(book.labs):
+        if number:
+            yield ""
+        yield from _block(lab, in_order(book.entries[lab.name], now, stuck), now, stuck, columns)
+
+
+def in_order(entries: Sequence[Entry], now: float, stuck: float) -> list[Entry]:
+    """Who is stuck first, then who works, by points; then who is done, and who never came."""
+
+    def place(entry: Entry) -> tuple[int, int, str]:
+        if entry.stuck(now, stuck):
+            return (0, entry.points, entry.member.id)
+        if not entry.came:
+            return (3, 0, entry.member.id)
+        return (2 if entry.complete else 1, entry.points, entry.member.id)
+
+    return sorted(entries, key=place)
+
+
+def _block(lab: Lab, entries: Sequence[Entry], now: float, stuck: float, columns: int) -> Iterator[str]:
+    counts = _("{name}: {complete} of {count} complete, {stuck} stuck, {absent} not seen")
+    yield click.style(
+        counts.format(
+            name=lab.name,
+            complete=sum(entry.complete for entry in entries),
+            count=len(entries),
+            stuck=sum(entry.stuck(now, stuck) for entry in entries),
+            absent=sum(not entry.came for entry in entries),
+        ),
+        bold=True,
+    )
+    widths = _widths(lab, entries, columns)
+    for line in _head(lab, widths):
+        yield click.style(line, dim=True)
+    for entry in entries:
+        yield _line(lab, entry, now, entry.stuck(now, stuck), widths)
+    yield from _legend([task.id for task in lab.tasks], columns)
+
+
+def _widths(lab: Lab, entries: Sequence[Entry], columns: int) -> _Widths:
+    """Names have what the rest leaves."""
+    ids = min(max((cells(entry.member.id) for entry in entries), default=1), _IDS)
+    names = max((cells(_name(entry.member)) for entry in entries), default=1)
+    others = sum(_COUNTS) + 2 * len(lab.tasks) + len("?  ")
+    least, most = _NAMES
+    least = max(least, cells(_("learner")) - ids)  # the header stands above both
+    return _Widths(ids, max(least, min(names, most, columns - others - ids)))
+
+
+def _head(lab: Lab, widths: _Widths) -> Iterator[str]:
+    """Tasks as numbers, which stand upright where they have two digits."""
+    numbers = range(1, len(lab.tasks) + 1)
+    if len(numbers) > 9:
+        tens = "".join(f" {number // 10 if number > 9 else ' '}" for number in numbers)
+        yield f"  {' ' * (widths.id + 1 + widths.name)}{tens}"
+    ones = "".join(f" {number % 10}" for number in numbers)
+    names = _("learner"), "", ones, _("points"), _("tries"), _("hints"), _("seen")
+    yield f"  {_row(*names, _Widths(widths.id + widths.name, 0))}"
+
+
+def _line(lab: Lab, entry: Entry, now: float, stuck: bool, widths: _Widths) -> str:
+    marks = "".join(f" {MARKS[entry.now[task.id]] if task.id in entry.now else _NOTHING}" for task in lab.tasks)
+    points, hints = f"{entry.points}/{entry.of}", sum(entry.hints.values())
+    member = entry.member
+    counts = points, str(entry.attempts), str(hints), _ago(entry.seen, now)
+    return f"{_STUCK if stuck else ' '} {_row(member.id, _name(member), marks, *counts, widths)}"
+
+
+def _name(member: Member) -> str:
+    """On one line."""
+    return " ".join(visible(member.name).split())
+
+
+def _row(id: str, name: str, marks: str, points: str, tries: str, hints: str, seen: str, widths: _Widths) -> str:
+    words = points, tries, hints, seen
+    counts = "".join(_right(word, width) for word, width in zip(words, _COUNTS, strict=True))
+    return f"{_fit(id, widths.id)} {_fit(name, widths.name)}{marks}{counts}"
+
+
+def _legend(tasks: Sequence[str], columns: int) -> Iterator[str]:
+    line = ""
+    for number, task in enumerate(tasks, 1):
+        part = f"{number} {task}"
+        if line and cells(line) + 2 + cells(part) > columns - 2:
+            yield click.style(f"  {line}", dim=True)
+            line = ""
+        line = f"{line}  {part}" if line else part
+    yield click.style(f"  {line}", dim=True)
+
+
+def _fit(text: str, width: int) -> str:
+    """Shortened or filled, by columns and not by letters."""
+    if cells(text) > width:
+        while text and cells(text) > width - 1:
+            text = text[:-1]
+        text += "…" if width else ""
+    return text + " " * (width - cells(text))
+
+
+def _right(text: str, width: int) -> str:
+    return " " * (width - cells(text)) + text
+
+
+def _ago(at: float, now: float) -> str:
+    if not at:
+        return "–"
+    minutes = max(0, int(now - at)) // 60
+    if minutes < 60:
+        return _("{n}min").format(n=minutes)
+    hours = minutes // 60
+    return _("{n}h").format(n=hours) if hours < 48 else _("{n}d").format(n=min(hours // 24, 999))
+
+
+def as_json(book: Book, now: float, stuck: float) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        lab.name: [
+            {
+                "id": entry.member.id,
+                "name": entry.member.name,
+                "group": entry.member.group,
+                "tasks": {task.id: str(entry.now[task.id]) if task.id in entry.now else None for task in lab.tasks},
+                "points": entry.points,
+                "of": entry.of,
+                "attempts": entry.attempts,
+                "hints": dict(entry.hints),
+                "seen": entry.seen or None,
+                "stuck": entry.stuck(now, stuck),
+            }
+            for entry in in_order(book.entries[lab.name], now, stuck)
+        ]
+        for lab in book.labs
+    }

@@ -1,0 +1,66 @@
+"""What the keeper noted of boxes, in words: what happened, and what to do."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+
+from labctl.cli.i18n import _
+from labctl.cli.ui.advice import advised
+from labctl.domain.notes import BoxNote
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_COUNTED = ("pids", "watchers")
+
+
+def text_of(note: BoxNote, learner: str = "") -> str:
+    """One line, which names the learner where one is given."""
+    form = {
+        "ending": _("{box}: the time of this lab ends {minutes} min after {at}, and its boxes are stopped"),
+        "expired": _("{box} was stopped at {at}: the time of this lab is over"),
+        "idle": _("{box} was stopped at {at}: nobody was in it for long; labctl start {box}"),
+        "disk-soon": _("{box} has written {used} of the {limit} that it may; beyond that it is stopped"),
+        "disk-unknown": _(
+            "{box}: labctl can't measure what it writes, so its limit of {limit} does not hold; see labctl doctor"
+        ),
+        "disk": _(
+            "{box} was stopped at {at}: it had written {used}, and may write {limit}; labctl start {box}, and remove"
+            " something within 3 minutes"
+        ),
+        "files": _(
+            "{box} was stopped at {at}: it holds too many files; labctl start {box}, and remove some within 3 minutes"
+        ),
+        "watchers": _("{box} was stopped at {at}: it had {used} inotify instances, and may have {limit}"),
+        "memory": _("{box} was out of memory ({limit}) at {at}, and a process in it was killed; see top in it"),
+        "pids": _("{box} had as many processes as it may have ({limit}) at {at}; see ps in it"),
+        "cpu": _("{box} used most of its processor time for a minute at {at}; see top in it"),
+    }[note.kind]
+    shown = str if note.kind in _COUNTED else size
+    at = datetime.datetime.fromtimestamp(note.at).astimezone().strftime("%H:%M")
+    text = form.format(box=note.box, at=at, used=shown(note.used), limit=shown(note.limit), minutes=note.minutes)
+    if learner:
+        start = f"labctl start {note.box}"
+        text = f"{learner}{_(': ')}{text.replace(start, f'{start} --learner {learner}')}"
+    return advised(text)
+
+
+def lines(notes: Sequence[BoxNote], learners: Mapping[str, str] | None = None) -> list[str]:
+    """A line each; of what happens to all boxes of an instance at once, one for all. ``learners``: by box id, where
+    the boxes are those of several."""
+    whole: set[tuple[str, str]] = set()
+    found = []
+    for note in notes:
+        if note.kind == "ending":
+            if (note.instance, note.kind) in whole:
+                continue
+            whole.add((note.instance, note.kind))
+        found.append(text_of(note, (learners or {}).get(note.box_id, "")))
+    return found
+
+
+def size(count: int) -> str:
+    """Bytes, short: ``1.5 GiB``."""
+    number, unit = float(count), 0
+    while number >= 1024 and unit < len(_UNITS) - 1:
+        number, unit = number / 1024, unit + 1
+    return f"{number:.0f} {_UNITS[unit]}" if number >= 10 or not unit else f"{number:.1f} {_UNITS[unit]}"

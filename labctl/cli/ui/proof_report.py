@@ -1,0 +1,119 @@
+"""What ``labctl test-lab`` found, for programs and for a page of documentation."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+import msgspec
+
+from labctl.cli.i18n import _, language
+from labctl.domain.proof.outcome import LabProof, Proof
+from labctl.domain.proof.rules import Phase
+
+_MIB = 1 << 20
+
+
+def as_builtins(proof: Proof) -> dict[str, Any]:
+    """What ``--json`` prints: docs/author.md says what is in it."""
+    return {
+        "verdict": proof.verdict,
+        "at": proof.at,
+        "machine": proof.machine,
+        "phases": proof.phases,
+        "flaws": proof.flaws,
+        "labs": [_lab(lab) for lab in proof.labs],
+    }
+
+
+def _lab(lab: LabProof) -> dict[str, Any]:
+    checks, hurting = lab.checks
+    return {
+        "lab": lab.lab.name,
+        "tasks": [task.id for task in lab.lab.tasks],
+        "solutions": lab.solutions,
+        "mutants": [{**msgspec.to_builtins(mutant), "caught": lab.caught(mutant)} for mutant in lab.mutants],
+        "checks": checks,
+        "thorough_checks": hurting,
+        "flakes": {**msgspec.to_builtins(lab.flakes), "rate": lab.flakes.rate, "repeat": lab.repeat},
+        "up_seconds": lab.up_seconds,
+        "verify_seconds": lab.verify_seconds,
+        "memory": lab.memory,
+        "seconds": lab.seconds,
+        "flaws": len(lab.all_flaws),
+        "seeds": lab.seeds,
+    }
+
+
+def markdown(proof: Proof, before: str = "") -> str:
+    """The figures as a table, in the language in use, with what they were measured on. ``before`` is what was in its
+    place: rows of labs that weren't proven this time stay."""
+    head = (
+        *(_("lab"), _("title"), _("tasks"), _("checks (thorough)"), _("solutions"), _("mutants caught"), _("boxes")),
+        *(_("memory"), "up", "verify", _("flakes"), _("seeds"), _("holds"), _("date")),
+    )
+    rows = _rows(before, _row(head)) | {lab.lab.name: _row(_cells(proof, lab)) for lab in proof.labs}
+    lines = [_row(head), _row(["---"] * len(head)), *(row for _name, row in sorted(rows.items()))]
+    return "\n".join([*lines, "", *_notes(proof)]) + "\n"
+
+
+def _rows(report: str, head: str) -> dict[str, str]:
+    """Lab to row, of a report whose table has these columns; of any other text, none."""
+    lines = report.splitlines()
+    if head not in lines:
+        return {}
+    return {found[1]: line for line in lines if (found := re.match(r"\| `([^`]+)` \|", line))}
+
+
+def _cells(proof: Proof, lab: LabProof) -> list[str]:
+    checks, hurting = lab.checks
+    caught = f"{sum(map(lab.caught, lab.mutants))}/{len(lab.mutants)}"
+    flakes = f"{lab.flakes.differing}/{lab.flakes.verdicts}, {lab.repeat} ×" if lab.flakes.verdicts else "–"
+    return [
+        f"`{lab.lab.name}`",
+        lab.lab.title.in_(language()),
+        str(len(lab.lab.tasks)),
+        f"{checks} ({hurting})" if checks else "–",
+        str(len(lab.solutions)),
+        caught if Phase.MUTANTS in proof.phases else "–",
+        str(len(lab.lab.boxes)),
+        f"{lab.memory / _MIB:.0f} MiB" if lab.memory else "–",
+        f"{lab.up_seconds:.1f} s" if lab.up_seconds else "–",
+        f"{lab.verify_seconds:.1f} s" if lab.verify_seconds else "–",
+        flakes,
+        str(len(lab.seeds)),
+        "✗" if lab.all_flaws else "✓",
+        _day(proof),
+    ]
+
+
+def _day(proof: Proof) -> str:
+    return datetime.datetime.fromtimestamp(proof.at).astimezone().strftime("%Y-%m-%d")
+
+
+def _notes(proof: Proof) -> list[str]:
+    machine = proof.machine
+    text = _(
+        "{when}, on {cpus} processors, {memory:.0f} GiB, Linux {kernel}, Docker Engine {engine}. Phases: {phases}."
+    )
+    measured = text.format(
+        when=_day(proof),
+        cpus=machine.cpus,
+        memory=machine.memory / (1 << 30),
+        kernel=machine.kernel,
+        engine=machine.version,
+        phases=_(", ").join(_(str(phase)) for phase in proof.phases),
+    )
+    return [
+        measured,
+        "",
+        _("- mutants caught: by exactly the tasks that they name, and no other, with every seed."),
+        _("- memory: of all boxes of a fresh instance, by their cgroups, less the page cache that could be had back."),
+        _("- up, verify: medians of wall time within one process, images there; the command adds its own start."),
+        _("- flakes: verdicts of checks that differed, of fresh and solved boxes judged so many times with each seed."),
+    ]
+
+
+def _row(cells: list[str] | tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

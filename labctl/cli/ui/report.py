@@ -1,0 +1,109 @@
+"""An attempt for programs: JSON, and JUnit XML in a file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from labctl.domain.junit import Case
+    from labctl.domain.lab.model import Lab
+    from labctl.domain.verdict import Attempt, CheckResult
+
+
+def attempt_as_json(attempt: Attempt, number: int, **more: Any) -> dict[str, Any]:
+    """What ``--json`` prints of an attempt: docs/instructor.md says what is in it."""
+    return {
+        "attempt": attempt,
+        "number": number,
+        "verdict": attempt.verdict,
+        "points": attempt.points,
+        "of": attempt.of,
+        **more,
+    }
+
+
+def junit(lab: Lab, attempt: Attempt, number: int) -> str:
+    """The attempt as JUnit XML, its texts in the language in use."""
+    from labctl.cli.i18n import language
+    from labctl.domain.junit import Suite, document
+    from labctl.domain.lab.params import derive, template_values
+    from labctl.domain.text import fill
+
+    values = template_values(lab, attempt.learner, derive(lab, attempt.seed))
+    whole = {
+        "learner": attempt.learner,
+        "instance": attempt.instance,
+        "attempt": str(number),
+        "thorough": str(attempt.thorough).lower(),
+    }
+    suites = []
+    for result in attempt.tasks:
+        task = lab.task(result.task)
+        title = fill(task.title.in_(language()), values) if task else result.task
+        own = {"title": title, "points": str(result.points), "of": str(result.of)}
+        suites.append(Suite(result.task, [_case(check) for check in result.checks], {**own, **whole}))
+    return document(attempt.lab, suites, attempt.at, attempt.seconds)
+
+
+def _case(check: CheckResult) -> Case:
+    from labctl.cli.i18n import side
+    from labctl.cli.ui.answers import plain_lines
+    from labctl.domain.junit import Case
+
+    lines = plain_lines(check)
+    title = side(check.title)
+    return Case(
+        name=check.name or check.task,
+        verdict=check.verdict,
+        seconds=check.seconds,
+        message=title or next(iter(lines), ""),
+        text="\n".join(lines),
+        properties={"title": title, "source": str(check.source)},
+    )
+
+
+@contextmanager
+def junit_file(path: str | None) -> Iterator[Callable[[str], None]]:
+    """Where a report goes: a file, or stdout for ``-``. It is opened at once, so that one that can't be written is told
+    before anything is run; where nothing is written in the end, what was there stays as it is. Raises UsageError."""
+    if path in (None, "-"):
+        yield lambda text: click.echo(text.encode(), nl=False)
+        return
+    file = Path(str(path))
+    made = not os.path.lexists(file)
+    written = False
+
+    def write(text: str) -> None:
+        nonlocal written
+        with _told(file):
+            if stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                opened.truncate(0)
+            opened.write(text.encode())
+            opened.flush()
+        written = True
+
+    with _told(file):
+        opened = file.open("ab")
+    try:
+        with opened:
+            yield write
+    finally:
+        if made and not written:
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError("{path} can't be written: {why}", path=str(file), why=error.strerror or str(error)) from error

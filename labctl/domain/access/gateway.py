@@ -1,0 +1,277 @@
+"""What a learner of a cohort may say over SSH, and nothing else: ``ssh lab@server verify --lab firewall``.
+
+The line is never given to a shell. It is taken apart here, every word of it has to be one that its place allows, and
+what the command line is then called with is put together anew (``arguments``), always for the one learner whose key
+it was.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal
+
+import msgspec
+
+from labctl.domain.classroom.cohort import Deed
+from labctl.domain.lab.model import NAME_PATTERN
+from labctl.domain.words import by_count, by_name
+from labctl.errors import RefusedError, UsageError
+
+Verb = Literal[
+    "menu", "help", "list", "show", "up", "verify", "hint", "status", "history",
+    "enter", "reset", "stop", "start", "put",
+]  # fmt: skip
+
+LONGEST = 4096
+"""Letters in a line, at most."""
+
+_NAME = re.compile(NAME_PATTERN, re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+_LONGEST_PATH = 1024
+_MOST_WORDS = 64
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A line that was understood. ``names`` are boxes, or the one task of ``hint``; ``path`` is where ``put`` puts."""
+
+    verb: Verb
+    names: tuple[str, ...] = ()
+    lab: str = ""
+    tasks: tuple[str, ...] = ()
+    path: str = ""
+    attempt: str = ""
+    language: Literal["", "en", "zh"] = ""
+    yes: bool = False
+    json: bool = False
+    values: bool = False
+
+
+class Form(msgspec.Struct, frozen=True):
+    """How a command is said: how many names at least and at most, whether the word before them may be a lab, which
+    options. Every form with a deed takes --lab as well."""
+
+    usage: str
+    least: int = 0
+    most: int = 0
+    lab_first: bool = False
+    options: frozenset[str] = frozenset()
+    deed: Deed | None = None
+
+
+FORMS: dict[Verb, Form] = {
+    "menu": Form(""),
+    "help": Form("help"),
+    "list": Form("list"),
+    "show": Form("show [LAB] [TASK] [--values]", 0, 1, lab_first=True, options=frozenset({"--values"}), deed="show"),
+    "up": Form("up [LAB]", lab_first=True, deed="up"),
+    "status": Form("status [LAB] [--json]", lab_first=True, options=frozenset({"--json"}), deed="status"),
+    "enter": Form("enter [LAB] BOX", 1, 1, lab_first=True, deed="enter"),
+    "put": Form("put [LAB] BOX:PATH < FILE", 1, 1, lab_first=True, deed="upload"),
+    "verify": Form(
+        "verify [LAB] [--task ID]... [--json]", lab_first=True, options=frozenset({"--task", "--json"}), deed="verify"
+    ),
+    "hint": Form("hint [LAB] TASK", 1, 1, lab_first=True, deed="hint"),
+    "history": Form("history [LAB] [--attempt N]", lab_first=True, options=frozenset({"--attempt"}), deed="show"),
+    "reset": Form("reset [LAB] [BOX]... [--yes]", 0, 16, options=frozenset({"--yes"}), deed="reset"),
+    "stop": Form("stop [LAB] [BOX]...", 0, 16, deed="stop"),
+    "start": Form("start [LAB] [BOX]...", 0, 16, deed="start"),
+}
+"""In the order in which ``help`` tells them."""
+
+_FLAGS = {"--yes", "--json", "--values"}
+_SHORT = {"-y": "--yes"}
+_HELP = ("--help", "-h", "?")
+_SEE_HELP = "what can be said here: help"
+
+
+def parse(line: str) -> Order:
+    """The order that a line is. Raises RefusedError for what no learner may say, UsageError for what is incomplete."""
+    words = _words(line)
+    if words and words[0] == "labctl":
+        del words[0]
+    language = _language(words)
+    if not words:
+        return Order("menu", language=language)
+    first = "help" if words[0] in _HELP else words[0]
+    verb = next((known for known in FORMS if known == first), None)
+    if verb is None or verb == "menu":
+        raise _unknown(first)
+    order = _filled(verb, words[1:])
+    return msgspec.structs.replace(order, language=language) if language else order
+
+
+def _words(line: str) -> list[str]:
+    """As a shell would split it, and no more than that: nothing is expanded."""
+    if len(line) > LONGEST:
+        raise RefusedError("the command is longer than {most} letters", hint=_SEE_HELP, most=LONGEST)
+    # Neither control characters nor what turns the direction of writing nor broken UTF-8.
+    if not line.isprintable():
+        raise RefusedError("the command has characters that can't be printed", hint=_SEE_HELP)
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        raise RefusedError("a quotation mark of the command isn't closed", hint=_SEE_HELP) from None
+    if len(words) > _MOST_WORDS:
+        raise RefusedError("the command has more than {most} words", hint=_SEE_HELP, most=_MOST_WORDS)
+    return words
+
+
+def _language(words: list[str]) -> Literal["", "en", "zh"]:
+    """``--lang zh``, wherever it stands; taken out of the words."""
+    at = next((index for index, word in enumerate(words) if word.partition("=")[0] == "--lang"), None)
+    if at is None:
+        return ""
+    option, equals, value = words.pop(at).partition("=")
+    if not equals:
+        value = words.pop(at) if at < len(words) else ""
+    if value == "en":
+        return "en"
+    if value == "zh":
+        return "zh"
+    raise UsageError("{option} is en or zh", option=option)
+
+
+def _filled(verb: Verb, words: list[str]) -> Order:
+    form = FORMS[verb]
+    plain: list[str] = []
+    options: dict[str, list[str]] = {}
+    while words:
+        word = words.pop(0)
+        if not word.startswith("-"):
+            plain.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        name = _SHORT.get(name, name)
+        known = name in form.options or (name == "--lab" and form.deed)
+        if not known or (equals and name in _FLAGS):
+            raise RefusedError(
+                "{verb} has no option {option} here",
+                hint="it is said so: {usage}",
+                verb=verb,
+                option=name,
+                usage=form.usage,
+            )
+        if name not in _FLAGS and not equals:
+            if not words:
+                raise _incomplete(verb)
+            value = words.pop(0)
+        options.setdefault(name, []).append(value)
+    return _order(verb, plain, options)
+
+
+def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order:
+    form = FORMS[verb]
+    labs = list(options.get("--lab", ()))
+    if form.lab_first:
+        word, rest = by_count(plain, form.most)
+        labs += [word] if word else []
+        plain = list(rest)
+    if len(plain) < form.least:
+        raise _incomplete(verb)
+    attempts = options.get("--attempt", [])
+    if len(plain) > form.most or len(set(labs)) > 1 or len(attempts) > 1:
+        raise RefusedError(
+            "{verb} takes no more words than that", hint="it is said so: {usage}", verb=verb, usage=form.usage
+        )
+    path = ""
+    if verb == "put":
+        plain, path = _place(plain[0])
+    tasks = options.get("--task", [])
+    if verb == "show" and (labs or not plain):
+        tasks, plain = plain, []  # else the cohort tells whether the one word is a lab or a task
+    for name in (*plain, *labs, *tasks):
+        if not _NAME.fullmatch(name):
+            raise RefusedError("{name} is no name of a lab, a box or a task", hint=_SEE_HELP, name=name)
+    if attempts and not _NUMBER.fullmatch(attempts[0]):
+        raise RefusedError(
+            "{name} is no number of an attempt", hint="it is said so: {usage}", name=attempts[0], usage=form.usage
+        )
+    return Order(
+        verb,
+        names=tuple(plain),
+        lab=next(iter(labs), ""),
+        tasks=tuple(tasks),
+        path=path,
+        attempt="".join(attempts),
+        yes="--yes" in options,
+        json="--json" in options,
+        values="--values" in options,
+    )
+
+
+def _place(word: str) -> tuple[list[str], str]:
+    """``master:/etc/hosts`` as box and path. The path goes to the box: as one word of an exec there, and
+    in a tar archive; and nowhere else."""
+    box, colon, path = word.partition(":")
+    if not colon or not path:
+        raise _incomplete("put")
+    if len(path.encode()) > _LONGEST_PATH:
+        raise RefusedError("the path is longer than {most} bytes", most=_LONGEST_PATH)
+    if path.rstrip("/").rpartition("/")[2] in ("", ".", "..") or path.endswith("/"):
+        raise UsageError(
+            "{path} names no file", hint="say how the file is to be called: put {box}:{path}NAME", box=box, path=path
+        )
+    return [box], path
+
+
+def _incomplete(verb: Verb) -> UsageError:
+    return UsageError("{verb} needs more words", hint="it is said so: {usage}", verb=verb, usage=FORMS[verb].usage)
+
+
+def _unknown(word: str) -> RefusedError:
+    near = difflib.get_close_matches(word[:64], [verb for verb in FORMS if verb != "menu"], n=1)
+    if near:
+        return RefusedError(
+            "{word} can't be said here", hint="did you mean {near}? What can be: help", word=word, near=near[0]
+        )
+    return RefusedError("{word} can't be said here", hint=_SEE_HELP, word=word[:200])
+
+
+def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[str]] | None = None) -> Order:
+    """The order, for a cohort that has these labs: where ``up`` names none and there is but one, that one; a lone word
+    of ``show`` that is no lab's name is a task's. ``own``: the boxes of the lab that is meant if no word names one; the
+    first word of ``stop``, ``start`` and ``reset`` is told by it. Raises RefusedError for any other lab, UsageError
+    where one has to be named."""
+    if order.verb in ("reset", "stop", "start") and own and not order.lab:
+        lab, names = by_name(order.names, labs, own)
+        order = msgspec.structs.replace(order, lab=lab, names=names)
+    if order.verb == "show" and order.names:
+        (word,) = order.names
+        meant = {"lab": word} if word in labs or _near(word, labs) else {"tasks": (word,)}
+        order = msgspec.structs.replace(order, names=(), **meant)
+    if order.lab and order.lab not in labs:
+        raise RefusedError(
+            "{lab} is no lab of your class", hint="your labs are: {known}", lab=order.lab, known=", ".join(labs)
+        )
+    if order.verb == "up" and not order.lab:
+        if len(labs) != 1:
+            raise UsageError("which lab?", hint="your labs are: {known}", known=", ".join(labs))
+        return msgspec.structs.replace(order, lab=labs[0])
+    return order
+
+
+def _near(word: str, known: Sequence[str]) -> bool:
+    return bool(difflib.get_close_matches(word, known, n=1))
+
+
+def arguments(order: Order, learner: str) -> list[str]:
+    """What the command line is called with for it. A value never stands where an option could: it is behind ``=``, or a
+    name, which begins with a letter or a digit."""
+    words: list[str] = [order.verb]
+    words += [f"--lab={order.lab}"] if order.lab else []
+    words += [f"--task={task}" for task in order.tasks]
+    words += [f"--attempt={order.attempt}"] if order.attempt else []
+    words += ["--yes"] if order.yes else []
+    words += ["--json"] if order.json else []
+    words += ["--values"] if order.values else []
+    return [*words, f"--learner={learner}", *order.names]
+
+
+def said(order: Order) -> str:
+    """The order in one line, for a log and for the instructor."""
+    place = [f"{name}:{order.path}" for name in order.names] if order.path else list(order.names)
+    options = [order.lab, *order.tasks, f"#{order.attempt}" if order.attempt else "", "--yes" if order.yes else ""]
+    return " ".join([order.verb, *place, *filter(None, options)])

@@ -1,0 +1,63 @@
+"""What somebody may still do with a learner's lab at a given time. Pure, and the only place that decides it: command
+line and gateway both ask here, with the server's clock."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from labctl.domain.classroom.cohort import Cohort
+from labctl.errors import RefusedError
+
+Actor = Literal["learner", "instructor", "owner"]
+"""Who asks: a learner of a cohort by the gateway, whoever has the engine and names such a learner, or whoever has the
+engine and names nobody of a cohort."""
+
+Act = Literal["look", "stop", "remove", "judge", "hint", "enter", "copy", "start", "up", "reset", "solve"]
+"""``look`` only reads; ``enter`` is every way into a running box, ``copy`` every file from or to one."""
+
+INSTRUCTORS: frozenset[Act] = frozenset({"look", "stop", "remove", "hint", "enter", "copy"})
+"""What an instructor may do when the time is over: all that starts no box. ``labctl cohort verify`` judges then: it
+holds back the keeper, and knows boxes that don't run."""
+
+
+def end_of(cohort: Cohort) -> float:
+    """When learners' work ends, in seconds since 1970; 0 for never."""
+    return min((moment for moment in (cohort.until, cohort.ended) if moment), default=0.0)
+
+
+def is_over(cohort: Cohort, now: float) -> bool:
+    """Whether the learners' time has passed."""
+    return 0 < end_of(cohort) <= now
+
+
+def counts(cohort: Cohort, by: str, begun: float) -> bool:
+    """Whether an attempt counts for the grade. Of a learner's own, those that began before the end, whenever they
+    ended; of an instructor's all."""
+    return by != "learner" or not is_over(cohort, begun)
+
+
+def require(actor: Actor, act: Act, cohort: Cohort | None, now: float, lab: str = "", expires: int = 0) -> None:
+    """Raises RefusedError where that may not be done now. ``cohort``: the learner's, None for one of none; ``expires``:
+    when the boxes that are there expire, 0 for never or for no boxes."""
+    if cohort is None or act == "look":
+        return
+    if is_over(cohort, now):
+        if actor != "learner" and (act in ("stop", "remove") or (act in INSTRUCTORS and not cohort.ended)):
+            return
+        raise _refusal(actor, cohort)
+    # The boxes' own hours: reset makes new ones, so that nothing of the old work goes on.
+    if 0 < expires <= now and act not in ("stop", "remove", "reset"):
+        if actor != "learner" and act in INSTRUCTORS:
+            return
+        hint = "labctl reset --lab {lab}" if actor == "learner" else "labctl cohort verify {name}"
+        raise RefusedError("the time for {lab} is over", hint=hint, lab=lab, name=cohort.name)
+
+
+def _refusal(actor: Actor, cohort: Cohort) -> RefusedError:
+    if actor == "learner":
+        return RefusedError(
+            "the time of the cohort {name} is over", hint="ask your instructor for more", name=cohort.name
+        )
+    if cohort.ended:
+        return RefusedError("the cohort {name} has ended", hint="labctl cohort report {name}", name=cohort.name)
+    return RefusedError("the time of the cohort {name} is over", hint="labctl cohort verify {name}", name=cohort.name)

@@ -1,0 +1,1 @@
+"""A class: its roster, its limits, what it needs of a server, and its grades."""

@@ -1,0 +1,276 @@
+"""Whether a class fits on a server: what its labs need, by footprints that were measured, against what the server has
+left. Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from labctl.domain.lab.model import Lab
+
+_MIB = 1 << 20
+_GIB = 1 << 30
+
+
+class Footprint(msgspec.Struct, frozen=True):
+    """One instance of a lab at rest, all its boxes together. ``memory`` and ``disk`` (what was written) in bytes,
+    ``cpu`` in cores, ``processes`` with their threads, ``inotify`` instances, open ``files``, ``aio`` requests (what
+    databases reserve, aio(7)). ``at``: when it was measured on this server, in seconds since 1970; 0 for the figures
+    that labctl brings along."""
+
+    boxes: int
+    memory: int
+    cpu: float
+    disk: int
+    processes: int
+    inotify: int
+    files: int
+    aio: int = 0
+    at: float = 0.0
+
+
+SHIPPED: Mapping[str, Footprint] = {
+    "firewall": Footprint(4, 25 * _MIB, 0.001, 17 * _MIB, 15, 12, 253),
+    "lnmp": Footprint(2, 65 * _MIB, 0.001, 50 * _MIB, 27, 6, 225, aio=2048),
+    "mongodb-sharding": Footprint(4, 300 * _MIB, 0.15, 400 * _MIB, 60, 12, 350),
+    "mysql": Footprint(2, 59 * _MIB, 0.001, 116 * _MIB, 21, 6, 176, aio=4096),
+    "redis-replication": Footprint(3, 40 * _MIB, 0.02, 13 * _MIB, 41, 9, 283),
+    "shell-scripting": Footprint(1, 7 * _MIB, 0.001, 5 * _MIB, 4, 3, 63),
+}
+"""Measured with the reference solution applied, on Docker Engine 20.10, cgroup v1, Linux 6.18, 2 cpus; of
+mongodb-sharding it is the fresh instance and half as much again. MariaDB reserves 2048 asynchronous requests where it
+may not use io_uring (seen on some starts only)."""
+
+_BOX = Footprint(1, 24 * _MIB, 0.004, 1 * _MIB, 24, 8, 160)
+"""A box of a lab of which nothing is known: systemd and a small server, on the safe side."""
+
+
+def footprint_of(lab: Lab, measured: Footprint | None) -> Footprint:
+    """The measured one, else the shipped one, else an estimate by the number of boxes."""
+    if measured is not None:
+        return measured
+    return SHIPPED.get(lab.name) or _times(_BOX, len(lab.boxes))
+
+
+def larger(one: Footprint, other: Footprint) -> Footprint:
+    """The larger of each figure: a server must have room for both."""
+    pairs = zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)
+    return Footprint(*(max(pair) for pair in pairs))
+
+
+def _times(one: Footprint, count: int) -> Footprint:
+    """As many of it."""
+    counted = ("boxes", "memory", "cpu", "disk", "processes", "inotify", "files", "aio")
+    return Footprint(**{name: getattr(one, name) * count for name in counted})
+
+
+class Server(msgspec.Struct, frozen=True):
+    """The engine's machine at one moment: what it has in all, and what of it is in use. Sizes in bytes; a total of 0 is
+    not known. ``files`` are those of the whole machine, ``engine_files`` those that the engine's own process may
+    open."""
+
+    cpus: int
+    memory: int
+    memory_free: int
+    disk: int
+    disk_free: int
+    processes: int
+    processes_used: int
+    processes_limit: str = "kernel.pid_max"
+    inotify: int = 0
+    inotify_used: int = 0
+    files: int = 0
+    files_used: int = 0
+    engine_files: int = 0
+    engine_files_used: int = 0
+    aio: int = 0
+    aio_used: int = 0
+    keys: int = 0
+    keys_used: int = 0
+    neighbours: int = 0
+    neighbours_used: int = 0
+
+
+# What every box costs outside of itself: its shim (measured: 5 to 7 MiB of its own, 11 to 13 threads, 26 files), what
+# the engine keeps open for it, a keyring, a cable with its two ends.
+_SHIM_MEMORY = 8 * _MIB
+_SHIM_PROCESSES = 13
+_SHIM_FILES = 30
+_ENGINE_FILES = 8
+_KEYS = 1
+
+WORK = 1.3
+"""What a learner's work adds to the memory of an instance at rest, as a factor: shells, page cache, second tries."""
+
+_WORK_DISK = 16 * _MIB
+"""What a learner's work writes in a box."""
+
+_SPARE_MEMORY = 512 * _MIB
+_SPARE_DISK = 2 * _GIB
+_TIGHT = 0.8
+
+RATE_OF_A_CPU = 1.5
+"""Boxes that start in a second on each cpu, as long as nothing was measured."""
+
+_USEFUL_CPUS = 8
+
+
+class Fit(StrEnum):
+    """``ok``; ``tight``: more than four fifths of what is left; ``short``: more than what is left."""
+
+    OK = "ok"
+    TIGHT = "tight"
+    SHORT = "short"
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """One resource: what is needed of it, what is left, and what to do where that is too little (a template for
+    ``values``)."""
+
+    resource: str
+    need: float
+    have: float
+    fit: Fit
+    remedy: str = ""
+    values: dict[str, str] = {}
+
+    @property
+    def lacking(self) -> float:
+        """How much too little there is."""
+        return max(0.0, self.need - self.have)
+
+
+class Order(msgspec.Struct, frozen=True):
+    """So many instances of a lab are wanted that don't run yet."""
+
+    lab: Lab
+    footprint: Footprint
+    count: int
+
+
+def needs(orders: tuple[Order, ...]) -> dict[str, float]:
+    """What all of them need, by resource."""
+    total = dict.fromkeys(RESOURCES, 0.0)
+    for order in orders:
+        for resource, value in _needs_of(order.lab, order.footprint).items():
+            total[resource] += order.count * value
+    return total
+
+
+def _needs_of(lab: Lab, one: Footprint) -> dict[str, float]:
+    boxes = len(lab.boxes)
+    return {
+        "boxes": boxes,
+        "memory": one.memory * WORK + boxes * _SHIM_MEMORY,
+        "cpu": one.cpu,
+        "disk": one.disk + boxes * _WORK_DISK,
+        "processes": one.processes + boxes * _SHIM_PROCESSES,
+        "inotify": one.inotify,
+        "files": one.files + boxes * _SHIM_FILES,
+        "engine files": boxes * _ENGINE_FILES,
+        "aio": one.aio,
+        "keys": boxes * _KEYS,
+        "neighbours": _neighbours(lab),
+    }
+
+
+def _neighbours(lab: Lab) -> int:
+    """Entries in the kernel's table of neighbours where every box talks to every other on its networks."""
+    sizes = [sum(name in box.networks for box in lab.boxes.values()) for name in lab.networks]
+    return sum(size * (size - 1) for size in sizes)
+
+
+RESOURCES = (
+    *("boxes", "memory", "cpu", "disk", "processes", "inotify", "files", "engine files", "aio", "keys", "neighbours"),
+)
+
+
+def left(server: Server) -> dict[str, float]:
+    """What the server has left, by resource; one that isn't known is missing."""
+    found: dict[str, float] = {
+        "memory": server.memory_free - max(_SPARE_MEMORY, server.memory // 20),
+        "cpu": float(server.cpus),
+        "disk": server.disk_free - _SPARE_DISK,
+        "processes": server.processes - server.processes_used,
+        "inotify": server.inotify - server.inotify_used,
+        "files": server.files - server.files_used,
+        "engine files": server.engine_files - server.engine_files_used,
+        "aio": server.aio - server.aio_used,
+        "keys": server.keys - server.keys_used,
+        "neighbours": server.neighbours - server.neighbours_used,
+    }
+    totals = {"engine files": server.engine_files, "aio": server.aio, "keys": server.keys}
+    totals |= {"inotify": server.inotify, "files": server.files, "neighbours": server.neighbours}
+    return {name: max(0.0, value) for name, value in found.items() if totals.get(name, 1)}
+
+
+def weigh(orders: tuple[Order, ...], server: Server) -> tuple[Weighed, ...]:
+    """Every resource that is known, in the order of RESOURCES."""
+    needed, there = needs(orders), left(server)
+    return tuple(_weighed(name, needed[name], there[name], server) for name in RESOURCES if name in there)
+
+
+def _weighed(name: str, need: float, have: float, server: Server) -> Weighed:
+    fit = Fit.SHORT if need > have else Fit.TIGHT if need > _TIGHT * have else Fit.OK
+    if fit is Fit.OK:
+        return Weighed(name, need, have, fit)
+    remedy, values = _remedy(name, need, server)
+    return Weighed(name, need, have, fit, remedy, values)
+
+
+_SYSCTL = "sysctl -w {name}={value}"
+REMEDIES: Mapping[str, str] = {
+    "memory": "give the server more memory, or bring fewer up at a time: --learner",
+    "cpu": "give the server more cpus: at rest already, the boxes would use all of them",
+    "disk": "labctl images prune, or a larger disk for the engine",
+    "engine files": "LimitNOFILE={value} in a drop-in for docker.service; then restart it",
+    **dict.fromkeys(("processes", "inotify", "files", "aio", "keys", "neighbours"), _SYSCTL),
+}
+"""What to do where there is too little of a resource: templates."""
+
+
+def _remedy(name: str, need: float, server: Server) -> tuple[str, dict[str, str]]:
+    limits = {
+        "processes": (server.processes_limit, server.processes_used),
+        "inotify": ("fs.inotify.max_user_instances", server.inotify_used),
+        "files": ("fs.file-max", server.files_used),
+        "engine files": ("", server.engine_files_used),
+        "aio": ("fs.aio-max-nr", server.aio_used),
+        "keys": ("kernel.keys.root_maxkeys", server.keys_used),
+        "neighbours": ("net.ipv4.neigh.default.gc_thresh3", server.neighbours_used),
+    }
+    if name not in limits:
+        return REMEDIES[name], {}
+    limit, used = limits[name]
+    return REMEDIES[name], {"name": limit, "value": str(_round_up((used + need) / _TIGHT))}
+
+
+def _round_up(value: float) -> int:
+    """To the next power of two: limits of the kernel are such by custom, and there is room left."""
+    power = 1
+    while power < value:
+        power *= 2
+    return power
+
+
+def learners_that_fit(orders: tuple[Order, ...], server: Server, learners: int) -> int:
+    """How many of that many, when each needs the same; never more than there are."""
+    needed, there = needs(orders), left(server)
+    if learners <= 0:
+        return 0
+    shares = [there[name] * learners / needed[name] for name in there if needed[name] > 0]
+    return min([learners, *(int(share) for share in shares)])
+
+
+def start_seconds(boxes: float, cpus: int, rate: float = 0.0) -> float:
+    """How long the start of so many boxes takes; ``rate``: boxes in a second, as the last start of many went."""
+    return boxes / (rate or RATE_OF_A_CPU * max(1, min(cpus, _USEFUL_CPUS)))
+
+
+def amount(resource: str, value: float) -> str:
+    """So much of a resource, as a person reads it."""
+    if resource in ("memory", "disk"):
+        return f"{value / _GIB:.1f} GiB"
+    return f"{value:.1f}" if resource == "cpu" else f"{value:.0f}"

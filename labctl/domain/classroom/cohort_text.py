@@ -1,0 +1,180 @@
+"""What an instructor types of a cohort: its limits, and until when it lasts."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import math
+import re
+from typing import Any
+
+import msgspec
+
+from labctl.domain.classroom.allowance import COUNTED, TOGETHER, excess, use_of
+from labctl.domain.classroom.cohort import NAME, Limits
+from labctl.domain.lab.model import Lab
+from labctl.errors import RefusedError, UsageError
+
+_SIZES = ("memory", "disk")
+_SIZE = re.compile(r"([1-9][0-9]{0,8})\s*([kMGT])(i?B)?", re.IGNORECASE)
+_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SPAN = re.compile(r"\+(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?")
+
+
+def check_name(name: str) -> None:
+    """Whether a cohort may be called so. Raises UsageError."""
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            "a cohort can't be called {name}",
+            hint="1 to 24 lower-case letters, digits and dashes, no dash at either end: db-2026-autumn",
+            name=name,
+        )
+
+
+def parse_limits(text: str) -> Limits:
+    """``memory=2GiB,cpus=1,hours=8`` as limits; what isn't named has none. Raises UsageError."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(Limits)}
+    values: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if name not in fields:
+            raise _unknown(name, list(fields))
+        if not equals or name in values:
+            raise UsageError("the limit {name} needs one value", hint="{name}=NUMBER, once", name=name)
+        values[name] = _size(name, value) if name in _SIZES else _number(name, value, whole=fields[name] is int)
+    return Limits(**values)
+
+
+def _unknown(name: str, known: list[str]) -> UsageError:
+    near = difflib.get_close_matches(name, known, n=1)
+    return UsageError(
+        "there is no limit {name}",
+        hint="did you mean {near}? The limits are: {known}" if near else "the limits are: {known}",
+        name=name,
+        near=near[0] if near else "",
+        known=", ".join(known),
+    )
+
+
+def _size(name: str, text: str) -> int:
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        hint = "write it as {name}=512MiB or {name}=2GiB"
+        raise UsageError("{name}: {value} is no size", hint=hint, name=name, value=text)
+    return int(match[1]) * _UNITS[match[2].lower()]
+
+
+def _number(name: str, text: str, *, whole: bool) -> float:
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        value = -1
+    if not (math.isfinite(value) and 0 < value <= 1_000_000):
+        raise UsageError(
+            "{name}: {value} is no whole number above 0" if whole else "{name}: {value} is no number above 0",
+            hint="write it as {name}=8; a limit that isn't named isn't there",
+            name=name,
+            value=text,
+        )
+    return value
+
+
+def parse_until(text: str, now: float) -> float:
+    """``2026-12-01`` (its end), ``2026-12-01T18:00``, ``+3d``, ``+4h``, ``+1d12h`` in seconds since 1970, in the zone
+    of this machine where none is given; 0 for nothing. Raises UsageError, also for what has passed."""
+    if not text:
+        return 0.0
+    try:
+        until = _moment(text, now)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            "{text} is no date",
+            hint="2026-12-01 (until its end), 2026-12-01T18:00, +3d, +4h, +1d12h",
+            text=text,
+        ) from error
+    if until <= now:
+        at = datetime.datetime.fromtimestamp(until).astimezone().isoformat(" ", "minutes")
+        raise UsageError("{text} has passed ({at})", hint="give a later one, such as +3d", text=text, at=at)
+    return until
+
+
+def parse_grace(text: str) -> float:
+    """``1d``, ``12h``, ``1d12h`` or ``0`` in seconds. Raises UsageError."""
+    try:
+        seconds = 0.0 if text == "0" else _span(f"+{text}")
+    except OverflowError:
+        seconds = None
+    if seconds is None:
+        raise UsageError("{text} is no time span", hint="1d, 12h, 1d12h, 30m, or 0 for at once", text=text)
+    return seconds
+
+
+def _span(text: str) -> float | None:
+    span = _SPAN.fullmatch(text)
+    if span is None or len(text) == 1:
+        return None
+    days, hours, minutes = (int(number or 0) for number in span.groups())
+    return datetime.timedelta(days=days, hours=hours, minutes=minutes).total_seconds()
+
+
+def _moment(text: str, now: float) -> float:
+    span = _span(text)
+    if span is not None:
+        return now + span
+    if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
+        day = datetime.date.fromisoformat(text) + datetime.timedelta(days=1)
+        return datetime.datetime.combine(day, datetime.time()).astimezone().timestamp()
+    if not re.match(r"\d{4}-?\d{2}-?\d{2}[T ]\d", text):
+        raise ValueError(text)
+    return datetime.datetime.fromisoformat(text).astimezone().timestamp()
+
+
+def check_limits(each: Limits, whole: Limits, labs: tuple[Lab, ...]) -> None:
+    """Whether each of the labs fits into them. Raises RefusedError with both numbers. Too few cpus make it slow, no
+    more; so they are none of its business."""
+    if whole.disk and not each.disk:
+        raise UsageError(
+            "what all together may write is known only where each box has a limit",
+            hint="--limits disk=2GiB, beside --cohort-limits disk={disk}",
+            disk=written("disk", whole.disk),
+        )
+    for lab in labs:
+        needs = use_of(lab, each)
+        for limits, option, names in ((each, "--limits", COUNTED), (whole, "--cohort-limits", TOGETHER)):
+            over = excess(limits, needs, names)
+            if over:
+                raise RefusedError(
+                    "{lab} needs {name}={need}, more than the limit {name}={limit} of {option}",
+                    hint="{option} {name}={need}, or more",
+                    lab=lab.name,
+                    name=over.name,
+                    need=written(over.name, over.would),
+                    limit=written(over.name, over.limit),
+                    option=option,
+                )
+    for name in (*TOGETHER, "hours", "idle"):
+        if 0 < getattr(whole, name) < getattr(each, name):
+            raise UsageError(
+                "the whole cohort may have {name}={whole}, and each learner more: {name}={each}",
+                hint="--cohort-limits are for all learners together",
+                name=name,
+                whole=written(name, getattr(whole, name)),
+                each=written(name, getattr(each, name)),
+            )
+
+
+def written(name: str, value: float) -> str:
+    """A limit's value as it is typed."""
+    if name not in _SIZES:
+        return str(value).removesuffix(".0")
+    number = int(value)
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20)):
+        if number % size == 0:
+            return f"{number // size}{unit}"
+    return f"{-(-number // 1024)}kiB"
+
+
+def write_limits(limits: Limits) -> str:
+    """As ``parse_limits`` reads it; nothing where there are none."""
+    plain = msgspec.structs.asdict(limits)
+    return ",".join(f"{name}={written(name, value)}" for name, value in plain.items() if value)

@@ -1,0 +1,1 @@
+"""A lab: its definition, its params and its brief."""

@@ -1,0 +1,40 @@
+"""The passages of a brief that belong to a task."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from urllib.parse import unquote
+
+from labctl.domain.lab.markdown import Heading, Outline, outline, plain
+
+
+def passages(brief: str, task: str, read: Collection[str] = ()) -> list[str]:
+    """The task's own section; then, in the brief's order, those that it links to and those with a heading of ``read``,
+    as checks name them. Markdown; nothing for a task that the brief has no section of."""
+    page = outline(brief)
+    lines = brief.splitlines()
+    own = next((heading for heading in page.headings if heading.task == task), None)
+    if own is None:
+        return []
+    first, last = _extent(page, own, len(lines))
+    anchors = page.anchors()
+    targets = [target for line, target in page.links if first <= line <= last and target.startswith("#")]
+    linked = [anchors[unquote(target[1:])] for target in targets if unquote(target[1:]) in anchors]
+    named = {plain(heading) for heading in read}
+    chosen = {heading.line for heading in page.headings if heading in linked or plain(heading.text) in named}
+    found = ["\n".join(lines[first - 1 : last]).strip()]
+    end = 0
+    for heading in page.headings:
+        start, stop = _extent(page, heading, len(lines))
+        # Not what is in a passage that was taken already.
+        if heading.line in chosen and heading != own and start > end and not start <= first <= stop:
+            found.append("\n".join(lines[start - 1 : stop]).strip())
+            end = stop
+    return found
+
+
+def _extent(page: Outline, heading: Heading, count: int) -> tuple[int, int]:
+    """Its first and its last line."""
+    later = (other for other in page.headings if other.line > heading.line and other.level <= heading.level)
+    following = next(later, None)
+    return heading.line, following.line - 1 if following else count

@@ -1,0 +1,1 @@
+"""What must hold of a lab before learners get it."""

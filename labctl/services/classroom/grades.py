@@ -1,0 +1,47 @@
+"""A cohort's grades, from the store alone: no engine is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from labctl.domain.classroom.cohort import Cohort, Member, learner_of
+from labctl.domain.classroom.gradebook import Entry, entries
+from labctl.domain.lab.model import Lab
+from labctl.domain.naming import instance_id
+from labctl.errors import UsageError
+from labctl.ports import Catalog, Cohorts
+
+
+class Book(msgspec.Struct, frozen=True):
+    """The labs of a cohort, and for each an entry of every learner, in the roster's order of ids."""
+
+    cohort: Cohort
+    members: tuple[Member, ...]
+    labs: tuple[Lab, ...]
+    entries: dict[str, list[Entry]]
+
+
+class Grades:
+    """The use case."""
+
+    def __init__(self, cohorts: Cohorts, catalog: Catalog) -> None:
+        self._cohorts = cohorts
+        self._catalog = catalog
+
+    def book(self, cohort: Cohort, members: Sequence[Member], labs: Sequence[str] = ()) -> Book:
+        """Theirs as they are now, of all of the cohort's labs or of these. Raises UsageError for one that it hasn't."""
+        for lab in labs:
+            if lab not in cohort.labs:
+                names = ", ".join(cohort.labs)
+                hint = "its labs are: {labs}"
+                raise UsageError("{cohort} has no lab {lab}", hint=hint, cohort=cohort.name, lab=lab, labs=names)
+        definitions = tuple(self._catalog.lab(lab) for lab in labs or cohort.labs)
+        attempts = self._cohorts.attempts_of(cohort.name)
+        seen = self._cohorts.last_seen(cohort.name)
+        learners = [learner_of(cohort.name, member.id) for member in members]
+        instances = [instance_id(lab.name, learner) for lab in definitions for learner in learners]
+        hints = self._cohorts.hints_of(instances)
+        found = {lab.name: entries(cohort, members, lab, attempts, hints, seen) for lab in definitions}
+        return Book(cohort, tuple(members), definitions, found)

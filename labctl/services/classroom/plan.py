@@ -1,0 +1,174 @@
+"""Before class: what it will need, what the server has left, and what to change."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from labctl.domain.boxspec import Instance
+from labctl.domain.classroom.capacity import (
+    Fit,
+    Footprint,
+    Order,
+    Server,
+    Weighed,
+    footprint_of,
+    larger,
+    learners_that_fit,
+    needs,
+    start_seconds,
+    weigh,
+)
+from labctl.domain.classroom.cohort import Cohort, Member, learner_of
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import derive
+from labctl.domain.naming import instance_id
+from labctl.domain.observed import State
+from labctl.errors import LabctlError
+from labctl.events import Emit, StepEnded, StepStarted
+from labctl.ports import Catalog, Engine, Images, Provisioner
+from labctl.ports.server import Footprints, ServerPort
+from labctl.services.classroom.up import by_instance
+from labctl.services.crowd import Tally
+from labctl.services.down import Down
+from labctl.services.parallel import uninterrupted
+from labctl.services.up import Up
+
+MEASURED = "labctl-measure"
+"""The learner whose boxes are measured."""
+
+_LIFETIME_SECONDS = 900
+_SOLUTION = "solve"
+_MANY = 16
+
+
+class LabPlan(msgspec.Struct, frozen=True):
+    """A lab of the cohort: its footprint, and how many instances of it run already, of how many."""
+
+    lab: str
+    footprint: Footprint
+    measured: bool
+    running: int
+    wanted: int
+
+
+class ClassPlan(msgspec.Struct, frozen=True):
+    """What a cohort needs beyond what runs already. ``fitting``: how many of its learners fit; ``seconds`` that the
+    start will take."""
+
+    labs: tuple[LabPlan, ...]
+    weighed: tuple[Weighed, ...]
+    server: Server
+    learners: int
+    fitting: int
+    boxes: int
+    seconds: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is enough of everything."""
+        return all(one.fit is not Fit.SHORT for one in self.weighed)
+
+
+class CohortPlan:
+    """The use case."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        images: Images,
+        catalog: Catalog,
+        server: ServerPort,
+        footprints: Footprints,
+        bench: Callable[[], tuple[Up, Down, Provisioner]],
+    ) -> None:
+        self._engine = engine
+        self._images = images
+        self._catalog = catalog
+        self._server = server
+        self._footprints = footprints
+        self._bench = bench
+
+    def plan(self, cohort: Cohort, members: Sequence[Member]) -> ClassPlan:
+        """For these members. Raises LabctlError where the server can't be looked at."""
+        observed = by_instance(self._engine.observe())
+        running = {
+            name for name, boxes in observed.items() if boxes and all(box.state is State.RUNNING for box in boxes)
+        }
+        labs, orders = [], []
+        for name in cohort.labs:
+            lab = self._catalog.lab(name)
+            mine = [instance_id(name, learner_of(cohort.name, member.id)) for member in members]
+            there = sum(one in running for one in mine)
+            measured = self._measured(lab)
+            footprint = footprint_of(lab, measured)
+            labs.append(LabPlan(name, footprint, measured is not None, there, len(mine)))
+            orders.append(Order(lab, footprint, len(mine) - there))
+        wanted, server = tuple(orders), self._server.look()
+        boxes = int(needs(wanted)["boxes"])
+        return ClassPlan(
+            labs=tuple(labs),
+            weighed=weigh(wanted, server),
+            server=server,
+            learners=len(members),
+            fitting=learners_that_fit(wanted, server, len(members)),
+            boxes=boxes,
+            seconds=start_seconds(boxes, server.cpus, self._footprints.rate()),
+        )
+
+    def _measured(self, lab: Lab) -> Footprint | None:
+        tags = self._images.tags(lab)
+        return self._footprints.get(_key(lab, tags)) if tags is not None else None
+
+    def misfit(self, cohort: Cohort, members: Sequence[Member]) -> ClassPlan | None:
+        """The plan, where it can't fit. Where the server can't be looked at (no image yet), nothing is known against
+        it."""
+        try:
+            plan = self.plan(cohort, members)
+        except LabctlError:
+            return None
+        return None if plan.fits else plan
+
+    def measure(self, labs: Sequence[str], emit: Emit, *, again: bool = False) -> dict[str, Footprint]:
+        """Bring one instance of each lab up that wasn't measured yet, measure it fresh and with the reference solution
+        applied (a class ends there: the database runs that has to be set up first), and take it down."""
+        found: dict[str, Footprint] = {}
+        for name in labs:
+            lab = self._catalog.lab(name)
+            known = None if again else self._measured(lab)
+            found[name] = known or self._measure(lab, emit)
+        return found
+
+    def _measure(self, lab: Lab, emit: Emit) -> Footprint:
+        up, down, provisioner = self._bench()
+        started = time.monotonic()
+        emit(StepStarted(f"measure-{lab.name}", "measuring {subject}", lab.name))
+        instance = Instance(lab.name, MEASURED, "measure", int(time.time()) + _LIFETIME_SECONDS)
+        ok = False
+        try:
+            boxes = up.run(lab, instance, emit).boxes
+            footprint = self._server.measure(list(boxes.values()))
+            if _SOLUTION in provisioner.plays(lab):
+                provisioner.run(lab, _SOLUTION, boxes, derive(lab, instance.seed), emit)
+                footprint = larger(footprint, self._server.measure(list(boxes.values())))
+            ok = True
+        finally:
+            uninterrupted(lambda: down.run(instance.id, emit))
+            emit(StepEnded(f"measure-{lab.name}", ok, time.monotonic() - started))
+        tags = self._images.tags(lab)
+        if tags is not None:
+            self._footprints.put(_key(lab, tags), footprint)
+        return footprint
+
+    def remember(self, tally: Tally) -> None:
+        """How quickly boxes started, where they were many, for the next estimate."""
+        if tally.boxes >= _MANY and tally.seconds > 0 and not tally.failed:
+            self._footprints.put_rate(round(tally.boxes / tally.seconds, 3))
+
+
+def _key(lab: Lab, tags: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(repr(sorted(tags.items())).encode()).hexdigest()[:16]
+    return f"{lab.name}-{digest}"

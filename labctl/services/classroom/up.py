@@ -1,0 +1,218 @@
+"""The boxes of a whole cohort: up, stop, start, reset, down. Everything converges: run again it does the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from labctl.domain.boxspec import Instance, box_specs
+from labctl.domain.classroom.cohort import Cohort, Member, learner_of, member_of
+from labctl.domain.classroom.enrolment import instance_of
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import derive
+from labctl.domain.observed import ALIVE, ObservedBox, State, home
+from labctl.domain.plan import Plan, StartBox, discarded, plan_boxes
+from labctl.errors import EngineError, RefusedError, UsageError
+from labctl.events import Emit, silent
+from labctl.ports import Catalog, Engine, Images, Keeper, Locks
+from labctl.services.crowd import Crowd, Part, Tally
+from labctl.services.ready import serve, serves
+from labctl.services.start_many import Job, StartMany
+from labctl.services.up import require_time
+
+_ROUNDS = 3
+"""A learner may bring boxes up while they are taken down."""
+
+
+class CohortBoxes:
+    """The use case. ``members`` are those whose boxes are meant; for all but ``up``, None means everybody's, also of
+    those who left the cohort."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        keeper: Keeper,
+        images: Images,
+        locks: Locks,
+        catalog: Catalog,
+        require: Callable[[Cohort, Sequence[Member]], None] = lambda _cohort, _members: None,
+    ) -> None:
+        self._engine = engine
+        self._keeper = keeper
+        self._images = images
+        self._locks = locks
+        self._catalog = catalog
+        self._require = require
+        self._start_many = StartMany(engine, keeper, locks)
+
+    def up(self, cohort: Cohort, members: Sequence[Member], emit: Emit) -> Tally:
+        """All labs of all members. Images are built first, where they are missing. Raises LabctlError where nothing
+        can be begun, as where limits would be passed (``require``); what goes wrong with one learner is in the
+        Tally."""
+        require_open(cohort, time.time())
+        self._require(cohort, members)
+        with self._locks.hold(f"cohort-{cohort.name}", emit):
+            labs = [self._catalog.lab(name) for name in cohort.labs]
+            tags = self._prepare(labs, emit)
+            observed = by_instance(self._engine.observe())
+            now = time.time()
+            jobs = [
+                self._job(lab, instance_of(cohort, member.id, lab.name, now), tags[lab.name], observed)
+                for lab in labs
+                for member in members
+            ]
+            return self._start_many.run(jobs, emit)
+
+    def _prepare(self, labs: Sequence[Lab], emit: Emit) -> dict[str, Mapping[str, str]]:
+        """Images, keeper and switch; the tags of each lab's images."""
+        tags = {lab.name: self._images.tags(lab) for lab in labs}
+        if None in tags.values() or not serves(self._keeper):
+            with self._locks.hold("engine", emit):
+                self._images.ensure(labs, emit)
+                self._keeper.ensure()
+            tags = {lab.name: self._images.tags(lab) for lab in labs}
+        for name, found in tags.items():
+            if found is None:
+                raise EngineError("images of {lab} are gone again as soon as they were built", lab=name)
+        return {name: found for name, found in tags.items() if found is not None}
+
+    def _job(
+        self, lab: Lab, instance: Instance, tags: Mapping[str, str], observed: Mapping[str, Sequence[ObservedBox]]
+    ) -> Job:
+        params, store = derive(lab, instance.seed), self._engine.store
+
+        def plan(boxes: Sequence[ObservedBox]) -> Plan:
+            other = next((box for box in boxes if box.seed != instance.seed), None)
+            if other is not None:
+                raise UsageError(
+                    "{lab} is up with another seed ({seed})",
+                    hint="labctl down {lab} --learner {learner}",
+                    lab=lab.name,
+                    seed=other.seed,
+                    learner=instance.learner,
+                )
+            require_time(lab.name, boxes, time.time())
+            return plan_boxes(box_specs(lab, instance, params, tags, home(boxes, store)), boxes)
+
+        return Job(instance.learner, lab.name, instance.id, observed.get(instance.id, ()), plan)
+
+    def start(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
+        """Those boxes that are there and don't run."""
+        require_open(cohort, time.time())
+        with self._locks.hold(f"cohort-{cohort.name}", emit):
+            found = self._boxes(cohort, members)
+            if found:
+                serve(self._keeper, self._images, self._locks, emit)
+            jobs = [Job(boxes[0].learner, boxes[0].lab, name, boxes, _restart) for name, boxes in found.items()]
+            return self._start_many.run(jobs, emit)
+
+    def reset(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
+        """Every instance that is there is made anew, of the labs as they are now, with the same params."""
+        require_open(cohort, time.time())
+        with self._locks.hold(f"cohort-{cohort.name}", emit):
+            found = self._boxes(cohort, members)
+            labs = {name: self._catalog.lab(name) for name in sorted({boxes[0].lab for boxes in found.values()})}
+            tags = self._prepare(list(labs.values()), emit)
+            jobs = [self._anew(cohort, labs[boxes[0].lab], boxes, tags) for boxes in found.values()]
+            return self._start_many.run(jobs, emit)
+
+    def _anew(
+        self, cohort: Cohort, lab: Lab, boxes: Sequence[ObservedBox], tags: Mapping[str, Mapping[str, str]]
+    ) -> Job:
+        first = boxes[0]
+        _, member = member_of(first.learner) or ("", "")
+        instance = msgspec.structs.replace(instance_of(cohort, member, lab.name, time.time()), seed=first.seed)
+        job = self._job(lab, instance, tags[lab.name], {first.instance: boxes})
+        old = {box.id for box in boxes}
+
+        def plan(found: Sequence[ObservedBox]) -> Plan:
+            return job.plan(discarded(found, old))
+
+        return msgspec.structs.replace(job, plan=plan)
+
+    def stop(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
+        """Shut down what runs."""
+
+        def stop(box: ObservedBox) -> None:
+            self._engine.stop(box.id)
+
+        with self._locks.hold(f"cohort-{cohort.name}", emit):
+            found = self._boxes(cohort, members)
+            running = {name: [box for box in boxes if box.state in ALIVE] for name, boxes in found.items()}
+            return self._for_each(running, len(found), stop, emit)
+
+    def down(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
+        """Remove all boxes, with the clones of them. Attempts stay."""
+        with self._locks.hold(f"cohort-{cohort.name}", emit):
+            tally = Tally(())
+            for _ in range(_ROUNDS):
+                found = self._boxes(cohort, members, clones=True)
+                if not found:
+                    break
+                last = self._for_each(found, len(found), lambda box: self._engine.remove(box.id), emit)
+                tally = _joined(tally, last)
+                if last.failed or last.left:
+                    return tally
+            chosen = _chosen(cohort, members)
+            for image in self._engine.clone_images():
+                if chosen(image.learner):
+                    self._engine.remove_image(image.id)
+            return tally
+
+    def _boxes(
+        self, cohort: Cohort, members: Sequence[Member] | None, *, clones: bool = False
+    ) -> dict[str, list[ObservedBox]]:
+        """By the learner's instance, in the order of learners."""
+        chosen = _chosen(cohort, members)
+        found = [box for box in self._engine.observe() if chosen(box.learner)]
+        if clones:
+            found += [box for box in self._engine.clones() if chosen(box.learner)]
+        return by_instance(sorted(found, key=lambda box: (box.learner, box.lab)))
+
+    def _for_each(
+        self, found: Mapping[str, Sequence[ObservedBox]], total: int, act: Callable[[ObservedBox], None], emit: Emit
+    ) -> Tally:
+        parts = [Part(boxes[0].learner, boxes[0].lab, name, len(boxes)) for name, boxes in found.items() if boxes]
+
+        def work(part: Part) -> None:
+            with self._locks.hold(f"instance-{part.instance}", silent):
+                for box in found[part.instance]:
+                    act(box)
+
+        return Crowd(parts, total, emit).run(work)
+
+
+def _restart(boxes: Sequence[ObservedBox]) -> Plan:
+    require_time(boxes[0].lab, boxes, time.time())
+    resting = [box for box in boxes if box.state in (State.STOPPED, State.CREATED)]
+    return Plan(tuple(StartBox(box.box, box.id) for box in resting))
+
+
+def by_instance(boxes: Sequence[ObservedBox]) -> dict[str, list[ObservedBox]]:
+    """A learner's boxes, and those of clones of them, by the learner's instance."""
+    found: dict[str, list[ObservedBox]] = {}
+    for box in boxes:
+        found.setdefault(box.clone or box.instance, []).append(box)
+    return found
+
+
+def _chosen(cohort: Cohort, members: Sequence[Member] | None) -> Callable[[str], bool]:
+    if members is None:
+        return lambda learner: (member_of(learner) or ("", ""))[0] == cohort.name
+    learners = {learner_of(cohort.name, member.id) for member in members}
+    return lambda learner: learner in learners
+
+
+def _joined(one: Tally, other: Tally) -> Tally:
+    seconds = one.seconds + other.seconds
+    return Tally(one.done + other.done, one.failed + other.failed, other.left, other.nothing, seconds)
+
+
+def require_open(cohort: Cohort, now: float) -> None:
+    """Raises RefusedError for one that has ended, or whose time has passed: its boxes would be stopped at once."""
+    if cohort.ended:
+        raise RefusedError("the cohort {name} has ended", hint="labctl cohort create", name=cohort.name)
+    if 0 < cohort.until <= now:
+        raise RefusedError("the time of the cohort {name} is over", hint="labctl cohort show {name}", name=cohort.name)

@@ -1,0 +1,1 @@
+"""Use cases of the test of a lab."""

@@ -1,0 +1,101 @@
+"""Instances that are no learner's: made to try a lab, and gone when they are left, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from labctl.domain.boxspec import Instance
+from labctl.domain.lab.model import Lab
+from labctl.domain.observed import expired
+from labctl.errors import LabctlError
+from labctl.events import Emit, Note
+from labctl.ports import Engine, Locks
+from labctl.services.current import Current, Finder
+from labctl.services.down import Down
+from labctl.services.parallel import uninterrupted
+from labctl.services.power import Power
+from labctl.services.up import Up
+
+LIFETIME_SECONDS = 4 * 60 * 60
+"""After that the keeper stops what a killed labctl left, and the next bench removes it."""
+
+_LEARNER = "test-lab-"
+
+
+class Trial:
+    """One of them, up. For one thread."""
+
+    def __init__(self, lab: Lab, instance: Instance, up: Up, power: Power, engine: Engine, finder: Finder) -> None:
+        self.lab = lab
+        self.instance = instance
+        self._up = up
+        self._power = power
+        self._engine = engine
+        self._finder = finder
+
+    @property
+    def current(self) -> Current:
+        """As it is now. Raises UsageError where it is gone."""
+        return self._finder.find(self.instance.learner, self.lab.name)
+
+    def up(self, emit: Emit) -> float:
+        """Bring it up; how many seconds that took."""
+        return self._up.run(self.lab, self.instance, emit).seconds
+
+    def reboot(self, emit: Emit) -> None:
+        """Every box is shut down and started; back when all are ready."""
+        self._power.stop(self.instance.id, self.current.boxes, emit)
+        self._power.start(self.instance.id, self.current.boxes, emit)
+
+    def reset(self, emit: Emit) -> None:
+        """Every box is made anew."""
+        self._up.renew(self.lab, self.instance, self.current.boxes, emit)
+
+    def memory(self) -> int:
+        """Of all its boxes together, in bytes."""
+        return sum(self._engine.memory(box.id) for box in self.current.boxes)
+
+
+class Bench:
+    """Makes them, each for a learner of its own."""
+
+    def __init__(self, engine: Engine, finder: Finder, up: Up, down: Down, power: Power, locks: Locks) -> None:
+        self._engine = engine
+        self._finder = finder
+        self._up = up
+        self._down = down
+        self._power = power
+        self._locks = locks
+
+    def prepare(self, lab: Lab, emit: Emit) -> None:
+        """Build what is missing, so that a trial's ``up`` is no more than that. Raises LabctlError."""
+        self._up.prepare(lab, emit)
+
+    @contextmanager
+    def trial(self, lab: Lab, seed: str, emit: Emit) -> Iterator[Trial]:
+        """An instance, up. Raises LabctlError where it doesn't come up."""
+        learner = f"{_LEARNER}{secrets.token_hex(4)}"
+        instance = Instance(lab.name, learner, seed, int(time.time()) + LIFETIME_SECONDS)
+        try:
+            yield Trial(lab, instance, self._up, self._power, self._engine, self._finder)
+        finally:
+            uninterrupted(lambda: self._remove(instance.id, emit))
+
+    def sweep(self, emit: Emit) -> None:
+        """Remove what labctls that were killed left."""
+        now = time.time()
+        boxes = [box for box in self._engine.observe() if box.learner.startswith(_LEARNER)]
+        for instance in {box.instance for box in boxes if expired(box.expires, now)}:
+            self._remove(instance, emit)
+
+    def _remove(self, instance: str, emit: Emit) -> None:
+        """An engine that refuses is told of, and no more: it is tried again at the next sweep."""
+        try:
+            self._down.run(instance, emit)
+        except LabctlError as error:
+            emit(Note("could not take everything back: {why}", (("why", str(error)),)))
+            return
+        self._locks.forget(f"instance-{instance}")
