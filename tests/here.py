@@ -18,13 +18,13 @@ from labctl.domain.toolbox import BUSYBOX
 
 _AGENT = """
 import os, socket, sys
+from labctl.node import overlay, pidfd
 from labctl.probe import __main__ as agent, commands, networks, places
-from labctl.node import overlay as disk
 from labctl.probe.places import Entered
 
 def open_box(pid, container):
     if pid == 404:
-        raise places.GoneError("the box has stopped")
+        raise pidfd.GoneError("the box has stopped")
     return os.pidfd_open(os.getpid() if pid == 1 else pid)
 
 def enter_box(pid, alive, *, watch=False):
@@ -35,12 +35,12 @@ def plug(switch, place, bridge, address, via=""):
     if switch:
         raise OSError(f"ip: no {bridge}")
 
-places.open_box, places.enter_box = open_box, enter_box
+pidfd.open_box, places.enter_box = open_box, enter_box
 places.be_outside = places.be_reader = lambda: Entered()
 networks.plug = plug
 commands.shell = lambda command: ["/bin/sh", "-c", command]
 commands.ENVIRONMENT["PATH"] = os.environ["PATH"]
-disk.changes = lambda pid, container: {"files": ["/root/x"], "packaged": ["/usr/bin/x"]}
+overlay.changes = lambda pid, container: {"files": ["/root/x"], "packaged": ["/usr/bin/x"]}
 agent.main()
 """
 

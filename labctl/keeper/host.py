@@ -14,7 +14,7 @@ from pathlib import Path
 
 from labctl.domain import wiring
 from labctl.keeper.engine import Container
-from labctl.probe.places import unescaped
+from labctl.node.mounts import unescaped
 
 _WEIGHTS = (("cpu.shares", 256), ("cpu.weight", 25))
 """Of all boxes together, on cgroup v1 and v2: a quarter of what anything else has by default."""

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from labctl.probe import places
+from labctl.node import pidfd
+from labctl.node.mounts import unescaped
 
 _MOST_FILES = 50_000
 _DEEPEST = 200
@@ -61,7 +62,7 @@ def _home(box: str, engine: str) -> str:
     """Docker's folder of layers: it mounts a box at ``HOME/ID/merged``, and one overlay has one device number."""
     device = next(fields[2] for fields, kind, _ in _mounts(box) if kind == "overlay" and fields[4] == "/")
     for fields, kind, _ in _mounts(engine):
-        place = places.unescaped(fields[4])
+        place = unescaped(fields[4])
         if kind == "overlay" and fields[2] == device and place.endswith("/merged"):
             return str(Path(place).parent.parent)
     raise OSError("the box's disk is named from a folder of the engine's that isn't told")
@@ -97,7 +98,7 @@ def overlay_options(mountinfo: str) -> dict[str, list[str]]:
             found: dict[str, list[str]] = {}
             for option in options.split(","):
                 name, _, value = option.partition("=")
-                values = _parts(places.unescaped(value)) if name == "lowerdir" else [places.unescaped(value)]
+                values = _parts(unescaped(value)) if name == "lowerdir" else [unescaped(value)]
                 found.setdefault(name.removesuffix("+"), []).extend(values)
             if "upperdir" in found and "lowerdir" in found:
                 return found
@@ -142,11 +143,11 @@ def changes(pid: int, container: str) -> dict[str, list[str]]:
     """``files``: all paths that were written since the box was made. ``packaged``: of the files that came with packages
     of its image, outside of where an administrator works, those whose content is another now, or that are gone. Raises
     GoneError where that pid isn't this container's any more."""
-    alive = places.open_box(pid, container)
+    alive = pidfd.open_box(pid, container)
     try:
         found = layers(pid)
-        if places.has_ended(alive):
-            raise places.GoneError("the box has stopped")
+        if pidfd.has_ended(alive):
+            raise pidfd.GoneError("the box has stopped")
         return _changes(found)
     finally:
         os.close(alive)

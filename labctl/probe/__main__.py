@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from labctl.node import pidfd
 from labctl.probe import kernel, networks, places, protocol, worker
 from labctl.probe.connections import Connections
 from labctl.probe.worker import Worker
@@ -108,7 +109,7 @@ class Agent:
         """A box becomes a place, or another start of it takes the place of the one before."""
         place, pid = header["place"], header["pid"]
         self._leave(place)
-        alive = places.open_box(pid, header["container"])
+        alive = pidfd.open_box(pid, header["container"])
         self._alive[place] = alive
         self._selector.register(alive, selectors.EVENT_READ, lambda: self._box_ended(place))
         self._add(place, worker.start(lambda: places.enter_box(pid, alive, watch=header["watch"])))

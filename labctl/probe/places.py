@@ -11,25 +11,20 @@ same files by way of the box's own mounts, which are neither read-only nor witho
 from __future__ import annotations
 
 import os
-import re
-import select
 from pathlib import Path
 from typing import NamedTuple
 
 from labctl.domain.toolbox import TOOLBOX
+from labctl.node import pidfd
+from labctl.node.mounts import unescaped
 from labctl.probe import kernel
 
 _LOCKED = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
-_OCTAL = re.compile(r"\\([0-7]{3})")
 
 # To read every file and every process' table of descriptors, and to ping. In a box these reach no further than the box.
 _LOOK = (kernel.CAP_DAC_OVERRIDE, kernel.CAP_SYS_PTRACE, kernel.CAP_NET_RAW)
 # A client of servers that a learner wrote needs nothing.
 _TALK = (kernel.CAP_NET_RAW,)
-
-
-class GoneError(OSError):
-    """The box has ended."""
 
 
 class Entered(NamedTuple):
@@ -38,24 +33,6 @@ class Entered(NamedTuple):
 
     changes: int | None = None
     processes: int | None = None
-
-
-def open_box(pid: int, container_id: str) -> int:
-    """A pidfd of a box's first process. Raises GoneError where that pid isn't this container's any more."""
-    try:
-        descriptor = os.pidfd_open(pid)
-        groups = Path(f"/proc/{pid}/cgroup").read_text()
-    except (ProcessLookupError, FileNotFoundError) as error:
-        raise GoneError("the box has stopped") from error
-    if container_id not in groups:
-        os.close(descriptor)
-        raise GoneError("the box has stopped")
-    return descriptor
-
-
-def has_ended(alive: int) -> bool:
-    """Whether the process of that pidfd has."""
-    return bool(select.select([alive], [], [], 0)[0])
 
 
 def enter_box(pid: int, alive: int, *, watch: bool = False) -> Entered:
@@ -73,8 +50,8 @@ def enter_box(pid: int, alive: int, *, watch: bool = False) -> Entered:
             ("mnt", kernel.CLONE_NEWNS),
         )
     }
-    if has_ended(alive):
-        raise GoneError("the box has stopped")  # the pid may have been another process' already
+    if pidfd.has_ended(alive):
+        raise pidfd.GoneError("the box has stopped")  # the pid may have been another process' already
     own = _own_folder()
     for kind, descriptor in opened.items():
         kernel.setns(descriptor, kind)
@@ -167,11 +144,6 @@ def open_mounts(mountinfo: str) -> list[tuple[str, str]]:
         if path != TOOLBOX and not wanted <= set(fields[5].split(",")):
             found.append((path, kind))
     return found
-
-
-def unescaped(name: str) -> str:
-    """A name as it is; in a mountinfo the kernel writes a blank as ``\\040`` (proc_pid_mountinfo(5))."""
-    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), name)
 
 
 def _watch() -> int | None:

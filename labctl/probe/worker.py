@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from labctl.node import overlay as disk
+from labctl.node import overlay
 from labctl.probe import commands, connections, protocol, tables
 from labctl.probe.places import Entered
 
@@ -134,7 +134,7 @@ def _answer(header: dict[str, Any], payload: bytes, entered: Entered) -> bytes:
                 told = {"id": number, "status": done.status, "out": len(done.stdout)}
                 return protocol.encode(told, done.stdout + done.stderr)
             case "changes":
-                return _told(number, disk.changes(header["pid"], header["container"]))
+                return _told(number, overlay.changes(header["pid"], header["container"]))
             case "listeners" if entered.processes is not None:
                 return _told(number, tables.listeners(entered.processes))
             case other:

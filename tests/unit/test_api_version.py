@@ -306,7 +306,7 @@ def test_the_keepers_image_has_what_it_needs_to_negotiate() -> None:
     copied = set(_EXTRA["keeper"])
     package = Path(__file__).parents[2] / "labctl"
     wanted = set()
-    for folder in ("keeper", "probe"):
+    for folder in ("keeper", "node", "probe"):
         for file in (package / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.ImportFrom) and node.module == "labctl.domain":

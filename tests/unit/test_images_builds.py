@@ -214,7 +214,7 @@ def test_a_context_is_the_same_whenever_it_is_made(tmp_path: Path) -> None:
 
 def test_the_keepers_context_has_the_code_that_it_runs() -> None:
     paths = {file.path for file in Sources(FileCatalog()).image("keeper").files}
-    wanted = ("__init__.py", "keeper/__main__.py", "domain/__init__.py", "domain/wiring.py")
+    wanted = ("__init__.py", "keeper/__main__.py", "node/__init__.py", "domain/__init__.py", "domain/wiring.py")
     assert {f"src/labctl/{name}" for name in wanted} <= paths
     assert not any("adapters" in path for path in paths)
 

@@ -1,0 +1,12 @@
+"""Names in a mountinfo, as the kernel writes them."""
+
+from __future__ import annotations
+
+import re
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+def unescaped(name: str) -> str:
+    """A name as it is; in a mountinfo the kernel writes a blank as ``\\040`` (proc_pid_mountinfo(5))."""
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), name)
