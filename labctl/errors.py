@@ -8,10 +8,8 @@ A message is an English template that is also the key of its Chinese translation
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    from labctl.domain.classroom.roster import RosterFault
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 
 class Exit(IntEnum):
@@ -108,9 +106,37 @@ class TooLargeError(RefusedError):
     count."""
 
 
+class FaultAt(Protocol):
+    """What is wrong at a place of a file: ``domain.classroom.roster.RosterFault``."""
+
+    @property
+    def line(self) -> int:
+        """From 1."""
+
+    @property
+    def column(self) -> int:
+        """Of characters, from 1."""
+
+    @property
+    def field(self) -> str:
+        """The header of the column."""
+
+    @property
+    def what(self) -> str:
+        """A template for ``values``."""
+
+    @property
+    def remedy(self) -> str:
+        """A template for ``values``."""
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """What the templates name."""
+
+
 class RosterError(LabctlError):
     """A roster is wrong. ``faults``: all that is wrong in it, by place."""
 
-    def __init__(self, message: str, /, *, faults: tuple[RosterFault, ...], hint: str = "", **values: Any) -> None:
+    def __init__(self, message: str, /, *, faults: Sequence[FaultAt], hint: str = "", **values: Any) -> None:
         super().__init__(message, hint=hint, **values)
         self.faults = faults

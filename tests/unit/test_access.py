@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import failed, make_lab, passed
 
-from labctl.domain.access.rules import Act, Actor, counts, end_of, is_over, require
-from labctl.domain.classroom.cohort import Cohort, Member
+from labctl.domain.access.rules import Act, Actor, require
+from labctl.domain.classroom.cohort import Cohort, Member, counts, end_of, is_over
 from labctl.domain.classroom.gradebook import entries
 from labctl.domain.naming import instance_id
 from labctl.domain.verdict import Attempt, By, judge

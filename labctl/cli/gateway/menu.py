@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 import msgspec
@@ -19,7 +19,7 @@ from labctl.interrupts import interrupt
 
 if TYPE_CHECKING:
     from labctl.adapters.gateway.child import Session
-    from labctl.cli.gateway.session import Sessions
+    from labctl.bootstrap import App
     from labctl.domain.lab.model import Lab
 
 _LEAVING = frozenset({"q", "quit", "exit", "leave", "logout"})
@@ -29,10 +29,20 @@ class _LeaveError(Exception):
     """The broker says that it is over."""
 
 
+class Performer(Protocol):
+    """What the menu needs of ``cli.gateway.session.Sessions``."""
+
+    def app(self, session: Session) -> App:
+        """labctl for this learner."""
+
+    def perform(self, session: Session, order: Order) -> int:
+        """Carry out one order. The exit code."""
+
+
 class Menu:
     """Everything is done by a child of its own: this process only reads lines."""
 
-    def __init__(self, sessions: Sessions, session: Session) -> None:
+    def __init__(self, sessions: Performer, session: Session) -> None:
         self._sessions = sessions
         self._session = session
         self._catalog = sessions.app(session).catalog

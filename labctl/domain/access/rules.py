@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from labctl.domain.classroom.cohort import Cohort
+from labctl.domain.classroom.cohort import Cohort, is_over
 from labctl.errors import RefusedError
 
 Actor = Literal["learner", "instructor", "owner"]
@@ -18,22 +18,6 @@ Act = Literal["look", "stop", "remove", "judge", "hint", "enter", "copy", "start
 INSTRUCTORS: frozenset[Act] = frozenset({"look", "stop", "remove", "hint", "enter", "copy"})
 """What an instructor may do when the time is over: all that starts no box. ``labctl cohort verify`` judges then: it
 holds back the keeper, and knows boxes that don't run."""
-
-
-def end_of(cohort: Cohort) -> float:
-    """When learners' work ends, in seconds since 1970; 0 for never."""
-    return min((moment for moment in (cohort.until, cohort.ended) if moment), default=0.0)
-
-
-def is_over(cohort: Cohort, now: float) -> bool:
-    """Whether the learners' time has passed."""
-    return 0 < end_of(cohort) <= now
-
-
-def counts(cohort: Cohort, by: str, begun: float) -> bool:
-    """Whether an attempt counts for the grade. Of a learner's own, those that began before the end, whenever they
-    ended; of an instructor's all."""
-    return by != "learner" or not is_over(cohort, begun)
 
 
 def require(actor: Actor, act: Act, cohort: Cohort | None, now: float, lab: str = "", expires: int = 0) -> None:

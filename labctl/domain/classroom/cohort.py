@@ -60,6 +60,22 @@ class Cohort(msgspec.Struct, frozen=True):
     ended: float = 0.0
 
 
+def end_of(cohort: Cohort) -> float:
+    """When learners' work ends, in seconds since 1970; 0 for never."""
+    return min((moment for moment in (cohort.until, cohort.ended) if moment), default=0.0)
+
+
+def is_over(cohort: Cohort, now: float) -> bool:
+    """Whether the learners' time has passed."""
+    return 0 < end_of(cohort) <= now
+
+
+def counts(cohort: Cohort, by: str, begun: float) -> bool:
+    """Whether an attempt counts for the grade. Of a learner's own, those that began before the end, whenever they
+    ended; of an instructor's all."""
+    return by != "learner" or not is_over(cohort, begun)
+
+
 def learner_of(cohort: str, member: str) -> str:
     """What a member is called as a learner, on labels and in the store: ``COHORT/ID``. Nobody else is called so."""
     return f"{cohort}{SEPARATOR}{member}"

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from labctl.domain.access.rules import counts
-from labctl.domain.classroom.cohort import Cohort, Member, learner_of
+from labctl.domain.classroom.cohort import Cohort, Member, counts, learner_of
 from labctl.domain.lab.model import Lab
 from labctl.domain.naming import instance_id
 from labctl.domain.verdict import Attempt, TaskResult, Verdict

@@ -10,8 +10,7 @@ from functools import partial
 
 import msgspec
 
-from labctl.domain.access.rules import is_over
-from labctl.domain.classroom.cohort import Cohort, Member, learner_of
+from labctl.domain.classroom.cohort import Cohort, Member, is_over, learner_of
 from labctl.domain.classroom.gradebook import Change, change, counting, fitted, valid
 from labctl.domain.lab.model import Lab
 from labctl.domain.naming import instance_id
