@@ -15,6 +15,8 @@ from pathlib import Path
 import msgspec
 
 from labctl.adapters.paths import cache_dir
+from labctl.domain import text
+from labctl.domain.lab import model
 from labctl.domain.lab.model import Lab
 from labctl.domain.proof.rules import Mutant
 from labctl.errors import InvalidLabError, UsageError
@@ -173,8 +175,8 @@ def unreadable(file: Path, error: Exception) -> InvalidLabError:
 def _cache_key(name: str, content: bytes) -> str:
     """Of the lab's text and of the code that decodes it: a labctl with other rules reads the file again."""
     digest = sha256(name.encode() + b"\0" + content)
-    for module in ("lab/model", "text"):
-        code = _PACKAGE / "domain" / f"{module}.py"
+    for module in (model, text):
+        code = Path(module.__file__ or "")
         digest.update(b"\0" + code.read_bytes() if code.is_file() else b"")
     digest.update(msgspec.__version__.encode())
     return digest.hexdigest()[:32]
