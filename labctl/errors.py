@@ -7,8 +7,8 @@ A message is an English template that is also the key of its Chinese translation
 
 from __future__ import annotations
 
-from enum import IntEnum
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from typing import Any, ClassVar, Protocol
 
 

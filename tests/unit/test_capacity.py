@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import make_lab
 
+from labctl.adapters.catalog import FileCatalog
 from labctl.domain.classroom.capacity import (
     RESOURCES,
-    SHIPPED,
     Fit,
     Footprint,
     Order,
@@ -140,11 +140,17 @@ def test_a_remedy_is_enough() -> None:
     assert by_resource(100, inotify=int(short.values["value"]))["inotify"].fit is Fit.OK
 
 
-def test_measured_figures_come_first_then_shipped_ones_then_an_estimate() -> None:
-    assert footprint_of(LAB, ONE) == ONE
-    assert footprint_of(LAB, None).boxes == 3 and footprint_of(LAB, None).at == 0
-    for name, shipped in SHIPPED.items():
-        assert footprint_of(make_lab(name=name), None) == shipped
+def test_measured_figures_come_first_then_the_labs_own_then_an_estimate() -> None:
+    own = {"memory": "40MiB", "cpu": 0.02, "disk": "13MiB", "processes": 41, "inotify": 9, "files": 283, "aio": 7}
+    lab = make_lab(footprint=own)
+    assert footprint_of(lab, ONE) == ONE
+    assert footprint_of(lab, None) == Footprint(3, 40 * MIB, 0.02, 13 * MIB, 41, 9, 283, aio=7)
+    assert footprint_of(LAB, None) == Footprint(3, 72 * MIB, 0.012, 3 * MIB, 72, 24, 480)
+
+
+def test_every_lab_of_the_catalog_says_what_it_takes() -> None:
+    catalog = FileCatalog()
+    assert [name for name in catalog.names() if catalog.lab(name).footprint is None] == []
 
 
 def test_time_by_rate_or_by_cpus() -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from labctl.domain.lab.model import Lab
+from labctl.domain.lab.model import Lab, size_in_bytes
 
 _MIB = 1 << 20
 _GIB = 1 << 30
@@ -18,7 +18,7 @@ class Footprint(msgspec.Struct, frozen=True):
     """One instance of a lab at rest, all its boxes together. ``memory`` and ``disk`` (what was written) in bytes,
     ``cpu`` in cores, ``processes`` with their threads, ``inotify`` instances, open ``files``, ``aio`` requests (what
     databases reserve, aio(7)). ``at``: when it was measured on this server, in seconds since 1970; 0 for the figures
-    that labctl brings along."""
+    of the lab's file."""
 
     boxes: int
     memory: int
@@ -31,27 +31,19 @@ class Footprint(msgspec.Struct, frozen=True):
     at: float = 0.0
 
 
-SHIPPED: Mapping[str, Footprint] = {
-    "firewall": Footprint(4, 25 * _MIB, 0.001, 17 * _MIB, 15, 12, 253),
-    "lnmp": Footprint(2, 65 * _MIB, 0.001, 50 * _MIB, 27, 6, 225, aio=2048),
-    "mongodb-sharding": Footprint(4, 300 * _MIB, 0.15, 400 * _MIB, 60, 12, 350),
-    "mysql": Footprint(2, 59 * _MIB, 0.001, 116 * _MIB, 21, 6, 176, aio=4096),
-    "redis-replication": Footprint(3, 40 * _MIB, 0.02, 13 * _MIB, 41, 9, 283),
-    "shell-scripting": Footprint(1, 7 * _MIB, 0.001, 5 * _MIB, 4, 3, 63),
-}
-"""Measured with the reference solution applied, on Docker Engine 20.10, cgroup v1, Linux 6.18, 2 cpus; of
-mongodb-sharding it is the fresh instance and half as much again. MariaDB reserves 2048 asynchronous requests where it
-may not use io_uring (seen on some starts only)."""
-
 _BOX = Footprint(1, 24 * _MIB, 0.004, 1 * _MIB, 24, 8, 160)
 """A box of a lab of which nothing is known: systemd and a small server, on the safe side."""
 
 
 def footprint_of(lab: Lab, measured: Footprint | None) -> Footprint:
-    """The measured one, else the shipped one, else an estimate by the number of boxes."""
+    """The measured one, else that of the lab's file, else an estimate by the number of boxes."""
     if measured is not None:
         return measured
-    return SHIPPED.get(lab.name) or _times(_BOX, len(lab.boxes))
+    boxes = len(lab.boxes)
+    if (said := lab.footprint) is None:
+        return _times(_BOX, boxes)
+    memory, disk = size_in_bytes(said.memory), size_in_bytes(said.disk)
+    return Footprint(boxes, memory, said.cpu, disk, said.processes, said.inotify, said.files, said.aio)
 
 
 def larger(one: Footprint, other: Footprint) -> Footprint:

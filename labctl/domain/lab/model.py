@@ -113,6 +113,23 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     partial: bool = False
 
 
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class AtRest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one instance takes with the reference solution applied, all its boxes together, while nobody works in it.
+    ``cpu`` in cores; ``disk`` is what was written; ``processes`` with their threads; ``inotify`` instances; open
+    ``files``; ``aio`` requests that databases reserve (aio(7))."""
+
+    memory: Size
+    cpu: Annotated[float, msgspec.Meta(ge=0)]
+    disk: Size
+    processes: Count
+    inotify: Count
+    files: Count
+    aio: Count = 0
+
+
 class Lab(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One exercise."""
 
@@ -128,6 +145,7 @@ class Lab(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topics: tuple[str, ...] = ()
     level: Literal["beginner", "intermediate", "advanced"] = "beginner"
     minutes: Annotated[int, msgspec.Meta(ge=1, le=600)] = 60
+    footprint: AtRest | None = None
 
     @property
     def points(self) -> int:

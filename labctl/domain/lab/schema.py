@@ -26,6 +26,16 @@ _FIELDS: dict[str, dict[str, str]] = {
         "topics": "What it serves, in the words of the course",
         "level": "Whom it is for",
         "minutes": "How long it takes, in minutes",
+        "footprint": "What one instance takes at rest; without it, a plan estimates by the number of boxes",
+    },
+    "AtRest": {
+        "memory": "Of all boxes together, such as 40MiB",
+        "cpu": "In cores, such as 0.02",
+        "disk": "What is written in all boxes, such as 13MiB",
+        "processes": "Processes with their threads",
+        "inotify": "Instances of inotify(7)",
+        "files": "Open files",
+        "aio": "Asynchronous requests that databases reserve: aio(7)",
     },
     "Text": {"en": "In English", "zh": "In Chinese"},
     "Box": {
