@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import labctl
+from labctl.adapters.catalog import FileCatalog
 
 PACKAGE = Path(labctl.__file__).parent
 ROOT = PACKAGE.parent
@@ -19,13 +22,55 @@ def test_the_import_contracts_hold() -> None:
 
     configuration.configure()
     options = read_user_options(config_filename=str(ROOT / "pyproject.toml"))
-    assert len(options.contracts_options) >= 4
+    assert len(options.contracts_options) >= 6
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0, "see lint-imports"
 
 
-def test_no_file_is_longer_than_300_lines() -> None:
-    long = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in FILES}
-    assert not {name: lines for name, lines in long.items() if lines > 300 and "/zh/" not in name}
+def test_long_files_are_listed() -> None:
+    """A file of more than 400 lines is a warning, not a failure: a split may separate what belongs together, and people
+    decide that."""
+    lines = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in FILES}
+    long = sorted(f"{name}: {count} lines" for name, count in lines.items() if count > 400 and "/zh/" not in name)
+    if long:
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # pytest shows it; everywhere else a warning is an error
+            warnings.warn(f"files of more than 400 lines: {', '.join(long)}", stacklevel=1)
+
+
+def test_the_domain_knows_no_lab_by_name() -> None:
+    """What differs from lab to lab is in the lab's file. A name with a dash is found within a text, too; examples in
+    docstrings are allowed."""
+    labs = FileCatalog().names()
+    assert labs
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno}: {lab}"
+        for file in FILES
+        if file.is_relative_to(PACKAGE / "domain")
+        for node in strings(ast.parse(file.read_text()))
+        for lab in labs
+        if node.value == lab or ("-" in lab and lab in node.value)
+    ]
+    assert not found
+
+
+def strings(tree: ast.AST) -> Iterator[ast.Constant]:
+    """The string constants that are no docstrings."""
+    for node in ast.walk(tree):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Constant) and isinstance(child.value, str) and not isinstance(node, ast.Expr):
+                yield child
+
+
+def test_packages_import_nothing() -> None:
+    """The start of the command line stays quick: importing a module imports no sibling of it."""
+    allowed = {"bootstrap", "ports", "adapters/store", "cli/zh"}
+    files = [file for file in FILES if file.name == "__init__.py" and file.parent != PACKAGE]
+    busy = [
+        str(file.parent.relative_to(PACKAGE))
+        for file in files
+        if any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(file.read_text()).body)
+    ]
+    assert not set(busy) - allowed
 
 
 def test_no_module_is_called_utils() -> None:
