@@ -69,7 +69,7 @@ class FileCatalog:
         folder = self._find("labs", name, "lab.yml")
         if folder is not None:
             return folder
-        from labctl.adapters.lab_file import nearest
+        from labctl.domain.nearest import nearest
 
         near = nearest(name, self.names())
         if near:

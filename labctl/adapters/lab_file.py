@@ -5,7 +5,6 @@ PyYAML takes 50 ms to import, so it comes in only here, when the catalog has no 
 
 from __future__ import annotations
 
-import difflib
 import re
 import types
 import typing
@@ -16,6 +15,7 @@ from typing import Any, Literal, Union
 import msgspec
 
 from labctl.domain.lab.model import Fault, Lab, fault_of, faults
+from labctl.domain.nearest import nearest
 from labctl.errors import InvalidLabError
 
 if typing.TYPE_CHECKING:
@@ -263,8 +263,3 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` (did you mean boxes?)``, or nothing where nothing is near."""
     near = nearest(word, known)
     return f" (did you mean {near}?)" if near else ""
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that this one was probably meant to be, or nothing."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), "")

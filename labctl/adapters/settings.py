@@ -17,6 +17,7 @@ import msgspec
 
 from labctl.adapters.paths import config_file, state_folder
 from labctl.adapters.whole_file import made_once, unwritable
+from labctl.domain.nearest import nearest
 from labctl.domain.weight import CopySettings
 from labctl.errors import UsageError
 
@@ -158,9 +159,7 @@ def _known(key: str) -> None:
 
 
 def _unknown(key: str) -> UsageError:
-    import difflib
-
-    near = next(iter(difflib.get_close_matches(key, list(KEYS), n=1, cutoff=0.5)), "")
+    near = nearest(key, KEYS, likeness=0.5)
     hint = "did you mean {near}? All settings: labctl config list" if near else "all settings: labctl config list"
     return UsageError("there is no setting {key}", hint=hint, key=key, near=near)
 

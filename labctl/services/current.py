@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -12,6 +11,7 @@ from labctl.domain import naming
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import derive, template_values
 from labctl.domain.naming import instance_id
+from labctl.domain.nearest import nearest
 from labctl.domain.observed import ObservedBox, State
 from labctl.errors import RefusedError, UsageError
 from labctl.ports import Catalog, Engine
@@ -124,12 +124,6 @@ def steady(observe: Callable[[], list[ObservedBox]]) -> list[ObservedBox]:
         if all(box.state not in UNSTEADY for box in boxes) or time.monotonic() >= deadline:
             return boxes
         time.sleep(_POLL_SECONDS)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that was probably meant, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return near[0] if near else ""
 
 
 def no_such_task(task: str, lab: Lab) -> UsageError:

@@ -22,6 +22,7 @@ from samples import error, failed, make_instance, make_lab, passed
 from labctl.domain.diagnosis import WANTED_SYSCTLS, Level
 from labctl.domain.integrity import Integrity, Likeness
 from labctl.domain.lab.params import derive
+from labctl.domain.nearest import nearest
 from labctl.domain.observed import State
 from labctl.domain.site import Site
 from labctl.domain.verdict import Attempt, Before, CheckResult, Verdict
@@ -29,7 +30,7 @@ from labctl.errors import ChecksError, EngineError, StoreError, UsageError
 from labctl.events import Event, StepEnded, StepStarted, silent
 from labctl.ports import CloneCheck, PowerSwitch
 from labctl.services.clone import Clones
-from labctl.services.current import Current, Finder, nearest
+from labctl.services.current import Current, Finder
 from labctl.services.doctor import Doctor
 from labctl.services.down import Down
 from labctl.services.on_clones import OnClones

@@ -7,7 +7,6 @@ it was.
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Callable, Collection, Sequence
@@ -17,6 +16,7 @@ import msgspec
 
 from labctl.domain.classroom.cohort import Deed
 from labctl.domain.lab.model import NAME_PATTERN
+from labctl.domain.nearest import nearest
 from labctl.domain.words import by_count, by_name
 from labctl.errors import RefusedError, UsageError
 
@@ -222,10 +222,10 @@ def _incomplete(verb: Verb) -> UsageError:
 
 
 def _unknown(word: str) -> RefusedError:
-    near = difflib.get_close_matches(word[:64], [verb for verb in FORMS if verb != "menu"], n=1)
+    near = nearest(word, [verb for verb in FORMS if verb != "menu"])
     if near:
         return RefusedError(
-            "{word} can't be said here", hint="did you mean {near}? What can be: help", word=word, near=near[0]
+            "{word} can't be said here", hint="did you mean {near}? What can be: help", word=word, near=near
         )
     return RefusedError("{word} can't be said here", hint=_SEE_HELP, word=word[:200])
 
@@ -240,7 +240,7 @@ def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[st
         order = msgspec.structs.replace(order, lab=lab, names=names)
     if order.verb == "show" and order.names:
         (word,) = order.names
-        meant = {"lab": word} if word in labs or _near(word, labs) else {"tasks": (word,)}
+        meant = {"lab": word} if word in labs or nearest(word, labs) else {"tasks": (word,)}
         order = msgspec.structs.replace(order, names=(), **meant)
     if order.lab and order.lab not in labs:
         raise RefusedError(
@@ -251,10 +251,6 @@ def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[st
             raise UsageError("which lab?", hint="your labs are: {known}", known=", ".join(labs))
         return msgspec.structs.replace(order, lab=labs[0])
     return order
-
-
-def _near(word: str, known: Sequence[str]) -> bool:
-    return bool(difflib.get_close_matches(word, known, n=1))
 
 
 def arguments(order: Order, learner: str) -> list[str]:

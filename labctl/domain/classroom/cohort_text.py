@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import math
 import re
 from typing import Any
@@ -13,6 +12,7 @@ import msgspec
 from labctl.domain.classroom.allowance import COUNTED, TOGETHER, excess, use_of
 from labctl.domain.classroom.cohort import NAME, Limits
 from labctl.domain.lab.model import Lab
+from labctl.domain.nearest import nearest
 from labctl.errors import RefusedError, UsageError
 
 _SIZES = ("memory", "disk")
@@ -46,12 +46,12 @@ def parse_limits(text: str) -> Limits:
 
 
 def _unknown(name: str, known: list[str]) -> UsageError:
-    near = difflib.get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     return UsageError(
         "there is no limit {name}",
         hint="did you mean {near}? The limits are: {known}" if near else "the limits are: {known}",
         name=name,
-        near=near[0] if near else "",
+        near=near,
         known=", ".join(known),
     )
 

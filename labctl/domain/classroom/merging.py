@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -12,6 +11,7 @@ from labctl.domain.classroom.cells import CellError
 from labctl.domain.classroom.cohort import Member
 from labctl.domain.classroom.keys import fingerprint
 from labctl.domain.classroom.roster import Roster, RosterFault
+from labctl.domain.nearest import nearest
 
 Field = Literal["name", "email", "group", "key"]
 FIELDS: tuple[Field, ...] = ("name", "email", "group", "key")
@@ -128,11 +128,11 @@ def _value(field: Field, old: Member, new: Member, cleared: frozenset[str]) -> s
 
 
 def _nobody(member: str, cohort: str, before: Sequence[Member]) -> CellError:
-    near = difflib.get_close_matches(member, [one.id for one in before], n=1)
+    near = nearest(member, [one.id for one in before])
     return CellError(
         "there is no learner {id} in {cohort}, and a new one needs a name",
         "did you mean {near}? If not, add the name" if near else "add the name",
         id=member,
         cohort=cohort,
-        near=near[0] if near else "",
+        near=near,
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
 from labctl.domain.classroom.cells import Cell, CellError
 from labctl.domain.invisible import ALL
+from labctl.domain.nearest import nearest
 from labctl.domain.text import visible
 
 # The first word of each is what the column is called in messages, and the first that isn't ASCII is its Chinese name.
@@ -85,12 +85,12 @@ def chinese(column: str) -> str:
 
 def unknown(header: str) -> CellError:
     """The fault of a header that names no column."""
-    near = difflib.get_close_matches(plain(header), _BY_HEADER, n=1)
+    near = nearest(plain(header), _BY_HEADER)
     return CellError(
         "there is no column {header}",
         "did you mean {near}? If not, delete the column" if near else "delete the column; labctl knows: {known}",
         header=short(header),
-        near=near[0] if near else "",
+        near=near,
         known=", ".join(f"{column} ({chinese(column)})" for column in COLUMNS),
     )
 

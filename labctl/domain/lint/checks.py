@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +9,7 @@ from labctl.domain.lab.markdown import outline, plain
 from labctl.domain.lint.code import Check, Module, checks, imports, module, readings
 from labctl.domain.lint.fault import Fault, Rule
 from labctl.domain.lint.material import Material
+from labctl.domain.nearest import nearest
 
 OWN_MARKERS = ("task", "destructive", "reboot", "copy")
 # pytest's own (docs.pytest.org, "Marks reference").
@@ -180,5 +180,5 @@ def _bindings(found: Sequence[Check], material: Material, incomplete: bool) -> I
 
 
 def _near(word: str, known: Sequence[str]) -> tuple[str, str]:
-    near = next(iter(difflib.get_close_matches(word, known, n=1)), "")
+    near = nearest(word, known)
     return (f" (did you mean {near}?)", f"（是不是 {near}？）") if near else ("", "")

@@ -12,13 +12,13 @@ from labctl.domain.classroom.cohort import GRACE, Cohort, Limits, Member, learne
 from labctl.domain.classroom.cohort_text import check_limits, check_name
 from labctl.domain.classroom.merging import Change, Kept, Merged, merge, taken
 from labctl.domain.classroom.roster import Roster, RosterFault, refused
+from labctl.domain.nearest import nearest
 from labctl.domain.observed import ObservedBox, State
 from labctl.errors import EngineError, UsageError
 from labctl.events import Emit
 from labctl.ports import Catalog, Cohorts, Engine
 from labctl.services.classroom.up import CohortBoxes
 from labctl.services.crowd import Tally
-from labctl.services.current import nearest
 
 
 class LabState(msgspec.Struct, frozen=True):
