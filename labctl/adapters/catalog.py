@@ -7,7 +7,7 @@ wins.
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ from labctl.domain.lab import model
 from labctl.domain.lab.model import Lab
 from labctl.domain.proof.rules import Mutant
 from labctl.errors import InvalidLabError, UsageError
+from labctl.whole_file import write_whole
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -196,10 +197,6 @@ def _load(file: Path) -> Lab | None:
 def _keep(file: Path, lab: Lab) -> None:
     """Keep it, whole or not at all. A cache that can't be written costs time, nothing else."""
     data = msgspec.msgpack.encode(lab)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
+    with contextlib.suppress(OSError, UsageError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(sha256(data).digest() + data)
-        temporary.replace(file)
-    except OSError:
-        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        write_whole(file, sha256(data).digest() + data, 0o666)

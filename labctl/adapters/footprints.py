@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from labctl.domain.classroom.capacity import Footprint
-from labctl.errors import UsageError
+from labctl.whole_file import unwritable, write_whole
 
 _MOST = 200
 
@@ -49,13 +48,8 @@ class FileFootprints:
             return _Kept()
 
     def _write(self, kept: _Kept) -> None:
-        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))
-            temporary.replace(self._file)
         except OSError as error:
-            why = str(error.strerror or error)
-            raise UsageError("{path} can't be written: {why}", path=str(self._file), why=why) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+            raise unwritable(self._file, error) from error
+        write_whole(self._file, msgspec.json.format(msgspec.json.encode(kept)), 0o666)

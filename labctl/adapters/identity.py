@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from labctl.adapters import settings, whole_file
+from labctl.adapters import settings, state_file
 from labctl.errors import UsageError
+from labctl.whole_file import write_whole
 
 _ID = re.compile(r"[0-9a-f]{8}")
 
@@ -28,7 +29,7 @@ def store_id(folder: Path, address: str, ask: Callable[[], str]) -> str:
         file, make = folder / f"store-id.{known}", ask
     else:
         file, make = folder / "store-id", new_store_id
-    found = whole_file.made_once(file, make)
+    found = state_file.made_once(file, make)
     if not _ID.fullmatch(found):
         raise UsageError(
             "{file} should have the id of a store, eight hex digits",
@@ -46,9 +47,9 @@ class AdoptedFile:
 
     def ids(self) -> frozenset[str]:
         """See Adopted."""
-        return frozenset((whole_file.text_in(self._file()) or "").split())
+        return frozenset((state_file.text_in(self._file()) or "").split())
 
     def add(self, ids: Iterable[str], there: Collection[str]) -> None:
         """See Adopted."""
         kept = sorted((self.ids() & frozenset(there)) | frozenset(ids))
-        whole_file.replace(self._file(), "".join(f"{one}\n" for one in kept))
+        write_whole(self._file(), "".join(f"{one}\n" for one in kept))

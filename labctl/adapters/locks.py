@@ -16,9 +16,9 @@ from io import FileIO
 from pathlib import Path
 from typing import IO
 
-from labctl.adapters.whole_file import unwritable
 from labctl.domain.text import visible
 from labctl.events import Emit, Note
+from labctl.whole_file import unwritable
 
 _POLL_SECONDS = 0.05
 _SLOT_POLL_SECONDS = 0.01

@@ -16,10 +16,11 @@ from typing import Any, Literal
 import msgspec
 
 from labctl.adapters.paths import config_file, state_folder
-from labctl.adapters.whole_file import made_once, unwritable
+from labctl.adapters.state_file import made_once
 from labctl.domain.nearest import nearest
 from labctl.domain.weight import CopySettings
 from labctl.errors import UsageError
+from labctl.whole_file import unwritable, write_whole
 
 Source = Literal["default", "file", "env"]
 Value = str | tuple[str, ...]
@@ -252,17 +253,8 @@ def _write(data: Mapping[str, Any]) -> None:
 
     file = config_file()
     _make(file.parent)
-    # A link to elsewhere (dotfiles in a repository) stays one.
-    target = file.resolve()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        temporary.touch(0o600)  # a store's URL may have a password in it
-        temporary.write_text(tomli_w.dumps(data), "utf-8")
-        temporary.replace(target)
-    except OSError as error:
-        raise unwritable(file, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    # For nobody else: a store's URL may have a password in it. A link to elsewhere (dotfiles) stays one.
+    write_whole(file, tomli_w.dumps(data), 0o600)
 
 
 def _make(folder: Path) -> None:

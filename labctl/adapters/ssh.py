@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labctl.errors import UsageError
+from labctl.whole_file import write_whole
 
 
 class SshFiles:
@@ -58,9 +59,7 @@ class SshFiles:
                 "",
             ]
         text = "\n".join(lines)
-        file = self._folder / instance / "config"
-        file.write_text(text)
-        file.chmod(0o600)
+        write_whole(self._folder / instance / "config", text)
         return text
 
     def run_client(self, instance: str, box: str, arguments: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ ARGUMENTS = {
     "_wrong": (1, 2),
     "Remark": (0,),
     "RosterNote": (3,),
+    "whole_file": (0,),
 }
 KEYWORDS = ("hint", "remedy")
 # Texts that are told from elsewhere than a literal in such a call.

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from labctl.domain.access.gateway_files import effective
 from labctl.errors import LabctlError, RefusedError, UsageError
+from labctl.whole_file import unwritable, whole_file
 
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 _HERE = Path(__file__).parent
@@ -160,16 +161,13 @@ def _python() -> str:
 def write(path: str, content: str, mode: int) -> None:
     """The file, whole or not at all, root's."""
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        temporary.write_text(content, "utf-8")
-        temporary.chmod(mode)
-        temporary.replace(target)
     except OSError as error:
-        raise UsageError("{path} can't be written: {why}", path=path, why=str(error.strerror)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise unwritable(target, error) from error
+    with whole_file(target) as stream:
+        stream.write(content.encode())
+        os.fchmod(stream.fileno(), mode)  # whatever the umask is
 
 
 def loose_folder(path: str) -> str:

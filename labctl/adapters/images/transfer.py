@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import gzip
-import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, BinaryIO, cast
 
 from labctl.adapters.docker.client import Client
 from labctl.adapters.images.stop import Stop
 from labctl.adapters.images.stream import StreamError, download, messages
 from labctl.errors import UsageError
 from labctl.events import Emit, StepProgress
+from labctl.whole_file import whole_file
 
 _CHUNK = 1 << 20
 _TELL_SECONDS = 0.5
@@ -23,25 +24,18 @@ _LOADED = "Loaded image: "
 def save(client: Client, tags: Sequence[str], path: Path, emit: Emit, key: str) -> int:
     """GET /images/get: all tags in one file, which is there when it is whole; its size in bytes. Raises UsageError
     where it can't be written, EngineError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     progress = _Bytes(emit, key)
-    try:
-        with _writing(temporary, gzipped=path.suffix == ".gz") as file:
-            for data in download(client, "/images/get", {"names": list(tags)}):
-                file.write(data)
-                progress.add(len(data))
-        temporary.replace(path)
-    except OSError as error:
-        raise UsageError("{path} can't be written: {why}", path=str(path), why=str(error.strerror or error)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path, 0o666) as file, _packed(file, gzipped=path.suffix == ".gz") as packed:
+        for data in download(client, "/images/get", {"names": list(tags)}):
+            packed.write(data)
+            progress.add(len(data))
     return path.stat().st_size
 
 
-def _writing(path: Path, *, gzipped: bool) -> IO[bytes]:
+def _packed(file: BinaryIO, *, gzipped: bool) -> AbstractContextManager[IO[bytes]]:
     if gzipped:
-        return cast("IO[bytes]", gzip.open(path, "wb", compresslevel=1))
-    return path.open("wb")
+        return cast("IO[bytes]", gzip.GzipFile("", "wb", 1, file))
+    return nullcontext(file)
 
 
 def load(client: Client, path: Path, emit: Emit, key: str) -> list[str]:

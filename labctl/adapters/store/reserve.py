@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import sqlite3
 from pathlib import Path
+
+from labctl.errors import UsageError
+from labctl.whole_file import whole_file
 
 SIZE = 4 << 20
 """Bytes: some hundred attempts with their evidence."""
@@ -32,17 +34,13 @@ class Reserve:
         with contextlib.suppress(OSError):
             if self._file.stat().st_size >= SIZE:
                 return
-        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         # Whatever is wrong with the folder, what is to be written now will tell.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, UsageError):
             space = os.statvfs(self._file.parent)
             if space.f_bavail * space.f_frsize < _ROOM:
                 return
-            try:
-                _allocate(temporary)
-                temporary.replace(self._file)
-            finally:
-                temporary.unlink(missing_ok=True)
+            with whole_file(self._file) as stream:
+                os.posix_fallocate(stream.fileno(), 0, SIZE)
 
     def give_up(self) -> bool:
         """Whether there was a part of it left: its room is free now."""
@@ -63,11 +61,3 @@ def is_full(error: BaseException) -> bool:
     if isinstance(original, sqlite3.Error):
         return getattr(original, "sqlite_errorcode", None) in _FULL
     return isinstance(original, OSError) and original.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _allocate(file: Path) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.posix_fallocate(descriptor, 0, SIZE)
-    finally:
-        os.close(descriptor)

@@ -7,15 +7,14 @@ import json
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
 from labctl.cli.cohort.chosen import book_of
+from labctl.cli.cohort.report import output_file
 from labctl.cli.common import app_of, cohort_argument, labctl_command
 from labctl.cli.i18n import _
-from labctl.cli.whole_file import whole_file
 from labctl.domain.classroom.cohort import learner_of
 from labctl.domain.naming import instance_id
 
@@ -47,7 +46,7 @@ _IN_MEMORY = 1 << 20
 def command(ctx: click.Context, name: str, output: str) -> None:
     """All attempts with what the checks said, the roster, hints, grades and what happened, as one archive. No engine is
     asked. The cohort's secret isn't in it."""
-    with whole_file(Path(output)) as stream:
+    with output_file(output) as stream:
         _write(stream, _files(app_of(ctx), name))
     click.echo(_("{mark} {file}").format(mark="✓", file=output))
 

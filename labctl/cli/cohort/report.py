@@ -5,16 +5,17 @@ from __future__ import annotations
 import codecs
 import datetime
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from labctl.cli.cohort.chosen import book_of, group_option, labs_option
 from labctl.cli.common import app_of, cohort_argument, labctl_command
 from labctl.cli.i18n import _
-from labctl.cli.whole_file import whole_file
 from labctl.errors import UsageError
+from labctl.whole_file import whole_file
 
 if TYPE_CHECKING:
     from labctl.services.classroom.grades import Book
@@ -44,9 +45,14 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
         # The mark is for a spreadsheet that opens a file; a program that reads a pipe would take it for a letter.
         sys.stdout.buffer.write(content.removeprefix(codecs.BOM_UTF8))
         return
-    with whole_file(Path(output)) as stream:
+    with output_file(output) as stream:
         stream.write(content)
     click.echo(_("{mark} {file}: {count} learners").format(mark="✓", file=output, count=len(book.members)), err=True)
+
+
+def output_file(path: str) -> AbstractContextManager[BinaryIO]:
+    """The file that an instructor asked for, for nobody else: grades are in it. Raises UsageError."""
+    return whole_file(Path(path), hint="see whether the folder is there, yours and not full")
 
 
 def rendered(book: Book, form: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.errors import UsageError
+from labctl.whole_file import unwritable
 
 if TYPE_CHECKING:
     from labctl.domain.junit import Case
@@ -106,4 +106,4 @@ def _told(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError("{path} can't be written: {why}", path=str(file), why=error.strerror or str(error)) from error
+        raise unwritable(file, error) from error

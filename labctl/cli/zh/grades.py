@@ -81,7 +81,6 @@ TEXTS: dict[str, str] = {
     "As what.": "输出成什么格式。",
     "Where to; else stdout (not for xlsx).": "写到哪里；不给则写到标准输出（xlsx 除外）。",
     "a workbook goes into a file, not to stdout": "电子表格要写进文件，不能写到标准输出",
-    "{file} can't be written: {why}": "{file} 写不进去：{why}",
     "see whether the folder is there, yours and not full": "看看目录在不在、是不是你的、有没有满",
     "{mark} {file}": "{mark} {file}",
     "{mark} {file}: {count} learners": "{mark} {file}：{count} 名学员",

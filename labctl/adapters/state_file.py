@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from labctl.errors import UsageError
+from labctl.whole_file import beside_of, unwritable, write_whole
 
 _MOST_BYTES = 1 << 20
 
@@ -20,7 +20,8 @@ def made_once(file: Path, make: Callable[[], str]) -> str:
     if found is not None:
         return found.strip()
     made = make()
-    temporary = _written(file, made + "\n")
+    temporary = beside_of(file)
+    write_whole(temporary, made + "\n")
     try:
         # link(2) fails where the name is taken: the first wins, and the file is never there half-written.
         os.link(temporary, file)
@@ -59,32 +60,3 @@ def text_in(file: Path) -> str | None:
 def _unreadable(file: Path, why: str) -> UsageError:
     hint = "ls -l {file}; if it is lost, take it from a backup; docs/operator.md says what it is for"
     return UsageError("{file} can't be read: {why}", hint=hint, file=str(file), why=why)
-
-
-def replace(file: Path, text: str) -> None:
-    """Write the file anew. Raises UsageError."""
-    temporary = _written(file, text)
-    try:
-        temporary.replace(file)
-    except OSError as error:
-        raise unwritable(file, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _written(file: Path, text: str) -> Path:
-    """A file beside it, for this user only."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(text)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise unwritable(file, error) from error
-    return temporary
-
-
-def unwritable(path: Path, error: OSError) -> UsageError:
-    """The error for a file or folder that can't be written."""
-    return UsageError("{path} can't be written: {why}", path=str(path), why=str(error.strerror))

@@ -1,0 +1,67 @@
+"""The one way in which labctl writes files: whole, or as they were before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from labctl.errors import UsageError
+
+
+@contextmanager
+def whole_file(path: Path, mode: int = 0o600, hint: str = "") -> Iterator[BinaryIO]:
+    """A stream that becomes the file when the block ends without an error; else the file stays as it was.
+
+    The bytes are on the disk (fsync(2)) before the file is renamed, so a crash leaves the old file or the new one. A
+    link keeps its target, which is replaced. A pipe or a device is written to as it is. ``mode``: permissions before
+    the umask. Raises UsageError, with ``hint``, for every OSError: in the block, too."""
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as stream:
+                yield stream
+            return
+        file = path.resolve()
+        beside = beside_of(file)
+        try:
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            beside.replace(file)
+        finally:
+            beside.unlink(missing_ok=True)
+        _keep_name(file.parent)
+    except OSError as error:
+        raise unwritable(path, error, hint) from error
+
+
+def write_whole(path: Path, content: bytes | str, mode: int = 0o600) -> None:
+    """Write all of a file at once; a text in UTF-8. Raises UsageError."""
+    with whole_file(path, mode) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+
+
+def beside_of(file: Path) -> Path:
+    """A name in the same folder that nobody else uses."""
+    return file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+
+
+def unwritable(path: Path, error: OSError, hint: str = "") -> UsageError:
+    """The error for a file or folder that can't be written."""
+    why = error.strerror or str(error)
+    return UsageError("{path} can't be written: {why}", hint=hint, path=str(path), why=why)
+
+
+def _keep_name(folder: Path) -> None:
+    """Have the new name survive a crash, on file systems that can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
