@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import labctl_command
+from labctl.cli.command import labctl_command
 
 
 @labctl_command("completion", example='eval "$(labctl completion bash)"\nlabctl completion fish | source')

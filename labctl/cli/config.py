@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from labctl.cli.app import LazyGroup
-from labctl.cli.common import json_option, labctl_command, print_json
+from labctl.cli.arguments import json_option
+from labctl.cli.command import labctl_command
 from labctl.cli.i18n import _
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.table import print_table
 
 

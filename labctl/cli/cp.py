@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from labctl.cli.common import app_of, counted, instance_options, labctl_command, words_argument
+from labctl.cli.arguments import counted, instance_options, words_argument
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _
 from labctl.cli.ui.render import progress
 from labctl.errors import UsageError

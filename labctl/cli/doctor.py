@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import app_of, json_option, labctl_command, print_json
+from labctl.cli.arguments import json_option
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _
 from labctl.cli.ui.advice import hinted
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.render import progress
 from labctl.cli.ui.wrap import wrap
 from labctl.domain.diagnosis import Finding, Level, worst

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, labctl_command, learner_option, one_lab
+from labctl.cli.arguments import learner_option, one_lab
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.render import progress

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import click
 
-from labctl.cli.common import app_of, chosen_lab, instance_options, labctl_command, words_argument
+from labctl.cli.arguments import chosen_lab, instance_options, words_argument
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import language
 from labctl.cli.ui import advice
 from labctl.errors import UsageError

@@ -6,7 +6,9 @@ import sys
 
 import click
 
-from labctl.cli.common import Command, app_of, instance_options, labctl_command, named, words_argument
+from labctl.cli.arguments import instance_options, named, words_argument
+from labctl.cli.command import Command, labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.enter import terminal_environment
 
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import (
-    app_of,
-    complete_tasks,
-    counted,
-    instance_options,
-    json_option,
-    labctl_command,
-    print_json,
-    words_argument,
-)
+from labctl.cli.arguments import counted, instance_options, json_option, words_argument
+from labctl.cli.command import labctl_command
+from labctl.cli.complete import complete_tasks
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _, language
 from labctl.cli.ui.advice import advised
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.wrap import wrap
 from labctl.domain.text import fill
 from labctl.services.current import no_such_task

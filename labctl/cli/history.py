@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import (
-    app_of,
-    debugging,
-    json_option,
-    labctl_command,
-    learner_option,
-    one_lab,
-    print_json,
-)
+from labctl.cli.arguments import json_option, learner_option, one_lab
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of, debugging
 from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.report import attempt_as_json
 from labctl.cli.ui.table import print_table
 from labctl.cli.ui.verdicts import history_rows, print_attempt, when

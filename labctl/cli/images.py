@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.app import LazyGroup
-from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json, readable_labs
+from labctl.cli.arguments import json_option
+from labctl.cli.command import labctl_command
+from labctl.cli.complete import complete_labs
+from labctl.cli.context import app_of, readable_labs
 from labctl.cli.i18n import _, listed
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.render import progress
 from labctl.cli.ui.table import print_table
 
@@ -35,7 +39,7 @@ def group() -> None:
     nothing."""
 
 
-_labs_argument = click.argument("labs", nargs=-1, metavar="[LAB]...", shell_complete=_complete_labs)
+_labs_argument = click.argument("labs", nargs=-1, metavar="[LAB]...", shell_complete=complete_labs)
 
 
 def _chosen(app: App, names: tuple[str, ...]) -> list[Lab]:

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json
+from labctl.cli.arguments import json_option
+from labctl.cli.command import labctl_command
+from labctl.cli.complete import complete_labs
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _, language
+from labctl.cli.ui.as_json import print_json
 from labctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @labctl_command("lint", example="labctl lint redis-replication\nlabctl lint --all --json")
-@click.argument("labs", nargs=-1, metavar="LAB...", shell_complete=_complete_labs)
+@click.argument("labs", nargs=-1, metavar="LAB...", shell_complete=complete_labs)
 @click.option("--all", "everything", is_flag=True, help="Every lab of the catalog.")
 @json_option
 @click.pass_context

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import app_of, json_option, labctl_command, print_json, readable_labs
+from labctl.cli.arguments import json_option
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of, readable_labs
 from labctl.cli.i18n import _, language
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.table import print_table
 
 if TYPE_CHECKING:

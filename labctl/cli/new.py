@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from labctl.cli.common import labctl_command
+from labctl.cli.command import labctl_command
 from labctl.cli.i18n import _
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import app_of, instance_options, labctl_command, named, words_argument
+from labctl.cli.arguments import instance_options, named, words_argument
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _
 from labctl.cli.ui.render import progress
 from labctl.domain.observed import ObservedBox

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import alone, app_of, confirm, instance_options, labctl_command, named, words_argument
+from labctl.cli.arguments import instance_options, named, words_argument
+from labctl.cli.command import labctl_command
+from labctl.cli.context import alone, app_of
 from labctl.cli.i18n import _
 from labctl.cli.power import chosen
+from labctl.cli.ui.question import confirm
 from labctl.cli.ui.render import progress
 
 

@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.common import (
-    app_of,
-    chosen_lab,
-    complete_lab_or_task,
-    instance_options,
-    json_option,
-    labctl_command,
-    print_json,
-    words_argument,
-)
+from labctl.cli.arguments import chosen_lab, instance_options, json_option, words_argument
+from labctl.cli.command import labctl_command
+from labctl.cli.complete import complete_lab_or_task
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _, language
 from labctl.cli.ui.advice import advised
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.drawing import drawing
 from labctl.domain.lab.params import derive, template_values
 from labctl.domain.text import fill

@@ -7,16 +7,9 @@ import sys
 
 import click
 
-from labctl.cli.common import (
-    app_of,
-    counted,
-    instance_options,
-    labctl_command,
-    learner_option,
-    named,
-    one_lab,
-    words_argument,
-)
+from labctl.cli.arguments import counted, instance_options, learner_option, named, one_lab, words_argument
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.services.current import Current
 
 _PORT = 22

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from labctl.cli.common import app_of, json_option, labctl_command, learner_option, one_lab, print_json
+from labctl.cli.arguments import json_option, learner_option, one_lab
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.note_text import lines
 from labctl.cli.ui.table import print_table
 from labctl.cli.ui.wrap import wrap

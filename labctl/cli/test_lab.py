@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import _complete_labs, app_of, json_option, labctl_command, print_json
+from labctl.cli.arguments import json_option
+from labctl.cli.command import labctl_command
+from labctl.cli.complete import complete_labs
+from labctl.cli.context import app_of
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.report import junit_file
 from labctl.domain.proof.rules import Phase
 from labctl.errors import Exit, UsageError
@@ -20,7 +24,7 @@ _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_
 
 
 @labctl_command("test-lab", example="labctl test-lab redis-replication\nlabctl test-lab --all --thorough")
-@click.argument("labs", nargs=-1, metavar="[LAB]...", shell_complete=_complete_labs)
+@click.argument("labs", nargs=-1, metavar="[LAB]...", shell_complete=complete_labs)
 @click.option("--all", "everything", is_flag=True, help="Every lab of the catalog.")
 @click.option("--seeds", default=2, type=click.IntRange(1), metavar="N", help="With so many seeds; else 2.")
 @click.option(

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import app_of, json_option, lab_argument, labctl_command, learner_option, print_json
+from labctl.cli.arguments import json_option, lab_argument, learner_option
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _, language
 from labctl.cli.ui.advice import advised
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.render import progress
 
 if TYPE_CHECKING:

@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import (
-    app_of,
-    complete_tasks,
-    debugging,
-    json_option,
-    labctl_command,
-    learner_option,
-    one_lab,
-    print_json,
-)
+from labctl.cli.arguments import json_option, learner_option, one_lab
+from labctl.cli.command import labctl_command
+from labctl.cli.complete import complete_tasks
+from labctl.cli.context import app_of, debugging
 from labctl.cli.i18n import _
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.report import attempt_as_json, junit, junit_file
 from labctl.errors import Exit, LabctlError, NotKeptError, UsageError
 

@@ -12,11 +12,12 @@ from typing import Any
 import click
 import pytest
 
-from labctl.cli import app, common
+from labctl.cli import app
 from labctl.cli.app import main, run
 from labctl.cli.commands import COMMANDS
 from labctl.cli.ui import advice
 from labctl.cli.ui.problem import lines
+from labctl.cli.ui.question import confirm
 from labctl.errors import EngineError, LabctlError, UsageError
 
 LABCTL = Path(app.__file__).parent.parent
@@ -107,7 +108,7 @@ def test_a_question_that_nobody_can_answer_advises_the_whole_command(monkeypatch
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
     advice.begin(["reset", "replica1", "--lab", "x"], repeats=True)
     with pytest.raises(UsageError) as caught:
-        common.confirm("reset", "Go on?", False)
+        confirm("reset", "Go on?", False)
     assert caught.value.hint.format_map(caught.value.values) == "labctl reset replica1 --lab x --yes"
 
 

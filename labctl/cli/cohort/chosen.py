@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import complete_members
+from labctl.cli.complete import complete_members
 from labctl.errors import UsageError
 
 if TYPE_CHECKING:

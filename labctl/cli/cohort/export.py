@@ -11,9 +11,11 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
+from labctl.cli.arguments import cohort_argument
 from labctl.cli.cohort.chosen import book_of
 from labctl.cli.cohort.report import output_file
-from labctl.cli.common import app_of, cohort_argument, labctl_command
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _
 from labctl.domain.classroom.cohort import learner_of
 from labctl.domain.naming import instance_id

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import click
 
+from labctl.cli.arguments import cohort_argument, json_option
 from labctl.cli.cohort.progress import Verb, finish, watched
-from labctl.cli.common import app_of, cohort_argument, complete_members, confirm, json_option, labctl_command
+from labctl.cli.command import labctl_command
+from labctl.cli.complete import complete_members
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _, listed
+from labctl.cli.ui.question import confirm
 
 _yes = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import app_of, cohort_argument, json_option, labctl_command, print_json
+from labctl.cli.arguments import cohort_argument, json_option
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _, listed
 from labctl.cli.ui.advice import advised
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.table import print_table
 from labctl.domain.classroom.cohort_text import write_limits
 

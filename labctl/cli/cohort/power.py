@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from labctl.cli.arguments import cohort_argument, json_option
 from labctl.cli.cohort.plan import refusal
 from labctl.cli.cohort.progress import Verb, finish, watched
-from labctl.cli.common import app_of, cohort_argument, complete_members, confirm, json_option, labctl_command
+from labctl.cli.command import labctl_command
+from labctl.cli.complete import complete_members
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _
+from labctl.cli.ui.question import confirm
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.common import print_json
 from labctl.cli.i18n import _, listed
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.problem import text_of
 from labctl.cli.ui.render import Live, Plain
 from labctl.domain.pace import seconds_left

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from labctl.cli.arguments import cohort_argument
 from labctl.cli.cohort.chosen import book_of, group_option, labs_option
-from labctl.cli.common import app_of, cohort_argument, labctl_command
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _
 from labctl.errors import UsageError
 from labctl.whole_file import whole_file

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.cli.arguments import cohort_argument, json_option
 from labctl.cli.cohort.list import moment, without_secret
-from labctl.cli.common import _complete_labs, app_of, cohort_argument, json_option, labctl_command, print_json
+from labctl.cli.command import labctl_command
+from labctl.cli.complete import complete_labs
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _, listed
 from labctl.cli.ui.advice import advised
+from labctl.cli.ui.as_json import print_json
 from labctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +73,7 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Check the file, list wh
     required=True,
     multiple=True,
     metavar="LAB",
-    shell_complete=_complete_labs,
+    shell_complete=complete_labs,
     help="A lab that they have. May be repeated.",
 )
 @_roster

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.cli.arguments import cohort_argument, json_option
 from labctl.cli.cohort.chosen import book_of, group_option, labs_option
-from labctl.cli.common import app_of, cohort_argument, json_option, labctl_command, print_json
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _
+from labctl.cli.ui.as_json import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import labctl_command
+from labctl.cli.command import labctl_command
 from labctl.cli.gateway.group import layout, layout_options
 from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised

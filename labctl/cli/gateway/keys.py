@@ -5,8 +5,11 @@ from __future__ import annotations
 import click
 import msgspec
 
-from labctl.cli.common import app_of, json_option, labctl_command, print_json
+from labctl.cli.arguments import json_option
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.i18n import _
+from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.table import print_table
 from labctl.domain.classroom.cohort import learner_of
 from labctl.domain.classroom.keys import fingerprint

@@ -6,7 +6,8 @@ import gc
 
 import click
 
-from labctl.cli.common import app_of, labctl_command
+from labctl.cli.command import labctl_command
+from labctl.cli.context import app_of
 from labctl.cli.gateway.group import layout, layout_options
 from labctl.cli.i18n import _, language
 from labctl.errors import LabctlError

@@ -1,0 +1,122 @@
+"""Arguments and options that several commands take, and what the words mean: lab, boxes, tasks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from labctl.cli.complete import complete_cohorts, complete_labs, complete_places
+from labctl.cli.ui import advice
+from labctl.domain.words import by_count, by_name
+from labctl.errors import LabctlError, UsageError
+
+if TYPE_CHECKING:
+    from labctl.bootstrap import App
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _remember_learner(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    advice.choose(learner=value)
+    return value
+
+
+cohort_argument = click.argument("name", metavar="NAME", shell_complete=complete_cohorts)
+lab_option = click.option(
+    "--lab", default="", metavar="LAB", shell_complete=complete_labs, help="Which lab, when several are up."
+)
+learner_option = click.option(
+    "--learner",
+    default="",
+    metavar="NAME",
+    callback=_remember_learner,
+    help="Whose lab; else the setting, else you.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def instance_options(function: F) -> F:
+    """--lab and --learner."""
+    return lab_option(learner_option(function))
+
+
+def lab_argument(metavar: str, *, among_several: bool = True) -> Callable[[F], F]:
+    """LAB as an argument, and --lab: the function gets ``lab``, which is empty where neither is given.
+    ``among_several``: it chooses one of the labs that are up, so advised commands repeat it."""
+
+    def decorated(function: F) -> F:
+        @wraps(function)
+        def command(*args: Any, word: str, lab: str, **options: Any) -> Any:
+            chosen = chosen_lab(word, lab)
+            if not among_several:
+                advice.choose(lab=None)
+            return function(*args, lab=chosen, **options)
+
+        argument = click.argument("word", default="", metavar=metavar, shell_complete=complete_labs)
+        return cast("F", argument(lab_option(command)))
+
+    return decorated
+
+
+one_lab = lab_argument("[LAB]")
+
+
+def words_argument(metavar: str, **settings: Any) -> Callable[[F], F]:
+    """Words of which the first may be the lab; ``counted`` or ``named`` tells."""
+    settings = {"shell_complete": complete_places, **settings}
+    return click.argument("words", nargs=-1, metavar=metavar, **settings)
+
+
+def chosen_lab(word: str, option: str) -> str:
+    """The lab that LAB or --lab names, or nothing; advised commands repeat it. Raises UsageError where they name
+    two."""
+    if word and option and word != option:
+        raise UsageError(
+            "two labs are named: {word} and {option}",
+            hint="labctl {command} --lab {word}",
+            word=word,
+            option=option,
+            command=_command_name(),
+        )
+    advice.choose(lab=word or option)
+    return word or option
+
+
+def counted(words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[str, ...]]:
+    """The lab and one word for each of ``names``. Raises UsageError for fewer, and for more than these and LAB."""
+    word, rest = by_count(words, len(names))
+    _enough(rest, names)
+    if len(rest) > len(names):
+        text = "{command} takes no more words than {usage}"
+        usage = " ".join(("[LAB]", *names))
+        raise UsageError(text, hint="labctl {command} --help", command=_command_name(), usage=usage)
+    return chosen_lab(word, lab), rest
+
+
+def named(app: App, words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[str, ...]]:
+    """The lab, and the other words: at least one for each of ``names``. A first word that is a lab's name is the lab,
+    unless the lab that is meant without it has a box of that name. Raises UsageError."""
+
+    def own() -> tuple[str, ...]:
+        with contextlib.suppress(LabctlError):
+            return tuple(app.catalog.lab(lab).boxes if lab else app.finder.find(app.learner).lab.boxes)
+        return ()
+
+    word, rest = by_name(words, app.catalog.names(), own)
+    _enough(rest, names)
+    return chosen_lab(word, lab), rest
+
+
+def _enough(words: tuple[str, ...], names: tuple[str, ...]) -> None:
+    if len(words) < len(names):
+        raise UsageError(
+            "{command} needs {name}", hint="labctl {command} --help", command=_command_name(), name=names[len(words)]
+        )
+
+
+def _command_name() -> str:
+    return click.get_current_context().command_path.removeprefix("labctl ")

@@ -1,0 +1,66 @@
+"""A command of labctl: its help is in the language in use, and ends with an example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from labctl.cli.app import translate_options, with_language
+from labctl.cli.i18n import _
+from labctl.errors import UsageError
+
+
+class Command(click.Command):
+    """A command whose help is translated, and ends with an example."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its own, and --lang."""
+        return with_language(super().get_params(ctx))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises UsageError for an option that stands twice and takes one value: click would drop the first."""
+        if not ctx.resilient_parsing:
+            given = self.make_parser(ctx).parse_args(list(args))[2]
+            for param in given:
+                if isinstance(param, click.Option) and given.count(param) > 1 and _takes_one_value(param):
+                    raise UsageError(
+                        "{option} is given twice",
+                        hint="labctl {command} --help",
+                        option=param.opts[-1],
+                        command=ctx.command_path.removeprefix("labctl "),
+                    )
+        return super().parse_args(ctx, args)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The docstring, in the language in use."""
+        if self.help:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(_(" ".join(self.help.split())))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each option's help in the language in use."""
+        translate_options(self, ctx)
+        super().format_options(ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example, as it is typed."""
+        if self.epilog:
+            formatter.write_paragraph()
+            with formatter.section(_("Example")):
+                for line in self.epilog.splitlines():
+                    formatter.write(f"{'':>{formatter.current_indent}}{line.strip()}\n")
+
+
+def _takes_one_value(option: click.Option) -> bool:
+    """--lang may stand in several places: the last one counts."""
+    return not (option.multiple or option.is_flag or option.count or option.name == "lang")
+
+
+def labctl_command(
+    name: str, *, example: str, cls: type[click.Command] | None = None, **settings: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command of labctl: every one has an example."""
+    return click.command(name, cls=cls or Command, epilog=example, **settings)

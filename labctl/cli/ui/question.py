@@ -1,0 +1,24 @@
+"""A question before something that can't be undone."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from labctl.cli.ui import advice
+from labctl.errors import UsageError
+
+
+def confirm(command: str, question: str, yes: bool) -> None:
+    """Ask, unless ``yes``. Raises UsageError where there is nobody to ask, click.Abort for a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "{command} asks before it goes on, and there is no terminal to ask on",
+            hint="{typed} --yes",
+            command=command,
+            typed=advice.typed(),
+        )
+    click.confirm(question, abort=True)
