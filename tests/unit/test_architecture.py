@@ -22,7 +22,7 @@ def test_the_import_contracts_hold() -> None:
 
     configuration.configure()
     options = read_user_options(config_filename=str(ROOT / "pyproject.toml"))
-    assert len(options.contracts_options) >= 6
+    assert len(options.contracts_options) >= 7
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0, "see lint-imports"
 
 
