@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from labctl.domain.classroom.cohort import SEPARATOR, learner_of, member_of
+from labctl.domain.classroom.cohort import SEPARATOR, is_over, learner_of, member_of
 from labctl.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Access:
             names = ", ".join(cohort.labs)
             hint = "its labs are: {labs}"
             raise UsageError("{cohort} has no lab {lab}", hint=hint, cohort=cohort.name, lab=lab, labs=names)
-        return cohort.name if access.is_over(cohort, now) or 0 < expires <= now else ""
+        return cohort.name if is_over(cohort, now) or 0 < expires <= now else ""
 
     def instance(self, lab: str, seed: str = "") -> Instance:
         """See App."""

@@ -17,9 +17,10 @@ from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.drawing import drawing
 from labctl.domain.lab.params import derive, template_values
+from labctl.domain.nearest import nearest
 from labctl.domain.text import fill
 from labctl.errors import LabctlError, UsageError
-from labctl.services.current import nearest, no_such_task
+from labctl.services.current import no_such_task
 
 if TYPE_CHECKING:
     from labctl.bootstrap import App

@@ -166,7 +166,7 @@ WITH_WORDS = {
 
 @pytest.mark.parametrize("name", [*ONE_LAB, *WITH_WORDS])
 def test_two_labs_are_one_line(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
-    code, out, err = labctl(name, "mysql", *WITH_WORDS.get(name, []), "--lab", "firewall")
+    code, out, err = labctl(name, "--lab", "firewall", "mysql", *WITH_WORDS.get(name, []))
     assert (code, out) == (2, "")
     assert err.splitlines()[0] == "error: two labs are named: mysql and firewall", err
 
