@@ -53,9 +53,9 @@ class Class:
     """So many learners of one lab."""
 
     def __init__(self, lab: str, learners: int, folder: Path) -> None:
-        from labctl.bootstrap import App
+        from labctl.app.parts import Parts
 
-        self.app = App()
+        self.app = Parts()
         self.lab = self.app.catalog.lab(lab)
         self.ids = [f"s{number:03}" for number in range(1, learners + 1)]
         self.boxes = len(self.ids) * len(self.lab.boxes)

@@ -48,9 +48,9 @@ class Pair:
     """Two learners of a cohort, and the engine that their boxes are on."""
 
     def __init__(self, lab: str, disk: int, folder: Path) -> None:
-        from labctl.bootstrap import App
+        from labctl.app.parts import Parts
 
-        self.app = App()
+        self.app = Parts()
         self.lab = lab
         self.wrong = 0
         roster = folder / "roster.csv"

@@ -48,11 +48,11 @@ def timed_up(lab: str) -> float:
 def timed_floor(lab: str) -> float:
     """Create and start by raw requests on one warm connection a box, ready when the keeper says so."""
     from labctl.adapters.docker.config import box_config
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.domain.boxspec import box_specs
     from labctl.domain.lab.params import derive
 
-    app = App(learner=LEARNER)
+    app = Parts(learner=LEARNER)
     definition = app.catalog.lab(lab)
     instance = app.instance(lab)
     tags = app.images.tags(definition)
@@ -75,9 +75,9 @@ def timed_instead(lab: str) -> tuple[str, float, float]:
     """What a user would do without labctl: how it is called, seconds until the command returns, and until systemd has
     finished starting in every container. systemd by the recipe that is found everywhere (the host's cgroup tree mounted
     into the container, which gives up every limit: DESIGN section 3)."""
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
 
-    app = App(learner=LEARNER)
+    app = Parts(learner=LEARNER)
     tags = app.images.tags(app.catalog.lab(lab))
     assert tags is not None
     compose = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
@@ -153,9 +153,9 @@ def remove(lab: str) -> None:
 
 def idle_mib(lab: str) -> dict[str, float]:
     """Memory of each box by its own cgroup, the lab's services stopped, page cache that can be given back left out."""
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
 
-    app = App(learner=LEARNER)
+    app = Parts(learner=LEARNER)
     found = {}
     script = "for u in redis-server mariadb nginx mongod; do systemctl stop $u 2>/dev/null; done; true"
     for box in app.finder.find(LEARNER, lab).boxes:

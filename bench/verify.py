@@ -183,9 +183,9 @@ def main() -> None:
     parser.add_argument("--counts", default="10,100,1000")
     parser.add_argument("--instances", type=int, default=30)
     options = parser.parse_args()
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
 
-    app = App(learner=LEARNER)
+    app = Parts(learner=LEARNER)
     labctl("up", options.lab)
     labctl("solve", "--lab", options.lab, "--yes")
     current = app.finder.find(LEARNER, options.lab)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 import click  # noqa: E402
 
-from labctl.cli.app import LazyGroup, main  # noqa: E402
+from labctl.cli.main import LazyGroup, main  # noqa: E402
 from labctl.cli.zh import click_words  # noqa: E402
 from labctl.domain.lab import schema as lab_schema  # noqa: E402
 

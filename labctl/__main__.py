@@ -13,7 +13,7 @@ def main() -> None:
     A command lives for a moment: collecting garbage while modules load, and taking the interpreter apart at the end,
     cost a tenth of a second and free nothing that the end of the process doesn't."""
     gc.set_threshold(50_000)
-    from labctl.cli.app import run
+    from labctl.cli.main import run
 
     code = 0
     try:

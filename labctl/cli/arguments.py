@@ -15,7 +15,7 @@ from labctl.domain.words import by_count, by_name
 from labctl.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -97,7 +97,7 @@ def counted(words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[s
     return chosen_lab(word, lab), rest
 
 
-def named(app: App, words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[str, ...]]:
+def named(app: Parts, words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[str, ...]]:
     """The lab, and the other words: at least one for each of ``names``. A first word that is a lab's name is the lab,
     unless the lab that is meant without it has a box of that name. Raises UsageError."""
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from labctl.cli.app import translate_options, with_language
 from labctl.cli.i18n import _
+from labctl.cli.main import translate_options, with_language
 from labctl.errors import UsageError
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.app import LazyGroup
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.i18n import _
+from labctl.cli.main import LazyGroup
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.table import print_table
 
@@ -34,7 +34,7 @@ def _shown(value: str | tuple[str, ...]) -> str:
 @json_option
 def list_(as_json: bool) -> None:
     """All settings, and where each comes from."""
-    from labctl.bootstrap.files import all_settings
+    from labctl.app.files import all_settings
 
     found = all_settings()
     if as_json:
@@ -49,7 +49,7 @@ def list_(as_json: bool) -> None:
 @click.argument("key")
 def get(key: str) -> None:
     """One setting's value."""
-    from labctl.bootstrap.files import get_setting
+    from labctl.app.files import get_setting
 
     click.echo(_shown(get_setting(key).value))
 
@@ -59,7 +59,7 @@ def get(key: str) -> None:
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """Set one. Several values are separated by colons."""
-    from labctl.bootstrap.files import set_setting
+    from labctl.app.files import set_setting
 
     set_setting(key, value)
 
@@ -68,6 +68,6 @@ def set_(key: str, value: str) -> None:
 @click.argument("key")
 def unset(key: str) -> None:
     """Back to its default."""
-    from labctl.bootstrap.files import unset_setting
+    from labctl.app.files import unset_setting
 
     unset_setting(key)

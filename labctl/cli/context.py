@@ -11,16 +11,16 @@ import click
 from labctl.errors import Exit, InvalidLabError
 
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.domain.lab.model import Lab
 
 
-def app_of(ctx: click.Context, learner: str = "") -> App:
+def app_of(ctx: click.Context, learner: str = "") -> Parts:
     """labctl, put together for the options given."""
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
 
     options = ctx.find_root().obj or {}
-    return App(tuple(options.get("catalog", ())), learner, is_learner=bool(options.get("remote")))
+    return Parts(tuple(options.get("catalog", ())), learner, is_learner=bool(options.get("remote")))
 
 
 def alone(ctx: click.Context) -> AbstractContextManager[None]:
@@ -37,7 +37,7 @@ def debugging(ctx: click.Context) -> bool:
     return bool(options.get("debug")) or os.environ.get("LABCTL_DEBUG") == "1"
 
 
-def readable_labs(app: App) -> tuple[list[Lab], Exit]:
+def readable_labs(app: Parts) -> tuple[list[Lab], Exit]:
     """All labs but the faulty ones, whose faults are told on stderr; how the command ends then."""
     from labctl.cli.ui.problem import show
 

@@ -18,7 +18,7 @@ from labctl.domain.diagnosis import Finding, Level, worst
 from labctl.errors import Exit, LabctlError
 
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.domain.lab.model import Lab
 
 _MARKS = {
@@ -54,7 +54,7 @@ def command(ctx: click.Context, fix: bool, as_json: bool) -> None:
     ctx.exit(int(Exit.ENGINE_UNAVAILABLE if worst(findings) is Level.BAD else Exit.OK))
 
 
-def _labs(app: App) -> tuple[list[Lab], list[Finding]]:
+def _labs(app: Parts) -> tuple[list[Lab], list[Finding]]:
     """The labs that can be read, and a finding for each that can't."""
     labs, faults = [], []
     for name in app.catalog.names():

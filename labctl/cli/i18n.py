@@ -41,7 +41,7 @@ def _translate_click() -> None:
 
 def _setting() -> str:
     """``lang`` of the settings file; a faulty file is told of by the command that needs it."""
-    from labctl.bootstrap.language import language_setting
+    from labctl.app.language import language_setting
 
     return language_setting()
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.app import LazyGroup
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_labs
 from labctl.cli.context import app_of, readable_labs
 from labctl.cli.i18n import _, listed
+from labctl.cli.main import LazyGroup
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.render import progress
 from labctl.cli.ui.table import print_table
 
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.domain.lab.model import Lab
 
 
@@ -42,7 +42,7 @@ def group() -> None:
 _labs_argument = click.argument("labs", nargs=-1, metavar="[LAB]...", shell_complete=complete_labs)
 
 
-def _chosen(app: App, names: tuple[str, ...]) -> list[Lab]:
+def _chosen(app: Parts, names: tuple[str, ...]) -> list[Lab]:
     """The labs named, or all."""
     return [app.catalog.lab(name) for name in names or app.catalog.names()]
 

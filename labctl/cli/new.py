@@ -20,7 +20,7 @@ from labctl.cli.i18n import _
 def command(ctx: click.Context, lab: str, folder: str) -> None:
     """A new lab to begin with: small, whole and working, with TODO wherever its author goes on. Nothing that exists is
     overwritten."""
-    from labctl.bootstrap.files import new_lab
+    from labctl.app.files import new_lab
 
     catalog = Path(folder).expanduser()
     for file in new_lab(lab, catalog):

@@ -23,7 +23,7 @@ from labctl.errors import LabctlError, UsageError
 from labctl.services.current import no_such_task
 
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.domain.lab.model import Lab, Task
 
 
@@ -78,7 +78,7 @@ def command(
         reader.show([title, rest], drawing(definition))
 
 
-def _meant(app: App, words: tuple[str, ...], lab: str, task: str) -> tuple[str, str]:
+def _meant(app: Parts, words: tuple[str, ...], lab: str, task: str) -> tuple[str, str]:
     """Lab and task. One word is a lab's name, else that of a task of the lab that is meant without it."""
     if len(words) > 2 or (len(words) == 2 and task):
         text = "{command} takes no more words than {usage}"
@@ -96,7 +96,7 @@ def _meant(app: App, words: tuple[str, ...], lab: str, task: str) -> tuple[str, 
     return chosen_lab(word, lab), task
 
 
-def _is_task(app: App, word: str, *, near: bool) -> bool:
+def _is_task(app: Parts, word: str, *, near: bool) -> bool:
     """Whether the lab that is up has a task of that name, or, if ``near``, of a similar one, which the error names."""
     try:
         lab = app.finder.find(app.learner).lab
@@ -105,7 +105,7 @@ def _is_task(app: App, word: str, *, near: bool) -> bool:
     return lab.task(word) is not None or (near and bool(nearest(word, [task.id for task in lab.tasks])))
 
 
-def _seed(app: App, lab: str) -> str:
+def _seed(app: Parts, lab: str) -> str:
     """The seed of the instance that is up, which ``up --seed`` may have given. Without an engine, the learner's own."""
     from labctl.domain.naming import instance_id
     from labctl.errors import EngineError
@@ -153,7 +153,7 @@ class _Reader:
             click.echo("\n".join(lines))
             return
         if self._pager or rows(lines) >= shutil.get_terminal_size().lines:
-            from labctl.bootstrap import page
+            from labctl.app.parts import page
 
             if not self._remote and page("\n".join(lines) + "\n"):
                 return
@@ -170,7 +170,7 @@ def _show_values(lab: Lab, values: Mapping[str, str | int], as_json: bool) -> No
 
 
 def _show_task(
-    app: App,
+    app: Parts,
     lab: Lab,
     task: Task,
     brief: str,

@@ -24,7 +24,7 @@ from labctl.errors import LabctlError
 from labctl.services.claims import require_none_unclaimed
 
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.ports import Catalog
 
 _COLOURS = {State.RUNNING: "green", State.STOPPED: "yellow", State.CREATED: "yellow"}
@@ -72,7 +72,7 @@ def _fields(box: ObservedBox) -> dict[str, Any]:
     return {name: value for name, value in msgspec.to_builtins(box).items() if name != "store"}
 
 
-def _notes(app: App, boxes: Sequence[ObservedBox]) -> list[BoxNote]:
+def _notes(app: Parts, boxes: Sequence[ObservedBox]) -> list[BoxNote]:
     """Of these boxes: why one is stopped, what happened to one lately."""
     if not boxes:
         return []

@@ -18,7 +18,7 @@ from labctl.errors import Exit, LabctlError, NotKeptError, UsageError
 
 # What takes its time to load is imported below, after the child that runs checks was started: it loads meanwhile.
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.domain.verdict import Attempt
     from labctl.services.current import Current
     from labctl.services.verify import Verified
@@ -93,7 +93,7 @@ def _not_kept(lost: LabctlError) -> NotKeptError:
     )
 
 
-def _run(app: App, current: Current, only: frozenset[str] | None, thorough: bool, quiet: bool) -> Verified:
+def _run(app: Parts, current: Current, only: frozenset[str] | None, thorough: bool, quiet: bool) -> Verified:
     from labctl.cli.ui.render import progress
 
     with progress(quiet) as emit, app.access.finishing(current, emit):
@@ -120,7 +120,7 @@ def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch")
             raise UsageError(text, hint="labctl verify {option}", option=option, other=other)
 
 
-def _watch(app: App, lab: str, only: frozenset[str] | None) -> int:
+def _watch(app: Parts, lab: str, only: frozenset[str] | None) -> int:
     """Attempts until all tasks are passed; only what changes is printed after the first."""
     from labctl.cli.ui.problem import lines
     from labctl.cli.ui.verdicts import MARKS, print_attempt

@@ -11,7 +11,7 @@ import pytest
 from rig import Labctl
 
 from labctl.adapters.catalog import FileCatalog
-from labctl.bootstrap import App
+from labctl.app.parts import Parts
 from labctl.domain.lab.model import Lab
 from labctl.domain.verdict import TaskResult, Verdict
 from labctl.events import silent
@@ -29,7 +29,7 @@ class Bench:
         self.labctl = Labctl(folder, f"c{uuid.uuid4().hex[:8]}")
         for key, value in self.labctl.environment.items():
             environment.setenv(key, value)
-        self.app = App(learner=self.labctl.learner)
+        self.app = Parts(learner=self.labctl.learner)
 
     @property
     def lab(self) -> Lab:

@@ -13,7 +13,7 @@ import docker
 import pytest
 from rig import PATIENCE, Labctl, clock
 
-from labctl.bootstrap import App
+from labctl.app.parts import Parts
 
 pytestmark = pytest.mark.engine
 
@@ -22,21 +22,21 @@ TIMES = 100
 
 
 @pytest.fixture
-def solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+def solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
     """The lab, solved, and labctl in this process."""
     labctl = Labctl(tmp_path, "repeat")
     labctl.run("up", LAB, timeout=1200)
     labctl.run("solve", "--lab", LAB, "--yes", timeout=300)
     for name, value in labctl.environment.items():
         monkeypatch.setenv(name, value)
-    yield App()
+    yield Parts()
     labctl.run("down", LAB)
 
 
 class Left:
     """What there is in this process, in the probe, in the switch and on the engine."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Parts) -> None:
         gc.collect()
         engine = docker.from_env()
         probe = engine.containers.get("labctl-probe")
@@ -62,7 +62,7 @@ class Left:
         return more
 
 
-def test_a_hundred_times_the_same_and_nothing_is_left(solved: App) -> None:
+def test_a_hundred_times_the_same_and_nothing_is_left(solved: Parts) -> None:
     current = solved.finder.find(solved.learner, LAB)
     solved.verify.run(current)
     before = Left(solved)

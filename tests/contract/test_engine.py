@@ -19,7 +19,7 @@ from samples import make_lab, make_specs
 from labctl.adapters.docker.belonging import Recognise
 from labctl.adapters.docker.engine import DockerEngine
 from labctl.adapters.images import present
-from labctl.bootstrap import App
+from labctl.app.parts import Parts
 from labctl.domain.boxspec import BoxSpec, File, Instance, archive, box_specs
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import ObservedBox, State
@@ -84,16 +84,16 @@ class Kit:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> App:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Parts:
     """The real one, with images, keeper and switch there. An engine that is missing is an error of the test."""
-    real = App()
+    real = Parts()
     real.images.ensure([], silent)
     real.keeper.ensure()
     return real
 
 
 @pytest.fixture(scope="module")
-def box_image(app: App) -> str:
+def box_image(app: Parts) -> str:
     """The tag of the plain box's image; built where it is missing."""
     found = [image.tag for image in app.images.listing([]) if image.tag.startswith("labctl/box:")]
     if not found:
@@ -103,7 +103,7 @@ def box_image(app: App) -> str:
     return found[0]
 
 
-def other_store(app: App) -> Callable[[str, Recognise], Engine]:
+def other_store(app: Parts) -> Callable[[str, Recognise], Engine]:
     """The engine as the labctl of another store has it."""
 
     def made(store: str, recognise: Recognise) -> Engine:
@@ -118,7 +118,7 @@ def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
         fake = FakeEngine()
         yield Kit(fake, "labctl/box:1", fake.foreign.add, fake.for_store)
         return
-    app: App = request.getfixturevalue("app")
+    app: Parts = request.getfixturevalue("app")
     image: str = request.getfixturevalue("box_image")
     others: list[str] = []
 
@@ -461,7 +461,7 @@ def test_an_engine_tells_what_it_is(kit: Kit) -> None:
 
 
 @pytest.mark.engine
-def test_a_learners_files_are_in_the_box_when_it_runs(app: App, box_image: str) -> None:
+def test_a_learners_files_are_in_the_box_when_it_runs(app: Parts, box_image: str) -> None:
     """They are its entry script's argument, unpacked as it starts: only a real engine can show it."""
     kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
     try:
@@ -477,7 +477,7 @@ def test_a_learners_files_are_in_the_box_when_it_runs(app: App, box_image: str) 
 
 
 @pytest.mark.engine
-def test_a_committed_image_is_taken_for_nothing_else(app: App, box_image: str) -> None:
+def test_a_committed_image_is_taken_for_nothing_else(app: Parts, box_image: str) -> None:
     """The engine adds the box's labels to those that are asked for, and takes its entry point and its learner's files
     where none are given."""
     kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
@@ -495,7 +495,7 @@ def test_a_committed_image_is_taken_for_nothing_else(app: App, box_image: str) -
 
 
 @pytest.mark.engine
-def test_the_real_keeper_tells_when_boxes_are_ready(app: App, box_image: str) -> None:
+def test_the_real_keeper_tells_when_boxes_are_ready(app: Parts, box_image: str) -> None:
     kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
     try:
         with app.keeper.watch() as watch:

@@ -14,8 +14,8 @@ from labctl.adapters.store import SqlStore
 
 TELL = """
 import sys
-from labctl.bootstrap import App
-app = App()
+from labctl.app.parts import Parts
+app = Parts()
 print(app.own.id, app.engine.store, "sqlalchemy" in sys.modules)
 """
 

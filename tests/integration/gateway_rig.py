@@ -20,7 +20,7 @@ from rig import CATALOG, set_store, until
 from labctl.adapters.gateway import system
 from labctl.adapters.gateway.install import Installer
 from labctl.adapters.store import SqlStore
-from labctl.bootstrap import gateway
+from labctl.app import gateway
 from labctl.domain.access.gateway_files import Layout
 from labctl.domain.classroom.cohort import Cohort, Member
 

@@ -13,10 +13,10 @@ from labctl.adapters.checks.plugin import Notes
 from labctl.adapters.checks.session import Session
 from labctl.adapters.checks.world import World
 from labctl.adapters.docker.probe import DockerProbe
-from labctl.bootstrap import App
+from labctl.app.parts import Parts
 from labctl.domain.wiring import port_name
 
-_APP = App()
+_APP = Parts()
 
 
 def probe() -> DockerProbe:

@@ -28,7 +28,7 @@ CATALOG = str(Path(__file__).with_name("catalog"))
 _AS_THE_GATEWAY = [
     sys.executable,
     "-c",
-    "import sys; from labctl.cli.app import run; run(sys.argv[1:], remote=True)",
+    "import sys; from labctl.cli.main import run; run(sys.argv[1:], remote=True)",
 ]
 
 

@@ -15,7 +15,7 @@ import docker
 import pytest
 from rig import STORE, Labctl, box, boxes_of, bridge, interfaces, sh, until
 
-from labctl.bootstrap import App
+from labctl.app.parts import Parts
 from labctl.domain.naming import instance_id, on_engine
 from labctl.domain.wiring import bridge_name
 from labctl.events import silent
@@ -26,11 +26,11 @@ pytestmark = pytest.mark.engine
 
 MAKER = """
 import sys, time
-from labctl.bootstrap import App
+from labctl.app.parts import Parts
 from labctl.events import silent
 from labctl.services.clone import Clones
 
-app = App()
+app = Parts()
 clones = Clones(app.engine, app.keeper, app.images, app.locks, int(sys.argv[1]))
 print("begun", flush=True)
 current = app.finder.find(app.learner, "mini")
@@ -49,7 +49,7 @@ class World:
         self.labctl = labctl
         self.instance = instance_id("mini", labctl.learner)
         self.remembered: set[str] = set()
-        self.app = App(learner=labctl.learner)
+        self.app = Parts(learner=labctl.learner)
         self.clones = Clones(self.app.engine, self.app.keeper, self.app.images, self.app.locks)
 
     @property
@@ -297,9 +297,9 @@ def test_down_all_clears_clones_whose_original_is_gone(world: World) -> None:
 
 HOLDER = """
 import sys, time
-from labctl.bootstrap import App
+from labctl.app.parts import Parts
 
-app = App()
+app = Parts()
 with app.keeper.hold(app.finder.find(app.learner, "mini").ids()) as weights:
     fine = all(0 < each.size < 1 << 30 and each.whole and each.free > 0 for each in weights.values())
     print(sorted(weights), fine, flush=True)

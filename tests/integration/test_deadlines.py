@@ -23,7 +23,7 @@ from gateway_rig import Class, Server
 from rig import PATIENCE, Labctl, box, boxes_of, clock, end_all, sh, until
 
 from labctl.adapters.docker import archives
-from labctl.bootstrap import App
+from labctl.app.parts import Parts
 from labctl.domain.boxspec import File, archive
 
 pytestmark = pytest.mark.engine
@@ -131,7 +131,7 @@ def test_the_end_of_a_class(late: Late, engine: docker.DockerClient) -> None:
 
 HOLD = """
 import sys
-with App().keeper.spare(sys.argv[1], float(sys.argv[2])):
+with Parts().keeper.spare(sys.argv[1], float(sys.argv[2])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -233,7 +233,7 @@ class TestPaused:
         """As a verify does it, between the look and the write."""
         clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: paused.unpause())
         monkeypatch.setattr(archives, "time", clock, raising=False)
-        engine = App(learner=mini.learner).engine
+        engine = Parts(learner=mini.learner).engine
         engine.put_archive(str(paused.id), "/run", archive((File("arrived", b"here\n"),)))
         paused.reload()
         assert paused.status == "running" and sh(paused, "cat /run/arrived") == (0, "here\n")

@@ -85,7 +85,7 @@ def test_install_again_changes_nothing_and_a_bad_configuration_is_taken_back(sch
 def test_an_account_that_is_somebodys_is_left_alone(school: Class) -> None:
     import msgspec
 
-    from labctl.bootstrap import gateway
+    from labctl.app import gateway
 
     for name in ("root", "nobody"):
         layout = msgspec.structs.replace(school.server.layout, account=name)

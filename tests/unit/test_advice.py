@@ -12,9 +12,9 @@ from typing import Any
 import click
 import pytest
 
-from labctl.cli import app
-from labctl.cli.app import main, run
+from labctl.cli import main as app
 from labctl.cli.commands import COMMANDS
+from labctl.cli.main import main, run
 from labctl.cli.ui import advice
 from labctl.cli.ui.problem import lines
 from labctl.cli.ui.question import confirm

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from samples import error, failed, make_lab, make_specs, observed_of, passed
 
 from labctl import __version__
-from labctl.cli import app, i18n
-from labctl.cli.app import LazyGroup, main, run
+from labctl.cli import i18n
+from labctl.cli import main as app
 from labctl.cli.cp import split
+from labctl.cli.main import LazyGroup, main, run
 from labctl.cli.ui.drawing import drawing
 from labctl.cli.ui.plan_text import lines
 from labctl.cli.ui.problem import show, text_of

@@ -15,12 +15,12 @@ from fakes import FakeCatalog, FakeEngine, FakeImages, FakeKeeper, FakeLocks
 from samples import make_lab
 
 from labctl.adapters.store import SqlStore
-from labctl.bootstrap import App
-from labctl.cli import app as cli_app
+from labctl.app.parts import Parts
 from labctl.cli import i18n
-from labctl.cli.app import run
+from labctl.cli import main as cli_app
 from labctl.cli.cohort.plan import refusal
 from labctl.cli.cohort.progress import Board, Lines, Verb, finish, watched
+from labctl.cli.main import run
 from labctl.cli.ui.problem import text_of
 from labctl.domain.classroom.capacity import Footprint, Order, Server, learners_that_fit, weigh
 from labctl.domain.classroom.keys import fingerprint
@@ -41,11 +41,11 @@ def labctl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
     keeper, locks, images = FakeKeeper(engine, running=True), FakeLocks(), FakeImages()
     fakes = {"engine": engine, "keeper": keeper, "locks": locks, "images": images, "catalog": FakeCatalog(make_lab())}
     for name, fake in fakes.items():
-        monkeypatch.setattr(App, name, fake)
-    monkeypatch.setattr(App, "store", SqlStore(tmp_path / "labctl.db"))
-    monkeypatch.setattr(App, "state_dir", tmp_path)
+        monkeypatch.setattr(Parts, name, fake)
+    monkeypatch.setattr(Parts, "store", SqlStore(tmp_path / "labctl.db"))
+    monkeypatch.setattr(Parts, "state_dir", tmp_path)
     monkeypatch.setattr("labctl.adapters.docker.server.DockerServer.look", lambda _self: SERVER)
-    monkeypatch.setattr("labctl.bootstrap.App.client", None)
+    monkeypatch.setattr("labctl.app.parts.Parts.client", None)
     monkeypatch.setattr(cli_app, "_signals_interrupt", lambda: None)
 
     def labctl(*argv: str) -> tuple[int, str, str]:
@@ -324,7 +324,9 @@ def test_failures_are_told_once_for_each_reason_with_an_exit_code(capsys: pytest
     failed = (*(failure(number, "busy") for number in range(9)), failure(20, "full"))
     tally = Tally((Part("db-1/s99", "pond", "x", 3),), failed, (Part("db-1/s77", "pond", "y", 3),), 2, 4.0)
     with pytest.raises(click.exceptions.Exit) as caught:
-        finish(click.Context(click.Command("up")), App(), "db-1", Verb.UP, tally, False, again="labctl cohort up db-1")
+        finish(
+            click.Context(click.Command("up")), Parts(), "db-1", Verb.UP, tally, False, again="labctl cohort up db-1"
+        )
     out, err = capsys.readouterr()
     assert caught.value.exit_code == 130
     assert "✗ db-1: 1 up, 2 up already, 10 failed, 1 not begun  3 boxes, 4.0 s" in out

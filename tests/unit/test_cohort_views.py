@@ -21,10 +21,10 @@ from fakes import FakeCatalog, FakeChecker, FakeEngine
 from samples import error, failed, make_lab, passed, task
 
 from labctl.adapters.store import SqlStore
-from labctl.bootstrap import App
-from labctl.bootstrap.cohorts import CohortParts
-from labctl.cli import app as cli_app
-from labctl.cli.app import run
+from labctl.app.parts import Parts
+from labctl.app.parts.classroom import CohortParts
+from labctl.cli import main as cli_app
+from labctl.cli.main import run
 from labctl.cli.ui.wrap import cells
 from labctl.domain.boxspec import box_specs
 from labctl.domain.classroom.cohort import Cohort, Happening, Member
@@ -87,7 +87,7 @@ Run = Callable[..., tuple[int, str, str]]
 def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
     made = Class(tmp_path)
     for name, fake in {"engine": made.engine, "store": made.store, "catalog": FakeCatalog(LAB)}.items():
-        monkeypatch.setattr(App, name, fake)
+        monkeypatch.setattr(Parts, name, fake)
     monkeypatch.setattr(CohortParts, "_one_verify", lambda _self: made.one_verify())
     monkeypatch.setattr(cli_app, "_signals_interrupt", lambda: None)
     return made

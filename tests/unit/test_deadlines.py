@@ -15,9 +15,9 @@ from samples import make_lab, passed
 
 from labctl.adapters.gateway.child import Session
 from labctl.adapters.store import SqlStore
-from labctl.bootstrap import App
-from labctl.bootstrap.cohorts import CohortParts
-from labctl.cli import app as cli_app
+from labctl.app.parts import Parts
+from labctl.app.parts.classroom import CohortParts
+from labctl.cli import main as cli_app
 from labctl.cli.gateway.session import Sessions
 from labctl.domain import naming
 from labctl.domain.access.gateway import FORMS, parse
@@ -101,7 +101,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         "prepare_verify": lambda _self: None,
     }
     for name, fake in fakes.items():
-        monkeypatch.setattr(App, name, fake)
+        monkeypatch.setattr(Parts, name, fake)
     monkeypatch.setattr(CohortParts, "notes", SimpleNamespace(of=lambda _instances: []))
     monkeypatch.setattr(cli_app, "_signals_interrupt", lambda: None)
     monkeypatch.setattr("time.time", made.clock)
@@ -133,7 +133,7 @@ class TestReset:
 
     def test_what_refuses_or_fails_before_does_so_before_anything_is_removed(self, world: World) -> None:
         before = world.ids()
-        app = App(learner=LI)
+        app = Parts(learner=LI)
         current = app.access.current("reset")
         instance = app.instance("pond", current.seed)
         world.images.broken, world.images.all_present = True, False
@@ -249,22 +249,22 @@ class TestAfterTheEnd:
         world.now = 999.0
         world.checker.meanwhile = lambda: setattr(world, "now", 1030.0)
         assert world.said("verify")[0] == 0
-        (row,) = App().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
+        (row,) = Parts().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
         assert (row.points, row.attempts) == (15, 1)
 
     def test_the_end_may_pass_between_the_check_and_the_beginning(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         world.now = 999.99
-        prepare = App.verify.func  # type: ignore[attr-defined]
+        prepare = Parts.verify.func  # type: ignore[attr-defined]
 
-        def late(app: App) -> object:
+        def late(app: Parts) -> object:
             world.now = 1000.0
             return prepare(app)
 
-        monkeypatch.setattr(App, "verify", property(late))
+        monkeypatch.setattr(Parts, "verify", property(late))
         world.said("verify")
-        (row,) = App().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
+        (row,) = Parts().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
         assert (row.points, row.attempts) == (0, 0)
 
     def test_hours_of_boxes_end_too(self, world: World) -> None:
@@ -295,7 +295,7 @@ class TestWhoAsks:
         assert world.said("verify")[0] == 0
         assert world.typed("verify", "--learner", LI)[0] == 0
         assert world.by() == ["learner", "instructor"]
-        (row,) = App().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
+        (row,) = Parts().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
         assert row.attempts == 1
 
     def test_a_setting_makes_nobody_the_learner(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,7 +449,7 @@ class TestPaused:
         assert set(world.states().values()) == {State.RUNNING}
 
     def test_a_class_goes_on(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        app = App()
+        app = Parts()
         monkeypatch.setattr(CohortParts, "_one_verify", lambda _self: app.verify)
         code, out, _err = world.typed("cohort", "verify", "db-1")
         assert code == 6 and "20230001 pond  the box replica1 is paused" in out

@@ -13,8 +13,8 @@ import click
 import pytest
 
 from labctl.adapters import lab_file
-from labctl.cli.app import LazyGroup, main
 from labctl.cli.commands import COMMANDS
+from labctl.cli.main import LazyGroup, main
 from labctl.errors import Exit
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from labctl.cli.app import main
+from labctl.cli.main import main
 from labctl.domain.access import audit, gateway_files
 from labctl.domain.access.gateway import FORMS, LONGEST, Order, arguments, in_cohort, parse, said
 from labctl.domain.access.gateway_files import Layout

@@ -10,8 +10,8 @@ import pytest
 from fakes import FakeCatalog, FakeEngine
 from samples import make_lab
 
-from labctl.bootstrap import App
-from labctl.cli import app as cli_app
+from labctl.app.parts import Parts
+from labctl.cli import main as cli_app
 from labctl.cli.exec import command as exec_command
 from labctl.domain.observed import State
 
@@ -22,8 +22,8 @@ Typed = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     made = FakeEngine()
-    monkeypatch.setattr(App, "engine", made)
-    monkeypatch.setattr(App, "catalog", FakeCatalog(POND, make_lab(name="lake")))
+    monkeypatch.setattr(Parts, "engine", made)
+    monkeypatch.setattr(Parts, "catalog", FakeCatalog(POND, make_lab(name="lake")))
     monkeypatch.setattr(cli_app, "_signals_interrupt", lambda: None)
     return made
 
@@ -84,7 +84,7 @@ def test_help_is_a_command_as_well(typed: Typed, words: tuple[str, ...], of: tup
 
 def test_a_task_that_is_mistyped_is_no_lab(typed: Typed, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     up = SimpleNamespace(find=lambda *_: SimpleNamespace(lab=POND))
-    monkeypatch.setattr(App, "finder", up)
+    monkeypatch.setattr(Parts, "finder", up)
     code, _out, err = typed("show", "lisen")
     assert code == 2 and "did you mean listen?" in err
     code, _out, err = typed("show", "lak")
@@ -96,7 +96,7 @@ def test_of_a_stopped_box_without_a_word_of_its_console_it_is_said(
 ) -> None:
     box = SimpleNamespace(id="1", state=State.STOPPED)
     current = SimpleNamespace(box=lambda *_, **__: box)
-    monkeypatch.setattr(App, "finder", SimpleNamespace(find=lambda *_: current))
+    monkeypatch.setattr(Parts, "finder", SimpleNamespace(find=lambda *_: current))
     monkeypatch.setattr(engine, "logs", lambda *_: b"", raising=False)
     code, out, err = typed("logs", "master")
     assert (code, out) == (0, "") and err.startswith("master is stopped, and its console said nothing")

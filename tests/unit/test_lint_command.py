@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from labctl.adapters.ansible.syntax import AnsibleSyntax, _place
-from labctl.cli import app
-from labctl.cli.app import run
+from labctl.cli import main as app
+from labctl.cli.main import run
 
 
 @pytest.fixture(autouse=True)

@@ -159,7 +159,7 @@ def test_a_pipe_gets_the_text_as_it_is(capsys: pytest.CaptureFixture[str], labct
 @pytest.fixture
 def labctl(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Run labctl in this process; its exit code."""
-    from labctl.cli import app
+    from labctl.cli import main as app
 
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/none.sock")
     monkeypatch.setattr(app, "_signals_interrupt", lambda: None)

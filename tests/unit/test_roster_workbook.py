@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from roster_samples import PRIVATE, rosters
 
 from labctl.adapters import workbook
-from labctl.bootstrap.files import roster
+from labctl.app.files import roster
 from labctl.domain.classroom.cohort import Member
 from labctl.errors import RosterError, UsageError
 

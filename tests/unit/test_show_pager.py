@@ -112,7 +112,7 @@ def test_ctrl_c_in_labctls_own_pager(terminal: Callable[..., pexpect.spawn], tmp
     assert status == 130 and "Traceback" not in said
 
 
-GATEWAY = "from labctl.cli.app import run; run(['show', 'redis-replication', '--learner=db/li'], remote=True)"
+GATEWAY = "from labctl.cli.main import run; run(['show', 'redis-replication', '--learner=db/li'], remote=True)"
 WITHOUT_COHORT = GATEWAY.replace(", '--learner=db/li'", "")
 
 

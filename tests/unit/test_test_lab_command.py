@@ -17,8 +17,8 @@ import pytest
 from fakes import INFO, FakeCatalog
 from samples import make_lab, task, text
 
-from labctl.cli import app as cli
 from labctl.cli import i18n, test_lab
+from labctl.cli import main as cli
 from labctl.domain.lab.model import Lab
 from labctl.domain.proof import rules as proof
 from labctl.domain.proof.outcome import LabProof, Proof, SeedProof

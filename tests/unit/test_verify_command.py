@@ -15,9 +15,9 @@ import pytest
 from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks, FakeStore
 from samples import error, failed, make_instance, make_lab, passed, task
 
-from labctl.bootstrap.access import Access
-from labctl.cli import app as cli
+from labctl.app.parts.access import Access
 from labctl.cli import history, i18n
+from labctl.cli import main as cli
 from labctl.cli import verify as command
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, Attempt, Verdict
@@ -334,8 +334,8 @@ class TestHistory:
 
 
 def test_what_this_bench_gives_is_what_the_app_has(bench: Bench) -> None:
-    """The commands ask an App for nothing that a real one doesn't have."""
-    from labctl.bootstrap import App
+    """The commands ask an Parts for nothing that a real one doesn't have."""
+    from labctl.app.parts import Parts
 
     used = ("checker", "verify", "watch", "finder", "store", "catalog", "learner")
-    assert not [name for name in used if not hasattr(App, name) or not hasattr(bench, name)]
+    assert not [name for name in used if not hasattr(Parts, name) or not hasattr(bench, name)]

@@ -12,8 +12,8 @@ import click
 import pytest
 
 from labctl.cli import i18n
-from labctl.cli.app import LazyGroup, main
 from labctl.cli.cohort.progress import Verb
+from labctl.cli.main import LazyGroup, main
 from labctl.cli.zh import TEXTS, click_words
 from labctl.domain.classroom import encodings, ssh_key
 from labctl.domain.classroom.capacity import REMEDIES, RESOURCES, Fit

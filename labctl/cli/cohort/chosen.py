@@ -10,7 +10,7 @@ from labctl.cli.complete import complete_members
 from labctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.services.classroom.grades import Book
 
 group_option = click.option("--group", default="", metavar="GROUP", help="Only learners of this group.")
@@ -25,7 +25,7 @@ learners_option = click.option(
 )
 
 
-def book_of(app: App, name: str, labs: tuple[str, ...], learners: tuple[str, ...], group: str) -> Book:
+def book_of(app: Parts, name: str, labs: tuple[str, ...], learners: tuple[str, ...], group: str) -> Book:
     """Their grades. Raises UsageError for a cohort, a lab, a learner or a group that isn't there."""
     cohort = app.cohort.registrar.find(name)
     members = app.cohort.registrar.members(cohort, learners)

@@ -21,7 +21,7 @@ from labctl.domain.classroom.cohort import learner_of
 from labctl.domain.naming import instance_id
 
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
 
 _README = """What labctl cohort export wrote.
 
@@ -53,7 +53,7 @@ def command(ctx: click.Context, name: str, output: str) -> None:
     click.echo(_("{mark} {file}").format(mark="✓", file=output))
 
 
-def _files(app: App, name: str) -> Iterator[tuple[str, Iterable[bytes]]]:
+def _files(app: Parts, name: str) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Names and contents of the files in the archive, one after the other."""
     import msgspec
 

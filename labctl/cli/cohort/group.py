@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.app import LazyGroup
+from labctl.cli.main import LazyGroup
 
 
 class _Group(LazyGroup):

@@ -17,7 +17,7 @@ from labctl.cli.i18n import _
 from labctl.cli.ui.question import confirm
 
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.domain.classroom.cohort import Cohort, Member
     from labctl.events import Emit
     from labctl.services.classroom.up import CohortBoxes
@@ -40,7 +40,7 @@ def _options(function: F) -> F:
     return cohort_argument(_learners(json_option(function)))
 
 
-def _chosen(app: App, name: str, ids: tuple[str, ...]) -> tuple[Cohort, list[Member] | None]:
+def _chosen(app: Parts, name: str, ids: tuple[str, ...]) -> tuple[Cohort, list[Member] | None]:
     """Those named, or None for everybody."""
     cohort = app.cohort.registrar.find(name)
     return cohort, app.cohort.registrar.members(cohort, ids) if ids else None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live as RichLive
 
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.services.crowd import Failure, Tally
 
 _ROWS = 10
@@ -183,7 +183,7 @@ class Board(Live):
         super().close()
 
 
-def finish(ctx: click.Context, app: App, name: str, verb: Verb, tally: Tally, as_json: bool, *, again: str) -> None:
+def finish(ctx: click.Context, app: Parts, name: str, verb: Verb, tally: Tally, as_json: bool, *, again: str) -> None:
     """Say what came of it, and end with its exit code: that of the first failure, or 130."""
     if verb is Verb.DOWN:
         for part in tally.done:

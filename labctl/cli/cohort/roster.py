@@ -218,7 +218,7 @@ def _about(roster: Roster) -> dict[str, object]:
 
 def _read(file: str, encoding: str, *, names: bool) -> Roster:
     """Raises RosterError, or UsageError where it can't be read."""
-    from labctl.bootstrap.files import roster
+    from labctl.app.files import roster
     from labctl.domain.classroom.roster_reading import MOST_BYTES
     from labctl.domain.text import visible
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from labctl.cli.app import LazyGroup
+from labctl.cli.main import LazyGroup
 
 if TYPE_CHECKING:
     from labctl.domain.access.gateway_files import Layout

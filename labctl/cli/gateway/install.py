@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def command(account: str, keys_account: str, socket: str, run_as: str, dry_run: bool, uninstall: bool) -> None:
     """Put the gateway on this server: two accounts that may do nothing, two small programs for sshd, sshd's
     configuration for the one account, and systemd's unit for the broker. What is there already stays."""
-    from labctl.bootstrap import gateway
+    from labctl.app import gateway
 
     where = layout(account, keys_account, socket, run_as=run_as or os.environ.get("SUDO_USER", ""))
     installer = gateway.installer(where)

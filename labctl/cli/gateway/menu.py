@@ -19,7 +19,7 @@ from labctl.interrupts import interrupt
 
 if TYPE_CHECKING:
     from labctl.adapters.gateway.child import Session
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.domain.lab.model import Lab
 
 _LEAVING = frozenset({"q", "quit", "exit", "leave", "logout"})
@@ -32,7 +32,7 @@ class _LeaveError(Exception):
 class Performer(Protocol):
     """What the menu needs of ``cli.gateway.session.Sessions``."""
 
-    def app(self, session: Session) -> App:
+    def app(self, session: Session) -> Parts:
         """labctl for this learner."""
 
     def perform(self, session: Session, order: Order) -> int:

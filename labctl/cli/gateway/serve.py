@@ -39,7 +39,7 @@ def command(
 ) -> None:
     """The broker that sshd's logins come to. It runs until it is ended; where systemd runs, its unit starts it."""
     from labctl.adapters.gateway.sessions import Limits
-    from labctl.bootstrap import gateway
+    from labctl.app import gateway
     from labctl.cli.gateway.session import Sessions
 
     app = app_of(ctx)
@@ -63,7 +63,7 @@ def command(
 
 def _load() -> None:
     """The commands that sessions run."""
-    from labctl.cli.app import main
+    from labctl.cli.main import main
     from labctl.domain.access.gateway import FORMS
 
     for verb in FORMS:

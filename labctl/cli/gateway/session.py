@@ -19,7 +19,7 @@ from labctl.errors import Exit, LabctlError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from labctl.adapters.gateway.child import Session
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
 
 MOST_BYTES = 1 << 20
 """Of a file that is put into a box."""
@@ -64,14 +64,14 @@ class Sessions:
             return int(error.exit_code)
         return int(Exit.OK)
 
-    def app(self, session: Session) -> App:
+    def app(self, session: Session) -> Parts:
         """labctl for this learner."""
-        from labctl.bootstrap import App
+        from labctl.app.parts import Parts
 
-        return App(self._catalogs, session.holder.learner, is_learner=True)
+        return Parts(self._catalogs, session.holder.learner, is_learner=True)
 
     def _command(self, session: Session, order: Order) -> int:
-        from labctl.cli import app
+        from labctl.cli import main as app
 
         catalogs = [f"--catalog={folder}" for folder in self._catalogs]
         language = f"--lang={order.language or session.language}"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, account: str, keys_account: str, socket: str, as_json: bool) -> None:
     """How the gateway is: the account, what sshd has in effect for it, the broker, who is in, and what was refused
     last. Exit status 4 where something of it is missing."""
-    from labctl.bootstrap import gateway
+    from labctl.app import gateway
 
     where = layout(account, keys_account, socket)
     has_account = gateway.account_exists(where.account)
@@ -52,7 +52,7 @@ def _start() -> str:
 
 
 def _sshd_faults(where: Layout) -> list[str]:
-    from labctl.bootstrap import gateway
+    from labctl.app import gateway
 
     try:
         found = gateway.sshd_faults(where)

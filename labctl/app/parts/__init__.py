@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from labctl.adapters.settings import Settings
     from labctl.adapters.ssh import SshFiles
     from labctl.adapters.store import SqlStore
-    from labctl.bootstrap.access import Access
-    from labctl.bootstrap.cohorts import CohortParts
-    from labctl.bootstrap.own import OwnParts
+    from labctl.app.parts.access import Access
+    from labctl.app.parts.classroom import CohortParts
+    from labctl.app.parts.own import OwnParts
     from labctl.domain.boxspec import Instance
     from labctl.domain.text import Text
     from labctl.services.clone import Clones
@@ -47,7 +47,7 @@ def page(text: str) -> bool:
     return page(text)
 
 
-class App:
+class Parts:
     """labctl for one user: settings, catalog, engine, and the services on them."""
 
     def __init__(self, catalog_dirs: tuple[str, ...] = (), learner: str = "", *, is_learner: bool = False) -> None:
@@ -70,7 +70,7 @@ class App:
     @cached_property
     def access(self) -> Access:
         """Who asks, and what is still allowed."""
-        from labctl.bootstrap.access import Access
+        from labctl.app.parts.access import Access
 
         return Access(self, is_learner=self._is_learner)
 
@@ -111,7 +111,7 @@ class App:
     @cached_property
     def own(self) -> OwnParts:
         """What tells this store's boxes from others'."""
-        from labctl.bootstrap.own import OwnParts
+        from labctl.app.parts.own import OwnParts
 
         return OwnParts(self)
 
@@ -172,7 +172,7 @@ class App:
     @cached_property
     def cohort(self) -> CohortParts:
         """Services for cohorts."""
-        from labctl.bootstrap.cohorts import CohortParts
+        from labctl.app.parts.classroom import CohortParts
 
         return CohortParts(self)
 

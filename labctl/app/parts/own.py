@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labctl.adapters.identity import AdoptedFile
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.services.claims import Adopt, Claims
 
 
 class OwnParts:
-    """A part of App."""
+    """A part of Parts."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Parts) -> None:
         self._app = app
 
     @cached_property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from labctl.adapters.checks.nursery import Nursery
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.domain.boxspec import Instance
     from labctl.ports import Notes, Provisioner
     from labctl.services.classroom.cohorts import Registrar
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class CohortParts:
-    """A part of App."""
+    """A part of Parts."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Parts) -> None:
         self._app = app
 
     @cached_property
@@ -124,6 +124,6 @@ class CohortParts:
         return msgspec.structs.replace(instance, seed=seed) if seed else instance
 
 
-def _bench(app: App) -> tuple[Up, Down, Provisioner]:
+def _bench(app: Parts) -> tuple[Up, Down, Provisioner]:
     """What it takes to measure a lab."""
     return app.up, app.down, app.provisioner

@@ -13,7 +13,7 @@ from labctl.domain.classroom.cohort import SEPARATOR, is_over, learner_of, membe
 from labctl.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
-    from labctl.bootstrap import App
+    from labctl.app.parts import Parts
     from labctl.domain.access.rules import Act, Actor
     from labctl.domain.boxspec import Instance
     from labctl.domain.classroom.cohort import Cohort
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class Access:
-    """A part of App. ``is_learner``: the one who asks is the learner, as the gateway knows by their key."""
+    """A part of Parts. ``is_learner``: the one who asks is the learner, as the gateway knows by their key."""
 
-    def __init__(self, app: App, *, is_learner: bool) -> None:
+    def __init__(self, app: Parts, *, is_learner: bool) -> None:
         self._app = app
         self._is_learner = is_learner
 
@@ -91,7 +91,7 @@ class Access:
         return cohort.name if is_over(cohort, now) or 0 < expires <= now else ""
 
     def instance(self, lab: str, seed: str = "") -> Instance:
-        """See App."""
+        """See Parts."""
         from labctl.adapters import settings
         from labctl.domain.boxspec import Instance
         from labctl.domain.lab.params import seed_for
