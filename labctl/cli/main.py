@@ -16,7 +16,6 @@ from labctl import __version__
 from labctl.cli.commands import COMMANDS
 from labctl.cli.i18n import _, choose_language
 from labctl.cli.ui import advice
-from labctl.domain.nearest import nearest
 from labctl.errors import Exit, LabctlError, UsageError
 
 
@@ -89,6 +88,8 @@ class LazyGroup(click.Group):
                 click.echo(ctx.get_help())
                 ctx.exit()
         if args and args[0] not in self.table and not args[0].startswith("-"):
+            from labctl.domain.nearest import nearest
+
             near = nearest(args[0], self.table)
             guess = " " + _("Did you mean {near}?").format(near=near) if near else ""
             ctx.fail(_("There is no command {name}.").format(name=args[0]) + guess)

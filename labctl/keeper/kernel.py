@@ -7,20 +7,13 @@ could have put anything there. A child that enters a box makes a few system call
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import socket
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-_CLONE_NEWNS = 0x00020000
-_CLONE_NEWCGROUP = 0x02000000
-_CLONE_NEWNET = 0x40000000
-_MS_REMOUNT = 0x20
-_MS_BIND = 0x1000
-
-_libc = ctypes.CDLL(None, use_errno=True)
+from labctl.node.kernel import CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWNS, remount, setns
 
 
 class KernelError(OSError):
@@ -65,24 +58,14 @@ def mounts_of(pid: int) -> str:
     return Path(f"/proc/{pid}/mountinfo").read_text(errors="replace")
 
 
-def _setns(descriptor: int, kind: int) -> None:
-    if _libc.setns(descriptor, kind) != 0:
-        raise KernelError(ctypes.get_errno(), "setns")
-
-
 def join_cgroup_namespace(pid: int) -> None:
     """See cgroups as the process of that pid does (cgroup_namespaces(7)): paths are told from its root on. Raises
     OSError."""
     descriptor = os.open(f"/proc/{pid}/ns/cgroup", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _setns(descriptor, _CLONE_NEWCGROUP)
+        setns(descriptor, CLONE_NEWCGROUP)
     finally:
         os.close(descriptor)
-
-
-def _remount_writable(path: str) -> None:
-    if _libc.mount(b"none", path.encode(), None, _MS_REMOUNT | _MS_BIND, None) != 0:
-        raise KernelError(ctypes.get_errno(), f"remount of {path}")
 
 
 def open_box(pid: int, cgroup: CgroupMount, ready_name: str) -> socket.socket | None:
@@ -109,13 +92,13 @@ def _in_box(pid: int, cgroup: CgroupMount, ready_name: str, report: socket.socke
     try:
         network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        _setns(network, _CLONE_NEWNET)
+        setns(network, CLONE_NEWNET)
         with contextlib.suppress(OSError):
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             listener.bind(f"\0{ready_name}")
-        _setns(mounts, _CLONE_NEWNS)
+        setns(mounts, CLONE_NEWNS)
         if not cgroup.writable:
-            _remount_writable(cgroup.path)
+            remount(cgroup.path, 0)  # writable
     except OSError as error:
         number = error.errno or 1
     finally:

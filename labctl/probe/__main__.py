@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from labctl.node import pidfd
-from labctl.probe import kernel, networks, places, protocol, worker
+from labctl.node import kernel, pidfd
+from labctl.probe import networks, places, protocol, worker
 from labctl.probe.connections import Connections
 from labctl.probe.worker import Worker
 

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labctl.domain.toolbox import TOOLBOX
-from labctl.node import pidfd
+from labctl.node import kernel, pidfd
 from labctl.node.mounts import unescaped
-from labctl.probe import kernel
 
 _LOCKED = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
