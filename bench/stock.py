@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import testinfra
@@ -18,50 +20,51 @@ import testinfra
 ORDERS = json.loads(Path(os.environ["LABCTL_STOCK"]).read_text())
 
 
-def pytest_configure(config):
+def pytest_configure(config: pytest.Config) -> None:
     """The markers of labctl's checks."""
     for line in ("task(id): the task of a check", "destructive: on clones", "reboot: on clones"):
         config.addinivalue_line("markers", line)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """No clones here."""
     items[:] = [item for item in items if not any(item.get_closest_marker(name) for name in ("destructive", "reboot"))]
 
 
 @pytest.fixture(scope="session")
-def params():
-    return ORDERS["params"]
+def params() -> dict[str, Any]:
+    found: dict[str, Any] = ORDERS["params"]
+    return found
 
 
 @pytest.fixture(scope="session")
-def clock():
-    def clock():
+def clock() -> Callable[[], float]:
+    def clock() -> float:
         return time.monotonic()
 
-    clock.limit = float
+    vars(clock)["limit"] = float
     return clock
 
 
 @pytest.fixture(scope="session")
-def box():
+def box() -> Callable[[str], Any]:
     hosts = {name: testinfra.get_host(f"docker://{container}") for name, container in ORDERS["boxes"].items()}
     return hosts.__getitem__
 
 
 @pytest.fixture(scope="session")
-def host(box):
+def host(box: Callable[[str], Any]) -> Any:
     return box(next(iter(ORDERS["boxes"])))
 
 
 @pytest.fixture(scope="session")
-def probe(box):
+def probe(box: Callable[[str], Any]) -> Any:
     return box(list(ORDERS["boxes"])[-1])
 
 
 @pytest.fixture(scope="session")
-def listeners(box):
-    def listeners(name):
+def listeners(box: Callable[[str], Any]) -> Callable[[str], list[SimpleNamespace]]:
+    def listeners(name: str) -> list[SimpleNamespace]:
         found = []
         # A root in the box may not look into another user's process: neither ss -p nor readlink tells what it is.
         pid = box(name).run("pgrep -o redis-server").stdout.strip()
@@ -84,18 +87,18 @@ def listeners(box):
 
 
 class Unmet(AssertionError):  # noqa: N818
-    def __init__(self, box, **parts):
+    def __init__(self, box: str, **parts: object) -> None:
         super().__init__(f"{box}: {parts}")
 
 
 @pytest.fixture(scope="session")
-def unmet():
+def unmet() -> type[Unmet]:
     return Unmet
 
 
 @pytest.fixture(scope="session")
-def every():
-    def every(names, look):
+def every() -> Callable[[Iterable[str], Callable[[str], object]], None]:
+    def every(names: Iterable[str], look: Callable[[str], object]) -> None:
         faults = []
         for name in names:
             try:
@@ -109,15 +112,15 @@ def every():
 
 
 @pytest.fixture
-def record():
+def record() -> Callable[..., None]:
     return lambda *_: None
 
 
 @pytest.fixture
-def power():
-    return None
+def power() -> None:
+    """Nobody has one here."""
 
 
 @pytest.fixture
-def cables():
-    return None
+def cables() -> None:
+    """Nor these."""

@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from raw import api_prefix
 from report import finish, spread, table
@@ -78,7 +79,7 @@ def labctl(*arguments: str) -> float:
     return timed([LABCTL, *arguments, "--learner", LEARNER])
 
 
-def per_command(app, lab: str, count: int = 300) -> dict[str, float]:
+def per_command(app: Any, lab: str, count: int = 300) -> dict[str, float]:
     """Milliseconds of one command on a box, median, as checks run them."""
     from labctl.adapters.checks.backend import LookBackend
     from labctl.adapters.checks.session import Session

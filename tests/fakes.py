@@ -195,8 +195,9 @@ class FakeEngine:
 
     def clone_images(self, original: str | None = None) -> list[CloneImage]:
         with self._lock:
-            items = [{"Id": image_id, "Labels": dict(image.labels)} for image_id, image in self.images.items()]
-        found = [clone_image(item) for item in items if item["Labels"].get("labctl.role") == "clone-image"]
+            images = [(image_id, dict(image.labels)) for image_id, image in self.images.items()]
+        clones = [(image_id, labels) for image_id, labels in images if labels.get("labctl.role") == "clone-image"]
+        found = [clone_image({"Id": image_id, "Labels": labels}) for image_id, labels in clones]
         return [image for image in found if image.store == self.store and original in (None, image.clone)]
 
     def remove_image(self, image_id: str) -> bool:

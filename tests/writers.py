@@ -91,8 +91,10 @@ def together(where: str, number: int, each: int) -> dict[str, list[int]]:
     return kept
 
 
+WORKS: dict[str, Callable[..., object]] = {"kill": kill, "together": together}
+
 if __name__ == "__main__":
     _, what, where, *numbers = sys.argv
     if "://" in where:
         import psycopg  # noqa: F401  # once, and not in each of them
-    sys.stdout.write(json.dumps({"kill": kill, "together": together}[what](where, *map(int, numbers))))
+    sys.stdout.write(json.dumps(WORKS[what](where, *map(int, numbers))))

@@ -57,7 +57,10 @@ class Traffic:
         """Of a client of the probe's. It makes itself known to the router, which may remember another machine that had
         this address before."""
         told = host.run(f"arping -f -c 1 -w 1 -I eth0 {router} >/dev/null 2>&1; ip -4 -o addr show dev eth0").stdout
-        return re.search(r"inet ([0-9.]+)", told)[1]
+        found = re.search(r"inet ([0-9.]+)", told)
+        if found is None:
+            raise RuntimeError(f"the client has no address: {told}")
+        return found[1]
 
     def unmet(self, box, expected, found, see, read):
         """What a check raises: see the fixture of that name. ``read`` is a word of READ."""

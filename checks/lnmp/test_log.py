@@ -10,7 +10,7 @@ import pytest
 
 # What makes a log no JSON any more, where its values aren't escaped.
 AGENT = 'labctl/{token} "quoted" \\back 你好'
-NUMBERS = {"status": int, "bytes": int, "seconds": (int, float)}
+NUMBERS = {"status": (int,), "bytes": (int,), "seconds": (int, float)}
 
 
 def lines_with(board, *words, path=""):

@@ -83,6 +83,7 @@ def test_nobody_learns_anything_without_a_login(cluster, every):
         for one in cluster.all:
             if one.name != name:
                 continue
+            found: str | tuple[str, str]
             for command in ({"listDatabases": 1}, {"find": "system.users", "limit": 1}):
                 asked = next(iter(command))
                 with one.dial("auth") as client:

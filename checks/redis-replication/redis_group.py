@@ -12,7 +12,8 @@ class Group:
 
     def __init__(self, clock, *fixtures):
         waiting, self.clock = [], clock
-        self.servers = {name: Server(self, name, *fixtures, waiting) for name in BOXES}
+        given = (*fixtures, waiting)
+        self.servers = {name: Server(self, name, *given) for name in BOXES}
         self._lock, self._master = threading.RLock(), None
 
     def __call__(self, name):

@@ -82,15 +82,18 @@ class Rules:
     """A user's ACL rules, read one after the other as Redis does."""
 
     def __init__(self, words):
-        self.on, self.nopass = False, False
-        self.passwords, self.commands, self.keys, self.channels = set(), set(), set(), set()
+        self._reset()
         for word in words:
             self._read(word)
+
+    def _reset(self):
+        self.on, self.nopass = False, False
+        self.passwords, self.commands, self.keys, self.channels = set(), set(), set(), set()
 
     def _read(self, word):
         low = word.lower()
         if low == "reset":
-            self.__init__(())
+            self._reset()
         elif low in ("on", "off"):
             self.on = low == "on"
         elif low == "nopass":
@@ -122,7 +125,7 @@ class Rules:
     def __eq__(self, other):
         return vars(self) == vars(other)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment] # rules are compared, and change
 
 
 def _sha256(text):

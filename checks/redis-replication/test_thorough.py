@@ -4,7 +4,7 @@ the master meanwhile, that is as good."""
 import time
 
 import pytest
-from redis_trio import BOXES
+from redis_group import BOXES
 
 
 @pytest.mark.task("reboot")

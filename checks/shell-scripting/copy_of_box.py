@@ -127,7 +127,7 @@ class CopyOfBox:
             with tarfile.open(fileobj=io.BytesIO(told.stdout_bytes), encoding="latin-1") as tar:
                 for item in tar:
                     kind = "file" if item.isreg() or item.islnk() else "folder" if item.isdir() else "other"
-                    data = tar.extractfile(item).read() if kind == "file" else b""
+                    data = (tar.extractfile(item) or io.BytesIO()).read() if kind == "file" else b""
                     name = item.name.encode("latin-1").removeprefix(b"./")
                     found[name] = Node(data, kind, item.mode & 0o7777, item.uid, item.gid, int(item.mtime))
         except (tarfile.TarError, EOFError):

@@ -122,7 +122,7 @@ def compare(backup, data, source, nodes):
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz", encoding="utf-8", errors="surrogateescape") as tar:
             for item in tar:
-                content = tar.extractfile(item).read() if item.isreg() else b""
+                content = (tar.extractfile(item) or io.BytesIO()).read() if item.isreg() else b""
                 held[item.name.removeprefix("./").rstrip("/")] = ("file" if item.isreg() else "folder", content)
     except (tarfile.TarError, EOFError, OSError, zlib.error):
         found = ("a file that tar can't read to its end", "tar 读不完的文件")

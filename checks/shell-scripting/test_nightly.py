@@ -57,7 +57,9 @@ def holds(data, name, word):
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as tar:
             return any(
-                item.isreg() and item.name.rpartition("/")[2] == name and word.encode() in tar.extractfile(item).read()
+                item.isreg()
+                and item.name.rpartition("/")[2] == name
+                and word.encode() in (tar.extractfile(item) or io.BytesIO()).read()
                 for item in tar
             )
     except (tarfile.TarError, EOFError, OSError):

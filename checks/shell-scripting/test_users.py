@@ -88,7 +88,7 @@ def test_a_list_is_applied_twice(script, params):
     good = {clean: (f"Zoë {mark}", other, "/bin/bash"), new: (wanted[new][0], team, "/bin/sh")}
     more = ["login,name,group,shell", *(",".join((login, *want)) for login, want in good.items()), ""]
     inputs.put("", {"list.csv": Node("\r\n".join(lines).encode()), "more.csv": Node("\n".join(more).encode())})
-    for line, table in (
+    for line, file in (
         (f"{half}:x:{uid}:{uid}:wrong:{base}/{half}:/bin/false", "passwd"),
         (f"{half}:{secret}:19000:0:99999:7:::", "shadow"),
         (f"{half}:x:{uid}:", "group"),
@@ -96,7 +96,7 @@ def test_a_list_is_applied_twice(script, params):
         (f"{half}:!::", "gshadow"),
         (f"{old_group}:!::{half}", "gshadow"),
     ):
-        inputs.sh(f"echo '{line}' >>/etc/{table}")
+        inputs.sh(f"echo '{line}' >>/etc/{file}")
     runs = []
     for step, name in enumerate(("list.csv", "list.csv", "more.csv")):
         keep(inputs, f"s{step}", base)

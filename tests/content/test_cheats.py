@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -48,6 +49,11 @@ def words_of(bench: Bench, name: str) -> dict[str, str]:
     return {**values, **addresses, **own}
 
 
+def answers(box: docker.models.containers.Container, ask: str) -> bool:
+    """Whether the fake in the box answers."""
+    return sh(box, f"{ask} ping")[1].strip() == "PONG"
+
+
 def fake(bench: Bench, way: str, boxes: Mapping[str, str]) -> None:
     """Put it into every box and start it."""
     engine = docker.from_env()
@@ -76,7 +82,7 @@ def fake(bench: Bench, way: str, boxes: Mapping[str, str]) -> None:
     for name, box_id in boxes.items():
         box, words = engine.containers.get(box_id), words_of(bench, name)
         ask = f"redis-cli --no-auth-warning -p {words['PORT']} -a {words['password']} "
-        until(lambda box=box, ask=ask: sh(box, f"{ask} ping")[1].strip() == "PONG", f"{way}: it answers in {name}")
+        until(partial(answers, box, ask), f"{way}: it answers in {name}")
         assert "everysec" in sh(box, f"{ask} config get appendfsync")[1]
         watch = f"redis-cli -p {words['sentinel_port']} sentinel"
         assert "OK 3 usable" in sh(box, f"{watch} ckquorum {words['service']}")[1]

@@ -11,6 +11,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -84,7 +85,7 @@ class Boxes:
             code, output = box.exec_run([BUSYBOX, "sh", "-c", script])
             assert code == 0, output
 
-    def verdicts(self) -> tuple[dict[str, str], dict[str, object]]:
+    def verdicts(self) -> tuple[dict[str, str], dict[str, Any]]:
         """Task to verdict, by labctl, and the integrity report."""
         attempt = json.loads(self.labctl.run("verify", "--lab", LAB, "--json", code=1).stdout)["attempt"]
         return {task["task"]: task["verdict"] for task in attempt["tasks"]}, attempt["integrity"]

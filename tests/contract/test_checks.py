@@ -229,7 +229,7 @@ def test_only_the_checks_of_the_tasks_asked_for_run(run: Run) -> None:
 )
 def test_a_run_that_is_itself_broken_is_no_verdict(run: Run, files: dict[str, str], why: str) -> None:
     with pytest.raises(ChecksError) as caught:
-        run(**files)
+        run(None, **files)
     assert why in str(caught.value)
     assert caught.value.exit_code is Exit.CHECKS_ERROR
     assert caught.value.hint
@@ -268,7 +268,7 @@ def test_a_run_that_is_stopped_from_another_thread_ends_at_once_and_is_no_verdic
 
     thread = threading.Thread(target=work)
     thread.start()
-    until(lambda: run.probe.opened and b"sleep" in children(run.probe.opened[0].pid), "the check running", 20)
+    until(lambda: bool(run.probe.opened) and b"sleep" in children(run.probe.opened[0].pid), "the check running", 20)
     started = time.monotonic()
     run.checker.stop()
     thread.join(10)

@@ -66,8 +66,8 @@ def made_before_revisions(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(BEFORE_REVISIONS)
         for attempt in ATTEMPTS:
-            row = (attempt.instance, attempt.lab, attempt.learner, attempt.at, attempt.points, attempt.of)
-            row = (*row, str(attempt.verdict), msgspec.json.encode(attempt).decode())
+            head = (attempt.instance, attempt.lab, attempt.learner, attempt.at, attempt.points, attempt.of)
+            row = (*head, str(attempt.verdict), msgspec.json.encode(attempt).decode())
             names = 'instance, lab, learner, at, points, "of", verdict, evidence'
             connection.execute(f"INSERT INTO attempts ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 

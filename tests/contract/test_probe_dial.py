@@ -55,13 +55,19 @@ def read(link: socket.socket) -> bytes:
     return bytes(found)
 
 
+def send(link: socket.socket, data: bytes) -> None:
+    """All of it, and the end."""
+    link.sendall(data)
+    link.shutdown(socket.SHUT_WR)
+
+
 def test_megabytes_go_both_ways_at_once_and_ends_are_told(session: Session, server: socket.socket) -> None:
     link, accepted = dial(session, server)
     there, back = os.urandom(3 << 20), os.urandom(2 << 20)
     with link, accepted, ThreadPoolExecutor(4) as pool:
         heard = pool.submit(read, accepted), pool.submit(read, link)
         for end, data in ((link, there), (accepted, back)):
-            pool.submit(lambda end=end, data=data: (end.sendall(data), end.shutdown(socket.SHUT_WR)))
+            pool.submit(send, end, data)
         assert [hashlib.sha256(found.result()).digest() for found in heard] == [
             hashlib.sha256(data).digest() for data in (there, back)
         ]

@@ -254,7 +254,7 @@ def test_a_connection_with_a_statement_in_progress_is_replaced(tmp_path: Path, m
             cursor = connection.connection.cursor()
             cursor.execute("INSERT INTO hints VALUES ('a', 'b', 1), ('c', 'd', 2) RETURNING 1")
             left.append(cursor)
-        return connection.exec_driver_sql("SELECT count(*) FROM hints").scalar_one()
+        return int(connection.exec_driver_sql("SELECT count(*) FROM hints").scalar_one())
 
     assert kept.write(work) == 0
     kept.close()

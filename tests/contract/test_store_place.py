@@ -114,11 +114,11 @@ def test_a_table_of_another_program_in_the_way_is_told_and_left_alone(postgresql
 def test_what_sqlite_said_it_kept_outlives_a_power_cut(tmp_path: Path) -> None:
     """``synchronous=FULL``: the write-ahead log is on the disk before a commit returns (sqlite.org/pragma.html)."""
     store = SqlStore(tmp_path / "labctl.db")
-    asked = {
-        name: store._database.read(lambda c, name=name: c.exec_driver_sql(f"PRAGMA {name}").scalar())
-        for name in ("synchronous", "journal_mode")
-    }
-    assert asked == {"synchronous": 2, "journal_mode": "wal"}
+
+    def asked(name: str) -> object:
+        return store._database.read(lambda connection: connection.exec_driver_sql(f"PRAGMA {name}").scalar())
+
+    assert (asked("synchronous"), asked("journal_mode")) == (2, "wal")
     store.close()
 
 

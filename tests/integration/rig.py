@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -68,10 +69,10 @@ class Labctl:
             **({"DOCKER_HOST": engine} if engine else {}),
         }
 
-    def start(self, *args: str, **kwargs: object) -> subprocess.Popen[str]:
+    def start(self, *args: str, **kwargs: Any) -> subprocess.Popen[str]:
         """Begin; stdout and stderr to read."""
         pipe = subprocess.PIPE
-        return subprocess.Popen(
+        started: subprocess.Popen[str] = subprocess.Popen(
             [LABCTL, *args],
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -80,6 +81,7 @@ class Labctl:
             text=True,
             **kwargs,
         )
+        return started
 
     def run(
         self, *args: str, code: int | None = 0, stdin: str = "", timeout: float = 300, remote: bool = False
@@ -107,7 +109,9 @@ def set_store(state: Path, store: str = STORE) -> None:
 def boxes_of(engine: docker.DockerClient, learner: str) -> list[docker.models.containers.Container]:
     """A learner's containers, running or not."""
     filters = {"label": f"labctl.owner={owner(learner)}"}
-    return engine.containers.list(all=True, filters=filters, ignore_removed=True)
+    found: list[docker.models.containers.Container]
+    found = engine.containers.list(all=True, filters=filters, ignore_removed=True)
+    return found
 
 
 def owner_of(one: docker.models.containers.Container) -> str:

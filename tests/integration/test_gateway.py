@@ -5,17 +5,23 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import paramiko
 import pexpect
 import pytest
-from gateway_rig import Class, keygen
+from gateway_rig import Class, Server, keygen
 from rig import clock, until
 
 from labctl.domain.classroom.cohort import Cohort, Member
 
 LI, WANG, GAO = "db/li", "db/wang", "web/gao"
+
+
+def logged_in(server: Server, learner: str) -> bool:
+    """The log has a login of this learner from this machine."""
+    return ("login", "127.0.0.1") in [(deed, text.split()[0]) for deed, text in server.deeds(learner)]
 
 
 def test_each_key_is_its_learner_and_sees_their_labs_only(school: Class) -> None:
@@ -28,12 +34,7 @@ def test_each_key_is_its_learner_and_sees_their_labs_only(school: Class) -> None
         done = server.say(school.keys[name], "list")
         assert done.returncode == 0, done.stderr
         assert {line.split("\t")[0] for line in done.stdout.splitlines()[1:]} == labs
-        until(
-            lambda learner=learner: (
-                ("login", "127.0.0.1") in [(deed, text.split()[0]) for deed, text in server.deeds(learner)]
-            ),
-            f"{learner} is seen",
-        )
+        until(partial(logged_in, server, learner), f"{learner} is seen")
         assert f'begun learner="{learner}" said="list"' in server.log()
 
 

@@ -93,9 +93,9 @@ def test_files_and_subsystems_have_no_other_way(school: Class, tmp_path: Path) -
     port = options.index("-p")
     options[port] = "-P"
     for argv in (
-        ["scp", *options, tmp_path / "file", f"{where}:/tmp/labctl-was-here"],
-        ["scp", "-O", *options, tmp_path / "file", f"{where}:/tmp/labctl-was-here"],
-        ["scp", *options, f"{where}:/etc/passwd", tmp_path / "got"],
+        ["scp", *options, str(tmp_path / "file"), f"{where}:/tmp/labctl-was-here"],
+        ["scp", "-O", *options, str(tmp_path / "file"), f"{where}:/tmp/labctl-was-here"],
+        ["scp", *options, f"{where}:/etc/passwd", str(tmp_path / "got")],
         ["sftp", *options, where],
     ):
         done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)

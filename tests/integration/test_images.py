@@ -32,6 +32,7 @@ from labctl.adapters.settings import ImageSettings, MirrorSettings, Settings
 from labctl.domain import imagery
 from labctl.domain.imagery import ImageSource, SourceFile
 from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import Params
 from labctl.errors import BuildError, UsageError
 from labctl.events import Event, StepProgress, silent
 
@@ -377,7 +378,7 @@ def play(folder: Path, client: Client, box_id: str, text: str, told: list[Event]
     catalog = FileCatalog([folder.parent.parent], cache=folder.parent.parent / "cache")
     lab: Lab = catalog.lab("demo")
     provisioner = AnsibleProvisioner(catalog, client.address)
-    params = {"learner": "ada", "port": 7000}
+    params: Params = {"learner": "ada", "port": 7000}
     provisioner.run(lab, "setup", {"master": box_id}, params, told.append if told is not None else silent)
 
 

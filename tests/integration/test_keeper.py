@@ -91,7 +91,9 @@ def test_after_a_daemon_restart_all_boxes_are_back_with_their_files(second: Seco
     second.stop(how)
     second.start()
     until(lambda: box(second.client, "second", "alpha").status == "running", "alpha runs", 60)
-    until(lambda: meet(second.client, second.labctl), "the boxes meet again", 60)
+    labctl = second.labctl
+    assert labctl is not None
+    until(lambda: meet(second.client, labctl), "the boxes meet again", 60)
     alpha = box(second.client, "second", "alpha")
     assert sh(alpha, "cat /root/kept")[1].strip() == how.name
     until(lambda: sh(alpha, "systemctl is-system-running")[1].strip() == "running", "alpha's systemd is ready")

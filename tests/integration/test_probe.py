@@ -407,7 +407,8 @@ def ports(engine: docker.DockerClient, labctl: Labctl) -> list[str]:
     """What hangs on the learner's bridge."""
     inside = ["nsenter", f"--net=/proc/{switch_pid(engine)}/ns/net"]
     argv = [*inside, "ip", "-o", "link", "show", "master", bridge(labctl.learner)]
-    return engine.containers.get(naming.KEEPER).exec_run(argv).output.decode().splitlines()
+    output: bytes = engine.containers.get(naming.KEEPER).exec_run(argv).output
+    return output.decode().splitlines()
 
 
 def test_an_agent_whose_labctl_is_killed_ends(shared: Labctl, engine: docker.DockerClient) -> None:

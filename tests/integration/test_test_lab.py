@@ -8,6 +8,7 @@ import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -20,6 +21,7 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "lab.schema.json"
 ALWAYS = "    if False:\n"
 FLAG = '    if not box("beta").file("/root/flag").exists:\n'
 EVERY_SECOND = """    from pathlib import Path
+from typing import Any
     count = Path(__file__).with_name("count")
     number = int(count.read_text()) + 1 if count.exists() else 1
     count.write_text(str(number))
@@ -50,11 +52,11 @@ class Gate:
     def arguments(self, *options: str) -> list[str]:
         return ["--catalog", str(self.catalog), "test-lab", self.name, "--seeds", "1", *options]
 
-    def run(self, code: int, *options: str) -> dict[str, object]:
+    def run(self, code: int, *options: str) -> dict[str, Any]:
         """What ``--json`` says; nothing is left."""
         done = self.labctl.run(*self.arguments("--json", *options), code=code, timeout=600)
         self.assert_nothing_left()
-        found: dict[str, object] = json.loads(done.stdout)
+        found: dict[str, Any] = json.loads(done.stdout)
         return found
 
     def flaws(self, code: int, *options: str) -> list[tuple[str, ...]]:

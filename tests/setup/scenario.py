@@ -207,7 +207,7 @@ class Scenario:
         def stopped() -> bool:
             boxes = {box["box"]: box for box in json.loads(labctl("status", "--json", *learner))}
             notes = {note["kind"]: note for note in boxes["master"]["notes"]}
-            return boxes["master"]["state"] != "running" and notes.get("disk", {}).get("limit") == DISK_MIB << 20
+            return bool(boxes["master"]["state"] != "running" and notes.get("disk", {}).get("limit") == DISK_MIB << 20)
 
         until(stopped, "the box that writes is stopped, and why is noted", 40)
         taken = time.monotonic() - started
@@ -272,7 +272,8 @@ def _numbers(version: str) -> list[int]:
 
 
 def _named(listed: dict[str, Any], name: str) -> str:
-    return next(image["tag"] for image in listed["images"] if image["tag"].startswith(f"labctl/{name}:"))
+    tags: list[str] = [image["tag"] for image in listed["images"]]
+    return next(tag for tag in tags if tag.startswith(f"labctl/{name}:"))
 
 
 def _read_until(terminal: int, pattern: bytes | None, said: bytes) -> bytes:

@@ -311,6 +311,6 @@ def test_the_keepers_image_has_what_it_needs_to_negotiate() -> None:
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.ImportFrom) and node.module == "labctl.domain":
                     wanted |= {f"domain/{alias.name}.py" for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("labctl.domain."):
+                elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("labctl.domain."):
                     wanted.add(f"{node.module.removeprefix('labctl.').replace('.', '/')}.py")
     assert wanted <= copied, json.dumps(sorted(wanted - copied))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -85,9 +86,20 @@ def test_a_clone_has_names_and_bridges_of_its_own_and_is_the_same_inside() -> No
         )
         for clone in ("0a1b", "2c3d", "")
     )
-    for outside in (lambda s: s.container, lambda s: s.links[0].bridge, lambda s: s.links[0].mac):
+    outsides: tuple[Callable[[BoxSpec], object], ...] = (
+        lambda s: s.container,
+        lambda s: s.links[0].bridge,
+        lambda s: s.links[0].mac,
+    )
+    for outside in outsides:
         assert len({outside(specs[0]) for specs in (mine, other, original)}) == 3
-    for inside in (lambda s: s.hostname, lambda s: s.hosts, lambda s: s.links[0].address, lambda s: s.memory):
+    insides: tuple[Callable[[BoxSpec], object], ...] = (
+        lambda s: s.hostname,
+        lambda s: s.hosts,
+        lambda s: s.links[0].address,
+        lambda s: s.memory,
+    )
+    for inside in insides:
         assert inside(mine[0]) == inside(original[0])
     assert mine[0].labels["labctl.instance"] == "pond.lucy.0a1b"
     assert mine[0].labels["labctl.clone"] == original[0].labels["labctl.instance"] == "pond.lucy"

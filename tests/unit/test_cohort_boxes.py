@@ -46,7 +46,7 @@ class World:
     def __post_init__(self) -> None:
         self.keeper = FakeKeeper(self.engine, running=True)
         self.catalog = FakeCatalog(LAB, SMALL)
-        self.boxes = CohortBoxes(self.engine, self.keeper, self.images, self.locks, self.catalog)  # type: ignore[arg-type]
+        self.boxes = CohortBoxes(self.engine, self.keeper, self.images, self.locks, self.catalog)
 
     def states(self) -> dict[str, dict[str, State]]:
         found: dict[str, dict[str, State]] = {}
@@ -122,7 +122,7 @@ def test_never_more_than_eight_starts_at_once(world: World) -> None:
         return made
 
     world.engine.create = slow  # type: ignore[method-assign]
-    alone = Up(world.engine, world.keeper, world.images, world.locks)  # type: ignore[arg-type]
+    alone = Up(world.engine, world.keeper, world.images, world.locks)
     other = threading.Thread(target=lambda: alone.run(LAB, instance_of(COHORT, "else", "pond", 0), silent))
     other.start()
     tally = world.boxes.up(COHORT, members(10), silent)
@@ -164,7 +164,7 @@ def test_boxes_that_never_become_ready_are_that_learners_failure(world: World) -
 
 def test_what_a_learner_brought_up_meanwhile_is_theirs(world: World) -> None:
     """Between the look at all and their turn: the names are taken, and then all is as it should be."""
-    alone = Up(world.engine, world.keeper, world.images, world.locks)  # type: ignore[arg-type]
+    alone = Up(world.engine, world.keeper, world.images, world.locks)
     observe = world.engine.observe
 
     def late(instance: str | None = None) -> object:
@@ -190,7 +190,7 @@ def test_after_a_kill_at_any_moment_up_finishes_the_work(moment: int, twice: boo
         world.engine.heal()
         world.keeper.states = dict.fromkeys(world.keeper.states, "running")
         world.locks = FakeLocks()
-        world.boxes = CohortBoxes(world.engine, world.keeper, world.images, world.locks, world.catalog)  # type: ignore[arg-type]
+        world.boxes = CohortBoxes(world.engine, world.keeper, world.images, world.locks, world.catalog)
     tally = world.boxes.up(COHORT, members(5), silent)
     assert not tally.failed and world.all_up(5)
 
@@ -302,7 +302,7 @@ def test_stop_start_reset_down_each_converge(world: World) -> None:
 
 def test_down_takes_clones_too_and_what_a_learner_brings_up_meanwhile(world: World) -> None:
     world.boxes.up(COHORT, members(2), silent)
-    alone = Up(world.engine, world.keeper, world.images, world.locks)  # type: ignore[arg-type]
+    alone = Up(world.engine, world.keeper, world.images, world.locks)
     remove = world.engine.remove
     again: list[Callable[[], object]] = [lambda: alone.run(LAB, instance_of(COHORT, "s09", "pond", 0), silent)]
 
@@ -331,8 +331,8 @@ def test_what_is_over_is_not_started_and_can_be_taken_down(world: World, cohort:
     world.boxes.up(COHORT, members(1), silent)
     for work in (world.boxes.up, world.boxes.start, world.boxes.reset):
         with pytest.raises(RefusedError):
-            work(cohort, members(1), silent)  # type: ignore[operator]
-    alone = Up(world.engine, world.keeper, world.images, world.locks)  # type: ignore[arg-type]
+            work(cohort, members(1), silent)
+    alone = Up(world.engine, world.keeper, world.images, world.locks)
     with pytest.raises(RefusedError, match="is over"):
         alone.run(LAB, instance_of(cohort, "s00", "pond", 6.0), silent)
     assert len(world.boxes.down(cohort, None, silent).done) == 1
@@ -344,6 +344,6 @@ def test_an_engine_that_is_gone_is_everybodys_failure_and_no_hang(world: World) 
     def gone(_spec: BoxSpec) -> str:
         raise EngineError("no Docker engine answers at {address}", address="x")
 
-    world.engine.create = gone  # type: ignore[method-assign]
+    world.engine.create = gone  # type: ignore[assignment]
     tally = world.boxes.up(COHORT, members(20), silent)
     assert (len(tally.failed), tally.nothing) == (19, 1)

@@ -32,7 +32,7 @@ class World:
         self.catalog = FakeCatalog(LAB)
         self.registrar = Registrar(self.store, self.catalog)
         keeper = FakeKeeper(self.engine, running=True)
-        self.boxes = CohortBoxes(self.engine, keeper, FakeImages(), FakeLocks(), self.catalog)  # type: ignore[arg-type]
+        self.boxes = CohortBoxes(self.engine, keeper, FakeImages(), FakeLocks(), self.catalog)
 
     def create(self, name: str = "db-1") -> Cohort:
         return self.registrar.create(name, ["pond"], Roster(tuple(MEMBERS)), 0.0, Limits(), Limits())
@@ -198,12 +198,12 @@ def planner(world: World, tmp_path: Path) -> tuple[CohortPlan, FakeServer, FakeP
     from labctl.services.up import Up
 
     keeper, images, locks = FakeKeeper(world.engine, running=True), FakeImages(), FakeLocks()
-    up = Up(world.engine, keeper, images, locks)  # type: ignore[arg-type]
+    up = Up(world.engine, keeper, images, locks)
     down = Down(world.engine, keeper, locks)
     server, provisioner = FakeServer(), FakeProvisioner()
     plan = CohortPlan(
         world.engine,
-        images,  # type: ignore[arg-type]
+        images,
         world.catalog,
         server,  # type: ignore[arg-type]
         FileFootprints(tmp_path / "state" / "footprints.json"),
@@ -245,7 +245,7 @@ def test_a_measuring_that_fails_leaves_nothing(world: World, planner: Planner) -
     def broken(_boxes: list[str]) -> Footprint:
         raise EngineError("the server can't be looked at")
 
-    server.measure = broken  # type: ignore[method-assign]
+    server.measure = broken  # type: ignore[assignment]
     with pytest.raises(EngineError):
         plan.measure(("pond",), silent)
     assert not world.engine.observe()

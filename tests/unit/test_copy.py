@@ -62,8 +62,8 @@ class Box:
         def find(_box_id: str, path: str) -> Spot:
             return Spot(path.rstrip("/"), SpotKind.FOLDER)
 
-        self.engine.get_archive = get_archive  # type: ignore[method-assign]
-        self.engine.find = find  # type: ignore[method-assign]
+        self.engine.get_archive = get_archive  # type: ignore[assignment]
+        self.engine.find = find  # type: ignore[assignment]
 
 
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:

@@ -34,7 +34,8 @@ def _no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_pause_is_waited_for() -> None:
     api = Api(3, "Container x is paused, unpause the container before exec")
-    assert execs.start_exec(api, "x", ["ls"]) == ("ls", "/exec/ls/start")  # type: ignore[arg-type]
+    started: tuple[str, object] = execs.start_exec(api, "x", ["ls"])
+    assert started == ("ls", "/exec/ls/start")
     assert api.asked == 4
 
 
@@ -42,11 +43,11 @@ def test_a_pause_is_waited_for() -> None:
 def test_nothing_else_is(why: str, status: int) -> None:
     api = Api(3, why, status)
     with pytest.raises(docker.errors.APIError):
-        execs.start_exec(api, "x", ["ls"])  # type: ignore[arg-type]
+        execs.start_exec(api, "x", ["ls"])
     assert api.asked == 1
 
 
 def test_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execs, "_SECONDS", 0.0)
     with pytest.raises(docker.errors.APIError, match="paused"):
-        execs.start_exec(Api(3, "Container x is paused"), "x", ["ls"])  # type: ignore[arg-type]
+        execs.start_exec(Api(3, "Container x is paused"), "x", ["ls"])

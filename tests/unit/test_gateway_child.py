@@ -176,7 +176,9 @@ def test_a_log_that_can_not_be_written_ends_nothing(tmp_path: Path) -> None:
         def write(self, _text: str) -> int:
             raise OSError(28, "No space left on device")
 
-    log._handler.stream.close()
+    stream = log._handler.stream
+    assert stream is not None
+    stream.close()
     log._handler.stream = Full()  # type: ignore[assignment]
     log.write("refused", why="x")
     assert log.lost == 1 and len(log.refusals) == 1

@@ -55,10 +55,14 @@ def entry(*attempts: Attempt, seen: float = 0.0) -> Any:
     return found
 
 
-CHECKS = st.tuples(
-    *(st.sampled_from((passed, failed, error)).map(lambda make, n=n: make(n)) for n in ("listen", "auth"))
-)
-ATTEMPTS = st.lists(st.tuples(CHECKS, st.sampled_from(["learner", "instructor", "regrade"])), max_size=12).map(
+def results(task_id: str) -> st.SearchStrategy[CheckResult]:
+    """Each kind of result of one task."""
+    return st.sampled_from((passed, failed, error)).map(lambda make: make(task_id))
+
+
+CHECKS = st.tuples(results("listen"), results("auth"))
+BY: tuple[Literal["learner", "instructor", "regrade"], ...] = ("learner", "instructor", "regrade")
+ATTEMPTS = st.lists(st.tuples(CHECKS, st.sampled_from(BY)), max_size=12).map(
     lambda found: [attempt(100.0 * number, *checks, by=by) for number, (checks, by) in enumerate(found, 1)]
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from samples import make_lab
 
 from labctl.domain.integrity import Integrity, Likeness, Other, likenesses, wrong_answers
+from labctl.domain.params import Params
 
 LAB = make_lab(
     params={
@@ -13,7 +14,7 @@ LAB = make_lab(
         "size": {"kind": "int", "first": 1, "last": 9},
     }
 )
-OWN = {"port": 6400, "password": "mine", "size": 3}
+OWN: Params = {"port": 6400, "password": "mine", "size": 3}
 
 
 def test_an_answer_that_is_not_ones_own_and_that_nobody_types_by_chance_is_wrong() -> None:

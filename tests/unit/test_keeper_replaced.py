@@ -24,9 +24,9 @@ def test_a_keeper_that_goes_while_one_waits_for_it_is_looked_for_again(
             raise docker.errors.APIError("dead or marked for removal", SimpleNamespace(status_code=status))
         return b'{"keeper":"ready"}\n'
 
-    keeper = DockerKeeper(
-        SimpleNamespace(address="here", api=SimpleNamespace(logs=logs), require_usable=list), lambda: None
-    )  # type: ignore[arg-type]
+    client: Any = SimpleNamespace(address="here", api=SimpleNamespace(logs=logs), require_usable=list)
+    tags: Any = SimpleNamespace
+    keeper = DockerKeeper(client, tags)
     states = iter(["missing", "outdated"])
     roles = (wiring.ROLE_KEEPER, wiring.ROLE_PROBE, wiring.ROLE_SWITCH)
     monkeypatch.setattr(keeper, "state", lambda: {**dict.fromkeys(roles, "running"), wiring.ROLE_KEEPER: next(states)})

@@ -61,7 +61,9 @@ def test_a_good_lab_has_no_fault() -> None:
     ],
 )
 def test_a_fault_has_its_path_and_says_what_is_allowed(changes: dict[str, Any], path: str, word: str) -> None:
-    basis = {"params": {}, "files": []} if "params" not in changes and "files" not in changes else {"files": []}
+    basis: dict[str, Any] = (
+        {"params": {}, "files": []} if "params" not in changes and "files" not in changes else {"files": []}
+    )
     (found,) = faults(make_lab(**{**basis, **changes}))
     assert found.path == path
     assert word in found.what

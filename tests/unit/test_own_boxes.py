@@ -81,7 +81,7 @@ class User:
             self.images,
             self.locks,
             catalog,
-            limits.require_all,  # type: ignore[arg-type]
+            limits.require_all,
         )
         self.registrar = Registrar(self.cohorts, catalog)
         self.checker = FakeChecker(passed("listen"), passed("auth"))
@@ -426,12 +426,13 @@ class TestIds:
 @pytest.mark.parametrize("what", ["latin-1", "folder", "link", "fifo"])
 def test_a_store_id_that_is_no_text_is_one_error_at_once(tmp_path: Path, what: str) -> None:
     file = tmp_path / "store-id"
-    {
+    makers: dict[str, Callable[[], object]] = {
         "latin-1": lambda: file.write_bytes(b"\xe9"),
         "folder": file.mkdir,
         "link": lambda: file.symlink_to("nowhere"),
         "fifo": lambda: os.mkfifo(file),
-    }[what]()
+    }
+    makers[what]()
     with pytest.raises(UsageError, match="store-id can't be read"):
         store_id(tmp_path, "", new_store_id)
     with pytest.raises(UsageError, match="store-id can't be read"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -335,7 +336,8 @@ def test_nothing_is_stopped_before_its_time_nor_removed_before_its_grace(
     expires: int, grace: int | None, running: bool, waits: list[int]
 ) -> None:
     world = World()
-    world.box("box", running=running, expires=expires, **({} if grace is None else {"grace": grace}))
+    labels: dict[str, Any] = {} if grace is None else {"grace": grace}
+    world.box("box", running=running, expires=expires, **labels)
     now = 0
     for wait in waits:
         now += wait

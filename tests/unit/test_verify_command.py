@@ -95,11 +95,13 @@ class TestExit:
         bench.checker.results[1] = msgspec.structs.replace(passed("auth"), verdict=verdict)
         assert labctl("verify")[0] == code
 
-    def test_the_child_is_started_first_and_none_is_left(self, bench: Bench, labctl: Run) -> None:
+    def test_the_child_is_started_first_and_none_is_left(
+        self, bench: Bench, labctl: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         order: list[str] = []
         prepare, find = bench.prepare_verify, bench.finder.find
-        bench.prepare_verify = lambda: (order.append("prepare"), prepare())[1]
-        bench.finder.find = lambda *asked: (order.append("find"), find(*asked))[1]
+        monkeypatch.setattr(bench, "prepare_verify", lambda: (order.append("prepare"), prepare())[1])
+        monkeypatch.setattr(bench.finder, "find", lambda *asked: (order.append("find"), find(*asked))[1])
         labctl("verify")
         assert order == ["prepare", "find"] and bench.checker.spare == 0
 
