@@ -1,3 +1,3 @@
 """labctl: hands-on Linux and database labs on real boxes."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from rig import clock
 
+from labctl import __version__
 from labctl.adapters.ansible.provisioner import AnsibleProvisioner
 from labctl.adapters.catalog import FileCatalog
 from labctl.adapters.docker.address import resolve_address
@@ -94,7 +95,7 @@ def test_a_build_is_whole_labelled_and_tells_its_steps(client: Client, builder: 
     told: list[Event] = []
     build(builder, client, source("COPY hello /hello", "ENV LANG=C.UTF-8"), told)
     found: Any = client.api.inspect_image(TAG)
-    assert found["Config"]["Labels"] == {"labctl.role": "image", "labctl.image": NAME, "labctl.version": "0.1.0"}
+    assert found["Config"]["Labels"] == {"labctl.role": "image", "labctl.image": NAME, "labctl.version": __version__}
     lines = [event.line for event in told if isinstance(event, StepProgress)]
     assert any(line.startswith("Step 3/4 : COPY hello /hello") for line in lines)
     assert read(client, TAG, "/hello") == b"hello\n"
@@ -126,7 +127,7 @@ def test_a_build_leaves_the_layers_of_others(client: Client, builder: Builder) -
     """A layer that was in the cache before is not removed when the build that used it fails."""
     step = f"ENV FOREIGN={time.time()}"
     # The same instructions by somebody else: their layers are found in the cache.
-    labels = {"labctl.role": "image", "labctl.image": NAME, "labctl.version": "0.1.0"}
+    labels = {"labctl.role": "image", "labctl.image": NAME, "labctl.version": __version__}
     text = imagery.resolved(source(step).dockerfile, {}, base_of(client), labels)
     client_build(client, text, FOREIGN)
     before = everything(client)

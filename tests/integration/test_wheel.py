@@ -70,6 +70,7 @@ def test_the_catalog_is_in_the_wheel_whole(wheel: Path) -> None:
     assert tracked
     missing = [name for name in tracked if (ROOT / name).exists() and f"labctl/_catalog/{name}" not in inside]
     assert not missing
+    assert "labctl/py.typed" in inside
     assert not [name for name in inside if "__pycache__" in name or name.startswith(("tests/", "bench/"))]
 
 
