@@ -178,12 +178,18 @@ join_group() { # a user of the engine is in the group docker; this session may n
 }
 
 environment() { # COMMAND
-    local extra=() wanted have=
-    [ "$1" = install ] || [ "$1" = up ] || extra=(--group dev)
-    wanted="$(sha256sum <pyproject.toml) ${extra[*]}"
+    local extra=() have='' own tests wanted
+    own=$(sha256sum <pyproject.toml)
+    tests="$own$(sha256sum <requirements-dev.txt)"
+    wanted=$own
+    if [ "$1" = test ] || [ "$1" = vm ]; then
+        # The lock file says which versions; a learner's installation takes any that pyproject.toml allows.
+        extra=(--group dev --constraint requirements-dev.txt)
+        wanted=$tests
+    fi
     ! venv_is_ours || have=$(cat .venv/labctl-setup 2>/dev/null) || true
     # What has the tests' packages has all.
-    [ "$have" != "$wanted" ] && [ "$have" != "$wanted--group dev" ] || return 0
+    [ "$have" != "$wanted" ] && [ "$have" != "$tests" ] || return 0
     venv_is_ours || step "virtual environment .venv" "${PYTHON:-python3}" -m venv --clear .venv
     # Debian's pip is older than dependency groups.
     [ ${#extra[@]} -eq 0 ] || step "pip" .venv/bin/python -m pip install --upgrade 'pip>=25.1'
@@ -195,7 +201,9 @@ tests() { # PYTEST ARGUMENTS…
     PATH=$PWD/.venv/bin:$PATH
     step "ruff check" ruff check .
     step "ruff format" ruff format --check .
-    step "mypy" mypy
+    step "types" tests/types
+    step "shell scripts" tests/shell
+    step "spelling" codespell
     pytest "$@"
 }
 
