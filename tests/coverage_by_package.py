@@ -20,7 +20,7 @@ COUNTS = ("covered_lines", "num_statements", "covered_branches", "num_branches")
 
 
 def package_of(file: str) -> str:
-    """The package below labctl that a measured file is in: ``labctl/domain/lab.py`` is in ``domain``. Modules that are
+    """The package below labctl that a measured file is in: ``domain`` for ``labctl/domain/lab/model.py``. Modules
     directly in labctl are in ``(top)``."""
     parts = PurePosixPath(file).parts
     return parts[1] if len(parts) > 2 else "(top)"

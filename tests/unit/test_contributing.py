@@ -180,7 +180,7 @@ def test_coverage_is_told_for_the_whole_and_for_each_package() -> None:
         return {"summary": dict(zip(coverage_by_package.COUNTS, counts, strict=True))}
 
     files = {
-        "labctl/domain/lab.py": file(8, 8, 4, 2),
+        "labctl/domain/lab/model.py": file(8, 8, 4, 2),
         "labctl/domain/lint/code.py": file(0, 4),
         "labctl/errors.py": file(4, 4),
         "labctl/services/__init__.py": file(0, 0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from samples import make_lab
 
 from labctl.domain.integrity import Integrity, Likeness, Other, likenesses, wrong_answers
-from labctl.domain.params import Params
+from labctl.domain.lab.params import Params
 
 LAB = make_lab(
     params={
