@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from labctl.interrupts import held
+from labctl.threads import Thread
 
 R = TypeVar("R")
 
@@ -23,7 +24,7 @@ class Ahead(Generic[R]):
         self._lock = threading.Lock()
         self._lock.acquire()
         with held():
-            threading.Thread(target=self._run, name="ahead", daemon=True).start()
+            Thread(target=self._run, name="ahead", daemon=True).start()
 
     def _run(self) -> None:
         try:

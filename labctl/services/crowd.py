@@ -6,7 +6,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -14,6 +13,7 @@ from labctl.errors import LabctlError
 from labctl.events import Emit, ManyStarted, OneEnded, OneStarted
 from labctl.interrupts import held
 from labctl.services.parallel import WIDTH
+from labctl.threads import Pool
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class Crowd:
         if not self._waiting:
             return Tally((), nothing=self._total)
         width = min(WIDTH, len(self._waiting))
-        with ThreadPoolExecutor(width, thread_name_prefix="crowd") as pool:
+        with Pool(width, thread_name_prefix="crowd") as pool:
             try:
                 left = self._go_on(lambda: pool.submit(self._work, work), width)
             except BaseException:

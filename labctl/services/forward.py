@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from collections.abc import Callable
 
 from labctl.domain.toolbox import TOOLBOX
 from labctl.errors import LabctlError, UsageError
 from labctl.ports import ByteStream, Engine
+from labctl.threads import Thread
 
 _BACKLOG = 16
 
@@ -45,12 +45,12 @@ class Forward:
             opened(listener.getsockname()[1])
             while True:
                 connection, _ = listener.accept()
-                threading.Thread(target=self._join, args=(connection, box_id, port), daemon=True).start()
+                Thread(target=self._join, args=(connection, box_id, port), daemon=True).start()
 
     def _join(self, connection: socket.socket, box_id: str, port: int) -> None:
         with connection, contextlib.suppress(OSError, LabctlError):
             stream = self._engine.stream(box_id, connect_argv(port))
-            threading.Thread(target=_upwards, args=(connection, stream), daemon=True).start()
+            Thread(target=_upwards, args=(connection, stream), daemon=True).start()
             try:
                 while data := stream.read():
                     connection.sendall(data)

@@ -17,6 +17,7 @@ from labctl.ports import Checker, CloneCheck, Engine, PowerAct
 from labctl.services.clone import Clone, Clones, at_once
 from labctl.services.current import Current
 from labctl.services.parallel import submit
+from labctl.threads import Pool
 
 
 class OnClones:
@@ -45,7 +46,7 @@ class OnClones:
         self._clones.sweep(current.instance)
         try:
             with self._clones.images(current, emit) as images:
-                pool = concurrent.futures.ThreadPoolExecutor(at_once(current.lab), thread_name_prefix="clone")
+                pool = Pool(at_once(current.lab), thread_name_prefix="clone")
                 try:
                     begun: list[concurrent.futures.Future[list[CheckResult]]] = []
                     one = functools.partial(self._one, current, images=images, emit=emit)

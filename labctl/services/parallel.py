@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Generic, TypeVar
 
 from labctl.errors import LabctlError
 from labctl.interrupts import held
+from labctl.threads import Pool, Thread
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,7 +36,7 @@ def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         return work(item)
 
     def everything() -> None:
-        with ThreadPoolExecutor(min(WIDTH, len(items))) as pool:  # it is left when all have ended
+        with Pool(min(WIDTH, len(items))) as pool:  # it is left when all have ended
             futures.extend(pool.submit(one, item) for item in items)
 
     # Apart also where it is one alone: Ctrl-C would break off its call, which the engine then finishes all the same.
@@ -50,7 +51,7 @@ def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     return [future.result() for future in futures]
 
 
-def submit(pool: ThreadPoolExecutor, works: Sequence[Callable[[], R]], begun: list[Future[R]]) -> None:
+def submit(pool: Pool, works: Sequence[Callable[[], R]], begun: list[Future[R]]) -> None:
     """Have a pool do it all. What is on its way is in ``begun``, also where Ctrl-C comes just then."""
     with held():
         for work in works:
@@ -101,7 +102,7 @@ class _Errand(Generic[R]):
     def start(self) -> None:
         """Raises KeyboardInterrupt, after it or before it has started."""
         with held():
-            threading.Thread(target=self._run, name="errand").start()
+            Thread(target=self._run, name="errand").start()
             self.started = True
 
     def _run(self) -> None:

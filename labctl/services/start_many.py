@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack
 
 import msgspec
@@ -18,6 +18,7 @@ from labctl.services.crowd import Crowd, Part, Tally
 from labctl.services.pace import bring, turn
 from labctl.services.parallel import WIDTH
 from labctl.services.ready import READY_SECONDS
+from labctl.threads import Pool
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -51,7 +52,7 @@ class StartMany:
         self._keeper.ensure()
         with ExitStack() as stack:
             readiness = stack.enter_context(_Readiness(self._keeper, self._locks, emit))
-            pool = stack.enter_context(ThreadPoolExecutor(WIDTH, thread_name_prefix="boxes"))
+            pool = stack.enter_context(Pool(WIDTH, thread_name_prefix="boxes"))
 
             def work(part: Part) -> None:
                 job = working[part.instance]
@@ -68,7 +69,7 @@ class StartMany:
 
             return crowd.run(work, readiness.close)
 
-    def _start(self, job: Job, plan: Plan, pool: ThreadPoolExecutor) -> dict[str, str]:
+    def _start(self, job: Job, plan: Plan, pool: Pool) -> dict[str, str]:
         """The boxes to wait for."""
         try:
             return self._carry_out(plan, pool)
@@ -76,7 +77,7 @@ class StartMany:
             # Its learner was at work on it at the same time, perhaps: what is there now?
             return self._carry_out(job.plan(self._engine.observe(job.instance)), pool)
 
-    def _carry_out(self, plan: Plan, pool: ThreadPoolExecutor) -> dict[str, str]:
+    def _carry_out(self, plan: Plan, pool: Pool) -> dict[str, str]:
         for action in plan.actions:
             if isinstance(action, RemoveBox):
                 self._engine.remove(action.id)

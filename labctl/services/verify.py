@@ -18,6 +18,7 @@ from labctl.errors import ChecksError, LabctlError, UsageError
 from labctl.events import Emit, silent
 from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
 from labctl.services.current import Current, no_such_task, not_running, steady
+from labctl.threads import Pool
 
 if TYPE_CHECKING:
     from labctl.services.on_clones import OnClones
@@ -77,7 +78,7 @@ class Verify:
         started = time.monotonic()
         current = self._steady(current)
         current.require_running()
-        with concurrent.futures.ThreadPoolExecutor(3, thread_name_prefix="judge") as pool:
+        with Pool(3, thread_name_prefix="judge") as pool:
             try:
                 found, left_out = self._check(current, None, pool, thorough, emit)
             except KeyboardInterrupt:
@@ -105,7 +106,7 @@ class Verify:
         started, at = time.monotonic(), time.time()
         current = self._steady(current)
         current.require_running()
-        with concurrent.futures.ThreadPoolExecutor(3, thread_name_prefix="verify") as pool:
+        with Pool(3, thread_name_prefix="verify") as pool:
             try:
                 # The store takes its time to load: it does so while checks run, and not before.
                 opening: list[Ahead[Store]] = []

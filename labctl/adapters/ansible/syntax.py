@@ -9,11 +9,12 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from labctl.adapters.ansible.provisioner import AnsibleProvisioner
 from labctl.domain.lab.model import Lab
+from labctl.domain.lab import Lab
+from labctl.threads import Pool
 
 _SECONDS = 60.0
 # ansible-core 2.19 says "Origin: FILE:LINE:COLUMN", those before it "in 'FILE': line LINE, column".
@@ -37,7 +38,7 @@ class AnsibleSyntax:
             argv, environment = self._provisioner.prepare_syntax(folder, lab)
             if not plays or self._ask(argv, environment, list(plays.values())) is None:
                 return []
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
+            with Pool(os.cpu_count()) as pool:
                 told = pool.map(lambda play: self._ask(argv, environment, [play]), plays.values())
                 return [
                     (play, *_place(text, file))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Callable, Iterable
 
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer
+from labctl.threads import Pool
 
 Words = str | tuple[str, str]
 """In both languages as (English, Chinese), or what is the same in both: a command's output, a value."""
@@ -66,7 +66,7 @@ def every(names: Iterable[str], look: Callable[[str], object]) -> None:
     """Look at each of these boxes, side by side, and tell of all of them what is not right. Raises AllUnmet; anything
     else that a look raises comes first."""
     order = list(names)
-    with concurrent.futures.ThreadPoolExecutor(max(1, len(order)), thread_name_prefix="look") as pool:
+    with Pool(max(1, len(order)), thread_name_prefix="look") as pool:
         looks = [pool.submit(look, name) for name in order]
     unmet: list[Unmet] = []
     for done in looks:

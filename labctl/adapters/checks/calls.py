@@ -6,8 +6,9 @@ from __future__ import annotations
 import queue
 import select
 import socket
-import threading
 from collections.abc import Callable
+
+from labctl.threads import Thread
 
 _PIECE = 1 << 16
 MOST_BYTES = 64 << 20
@@ -24,7 +25,7 @@ class Call:
         self._heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._left = MOST_BYTES
         for work in (self._down, self._up):
-            threading.Thread(target=work, name="call", daemon=True).start()
+            Thread(target=work, name="call", daemon=True).start()
 
     def hear(self, data: bytes) -> None:
         """Bytes that came; none at their end."""

@@ -11,11 +11,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from labctl.threads import Thread
 
 if TYPE_CHECKING:
     from labctl.adapters.checks.orders import Link, Opened, Orders, Powered, Said
@@ -140,7 +141,7 @@ class Handover:
             return
         self._ours, self.socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         for work in (self._up, self._down):
-            threading.Thread(target=work, name="agent-stream", daemon=True).start()
+            Thread(target=work, name="agent-stream", daemon=True).start()
 
     def _up(self) -> None:
         with contextlib.suppress(OSError):

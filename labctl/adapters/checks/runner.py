@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import random
 import socket
 import threading
@@ -33,6 +32,7 @@ from labctl.domain.site import Running, Site, interfaces, spare_addresses
 from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, LabctlError
 from labctl.ports import CloneCheck, Findings, PowerAct, PowerSwitch
+from labctl.threads import Pool
 
 RUN_SECONDS = 300.0
 """For the checks of one run; those on a clone have as long, each."""
@@ -127,7 +127,7 @@ class _Prepared:
     def __init__(self, probe: Callable[[], DockerProbe], child: Child, *, early: bool) -> None:
         self.child = child
         self._probe = probe
-        self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="agent")
+        self._pool = Pool(1, thread_name_prefix="agent")
         self._opened: list[Handover] = []
         self._agent = self._pool.submit(self._open_early if early else self._open)
 

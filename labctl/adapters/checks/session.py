@@ -14,6 +14,7 @@ from typing import Any
 from labctl.adapters.checks.calls import Call
 from labctl.adapters.docker.stream import FrameStream, RawStream
 from labctl.probe import protocol
+from labctl.threads import Thread
 
 COMMAND_SECONDS = 20.0
 MOST_BYTES = 16 << 20
@@ -50,7 +51,7 @@ class Session:
         self._calls: dict[int, Call] = {}
         self._disk = threading.Lock()
         self._reads = False
-        self._listener = threading.Thread(target=self._listen, name="agent", daemon=True)
+        self._listener = Thread(target=self._listen, name="agent", daemon=True)
         self._listener.start()
 
     def run(

@@ -19,6 +19,7 @@ from labctl.adapters.checks.plugin import Notes
 from labctl.adapters.checks.session import LookError, Session
 from labctl.adapters.docker.stream import RawStream
 from labctl.domain.verdict import Source
+from labctl.threads import Pool
 
 
 class Listener(NamedTuple):
@@ -44,7 +45,7 @@ class World:
         self.notes = notes
         self.link = link
         self.places = dict(orders.boxes)
-        self._pool = concurrent.futures.ThreadPoolExecutor(8, thread_name_prefix="enter")
+        self._pool = Pool(8, thread_name_prefix="enter")
         self._entered: dict[str, concurrent.futures.Future[None]] = {}
         self._lock = threading.Lock()
         self._hosts: dict[str, Any] = {}

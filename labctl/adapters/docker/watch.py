@@ -13,6 +13,7 @@ from labctl.adapters.docker.client import Client, explained
 from labctl.domain.toolbox import TOOLBOX
 from labctl.errors import EngineError, KeeperGoneError
 from labctl.events import BoxReady, Emit
+from labctl.threads import Thread
 
 _ASK_SECONDS = 1.5
 _LONG_SECONDS = 9 * _ASK_SECONDS
@@ -30,7 +31,7 @@ class DockerWatch:
         self._states: dict[str, tuple[str, str]] = {}
         self._changed = threading.Condition()
         self._ended = False
-        threading.Thread(target=self._listen, name="keeper-watch", daemon=True).start()
+        Thread(target=self._listen, name="keeper-watch", daemon=True).start()
 
     def _listen(self) -> None:
         rest = b""

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from labctl.adapters.images.stop import Stop
 from labctl.adapters.images.stream import StreamError, messages
 from labctl.errors import BuildError, EngineError, LabctlError
 from labctl.events import Emit, StepProgress
+from labctl.threads import Thread
 
 _CHUNK = 1 << 16
 _GRACE_SECONDS = 20.0
@@ -85,7 +85,7 @@ class _Mmdebstrap:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read_stderr, name="mmdebstrap", daemon=True)
+        self._reader = Thread(target=self._read_stderr, name="mmdebstrap", daemon=True)
         self._reader.start()
 
     def _read_stderr(self) -> None:

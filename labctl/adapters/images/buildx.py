@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Mapping
 
 from labctl.adapters.images.stop import Stop
+from labctl.threads import Thread
 
 
 def command(address: str) -> list[str] | None:
@@ -53,7 +53,7 @@ def build(
         env={**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
         start_new_session=True,
     )
-    feeder = threading.Thread(target=_feed, args=(process, tar), name="buildx-context", daemon=True)
+    feeder = Thread(target=_feed, args=(process, tar), name="buildx-context", daemon=True)
     with process, stop.waking(process.terminate):
         feeder.start()
         for text in process.stderr or ():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
@@ -12,6 +12,7 @@ from labctl.adapters.images.stop import Stop, StoppedError
 from labctl.errors import LabctlError
 from labctl.events import Emit, StepEnded, StepStarted
 from labctl.interrupts import held
+from labctl.threads import Pool
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def run(jobs: Mapping[str, Job], workers: int, emit: Emit) -> None:
     stop = Stop()
     errors: list[Exception] = []
     running: dict[Future[None], str] = {}
-    with ThreadPoolExecutor(workers, thread_name_prefix="images") as pool:
+    with Pool(workers, thread_name_prefix="images") as pool:
         try:
             while order.is_active():
                 with held():

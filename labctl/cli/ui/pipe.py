@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable
 
 from labctl.ports import ByteStream
+from labctl.threads import Thread
 
 
 def join(stream: ByteStream, stdin: int, stdout: int) -> int:
@@ -19,7 +19,7 @@ def join(stream: ByteStream, stdin: int, stdout: int) -> int:
                 stream.write(data)
             stream.close_write()
 
-    threading.Thread(target=upwards, daemon=True).start()
+    Thread(target=upwards, daemon=True).start()
     came = False
     write = to(stdout)
     with contextlib.suppress(BrokenPipeError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from functools import partial
 
 import msgspec
@@ -23,6 +23,7 @@ from labctl.services.classroom.judging import Judging, has_expired
 from labctl.services.current import Current
 from labctl.services.parallel import submit
 from labctl.services.verify import Verify
+from labctl.threads import Pool
 
 WIDTH = 3
 """Verifies at once: most of one is a child's work, so two processors have enough with three."""
@@ -177,7 +178,7 @@ class CohortVerify:
         results = [one for one, current in found if current is None]
         for one in results:
             ended(one)
-        with ThreadPoolExecutor(width, thread_name_prefix="cohort-verify") as pool:
+        with Pool(width, thread_name_prefix="cohort-verify") as pool:
             try:
                 running: list[Future[Judged]] = []
                 submit(pool, [partial(work, one, current) for one, current in found if current is not None], running)

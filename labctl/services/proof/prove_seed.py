@@ -25,6 +25,7 @@ from labctl.services.current import Current
 from labctl.services.parallel import apart, submit
 from labctl.services.proof.bench import Bench, Trial
 from labctl.services.verify import Verify
+from labctl.threads import Pool
 
 _STOP_AGAIN_SECONDS = 0.5
 
@@ -152,7 +153,7 @@ class Round:
                 images = stack.enter_context(self._tools.clones.images(solved, self._quiet))
             works: list[Callable[[], None]] = [functools.partial(self._another, name) for name in others]
             works += [functools.partial(self._mutant, mutant, solved, images) for mutant in mutants]
-            pool = concurrent.futures.ThreadPoolExecutor(at_once(self._lab), thread_name_prefix="prove")
+            pool = Pool(at_once(self._lab), thread_name_prefix="prove")
             begun: list[concurrent.futures.Future[None]] = []
 
             def prove() -> None:
@@ -167,9 +168,7 @@ class Round:
 
             apart(prove, lambda: self._break_off(pool, begun))
 
-    def _break_off(
-        self, pool: concurrent.futures.ThreadPoolExecutor, works: Sequence[concurrent.futures.Future[None]]
-    ) -> None:
+    def _break_off(self, pool: Pool, works: Sequence[concurrent.futures.Future[None]]) -> None:
         """End plays and checks, also such as begin just then, until all have cleared up. Boxes are not taken away from
         under them: who waits for one to start would wait in vain."""
         self._stopped.set()
