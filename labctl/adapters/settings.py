@@ -21,6 +21,7 @@ from labctl.domain.nearest import nearest
 from labctl.domain.weight import CopySettings
 from labctl.errors import UsageError
 from labctl.whole_file import unwritable, write_whole
+from labctl.i18n import languages
 
 Source = Literal["default", "file", "env"]
 Value = str | tuple[str, ...]
@@ -46,11 +47,11 @@ class MirrorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``lang``: en, zh, or empty for the locale's. ``engine``: an address as in DOCKER_HOST. ``store``: a URL of
-    PostgreSQL, or empty for a file of SQLite. ``catalog``: more folders than labctl's own."""
+    """``lang``: one of labctl's languages, or empty for the locale's. ``engine``: an address as in DOCKER_HOST.
+    ``store``: a URL of PostgreSQL, or empty for a file of SQLite. ``catalog``: more folders than labctl's own."""
 
     learner: str = ""
-    lang: Literal["", "en", "zh"] = ""
+    lang: str = ""
     engine: str = ""
     store: str = ""
     catalog: tuple[str, ...] = ()
@@ -222,13 +223,19 @@ def _checked(data: Mapping[str, Any], where: str) -> Settings:
                 values = {**error.values, "where": where}
                 raise UsageError("{where}: there is no setting {key}", hint=error.hint, **values)
     try:
-        return msgspec.convert(data, Settings, strict=True)
+        settings = msgspec.convert(data, Settings, strict=True)
     except msgspec.ValidationError as error:
         what, _, path = str(error).replace("`", "").partition(" - at $.")
-        if path == "lang":
-            what = "allowed: en, zh, or nothing for the locale's language"
-        hint = "labctl config set {key} VALUE, or labctl config unset {key}"
-        raise UsageError("{where}: {key}: {what}", hint=hint, where=where, key=path, what=what) from error
+        raise _faulty(where, path, what) from error
+    if settings.lang and settings.lang not in languages():
+        what = f"allowed: {', '.join(languages())}, or nothing for the locale's language"
+        raise _faulty(where, "lang", what)
+    return settings
+
+
+def _faulty(where: str, key: str, what: str) -> UsageError:
+    hint = "labctl config set {key} VALUE, or labctl config unset {key}"
+    return UsageError("{where}: {key}: {what}", hint=hint, where=where, key=key, what=what)
 
 
 def _read(file: Path) -> dict[str, Any]:

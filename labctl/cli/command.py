@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from labctl.cli.i18n import _
-from labctl.cli.main import translate_options, with_language
+from labctl.cli.main import translated, with_language
 from labctl.errors import UsageError
 
 
@@ -42,8 +42,7 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Each option's help in the language in use."""
-        translate_options(self, ctx)
-        super().format_options(ctx, formatter)
+        super(Command, translated(self, ctx)).format_options(ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example, as it is typed."""

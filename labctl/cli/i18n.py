@@ -1,42 +1,28 @@
-"""English or Chinese. The English text is the key of the Chinese one; what has none is shown in English."""
+"""The command line's language: chosen once for each command line. The texts are labctl.i18n's."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from functools import cache
-from typing import Literal
 
-Language = Literal["en", "zh"]
+from labctl import i18n
+from labctl.i18n import _, language, listed, side
 
-_language: list[Language] = ["en"]
+__all__ = ["_", "choose_language", "language", "listed", "side"]
 
 
 def choose_language(asked: str = "") -> None:
     """By --lang, LABCTL_LANG, the setting, then the locale (locale(7): LC_ALL, LC_MESSAGES, LANG)."""
-    _language[0] = _chosen(asked)
-    os.environ["LANGUAGE"] = _language[0]
-    if _language[0] == "zh":
-        _translate_click()
+    i18n.choose(_chosen(asked))
 
 
-def _chosen(asked: str) -> Language:
+def _chosen(asked: str) -> str:
     for source in (asked, os.environ.get("LABCTL_LANG", "")):
-        if source in ("en", "zh"):
-            return "zh" if source == "zh" else "en"
-    if setting := _setting():
-        return "zh" if setting == "zh" else "en"
+        if source == i18n.SOURCE or (source and source in i18n.languages()):
+            return source
+    if (setting := _setting()) in i18n.languages():
+        return setting
     locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
-    return "zh" if locale.startswith("zh") else "en"
-
-
-def _translate_click() -> None:
-    """click's own words (Usage, Options, Missing argument …), which it asks gettext(3) for. The language comes from
-    LANGUAGE, the words from locale/zh/LC_MESSAGES/messages.mo, which docs/generate.py makes."""
-    import gettext
-    from pathlib import Path
-
-    gettext.bindtextdomain("messages", str(Path(__file__).parent / "locale"))
+    return i18n.matching(locale) or i18n.SOURCE
 
 
 def _setting() -> str:
@@ -44,35 +30,3 @@ def _setting() -> str:
     from labctl.app.language import language_setting
 
     return language_setting()
-
-
-def language() -> Language:
-    """The language in use."""
-    return _language[0]
-
-
-@cache
-def _chinese() -> dict[str, str]:
-    from labctl.cli.zh import TEXTS
-
-    return TEXTS
-
-
-def _(text: str) -> str:
-    """The text in the language in use."""
-    return _chinese().get(text, text) if _language[0] == "zh" else text
-
-
-def listed(words: Iterable[str]) -> str:
-    """Names one after the other."""
-    return ("、" if _language[0] == "zh" else ", ").join(words)
-
-
-def side(text: str) -> str:
-    """Of a check's text, the lines in the language in use: Chinese ones follow a line that begins with ``[zh]`` or
-    ``zh:``."""
-    for mark in ("[zh]", "zh:"):
-        english, found, chinese = text.partition(f"\n{mark}")
-        if found:
-            return chinese.strip() if _language[0] == "zh" else english.strip()
-    return text.strip()

@@ -6,47 +6,57 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from gettext import gettext
+from copy import copy
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from labctl import __version__
+from labctl.cli import click_words
 from labctl.cli.commands import COMMANDS
-from labctl.cli.i18n import _, choose_language
+from labctl.cli.i18n import _, choose_language, listed
 from labctl.cli.ui import advice
 from labctl.errors import Exit, LabctlError, UsageError
+from labctl.i18n import languages
+
+click_words.translate()
 
 
-def translate_options(command: click.Command, ctx: click.Context) -> None:
-    """Put the help of its options into the language in use, whichever language they were in before."""
-    for param in command.get_params(ctx):
+C = TypeVar("C", bound=click.Command)
+
+
+def translated(command: C, ctx: click.Context) -> C:
+    """A copy of the command to print its help from: the help of each option is in the language in use. The command
+    itself stays as it is, since other threads may be printing it in another language."""
+    own_help = command.get_help_option(ctx)
+    params = [copy(param) for param in command.get_params(ctx) if param is not own_help]
+    for param in params:
         if isinstance(param, click.Option) and param.help:
-            param.help = _(_english.setdefault(param, param.help))
-    # click keeps the help option with the words that it was made with.
-    if option := command.get_help_option(ctx):
-        option.help = gettext("Show this message and exit.")
-
-
-_english: dict[click.Option, str] = {}
-
-
-_LANGUAGES = ("en", "zh")
+            param.help = _(param.help)
+    if own_help is not None:
+        own_help = copy(own_help)
+        # click keeps the option with the words of the first language that it was made in.
+        own_help.help = _("Show this message and exit.")
+        params.append(own_help)
+    shown = copy(command)
+    vars(shown)["get_params"] = lambda ctx: params  # noqa: ARG005
+    return shown
 
 
 def _language_chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None:
-        if value not in _LANGUAGES:
-            raise UsageError("{option} is en or zh, not {value}", option="--lang", value=value)
+        if value not in languages():
+            known = listed(languages())
+            raise UsageError("{option} is one of {known}, not {value}", option="--lang", known=known, value=value)
         advice.choose(language=value)
     return value
 
 
 _SETTINGS: dict[str, Any] = {
-    "metavar": "[en|zh]",
+    "metavar": f"[{'|'.join(languages())}]",
     "callback": _language_chosen,
-    "shell_complete": lambda _ctx, _param, begun: [word for word in _LANGUAGES if word.startswith(begun)],
+    "shell_complete": lambda _ctx, _param, begun: [word for word in languages() if word.startswith(begun)],
 }
 # Every command takes it, so that it may stand anywhere; the help of labctl itself tells of it.
 _ANYWHERE = click.Option(["--lang"], hidden=True, expose_value=False, **_SETTINGS)
@@ -103,8 +113,7 @@ class LazyGroup(click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Options and commands, in the language in use."""
-        translate_options(self, ctx)
-        super().format_options(ctx, formatter)
+        super(LazyGroup, translated(self, ctx)).format_options(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Names and lines from the table: no module is imported for --help."""
@@ -118,7 +127,7 @@ EPILOG = "Example:  labctl up redis-replication  ·  labctl enter master  ·  la
 @click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="labctl", message="%(prog)s %(version)s")
 @click.option("--catalog", multiple=True, metavar="DIR", help="A folder with more labs. May be given several times.")
-@click.option("--lang", help="English or Chinese, before or after COMMAND. Default: setting, then locale.", **_SETTINGS)
+@click.option("--lang", help="The language, before or after COMMAND. Default: setting, then locale.", **_SETTINGS)
 @click.option("--debug", is_flag=True, help="Show tracebacks and the output of programs that failed.")
 @click.pass_context
 def main(ctx: click.Context, catalog: tuple[str, ...], lang: str | None, debug: bool) -> None:

@@ -22,8 +22,8 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
     en: str
     zh: str
 
-    def in_(self, language: Language) -> str:
-        """The text in that language."""
+    def in_(self, language: str) -> str:
+        """The text in that language; in English for a language that labs are not written in."""
         return self.zh if language == "zh" else self.en
 
 

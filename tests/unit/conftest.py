@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 
 from labctl.cli import i18n
 from labctl.cli.ui import advice
+from labctl import i18n
+from labctl.cli import advice
 
 settings.register_profile(
     "labctl", deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
@@ -32,6 +34,5 @@ def _on_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
     for name in ("CONFIG", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(nowhere / name.lower()))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    monkeypatch.setenv("LANGUAGE", "en")
-    monkeypatch.setattr(i18n, "_language", ["en"])
+    i18n.choose("en")
     advice.begin((), repeats=True)

@@ -153,7 +153,7 @@ def test_what_stands_behind_two_dashes_is_no_option() -> None:
 
 @pytest.mark.parametrize("argv", [("--lang", "xx", "list"), ("list", "--lang=xx"), ("cohort", "list", "--lang", "xx")])
 def test_an_unknown_language_is_one_line(labctl: Callable[..., tuple[int, str, str]], argv: tuple[str, ...]) -> None:
-    assert labctl(*argv) == (2, "", "error: --lang is en or zh, not xx\n")
+    assert labctl(*argv) == (2, "", "error: --lang is one of en, zh, not xx\n")
 
 
 ONE_LAB = ["adopt", "verify", "history", "status", "solve", "down", "up", "ssh-config"]

@@ -236,7 +236,7 @@ class TestReports:
 class TestMatrix:
     @pytest.mark.parametrize("language", ["en", "zh"])
     def test_it_is_80_columns_wide_for_15_tasks(self, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(i18n, "_language", [language])
+        i18n.choose_language(language)
         tasks = [
             {"id": f"task-{n}", "title": {"en": "t", "zh": "任"}, "points": 10, "hints": [{"en": "a", "zh": "啊"}] * 3}
             for n in range(15)

@@ -92,7 +92,7 @@ class TestTable:
     def test_the_list_of_labs_shows_whole_titles(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str
     ) -> None:
-        monkeypatch.setattr(i18n, "_language", [language])
+        i18n.choose_language(language)
         monkeypatch.setattr(table, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
         monkeypatch.setattr(table, "shutil", SimpleNamespace(get_terminal_size=lambda: SimpleNamespace(columns=80)))
         labs = [CATALOG.lab(name) for name in CATALOG.names()]

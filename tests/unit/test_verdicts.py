@@ -75,7 +75,7 @@ class TestAnswers:
         ]
 
     def test_in_chinese(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(i18n, "_language", ["zh"])
+        i18n.choose_language("zh")
         print_attempt(LAB, attempt(passed("listen"), wrong("auth", *ANSWERS)), 3, None)
         assert said(capsys)[2:] == [
             "    没有密码时，哪台机器都不回应",
@@ -116,7 +116,7 @@ class TestAnswers:
             "      replica1: the same as under listen",
             "      the same as under listen",
         ]
-        monkeypatch.setattr(i18n, "_language", ["zh"])
+        i18n.choose_language("zh")
         print_attempt(LAB, attempt(*found), 1, None)
         lines = said(capsys)
         assert (lines[8], lines[11]) == ("      replica1：同上", "      replica1：同 listen")
@@ -223,7 +223,7 @@ class TestWidth:
     def test_nothing_but_a_command_is_wider_than_80_columns(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str
     ) -> None:
-        monkeypatch.setattr(i18n, "_language", [language])
+        i18n.choose_language(language)
         long = Text(
             "every box of the lab answers in the same way " * 6, "每台机器都要用同样的方式回应，不多也不少。" * 9
         )

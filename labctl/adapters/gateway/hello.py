@@ -9,6 +9,8 @@ import struct
 
 import msgspec
 
+from labctl.i18n import SOURCE, matching
+
 _LARGEST = 32768
 _WANTED = 3
 _DESCRIPTORS = struct.Struct(f"{_WANTED}i")
@@ -31,8 +33,8 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """What a login's client tells. ``said`` as it was typed; ``terminal`` is of its kind or empty; ``language`` is en,
-    zh, or empty where the client didn't say; ``address`` is where the learner sits, and sshd's word."""
+    """What a login's client tells. ``said`` as it was typed; ``terminal`` is of its kind or empty; ``language`` is one
+    that labctl speaks, or empty where the client didn't say; ``address`` is where the learner sits, and sshd's word."""
 
     ticket: str
     said: str
@@ -76,6 +78,6 @@ def visit(hello: Hello) -> Visit:
         ticket=ticket,
         said=said,
         terminal=terminal if _TERMINAL.fullmatch(terminal) else "",
-        language=("zh" if locale.startswith("zh") else "en") if locale else "",
+        language=(matching(locale) or SOURCE) if locale else "",
         address=address,
     )

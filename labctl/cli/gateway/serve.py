@@ -74,6 +74,8 @@ def explain(error: LabctlError, language: str) -> str:
     """An error as text, in that language."""
     from labctl.cli.i18n import choose_language
     from labctl.cli.ui.problem import lines
+    from labctl.cli.problem import lines
+    from labctl.i18n import speaking
 
-    choose_language(language)
-    return "".join(f"{click.unstyle(line)}\n" for line in lines(error))
+    with speaking(language):
+        return "".join(f"{click.unstyle(line)}\n" for line in lines(error))

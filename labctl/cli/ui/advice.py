@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 from labctl.cli.commands import COMMANDS
 
@@ -35,19 +36,27 @@ class _Chosen:
         self.lab = ""
 
 
-_chosen = [_Chosen()]
+_chosen: ContextVar[_Chosen] = ContextVar("chosen")
+
+
+def _now() -> _Chosen:
+    try:
+        return _chosen.get()
+    except LookupError:
+        _chosen.set(_Chosen())
+        return _chosen.get()
 
 
 def begin(words: Sequence[str], *, repeats: bool, language: str = "") -> None:
     """A command line begins. ``repeats`` is False in the gateway: there labctl chose the options, and the learner at
     most the ``language``."""
-    _chosen[0] = _Chosen(words, repeats=repeats, always=language)
+    _chosen.set(_Chosen(words, repeats=repeats, always=language))
 
 
 def choose(*, language: str = "", catalogs: Sequence[str] = (), learner: str = "", lab: str | None = "") -> None:
     """What was chosen in so many words: a setting or a default works for the next command as well. ``lab`` None: none
     after all."""
-    chosen = _chosen[0]
+    chosen = _now()
     chosen.language = language or chosen.language
     chosen.catalogs = tuple(catalogs) or chosen.catalogs
     chosen.learner = learner or chosen.learner
@@ -56,13 +65,13 @@ def choose(*, language: str = "", catalogs: Sequence[str] = (), learner: str = "
 
 def typed() -> str:
     """The command line as it was typed."""
-    return shlex.join(["labctl", *_chosen[0].words])
+    return shlex.join(["labctl", *_now().words])
 
 
 def advised(text: str) -> str:
     """The text, in which each ``labctl COMMAND`` repeats --lang, --catalog, --lab and --learner where the user gave
     them and the command takes them."""
-    chosen = _chosen[0]
+    chosen = _now()
     if not chosen.repeats:
         return _COMMAND.sub(lambda found: f"{found[0]} --lang {chosen.always}", text) if chosen.always else text
     first = [f"--lang {chosen.language}"] if chosen.language else []
@@ -83,7 +92,7 @@ def advised(text: str) -> str:
 
 def hinted(hint: str, otherwise: str = "") -> str:
     """A hint without the very command that has just failed; ``otherwise`` where nothing else is left of it."""
-    failed = _plain(_chosen[0].words)
+    failed = _plain(_now().words)
     pieces = _BETWEEN.split(hint)
     left = [piece for piece in pieces if _command(piece) != failed]
     return advised(hint if left == pieces else ", ".join(left) or otherwise)

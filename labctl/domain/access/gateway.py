@@ -19,6 +19,7 @@ from labctl.domain.lab.model import NAME_PATTERN
 from labctl.domain.nearest import nearest
 from labctl.domain.words import by_count, by_name
 from labctl.errors import RefusedError, UsageError
+from labctl.i18n import languages
 
 Verb = Literal[
     "menu", "help", "list", "show", "up", "verify", "hint", "status", "history",
@@ -43,7 +44,7 @@ class Order(msgspec.Struct, frozen=True):
     tasks: tuple[str, ...] = ()
     path: str = ""
     attempt: str = ""
-    language: Literal["", "en", "zh"] = ""
+    language: str = ""
     yes: bool = False
     json: bool = False
     values: bool = False
@@ -119,7 +120,7 @@ def _words(line: str) -> list[str]:
     return words
 
 
-def _language(words: list[str]) -> Literal["", "en", "zh"]:
+def _language(words: list[str]) -> str:
     """``--lang zh``, wherever it stands; taken out of the words."""
     at = next((index for index, word in enumerate(words) if word.partition("=")[0] == "--lang"), None)
     if at is None:
@@ -127,11 +128,9 @@ def _language(words: list[str]) -> Literal["", "en", "zh"]:
     option, equals, value = words.pop(at).partition("=")
     if not equals:
         value = words.pop(at) if at < len(words) else ""
-    if value == "en":
-        return "en"
-    if value == "zh":
-        return "zh"
-    raise UsageError("{option} is en or zh", option=option)
+    if value not in languages():
+        raise UsageError("{option} is one of {known}", option=option, known=", ".join(languages()))
+    return value
 
 
 def _filled(verb: Verb, words: list[str]) -> Order:

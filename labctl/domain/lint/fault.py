@@ -1,6 +1,6 @@
 """A fault of a lab: where it is, what it is, why that matters and what to do, in English and in Chinese.
 
-Both languages stand side by side here, not in ``labctl/cli/zh``: ``labctl lint --json`` gives both, as a check's answer
+Both languages stand side by side here, not in labctl.i18n: ``labctl lint --json`` gives both, as a check's answer
 does.
 """
 
