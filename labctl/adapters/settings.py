@@ -11,10 +11,11 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from labctl.adapters import toml_text
 from labctl.adapters.paths import config_file, state_folder
 from labctl.adapters.state_file import made_once
 from labctl.domain.nearest import nearest
@@ -22,6 +23,9 @@ from labctl.domain.weight import CopySettings
 from labctl.errors import UsageError
 from labctl.whole_file import unwritable, write_whole
 from labctl.i18n import languages
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 Source = Literal["default", "file", "env"]
 Value = str | tuple[str, ...]
@@ -123,23 +127,22 @@ def get(key: str) -> Setting:
 
 
 def set_(key: str, value: str) -> None:
-    """Keep a value in the file; a list's items are separated like PATH. Comments in the file are lost. Raises
-    UsageError."""
+    """Keep a value in the file; a list's items are separated like PATH. The rest of the file stays as it is, with its
+    comments. Raises UsageError."""
     _known(key)
-    data = _read(config_file())
-    section, name = _place(data, key)
-    section[name] = _parsed(key, value)
-    _checked(_nested(key, section[name]), key)
-    _write(data)
+    _place(_read(config_file()), key)
+    parsed = _parsed(key, value)
+    _checked(_nested(key, parsed), key)
+    _write(toml_text.with_value(_document(), key, parsed))
 
 
 def unset(key: str) -> None:
-    """Take a value out of the file. Raises UsageError."""
+    """Take a value out of the file, and its table if nothing else is in it, not even a comment. Raises UsageError."""
     _known(key)
-    data = _read(config_file())
-    section, name = _place(data, key)
-    if section.pop(name, None) is not None:
-        _write({key: value for key, value in data.items() if value != {}})
+    section, name = _place(_read(config_file()), key)
+    if name not in section:
+        return
+    _write(toml_text.without_value(_document(), key))
 
 
 def secret() -> str:
@@ -254,14 +257,27 @@ def _read(file: Path) -> dict[str, Any]:
         raise UsageError("{file} is not TOML: {why}", file=str(file), why=str(error)) from error
 
 
-def _write(data: Mapping[str, Any]) -> None:
-    """Write the file, whole or not at all."""
-    import tomli_w
+def _document() -> TOMLDocument:
+    """The file as a text that can be edited."""
+    from tomlkit.exceptions import TOMLKitError
 
+    file = config_file()
+    try:
+        return toml_text.parse(file.read_bytes())
+    except FileNotFoundError:
+        return toml_text.parse(b"")
+    except OSError as error:
+        raise UsageError("{file} can't be read: {why}", file=str(file), why=str(error.strerror)) from error
+    except TOMLKitError as error:
+        raise UsageError("{file} is not TOML: {why}", file=str(file), why=str(error)) from error
+
+
+def _write(document: TOMLDocument) -> None:
+    """Write the file, whole or not at all."""
     file = config_file()
     _make(file.parent)
     # For nobody else: a store's URL may have a password in it. A link to elsewhere (dotfiles) stays one.
-    write_whole(file, tomli_w.dumps(data), 0o600)
+    write_whole(file, document.as_string(), 0o600)
 
 
 def _make(folder: Path) -> None:

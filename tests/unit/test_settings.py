@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import stat
+import tomllib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -74,6 +77,91 @@ def test_set_get_unset(home: Path) -> None:
     text = (home / "config" / "labctl" / "config.toml").read_text()
     assert "mirror" not in text
     assert [file.name for file in (home / "config" / "labctl").iterdir()] == ["config.toml"]
+
+
+_WRITTEN = """\
+# Settings of the class room.
+learner = "ada"  # that's me
+
+# Where images come from:
+[mirror]
+# the one in the cellar
+debian = "http://cellar/debian"   # fast
+registry = ""
+
+npm = "http://cellar/npm"
+
+[image]
+base = "debian:bookworm-slim"
+# end
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after"),
+    [
+        (lambda: settings.set_("learner", "bo"), 'learner = "ada"', 'learner = "bo"'),
+        (lambda: settings.set_("mirror.debian", "http://x"), "http://cellar/debian", "http://x"),
+        (lambda: settings.set_("mirror.npm", "http://x"), "http://cellar/npm", "http://x"),
+        (lambda: settings.set_("image.base", "debian:12"), "debian:bookworm-slim", "debian:12"),
+        (lambda: settings.set_("lang", "zh"), "that's me\n", 'that\'s me\nlang = "zh"\n'),
+        (lambda: settings.unset("mirror.registry"), 'registry = ""\n', ""),
+        (lambda: settings.unset("learner"), 'learner = "ada"  # that\'s me\n', ""),
+        (lambda: settings.unset("image.base"), 'base = "debian:bookworm-slim"\n', ""),
+    ],
+)
+def test_the_rest_of_the_file_stays_as_it_was_written(
+    change: Callable[[], None], before: str, after: str, home: Path
+) -> None:
+    file = write(home, _WRITTEN)
+    change()
+    assert file.read_text() == _WRITTEN.replace(before, after)
+
+
+def test_every_key_can_be_set_and_unset_in_a_file_with_comments(home: Path) -> None:
+    file = write(home, _WRITTEN)
+    values = {key: "zh" if key == "lang" else "/a:/b" if kind is tuple else "x" for key, kind in settings.KEYS.items()}
+    comments = [line for line in _WRITTEN.splitlines() if line.startswith("#")]
+    for key, value in values.items():
+        if not key.startswith("copy."):
+            settings.set_(key, value)
+    kept = tomllib.loads(file.read_text())
+    assert (kept["catalog"], kept["lang"], kept["mirror"]["pypi"], kept["image"]) == (
+        ["/a", "/b"],
+        "zh",
+        "x",
+        {"base": "x"},
+    )
+    assert [line for line in file.read_text().splitlines() if line.startswith("#")] == comments
+    for key in values:
+        settings.unset(key)
+    assert [line for line in file.read_text().splitlines() if line.startswith("#")] == comments
+    assert tomllib.loads(file.read_text()) == {"mirror": {}, "image": {}}
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "wanted"),
+    [
+        ('mirror.npm = "a" # dotted\nlang = "en"\n', "mirror.npm", {"mirror": {"npm": "b"}, "lang": "en"}),
+        ('mirror.npm = "a"\nlang = "en"\n', "mirror.pypi", {"mirror": {"npm": "a", "pypi": "b"}, "lang": "en"}),
+        ('mirror = {npm = "a"} # inline\n', "mirror.pypi", {"mirror": {"npm": "a", "pypi": "b"}}),
+        ('lang = "en"', "mirror.npm", {"lang": "en", "mirror": {"npm": "b"}}),
+        ('[mirror]\nnpm = "a"', "learner", {"mirror": {"npm": "a"}, "learner": "b"}),
+        ('lang = "en"\r\n[mirror]\r\nnpm = "a"\r\n', "mirror.npm", {"lang": "en", "mirror": {"npm": "b"}}),
+        ('mirror.npm = "a"\nlang = "en"', "learner", {"mirror": {"npm": "a"}, "lang": "en", "learner": "b"}),
+        ('mirror.npm = "a"', "learner", {"mirror": {"npm": "a"}, "learner": "b"}),
+        ('# head\n[mirror]\n# in\nnpm = "a"', "learner", {"mirror": {"npm": "a"}, "learner": "b"}),
+        ("", "mirror.npm", {"mirror": {"npm": "b"}}),
+        ("# nothing yet", "learner", {"learner": "b"}),
+    ],
+)
+def test_a_value_comes_into_a_file_of_any_form(text: str, key: str, wanted: dict[str, object], home: Path) -> None:
+    file = write(home, text)
+    settings.set_(key, "b")
+    assert tomllib.loads(file.read_text()) == wanted
+    assert [word for word in re.findall(r"# \w+", text) if word not in file.read_text()] == []
+    settings.unset(key)
+    assert settings.get(key).source == "default"
 
 
 def test_a_file_that_is_a_link_stays_one(home: Path) -> None:
