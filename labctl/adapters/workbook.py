@@ -7,6 +7,7 @@ import datetime
 import io
 import warnings
 import zipfile
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from labctl.domain.classroom.cells import Cell, CellError, PlaceError
@@ -37,7 +38,7 @@ def rows(data: bytes) -> tuple[list[list[Cell]], list[PlaceError]]:
     sheet = _sheet(_opened(data))
     table: dict[int, dict[int, Cell]] = {}
     wrong = _merged(sheet)
-    for cell in sorted(sheet._cells.values(), key=lambda one: (one.row, one.column)):
+    for cell in sorted(_present(sheet), key=lambda one: (one.row, one.column)):
         if cell.value is None or cell.value == "":
             continue
         if cell.row > _MOST_ROWS or cell.column > _MOST_COLUMNS:
@@ -54,6 +55,13 @@ def rows(data: bytes) -> tuple[list[list[Cell]], list[PlaceError]]:
         for number, row in sorted(table.items())
     ]
     return found, _once_hidden(wrong)
+
+
+def _present(sheet: Any) -> Collection[SheetCell]:
+    """The cells that the file has. openpyxl's own iteration makes all cells of the rectangle that holds them, a whole
+    sheet where one is far away; so this is its private table, and pyproject.toml bounds its version."""
+    cells: Collection[SheetCell] = sheet._cells.values()
+    return cells
 
 
 def _opened(data: bytes) -> Any:
@@ -76,7 +84,7 @@ def _opened(data: bytes) -> Any:
 
 def _sheet(workbook: Any) -> Worksheet:
     seen = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
-    filled = [sheet for sheet in seen if any(cell.value not in (None, "") for cell in sheet._cells.values())]
+    filled = [sheet for sheet in seen if any(cell.value not in (None, "") for cell in _present(sheet))]
     if len(filled) > 1:
         names = ", ".join(short(sheet.title) for sheet in filled)
         remedy = "keep one sheet, or save it as “CSV UTF-8”"

@@ -91,6 +91,32 @@ def test_every_module_and_everything_public_says_what_it_is_for() -> None:
     assert not silent
 
 
+# Where private names of a library are used; pyproject.toml bounds the versions of those libraries.
+PRIVATE_USERS = {"adapters/docker/sdk.py", "adapters/workbook.py"}
+# Named tuples and SQLAlchemy's rows have these for everybody; os._exit is documented.
+PUBLIC = {"_", "_replace", "_asdict", "_fields", "_mapping", "_exit"}
+
+
+def _private_names(tree: ast.Module) -> set[str]:
+    """Names with one underscore that are taken from something else than self, cls or super()."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            of = node.value.func if isinstance(node.value, ast.Call) else node.value
+            if getattr(of, "id", "") not in ("self", "cls", "super") and node.attr not in PUBLIC:
+                found.add(node.attr)
+    return found
+
+
+def test_private_names_of_libraries_are_used_in_two_files_only() -> None:
+    users = {str(file.relative_to(PACKAGE)): _private_names(ast.parse(file.read_text())) for file in FILES}
+    own = {  # of labctl: the name is defined in the file that uses it
+        name: {word for word in found if f"def {word}(" not in (PACKAGE / name).read_text()}
+        for name, found in users.items()
+    }
+    assert {name for name, found in own.items() if found} == PRIVATE_USERS, own
+
+
 def test_importing_the_command_line_imports_nothing_heavy() -> None:
     """``labctl --help`` and completion are instant (DESIGN section 2)."""
     import subprocess

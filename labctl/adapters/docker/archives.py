@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
+from labctl.adapters.docker import sdk
 from labctl.domain import wiring
 from labctl.domain.spot import Spot, SpotKind
 from labctl.domain.text import visible
@@ -144,12 +145,12 @@ class Archives:
         import docker.utils
 
         api = self._client.api
-        response = api.head(api._url("/containers/{0}/archive", box_id), params={"path": path}, timeout=api.timeout)
+        response = sdk.head(api, "/containers/{0}/archive", box_id, params={"path": path})
         if response.status_code == 404:
             return None
         if response.status_code == 500:  # the answer to a HEAD has no body that says why
             raise UsageError("{path} of the box can't be opened: its links may form a loop", path=visible(path))
-        api._raise_for_status(response)
+        sdk.raise_for_status(api, response)
         found: dict[str, Any] = docker.utils.decode_json_header(response.headers["x-docker-container-path-stat"])
         return found
 

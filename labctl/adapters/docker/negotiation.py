@@ -12,6 +12,7 @@ from typing import Any
 
 import docker
 
+from labctl.adapters.docker import sdk
 from labctl.adapters.paths import in_checkout
 from labctl.domain import api_version
 from labctl.domain.api_version import OLDEST, OURS, Span, Version
@@ -74,14 +75,14 @@ class NegotiatingClient(docker.APIClient):
     def _set_version(self, request: Any) -> Version:
         """Have a request, and those that this client makes from now on, speak the version as it is now."""
         version = self._spoken.value
-        self._version = str(version)
+        sdk.speak_version(self, str(version))
         path = request.url[len(self.base_url) :]
         request.url = self.base_url + _PREFIX.sub(f"/v{version}", path, count=1)
         return version
 
     def _ask(self) -> Span | None:
         """GET /version, whose path needs no version. None if the answer is none of an engine."""
-        response = self._get(f"{self.base_url}/version")
+        response = sdk.get_without_version(self, "/version")
         try:
             return api_version.supported(response.json()) if response.ok else None
         except ValueError:

@@ -12,6 +12,8 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from labctl.adapters.docker import sdk
+
 if TYPE_CHECKING:
     import docker
 
@@ -21,17 +23,7 @@ STDOUT, STDERR = 1, 2
 
 def hijack(api: docker.APIClient, path: str, body: Mapping[str, Any] | None = None) -> RawStream:
     """POST and take the connection over. Raises the SDK's errors."""
-    response = api._post_json(
-        api._url(path), data=dict(body or {}), headers={"Connection": "Upgrade", "Upgrade": "tcp"}, stream=True
-    )
-    api._raise_for_status(response)
-    reader = response.raw._fp.fp
-    connection: socket.socket = reader.raw._sock
-    # The engine's first bytes may have come with its headers, and sit in the reader's buffer: the SDK would lose them.
-    connection.setblocking(False)
-    early = bytes(reader.peek(1 << 16))
-    connection.setblocking(True)
-    return RawStream(connection, early, response)
+    return RawStream(*sdk.upgrade(api, path, body or {}))
 
 
 class RawStream:
