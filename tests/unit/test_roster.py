@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import subprocess
@@ -15,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from roster_samples import PRIVATE, line, rosters
 
+from labctl.domain.classroom import ssh_key
+from labctl.domain.classroom.cells import CellError
 from labctl.domain.classroom.cohort import Member
 from labctl.domain.classroom.roster import RosterFault
 from labctl.domain.classroom.roster_reading import read
@@ -146,6 +149,12 @@ BAD_KEYS = {
         line("ssh-rsa", b"\1\0\1", (1 << 20000 | 1).to_bytes(2502)),
         "OpenSSH takes no RSA key of more than 16384 bits",
     ),
+    "off the curve": (line("ecdsa-sha2-nistp256", b"nistp256", P256), "the key is damaged"),
+    "compressed point": (line("ecdsa-sha2-nistp256", b"nistp256", b"\2" + bytes(32)), "the key is damaged"),
+    "exponent 1": (line("ssh-rsa", b"\1", (1 << 2047 | 1).to_bytes(257)), "the key is damaged"),
+    "even exponent": (line("ssh-rsa", b"\1\0\0", (1 << 2047 | 1).to_bytes(257)), "the key is damaged"),
+    "negative exponent": (line("ssh-rsa", b"\x81", (1 << 2047 | 1).to_bytes(257)), "the key is damaged"),
+    "negative modulus": (line("ssh-rsa", b"\1\0\1", (1 << 2047 | 1).to_bytes(256)), "the key is damaged"),
     "even": (line("ssh-rsa", b"\1\0\1", (1 << 2048).to_bytes(258)), "the key is damaged"),
     "short ed25519": (line("ssh-ed25519", bytes(31)), "the key is damaged"),
     "other curve": (line("ecdsa-sha2-nistp384", b"nistp256", P256), "the key is damaged"),
@@ -227,6 +236,13 @@ def test_a_private_key_is_known_by_its_body_alone(kind: str, tmp_path: Path) -> 
     body = (tmp_path / "key").read_text().splitlines()[1]
     found = faults(f"id,name,key\ns01,Li,{body}\n")
     assert found[0].what.startswith("URGENT") and body[4:20] not in repr(found)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(sorted(ssh_key._FIELDS)), st.lists(st.binary(max_size=70), max_size=4))
+def test_whatever_is_in_a_key_its_fault_is_one_of_a_cell(kind: str, fields: list[bytes]) -> None:
+    with contextlib.suppress(CellError):
+        assert ssh_key.parse(line(kind, *fields)).startswith(f"{kind} AAAA")
 
 
 @pytest.mark.parametrize("name", BAD_KEYS)

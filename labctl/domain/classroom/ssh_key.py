@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import itertools
 import re
-from collections.abc import Callable
 
 from labctl.domain.classroom.cells import CellError
 from labctl.domain.invisible import code
@@ -93,7 +92,7 @@ def _check_alone(words: list[str]) -> None:
     """Raises CellError if a second key follows the first, in a line of its own or behind a separator."""
     parts = [part for word in words[1:] for part in _SEPARATOR.split(word)][1:]
     for part, following in itertools.zip_longest(parts, parts[1:], fillvalue=""):
-        if _BLOB.match(part) or (part in _BODIES and following.startswith("AAAA")):
+        if _BLOB.match(part) or (part in _FIELDS and following.startswith("AAAA")):
             raise CellError(
                 "there is more than one key in this cell",
                 "keep one: labctl knows one key for each learner",
@@ -109,7 +108,7 @@ def private() -> CellError:
 
 
 def _check_kind(kind: str, words: list[str]) -> None:
-    if kind in _BODIES:
+    if kind in _FIELDS:
         return
     if kind.startswith("AAAA") and _BASE64.fullmatch(kind):
         raise CellError("the key's type is missing before it", _PASTE)
@@ -117,15 +116,15 @@ def _check_kind(kind: str, words: list[str]) -> None:
         raise CellError("a DSA key: OpenSSH takes none any more", _CREATE)
     if "-cert-v0" in kind:
         raise CellError("this is a certificate, not a public key", "give the .pub file, not the -cert.pub file")
-    meant = next((one for one in _BODIES if _DASHES.sub("-", kind).casefold().startswith(one)), "")
+    meant = next((one for one in _FIELDS if _DASHES.sub("-", kind).casefold().startswith(one)), "")
     if meant:
         remedy = "it must begin with {kind} and a blank, in small letters; paste the whole line of the .pub file"
         raise CellError("the key's type is not written as it must be", remedy, kind=meant)
     if kind.startswith("#"):
         raise CellError("a comment stands before the key", _PASTE)
-    if any(part in _BODIES or part == "ssh-dss" for word in words[1:] for part in re.split("[\"',;]", word)):
+    if any(part in _FIELDS or part == "ssh-dss" for word in words[1:] for part in re.split("[\"',;]", word)):
         raise CellError("something stands before the key's type; options are not taken", _PASTE)
-    raise CellError("not a public key of a known type: {known}", _CREATE, known=", ".join(_BODIES))
+    raise CellError("not a public key of a known type: {known}", _CREATE, known=", ".join(_FIELDS))
 
 
 def _decoded(word: str, rest: list[str]) -> bytes:
@@ -157,82 +156,77 @@ class _CutOffError(Exception):
     """A blob ends before its last field does."""
 
 
-class _Blob:
-    """Reads what RFC 4251 section 5 calls string and mpint."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def string(self) -> bytes:
-        start = self._at + 4
-        end = start + int.from_bytes(self._data[self._at : start])
-        if start > len(self._data) or end > len(self._data):
-            raise _CutOffError
-        self._at = end
-        return self._data[start:end]
-
-    def number(self) -> int:
-        return int.from_bytes(self.string(), signed=True)
-
-    def at_end(self) -> bool:
-        return self._at == len(self._data)
+# By type: how many fields follow the type within the key. Hardware keys have one more, the application, at the end.
+_FIELDS: dict[str, int] = {
+    "ssh-ed25519": 1,
+    "ecdsa-sha2-nistp256": 2,
+    "ecdsa-sha2-nistp384": 2,
+    "ecdsa-sha2-nistp521": 2,
+    "ssh-rsa": 2,
+    "sk-ssh-ed25519@openssh.com": 2,
+    "sk-ecdsa-sha2-nistp256@openssh.com": 3,
+}
 
 
 def _check(data: bytes, kind: str) -> None:
-    blob = _Blob(data)
-    inside = blob.string()
+    """Raises CellError, _CutOffError. The frame is read here, since a person wants to know whether the paste lost its
+    end, has something else at it, or mixes two keys; cryptography reads what is in the frame."""
+    inside, rest = _string(data)
     if inside != kind.encode():
         raise CellError("the type before the key and the one inside of it differ", _PASTE)
-    _BODIES[kind](blob)
-    if not blob.at_end():
+    fields = []
+    for _number in range(_FIELDS[kind]):
+        field, rest = _string(rest)
+        fields.append(field)
+    if kind == "ssh-rsa":
+        _check_size(int.from_bytes(fields[1]))
+    if kind.startswith("sk-") and not fields[-1]:
+        raise _broken()
+    if not (_has_form(fields) if kind.startswith("sk-ecdsa") else _can_be_loaded(kind, fields)):
+        raise _broken()
+    if rest:
         raise CellError("something follows the end of the key", _PASTE)
+
+
+def _string(data: bytes) -> tuple[bytes, bytes]:
+    """A string of RFC 4251 section 5, and what follows it."""
+    end = 4 + int.from_bytes(data[:4])
+    if len(data) < end:
+        raise _CutOffError
+    return data[4:end], data[end:]
+
+
+def _has_form(fields: list[bytes]) -> bool:
+    """Whether this may be a hardware key on nistp256: the point is not checked against the curve."""
+    curve, point, _application = fields
+    return curve == b"nistp256" and len(point) == 65 and point[0] == 4
+
+
+def _can_be_loaded(kind: str, fields: list[bytes]) -> bool:
+    """Whether cryptography makes a key of it. Imported here: it takes longer than all else of a command."""
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+    if kind.startswith("sk-"):
+        # Without its application it is a common key, which older releases of cryptography know as well.
+        kind, fields = kind.removeprefix("sk-").removesuffix("@openssh.com"), fields[:-1]
+    body = b"".join(len(part).to_bytes(4) + part for part in (kind.encode(), *fields))
+    try:
+        load_ssh_public_key(kind.encode() + b" " + base64.b64encode(body))
+    except Exception:
+        # ValueError, UnsupportedAlgorithm, NotImplementedError …: releases differ, and the key comes from anybody.
+        return False
+    return True
 
 
 def _broken() -> CellError:
     return CellError("the key is damaged", _PASTE)
 
 
-def _ed25519(blob: _Blob) -> None:
-    if len(blob.string()) != 32:
-        raise _broken()
-
-
-def _ecdsa(curve: str, size: int) -> Callable[[_Blob], None]:
-    def check(blob: _Blob) -> None:
-        name, point = blob.string(), blob.string()
-        if name != curve.encode() or len(point) != 2 * size + 1 or point[0] != 4:
-            raise _broken()
-
-    return check
-
-
-def _with_application(check: Callable[[_Blob], None]) -> Callable[[_Blob], None]:
-    def both(blob: _Blob) -> None:
-        check(blob)
-        if not blob.string():
-            raise _broken()
-
-    return both
-
-
-def _rsa(blob: _Blob) -> None:
-    exponent, modulus = blob.number(), blob.number()
-    if exponent < 3 or exponent % 2 == 0 or modulus <= 0 or modulus % 2 == 0:
-        raise _broken()
+def _check_size(modulus: int) -> None:
     bits = modulus.bit_length()
+    if modulus % 2 == 0:
+        raise _broken()  # cryptography takes such a modulus
     if bits < RSA_BITS:
         raise CellError("an RSA key of {bits} bits is too weak: {least} at least", _CREATE, bits=bits, least=RSA_BITS)
     if bits > _MOST_RSA_BITS:
         raise CellError("OpenSSH takes no RSA key of more than {most} bits", _CREATE, most=_MOST_RSA_BITS)
-
-
-_BODIES: dict[str, Callable[[_Blob], None]] = {
-    "ssh-ed25519": _ed25519,
-    "ecdsa-sha2-nistp256": _ecdsa("nistp256", 32),
-    "ecdsa-sha2-nistp384": _ecdsa("nistp384", 48),
-    "ecdsa-sha2-nistp521": _ecdsa("nistp521", 66),
-    "ssh-rsa": _rsa,
-    "sk-ssh-ed25519@openssh.com": _with_application(_ed25519),
-    "sk-ecdsa-sha2-nistp256@openssh.com": _with_application(_ecdsa("nistp256", 32)),
-}
