@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -12,6 +13,8 @@ from labctl.adapters import catalog
 from labctl.adapters.catalog import FileCatalog, own_root
 from labctl.domain.lab.brief import passages
 from labctl.domain.lab.markdown import plain
+from labctl.domain.brief import passages
+from labctl.domain.lint.markdown import outline, plain
 
 TEMPLATES = Path(catalog.__file__).parent.parent / "templates" / "labs"
 BRIEFS = [*sorted((own_root() / "labs").glob("*/brief*.md")), *sorted(TEMPLATES.glob("brief*.md.in"))]
@@ -100,3 +103,46 @@ def test_every_task_of_the_catalog_has_its_passage(name: str, language: str) -> 
     for task in CATALOG.lab(name).tasks:
         own, *_others = passages(brief, task.id)
         assert plain(task.id) in plain(own.splitlines()[0])
+
+
+class TestOutline:
+    def test_headings_of_both_forms_with_their_lines(self) -> None:
+        page = outline("# One #\n\nTwo\n---\n\n> ### Three\n\n    # code\n\n```sh\n# comment\n```\n#no heading\n")
+        assert [(one.line, one.level, one.text) for one in page.headings] == [
+            (1, 1, "One"),
+            (3, 2, "Two"),
+            (6, 3, "Three"),
+        ]
+
+    def test_a_heading_keeps_its_marks(self) -> None:
+        (heading,) = outline("### `listen`: where *it* listens (10 points)\n").headings
+        assert (heading.task, heading.points) == ("listen", 10)
+        assert heading.text == "`listen`: where *it* listens (10 points)"
+
+    @pytest.mark.parametrize(
+        ("text", "fences", "unclosed"),
+        [
+            ("```\na\n```\n", (1,), 0),
+            ("a\n\n~~~sh\n```\n~~~\n", (3,), 0),
+            ("````\n```\n````\n", (1,), 0),
+            ("````\n```\n", (1,), 1),
+            ("```\na\n", (1,), 1),
+            ("```", (1,), 1),
+            ("- a\n\n  ```\n  b\n  ```\n\n  c\n", (3,), 0),
+            ("- a\n\n  ```\n  b\n\nc\n", (3,), 3),
+            ("> ```\n> a\n> ```\n", (1,), 0),
+            ("```\n```\n\n```\na\n```   \n", (1, 4), 0),
+        ],
+    )
+    def test_fences_and_the_one_that_never_ends(self, text: str, fences: tuple[int, ...], unclosed: int) -> None:
+        page = outline(text)
+        assert (page.fences, page.unclosed) == (fences, unclosed)
+
+    def test_links_have_the_line_that_they_are_on_and_code_has_none(self) -> None:
+        page = outline(
+            "a [b](#b) and\n`[no](#no)`\n[c](c.md 'title') ![d](d.png)\n\n| e | [f](#f) |\n|---|---|\n| [g](#g) | |\n"
+            "\n```\n[no](#no)\n```\n- [汉](#汉)\n"
+        )
+        assert [(line, unquote(target)) for line, target in page.links] == [
+            (1, "#b"), (3, "c.md"), (3, "d.png"), (5, "#f"), (7, "#g"), (12, "#汉"),
+        ]  # fmt: skip

@@ -1,14 +1,18 @@
-"""As much of Markdown (CommonMark) as a brief needs: headings, fences, links, and the anchors that GitHub gives."""
+"""What a brief's Markdown has that labctl needs: headings, fences, links, and the anchors that GitHub gives.
+
+markdown-it-py reads the page, as for ``labctl show``. It is imported when a page is read.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-_HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
-_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
 _POINTS = re.compile(r"\s*[(（]\s*(\d+)\s*(?:points?|分)\s*[)）]\s*$")
 _TASK = re.compile(r"^`([a-z][a-z0-9-]*)`")
 _PUNCTUATION = re.compile(r"[\W_]+")
@@ -60,20 +64,41 @@ def plain(heading: str) -> str:
 
 
 def outline(text: str) -> Outline:
-    """What is in the page, code left aside."""
-    headings, fences, links = [], [], []
-    fence, opened = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
-        mark = _FENCE.match(line)
-        if fence:
-            if mark and mark[1].startswith(fence) and not line.strip().strip(fence[0]):
-                fence = ""
-            continue
-        if mark:
-            fence, opened = mark[1], number
-            fences.append(number)
-            continue
-        if found := _HEADING.match(line):
-            headings.append(Heading(number, len(found[1]), found[2]))
-        links += [(number, target[1]) for target in _LINK.finditer(_CODE.sub("", line))]
-    return Outline(tuple(headings), tuple(fences), tuple(links), opened if fence else 0)
+    """What is in the page, code left aside, as CommonMark has it."""
+    from markdown_it import MarkdownIt
+
+    headings: list[Heading] = []
+    fences: list[int] = []
+    links: list[tuple[int, str]] = []
+    unclosed, level = 0, 0
+    lines = text.splitlines()
+    for token in MarkdownIt("commonmark").parse("\n".join(lines)):
+        start, end = token.map or (0, 0)
+        if token.type == "heading_open":
+            level = int(token.tag[1])
+        elif token.type == "inline":
+            if level:
+                headings.append(Heading(start + 1, level, token.content))
+            links += _links(token, start + 1)
+        elif token.type == "heading_close":
+            level = 0
+        elif token.type == "fence":
+            fences.append(start + 1)
+            if not _is_closed(token, lines[start:end]):
+                unclosed = start + 1
+    return Outline(tuple(headings), tuple(fences), tuple(links), unclosed)
+
+
+def _links(inline: Token, line: int) -> Iterator[tuple[int, str]]:
+    """The targets of links and images, with their lines; the first line of the text is ``line``."""
+    for token in inline.children or ():
+        if token.type in ("softbreak", "hardbreak"):
+            line += 1
+        elif token.type in ("link_open", "image"):
+            yield line, str(token.attrs.get("href") or token.attrs.get("src") or "")
+
+
+def _is_closed(fence: Token, lines: list[str]) -> bool:
+    """CommonMark lets a fence end with the page, or with the list that it is in."""
+    last = lines[-1].strip(" \t>")
+    return len(lines) > 1 and last.startswith(fence.markup) and not last.strip(fence.markup[0])
