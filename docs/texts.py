@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -187,6 +188,7 @@ def _file(thing: object) -> str:
     return f"{name.replace('.', '/')}.py"
 
 
+@cache
 def texts() -> dict[Key, str]:
     """Every text that is shown, with the file that it is from, in the order of files and texts."""
     found: dict[Key, str] = {}

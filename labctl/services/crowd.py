@@ -12,8 +12,8 @@ import msgspec
 from labctl.errors import LabctlError
 from labctl.events import Emit, ManyStarted, OneEnded, OneStarted
 from labctl.interrupts import held
+from labctl.pool import Pool
 from labctl.services.parallel import WIDTH
-from labctl.threads import Pool
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -13,11 +13,11 @@ from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Verdict
 from labctl.errors import LabctlError, TooLargeError
 from labctl.events import Emit, StepEnded, StepStarted
+from labctl.pool import Pool
 from labctl.ports import Checker, CloneCheck, Engine, PowerAct
 from labctl.services.clone import Clone, Clones, at_once
 from labctl.services.current import Current
 from labctl.services.parallel import submit
-from labctl.threads import Pool
 
 
 class OnClones:

@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 
 from labctl.errors import LabctlError
 from labctl.interrupts import held
-from labctl.threads import Pool, Thread
+from labctl.pool import Pool
+from labctl.threads import Thread
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -13,12 +13,12 @@ from labctl.domain.observed import ObservedBox
 from labctl.domain.plan import Action, CreateBox, Plan, RemoveBox, StartBox, first_time
 from labctl.errors import KeeperGoneError, LabctlError
 from labctl.events import Emit, Note, silent
+from labctl.pool import Pool
 from labctl.ports import Engine, Keeper, Locks, Watch
 from labctl.services.crowd import Crowd, Part, Tally
 from labctl.services.pace import bring, turn
 from labctl.services.parallel import WIDTH
 from labctl.services.ready import READY_SECONDS
-from labctl.threads import Pool
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -16,9 +16,9 @@ from labctl.domain.site import Running, Site
 from labctl.domain.verdict import Attempt, Before, By, CheckResult, TaskResult, Verdict, compared_with, judge
 from labctl.errors import ChecksError, LabctlError, UsageError
 from labctl.events import Emit, silent
+from labctl.pool import Pool
 from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
 from labctl.services.current import Current, no_such_task, not_running, steady
-from labctl.threads import Pool
 
 if TYPE_CHECKING:
     from labctl.services.on_clones import OnClones

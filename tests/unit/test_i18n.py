@@ -19,8 +19,9 @@ from labctl.cli.app import main
 from labctl.cli.problem import text_of
 from labctl.cli.table import print_table
 from labctl.errors import EngineError, UsageError
+from labctl.pool import Pool
 from labctl.services.parallel import apart, each, submit, uninterrupted
-from labctl.threads import Pool, Thread
+from labctl.threads import Thread
 
 PACKAGE = Path(labctl.__file__).parent
 
@@ -30,7 +31,7 @@ def _error() -> str:
 
 
 def _help(name: str) -> str:
-    context = click.Context(main, info_name="labctl")
+    context = click.Context(main, info_name="labctl", **main.context_settings)
     command = main.get_command(context, name)
     assert command is not None
     return command.get_help(click.Context(command, parent=context, info_name=name))

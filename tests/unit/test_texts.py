@@ -50,6 +50,12 @@ def test_what_labctl_reads_is_compiled_from_what_translators_write(language: str
 
 
 @every_language
+def test_no_text_is_in_a_catalog_twice(language: str) -> None:
+    written = texts.catalogs()[language].read_text("utf-8")
+    assert len(re.findall(r"^msgid ", written, re.MULTILINE)) == len(CATALOGS[language]) + 1  # and the header
+
+
+@every_language
 def test_placeholders_are_the_same(language: str) -> None:
     fields = re.compile(r"\{[^}]*\}")
     other = {

@@ -14,7 +14,7 @@ from pathlib import Path
 from labctl.adapters.ansible.provisioner import AnsibleProvisioner
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab import Lab
-from labctl.threads import Pool
+from labctl.pool import Pool
 
 _SECONDS = 60.0
 # ansible-core 2.19 says "Origin: FILE:LINE:COLUMN", those before it "in 'FILE': line LINE, column".

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer
-from labctl.threads import Pool
+from labctl.pool import Pool
 
 Words = str | tuple[str, str]
 """In both languages as (English, Chinese), or what is the same in both: a command's output, a value."""

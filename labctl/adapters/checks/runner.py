@@ -31,8 +31,8 @@ from labctl.domain.lab.params import Params
 from labctl.domain.site import Running, Site, interfaces, spare_addresses
 from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, LabctlError
+from labctl.pool import Pool
 from labctl.ports import CloneCheck, Findings, PowerAct, PowerSwitch
-from labctl.threads import Pool
 
 RUN_SECONDS = 300.0
 """For the checks of one run; those on a clone have as long, each."""

@@ -19,7 +19,7 @@ from labctl.adapters.checks.plugin import Notes
 from labctl.adapters.checks.session import LookError, Session
 from labctl.adapters.docker.stream import RawStream
 from labctl.domain.verdict import Source
-from labctl.threads import Pool
+from labctl.pool import Pool
 
 
 class Listener(NamedTuple):

@@ -12,7 +12,7 @@ from labctl.adapters.images.stop import Stop, StoppedError
 from labctl.errors import LabctlError
 from labctl.events import Emit, StepEnded, StepStarted
 from labctl.interrupts import held
-from labctl.threads import Pool
+from labctl.pool import Pool
 
 
 @dataclass(frozen=True)

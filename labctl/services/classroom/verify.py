@@ -18,12 +18,12 @@ from labctl.domain.observed import ALIVE, ObservedBox, State, expired
 from labctl.domain.verdict import Attempt, Verdict
 from labctl.errors import ChecksError, LabctlError
 from labctl.events import Emit, silent
+from labctl.pool import Pool
 from labctl.ports import Catalog, Engine, Store
 from labctl.services.classroom.judging import Judging, has_expired
 from labctl.services.current import Current
 from labctl.services.parallel import submit
 from labctl.services.verify import Verify
-from labctl.threads import Pool
 
 WIDTH = 3
 """Verifies at once: most of one is a child's work, so two processors have enough with three."""

@@ -19,13 +19,13 @@ from labctl.domain.proof.rules import REFERENCE, At, Flakes, Flaw, Headings, Mut
 from labctl.domain.verdict import TaskResult
 from labctl.errors import BuildError, LabctlError
 from labctl.events import Emit, Event, Fault, Note, StepEnded, StepStarted
+from labctl.pool import Pool
 from labctl.ports import Provisioner
 from labctl.services.clone import Clones, at_once
 from labctl.services.current import Current
 from labctl.services.parallel import apart, submit
 from labctl.services.proof.bench import Bench, Trial
 from labctl.services.verify import Verify
-from labctl.threads import Pool
 
 _STOP_AGAIN_SECONDS = 0.5
 
