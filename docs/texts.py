@@ -29,7 +29,7 @@ from babel.messages.catalog import Catalog, Message  # noqa: E402
 from babel.messages.mofile import read_mo, write_mo  # noqa: E402
 from babel.messages.pofile import read_po, write_po  # noqa: E402
 
-from labctl.cli.app import LazyGroup, main  # noqa: E402
+from labctl.cli.main import LazyGroup, main  # noqa: E402
 
 LABCTL = ROOT / "labctl"
 LOCALE = LABCTL / "i18n" / "locale"
@@ -109,9 +109,11 @@ CLICK: tuple[Key, ...] = (
 def _words() -> Iterator[tuple[object, str]]:
     """Texts that come from elsewhere than a literal in such a call, with a thing whose module has them."""
     from labctl.adapters import settings
-    from labctl.cli import cohort_progress
     from labctl.cli import list as list_command
-    from labctl.domain import capacity, encodings, observed, proof, ssh_key, verdict
+    from labctl.cli.cohort import progress as cohort_progress
+    from labctl.domain import observed, verdict
+    from labctl.domain.classroom import capacity, encodings, ssh_key
+    from labctl.domain.proof import rules as proof
 
     for kind in (observed.State, verdict.Verdict, proof.Phase, capacity.Fit):
         yield from ((kind, str(word)) for word in kind)
@@ -164,7 +166,7 @@ def _in_code() -> Iterator[tuple[str, str]]:
 
 
 def _in_help() -> Iterator[tuple[str, str]]:
-    todo: list[tuple[str, click.Command]] = [("labctl/cli/app.py", main)]
+    todo: list[tuple[str, click.Command]] = [("labctl/cli/main.py", main)]
     while todo:
         where, command = todo.pop()
         yield where, " ".join((command.help or "").split())

@@ -21,8 +21,8 @@ from labctl.adapters.state_file import made_once
 from labctl.domain.nearest import nearest
 from labctl.domain.weight import CopySettings
 from labctl.errors import UsageError
-from labctl.whole_file import unwritable, write_whole
 from labctl.i18n import languages
+from labctl.whole_file import unwritable, write_whole
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument

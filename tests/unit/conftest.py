@@ -8,10 +8,8 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from labctl.cli import i18n
-from labctl.cli.ui import advice
 from labctl import i18n
-from labctl.cli import advice
+from labctl.cli.ui import advice
 
 settings.register_profile(
     "labctl", deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow]

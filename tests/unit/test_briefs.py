@@ -12,9 +12,7 @@ import pytest
 from labctl.adapters import catalog
 from labctl.adapters.catalog import FileCatalog, own_root
 from labctl.domain.lab.brief import passages
-from labctl.domain.lab.markdown import plain
-from labctl.domain.brief import passages
-from labctl.domain.lint.markdown import outline, plain
+from labctl.domain.lab.markdown import outline, plain
 
 TEMPLATES = Path(catalog.__file__).parent.parent / "templates" / "labs"
 BRIEFS = [*sorted((own_root() / "labs").glob("*/brief*.md")), *sorted(TEMPLATES.glob("brief*.md.in"))]

@@ -14,10 +14,10 @@ import pytest
 
 import labctl
 from labctl import i18n
-from labctl.cli import advice
-from labctl.cli.app import main
-from labctl.cli.problem import text_of
-from labctl.cli.table import print_table
+from labctl.cli.main import main
+from labctl.cli.ui import advice
+from labctl.cli.ui.problem import text_of
+from labctl.cli.ui.table import print_table
 from labctl.errors import EngineError, UsageError
 from labctl.pool import Pool
 from labctl.services.parallel import apart, each, submit, uninterrupted
@@ -167,7 +167,7 @@ def test_no_thread_of_labctl_starts_with_an_empty_context() -> None:
 
 
 def test_the_gateways_refusals_are_in_the_learners_language() -> None:
-    from labctl.cli.gateway_serve import explain
+    from labctl.cli.gateway.serve import explain
 
     error = EngineError("{file} can't be read: {why}", file="a", why="b")
     assert "无法读取" in explain(error, "zh")

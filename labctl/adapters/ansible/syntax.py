@@ -13,7 +13,6 @@ from pathlib import Path
 
 from labctl.adapters.ansible.provisioner import AnsibleProvisioner
 from labctl.domain.lab.model import Lab
-from labctl.domain.lab import Lab
 from labctl.pool import Pool
 
 _SECONDS = 60.0

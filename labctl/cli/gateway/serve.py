@@ -72,9 +72,7 @@ def _load() -> None:
 
 def explain(error: LabctlError, language: str) -> str:
     """An error as text, in that language."""
-    from labctl.cli.i18n import choose_language
     from labctl.cli.ui.problem import lines
-    from labctl.cli.problem import lines
     from labctl.i18n import speaking
 
     with speaking(language):
