@@ -218,13 +218,13 @@ def _key(message: Message) -> Key:
 
 def _translated(message: Message) -> bool:
     strings = (message.string,) if isinstance(message.string, str) else message.string
-    return all(strings) and not message.fuzzy
+    return all(strings or ()) and not message.fuzzy
 
 
 def translations(catalog: Catalog) -> dict[Key, str | tuple[str, ...]]:
     """The texts that have a translation, and that."""
     return {
-        _key(message): message.string if isinstance(message.string, str) else tuple(message.string)
+        _key(message): message.string if isinstance(message.string, str) else tuple(message.string or ())
         for message in catalog
         if message.id and _translated(message)
     }

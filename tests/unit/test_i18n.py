@@ -6,7 +6,7 @@ import ast
 import gettext
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -120,7 +120,8 @@ def _by_thread() -> str:
 
 def _by_submit() -> str:
     with Pool(1) as pool:
-        submit(pool, [i18n.language], begun := [])
+        begun: list[Future[str]] = []
+        submit(pool, [i18n.language], begun)
         return begun[0].result()
 
 

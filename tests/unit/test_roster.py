@@ -7,6 +7,7 @@ import contextlib
 import csv
 import io
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,8 @@ from roster_samples import PRIVATE, line, rosters
 from labctl.domain.classroom import ssh_key
 from labctl.domain.classroom.cells import CellError
 from labctl.domain.classroom.cohort import Member
-from labctl.domain.classroom.roster import RosterFault
 from labctl.domain.classroom.roster_reading import read
-from labctl.errors import RosterError
+from labctl.errors import FaultAt, RosterError
 
 HEAD = "id,name,email,group,key"
 
@@ -44,7 +44,7 @@ GOOD_KEYS = {
 HIDDEN = PRIVATE.replace("PRIVATE KEY", "PRIV\u200bATE\u00a0KEY").replace("b3BlbnNz", "b3Bl\u200bbnNz")
 
 
-def faults(text: str | bytes) -> tuple[RosterFault, ...]:
+def faults(text: str | bytes) -> Sequence[FaultAt]:
     with pytest.raises(RosterError) as caught:
         read(text.encode() if isinstance(text, str) else text, "class.csv")
     assert caught.value.faults

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from labctl.domain.classroom.roster import Roster, RosterFault
+from labctl.domain.classroom.roster import Roster
 from labctl.domain.classroom.roster_reading import read
-from labctl.errors import RosterError
+from labctl.errors import FaultAt, RosterError
 
 HEAD = "id,name,group\n"
 KOPF = "学号,姓名,班级\n"
 
 
-def text_of(fault: RosterFault) -> str:
+def text_of(fault: FaultAt) -> str:
     return f"{fault.what.format_map(fault.values)} | {fault.remedy.format_map(fault.values)}"
 
 
-def refused(data: bytes, encoding: str = "") -> list[RosterFault]:
+def refused(data: bytes, encoding: str = "") -> list[FaultAt]:
     with pytest.raises(RosterError) as caught:
         read(data, "class.csv", encoding)
     return list(caught.value.faults)
