@@ -1,26 +1,37 @@
-"""What commands work with: labctl, put together for the options given, and the labs that can be read."""
+"""What commands work with: labctl, put together for the options given, and the one who asks."""
 
 from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from labctl.errors import Exit, InvalidLabError
-
 if TYPE_CHECKING:
-    from labctl.app.parts import Parts
-    from labctl.domain.lab.model import Lab
+    from labctl.app.actor import Actor
+    from labctl.app.facade import Labctl
 
 
-def app_of(ctx: click.Context, learner: str = "") -> Parts:
-    """labctl, put together for the options given."""
-    from labctl.app.parts import Parts
+class Request(NamedTuple):
+    """The facade, and who asks it."""
 
-    options = ctx.find_root().obj or {}
-    return Parts(tuple(options.get("catalog", ())), learner, is_learner=bool(options.get("remote")))
+    labctl: Labctl
+    actor: Actor
+
+
+def asked(ctx: click.Context, learner: str = "") -> Request:
+    """For the options given. ``learner``: whose labs are meant, as --learner says it."""
+    from labctl.app.actor import at_the_engine, by_key
+    from labctl.app.facade import Labctl
+    from labctl.cli.i18n import language
+
+    options = ctx.find_root().obj
+    options = {} if options is None else options
+    labctl = options.setdefault("labctl", None) or Labctl(tuple(options.get("catalog", ())))
+    options["labctl"] = labctl
+    who = by_key if options.get("remote") else at_the_engine
+    return Request(labctl, who(learner, language()))
 
 
 def alone(ctx: click.Context) -> AbstractContextManager[None]:
@@ -35,17 +46,3 @@ def debugging(ctx: click.Context) -> bool:
     """Whether somebody looks for what is wrong with labctl, or with a lab."""
     options = ctx.find_root().obj or {}
     return bool(options.get("debug")) or os.environ.get("LABCTL_DEBUG") == "1"
-
-
-def readable_labs(app: Parts) -> tuple[list[Lab], Exit]:
-    """All labs but the faulty ones, whose faults are told on stderr; how the command ends then."""
-    from labctl.cli.ui.problem import show
-
-    found, code = [], Exit.OK
-    for name in app.catalog.names():
-        try:
-            found.append(app.catalog.lab(name))
-        except InvalidLabError as error:
-            show(error)
-            code = Exit.INVALID_LAB
-    return found, code

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import failed, make_lab, passed
 
-from labctl.domain.access.rules import Act, Actor, require
+from labctl.domain.access.rules import Act, Role, require
 from labctl.domain.classroom.cohort import Cohort, Member, counts, end_of, is_over
 from labctl.domain.classroom.gradebook import entries
 from labctl.domain.naming import instance_id
@@ -25,15 +25,15 @@ COHORTS = st.builds(
     MOMENTS,
     MOMENTS,
 )
-ACTORS = st.sampled_from(get_args(Actor))
+ROLES = st.sampled_from(get_args(Role))
 ACTS = st.sampled_from(get_args(Act))
 MAKES = ("up", "start", "reset", "solve", "judge")
 """What starts boxes, works in them for somebody, or needs them to run for a while."""
 
 
-def allowed(actor: Actor, act: Act, cohort: Cohort | None, now: float, expires: int = 0) -> bool:
+def allowed(role: Role, act: Act, cohort: Cohort | None, now: float, expires: int = 0) -> bool:
     try:
-        require(actor, act, cohort, now, "pond", expires)
+        require(role, act, cohort, now, "pond", expires)
     except RefusedError as error:
         assert str(error) and error.hint.format_map(error.values)
         return False
@@ -41,37 +41,37 @@ def allowed(actor: Actor, act: Act, cohort: Cohort | None, now: float, expires: 
 
 
 @settings(max_examples=3000)
-@given(ACTORS, ACTS, COHORTS, MOMENTS, st.integers(0, 60))
-def test_who_may_do_what_and_until_when(actor: Actor, act: Act, cohort: Cohort, now: float, expires: int) -> None:
-    may = allowed(actor, act, cohort, now, expires)
+@given(ROLES, ACTS, COHORTS, MOMENTS, st.integers(0, 60))
+def test_who_may_do_what_and_until_when(role: Role, act: Act, cohort: Cohort, now: float, expires: int) -> None:
+    may = allowed(role, act, cohort, now, expires)
     over = any(0 < moment <= now for moment in (cohort.until, cohort.ended))
     assert is_over(cohort, now) == over
     if act == "look":
         assert may, "what is kept can always be looked at"
-    elif over and actor == "learner":
+    elif over and role == "learner":
         assert not may, "a learner begins nothing after the end"
     elif over and act in MAKES:
         assert not may, "nobody starts boxes that are stopped at once"
-    elif act == "remove" and actor != "learner":
+    elif act == "remove" and role != "learner":
         assert may
     elif not over and not 0 < expires <= now:
         assert may, "before the end everything may be done"
     elif not over and act == "reset":
         assert may, "hours of the boxes end; new boxes have new ones"
-    if may and act != "look" and actor == "learner":
+    if may and act != "look" and role == "learner":
         assert not is_over(cohort, now) and (not 0 < expires <= now or act in ("stop", "remove", "reset"))
 
 
 @settings(max_examples=2000)
-@given(ACTORS, ACTS, COHORTS, MOMENTS, MOMENTS)
-def test_what_is_over_stays_over(actor: Actor, act: Act, cohort: Cohort, now: float, later: float) -> None:
-    if not allowed(actor, act, cohort, now):
-        assert not allowed(actor, act, cohort, now + later)
+@given(ROLES, ACTS, COHORTS, MOMENTS, MOMENTS)
+def test_what_is_over_stays_over(role: Role, act: Act, cohort: Cohort, now: float, later: float) -> None:
+    if not allowed(role, act, cohort, now):
+        assert not allowed(role, act, cohort, now + later)
 
 
-@given(ACTORS, ACTS, MOMENTS, st.integers(0, 60))
-def test_without_a_cohort_nothing_is_refused(actor: Actor, act: Act, now: float, expires: int) -> None:
-    assert allowed(actor, act, None, now, expires)
+@given(ROLES, ACTS, MOMENTS, st.integers(0, 60))
+def test_without_a_cohort_nothing_is_refused(role: Role, act: Act, now: float, expires: int) -> None:
+    assert allowed(role, act, None, now, expires)
 
 
 @given(COHORTS, st.sampled_from(get_args(By)), MOMENTS, MOMENTS)
@@ -83,7 +83,7 @@ def test_what_counts_is_decided_by_its_beginning(cohort: Cohort, by: By, begun: 
 
 @pytest.mark.parametrize(
     ("begun", "by", "points"),
-    [(99.9, "learner", 15), (100.0, "learner", 0), (5000.0, "learner", 0), (100.0, "instructor", 15)],
+    [(99.9, "learner", 15), (100.0, "learner", 0), (5000.0, "learner", 0), (100.0, "staff", 15)],
 )
 def test_the_gradebook_takes_nothing_that_a_learner_began_after_the_end(begun: float, by: By, points: int) -> None:
     cohort = Cohort("db-1", ("pond",), "secret", 0.0, until=100.0)

@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from labctl.adapters.settings import Settings
     from labctl.adapters.ssh import SshFiles
     from labctl.adapters.store import SqlStore
-    from labctl.app.parts.access import Access
     from labctl.app.parts.classroom import CohortParts
     from labctl.app.parts.own import OwnParts
-    from labctl.domain.boxspec import Instance
     from labctl.domain.text import Text
     from labctl.services.clone import Clones
     from labctl.services.current import Finder
@@ -48,12 +46,11 @@ def page(text: str) -> bool:
 
 
 class Parts:
-    """labctl for one user: settings, catalog, engine, and the services on them."""
+    """What the facade is put together from: settings, catalog, engine, store, and the services on them. Nothing here
+    knows who asks."""
 
-    def __init__(self, catalog_dirs: tuple[str, ...] = (), learner: str = "", *, is_learner: bool = False) -> None:
+    def __init__(self, catalog_dirs: tuple[str, ...] = ()) -> None:
         self._catalog_dirs = catalog_dirs
-        self._learner = learner
-        self._is_learner = is_learner
 
     @cached_property
     def settings(self) -> Settings:
@@ -61,18 +58,6 @@ class Parts:
         from labctl.adapters import settings
 
         return settings.load()
-
-    @cached_property
-    def learner(self) -> str:
-        """Whose instances these are. Raises UsageError for one who is in no roster."""
-        return self.access.known(self._learner or self.settings.learner)
-
-    @cached_property
-    def access(self) -> Access:
-        """Who asks, and what is still allowed."""
-        from labctl.app.parts.access import Access
-
-        return Access(self, is_learner=self._is_learner)
 
     @cached_property
     def state_dir(self) -> Path:
@@ -290,8 +275,3 @@ class Parts:
 
         host = HostProbe(self.client, self._system_tags, self.settings)
         return Doctor(self.engine, self.keeper, self.images, self.locks, host)
-
-    def instance(self, lab: str, seed: str = "") -> Instance:
-        """The learner's instance of a lab: its seed is the given one, else derived from this installation's secret, or
-        of a learner of a cohort from the cohort's, which also says when it expires."""
-        return self.access.instance(lab, seed)

@@ -8,7 +8,7 @@ from typing import Literal
 from labctl.domain.classroom.cohort import Cohort, is_over
 from labctl.errors import RefusedError
 
-Actor = Literal["learner", "instructor", "owner"]
+Role = Literal["learner", "staff", "owner"]
 """Who asks: a learner of a cohort by the gateway, whoever has the engine and names such a learner, or whoever has the
 engine and names nobody of a cohort."""
 
@@ -20,25 +20,25 @@ INSTRUCTORS: frozenset[Act] = frozenset({"look", "stop", "remove", "hint", "ente
 holds back the keeper, and knows boxes that don't run."""
 
 
-def require(actor: Actor, act: Act, cohort: Cohort | None, now: float, lab: str = "", expires: int = 0) -> None:
+def require(role: Role, act: Act, cohort: Cohort | None, now: float, lab: str = "", expires: int = 0) -> None:
     """Raises RefusedError where that may not be done now. ``cohort``: the learner's, None for one of none; ``expires``:
     when the boxes that are there expire, 0 for never or for no boxes."""
     if cohort is None or act == "look":
         return
     if is_over(cohort, now):
-        if actor != "learner" and (act in ("stop", "remove") or (act in INSTRUCTORS and not cohort.ended)):
+        if role != "learner" and (act in ("stop", "remove") or (act in INSTRUCTORS and not cohort.ended)):
             return
-        raise _refusal(actor, cohort)
+        raise _refusal(role, cohort)
     # The boxes' own hours: reset makes new ones, so that nothing of the old work goes on.
     if 0 < expires <= now and act not in ("stop", "remove", "reset"):
-        if actor != "learner" and act in INSTRUCTORS:
+        if role != "learner" and act in INSTRUCTORS:
             return
-        hint = "labctl reset --lab {lab}" if actor == "learner" else "labctl cohort verify {name}"
+        hint = "labctl reset --lab {lab}" if role == "learner" else "labctl cohort verify {name}"
         raise RefusedError("the time for {lab} is over", hint=hint, lab=lab, name=cohort.name)
 
 
-def _refusal(actor: Actor, cohort: Cohort) -> RefusedError:
-    if actor == "learner":
+def _refusal(role: Role, cohort: Cohort) -> RefusedError:
+    if role == "learner":
         return RefusedError(
             "the time of the cohort {name} is over", hint="ask your instructor for more", name=cohort.name
         )

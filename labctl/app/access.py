@@ -1,20 +1,22 @@
-"""Whose lab a command is about, who asks, and whether that is still allowed: one place for the command line and the
-gateway."""
+"""Whose lab an actor means, who asks, and whether that is still allowed: one place for all front ends."""
 
 from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from labctl.domain.classroom.cohort import SEPARATOR, is_over, learner_of, member_of
+from labctl.app.actor import Actor
+from labctl.domain.access.rules import Role
+from labctl.domain.classroom.cohort import SEPARATOR, learner_of, member_of
 from labctl.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
     from labctl.app.parts import Parts
-    from labctl.domain.access.rules import Act, Actor
+    from labctl.domain.access.rules import Act
     from labctl.domain.boxspec import Instance
     from labctl.domain.classroom.cohort import Cohort
     from labctl.events import Emit
@@ -22,28 +24,19 @@ if TYPE_CHECKING:
 
 
 class Access:
-    """A part of Parts. ``is_learner``: the one who asks is the learner, as the gateway knows by their key."""
+    """What one actor may do with the labs of the learner that is meant."""
 
-    def __init__(self, app: Parts, *, is_learner: bool) -> None:
-        self._app = app
-        self._is_learner = is_learner
+    def __init__(self, parts: Parts, actor: Actor) -> None:
+        self._parts = parts
+        self._actor = actor
 
-    @property
-    def actor(self) -> Actor:
-        """Who asks."""
-        if self._is_learner:
-            return "learner"
-        return "instructor" if member_of(self._app.learner) else "owner"
-
-    @property
-    def by(self) -> Literal["learner", "instructor"]:
-        """Whose an attempt is that is begun now: of a cohort's learner only what came by the gateway is their own."""
-        return "instructor" if self.actor == "instructor" else "learner"
-
-    def known(self, learner: str) -> str:
-        """The learner, as the roster writes the id. Of one who is in no roster there must be boxes or attempts: what
-        was made for a wrong id can be looked at and removed. Raises UsageError with the nearest id."""
-        if self._is_learner or (member_of(learner) is None and SEPARATOR not in learner):
+    @cached_property
+    def learner(self) -> str:
+        """Whose labs are meant, as the roster writes the id; else whom the settings name. Raises UsageError for one who
+        is in no roster, with the nearest id. Of such a one whose boxes or attempts are there, labctl still shows and
+        removes what was made for a wrong id."""
+        learner = self._actor.learner or self._parts.settings.learner
+        if self._actor.is_learner or (member_of(learner) is None and SEPARATOR not in learner):
             return learner
         try:
             cohort, member = self._enrolled(learner)
@@ -53,6 +46,18 @@ class Access:
             raise
         return learner_of(cohort.name, member)
 
+    @property
+    def role(self) -> Role:
+        """Who asks: whoever means a learner of a cohort, also by a setting, and isn't that learner, is staff."""
+        if self._actor.is_learner:
+            return "learner"
+        return "staff" if member_of(self.learner) else "owner"
+
+    @property
+    def by(self) -> Literal["learner", "instructor"]:
+        """Whose an attempt is that is begun now: of a cohort's learner only what came by the gateway is their own."""
+        return "instructor" if self.role == "staff" else "learner"
+
     def _enrolled(self, learner: str) -> tuple[Cohort, str]:
         """The cohort, and the id as its roster writes it. Raises UsageError."""
         name, member = member_of(learner) or ("", "")
@@ -60,30 +65,30 @@ class Access:
             raise UsageError(
                 "{learner} names no learner of a cohort: that is COHORT/ID", hint="labctl cohort list", learner=learner
             )
-        registrar = self._app.cohort.registrar
+        registrar = self._parts.cohort.registrar
         cohort = registrar.find(name)
         (found,) = registrar.members(cohort, [member])
         return cohort, found.id
 
     def _has_traces(self, learner: str) -> bool:
         with suppress(LabctlError):
-            if any(box.learner == learner for box in self._app.engine.observe()):
+            if any(box.learner == learner for box in self._parts.engine.observe()):
                 return True
         name, _ = member_of(learner) or ("", "")
-        return any(attempt.learner == learner for attempt in self._app.cohorts.attempts_of(name))
+        return any(attempt.learner == learner for attempt in self._parts.cohorts.attempts_of(name))
 
     def require(self, act: Act, lab: str, expires: int = 0) -> str:
         """That this may be done now with the learner's instance of that lab; the cohort, where its time, or that of
         the boxes, has passed all the same. Raises UsageError for one who is in no roster and for a lab that the cohort
         doesn't have, RefusedError when the time is over."""
-        from labctl.domain.access import rules as access
+        from labctl.domain.access import rules
+        from labctl.domain.classroom.cohort import is_over
 
-        learner = self._app.learner
-        if member_of(learner) is None or act in ("look", "remove"):
+        if member_of(self.learner) is None or act in ("look", "remove"):
             return ""
-        cohort, _ = self._enrolled(learner)
+        cohort, _ = self._enrolled(self.learner)
         now = time.time()
-        access.require(self.actor, act, cohort, now, lab, expires)
+        rules.require(self.role, act, cohort, now, lab, expires)
         if act != "stop" and lab not in cohort.labs:
             names = ", ".join(cohort.labs)
             hint = "its labs are: {labs}"
@@ -91,21 +96,25 @@ class Access:
         return cohort.name if is_over(cohort, now) or 0 < expires <= now else ""
 
     def instance(self, lab: str, seed: str = "") -> Instance:
-        """See Parts."""
+        """The learner's instance of a lab: its seed is the given one, else derived from this installation's secret, or
+        of a learner of a cohort from the cohort's, which also says when it expires."""
         from labctl.adapters import settings
         from labctl.domain.boxspec import Instance
         from labctl.domain.lab.params import seed_for
 
-        learner = self._app.learner
-        if member_of(learner):
-            return self._app.cohort.instance(learner, lab, seed)
-        return Instance(lab, learner, seed or seed_for(settings.secret(), learner, lab))
+        if member_of(self.learner):
+            return self._parts.cohort.instance(self.learner, lab, seed)
+        return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
+
+    def found(self, lab: str = "") -> Current:
+        """The learner's instance of that lab, or the only one that is up, to look at. Raises UsageError."""
+        return self._parts.finder.find(self.learner, lab)
 
     def current(self, act: Act, lab: str = "") -> Current:
         """The learner's instance of that lab, or the only one that is up, where this may be done with it now. Raises
         as ``require`` and ``Finder.find`` do."""
         try:
-            found = self._app.finder.find(self._app.learner, lab)
+            found = self.found(lab)
         except UsageError:
             # Where the boxes were removed, too, the time that is over comes first.
             self.require(act, lab or self._only_lab())
@@ -118,10 +127,10 @@ class Access:
         """Around a verify: see ``Judging.finish``."""
         if not any(box.expires for box in current.boxes):
             return nullcontext()
-        return self._app.cohort.judging.finish(current, emit)
+        return self._parts.cohort.judging.finish(current, emit)
 
     def _only_lab(self) -> str:
         """A lab of the cohort, where none was named."""
-        name, _ = member_of(self._app.learner) or ("", "")
-        cohort = self._app.cohorts.cohort(name) if name else None
+        name, _ = member_of(self.learner) or ("", "")
+        cohort = self._parts.cohorts.cohort(name) if name else None
         return cohort.labs[0] if cohort else ""

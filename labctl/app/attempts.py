@@ -1,0 +1,98 @@
+"""Verify, history and hints, for all front ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from labctl.app.access import Access
+from labctl.domain.naming import instance_id
+from labctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from labctl.app.actor import Actor
+    from labctl.app.parts import Parts
+    from labctl.domain.lab.model import Lab
+    from labctl.events import Emit
+    from labctl.services.verify import Verified
+    from labctl.views.attempts import AttemptPage, Hints, History
+
+
+class AttemptsApi:
+    """See ``Labctl.attempts``."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Around a verify that will come: the child that runs checks starts while the rest is loaded, and ends
+        afterwards."""
+        self._parts.prepare_verify()
+        try:
+            yield
+        finally:
+            self._parts.checker.stop()
+
+    def verify(
+        self, actor: Actor, lab: str = "", tasks: Collection[str] = (), *, thorough: bool = False, emit: Emit
+    ) -> tuple[Lab, Verified]:
+        """Judge the boxes; the attempt is kept if the store can be reached. ``tasks``: only these; ``thorough``: the
+        checks that reboot, kill or cut something too, on copies. Raises LabctlError."""
+        access = Access(self._parts, actor)
+        current = access.current("judge", lab)
+        with access.finishing(current, emit):
+            only = frozenset(tasks) or None
+            return current.lab, self._parts.verify.run(current, only, thorough=thorough, emit=emit, by=access.by)
+
+    def watch(self, actor: Actor, lab: str, tasks: Collection[str], tell: Callable[[Lab, Verified], None]) -> None:
+        """Judge again and again, whenever something changes, until all tasks have passed. ``tell`` hears of each."""
+        access = Access(self._parts, actor)
+        self._parts.watch.run(
+            lambda: access.current("judge", lab),
+            frozenset(tasks) or None,
+            lambda current, verified: tell(current.lab, verified),
+            access.by,
+        )
+
+    def history(self, actor: Actor, lab: str = "") -> History:
+        """All attempts, oldest first. Without a lab, of the only one that is up. Raises UsageError."""
+        from labctl.views.attempts import History
+
+        access = Access(self._parts, actor)
+        definition = self._parts.catalog.lab(lab) if lab else access.found().lab
+        return History(definition, tuple(self._parts.store.attempts(instance_id(definition.name, access.learner))))
+
+    def attempt(self, actor: Actor, number: int, lab: str = "") -> AttemptPage:
+        """One of them, counted from 1. Raises UsageError where there is none of that number."""
+        from labctl.domain.verdict import compared_with
+        from labctl.views.attempts import AttemptPage, report
+
+        found = self.history(actor, lab)
+        if number > len(found.attempts):
+            raise UsageError(
+                "there is no attempt {number} of {lab}; there are {count}",
+                hint="labctl history {lab}",
+                number=number,
+                lab=found.lab.name,
+                count=len(found.attempts),
+            )
+        chosen = found.attempts[number - 1]
+        return AttemptPage(found.lab, report(chosen, number), compared_with(chosen, found.attempts[: number - 1]))
+
+    def hint(self, actor: Actor, task: str, lab: str = "") -> Hints:
+        """The hints of a task up to the next one. What staff looks up, the learner has not seen. Raises UsageError."""
+        from labctl.app.labs import require_task
+        from labctl.domain.text import fill
+        from labctl.views.attempts import Hints
+
+        access = Access(self._parts, actor)
+        current = access.current("hint", lab)
+        found = require_task(current.lab, task)
+        level = min(self._parts.store.hints(current.instance).get(task, 0) + 1, len(found.hints))
+        if access.by == "learner":
+            self._parts.store.add_hint(current.instance, task, level)
+        texts = tuple(fill(hint.in_(actor.language), current.values) for hint in found.hints[:level])
+        title = fill(found.title.in_(actor.language), current.values)
+        return Hints(task, level, len(found.hints), texts, title)

@@ -1,0 +1,51 @@
+"""The one facade. A front end makes a ``Labctl`` and calls its parts; each method takes the actor first and returns a
+view. Permissions and deadlines are decided below, never in a front end."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from labctl.app.parts import Parts
+
+if TYPE_CHECKING:
+    from labctl.app.attempts import AttemptsApi
+    from labctl.app.boxes import BoxesApi
+    from labctl.app.instances import InstancesApi
+    from labctl.app.labs import LabsApi
+
+
+class Labctl:
+    """labctl for one catalog and one store. Each part is loaded when it is first asked for: ``labctl list`` needs no
+    engine. ``catalogs``: folders with more labs."""
+
+    def __init__(self, catalogs: tuple[str, ...] = ()) -> None:
+        self._parts = Parts(catalogs)
+
+    @cached_property
+    def labs(self) -> LabsApi:
+        """The catalog: labs, briefs, tasks."""
+        from labctl.app.labs import LabsApi
+
+        return LabsApi(self._parts)
+
+    @cached_property
+    def instances(self) -> InstancesApi:
+        """A learner's labs on the engine: up, down, stop, start, reset, status."""
+        from labctl.app.instances import InstancesApi
+
+        return InstancesApi(self._parts)
+
+    @cached_property
+    def boxes(self) -> BoxesApi:
+        """Ways into a box: terminals, commands, files, ports, logs."""
+        from labctl.app.boxes import BoxesApi
+
+        return BoxesApi(self._parts)
+
+    @cached_property
+    def attempts(self) -> AttemptsApi:
+        """Verify, watch, history, hints."""
+        from labctl.app.attempts import AttemptsApi
+
+        return AttemptsApi(self._parts)

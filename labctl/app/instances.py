@@ -1,0 +1,181 @@
+"""A learner's labs on the engine, for all front ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from labctl.app.access import Access
+from labctl.domain.naming import instance_id
+from labctl.domain.observed import ALIVE
+from labctl.errors import LabctlError, UsageError
+from labctl.services.claims import require_none_unclaimed
+
+if TYPE_CHECKING:
+    from labctl.app.actor import Actor
+    from labctl.app.parts import Parts
+    from labctl.domain.notes import BoxNote
+    from labctl.domain.observed import ObservedBox
+    from labctl.domain.plan import Plan
+    from labctl.events import Emit
+    from labctl.services.current import Current
+    from labctl.views.instances import AllDown, BoxStatus, LabIsDown, LabIsUp
+
+
+class InstancesApi:
+    """See ``Labctl.instances``. Every method raises LabctlError where the actor may not do that now, and then nothing
+    has changed."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def up(self, actor: Actor, lab: str, seed: str = "", *, emit: Emit) -> LabIsUp:
+        """Bring a lab up. What is up already stays as it is; a first time that fails leaves nothing behind. ``seed``:
+        instead of the learner's own."""
+        from labctl.views.instances import LabIsUp
+
+        access = Access(self._parts, actor)
+        definition = self._parts.catalog.lab(lab)
+        access.require("up", lab)
+        done = self._parts.up.run(definition, access.instance(lab, seed), emit)
+        return LabIsUp(
+            instance=done.instance,
+            boxes=done.boxes,
+            made=done.made,
+            started=done.started,
+            changed=done.changed,
+            seconds=done.seconds,
+            title=definition.title.in_(actor.language),
+            addresses={name: definition.address_of(name) for name in definition.boxes},
+        )
+
+    def plan_up(self, actor: Actor, lab: str, seed: str = "") -> Plan:
+        """What ``up`` would do now. Changes nothing."""
+        access = Access(self._parts, actor)
+        definition = self._parts.catalog.lab(lab)
+        access.require("up", lab)
+        return self._parts.up.plan(definition, access.instance(lab, seed))
+
+    def down(self, actor: Actor, lab: str = "", *, emit: Emit) -> LabIsDown:
+        """End a lab, also one whose file has gone from the catalog: its boxes are removed with all that is in them.
+        Without a name, the only one that is up."""
+        from labctl.views.instances import LabIsDown
+
+        parts, access = self._parts, Access(self._parts, actor)
+        if lab:
+            instance = instance_id(lab, access.learner)
+            if not parts.engine.observe(instance):
+                require_none_unclaimed(parts.engine, access.learner, lab)
+                parts.catalog.lab(lab)
+        else:
+            found = access.found()
+            lab, instance = found.lab.name, found.instance
+        boxes = parts.down.run(instance, emit)
+        parts.ssh.forget(instance)
+        return LabIsDown(lab, tuple(boxes))
+
+    def all_down(self, actor: Actor, *, emit: Emit) -> AllDown:
+        """End all labs of the learner; keeper and switch too, if no other box of any store is left."""
+        from labctl.views.instances import AllDown
+
+        ended = self._parts.down.run_all(Access(self._parts, actor).learner, emit)
+        for instance in ended:
+            self._parts.ssh.forget(instance)
+        return AllDown(tuple(ended), 0 if ended else len(self._parts.engine.observe()))
+
+    def status(self, actor: Actor, lab: str = "", *, everyone: bool = False) -> tuple[BoxStatus, ...]:
+        """The learner's boxes, or those of all learners of this store; only of one lab where one is named."""
+        access = Access(self._parts, actor)
+        boxes = [box for box in self._parts.engine.observe() if everyone or box.learner == access.learner]
+        if lab:
+            boxes = [box for box in boxes if box.lab == lab]
+            if not boxes:
+                self._parts.catalog.lab(lab)
+        if not boxes:
+            require_none_unclaimed(self._parts.engine, access.learner)
+        boxes.sort(key=lambda box: (box.instance, box.container))
+        notes = self._notes(boxes)
+        return tuple(self._status(box, [note for note in notes if note.box_id == box.id]) for box in boxes)
+
+    def _status(self, box: ObservedBox, notes: list[BoxNote]) -> BoxStatus:
+        """The store is this one: no reader needs its id."""
+        from labctl.views.instances import BoxStatus
+
+        known = {name: value for name, value in msgspec.structs.asdict(box).items() if name != "store"}
+        return BoxStatus(**known, address=self._address(box), notes=tuple(notes))
+
+    def _notes(self, boxes: Sequence[ObservedBox]) -> list[BoxNote]:
+        """Of these boxes: why one is stopped, what happened to one lately."""
+        from labctl.domain.notes import timely
+
+        if not boxes:
+            return []
+        running = {box.id: box.state in ALIVE for box in boxes}
+        called = {box.id: box.instance for box in boxes}
+        notes = timely(self._parts.cohort.notes.of(running), running, time.time())
+        return [msgspec.structs.replace(note, instance=called[note.box_id]) for note in notes]
+
+    def _address(self, box: ObservedBox) -> str:
+        try:
+            return self._parts.catalog.lab(box.lab).address_of(box.box)
+        except (LabctlError, KeyError):
+            return ""
+
+    def stop(self, actor: Actor, lab: str = "", boxes: Sequence[str] = (), *, emit: Emit) -> tuple[str, ...]:
+        """Shut boxes down, all or those; the names of those that ran."""
+        current = Access(self._parts, actor).current("stop", lab)
+        return tuple(self._parts.power.stop(current.instance, _chosen(current, boxes), emit))
+
+    def start(self, actor: Actor, lab: str = "", boxes: Sequence[str] = (), *, emit: Emit) -> tuple[str, ...]:
+        """Start boxes, all or those, and wait until they are ready; the names of those that did not run."""
+        current = Access(self._parts, actor).current("start", lab)
+        return tuple(self._parts.power.start(current.instance, _chosen(current, boxes), emit))
+
+    def resettable(self, actor: Actor, lab: str = "", boxes: Sequence[str] = ()) -> tuple[str, ...]:
+        """The boxes that ``reset`` would make new, for the question before it."""
+        current = Access(self._parts, actor).current("reset", lab)
+        return tuple(box.box for box in _chosen(current, boxes))
+
+    def reset(self, actor: Actor, lab: str = "", boxes: Sequence[str] = (), *, emit: Emit) -> tuple[str, ...]:
+        """Recreate boxes, all or those, with the same params; their names. What was done in them is lost."""
+        access = Access(self._parts, actor)
+        current = access.current("reset", lab)
+        chosen = _chosen(current, boxes)
+        self._parts.up.renew(current.lab, access.instance(current.lab.name, current.seed), chosen, emit)
+        return tuple(box.box for box in chosen)
+
+    def solvable(self, actor: Actor, lab: str = "", solution: str = "solve") -> tuple[str, ...]:
+        """The boxes that ``solve`` would change, for the question before it."""
+        return tuple(self._to_solve(actor, lab, solution).lab.boxes)
+
+    def solve(self, actor: Actor, lab: str = "", solution: str = "solve", *, emit: Emit) -> None:
+        """Apply a reference solution to the learner's boxes."""
+        current = self._to_solve(actor, lab, solution)
+        self._parts.provisioner.run(current.lab, solution, current.ids(), current.values, emit)
+
+    def _to_solve(self, actor: Actor, lab: str, solution: str) -> Current:
+        current = Access(self._parts, actor).current("solve", lab)
+        current.require_running()
+        plays = self._parts.provisioner.plays(current.lab)
+        known = [name for name in plays if name == "solve" or name.startswith("solve-")]
+        if solution not in known:
+            raise UsageError(
+                "{lab} has no solution {name}",
+                hint="the solutions are: {known}",
+                lab=current.lab.name,
+                name=solution,
+                known=", ".join(known) or "-",
+            )
+        return current
+
+    def adopt(self, actor: Actor, lab: str = "") -> tuple[ObservedBox, ...]:
+        """Take over boxes that were made before stores had ids; which."""
+        return tuple(self._parts.own.adopt.run(Access(self._parts, actor).learner, lab))
+
+
+def _chosen(current: Current, names: Sequence[str]) -> list[ObservedBox]:
+    """The boxes named, or all that there are."""
+    return [current.box(name, running=False) for name in names] if names else list(current.boxes)

@@ -1,0 +1,131 @@
+"""The catalog, for all front ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.app.access import Access
+from labctl.domain.lab.params import derive, template_values
+from labctl.domain.naming import instance_id
+from labctl.domain.text import fill
+from labctl.errors import EngineError, InvalidLabError, LabctlError
+
+if TYPE_CHECKING:
+    from labctl.app.actor import Actor
+    from labctl.app.parts import Parts
+    from labctl.domain.lab.model import Lab, Task
+    from labctl.domain.lab.params import Params
+    from labctl.views.labs import BriefPage, LabValues, TaskPage
+
+
+class LabsApi:
+    """See ``Labctl.labs``."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def names(self, actor: Actor) -> list[str]:
+        """All names of labs, faulty ones too."""
+        return self._parts.catalog.names()
+
+    def lab(self, actor: Actor, name: str) -> Lab:
+        """A lab's definition. Raises UsageError with the nearest name, InvalidLabError."""
+        return self._parts.catalog.lab(name)
+
+    def listed(self, actor: Actor) -> tuple[list[Lab], list[InvalidLabError]]:
+        """All labs that can be read, and what is wrong with the others."""
+        found, faults = [], []
+        for name in self._parts.catalog.names():
+            try:
+                found.append(self._parts.catalog.lab(name))
+            except InvalidLabError as error:
+                faults.append(error)
+        return found, faults
+
+    def meant(self, actor: Actor, name: str = "") -> Lab:
+        """The lab of that name; without one, the only lab of the learner that is up. Raises UsageError."""
+        access = Access(self._parts, actor)
+        return self._parts.catalog.lab(name) if name else access.found().lab
+
+    def box_names(self, actor: Actor, name: str = "") -> tuple[str, ...]:
+        """The boxes of the lab that is meant; none where it can't be known."""
+        try:
+            return tuple(self.meant(actor, name).boxes)
+        except LabctlError:
+            return ()
+
+    def task_names(self, actor: Actor, name: str = "") -> tuple[str, ...]:
+        """The tasks of the lab that is meant; none where it can't be known."""
+        try:
+            return tuple(task.id for task in self.meant(actor, name).tasks)
+        except LabctlError:
+            return ()
+
+    def brief(self, actor: Actor, name: str = "") -> BriefPage:
+        """The brief with the learner's own values. Raises UsageError."""
+        from labctl.views.labs import BriefPage
+
+        lab, params, values = self._values(actor, name)
+        return BriefPage(lab, params, fill(self._parts.catalog.brief(lab.name, actor.language), values))
+
+    def values(self, actor: Actor, name: str = "") -> LabValues:
+        """The learner's params and addresses. Raises UsageError."""
+        from labctl.views.labs import LabValues
+
+        lab, _params, values = self._values(actor, name)
+        return LabValues(lab.name, values)
+
+    def task(self, actor: Actor, task: str, name: str = "") -> TaskPage:
+        """One task with its passages of the brief. Raises UsageError with the nearest task."""
+        from labctl.domain.lab.brief import passages
+        from labctl.views.labs import HintCount, TaskPage
+
+        lab, _params, values = self._values(actor, name)
+        found = require_task(lab, task)
+        instance = instance_id(lab.name, Access(self._parts, actor).learner)
+        store = self._parts.store
+        # What the checks of the task told this learner to read.
+        read = {
+            answer.read.in_(actor.language)
+            for attempt in store.attempts(instance)
+            for result in attempt.tasks
+            if result.task == task
+            for check in result.checks
+            for answer in check.answers
+        }
+        brief = fill(self._parts.catalog.brief(lab.name, actor.language), values)
+        return TaskPage(
+            lab=lab.name,
+            task=task,
+            title=fill(found.title.in_(actor.language), values),
+            points=found.points,
+            partial=found.partial,
+            hints=HintCount(len(found.hints), store.hints(instance).get(task, 0)),
+            passages=tuple(passages(brief, task, read)),
+        )
+
+    def _values(self, actor: Actor, name: str) -> tuple[Lab, Params, Params]:
+        """The lab, the learner's params, and all that texts may use."""
+        access = Access(self._parts, actor)
+        lab = self.meant(actor, name)
+        params = derive(lab, self._seed(access, lab.name) or access.instance(lab.name).seed)
+        return lab, params, template_values(lab, access.learner, params)
+
+    def _seed(self, access: Access, lab: str) -> str:
+        """The seed of the instance that is up, which ``up --seed`` may have given. Without an engine, the learner's
+        own."""
+        try:
+            boxes = self._parts.engine.observe(instance_id(lab, access.learner))
+        except EngineError:
+            return ""
+        return boxes[0].seed if boxes else ""
+
+
+def require_task(lab: Lab, task: str) -> Task:
+    """The task of that name. Raises UsageError with the nearest one."""
+    from labctl.services.current import no_such_task
+
+    found = lab.task(task)
+    if found is None:
+        raise no_such_task(task, lab)
+    return found

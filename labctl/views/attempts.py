@@ -1,0 +1,52 @@
+"""What is shown of attempts and hints."""
+
+from __future__ import annotations
+
+import msgspec
+
+from labctl.domain.lab.model import Lab
+from labctl.domain.verdict import Attempt, Before, Verdict
+
+
+class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An attempt with its score, as ``verify --json`` and ``history --attempt N --json`` print it. ``number`` counts the
+    learner's attempts from 1; 0 if it isn't in the store. Of a verify: ``left_out``: how many checks did not run
+    because they need ``--thorough``; ``kept``: whether the attempt is in the store."""
+
+    attempt: Attempt
+    number: int
+    verdict: Verdict
+    points: int
+    of: int
+    left_out: int | None = None
+    kept: bool | None = None
+
+
+def report(attempt: Attempt, number: int, *, left_out: int | None = None, kept: bool | None = None) -> AttemptReport:
+    """The report of an attempt."""
+    return AttemptReport(attempt, number, attempt.verdict, attempt.points, attempt.of, left_out, kept)
+
+
+class AttemptPage(msgspec.Struct, frozen=True):
+    """An attempt to be shown in full: the lab, and the earlier attempt that it is compared with."""
+
+    lab: Lab
+    report: AttemptReport
+    previous: Before | None
+
+
+class History(msgspec.Struct, frozen=True):
+    """A learner's attempts at a lab, oldest first."""
+
+    lab: Lab
+    attempts: tuple[Attempt, ...]
+
+
+class Hints(msgspec.Struct, frozen=True):
+    """The hints of a task that the learner may see now: ``level`` of ``of``."""
+
+    task: str
+    level: int
+    of: int
+    hints: tuple[str, ...]
+    title: str = ""
