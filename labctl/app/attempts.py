@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from labctl.app.access import Access
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from labctl.app.actor import Actor
     from labctl.app.parts import Parts
     from labctl.domain.lab.model import Lab
+    from labctl.domain.verdict import Attempt, Verdict
     from labctl.events import Emit
+    from labctl.services.current import Current
     from labctl.services.verify import Verified
-    from labctl.views.attempts import AttemptPage, Hints, History
+    from labctl.views.attempts import AttemptPage, Hints, History, JudgedPage
 
 
 class AttemptsApi:
@@ -37,24 +40,32 @@ class AttemptsApi:
 
     def verify(
         self, actor: Actor, lab: str = "", tasks: Collection[str] = (), *, thorough: bool = False, emit: Emit
-    ) -> tuple[Lab, Verified]:
+    ) -> JudgedPage:
         """Judge the boxes; the attempt is kept if the store can be reached. ``tasks``: only these; ``thorough``: the
         checks that reboot, kill or cut something too, on copies. Raises LabctlError."""
         access = Access(self._parts, actor)
         current = access.current("judge", lab)
         with access.finishing(current, emit):
             only = frozenset(tasks) or None
-            return current.lab, self._parts.verify.run(current, only, thorough=thorough, emit=emit, by=access.by)
+            verified = self._parts.verify.run(current, only, thorough=thorough, emit=emit, by=access.by)
+        return _page(current.lab, verified)
 
-    def watch(self, actor: Actor, lab: str, tasks: Collection[str], tell: Callable[[Lab, Verified], None]) -> None:
-        """Judge again and again, whenever something changes, until all tasks have passed. ``tell`` hears of each."""
+    def watch(self, actor: Actor, lab: str, tasks: Collection[str], tell: Callable[[JudgedPage], None]) -> None:
+        """Judge again and again, whenever something changes, until all tasks have passed. ``tell`` hears of each
+        attempt; from the second on with what changed."""
+        from labctl.services.watch import changes
+
         access = Access(self._parts, actor)
-        self._parts.watch.run(
-            lambda: access.current("judge", lab),
-            frozenset(tasks) or None,
-            lambda current, verified: tell(current.lab, verified),
-            access.by,
-        )
+        before: Attempt | None = None
+
+        def judged(current: Current, verified: Verified) -> None:
+            nonlocal before
+            changed = tuple(changes(before, verified.attempt)) if before else None
+            before = verified.attempt
+            tell(_page(current.lab, verified, changed))
+
+        find = partial(access.current, "judge", lab)
+        self._parts.watch.run(find, frozenset(tasks) or None, judged, access.by)
 
     def history(self, actor: Actor, lab: str = "") -> History:
         """All attempts, oldest first. Without a lab, of the only one that is up. Raises UsageError."""
@@ -96,3 +107,10 @@ class AttemptsApi:
         texts = tuple(fill(hint.in_(actor.language), current.values) for hint in found.hints[:level])
         title = fill(found.title.in_(actor.language), current.values)
         return Hints(task, level, len(found.hints), texts, title)
+
+
+def _page(lab: Lab, verified: Verified, changes: tuple[tuple[str, Verdict], ...] | None = None) -> JudgedPage:
+    from labctl.views.attempts import JudgedPage, report
+
+    told = report(verified.attempt, verified.number, left_out=verified.left_out, kept=not verified.lost)
+    return JudgedPage(lab, told, verified.previous, verified.left_out, verified.lost, changes)

@@ -55,11 +55,13 @@ class BoxesApi:
         """A command with no terminal, as root, whose stdin and stdout are streamed."""
         return self._parts.engine.process(self._running(actor, lab, box), argv, environment, stderr)
 
-    def exec(self, actor: Actor, lab: str, box: str, argv: Sequence[str], stdin: bytes | None = None) -> ExecResult:
-        """A command to its end, as root."""
-        environment = {"HOME": "/root"}
+    def exec(
+        self, actor: Actor, lab: str, box: str, argv: Sequence[str], stdin: Callable[[], bytes] | None = None
+    ) -> ExecResult:
+        """A command to its end, as root. ``stdin`` is read once it is known that the command may run."""
         box_id = self._running(actor, lab, box)
-        return self._parts.engine.exec(box_id, argv, stdin=stdin, environment=environment)
+        content = stdin() if stdin else None
+        return self._parts.engine.exec(box_id, argv, stdin=content, environment={"HOME": "/root"})
 
     def console(self, actor: Actor, lab: str, box: str, lines: int) -> bytes | None:
         """The last lines of a stopped box's console; None where it runs, so that its journal can be read."""

@@ -94,11 +94,13 @@ class InstancesApi:
             boxes = [box for box in boxes if box.lab == lab]
             if not boxes:
                 self._parts.catalog.lab(lab)
-        if not boxes:
-            require_none_unclaimed(self._parts.engine, access.learner)
         boxes.sort(key=lambda box: (box.instance, box.container))
         notes = self._notes(boxes)
         return tuple(self._status(box, [note for note in notes if note.box_id == box.id]) for box in boxes)
+
+    def require_none_unclaimed(self, actor: Actor) -> None:
+        """Raises UsageError where the learner may have boxes of an older labctl that nobody has adopted."""
+        require_none_unclaimed(self._parts.engine, Access(self._parts, actor).learner)
 
     def _status(self, box: ObservedBox, notes: list[BoxNote]) -> BoxStatus:
         """The store is this one: no reader needs its id."""

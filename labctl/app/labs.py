@@ -47,6 +47,12 @@ class LabsApi:
         access = Access(self._parts, actor)
         return self._parts.catalog.lab(name) if name else access.found().lab
 
+    def with_task(self, actor: Actor, task: str, name: str = "") -> Lab:
+        """The lab that is meant. Raises UsageError where it has no such task, with the nearest one."""
+        lab = self.meant(actor, name)
+        require_task(lab, task)
+        return lab
+
     def box_names(self, actor: Actor, name: str = "") -> tuple[str, ...]:
         """The boxes of the lab that is meant; none where it can't be known."""
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -12,10 +11,10 @@ import click
 from labctl.cli.complete import complete_cohorts, complete_labs, complete_places
 from labctl.cli.ui import advice
 from labctl.domain.words import by_count, by_name
-from labctl.errors import LabctlError, UsageError
+from labctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from labctl.app.parts import Parts
+    from labctl.cli.context import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -97,16 +96,11 @@ def counted(words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[s
     return chosen_lab(word, lab), rest
 
 
-def named(app: Parts, words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[str, ...]]:
+def named(request: Request, words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[str, ...]]:
     """The lab, and the other words: at least one for each of ``names``. A first word that is a lab's name is the lab,
     unless the lab that is meant without it has a box of that name. Raises UsageError."""
-
-    def own() -> tuple[str, ...]:
-        with contextlib.suppress(LabctlError):
-            return tuple(app.catalog.lab(lab).boxes if lab else app.finder.find(app.learner).lab.boxes)
-        return ()
-
-    word, rest = by_name(words, app.catalog.names(), own)
+    labs, actor = request.labctl.labs, request.actor
+    word, rest = by_name(words, labs.names(actor), lambda: labs.box_names(actor, lab))
     _enough(rest, names)
     return chosen_lab(word, lab), rest
 

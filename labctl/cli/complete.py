@@ -3,45 +3,48 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import click
 from click.shell_completion import CompletionItem
 
-from labctl.cli.context import app_of
-
-if TYPE_CHECKING:
-    from labctl.services.current import Current
+from labctl.cli.context import Request, asked
 
 
 def complete_labs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The labs there are."""
     with contextlib.suppress(Exception):
-        return [CompletionItem(name) for name in app_of(ctx).catalog.names() if name.startswith(incomplete)]
+        labctl, actor = asked(ctx)
+        return _beginning(labctl.labs.names(actor), incomplete)
     return []
 
 
-def _current_quietly(ctx: click.Context) -> Current | None:
-    with contextlib.suppress(Exception):
-        app = app_of(ctx, ctx.params.get("learner") or "")
-        word = next(iter(ctx.params.get("words") or ()), "")
-        lab = ctx.params.get("lab") or (word if word in app.catalog.names() else "")
-        return app.finder.find(app.learner, lab)
-    return None
+def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _meant(ctx: click.Context) -> tuple[Request, str]:
+    """Who asks, and the lab that is named so far."""
+    request = asked(ctx, ctx.params.get("learner") or "")
+    word = next(iter(ctx.params.get("words") or ()), "")
+    known = request.labctl.labs.names(request.actor)
+    return request, ctx.params.get("lab") or (word if word in known else "")
 
 
 def complete_boxes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The boxes of the current lab."""
-    current = _current_quietly(ctx)
-    return [CompletionItem(name) for name in (current.lab.boxes if current else ()) if name.startswith(incomplete)]
+    with contextlib.suppress(Exception):
+        (labctl, actor), lab = _meant(ctx)
+        return _beginning(labctl.labs.box_names(actor, lab), incomplete)
+    return []
 
 
 def complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The tasks of the current lab."""
-    current = _current_quietly(ctx)
-    return [
-        CompletionItem(task.id) for task in (current.lab.tasks if current else ()) if task.id.startswith(incomplete)
-    ]
+    with contextlib.suppress(Exception):
+        (labctl, actor), lab = _meant(ctx)
+        return _beginning(labctl.labs.task_names(actor, lab), incomplete)
+    return []
 
 
 def complete_cohorts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

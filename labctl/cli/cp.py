@@ -9,7 +9,7 @@ import click
 
 from labctl.cli.arguments import counted, instance_options, words_argument
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.cli.ui.render import progress
 from labctl.errors import UsageError
@@ -33,17 +33,12 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
             source=source,
             target=target,
         )
-    app = app_of(ctx, learner)
-    current = app.access.current("copy", lab)
-    from labctl.services.copy import Copy
-
-    box = current.disk(to_box or from_box).id
+    labctl, actor = asked(ctx, learner)
     with progress() as emit:
-        copy = Copy(app.engine, emit, to_box or from_box)
         if to_box:
-            names = copy.upload(box, Path(source_path), target_path)
+            names = labctl.boxes.upload(actor, lab, to_box, Path(source_path), target_path, emit=emit)
         else:
-            names = copy.download(box, source_path, Path(target_path))
+            names = labctl.boxes.download(actor, lab, from_box, source_path, Path(target_path), emit=emit)
     if sys.stderr.isatty():
         click.echo(_("{count} copied").format(count=len(names)), err=True)
 

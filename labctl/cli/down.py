@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from labctl.cli.arguments import learner_option, one_lab
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.render import progress
-from labctl.domain.naming import instance_id
-from labctl.services.claims import require_none_unclaimed
+
+if TYPE_CHECKING:
+    from labctl.views.instances import AllDown
 
 
 @labctl_command("down", example="labctl down redis-replication\nlabctl down --all")
@@ -21,33 +24,24 @@ from labctl.services.claims import require_none_unclaimed
 @click.pass_context
 def command(ctx: click.Context, lab: str, everything: bool, learner: str) -> None:
     """End a lab: its boxes are removed with all that is in them. Attempts are kept. Without LAB, the one that is up."""
-    app = app_of(ctx, learner)
+    labctl, actor = asked(ctx, learner)
     with progress() as emit:
         if everything:
-            ended = app.down.run_all(app.learner, emit)
-            for instance in ended:
-                app.ssh.forget(instance)
-            others = 0 if ended else len(app.engine.observe())
-            if ended:
-                click.echo(_("ended: {labs}").format(labs=", ".join(ended)))
-            elif others:
-                text = _("no lab of yours is up; boxes of others: {count} (labctl status --all)")
-                click.echo(advised(text.format(count=others)))
-            else:
-                click.echo(_("no lab is up: nothing to do"))
+            _print_all(labctl.instances.all_down(actor, emit=emit))
             return
-        if lab:
-            # A lab whose file has gone from the catalog, or is faulty, can be ended all the same.
-            instance = instance_id(lab, app.learner)
-            if not app.engine.observe(instance):
-                require_none_unclaimed(app.engine, app.learner, lab)
-                app.catalog.lab(lab)
-        else:
-            found = app.finder.find(app.learner)
-            lab, instance = found.lab.name, found.instance
-        boxes = app.down.run(instance, emit)
-        app.ssh.forget(instance)
-    if boxes:
-        click.echo(_("{mark} {lab} is down: {count} boxes removed").format(mark="✓", lab=lab, count=len(boxes)))
+        done = labctl.instances.down(actor, lab, emit=emit)
+    if done.boxes:
+        text = _("{mark} {lab} is down: {count} boxes removed")
+        click.echo(text.format(mark="✓", lab=done.lab, count=len(done.boxes)))
     else:
-        click.echo(_("{lab} is not up: nothing to do").format(lab=lab))
+        click.echo(_("{lab} is not up: nothing to do").format(lab=done.lab))
+
+
+def _print_all(done: AllDown) -> None:
+    if done.instances:
+        click.echo(_("ended: {labs}").format(labs=", ".join(done.instances)))
+    elif done.others:
+        text = _("no lab of yours is up; boxes of others: {count} (labctl status --all)")
+        click.echo(advised(text.format(count=done.others)))
+    else:
+        click.echo(_("no lab is up: nothing to do"))

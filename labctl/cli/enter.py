@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from labctl.cli.arguments import chosen_lab, instance_options, words_argument
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import language
 from labctl.cli.ui import advice
 from labctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from labctl.cli.context import Request
 
 # A name of a terminal that the box's terminfo(5) doesn't know makes programs refuse to start: then it is the one that
 # all of them imitate.
@@ -35,32 +38,36 @@ _SHELL = (
 def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """A root shell in a box, with LEARNER in one of theirs. It goes through the engine, so it works also where the
     box's network or sshd is broken. exit or Ctrl-D leaves it; its exit status is labctl's."""
-    lab, learner, box = _meant(app_of(ctx).catalog.names(), words, lab, learner)
-    app = app_of(ctx, learner)
-    current = app.access.current("enter", lab)
-    found = current.box(box)
+    lab, learner, box = _meant(asked(ctx), words, lab, learner)
+    ctx.exit(perform(asked(ctx, learner), box, lab))
+
+
+def perform(request: Request, box: str, lab: str = "") -> int:
+    """Join this terminal, or stdin and stdout where stdin is none, to a shell in the box; the shell's exit status."""
+    boxes, actor = request.labctl.boxes, request.actor
     argv = ["/.labctl/bin/busybox", "sh", "-c", _SHELL]
     if not sys.stdin.isatty():
         # A script on stdin: no terminal, and stdout and stderr stay apart.
         from labctl.cli.ui import pipe
 
-        process = app.engine.process(found.id, argv, terminal_environment(), pipe.to(sys.stderr.fileno()))
+        process = boxes.process(actor, lab, box, argv, terminal_environment(), pipe.to(sys.stderr.fileno()))
         try:
             pipe.join(process, sys.stdin.fileno(), sys.stdout.fileno())
         finally:
             process.close()
-        ctx.exit(process.exit_code())
+        return process.exit_code()
     from labctl.cli.ui import tty
 
     rows, columns = tty.size()
-    ctx.exit(tty.join(app.engine.terminal(found.id, argv, terminal_environment(), rows, columns)))
+    return tty.join(boxes.terminal(actor, lab, box, argv, terminal_environment(), rows, columns))
 
 
-def _meant(labs: Sequence[str], words: tuple[str, ...], lab: str, learner: str) -> tuple[str, str, str]:
-    """Lab, learner and box. Of the words before the box, the name of one of ``labs`` is the lab. Raises UsageError."""
+def _meant(request: Request, words: tuple[str, ...], lab: str, learner: str) -> tuple[str, str, str]:
+    """Lab, learner and box. Of the words before the box, the name of a lab is the lab. Raises UsageError."""
     if not words:
         raise UsageError("{command} needs {name}", hint="labctl enter --help", command="enter", name="BOX")
     *before, box = words
+    labs = request.labctl.labs.names(request.actor)
     word = next((name for name in before if name in labs), "")
     if word:
         before.remove(word)

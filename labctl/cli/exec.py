@@ -8,7 +8,7 @@ import click
 
 from labctl.cli.arguments import instance_options, named, words_argument
 from labctl.cli.command import Command, labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.enter import terminal_environment
 
 
@@ -30,16 +30,16 @@ class _Exec(Command):
 def command(ctx: click.Context, words: tuple[str, ...], with_stdin: bool, tty: bool, lab: str, learner: str) -> None:
     """Run one command in a box, as root. Its output and its exit status are labctl's. Options of labctl stand before
     BOX, or before ``--``."""
-    app = app_of(ctx, learner)
-    lab, (box, *argv) = named(app, words, lab, "BOX", "CMD")
-    found = app.access.current("enter", lab).box(box)
+    request = asked(ctx, learner)
+    lab, (box, *argv) = named(request, words, lab, "BOX", "CMD")
+    boxes, actor = request.labctl.boxes, request.actor
     if tty:
         from labctl.cli.ui import tty as terminal
 
         rows, columns = terminal.size()
-        ctx.exit(terminal.join(app.engine.terminal(found.id, argv, terminal_environment(), rows, columns)))
-    stdin = sys.stdin.buffer.read() if with_stdin else None
-    result = app.engine.exec(found.id, argv, stdin=stdin, environment={"HOME": "/root"})
+        ctx.exit(terminal.join(boxes.terminal(actor, lab, box, argv, terminal_environment(), rows, columns)))
+    stdin = sys.stdin.buffer.read if with_stdin else None
+    result = boxes.exec(actor, lab, box, argv, stdin)
     sys.stdout.buffer.write(result.stdout)
     sys.stdout.flush()
     sys.stderr.buffer.write(result.stderr)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from labctl.cli.arguments import counted, instance_options, json_option, words_argument
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_tasks
-from labctl.cli.context import app_of
-from labctl.cli.i18n import _, language
+from labctl.cli.context import asked
+from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.wrap import wrap
-from labctl.domain.text import fill
-from labctl.services.current import no_such_task
+from labctl.errors import Exit
+
+if TYPE_CHECKING:
+    from labctl.cli.context import Request
 
 
 @labctl_command("hint", example="labctl hint listen")
@@ -24,21 +28,18 @@ from labctl.services.current import no_such_task
 def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str, as_json: bool) -> None:
     """A hint for a task. Asked again, the next one: a nudge, where to look, nearly the answer."""
     lab, (task,) = counted(words, lab, "TASK")
-    app = app_of(ctx, learner)
-    current = app.access.current("hint", lab)
-    found = current.lab.task(task)
-    if found is None:
-        raise no_such_task(task, current.lab)
-    level = min(app.store.hints(current.instance).get(task, 0) + 1, len(found.hints))
-    if app.access.by == "learner":
-        # What an instructor looks up the learner hasn't seen.
-        app.store.add_hint(current.instance, task, level)
-    texts = [fill(hint.in_(language()), current.values) for hint in found.hints[:level]]
+    ctx.exit(perform(asked(ctx, learner), task, lab, as_json=as_json))
+
+
+def perform(request: Request, task: str, lab: str = "", *, as_json: bool = False) -> int:
+    """Show the next hint after those that were seen; the exit status."""
+    found = request.labctl.attempts.hint(request.actor, task, lab)
     if as_json:
-        print_json({"task": task, "level": level, "of": len(found.hints), "hints": texts})
-        return
-    click.echo(click.style(wrap(f"{task}: {fill(found.title.in_(language()), current.values)}", 2, 0), bold=True))
-    for number, text in enumerate(texts, 1):
+        print_json(found)
+        return int(Exit.OK)
+    click.echo(click.style(wrap(f"{task}: {found.title}", 2, 0), bold=True))
+    for number, text in enumerate(found.hints, 1):
         click.echo(f"{number}. {wrap(' '.join(text.split()), 3)}")
-    if level < len(found.hints):
+    if found.level < found.of:
         click.echo(advised(_("For a stronger hint: labctl hint {task}").format(task=task)), err=True)
+    return int(Exit.OK)

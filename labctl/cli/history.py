@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from labctl.cli.arguments import json_option, learner_option, one_lab
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of, debugging
+from labctl.cli.context import asked, debugging
 from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
-from labctl.cli.ui.report import attempt_as_json
 from labctl.cli.ui.table import print_table
 from labctl.cli.ui.verdicts import history_rows, print_attempt, when
-from labctl.domain.naming import instance_id
-from labctl.domain.verdict import compared_with
-from labctl.errors import UsageError
+from labctl.errors import Exit
+
+if TYPE_CHECKING:
+    from labctl.cli.context import Request
 
 
 @labctl_command("history", example="labctl history redis-replication\nlabctl history --attempt 3")
@@ -26,30 +28,29 @@ from labctl.errors import UsageError
 @click.pass_context
 def command(ctx: click.Context, lab: str, number: int | None, learner: str, as_json: bool) -> None:
     """Your attempts, and how the score went. They are kept when the lab is down. Without LAB, the one that is up."""
-    app = app_of(ctx, learner)
-    definition = app.catalog.lab(lab) if lab else app.finder.find(app.learner).lab
-    attempts = app.store.attempts(instance_id(definition.name, app.learner))
+    ctx.exit(perform(asked(ctx, learner), lab, number=number, author=debugging(ctx), as_json=as_json))
+
+
+def perform(
+    request: Request, lab: str = "", *, number: int | None = None, author: bool = False, as_json: bool = False
+) -> int:
+    """Show all attempts, or one of them; the exit status. ``author``: with more about the checks themselves."""
+    labctl, actor = request
     if number is not None:
-        if number > len(attempts):
-            raise UsageError(
-                "there is no attempt {number} of {lab}; there are {count}",
-                hint="labctl history {lab}",
-                number=number,
-                lab=definition.name,
-                count=len(attempts),
-            )
-        chosen = attempts[number - 1]
+        page = labctl.attempts.attempt(actor, number, lab)
         if as_json:
-            print_json(attempt_as_json(chosen, number))
-            return
-        click.echo(click.style(f"{when(chosen)}\n", dim=True))
-        print_attempt(definition, chosen, number, compared_with(chosen, attempts[: number - 1]), author=debugging(ctx))
-        return
+            print_json(page.report)
+        else:
+            attempt = page.report.attempt
+            click.echo(click.style(f"{when(attempt)}\n", dim=True))
+            print_attempt(page.lab, attempt, number, page.previous, author=author)
+        return int(Exit.OK)
+    found = labctl.attempts.history(actor, lab)
     if as_json:
-        print_json(attempts)
-        return
-    if not attempts:
+        print_json(found.attempts)
+    elif not found.attempts:
         click.echo(advised(_("no attempts yet; see labctl verify")))
-        return
-    head = ("#", _("when"), _("points"), _("tasks"), _("how"), _("what changed"))
-    print_table(head, history_rows(definition, attempts))
+    else:
+        head = ("#", _("when"), _("points"), _("tasks"), _("how"), _("what changed"))
+        print_table(head, history_rows(found.lab, found.attempts))
+    return int(Exit.OK)

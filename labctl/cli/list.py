@@ -9,10 +9,12 @@ import click
 
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of, readable_labs
+from labctl.cli.context import asked
 from labctl.cli.i18n import _, language
 from labctl.cli.ui.as_json import print_json
+from labctl.cli.ui.problem import show
 from labctl.cli.ui.table import print_table
+from labctl.errors import Exit
 
 if TYPE_CHECKING:
     from labctl.domain.lab.model import Lab
@@ -23,12 +25,15 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """The labs there are, with how much is in them. What is wrong with a faulty one is told beside."""
-    labs, code = readable_labs(app_of(ctx))
+    labctl, actor = asked(ctx)
+    labs, faults = labctl.labs.listed(actor)
+    for fault in faults:
+        show(fault)
     if as_json:
         print_json(labs)
     else:
         print_labs(labs)
-    ctx.exit(code)
+    ctx.exit(int(Exit.INVALID_LAB if faults else Exit.OK))
 
 
 def print_labs(labs: Sequence[Lab]) -> None:

@@ -8,9 +8,8 @@ import click
 
 from labctl.cli.arguments import counted, instance_options, words_argument
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
-from labctl.domain.observed import State
 
 
 @labctl_command("logs", example="labctl logs master --unit redis-server -n 50")
@@ -27,22 +26,21 @@ def command(
 ) -> None:
     """The journal of a box, read with the toolbox's own journalctl. Of a box that is stopped, what its console said."""
     lab, (box,) = counted(words, lab, "BOX")
-    app = app_of(ctx, learner)
-    found = app.finder.find(app.learner, lab).box(box, running=False)
-    if found.state is not State.RUNNING:
-        said = app.engine.logs(found.id, lines)
+    labctl, actor = asked(ctx, learner)
+    said = labctl.boxes.console(actor, lab, box, lines)
+    if said is not None:
         sys.stdout.buffer.write(said)
         if not said:
             text = _("{box} is stopped, and its console said nothing; its journal can be read when it runs")
             click.echo(text.format(box=box), err=True)
         return
-    argv = ["/.labctl/bin/journalctl", "--no-pager", "-n", str(lines), *(["-u", unit] if unit else [])]
+    argv = ["--no-pager", "-n", str(lines), *(["-u", unit] if unit else [])]
     if not follow:
-        result = app.engine.exec(found.id, argv)
+        result = labctl.boxes.journal(actor, lab, box, argv)
         sys.stdout.buffer.write(result.stdout)
         sys.stderr.buffer.write(result.stderr)
         ctx.exit(result.code)
-    stream = app.engine.stream(found.id, [*argv, "-f"])
+    stream = labctl.boxes.follow_journal(actor, lab, box, argv)
     try:
         while data := stream.read():
             sys.stdout.buffer.write(data)

@@ -6,7 +6,7 @@ import click
 
 from labctl.cli.arguments import counted, instance_options, words_argument
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.errors import UsageError
 
@@ -25,15 +25,13 @@ def command(ctx: click.Context, words: tuple[str, ...], port: int, lab: str, lea
     box, _colon, number = target.partition(":")
     if not number.isdigit() or not 0 < int(number) < 65536:
         raise UsageError("{target} is not BOX:PORT", hint="labctl open master:6379", target=target)
-    app = app_of(ctx, learner)
-    found = app.access.current("enter", lab).box(box)
-    from labctl.services.forward import Forward
+    labctl, actor = asked(ctx, learner)
 
     def opened(local: int) -> None:
         click.echo(f"127.0.0.1:{local}")
         click.echo(_("leads to port {port} of {box}; Ctrl-C ends it").format(port=number, box=box), err=True)
 
     try:
-        Forward(app.engine).serve(found.id, int(number), port, opened)
+        labctl.boxes.forward(actor, lab, box, int(number), port, opened)
     except KeyboardInterrupt:
         click.echo("", err=True)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from labctl.cli.arguments import instance_options, named, words_argument
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.cli.ui.render import progress
-from labctl.domain.observed import ObservedBox
-from labctl.services.current import Current
+from labctl.errors import Exit
+
+if TYPE_CHECKING:
+    from labctl.cli.context import Request
 
 
 @labctl_command("stop", example="labctl stop replica1")
@@ -19,14 +24,20 @@ from labctl.services.current import Current
 @click.pass_context
 def stop(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """Shut boxes down, all of them or those named. What is in them stays; labctl start brings them back."""
-    app = app_of(ctx, learner)
-    lab, boxes = named(app, words, lab)
-    current = app.access.current("stop", lab)
+    request = asked(ctx, learner)
+    lab, boxes = named(request, words, lab)
+    ctx.exit(perform_stop(request, lab, boxes))
+
+
+def perform_stop(request: Request, lab: str, boxes: Sequence[str]) -> int:
+    """Stop the boxes and say which; the exit status."""
+    labctl, actor = request
     with progress() as emit:
-        stopped = app.power.stop(current.instance, chosen(current, boxes), emit)
+        stopped = labctl.instances.stop(actor, lab, boxes, emit=emit)
     click.echo(
         _("stopped: {boxes}").format(boxes=", ".join(stopped)) if stopped else _("stopped already: nothing to do")
     )
+    return int(Exit.OK)
 
 
 @labctl_command("start", example="labctl start")
@@ -35,16 +46,17 @@ def stop(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> 
 @click.pass_context
 def start(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """Start boxes that are shut down, all of them or those named, and wait until they are ready."""
-    app = app_of(ctx, learner)
-    lab, boxes = named(app, words, lab)
-    current = app.access.current("start", lab)
+    request = asked(ctx, learner)
+    lab, boxes = named(request, words, lab)
+    ctx.exit(perform_start(request, lab, boxes))
+
+
+def perform_start(request: Request, lab: str, boxes: Sequence[str]) -> int:
+    """Start the boxes and say which; the exit status."""
+    labctl, actor = request
     with progress() as emit:
-        started = app.power.start(current.instance, chosen(current, boxes), emit)
+        started = labctl.instances.start(actor, lab, boxes, emit=emit)
     click.echo(
         _("started: {boxes}").format(boxes=", ".join(started)) if started else _("running already: nothing to do")
     )
-
-
-def chosen(current: Current, names: tuple[str, ...]) -> list[ObservedBox]:
-    """The boxes named, or all that there are."""
-    return [current.box(name, running=False) for name in names] if names else list(current.boxes)
+    return int(Exit.OK)

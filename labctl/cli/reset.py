@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING
+
 import click
 
 from labctl.cli.arguments import instance_options, named, words_argument
 from labctl.cli.command import labctl_command
-from labctl.cli.context import alone, app_of
+from labctl.cli.context import alone, asked
 from labctl.cli.i18n import _
-from labctl.cli.power import chosen
 from labctl.cli.ui.question import confirm
 from labctl.cli.ui.render import progress
+from labctl.errors import Exit
+
+if TYPE_CHECKING:
+    from labctl.cli.context import Request
 
 
 @labctl_command("reset", example="labctl reset replica1")
@@ -21,12 +29,24 @@ from labctl.cli.ui.render import progress
 def command(ctx: click.Context, words: tuple[str, ...], yes: bool, lab: str, learner: str) -> None:
     """Make boxes new, all of them or those named, as they were at the start, with the same params. What was done in
     them is gone; attempts are kept."""
-    app = app_of(ctx, learner)
-    lab, boxes = named(app, words, lab)
-    current = app.access.current("reset", lab)
-    to_reset = chosen(current, boxes)
-    names = ", ".join(box.box for box in to_reset)
+    request = asked(ctx, learner)
+    lab, boxes = named(request, words, lab)
+    ctx.exit(perform(request, lab, boxes, yes=yes, alone=partial(alone, ctx)))
+
+
+def perform(
+    request: Request,
+    lab: str,
+    boxes: Sequence[str],
+    *,
+    yes: bool,
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> int:
+    """Ask, recreate the boxes and say which; the exit status. ``alone``: held once the question is answered."""
+    labctl, actor = request
+    names = ", ".join(labctl.instances.resettable(actor, lab, boxes))
     confirm("reset", _("All that was done in {boxes} will be gone. Go on?").format(boxes=names), yes)
-    with alone(ctx), progress() as emit:
-        app.up.renew(current.lab, app.instance(current.lab.name, current.seed), to_reset, emit)
-    click.echo(_("{mark} new: {boxes}").format(mark="✓", boxes=names))
+    with alone(), progress() as emit:
+        done = labctl.instances.reset(actor, lab, boxes, emit=emit)
+    click.echo(_("{mark} new: {boxes}").format(mark="✓", boxes=", ".join(done)))
+    return int(Exit.OK)

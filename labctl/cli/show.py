@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from labctl.cli.arguments import chosen_lab, instance_options, json_option, words_argument
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_lab_or_task
-from labctl.cli.context import app_of
-from labctl.cli.i18n import _, language
+from labctl.cli.context import asked
+from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.drawing import drawing
-from labctl.domain.lab.params import derive, template_values
 from labctl.domain.nearest import nearest
-from labctl.domain.text import fill
-from labctl.errors import LabctlError, UsageError
-from labctl.services.current import no_such_task
+from labctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from labctl.app.parts import Parts
-    from labctl.domain.lab.model import Lab, Task
+    from labctl.cli.context import Request
+    from labctl.views.labs import LabValues, TaskPage
 
 
 @labctl_command(
@@ -50,35 +47,52 @@ def command(
     """Show a lab's brief with the learner's own values and a drawing of its boxes and networks; or one task with the
     passages of the brief that belong to it. Without LAB: the lab that is up. $PAGER, else less, shows a text that is
     longer than the terminal."""
-    app = app_of(ctx, learner)
-    lab, task = _meant(app, words, lab, task)
-    name = lab or app.finder.find(app.learner).lab.name
-    definition = app.catalog.lab(name)
-    found = definition.task(task) if task else None
-    if task and found is None:
-        raise no_such_task(task, definition)
+    request = asked(ctx, learner)
+    lab, task = _meant(request, words, lab, task)
+    remote = bool((ctx.find_root().obj or {}).get("remote"))
+    ctx.exit(perform(request, lab, task, only_values=only_values, pager=pager, remote=remote, as_json=as_json))
+
+
+def perform(
+    request: Request,
+    lab: str = "",
+    task: str = "",
+    *,
+    only_values: bool = False,
+    pager: bool | None = None,
+    remote: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Show a brief, a task or the learner's values; the exit status. ``pager``: what the user chose, if anything;
+    ``remote``: no program of this machine shows the text."""
+    labctl, actor = request
     if task and only_values:
         raise UsageError(
-            "{option} and {other} don't go together", hint="labctl show {lab} --values", option="--values",
-            other="TASK", lab=name,
-        )  # fmt: skip
-    params = derive(definition, _seed(app, name) or app.instance(name).seed)
-    values = template_values(definition, app.learner, params)
+            "{option} and {other} don't go together",
+            hint="labctl show {lab} --values",
+            option="--values",
+            other="TASK",
+            lab=labctl.labs.with_task(actor, task, lab).name,
+        )
     if only_values:
-        _show_values(definition, values, as_json)
-        return
-    brief = fill(app.catalog.brief(name, language()), values)
-    reader = _Reader(pager, remote=bool((ctx.find_root().obj or {}).get("remote")))
-    if found is not None:
-        _show_task(app, definition, found, brief, values, reader, as_json)
-    elif as_json:
-        print_json({"lab": definition, "params": params, "brief": brief})
+        found = labctl.labs.values(actor, lab)
+        print_json(found) if as_json else _show_values(found)
+        return int(Exit.OK)
+    reader = _Reader(pager, remote=remote)
+    if task:
+        page = labctl.labs.task(actor, task, lab)
+        print_json(page) if as_json else _show_task(page, reader)
+        return int(Exit.OK)
+    brief = labctl.labs.brief(actor, lab)
+    if as_json:
+        print_json(brief)
     else:
-        title, _newline, rest = brief.partition("\n")
-        reader.show([title, rest], drawing(definition))
+        title, _newline, rest = brief.brief.partition("\n")
+        reader.show([title, rest], drawing(brief.lab))
+    return int(Exit.OK)
 
 
-def _meant(app: Parts, words: tuple[str, ...], lab: str, task: str) -> tuple[str, str]:
+def _meant(request: Request, words: tuple[str, ...], lab: str, task: str) -> tuple[str, str]:
     """Lab and task. One word is a lab's name, else that of a task of the lab that is meant without it."""
     if len(words) > 2 or (len(words) == 2 and task):
         text = "{command} takes no more words than {usage}"
@@ -88,33 +102,15 @@ def _meant(app: Parts, words: tuple[str, ...], lab: str, task: str) -> tuple[str
     if not words:
         return chosen_lab("", lab), task
     (word,) = words
-    if word not in app.catalog.names() and not task:
+    labs, actor = request.labctl.labs, request.actor
+    known = labs.names(actor)
+    if word not in known and not task:
         if lab:
             return chosen_lab("", lab), word
-        if _is_task(app, word, near=not nearest(word, app.catalog.names())):
+        tasks = labs.task_names(actor)
+        if word in tasks or (not nearest(word, known) and nearest(word, tasks)):
             return "", word
     return chosen_lab(word, lab), task
-
-
-def _is_task(app: Parts, word: str, *, near: bool) -> bool:
-    """Whether the lab that is up has a task of that name, or, if ``near``, of a similar one, which the error names."""
-    try:
-        lab = app.finder.find(app.learner).lab
-    except LabctlError:
-        return False
-    return lab.task(word) is not None or (near and bool(nearest(word, [task.id for task in lab.tasks])))
-
-
-def _seed(app: Parts, lab: str) -> str:
-    """The seed of the instance that is up, which ``up --seed`` may have given. Without an engine, the learner's own."""
-    from labctl.domain.naming import instance_id
-    from labctl.errors import EngineError
-
-    try:
-        boxes = app.engine.observe(instance_id(lab, app.learner))
-    except EngineError:
-        return ""
-    return boxes[0].seed if boxes else ""
 
 
 class _Reader:
@@ -160,45 +156,15 @@ class _Reader:
         read(lines)
 
 
-def _show_values(lab: Lab, values: Mapping[str, str | int], as_json: bool) -> None:
-    if as_json:
-        print_json({"lab": lab.name, "values": values})
-        return
+def _show_values(found: LabValues) -> None:
     from labctl.cli.ui.table import print_table
 
-    print_table((_("param"), _("value")), [(name, str(value)) for name, value in values.items()])
+    print_table((_("param"), _("value")), [(name, str(value)) for name, value in found.values.items()])
 
 
-def _show_task(
-    app: Parts,
-    lab: Lab,
-    task: Task,
-    brief: str,
-    values: Mapping[str, str | int],
-    reader: _Reader,
-    as_json: bool,
-) -> None:
-    from labctl.domain.lab.brief import passages
-    from labctl.domain.naming import instance_id
-
-    instance = instance_id(lab.name, app.learner)
-    # What the checks of the task told this learner to read.
-    answers = [
-        answer
-        for attempt in app.store.attempts(instance)
-        for result in attempt.tasks
-        if result.task == task.id
-        for check in result.checks
-        for answer in check.answers
-    ]
-    found = passages(brief, task.id, {answer.read.in_(language()) for answer in answers})
-    title = fill(task.title.in_(language()), values)
-    seen, hints = app.store.hints(instance).get(task.id, 0), len(task.hints)
-    if as_json:
-        told: dict[str, Any] = {"task": task.id, "title": title, "points": task.points, "partial": task.partial}
-        print_json({"lab": lab.name, **told, "hints": {"of": hints, "seen": seen}, "passages": found})
-        return
-    points = _("{n} points").format(n=task.points)
-    points += _(", each check for its share") if task.partial else ""
-    after = _("Hints: {count}, {seen} of them seen: labctl hint {task}").format(count=hints, seen=seen, task=task.id)
-    reader.show([f"**{task.id}**: {title} ({points})", *found], after=advised(after))
+def _show_task(page: TaskPage, reader: _Reader) -> None:
+    points = _("{n} points").format(n=page.points)
+    points += _(", each check for its share") if page.partial else ""
+    after = _("Hints: {count}, {seen} of them seen: labctl hint {task}")
+    after = after.format(count=page.hints.of, seen=page.hints.seen, task=page.task)
+    reader.show([f"**{page.task}**: {page.title} ({points})", *page.passages], after=advised(after))

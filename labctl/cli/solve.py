@@ -6,12 +6,11 @@ import click
 
 from labctl.cli.arguments import learner_option, one_lab
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.question import confirm
 from labctl.cli.ui.render import progress
-from labctl.errors import UsageError
 
 
 @labctl_command("solve", example="labctl solve")
@@ -22,20 +21,9 @@ from labctl.errors import UsageError
 @click.pass_context
 def command(ctx: click.Context, solution: str, yes: bool, lab: str, learner: str) -> None:
     """Have the reference solution applied to your boxes, to see how it is done."""
-    app = app_of(ctx, learner)
-    current = app.access.current("solve", lab)
-    current.require_running()
-    plays = [name for name in app.provisioner.plays(current.lab) if name == "solve" or name.startswith("solve-")]
-    if solution not in plays:
-        raise UsageError(
-            "{lab} has no solution {name}",
-            hint="the solutions are: {known}",
-            lab=current.lab.name,
-            name=solution,
-            known=", ".join(plays) or "-",
-        )
-    boxes = ", ".join(current.lab.boxes)
+    labctl, actor = asked(ctx, learner)
+    boxes = ", ".join(labctl.instances.solvable(actor, lab, solution))
     confirm("solve", _("This does the work for you in {boxes}. Go on?").format(boxes=boxes), yes)
     with progress() as emit:
-        app.provisioner.run(current.lab, solution, current.ids(), current.values, emit)
+        labctl.instances.solve(actor, lab, solution, emit=emit)
     click.echo(advised(_("{mark} solved; see labctl verify").format(mark="✓")))

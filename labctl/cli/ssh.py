@@ -9,19 +9,7 @@ import click
 
 from labctl.cli.arguments import counted, instance_options, learner_option, named, one_lab, words_argument
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
-from labctl.services.current import Current
-
-_PORT = 22
-
-
-def _prepared(ctx: click.Context, lab: str, learner: str) -> tuple[Current, str]:
-    """The instance, and its OpenSSH configuration: the key is made and put into the boxes when it is first needed."""
-    app = app_of(ctx, learner)
-    current = app.access.current("enter", lab)
-    from labctl.services.ssh import prepare
-
-    return current, prepare(app.engine, app.ssh, current, _sent())
+from labctl.cli.context import asked
 
 
 def _sent() -> dict[str, str]:
@@ -43,10 +31,9 @@ def _sent() -> dict[str, str]:
 def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """Your own OpenSSH client to the box's sshd, as root, with a key made for this lab. It goes through the engine, so
     nothing is published; sshd itself must work (labctl enter needs neither)."""
-    lab, (box, *arguments) = named(app_of(ctx, learner), words, lab, "BOX")
-    current, _text = _prepared(ctx, lab, learner)
-    current.box(box)
-    app_of(ctx, learner).ssh.run_client(current.instance, box, arguments)
+    request = asked(ctx, learner)
+    lab, (box, *arguments) = named(request, words, lab, "BOX")
+    request.labctl.boxes.ssh(request.actor, lab, box, arguments, _sent())
 
 
 @labctl_command(
@@ -58,8 +45,8 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
 @click.pass_context
 def config(ctx: click.Context, lab: str, learner: str) -> None:
     """OpenSSH configuration for the boxes of a lab: for scp, rsync, VS Code and Ansible."""
-    _current, text = _prepared(ctx, lab, learner)
-    click.echo(text, nl=False)
+    labctl, actor = asked(ctx, learner)
+    click.echo(labctl.boxes.ssh_config(actor, lab, _sent()), nl=False)
 
 
 @labctl_command(
@@ -75,9 +62,8 @@ def proxy(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) ->
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     lab, (box,) = counted(words, lab, "BOX")
-    app = app_of(ctx, learner)
-    found = app.access.current("enter", lab).box(box)
+    labctl, actor = asked(ctx, learner)
+    stream = labctl.boxes.ssh_stream(actor, lab, box)
     from labctl.cli.ui.pipe import join
-    from labctl.services.forward import connect_argv
 
-    ctx.exit(join(app.engine.stream(found.id, connect_argv(_PORT)), sys.stdin.fileno(), sys.stdout.fileno()))
+    ctx.exit(join(stream, sys.stdin.fileno(), sys.stdout.fileno()))

@@ -8,16 +8,17 @@ import click
 
 from labctl.cli.arguments import json_option, lab_argument, learner_option
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
-from labctl.cli.i18n import _, language
+from labctl.cli.context import asked
+from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.render import progress
+from labctl.errors import Exit
 
 if TYPE_CHECKING:
-    from labctl.domain.lab.model import Lab
+    from labctl.cli.context import Request
     from labctl.domain.plan import Plan
-    from labctl.services.up import UpResult
+    from labctl.views.instances import LabIsUp
 
 
 @labctl_command("up", example="labctl up redis-replication")
@@ -32,17 +33,21 @@ def command(ctx: click.Context, lab: str, dry_run: bool, seed: str, learner: str
     half-made is finished. A first time that fails leaves nothing behind."""
     if not lab:
         raise click.MissingParameter(param_type="argument", param_hint="LAB", ctx=ctx)
-    app = app_of(ctx, learner)
-    definition = app.catalog.lab(lab)
-    app.access.require("up", lab)
-    instance = app.instance(lab, seed)
+    request = asked(ctx, learner)
     if dry_run:
-        plan = app.up.plan(definition, instance)
+        plan = request.labctl.instances.plan_up(request.actor, lab, seed)
         print_json(plan) if as_json else _print_plan(plan)
         return
+    ctx.exit(perform(request, lab, seed, as_json=as_json))
+
+
+def perform(request: Request, lab: str, seed: str = "", *, as_json: bool = False) -> int:
+    """Bring the lab up and show what came of it; the exit status."""
+    labctl, actor = request
     with progress(as_json) as emit:
-        result = app.up.run(definition, instance, emit)
-    print_json(result) if as_json else _print_result(definition, result)
+        done = labctl.instances.up(actor, lab, seed, emit=emit)
+    print_json(done) if as_json else _print_result(done)
+    return int(Exit.OK)
 
 
 def _print_plan(plan: Plan) -> None:
@@ -52,19 +57,19 @@ def _print_plan(plan: Plan) -> None:
         click.echo(line)
 
 
-def _print_result(lab: Lab, result: UpResult) -> None:
-    mark = click.style("✓", fg="green")
-    if result.nothing_done:
-        click.echo(_("{mark} {lab} is up already: nothing to do").format(mark=mark, lab=lab.name))
+def _print_result(done: LabIsUp) -> None:
+    mark, lab = click.style("✓", fg="green"), done.instance.lab
+    if done.nothing_done:
+        click.echo(_("{mark} {lab} is up already: nothing to do").format(mark=mark, lab=lab))
     else:
         text = _("{mark} {lab} is up: {count} boxes, {seconds:.1f} s")
-        click.echo(text.format(mark=mark, lab=lab.name, count=len(result.boxes), seconds=result.seconds))
-    width = max(map(len, lab.boxes))
-    for name in lab.boxes:
-        click.echo(f"  {click.style(name.ljust(width), bold=True)}  {lab.address_of(name)}")
-    for name in result.changed:
+        click.echo(text.format(mark=mark, lab=lab, count=len(done.boxes), seconds=done.seconds))
+    width = max(map(len, done.addresses))
+    for name, address in done.addresses.items():
+        click.echo(f"  {click.style(name.ljust(width), bold=True)}  {address}")
+    for name in done.changed:
         text = _("! {box} was made from an older definition; labctl reset makes it new")
         click.echo(advised(text.format(box=name)), err=True)
-    first = next(iter(lab.boxes))
-    click.echo(f"{lab.title.in_(language())}")
+    click.echo(done.title)
+    first = next(iter(done.addresses))
     click.echo(advised(_("Next: labctl show · labctl enter {box} · labctl verify").format(box=first)))

@@ -10,18 +10,18 @@ import click
 from labctl.cli.arguments import json_option, learner_option, one_lab
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_tasks
-from labctl.cli.context import app_of, debugging
+from labctl.cli.context import asked, debugging
 from labctl.cli.i18n import _
 from labctl.cli.ui.as_json import print_json
-from labctl.cli.ui.report import attempt_as_json, junit, junit_file
+from labctl.cli.ui.report import junit, junit_file
 from labctl.errors import Exit, LabctlError, NotKeptError, UsageError
 
 # What takes its time to load is imported below, after the child that runs checks was started: it loads meanwhile.
 if TYPE_CHECKING:
-    from labctl.app.parts import Parts
-    from labctl.domain.verdict import Attempt
-    from labctl.services.current import Current
-    from labctl.services.verify import Verified
+    from collections.abc import Callable, Collection
+
+    from labctl.cli.context import Request
+    from labctl.views.attempts import JudgedPage
 
 _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_ERROR}
 
@@ -62,24 +62,56 @@ def command(
     passed, 1 something failed, 6 something could not be checked or the attempt could not be kept."""
     _refuse_both(watch, {"--thorough": thorough, "--junit": report is not None, "--json": as_json})
     _refuse_both(report == "-", {"--json": as_json}, "--junit -")
-    app = app_of(ctx, learner)
-    only = frozenset(tasks) or None
+    request = asked(ctx, learner)
     with junit_file(report) as write:
-        # Not app.verify's: the engine's client takes its time to load, too.
-        app.prepare_verify()
-        try:
-            if watch:
-                ctx.exit(_watch(app, lab, only))
-            current = app.access.current("judge", lab)
-            verified = _run(app, current, only, thorough, as_json)
-        finally:
-            app.checker.stop()
-        _tell(ctx, current, verified, report, as_json)
-        if report is not None:
-            write(junit(current.lab, verified.attempt, verified.number))
-    if verified.lost:
-        raise _not_kept(verified.lost)
-    ctx.exit(int(_CODES[verified.attempt.verdict]))
+        code = perform(
+            request,
+            lab,
+            tasks,
+            watch=watch,
+            thorough=thorough,
+            write=write if report is not None else None,
+            quiet=report == "-",
+            author=debugging(ctx),
+            as_json=as_json,
+        )
+    ctx.exit(code)
+
+
+def perform(
+    request: Request,
+    lab: str = "",
+    tasks: Collection[str] = (),
+    *,
+    watch: bool = False,
+    thorough: bool = False,
+    write: Callable[[str], None] | None = None,
+    quiet: bool = False,
+    author: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Judge the boxes and show the attempt; the exit status. ``write`` takes the attempt as JUnit XML; ``quiet``: it
+    goes to stdout, and nothing else does. ``author``: with more about the checks themselves. Raises NotKeptError after
+    that if the attempt isn't in the store."""
+    labctl, actor = request
+    with labctl.attempts.preparing():
+        if watch:
+            return _watch(request, lab, tasks)
+        from labctl.cli.ui.render import progress
+
+        with progress(as_json) as emit:
+            page = labctl.attempts.verify(actor, lab, tasks, thorough=thorough, emit=emit)
+    if as_json:
+        print_json(page.report)
+    elif not quiet:
+        from labctl.cli.ui.verdicts import print_attempt
+
+        print_attempt(page.lab, page.report.attempt, page.report.number, page.previous, page.left_out, author=author)
+    if write is not None:
+        write(junit(page.lab, page.report.attempt, page.report.number))
+    if page.lost:
+        raise _not_kept(page.lost)
+    return int(_CODES[page.report.verdict])
 
 
 def _not_kept(lost: LabctlError) -> NotKeptError:
@@ -93,25 +125,6 @@ def _not_kept(lost: LabctlError) -> NotKeptError:
     )
 
 
-def _run(app: Parts, current: Current, only: frozenset[str] | None, thorough: bool, quiet: bool) -> Verified:
-    from labctl.cli.ui.render import progress
-
-    with progress(quiet) as emit, app.access.finishing(current, emit):
-        return app.verify.run(current, only, thorough=thorough, emit=emit, by=app.access.by)
-
-
-def _tell(ctx: click.Context, current: Current, verified: Verified, report: str | None, as_json: bool) -> None:
-    """On stdout, unless the report goes there."""
-    attempt, number = verified.attempt, verified.number
-    if as_json:
-        print_json(attempt_as_json(attempt, number, left_out=verified.left_out, kept=not verified.lost))
-    elif report != "-":
-        from labctl.cli.ui.verdicts import print_attempt
-
-        author = debugging(ctx)
-        print_attempt(current.lab, attempt, number, verified.previous, verified.left_out, author=author)
-
-
 def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch") -> None:
     """Raises UsageError for options that can't go together."""
     for other, given in others.items():
@@ -120,29 +133,27 @@ def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch")
             raise UsageError(text, hint="labctl verify {option}", option=option, other=other)
 
 
-def _watch(app: Parts, lab: str, only: frozenset[str] | None) -> int:
+def _watch(request: Request, lab: str, tasks: Collection[str]) -> int:
     """Attempts until all tasks are passed; only what changes is printed after the first."""
     from labctl.cli.ui.problem import lines
     from labctl.cli.ui.verdicts import MARKS, print_attempt
     from labctl.domain.verdict import Verdict
-    from labctl.services.watch import changes
 
-    told: list[Attempt] = []
     lost: list[LabctlError] = []
 
-    def tell(current: Current, verified: Verified) -> None:
-        if not told:
-            print_attempt(current.lab, verified.attempt, verified.number, None, verified.left_out)
-            if verified.attempt.verdict is not Verdict.PASSED:
+    def tell(page: JudgedPage) -> None:
+        attempt = page.report.attempt
+        if page.changes is None:
+            print_attempt(page.lab, attempt, page.report.number, None, page.left_out)
+            if attempt.verdict is not Verdict.PASSED:
                 click.echo(_("watching; Ctrl-C ends it"), err=True)
         else:
-            score = f"{verified.attempt.points}/{verified.attempt.of}"
-            for task, verdict in changes(told[-1], verified.attempt):
+            score = f"{attempt.points}/{attempt.of}"
+            for task, verdict in page.changes:
                 click.echo(f"{time.strftime('%H:%M:%S')} {MARKS[verdict]} {task}  {score}")
-        told.append(verified.attempt)
-        lost[:] = [verified.lost] if verified.lost else []
+        lost[:] = [page.lost] if page.lost else []
         for line in (line for error in lost for line in lines(_not_kept(error))):
             click.echo(line, err=True)
 
-    app.watch.run(lambda: app.access.current("judge", lab), only, tell, app.access.by)
+    request.labctl.attempts.watch(request.actor, lab, tasks, tell)
     return int(Exit.CHECKS_ERROR if lost else Exit.OK)

@@ -6,12 +6,14 @@ import msgspec
 
 from labctl.domain.lab.model import Lab
 from labctl.domain.verdict import Attempt, Before, Verdict
+from labctl.errors import LabctlError
 
 
 class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An attempt with its score, as ``verify --json`` and ``history --attempt N --json`` print it. ``number`` counts the
-    learner's attempts from 1; 0 if it isn't in the store. Of a verify: ``left_out``: how many checks did not run
-    because they need ``--thorough``; ``kept``: whether the attempt is in the store."""
+    """An attempt with its score, as ``verify --json`` and ``history --attempt N --json`` print it.
+
+    ``number`` counts the learner's attempts from 1; 0 if it isn't in the store. Only of a verify: ``left_out``: how
+    many checks did not run because they need ``--thorough``; ``kept``: whether the attempt is in the store."""
 
     attempt: Attempt
     number: int
@@ -33,6 +35,19 @@ class AttemptPage(msgspec.Struct, frozen=True):
     lab: Lab
     report: AttemptReport
     previous: Before | None
+
+
+class JudgedPage(msgspec.Struct, frozen=True):
+    """What a verify found: as ``AttemptPage``, and how many checks did not run because they need ``--thorough``.
+    ``lost`` says why the attempt is not in the store: then it has no number and doesn't count. ``changes``: of an
+    attempt of ``verify --watch`` after the first, the tasks whose verdict differs from the attempt before."""
+
+    lab: Lab
+    report: AttemptReport
+    previous: Before | None
+    left_out: int
+    lost: LabctlError | None = None
+    changes: tuple[tuple[str, Verdict], ...] | None = None
 
 
 class History(msgspec.Struct, frozen=True):

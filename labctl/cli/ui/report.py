@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,18 +17,6 @@ if TYPE_CHECKING:
     from labctl.domain.junit import Case
     from labctl.domain.lab.model import Lab
     from labctl.domain.verdict import Attempt, CheckResult
-
-
-def attempt_as_json(attempt: Attempt, number: int, **more: Any) -> dict[str, Any]:
-    """What ``--json`` prints of an attempt: docs/instructor.md says what is in it."""
-    return {
-        "attempt": attempt,
-        "number": number,
-        "verdict": attempt.verdict,
-        "points": attempt.points,
-        "of": attempt.of,
-        **more,
-    }
 
 
 def junit(lab: Lab, attempt: Attempt, number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -130,7 +130,7 @@ def _notes(integrity: Integrity) -> list[str]:
     return notes + [text.format(param=param) for param in same]
 
 
-def history_rows(lab: Lab, attempts: list[Attempt]) -> list[tuple[str, ...]]:
+def history_rows(lab: Lab, attempts: Sequence[Attempt]) -> list[tuple[str, ...]]:
     """A row an attempt: number, when, points, a mark for each task, how it was checked, what changed."""
     rows: list[tuple[str, ...]] = []
     before: dict[str, Verdict] = {}
