@@ -32,7 +32,7 @@ _LOADED = (
     "labctl.adapters.locks",
     "labctl.adapters.settings",
     "labctl.adapters.store",
-    "labctl.app.parts.access",
+    "labctl.app.access",
     "labctl.app.parts.classroom",
     "labctl.domain.access.rules",
     "labctl.services.classroom.cohorts",

@@ -15,10 +15,9 @@ import pytest
 from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks, FakeStore
 from samples import error, failed, make_instance, make_lab, passed, task
 
-from labctl.app.parts.access import Access
-from labctl.cli import history, i18n
+from labctl.app import facade
+from labctl.cli import i18n
 from labctl.cli import main as cli
-from labctl.cli import verify as command
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, Attempt, Verdict
 from labctl.errors import ChecksError, StoreError
@@ -43,7 +42,7 @@ class Bench:
         self.keeper, self.images = FakeKeeper(self.engine, running=True), FakeImages()
         self.checker = FakeChecker(passed("listen"), passed("auth"))
         self.catalog = FakeCatalog(LAB)
-        self.learner = "lucy"
+        self.settings = SimpleNamespace(learner="lucy")
         self.watched: list[frozenset[str] | None] = []
         clones = Clones(self.engine, self.keeper, self.images, self.locks)
         on_clones = OnClones(self.engine, self.checker, clones)
@@ -51,7 +50,6 @@ class Bench:
         self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: on_clones)
         self.finder = Finder(self.engine, self.catalog)
         self.watch = SimpleNamespace(run=lambda _find, only, _tell, _by: self.watched.append(only))
-        self.access = Access(self, is_learner=False)  # type: ignore[arg-type]
         Up(self.engine, self.keeper, self.images, self.locks).run(LAB, make_instance(LAB), silent)
 
 
@@ -61,8 +59,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench()
-    for module in (command, history):
-        monkeypatch.setattr(module, "app_of", lambda _ctx, _learner="": made)
+    monkeypatch.setattr(facade, "Parts", lambda _catalogs: made)
     return made
 
 
@@ -336,8 +333,8 @@ class TestHistory:
 
 
 def test_what_this_bench_gives_is_what_the_app_has(bench: Bench) -> None:
-    """The commands ask an Parts for nothing that a real one doesn't have."""
+    """The facade asks the parts for nothing that a real one doesn't have."""
     from labctl.app.parts import Parts
 
-    used = ("checker", "verify", "watch", "finder", "store", "catalog", "learner")
+    used = ("checker", "verify", "watch", "finder", "store", "catalog", "settings")
     assert not [name for name in used if not hasattr(Parts, name) or not hasattr(bench, name)]
