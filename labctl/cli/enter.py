@@ -50,7 +50,10 @@ def perform(request: Request, box: str, lab: str = "") -> int:
         # A script on stdin: no terminal, and stdout and stderr stay apart.
         from labctl.cli.ui import pipe
 
-        process = boxes.process(actor, lab, box, argv, terminal_environment(), pipe.to(sys.stderr.fileno()))
+        def to_stderr(data: bytes) -> None:
+            pipe.to(sys.stderr.fileno())(data)
+
+        process = boxes.process(actor, lab, box, argv, terminal_environment(), to_stderr)
         try:
             pipe.join(process, sys.stdin.fileno(), sys.stdout.fileno())
         finally:
