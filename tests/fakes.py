@@ -18,6 +18,7 @@ import msgspec
 
 from labctl.adapters.docker.listing import clone_image, observed
 from labctl.domain.boxspec import BoxSpec
+from labctl.domain.imagery import ImageInfo
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import Params
 from labctl.domain.observed import ALIVE, CloneImage, EngineInfo, ObservedBox, State
@@ -28,7 +29,7 @@ from labctl.domain.verdict import Attempt, CheckResult, Verdict
 from labctl.domain.weight import Weight
 from labctl.errors import BuildError, EngineError, KeeperGoneError, NameTakenError, UsageError
 from labctl.events import BoxReady, Emit, Note
-from labctl.ports import CloneCheck, ExecResult, Findings, ImageInfo, PowerSwitch
+from labctl.ports import CloneCheck, ExecResult, Findings, PowerSwitch
 
 INFO = EngineInfo("20.10.24", "1.41", 1, "overlay2", (), "6.1.0", "Debian", 4, 8 << 30, "/var/lib/docker", (), "fake")
 

@@ -22,13 +22,11 @@ from labctl.domain.nearest import nearest
 from labctl.domain.weight import CopySettings
 from labctl.errors import UsageError
 from labctl.i18n import languages
+from labctl.views.host import Setting, SettingSource, SettingValue
 from labctl.whole_file import unwritable, write_whole
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
-
-Source = Literal["default", "file", "env"]
-Value = str | tuple[str, ...]
 
 
 class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,14 +60,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image: ImageSettings = ImageSettings()
     mirror: MirrorSettings = MirrorSettings()
     copy: CopySettings = CopySettings()
-
-
-class Setting(msgspec.Struct, frozen=True):
-    """One setting, and where its value comes from."""
-
-    key: str
-    value: Value
-    source: Source
 
 
 def _keys(kind: type[msgspec.Struct], prefix: str = "") -> dict[str, type]:
@@ -193,7 +183,7 @@ def _parsed(key: str, text: str) -> object:
     return [part for part in text.split(os.pathsep) if part] if KEYS[key] is tuple else text
 
 
-def _value(settings: Settings, key: str) -> Value:
+def _value(settings: Settings, key: str) -> SettingValue:
     value: Any = settings
     for part in key.split("."):
         value = getattr(value, part)
@@ -207,7 +197,7 @@ def without_password(url: str) -> str:
     return _PASSWORD.sub(r"\1\2***", url)
 
 
-def _source(data: Mapping[str, Any], key: str) -> Source:
+def _source(data: Mapping[str, Any], key: str) -> SettingSource:
     if _variable(key) in os.environ:
         return "env"
     table, _, name = key.rpartition(".")

@@ -10,7 +10,10 @@ from labctl.app.parts import Parts
 
 if TYPE_CHECKING:
     from labctl.app.attempts import AttemptsApi
+    from labctl.app.authoring import AuthoringApi
     from labctl.app.boxes import BoxesApi
+    from labctl.app.host import HostApi
+    from labctl.app.images import ImagesApi
     from labctl.app.instances import InstancesApi
     from labctl.app.labs import LabsApi
 
@@ -49,3 +52,24 @@ class Labctl:
         from labctl.app.attempts import AttemptsApi
 
         return AttemptsApi(self._parts)
+
+    @cached_property
+    def authoring(self) -> AuthoringApi:
+        """Writing labs: lint, test, a new lab."""
+        from labctl.app.authoring import AuthoringApi
+
+        return AuthoringApi(self._parts)
+
+    @cached_property
+    def images(self) -> ImagesApi:
+        """labctl's images on the engine: list, build, save, load, prune."""
+        from labctl.app.images import ImagesApi
+
+        return ImagesApi(self._parts)
+
+    @cached_property
+    def host(self) -> HostApi:
+        """This installation: doctor and settings."""
+        from labctl.app.host import HostApi
+
+        return HostApi(self._parts)

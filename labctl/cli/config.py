@@ -6,6 +6,7 @@ import click
 
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.cli.main import LazyGroup
 from labctl.cli.ui.as_json import print_json
@@ -32,11 +33,11 @@ def _shown(value: str | tuple[str, ...]) -> str:
 
 @labctl_command("list", example="labctl config list")
 @json_option
-def list_(as_json: bool) -> None:
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
     """All settings, and where each comes from."""
-    from labctl.app.files import all_settings
-
-    found = all_settings()
+    labctl, actor = asked(ctx)
+    found = labctl.host.settings(actor)
     if as_json:
         print_json(found)
         return
@@ -47,27 +48,27 @@ def list_(as_json: bool) -> None:
 
 @labctl_command("get", example="labctl config get lang")
 @click.argument("key")
-def get(key: str) -> None:
+@click.pass_context
+def get(ctx: click.Context, key: str) -> None:
     """One setting's value."""
-    from labctl.app.files import get_setting
-
-    click.echo(_shown(get_setting(key).value))
+    labctl, actor = asked(ctx)
+    click.echo(_shown(labctl.host.setting(actor, key).value))
 
 
 @labctl_command("set", example="labctl config set lang zh")
 @click.argument("key")
 @click.argument("value")
-def set_(key: str, value: str) -> None:
+@click.pass_context
+def set_(ctx: click.Context, key: str, value: str) -> None:
     """Set one. Several values are separated by colons."""
-    from labctl.app.files import set_setting
-
-    set_setting(key, value)
+    labctl, actor = asked(ctx)
+    labctl.host.set(actor, key, value)
 
 
 @labctl_command("unset", example="labctl config unset lang")
 @click.argument("key")
-def unset(key: str) -> None:
+@click.pass_context
+def unset(ctx: click.Context, key: str) -> None:
     """Back to its default."""
-    from labctl.app.files import unset_setting
-
-    unset_setting(key)
+    labctl, actor = asked(ctx)
+    labctl.host.unset(actor, key)

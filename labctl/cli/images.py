@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -11,16 +10,17 @@ import click
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_labs
-from labctl.cli.context import app_of, readable_labs
+from labctl.cli.context import asked
 from labctl.cli.i18n import _, listed
 from labctl.cli.main import LazyGroup
 from labctl.cli.ui.as_json import print_json
+from labctl.cli.ui.problem import show
 from labctl.cli.ui.render import progress
 from labctl.cli.ui.table import print_table
+from labctl.errors import Exit
 
 if TYPE_CHECKING:
-    from labctl.app.parts import Parts
-    from labctl.domain.lab.model import Lab
+    from labctl.views.images import ImageList
 
 
 class _Group(LazyGroup):
@@ -42,11 +42,6 @@ def group() -> None:
 _labs_argument = click.argument("labs", nargs=-1, metavar="[LAB]...", shell_complete=complete_labs)
 
 
-def _chosen(app: Parts, names: tuple[str, ...]) -> list[Lab]:
-    """The labs named, or all."""
-    return [app.catalog.lab(name) for name in names or app.catalog.names()]
-
-
 def _mib(size: int) -> str:
     return f"{size / (1 << 20):.0f} MiB"
 
@@ -57,27 +52,34 @@ def _mib(size: int) -> str:
 def list_(ctx: click.Context, as_json: bool) -> None:
     """labctl's images on the engine: how large each is, how much of that no other image has, and what all of them take
     unpacked, with shared layers counted once."""
-    app = app_of(ctx)
-    labs, code = readable_labs(app)
-    found = app.images.listing(labs)
-    unpacked = app.images.unpacked(found, labs)
+    labctl, actor = asked(ctx)
+    labs, faults = labctl.labs.listed(actor)
+    for fault in faults:
+        show(fault)
+    found = labctl.images.listing(actor)
     if as_json:
-        print_json({"images": found, "unpacked": unpacked})
-        ctx.exit(code)
+        print_json(found)
+    else:
+        _print_list(found, len(labs))
+    ctx.exit(int(Exit.INVALID_LAB if faults else Exit.OK))
+
+
+def _print_list(found: ImageList, labs: int) -> None:
+    """The table, and the sums below it. ``labs``: how many labs the catalog has."""
+    unpacked = found.unpacked
     rows = []
-    for image in found:
+    for image in found.images:
         when = datetime.datetime.fromtimestamp(image.created).astimezone().strftime("%Y-%m-%d %H:%M")
         use = _("in use") if image.used else _("current") if image.current else _("old")
         rows.append((image.tag, image.kind, _mib(image.size), _mib(unpacked.alone[image.tag]), when, use))
     print_table((_("image"), _("kind"), _("size"), _("alone"), _("made"), _("use")), rows)
     click.echo()
-    built = len(labs) - len(unpacked.missing)
+    built = labs - len(unpacked.missing)
     click.echo(_("boxes of {count} labs: {size} unpacked").format(count=built, size=_mib(unpacked.labs)))
     click.echo(_("with keeper and toolbox: {size}").format(size=_mib(unpacked.system)))
     click.echo(_("all images of labctl: {size}").format(size=_mib(unpacked.all)))
     if unpacked.missing:
         click.echo(_("not built yet: {labs}").format(labs=listed(unpacked.missing)))
-    ctx.exit(code)
 
 
 @labctl_command("build", example="labctl images build redis-replication\nlabctl images build --all")
@@ -86,14 +88,11 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def build(ctx: click.Context, labs: tuple[str, ...], everything: bool) -> None:
     """Build what is missing for labs, side by side. An interrupted build leaves nothing half-made."""
-    app = app_of(ctx)
-    chosen = _chosen(app, () if everything else labs)
-    started = time.monotonic()
-    with progress() as emit, app.locks.hold("engine", emit):
-        app.images.ensure(chosen, emit)
+    labctl, actor = asked(ctx)
+    with progress() as emit:
+        built = labctl.images.build(actor, () if everything else labs, emit=emit)
     line = _("{mark} built: {labs}  {seconds:.1f} s")
-    names = listed(lab.name for lab in chosen)
-    click.echo(line.format(mark="✓", labs=names, seconds=time.monotonic() - started))
+    click.echo(line.format(mark="✓", labs=listed(built.labs), seconds=built.seconds))
 
 
 @labctl_command("save", example="labctl images save labs.tar redis-replication")
@@ -102,13 +101,10 @@ def build(ctx: click.Context, labs: tuple[str, ...], everything: bool) -> None:
 @click.pass_context
 def save(ctx: click.Context, file: str, labs: tuple[str, ...]) -> None:
     """All that labs need as one file, for a machine with no network at all."""
-    app = app_of(ctx)
-    chosen = _chosen(app, labs)
+    labctl, actor = asked(ctx)
     with progress() as emit:
-        with app.locks.hold("engine", emit):
-            app.images.ensure(chosen, emit)
-        size = app.images.save(chosen, file, emit)
-    click.echo(_("{mark} {file}: {size}").format(mark="✓", file=file, size=_mib(size)))
+        saved = labctl.images.save(actor, file, labs, emit=emit)
+    click.echo(_("{mark} {file}: {size}").format(mark="✓", file=saved.file, size=_mib(saved.size)))
 
 
 @labctl_command("load", example="labctl images load labs.tar")
@@ -116,9 +112,9 @@ def save(ctx: click.Context, file: str, labs: tuple[str, ...]) -> None:
 @click.pass_context
 def load(ctx: click.Context, file: str) -> None:
     """Take in what labctl images save wrote."""
-    app = app_of(ctx)
-    with progress() as emit, app.locks.hold("engine", emit):
-        tags = app.images.load(file, emit)
+    labctl, actor = asked(ctx)
+    with progress() as emit:
+        tags = labctl.images.load(actor, file, emit=emit)
     for tag in tags:
         click.echo(tag)
 
@@ -128,9 +124,9 @@ def load(ctx: click.Context, file: str) -> None:
 @click.pass_context
 def prune(ctx: click.Context, as_json: bool) -> None:
     """Remove labctl's images that no lab of the catalog and no box uses. Images of others are never touched."""
-    app = app_of(ctx)
-    with progress(as_json) as emit, app.locks.hold("engine", emit):
-        removed = app.images.prune(_chosen(app, ()), emit)
+    labctl, actor = asked(ctx)
+    with progress(as_json) as emit:
+        removed = labctl.images.prune(actor, emit=emit)
     if as_json:
         print_json(removed)
         return

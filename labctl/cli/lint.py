@@ -9,7 +9,7 @@ import click
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_labs
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _, language
 from labctl.cli.ui.as_json import print_json
 from labctl.errors import Exit, UsageError
@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, labs: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """What is wrong with a lab, by its files alone: no box is started, and nothing of the lab is run. Each fault with
     file, line, reason and remedy. Exit status 3 where there are errors; warnings are for you to judge."""
-    app = app_of(ctx)
     if not labs and not everything:
         raise UsageError("which lab?", hint="labctl lint LAB, or labctl lint --all")
-    names = app.catalog.names() if everything else list(dict.fromkeys(labs))
-    found = {name: app.lint.run(name) for name in names}
+    labctl, actor = asked(ctx)
+    found = labctl.authoring.lint(actor, labctl.labs.names(actor) if everything else labs)
     if as_json:
         print_json(found)
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from labctl.cli.command import labctl_command
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 
 
@@ -20,10 +21,8 @@ from labctl.cli.i18n import _
 def command(ctx: click.Context, lab: str, folder: str) -> None:
     """A new lab to begin with: small, whole and working, with TODO wherever its author goes on. Nothing that exists is
     overwritten."""
-    from labctl.app.files import new_lab
-
-    catalog = Path(folder).expanduser()
-    for file in new_lab(lab, catalog):
+    labctl, actor = asked(ctx)
+    for file in labctl.authoring.new_lab(actor, lab, Path(folder).expanduser()):
         click.echo(os.path.relpath(file))
     line = _("Next: labctl --catalog {catalog} lint {lab}; then up, verify, solve. docs/author.md says more.")
     click.echo(line.format(catalog=folder, lab=lab))

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_labs
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.report import junit_file
 from labctl.domain.proof.rules import Phase
 from labctl.errors import Exit, UsageError
-
-if TYPE_CHECKING:
-    from labctl.services.proof.prove import Wishes
 
 _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_ERROR}
 
@@ -69,16 +65,27 @@ def command(
     if report == "-" and as_json:
         text = "{option} and {other} don't go together"
         raise UsageError(text, hint="labctl test-lab --json", option="--report -", other="--json")
-    app = app_of(ctx)
-    chosen = [app.catalog.lab(name) for name in (app.catalog.names() if everything else dict.fromkeys(labs))]
+    labctl, actor = asked(ctx)
+    chosen = labctl.labs.names(actor) if everything else list(dict.fromkeys(labs))
+    for name in chosen:
+        labctl.labs.lab(actor, name)  # before the report is looked at
     before = _what_is_there(report)
     with junit_file(report) as write:
         with progress(as_json) as emit:
-            proof = app.prove.run(chosen, _wishes(seeds, repeat, mutants, thorough, only), emit)
+            proof = labctl.authoring.prove(
+                actor,
+                chosen,
+                seeds=seeds,
+                repeat=repeat,
+                mutants=mutants,
+                phases=[Phase(name) for name in only],
+                thorough=thorough,
+                emit=emit,
+            )
         if as_json:
-            from labctl.cli.ui.proof_report import as_builtins
+            from labctl.views.authoring import report as as_view
 
-            print_json(as_builtins(proof))
+            print_json(as_view(proof))
         elif report != "-":
             from labctl.cli.ui.proof_text import print_proof
 
@@ -88,13 +95,6 @@ def command(
 
             write(markdown(proof, before))
     ctx.exit(int(_CODES[proof.verdict]))
-
-
-def _wishes(seeds: int, repeat: int, mutants: int | None, thorough: bool, only: tuple[str, ...]) -> Wishes:
-    from labctl.services.proof.prove import DEFAULT_PHASES, Wishes
-
-    phases = frozenset(map(Phase, only)) or DEFAULT_PHASES
-    return Wishes(seeds, repeat, phases | {Phase.THOROUGH} if thorough else phases, mutants)
 
 
 def _what_is_there(report: str | None) -> str:

@@ -183,7 +183,7 @@ def _labctl(facts: Facts) -> Iterator[Finding]:
     yield Finding("mirrors", Level.OK, "mirrors: registry {registry}, debian {debian}", values=mirrors)
 
 
-def worst(findings: list[Finding]) -> Level:
+def worst(findings: Iterable[Finding]) -> Level:
     """The worst of all."""
     levels = {finding.level for finding in findings}
     return next((level for level in (Level.BAD, Level.WARN) if level in levels), Level.OK)

@@ -53,6 +53,19 @@ class SourceFile(msgspec.Struct, frozen=True):
         return 0o755 if self.executable else 0o644
 
 
+class ImageInfo(msgspec.Struct, frozen=True):
+    """An image of labctl's on the engine. ``size`` in bytes with shared layers, ``created`` in seconds since 1970;
+    ``used`` by boxes; ``current``: a lab of the catalog needs it."""
+
+    tag: str
+    kind: str
+    id: str
+    size: int
+    created: float
+    used: bool
+    current: bool
+
+
 class ImageSource(msgspec.Struct, frozen=True):
     """``images/<name>/``, the Dockerfile among its files. ``file`` names the Dockerfile in messages."""
 

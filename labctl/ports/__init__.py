@@ -10,6 +10,7 @@ from typing import IO, Literal, Protocol
 import msgspec
 
 from labctl.domain.boxspec import BoxSpec
+from labctl.domain.imagery import ImageInfo
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import Params
 from labctl.domain.notes import BoxNote
@@ -129,19 +130,6 @@ class Engine(Protocol):
 
     def memory(self, box_id: str) -> int:
         """What a running box uses, in bytes, by its own cgroup: less the page cache that could be had back at once."""
-
-
-class ImageInfo(msgspec.Struct, frozen=True):
-    """An image of labctl's. ``size`` in bytes with shared layers, ``created`` in seconds since 1970; ``used`` by
-    boxes."""
-
-    tag: str
-    kind: str
-    id: str
-    size: int
-    created: float
-    used: bool
-    current: bool
 
 
 class Images(Protocol):

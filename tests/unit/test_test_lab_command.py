@@ -11,14 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
 from fakes import INFO, FakeCatalog
 from samples import make_lab, task, text
 
+from labctl.app.actor import at_the_engine
+from labctl.app.authoring import AuthoringApi
+from labctl.app.labs import LabsApi
 from labctl.cli import i18n, test_lab
 from labctl.cli import main as cli
+from labctl.cli.context import Request
 from labctl.domain.lab.model import Lab
 from labctl.domain.proof import rules as proof
 from labctl.domain.proof.outcome import LabProof, Proof, SeedProof
@@ -93,7 +98,8 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    monkeypatch.setattr(test_lab, "app_of", lambda _ctx: made)
+    labctl: Any = SimpleNamespace(labs=LabsApi(made), authoring=AuthoringApi(made))  # type: ignore[arg-type]
+    monkeypatch.setattr(test_lab, "asked", lambda _ctx: Request(labctl, at_the_engine()))
     return made
 
 

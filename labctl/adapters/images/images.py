@@ -20,11 +20,10 @@ from labctl.adapters.images.sources import Sources
 from labctl.adapters.images.stop import Stop
 from labctl.adapters.settings import Settings
 from labctl.domain import imagery, layers
-from labctl.domain.imagery import ImageSource, SourceFile
+from labctl.domain.imagery import ImageInfo, ImageSource, SourceFile
 from labctl.domain.lab.model import Lab
 from labctl.domain.layers import Unpacked
 from labctl.events import Emit, Event, StepEnded, StepStarted
-from labctl.ports import ImageInfo
 
 # Every verify asks for two tags. What builds and carries images is loaded where that is done.
 if TYPE_CHECKING:

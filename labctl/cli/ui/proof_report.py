@@ -1,49 +1,15 @@
-"""What ``labctl test-lab`` found, for programs and for a page of documentation."""
+"""What ``labctl test-lab`` found, for a page of documentation."""
 
 from __future__ import annotations
 
 import datetime
 import re
-from typing import Any
-
-import msgspec
 
 from labctl.cli.i18n import _, language
 from labctl.domain.proof.outcome import LabProof, Proof
 from labctl.domain.proof.rules import Phase
 
 _MIB = 1 << 20
-
-
-def as_builtins(proof: Proof) -> dict[str, Any]:
-    """What ``--json`` prints: docs/author.md says what is in it."""
-    return {
-        "verdict": proof.verdict,
-        "at": proof.at,
-        "machine": proof.machine,
-        "phases": proof.phases,
-        "flaws": proof.flaws,
-        "labs": [_lab(lab) for lab in proof.labs],
-    }
-
-
-def _lab(lab: LabProof) -> dict[str, Any]:
-    checks, hurting = lab.checks
-    return {
-        "lab": lab.lab.name,
-        "tasks": [task.id for task in lab.lab.tasks],
-        "solutions": lab.solutions,
-        "mutants": [{**msgspec.to_builtins(mutant), "caught": lab.caught(mutant)} for mutant in lab.mutants],
-        "checks": checks,
-        "thorough_checks": hurting,
-        "flakes": {**msgspec.to_builtins(lab.flakes), "rate": lab.flakes.rate, "repeat": lab.repeat},
-        "up_seconds": lab.up_seconds,
-        "verify_seconds": lab.verify_seconds,
-        "memory": lab.memory,
-        "seconds": lab.seconds,
-        "flaws": len(lab.all_flaws),
-        "seeds": lab.seeds,
-    }
 
 
 def markdown(proof: Proof, before: str = "") -> str:

@@ -1,0 +1,73 @@
+"""This installation: what is wrong with its machine and its engine, and its settings, for all front ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.errors import LabctlError
+
+if TYPE_CHECKING:
+    from labctl.app.actor import Actor
+    from labctl.app.parts import Parts
+    from labctl.domain.diagnosis import Finding
+    from labctl.domain.lab.model import Lab
+    from labctl.events import Emit
+    from labctl.views.host import Setting
+
+
+class HostApi:
+    """See ``Labctl.host``."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def look(self, actor: Actor) -> tuple[Finding, ...]:
+        """What will hurt later, and what is fine: the engine, kernel limits, disk, keeper and switch, images, mirrors,
+        then the faulty labs. Raises EngineError where there is no engine."""
+        return self._look(*self._labs())
+
+    def fix(self, actor: Actor, *, emit: Emit) -> tuple[Finding, ...]:
+        """Repair keeper, switch, toolbox and kernel limits, then look. Raises LabctlError."""
+        labs, faults = self._labs()
+        self._parts.doctor.fix(emit)
+        return self._look(labs, faults)
+
+    def _look(self, labs: list[Lab], faults: list[Finding]) -> tuple[Finding, ...]:
+        return (*self._parts.doctor.look(labs), *faults)
+
+    def _labs(self) -> tuple[list[Lab], list[Finding]]:
+        """The labs that can be read, and a finding for each that can't."""
+        from labctl.domain.diagnosis import Finding, Level
+
+        labs, faults = [], []
+        for name in self._parts.catalog.names():
+            try:
+                labs.append(self._parts.catalog.lab(name))
+            except LabctlError as error:
+                values = {"lab": name, "why": str(error)}
+                faults.append(Finding("labs", Level.WARN, "the lab {lab} is faulty: {why}", values=values))
+        return labs, faults
+
+    def settings(self, actor: Actor) -> tuple[Setting, ...]:
+        """Every setting, and where it comes from. Raises UsageError for a faulty settings file."""
+        from labctl.adapters import settings
+
+        return tuple(settings.listing())
+
+    def setting(self, actor: Actor, key: str) -> Setting:
+        """One setting. Raises UsageError for an unknown key, with the nearest."""
+        from labctl.adapters import settings
+
+        return settings.get(key)
+
+    def set(self, actor: Actor, key: str, value: str) -> None:
+        """Keep a value in the settings file. Several values are separated by colons. Raises UsageError."""
+        from labctl.adapters import settings
+
+        settings.set_(key, value)
+
+    def unset(self, actor: Actor, key: str) -> None:
+        """Remove a value from the settings file. Raises UsageError for an unknown key."""
+        from labctl.adapters import settings
+
+        settings.unset(key)

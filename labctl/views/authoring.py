@@ -1,0 +1,89 @@
+"""What is shown to authors of labs: faults of a lab's files, and what its test found."""
+
+from __future__ import annotations
+
+import msgspec
+
+from labctl.domain.lint.fault import Fault
+from labctl.domain.observed import EngineInfo
+from labctl.domain.proof.outcome import LabProof, Proof, SeedProof
+from labctl.domain.proof.rules import Flaw, Phase
+from labctl.domain.verdict import Verdict
+
+FaultsByLab = dict[str, tuple[Fault, ...]]
+"""The faults of each lab that was linted, in the order in which the labs were named."""
+
+
+class MutantReport(msgspec.Struct, frozen=True):
+    """A mutant, the tasks that must fail under it, and whether exactly these failed with each seed."""
+
+    name: str
+    fails: tuple[str, ...]
+    caught: bool
+
+
+class FlakesReport(msgspec.Struct, frozen=True):
+    """Of so many verdicts on the same boxes, how many differed. ``rate``: differing by all; ``repeat``: how often the
+    boxes were judged with each seed."""
+
+    verdicts: int
+    differing: int
+    rate: float
+    repeat: int
+
+
+class LabProofReport(msgspec.Struct, frozen=True):
+    """One lab. ``checks`` counts all checks, ``thorough_checks`` those of them that need ``--thorough``. ``up_seconds``
+    and ``verify_seconds`` are medians; ``memory`` in bytes; ``seconds`` by phase. ``flaws`` counts the flaws, which
+    stand in ``ProofReport``."""
+
+    lab: str
+    tasks: tuple[str, ...]
+    solutions: tuple[str, ...]
+    mutants: tuple[MutantReport, ...]
+    checks: int
+    thorough_checks: int
+    flakes: FlakesReport
+    up_seconds: float
+    verify_seconds: float
+    memory: int
+    seconds: dict[str, float]
+    flaws: int
+    seeds: tuple[SeedProof, ...]
+
+
+class ProofReport(msgspec.Struct, frozen=True):
+    """What ``labctl test-lab --json`` prints; docs/author.md describes it. ``at`` in seconds since 1970."""
+
+    verdict: Verdict
+    at: float
+    machine: EngineInfo
+    phases: tuple[Phase, ...]
+    flaws: tuple[Flaw, ...]
+    labs: tuple[LabProofReport, ...]
+
+
+def report(proof: Proof) -> ProofReport:
+    """The report of a proof."""
+    labs = tuple(map(_of_lab, proof.labs))
+    return ProofReport(proof.verdict, proof.at, proof.machine, proof.phases, proof.flaws, labs)
+
+
+def _of_lab(lab: LabProof) -> LabProofReport:
+    checks, thorough = lab.checks
+    flakes = lab.flakes
+    return LabProofReport(
+        lab=lab.lab.name,
+        tasks=tuple(task.id for task in lab.lab.tasks),
+        solutions=lab.solutions,
+        mutants=tuple(MutantReport(one.name, one.fails, lab.caught(one)) for one in lab.mutants),
+        checks=checks,
+        thorough_checks=thorough,
+        flakes=FlakesReport(flakes.verdicts, flakes.differing, flakes.rate, lab.repeat),
+        up_seconds=lab.up_seconds,
+        verify_seconds=lab.verify_seconds,
+        memory=lab.memory,
+        seconds=lab.seconds,
+        flaws=len(lab.all_flaws),
+        seeds=lab.seeds,
+    )
