@@ -7,6 +7,7 @@ continued). So the handler of signals looks here whether the main thread holds i
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,3 +41,12 @@ def held() -> Iterator[None]:
         if _came and not _held:
             _came = False
             raise KeyboardInterrupt
+
+
+def interrupted_by_signals() -> None:
+    """From now on TERM ends this process the way Ctrl-C does: what is half-made is taken back. So does a terminal that
+    goes away, unless nohup(1) started this."""
+    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)

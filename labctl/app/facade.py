@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from labctl.app.attempts import AttemptsApi
     from labctl.app.authoring import AuthoringApi
     from labctl.app.boxes import BoxesApi
+    from labctl.app.gateway import GatewayApi
     from labctl.app.host import HostApi
     from labctl.app.images import ImagesApi
     from labctl.app.instances import InstancesApi
@@ -73,3 +74,10 @@ class Labctl:
         from labctl.app.host import HostApi
 
         return HostApi(self._parts)
+
+    @cached_property
+    def gateway(self) -> GatewayApi:
+        """The gateway: its keys, its installation, the broker, and what a learner's session needs."""
+        from labctl.app.gateway import GatewayApi
+
+        return GatewayApi(self._parts)

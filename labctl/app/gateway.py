@@ -1,19 +1,27 @@
-"""The gateway, put together: what serves learners' logins, what installs it, and what tells how it is."""
+"""The gateway, for all front ends: what serves learners' logins, what installs it, what tells how it is, and what a
+learner's session needs beside the labs themselves."""
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from labctl.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
     from labctl.adapters.gateway.child import Run
-    from labctl.adapters.gateway.desk import Status
     from labctl.adapters.gateway.install import Installer
-    from labctl.adapters.gateway.sessions import Explain, Limits
-    from labctl.domain.access.gateway_files import Layout
-    from labctl.ports import Cohorts
+    from labctl.adapters.gateway.sessions import Explain
+    from labctl.app.actor import Actor
+    from labctl.app.parts import Parts
+    from labctl.domain.access.gateway import Order
+    from labctl.domain.access.gateway_files import Layout, ServerChange
+    from labctl.events import Emit
+    from labctl.views.gateway import GatewayKey, GatewayState, LabOverview
 
 _PASSED_ON = ("DOCKER_HOST", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
 _LOADED = (
@@ -33,6 +41,10 @@ _LOADED = (
     "labctl.adapters.settings",
     "labctl.adapters.store",
     "labctl.app.access",
+    "labctl.app.attempts",
+    "labctl.app.boxes",
+    "labctl.app.instances",
+    "labctl.app.labs",
     "labctl.app.parts.classroom",
     "labctl.domain.access.rules",
     "labctl.services.classroom.cohorts",
@@ -41,8 +53,192 @@ _LOADED = (
     "labctl.services.power",
     "labctl.services.up",
     "labctl.services.verify",
+    "labctl.views.attempts",
+    "labctl.views.gateway",
+    "labctl.views.instances",
+    "labctl.views.labs",
 )
 _OWN = ("LABCTL_LEARNER", "LABCTL_DEBUG", "LABCTL_LANG")
+
+_VERIFIES = max(4, 2 * (os.cpu_count() or 1))
+"""At once: more of them take more memory, and none is done sooner."""
+
+_ONE_AT_A_TIME = frozenset({"up", "verify", "reset", "stop", "start"})
+
+
+class GatewayApi:
+    """See ``Labctl.gateway``. ``layout`` says where the files and accounts of the gateway are."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def keys(self, actor: Actor, cohort: str = "") -> tuple[GatewayKey, ...]:
+        """The keys that open the gateway: of one cohort, or of all that have not ended. Raises UsageError for a cohort
+        that is none of them."""
+        from labctl.domain.classroom.cohort import learner_of
+        from labctl.domain.classroom.keys import fingerprint
+        from labctl.views.gateway import GatewayKey
+
+        cohorts = self._parts.cohorts
+        names = [item.name for item in cohorts.cohorts() if not item.ended]
+        if cohort and cohort not in names:
+            raise UsageError(
+                "there is no cohort {cohort} that lasts",
+                hint="there are: {known}" if names else "labctl cohort create NAME --lab LAB --roster FILE",
+                cohort=cohort,
+                known=", ".join(names),
+            )
+        return tuple(
+            GatewayKey(
+                name, learner_of(name, member.id), member.name, member.key.partition(" ")[0], fingerprint(member.key)
+            )
+            for name in names
+            if cohort in ("", name)
+            for member in cohorts.members(name)
+        )
+
+    def status(self, actor: Actor, layout: Layout) -> GatewayState:
+        """How the gateway is. Raises RefusedError for somebody who may not ask the broker."""
+        from labctl.adapters.gateway import sockets, system
+        from labctl.domain.access.gateway_files import not_in_effect
+        from labctl.views.gateway import GatewayState, SshdFault
+
+        account = system.account(layout.account) is not None
+        faults, error = [], None
+        try:
+            faults = not_in_effect(layout, system.sshd_says(layout.sshd_config, layout.account))
+        except LabctlError as caught:
+            error = caught
+        broker = sockets.ask_status(layout.socket)
+        return GatewayState(account, tuple(SshdFault(*fault) for fault in faults), error, broker)
+
+    def planned(self, actor: Actor, layout: Layout, *, remove: bool = False) -> tuple[ServerChange, ...]:
+        """What has to change on this server to install the gateway, or to remove it. Raises LabctlError."""
+        made = installer(layout)
+        return tuple(made.plan_removal() if remove else made.plan())
+
+    def change(
+        self,
+        actor: Actor,
+        layout: Layout,
+        changes: Sequence[ServerChange],
+        *,
+        remove: bool = False,
+        told: Callable[[ServerChange], None],
+        undone: Callable[[str], None],
+    ) -> None:
+        """Make these changes, which ``planned`` gave. ``told`` hears of each that is done. If one fails, those of an
+        installation are rolled back, and ``undone`` hears of each. Raises LabctlError."""
+        made = installer(layout)
+        if remove:
+            made.remove(list(changes), told=told)
+        else:
+            made.apply(list(changes), told=told, undone=undone)
+
+    def systemd_runs(self, actor: Actor) -> bool:
+        """Whether services of this server are systemd's."""
+        from labctl.adapters.gateway import system
+
+        return system.systemd_runs()
+
+    def serve(
+        self,
+        actor: Actor,
+        layout: Layout,
+        run: Run,
+        explain: Explain,
+        ready: Callable[[], object],
+        *,
+        each: int,
+        together: int,
+    ) -> None:
+        """Serve until SIGTERM or Ctrl-C, in the actor's language for learners whose client doesn't say theirs. ``run``
+        carries out a session in a process of its own; ``explain`` words an error; ``ready`` is called when logins can
+        come. ``each`` and ``together``: sessions at once, of one learner and of all. Raises LabctlError."""
+        from pathlib import Path
+
+        from labctl.adapters.gateway import sockets, system
+        from labctl.adapters.gateway.audit import AuditLog
+        from labctl.adapters.gateway.broker import Accounts, Broker
+        from labctl.adapters.gateway.clerk import Clerk
+        from labctl.adapters.gateway.desk import Desk
+        from labctl.adapters.gateway.sessions import Limits, Sessions
+
+        _load_all()
+        # What is there now is shared with every session, and no collector of garbage ever writes to it.
+        gc.collect()
+        gc.freeze()
+        accounts = Accounts(
+            sessions=sockets.uid_of(layout.account),
+            keys=sockets.uid_of(layout.keys_account),
+            status=frozenset({0, os.geteuid()}),
+        )
+
+        def serving() -> None:
+            ready()
+            system.tell_ready()
+
+        with sockets.listen(layout.socket) as listener:
+            audit = AuditLog(Path(layout.log))
+            clerk = Clerk(lambda: self._parts.cohorts)
+            sessions = Sessions(run, explain, clerk, audit, Limits(each, together))
+            desk = Desk(layout.socket, actor.language, sessions, explain, clerk, audit)
+            Broker(accounts, desk, sessions, clerk, audit).serve(listener, serving)
+
+    def record(self, actor: Actor, what: Literal["begun", "refused"], said: str, verb: str = "") -> None:
+        """From a learner's session: have the broker log what was typed in its menu."""
+        from labctl.adapters.gateway.child import report
+
+        report(what, said, verb)
+
+    @contextlib.contextmanager
+    def alone(self, actor: Actor, verb: str, emit: Emit) -> Iterator[None]:
+        """Around an order that makes the server work: a learner has one of them at a time, however many logins they
+        have. Raises LabctlError if the other one takes too long."""
+        from labctl.domain.naming import slug
+
+        if verb not in _ONE_AT_A_TIME:
+            yield
+            return
+        locks = self._parts.locks
+        with locks.hold(f"gateway-{slug(actor.learner)}", emit):
+            if verb != "verify":
+                yield  # starts are paced by those who start
+                return
+            with locks.slot("gateway-verify", _VERIFIES, emit):
+                yield
+
+    def meant(self, actor: Actor, order: Order) -> tuple[str, tuple[str, ...]]:
+        """Lab and boxes that an order to ``stop``, ``start`` or ``reset`` names. Raises UsageError for two labs."""
+        from labctl.app.labs import LabsApi
+        from labctl.domain.access.gateway import named
+
+        labs = LabsApi(self._parts)
+        return named(order, labs.names(actor), lambda: labs.box_names(actor, order.lab))
+
+    def overview(self, actor: Actor, lab: str) -> LabOverview:
+        """Where the learner is in a lab. Raises LabctlError."""
+        from labctl.domain.naming import instance_id
+        from labctl.domain.observed import ALIVE, State
+        from labctl.services.current import UNSTEADY, not_running
+        from labctl.views.gateway import LabOverview
+
+        title = self._parts.catalog.lab(lab).title.in_(actor.language)
+        instance = instance_id(lab, actor.learner)
+        boxes = sorted(self._parts.engine.observe(instance), key=lambda box: box.box)
+        attempts = self._parts.store.attempts(instance)
+        last = attempts[-1] if attempts else None
+        return LabOverview(
+            lab=lab,
+            title=title,
+            boxes=len(boxes),
+            running=tuple(box.box for box in boxes if box.state is State.RUNNING),
+            unsteady=tuple(not_running(box) for box in boxes if box.state in UNSTEADY),
+            resting=tuple(box.box for box in boxes if box.state not in ALIVE),
+            attempts=len(attempts),
+            points=last.points if last else 0,
+            of=last.of if last else 0,
+        )
 
 
 def installer(layout: Layout) -> Installer:
@@ -61,69 +257,7 @@ def installer(layout: Layout) -> Installer:
     return Installer(layout, command, environment)
 
 
-def serve(
-    layout: Layout,
-    language: str,
-    limits: Limits,
-    cohorts: Callable[[], Cohorts],
-    run: Run,
-    explain: Explain,
-    ready: Callable[[], object],
-) -> None:
-    """Serve until SIGTERM or Ctrl-C. ``language``: for learners whose client doesn't say theirs. ``ready`` is
-    called when logins can come. Raises LabctlError."""
-    from pathlib import Path
-
-    from labctl.adapters.gateway import sockets, system
-    from labctl.adapters.gateway.audit import AuditLog
-    from labctl.adapters.gateway.broker import Accounts, Broker
-    from labctl.adapters.gateway.clerk import Clerk
-    from labctl.adapters.gateway.desk import Desk
-    from labctl.adapters.gateway.sessions import Sessions
-
-    accounts = Accounts(
-        sessions=sockets.uid_of(layout.account),
-        keys=sockets.uid_of(layout.keys_account),
-        status=frozenset({0, os.geteuid()}),
-    )
-
-    def serving() -> None:
-        ready()
-        system.tell_ready()
-
-    with sockets.listen(layout.socket) as listener:
-        audit = AuditLog(Path(layout.log))
-        clerk = Clerk(cohorts)
-        sessions = Sessions(run, explain, clerk, audit, limits)
-        Broker(accounts, Desk(layout.socket, language, sessions, explain, clerk, audit), sessions, clerk, audit).serve(
-            listener, serving
-        )
-
-
-def status(layout: Layout) -> Status | None:
-    """How the broker is; None where none answers. Raises RefusedError for somebody who may not ask."""
-    from labctl.adapters.gateway import sockets
-
-    return sockets.ask_status(layout.socket)
-
-
-def sshd_faults(layout: Layout) -> list[tuple[str, str, str]]:
-    """What sshd has otherwise for the account than the gateway wants: keyword, wanted, found. Raises LabctlError where
-    sshd can't tell."""
-    from labctl.adapters.gateway import system
-    from labctl.domain.access.gateway_files import not_in_effect
-
-    return not_in_effect(layout, system.sshd_says(layout.sshd_config, layout.account))
-
-
-def account_exists(name: str) -> bool:
-    """Whether the server knows it."""
-    from labctl.adapters.gateway import system
-
-    return system.account(name) is not None
-
-
-def load_all() -> None:
+def _load_all() -> None:
     """All that sessions need, so that none of them has to load it. Opens nothing."""
     from importlib import import_module
 
@@ -133,10 +267,3 @@ def load_all() -> None:
     from labctl.adapters.docker.client import Client
 
     Client(resolve_address())  # the SDK, with no more of it than is needed
-
-
-def systemd_runs() -> bool:
-    """Whether services are systemd's."""
-    from labctl.adapters.gateway import system
-
-    return system.systemd_runs()

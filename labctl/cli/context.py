@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -22,7 +21,7 @@ class Request(NamedTuple):
 
 def asked(ctx: click.Context, learner: str = "") -> Request:
     """For the options given. ``learner``: whose labs are meant, as --learner says it."""
-    from labctl.app.actor import at_the_engine, by_key
+    from labctl.app.actor import at_the_engine
     from labctl.app.facade import Labctl
     from labctl.cli.i18n import language
 
@@ -30,16 +29,7 @@ def asked(ctx: click.Context, learner: str = "") -> Request:
     options = {} if options is None else options
     labctl = options.setdefault("labctl", None) or Labctl(tuple(options.get("catalog", ())))
     options["labctl"] = labctl
-    who = by_key if options.get("remote") else at_the_engine
-    return Request(labctl, who(learner, language()))
-
-
-def alone(ctx: click.Context) -> AbstractContextManager[None]:
-    """In the gateway: no other login of the learner makes the server work meanwhile. For what comes after a question,
-    which may stay open for long."""
-    options = ctx.find_root().obj or {}
-    found: AbstractContextManager[None] = options.get("alone", nullcontext)()
-    return found
+    return Request(labctl, at_the_engine(learner, language()))
 
 
 def debugging(ctx: click.Context) -> bool:

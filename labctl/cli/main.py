@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from copy import copy
 from importlib import import_module
 from typing import Any, TypeVar
@@ -17,7 +16,8 @@ from labctl.cli import click_words
 from labctl.cli.commands import COMMANDS
 from labctl.cli.i18n import _, choose_language, listed
 from labctl.cli.ui import advice
-from labctl.errors import Exit, LabctlError, UsageError
+from labctl.cli.ui.outcome import exit_status
+from labctl.errors import UsageError
 from labctl.i18n import languages
 
 click_words.translate()
@@ -149,56 +149,17 @@ def _early_language(argv: Sequence[str]) -> str:
     return found
 
 
-def run(
-    argv: list[str] | None = None,
-    *,
-    remote: bool = False,
-    typed: Sequence[str] | None = None,
-    alone: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> None:
-    """The command line, with every error as one clear line and the exit code of DESIGN section 7. ``remote``: the
-    gateway put the command line together for a learner who has no shell here; no option and no variable says so.
-    ``typed``: what the learner typed there; ``alone``: around what only one login of the learner may do at a time,
-    and the gateway leaves to the command. Never returns."""
+def run(argv: list[str] | None = None) -> None:
+    """The command line, with every error as one clear line and the exit code of DESIGN section 7. Never returns."""
     arguments = sys.argv[1:] if argv is None else argv
     choose_language(_early_language(arguments))
-    own = arguments if typed is None else typed
-    advice.begin(own, repeats=not remote, language=_early_language(own) if remote else "")
+    advice.begin(arguments)
     _signals_interrupt()
     debug = "--debug" in arguments or os.environ.get("LABCTL_DEBUG") == "1"
-    try:
-        code: Any = main.main(
-            arguments, prog_name="labctl", standalone_mode=False, obj={"remote": remote, "alone": alone}
-        )
-        sys.stdout.flush()
-    except LabctlError as error:
-        if debug:
-            raise
-        from labctl.cli.ui.problem import show
-
-        show(error)
-        code = int(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo(_("interrupted"), err=True)
-        code = int(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (head, less) has gone: nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = int(Exit.OK)
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(exit_status(lambda: main.main(arguments, prog_name="labctl", standalone_mode=False), debug=debug))
 
 
 def _signals_interrupt() -> None:
-    """A TERM ends labctl the way Ctrl-C does: what is half-made is taken back. So does a terminal that goes away,
-    unless nohup(1) started this."""
-    import signal
+    from labctl.interrupts import interrupted_by_signals
 
-    from labctl.interrupts import interrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    for number in (signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
+    interrupted_by_signals()

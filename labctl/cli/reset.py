@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from labctl.cli.arguments import instance_options, named, words_argument
 from labctl.cli.command import labctl_command
-from labctl.cli.context import alone, asked
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.cli.ui.question import confirm
 from labctl.cli.ui.render import progress
@@ -31,7 +30,7 @@ def command(ctx: click.Context, words: tuple[str, ...], yes: bool, lab: str, lea
     them is gone; attempts are kept."""
     request = asked(ctx, learner)
     lab, boxes = named(request, words, lab)
-    ctx.exit(perform(request, lab, boxes, yes=yes, alone=partial(alone, ctx)))
+    ctx.exit(perform(request, lab, boxes, yes=yes))
 
 
 def perform(

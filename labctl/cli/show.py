@@ -49,8 +49,7 @@ def command(
     longer than the terminal."""
     request = asked(ctx, learner)
     lab, task = _meant(request, words, lab, task)
-    remote = bool((ctx.find_root().obj or {}).get("remote"))
-    ctx.exit(perform(request, lab, task, only_values=only_values, pager=pager, remote=remote, as_json=as_json))
+    ctx.exit(perform(request, lab, task, only_values=only_values, pager=pager, as_json=as_json))
 
 
 def perform(

@@ -29,7 +29,12 @@ CATALOG = str(Path(__file__).with_name("catalog"))
 _AS_THE_GATEWAY = [
     sys.executable,
     "-c",
-    "import sys; from labctl.cli.main import run; run(sys.argv[1:], remote=True)",
+    "import sys\n"
+    "from labctl.cli.gateway.session import Sessions\n"
+    "from labctl.domain.access.gateway import Session, parse\n"
+    "from labctl.domain.access.tickets import Holder\n"
+    "who, *words = sys.argv[1:]\n"
+    "sys.exit(Sessions().run(Session(Holder(who, ''), parse(' '.join(words)), 'en', '', '')))",
 ]
 
 
@@ -84,11 +89,12 @@ class Labctl:
         return started
 
     def run(
-        self, *args: str, code: int | None = 0, stdin: str = "", timeout: float = 300, remote: bool = False
+        self, *args: str, code: int | None = 0, stdin: str = "", timeout: float = 300, by_key: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run to the end; the exit code must be ``code`` (None: any). ``remote``: as the gateway does for a learner."""
+        """Run to the end; the exit code must be ``code`` (None: any). ``by_key``: as the gateway does it for
+        this learner of a cohort."""
         done = subprocess.run(
-            [*(_AS_THE_GATEWAY if remote else [LABCTL]), *args],
+            [*([*_AS_THE_GATEWAY, by_key] if by_key else [LABCTL]), *args],
             env=self.environment,
             input=stdin,
             capture_output=True,

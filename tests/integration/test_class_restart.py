@@ -44,8 +44,7 @@ class Learner(threading.Thread):
 
     def run(self) -> None:
         while not self.enough.is_set():
-            whose = ("--learner", f"{self._school.name}/{self.member}")
-            done = self._school.labctl.run("verify", *whose, code=None, remote=True)
+            done = self._school.labctl.run("verify", code=None, by_key=f"{self._school.name}/{self.member}")
             self.said[done.returncode] += 1
             self.errors.append(done.stderr)
 

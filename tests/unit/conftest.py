@@ -33,4 +33,4 @@ def _on_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
         monkeypatch.setenv(f"XDG_{name}_HOME", str(nowhere / name.lower()))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     i18n.choose("en")
-    advice.begin((), repeats=True)
+    advice.begin(())

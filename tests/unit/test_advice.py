@@ -18,7 +18,8 @@ from labctl.cli.main import main, run
 from labctl.cli.ui import advice
 from labctl.cli.ui.problem import lines
 from labctl.cli.ui.question import confirm
-from labctl.errors import EngineError, LabctlError, UsageError
+from labctl.domain.access.gateway import offers
+from labctl.errors import EngineError, InvalidLabError, LabctlError, RefusedError, StoreError, UsageError
 
 LABCTL = Path(app.__file__).parent.parent
 
@@ -62,10 +63,43 @@ def test_advised_commands_repeat_what_was_chosen(chosen: dict[str, Any], text: s
     assert advice.advised(text) == said
 
 
-def test_in_the_gateway_nothing_is_repeated() -> None:
-    advice.begin(["hint", "a", "--learner=db/li"], repeats=False)
+def test_in_the_gateway_nothing_is_repeated_but_the_language_that_was_said() -> None:
+    advice.begin_with(["hint", "a"], offers)
     advice.choose(learner="db/li", language="zh")
     assert advice.advised("labctl hint a") == "labctl hint a"
+    advice.begin_with(["hint", "a"], offers, "zh")
+    assert advice.advised("labctl hint a") == "labctl hint a --lang zh"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UsageError("x", hint="labctl up mini"), "labctl up mini"),
+        (UsageError("x", hint="labctl list, and then labctl up LAB"), "labctl list, and then labctl up LAB"),
+        (UsageError("x", hint="say which one: labctl … --lab mini"), "say which one: labctl … --lab mini"),
+        (RefusedError("x", hint="labctl status, and then labctl down for a lab that you don't need"), "labctl status"),
+        (UsageError("x", hint="docker unpause x"), "tell your instructor"),
+        (UsageError("x", hint="labctl down a, and then labctl up a --seed 1"), "tell your instructor"),
+        (UsageError("x", hint="labctl start web"), "labctl start web"),
+        (UsageError("x"), ""),
+        (EngineError("x"), "tell your instructor"),
+        (EngineError("x", hint="labctl status, labctl logs web"), "labctl status"),
+        (StoreError("x", hint="make room on the disk, and do it again"), "tell your instructor"),
+        (InvalidLabError("x", hint="labctl lint mini"), "tell your instructor"),
+    ],
+)
+def test_a_learner_at_the_gateway_reads_no_command_that_is_not_there(error: LabctlError, told: str) -> None:
+    advice.begin_with(["verify"], offers)
+    said = click.unstyle("\n".join(lines(error))).splitlines()
+    assert said == ["error: x", *([f"try: {told}"] if told else [])]
+
+
+def test_no_hint_of_the_code_names_a_command_that_the_gateway_does_not_offer() -> None:
+    advice.begin_with(["menu"], offers)
+    for hint in _hints():
+        said = "\n".join(lines(UsageError("{what}", hint=hint, what="it went wrong")))
+        for words in re.findall(r"labctl((?: [\w./:=<>-]+)+)", said):
+            assert offers(words.split()), said
 
 
 @pytest.mark.parametrize(
@@ -81,7 +115,7 @@ def test_in_the_gateway_nothing_is_repeated() -> None:
     ],
 )  # fmt: skip
 def test_a_hint_is_never_the_command_that_failed(typed: str, hint: str, left: str) -> None:
-    advice.begin(typed.split(), repeats=False)
+    advice.begin(typed.split())
     assert advice.hinted(hint) == left
 
 
@@ -99,14 +133,14 @@ def _hints() -> set[str]:
 @pytest.mark.parametrize("kind", [UsageError, EngineError])
 def test_no_error_advises_the_command_that_raised_it(hint: str, kind: type[LabctlError]) -> None:
     for command in re.findall(r"(?<!sudo )labctl ((?: ?[a-z][\w-]*| ?--[a-z]+)+)", hint):
-        advice.begin(command.split(), repeats=True)
+        advice.begin(command.split())
         said = click.unstyle("\n".join(lines(kind("{what}", hint=hint, what="it went wrong"))))
         assert not re.search(rf"(?<!sudo )labctl {re.escape(command)}(?=$|,|;)", said), said
 
 
 def test_a_question_that_nobody_can_answer_advises_the_whole_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
-    advice.begin(["reset", "replica1", "--lab", "x"], repeats=True)
+    advice.begin(["reset", "replica1", "--lab", "x"])
     with pytest.raises(UsageError) as caught:
         confirm("reset", "Go on?", False)
     assert caught.value.hint.format_map(caught.value.values) == "labctl reset replica1 --lab x --yes"
@@ -190,11 +224,11 @@ def test_a_word_too_many_is_one_line(labctl: Callable[..., tuple[int, str, str]]
 
 
 def test_at_the_gateway_the_learners_own_words_are_advised_and_nothing_else() -> None:
-    advice.begin(["reset", "alpha", "--lang=zh"], repeats=False, language="zh")
+    advice.begin_with(["reset", "alpha"], offers, "zh")
     advice.choose(language="zh", catalogs=["/srv/labs"], learner="db-1/li", lab="pond")
     assert advice.advised("labctl hint answer") == "labctl hint answer --lang zh"
-    assert advice.typed() == "labctl reset alpha --lang=zh"
-    advice.begin(["reset", "alpha"], repeats=False)
+    assert advice.typed() == "labctl reset alpha"
+    advice.begin_with(["reset", "alpha"], offers)
     advice.choose(language="en", learner="db-1/li")
     assert advice.advised("labctl hint answer") == "labctl hint answer"
     assert advice.typed() == "labctl reset alpha"

@@ -13,14 +13,15 @@ import pytest
 from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks
 from samples import make_lab, passed
 
-from labctl.adapters.gateway.child import Session
 from labctl.adapters.store import SqlStore
+from labctl.app.access import Access
+from labctl.app.actor import by_key
 from labctl.app.parts import Parts
 from labctl.app.parts.classroom import CohortParts
 from labctl.cli import main as cli_app
 from labctl.cli.gateway.session import Sessions
 from labctl.domain import naming
-from labctl.domain.access.gateway import FORMS, parse
+from labctl.domain.access.gateway import FORMS, Session, parse
 from labctl.domain.access.tickets import Holder
 from labctl.domain.classroom.cohort import Cohort, Limits, Member
 from labctl.domain.naming import instance_id
@@ -133,9 +134,10 @@ class TestReset:
 
     def test_what_refuses_or_fails_before_does_so_before_anything_is_removed(self, world: World) -> None:
         before = world.ids()
-        app = Parts(learner=LI)
-        current = app.access.current("reset")
-        instance = app.instance("pond", current.seed)
+        app = Parts()
+        access = Access(app, by_key(LI))
+        current = access.current("reset")
+        instance = access.instance("pond", current.seed)
         world.images.broken, world.images.all_present = True, False
         with pytest.raises(BuildError):
             app.up.renew(POND, instance, current.boxes, silent)
@@ -432,13 +434,14 @@ class TestPaused:
         lines = err.splitlines()
         assert lines[0] == "error: the box replica1 is paused"
         (paused,) = [box.container for box in world.engine.observe(INSTANCE) if box.box == "replica1"]
-        assert lines[1] == f"try: docker unpause {paused}"
+        assert lines[1] == "try: tell your instructor", "a learner has no docker"
+        assert f"try: docker unpause {paused}" in world.typed("verify", "--learner", LI)[2]
         assert world.checker.asked == [] and world.by() == []
 
     @pytest.mark.parametrize("line", ["enter replica1", "start", "start replica1", "up pond", "put replica1:/x"])
     def test_others_say_so_in_a_line(self, world: World, line: str) -> None:
         code, out, err = world.said(line)
-        assert (code, out) == (2, "") and "the box replica1 is paused" in err and "docker unpause" in err
+        assert (code, out) == (2, "") and "the box replica1 is paused\ntry: tell your instructor\n" in err
 
     def test_status_tells_it(self, world: World) -> None:
         assert "replica1\tpaused" in world.said("status")[1]
@@ -480,7 +483,7 @@ class TestPaused:
 
         world.checker.meanwhile = pause
         code, out, _err = world.said("verify")
-        assert code == 6 and "docker unpause" in out
+        assert code == 6 and "the box master is paused" in out and "docker" not in out
         assert world.store.attempts(INSTANCE)[-1].verdict == "error"
 
 

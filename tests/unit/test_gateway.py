@@ -8,20 +8,18 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import click
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from labctl.cli.main import main
 from labctl.domain.access import audit, gateway_files
-from labctl.domain.access.gateway import FORMS, LONGEST, Order, arguments, in_cohort, parse, said
+from labctl.domain.access.gateway import FORMS, LONGEST, Order, in_cohort, named, offers, parse, said, typed
 from labctl.domain.access.gateway_files import Layout
 from labctl.domain.access.tickets import Holder, Process, Tickets
 from labctl.domain.classroom.keys import fingerprint
 from labctl.errors import Exit, LabctlError, RefusedError, UsageError
 
-LEARNER = "db/li"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 TYPED = """
 labctl solve down exec config ssh cp images bash sh -c scp sftp-server zh 1 mini alpha alpha:/etc/hosts
@@ -36,7 +34,7 @@ LINES = st.one_of(
     st.lists(st.sampled_from(WORDS) | st.text(max_size=12), max_size=8).map(shlex.join),
     st.binary(max_size=100).map(lambda data: data.decode("utf-8", "surrogateescape")),
 )
-OPTIONS = {"--lab", "--task", "--attempt", "--yes", "--json", "--values", "--learner"}
+OPTIONS = {"--lab", "--task", "--attempt", "--yes", "--json", "--values"}
 
 
 @settings(max_examples=1000)
@@ -59,36 +57,62 @@ def test_no_line_whatever_gives_anything_but_an_allowed_order(line: str) -> None
     for name in (*order.names, *order.tasks, *filter(None, [order.lab])):
         assert NAME.fullmatch(name)
     assert order.path == "" or (order.verb == "put" and order.path.isprintable())
-    words = arguments(order, LEARNER)
-    assert words[0] == order.verb and words.count(f"--learner={LEARNER}") == 1
+    words = typed(order)
+    assert words[0] == order.verb
     for word in words[1:]:
         assert not word.startswith("-") or word.partition("=")[0] in OPTIONS
-    assert sum(word.startswith("--learner") for word in words) == 1
     assert said(order).isprintable()
 
 
 @settings(max_examples=300)
 @given(LINES)
-def test_what_the_command_line_is_called_with_means_the_same_to_it(line: str) -> None:
-    """click reads of it what the grammar did, and the learner is the one of the key."""
+def test_the_words_of_an_order_say_the_same_again(line: str) -> None:
     try:
         order = in_cohort(parse(line), ["mini"])
     except LabctlError:
         return
-    if order.verb in ("menu", "help", "list", "put"):
-        return
-    command = main.get_command(click.Context(main), order.verb)
-    assert command is not None
-    verb, *words = arguments(order, LEARNER)
-    params = command.make_context(verb, words).params
-    assert params["learner"] == LEARNER
-    assert params.get("lab", "") == order.lab
-    assert tuple(params.get("tasks", ())) == order.tasks
-    assert params.get("yes", False) == order.yes
-    assert params.get("values", False) == order.values
-    assert order.names == tuple(params.get("words", ()))
-    for forbidden in ("seed", "catalog", "dry_run", "everyone", "thorough", "watch", "report", "pager"):
-        assert not params.get(forbidden)
+    if order.verb != "menu":
+        again = in_cohort(parse(shlex.join(typed(order))), ["mini"])
+        assert again == msgspec.structs.replace(order, language="")
+        assert order.verb in ("help", "list") or offers(typed(order))
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("verify", True),
+        ("verify --lab mini --lang zh", True),
+        ("reset a -y", True),
+        ("show mini listen --values", True),
+        ("verify --thorough", False),
+        ("up mini --seed 1", False),
+        ("list --lab mini", False),
+        ("solve", False),
+        ("--debug verify", False),
+        ("", False),
+    ],
+)
+def test_what_the_gateway_offers(words: str, offered: bool) -> None:
+    assert offers(words.split()) is offered
+
+
+@pytest.mark.parametrize(
+    ("line", "boxes", "lab", "names"),
+    [
+        ("stop mini alpha", ["alpha"], "mini", ("alpha",)),
+        ("stop alpha", ["alpha"], "", ("alpha",)),
+        ("stop alpha", ["web"], "alpha", ()),
+        ("stop mini alpha --lab mini", ["alpha"], "mini", ("alpha",)),
+        ("stop", ["alpha"], "", ()),
+    ],
+)
+def test_which_lab_and_which_boxes_are_meant(line: str, boxes: list[str], lab: str, names: tuple[str, ...]) -> None:
+    assert named(parse(line), ["mini", "alpha"], lambda: boxes) == (lab, names)
+
+
+def test_two_labs_are_refused() -> None:
+    with pytest.raises(UsageError, match="two labs are named: mini and alpha"):
+        named(parse("stop mini --lab alpha"), ["mini", "alpha"], list)
 
 
 @pytest.mark.parametrize(

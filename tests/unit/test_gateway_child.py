@@ -14,13 +14,13 @@ import pytest
 
 from labctl.adapters.gateway import child, hello, peer
 from labctl.adapters.gateway.audit import AuditLog
-from labctl.domain.access.gateway import Order
+from labctl.domain.access.gateway import Order, Session
 from labctl.domain.access.tickets import Holder, Process
 
 STORM = """
 import os, signal, sys
 from labctl.adapters.gateway import child
-from labctl.domain.access.gateway import Order
+from labctl.domain.access.gateway import Order, Session
 from labctl.domain.access.tickets import Holder
 
 def storm(*_):
@@ -41,7 +41,7 @@ before = os.getpid()
 for number in range(5):
     read, write = os.pipe()
     try:
-        pid = child.start(run, child.Session(Holder("db/li", "k"), Order("list"), "en", "", ""), (0, 1, 2), write)
+        pid = child.start(run, Session(Holder("db/li", "k"), Order("list"), "en", "", ""), (0, 1, 2), write)
     finally:
         if os.getpid() != before:
             os.kill(before, signal.SIGKILL)
@@ -56,8 +56,8 @@ def test_no_signal_whatever_gets_a_session_back_into_the_broker() -> None:
     assert (done.returncode, done.stdout) == (0, "whole\n"), done.stderr[-500:]
 
 
-def session(order: Order = Order("list")) -> child.Session:  # noqa: B008  frozen
-    return child.Session(Holder("db/li", "ssh-ed25519 A"), order, "zh", "xterm", "192.0.2.1 2222")
+def session(order: Order = Order("list")) -> Session:  # noqa: B008  frozen
+    return Session(Holder("db/li", "ssh-ed25519 A"), order, "zh", "xterm", "192.0.2.1 2222")
 
 
 def test_a_session_has_its_stdio_its_language_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

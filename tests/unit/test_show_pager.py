@@ -112,15 +112,22 @@ def test_ctrl_c_in_labctls_own_pager(terminal: Callable[..., pexpect.spawn], tmp
     assert status == 130 and "Traceback" not in said
 
 
-GATEWAY = "from labctl.cli.main import run; run(['show', 'redis-replication', '--learner=db/li'], remote=True)"
-WITHOUT_COHORT = GATEWAY.replace(", '--learner=db/li'", "")
+GATEWAY = """
+import sys
+from labctl.cli.gateway.session import Sessions
+from labctl.domain.access.gateway import Order, Session
+from labctl.domain.access.tickets import Holder
+
+sys.exit(Sessions().run(Session(Holder("", ""), Order("show", lab="redis-replication"), "en", "xterm", "")))
+"""
+"""With no cohort: whose labs are meant the settings say."""
 
 
 def test_in_the_gateway_no_program_is_started(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
     """Keys with which less starts a shell, an editor or another file do nothing; PAGER and LESSOPEN neither."""
     proof = tmp_path / "escaped"
     evil = f"sh -c 'touch {proof}'"
-    child = terminal(code=WITHOUT_COHORT, PAGER=evil, LESSOPEN=f"|{evil}", LESS="+!touch x", EDITOR=evil)
+    child = terminal(code=GATEWAY, PAGER=evil, LESSOPEN=f"|{evil}", LESS="+!touch x", EDITOR=evil)
     child.expect("lines 1–[0-9]+ of")
     for keys in (f"!touch {proof}\r", f"|$touch {proof}\r", "v", ":e /etc/passwd\r", "s /tmp/x\r"):
         child.send(keys)

@@ -16,8 +16,7 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from labctl.domain.access.gateway import LONGEST, Order
-from labctl.domain.access.tickets import Holder
+from labctl.domain.access.gateway import LONGEST, Session
 from labctl.interrupts import interrupt
 
 _MEMORY = 1 << 30
@@ -29,16 +28,6 @@ _REPORTS = 4
 """The descriptor for what the broker is to record (``report``)."""
 _EVERY = 1 << 20
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-
-class Session(msgspec.Struct, frozen=True):
-    """What a learner wants done. ``terminal`` is TERM, or nothing; ``language`` en or zh."""
-
-    holder: Holder
-    order: Order
-    language: str
-    terminal: str
-    address: str
 
 
 Run = Callable[[Session], int]

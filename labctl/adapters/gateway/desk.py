@@ -11,34 +11,21 @@ import msgspec
 
 from labctl.adapters.gateway import peer
 from labctl.adapters.gateway.audit import AuditLog
-from labctl.adapters.gateway.child import Session
 from labctl.adapters.gateway.clerk import Answer, Clerk, Question
 from labctl.adapters.gateway.hello import Hello, Visit, visit
 from labctl.adapters.gateway.sessions import Explain, Guest, Sessions
-from labctl.domain.access.gateway import FORMS, Order, in_cohort, parse, said
+from labctl.domain.access.gateway import FORMS, Order, Session, in_cohort, parse, said
 from labctl.domain.access.tickets import Holder, Ticket, Tickets
 from labctl.domain.classroom.cohort import Deed, Happening
 from labctl.domain.classroom.keys import fingerprint
 from labctl.errors import EngineError, LabctlError, RefusedError
+from labctl.views.gateway import BrokerStatus
 
 _KIND = re.compile(r"[a-z0-9@.-]{1,64}", re.ASCII)
 _BLOB = re.compile(r"[A-Za-z0-9+/]{16,16384}={0,2}", re.ASCII)
 _MOST_LINES = 200
 
 Done = Callable[[], None]
-
-
-class Status(msgspec.Struct, frozen=True):
-    """How the broker is. ``since`` in seconds since 1970; ``sessions`` and ``refusals`` a line each; ``lost`` lines of
-    its log."""
-
-    pid: int
-    since: float
-    logins: int
-    sessions: list[str]
-    refusals: list[str]
-    served: int
-    lost: int
 
 
 class Desk:
@@ -70,8 +57,8 @@ class Desk:
         """Forget logins that have ended."""
         self._tickets.sweep(lambda login: peer.process(login.pid) == login)
 
-    def _status(self) -> Status:
-        return Status(
+    def _status(self) -> BrokerStatus:
+        return BrokerStatus(
             pid=os.getpid(),
             since=self._since,
             logins=len(self._tickets),

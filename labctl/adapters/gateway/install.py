@@ -8,29 +8,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from labctl.adapters.gateway import system
 from labctl.adapters.gateway.undo import Undo
 from labctl.domain.access import gateway_files
-from labctl.domain.access.gateway_files import MARK, Layout
+from labctl.domain.access.gateway_files import MARK, Layout, ServerChange
 from labctl.errors import LabctlError, RefusedError, UsageError
 
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
-
-Kind = Literal["account", "shell", "folder", "file", "unit", "sshd", "remove", "unaccount"]
-
-
-class Change(msgspec.Struct, frozen=True):
-    """One thing to do. ``content`` of a file, or the shell of an account."""
-
-    kind: Kind
-    target: str
-    content: str = ""
-    mode: int = 0o644
 
 
 class Installer:
@@ -41,7 +27,7 @@ class Installer:
         self._command = list(command)
         self._environment = dict(environment)
 
-    def plan(self) -> list[Change]:
+    def plan(self) -> list[ServerChange]:
         """What is missing, or other than it should be. Changes nothing. Raises LabctlError where something is in the
         way."""
         layout = self._layout
@@ -53,13 +39,13 @@ class Installer:
         system.sshd()
         return [*self._accounts(), *self._files()]
 
-    def _accounts(self) -> Iterator[Change]:
+    def _accounts(self) -> Iterator[ServerChange]:
         layout = self._layout
         shells = ((layout.keys_account, "/usr/sbin/nologin"), (layout.account, layout.login))
         for name, shell in shells:
             found = system.account(name)
             if found is None:
-                yield Change("account", name, shell)
+                yield ServerChange("account", name, shell)
                 continue
             if found.pw_gecos != MARK or found.pw_uid == 0:
                 raise RefusedError(
@@ -77,24 +63,24 @@ class Installer:
                     first=others[0],
                 )
             if found.pw_shell != shell:
-                yield Change("shell", name, shell)
+                yield ServerChange("shell", name, shell)
 
-    def _files(self) -> Iterator[Change]:
+    def _files(self) -> Iterator[ServerChange]:
         layout = self._layout
         for folder in (layout.folder, layout.home):
             if not Path(folder).is_dir():
-                yield Change("folder", folder, mode=0o755)
+                yield ServerChange("folder", folder, mode=0o755)
         for name in ("login", "keys"):
-            yield from _unless_there(Change("file", f"{layout.folder}/{name}", system.client(name), 0o755))
+            yield from _unless_there(ServerChange("file", f"{layout.folder}/{name}", system.client(name), 0o755))
         if system.systemd_runs():
             text = gateway_files.unit(layout, self._command, self._environment)
-            yield from _unless_there(Change("unit", layout.unit, text))
-        yield from _unless_there(Change("sshd", layout.sshd_part, gateway_files.sshd_part(layout)))
+            yield from _unless_there(ServerChange("unit", layout.unit, text))
+        yield from _unless_there(ServerChange("sshd", layout.sshd_part, gateway_files.sshd_part(layout)))
 
     def apply(
         self,
-        changes: Sequence[Change],
-        told: Callable[[Change], None],
+        changes: Sequence[ServerChange],
+        told: Callable[[ServerChange], None],
         undone: Callable[[str], None] = lambda _target: None,
     ) -> None:
         """Do them, one after the other; ``told`` of each that is done. Whatever can be checked is checked before the
@@ -112,7 +98,7 @@ class Installer:
             undo.all(undone)
             raise
 
-    def _check(self, changes: Sequence[Change]) -> None:
+    def _check(self, changes: Sequence[ServerChange]) -> None:
         """What would stop it halfway. Raises LabctlError."""
         for change in changes:
             match change.kind:
@@ -126,12 +112,12 @@ class Installer:
                     system.check_sshd(self._layout.sshd_config)
                     self._try_sshd_part(change)
 
-    def _try_sshd_part(self, change: Change) -> None:
+    def _try_sshd_part(self, change: ServerChange) -> None:
         """Apart from the server's own configuration."""
         with tempfile.TemporaryDirectory(prefix="labctl-sshd-") as folder:
             system.check_sshd(system.with_part_first(change.content, self._layout.sshd_config, folder))
 
-    def _apply(self, change: Change, undo: Undo) -> None:
+    def _apply(self, change: ServerChange, undo: Undo) -> None:
         layout = self._layout
         match change.kind:
             case "account":
@@ -182,7 +168,7 @@ class Installer:
         if system.systemd_runs():
             system.run([system.find("systemctl", "systemd"), *words])
 
-    def _put_sshd_part(self, change: Change) -> None:
+    def _put_sshd_part(self, change: ServerChange) -> None:
         """Tried apart first. Then put there; and taken back where sshd doesn't do what it says, or would do anything
         else for anybody else."""
         config = self._layout.sshd_config
@@ -224,18 +210,18 @@ class Installer:
                 folder=f"{config}.d",
             )
 
-    def plan_removal(self) -> list[Change]:
+    def plan_removal(self) -> list[ServerChange]:
         """All that ``apply`` put there, sshd's part first. The log stays."""
         layout = self._layout
         files = [layout.sshd_part, layout.unit, layout.folder]
-        changes = [Change("remove", path) for path in files if Path(path).exists()]
+        changes = [ServerChange("remove", path) for path in files if Path(path).exists()]
         for name in (layout.account, layout.keys_account):
             found = system.account(name)
             if found is not None and found.pw_gecos == MARK:
-                changes.append(Change("unaccount", name))
+                changes.append(ServerChange("unaccount", name))
         return changes
 
-    def remove(self, changes: Sequence[Change], told: Callable[[Change], None]) -> None:
+    def remove(self, changes: Sequence[ServerChange], told: Callable[[ServerChange], None]) -> None:
         """Take it away; sessions end with the broker. Raises LabctlError."""
         unit = Path(self._layout.unit)
         for change in changes:
@@ -267,7 +253,7 @@ def _remove_account(name: str) -> None:
     system.run(userdel)
 
 
-def _unless_there(change: Change) -> Iterator[Change]:
+def _unless_there(change: ServerChange) -> Iterator[ServerChange]:
     path = Path(change.target)
     try:
         there = path.read_text("utf-8") == change.content and path.stat().st_mode & 0o777 == change.mode

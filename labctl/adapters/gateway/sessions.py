@@ -15,7 +15,7 @@ from labctl.adapters.gateway import child
 from labctl.adapters.gateway.audit import AuditLog
 from labctl.adapters.gateway.clerk import Answer, Clerk, Question, digest, held_by
 from labctl.adapters.gateway.peer import Peer
-from labctl.domain.access.gateway import said
+from labctl.domain.access.gateway import Session, said
 from labctl.errors import LabctlError, RefusedError
 
 _GRACE_SECONDS = 10.0
@@ -58,7 +58,7 @@ class Running(msgspec.Struct):
     """``ending``: since when it is asked to end (a monotonic clock), 0 for one that isn't."""
 
     guest: Guest
-    session: child.Session
+    session: Session
     started: float
     ending: float = 0.0
 
@@ -89,7 +89,7 @@ class Sessions:
         if len(self._running) >= self._limits.all:
             raise RefusedError("too many people are in here at the moment", hint="try again in a minute")
 
-    def start(self, guest: Guest, session: child.Session, descriptors: tuple[int, ...]) -> None:
+    def start(self, guest: Guest, session: Session, descriptors: tuple[int, ...]) -> None:
         """Begin. The descriptors stay the caller's. Raises OSError where there can be no more processes."""
         guest.session = child.start(self._run, session, descriptors, self._ear.fileno())
         self._running[guest.session] = Running(guest, session, time.monotonic())
@@ -111,7 +111,7 @@ class Sessions:
             with contextlib.suppress(OSError):
                 os.killpg(pid, signal.SIGTERM)
 
-    def reported(self) -> Iterator[tuple[child.Report, child.Session]]:
+    def reported(self) -> Iterator[tuple[child.Report, Session]]:
         """What sessions told since, and which."""
         with contextlib.suppress(BlockingIOError):
             while data := self.reports.recv(_LONGEST_TEXT):

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from labctl.adapters.gateway import system
-from labctl.adapters.gateway.desk import Status
 from labctl.errors import RefusedError, UsageError
+from labctl.views.gateway import BrokerStatus
 
 _BACKLOG = 1024
 _SECONDS = 10.0
@@ -59,7 +59,7 @@ def _answers(path: str) -> bool:
         return probe.connect_ex(path) == 0
 
 
-def ask_status(path: str) -> Status | None:
+def ask_status(path: str) -> BrokerStatus | None:
     """Of the broker at that socket; None where there is none. Raises RefusedError where it doesn't tell this user."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         connection.settimeout(_SECONDS)
@@ -73,4 +73,4 @@ def ask_status(path: str) -> Status | None:
             return None
     if not data:
         raise RefusedError("the gateway tells only root how it is", hint="sudo labctl gateway status")
-    return msgspec.json.decode(data, type=Status)
+    return msgspec.json.decode(data, type=BrokerStatus)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.command import labctl_command
+from labctl.cli.context import asked
 from labctl.cli.gateway.group import layout, layout_options
 from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 
 if TYPE_CHECKING:
-    from labctl.adapters.gateway.install import Change
+    from labctl.domain.access.gateway_files import ServerChange
 
 
 @labctl_command("install", example="sudo labctl gateway install\nsudo labctl gateway install --dry-run")
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--uninstall", is_flag=True, help="Take all of it away; the log stays.")
-def command(account: str, keys_account: str, socket: str, run_as: str, dry_run: bool, uninstall: bool) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context, account: str, keys_account: str, socket: str, run_as: str, dry_run: bool, uninstall: bool
+) -> None:
     """Put the gateway on this server: two accounts that may do nothing, two small programs for sshd, sshd's
     configuration for the one account, and systemd's unit for the broker. What is there already stays."""
-    from labctl.app import gateway
-
+    labctl, actor = asked(ctx)
     where = layout(account, keys_account, socket, run_as=run_as or os.environ.get("SUDO_USER", ""))
-    installer = gateway.installer(where)
-    changes = installer.plan_removal() if uninstall else installer.plan()
+    changes = labctl.gateway.planned(actor, where, remove=uninstall)
     if not changes:
         click.echo(_("nothing to do"))
         return
@@ -40,12 +42,15 @@ def command(account: str, keys_account: str, socket: str, run_as: str, dry_run: 
             if change.kind in ("sshd", "unit"):
                 click.echo("".join(f"    {line}\n" for line in change.content.splitlines()), nl=False)
         return
-    done = {"told": lambda change: click.echo(f"✓ {_text(change)}")}
-    if uninstall:
-        installer.remove(changes, **done)
-    else:
-        installer.apply(changes, **done, undone=lambda target: click.echo(f"· {_('taken back')}: {target}", err=True))
-    if not gateway.systemd_runs():
+    labctl.gateway.change(
+        actor,
+        where,
+        changes,
+        remove=uninstall,
+        told=lambda change: click.echo(f"✓ {_text(change)}"),
+        undone=lambda target: click.echo(f"· {_('taken back')}: {target}", err=True),
+    )
+    if not labctl.gateway.systemd_runs(actor):
         click.echo(_("no systemd runs here. Have sshd read its configuration again: kill -HUP $(cat /run/sshd.pid)"))
         if not uninstall:
             click.echo(advised(_("and start the broker: labctl gateway serve")))
@@ -53,7 +58,7 @@ def command(account: str, keys_account: str, socket: str, run_as: str, dry_run: 
         click.echo(advised(_("Next: labctl gateway status · ssh {account}@SERVER").format(account=where.account)))
 
 
-def _text(change: Change) -> str:
+def _text(change: ServerChange) -> str:
     texts = {
         "account": _("account {target}"),
         "shell": _("shell of the account {target}: {content}"),

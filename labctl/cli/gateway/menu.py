@@ -15,11 +15,11 @@ import msgspec
 from labctl.cli.i18n import _, language, listed
 from labctl.domain.access.gateway import LONGEST, Order, in_cohort, parse, said
 from labctl.errors import Exit, LabctlError, RefusedError
-from labctl.interrupts import interrupt
+from labctl.interrupts import interrupted_by_signals
 
 if TYPE_CHECKING:
-    from labctl.adapters.gateway.child import Session
-    from labctl.app.parts import Parts
+    from labctl.cli.context import Request
+    from labctl.domain.access.gateway import Session
     from labctl.domain.lab.model import Lab
 
 _LEAVING = frozenset({"q", "quit", "exit", "leave", "logout"})
@@ -32,8 +32,8 @@ class _LeaveError(Exception):
 class Performer(Protocol):
     """What the menu needs of ``cli.gateway.session.Sessions``."""
 
-    def app(self, session: Session) -> Parts:
-        """labctl for this learner."""
+    def request(self, session: Session) -> Request:
+        """labctl, asked by this learner: a new one each time."""
 
     def perform(self, session: Session, order: Order) -> int:
         """Carry out one order. The exit code."""
@@ -45,7 +45,8 @@ class Menu:
     def __init__(self, sessions: Performer, session: Session) -> None:
         self._sessions = sessions
         self._session = session
-        self._catalog = sessions.app(session).catalog
+        # For the catalog alone: what is found out of boxes and attempts, a child finds out.
+        self._request = sessions.request(session)
         labs = session.holder.labs
         self._lab = session.order.lab or (labs[0] if len(labs) == 1 else "")
 
@@ -107,18 +108,17 @@ class Menu:
         if word == "lab" and rest in ("", *self._session.holder.labs):
             self._lab = rest
             return
-        from labctl.adapters.gateway.child import report
-
+        labctl, actor = self._request
         try:
             order = self._with_lab(in_cohort(parse(line), self._session.holder.labs, self._boxes))
         except LabctlError as error:
             from labctl.cli.ui.problem import show
 
             if isinstance(error, RefusedError):
-                report("refused", line)
+                labctl.gateway.record(actor, "refused", line)
             show(error)
             return
-        report("begun", said(order), order.verb)
+        labctl.gateway.record(actor, "begun", said(order), order.verb)
         _in_child(lambda: self._sessions.perform(self._session, order))
 
     def _with_lab(self, order: Order) -> Order:
@@ -131,7 +131,8 @@ class Menu:
         return self._definition(self._lab).boxes if self._lab else ()
 
     def _definition(self, name: str) -> Lab:
-        return self._catalog.lab(name)
+        labctl, actor = self._request
+        return labctl.labs.lab(actor, name)
 
     def _title(self, name: str) -> str:
         return self._definition(name).title.in_(language())
@@ -139,31 +140,22 @@ class Menu:
     def _overview(self, name: str) -> int:
         """Where the learner is in a lab. Nothing is found out by this process itself: what is open is not shared."""
         from labctl.cli.ui.problem import text_of
-        from labctl.domain.naming import instance_id
-        from labctl.domain.observed import ALIVE, State
-        from labctl.services.current import UNSTEADY, not_running
 
-        app = self._sessions.app(self._session)
-        instance = instance_id(name, self._session.holder.learner)
-        boxes = sorted(app.engine.observe(instance), key=lambda box: box.box)
-        attempts = app.store.attempts(instance)
-        running = [box.box for box in boxes if box.state is State.RUNNING]
+        labctl, actor = self._sessions.request(self._session)
+        found = labctl.gateway.overview(actor, name)
         click.echo()
-        click.echo(click.style(f"{self._title(name)} ({name})", bold=True))
-        if not boxes:
+        click.echo(click.style(f"{found.title} ({name})", bold=True))
+        if not found.boxes:
             click.echo(_("not up; up makes its boxes"))
-        elif running:
-            click.echo(_("running: {boxes}").format(boxes=listed(running)))
-        for box in boxes:
-            if box.state in UNSTEADY:
-                click.echo(text_of(not_running(box)))
-        resting = [box.box for box in boxes if box.state not in ALIVE]
-        if resting:
-            click.echo(_("shut down: {boxes}").format(boxes=listed(resting)))
-        if attempts:
-            last = attempts[-1]
+        elif found.running:
+            click.echo(_("running: {boxes}").format(boxes=listed(found.running)))
+        for error in found.unsteady:
+            click.echo(text_of(error))
+        if found.resting:
+            click.echo(_("shut down: {boxes}").format(boxes=listed(found.resting)))
+        if found.attempts:
             text = _("{points} of {of} points in attempt {n}")
-            click.echo(text.format(points=last.points, of=last.of, n=len(attempts)))
+            click.echo(text.format(points=found.points, of=found.of, n=found.attempts))
         return 0
 
 
@@ -213,7 +205,7 @@ def _child(work: Callable[[], int]) -> None:
     """Never returns."""
     code = 1
     try:
-        signal.signal(signal.SIGTERM, interrupt)
+        interrupted_by_signals()
         code = work()
     except LabctlError as error:
         from labctl.cli.ui.problem import show

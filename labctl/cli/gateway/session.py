@@ -4,30 +4,26 @@ learner's; whose labs these are was decided by their key."""
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.i18n import _, choose_language
-from labctl.domain.access.gateway import FORMS, Order, arguments
-from labctl.errors import Exit, LabctlError, RefusedError, UsageError
+from labctl.cli.i18n import _, choose_language, language
+from labctl.cli.ui import advice
+from labctl.cli.ui.outcome import exit_status
+from labctl.domain.access.gateway import FORMS, Order, offers, typed
+from labctl.errors import Exit, RefusedError, UsageError
+from labctl.interrupts import interrupted_by_signals
 
 if TYPE_CHECKING:
-    from labctl.adapters.gateway.child import Session
-    from labctl.app.parts import Parts
+    from labctl.cli.context import Request
+    from labctl.domain.access.gateway import Session
 
 MOST_BYTES = 1 << 20
 """Of a file that is put into a box."""
-
-_VERIFIES = max(4, 2 * (os.cpu_count() or 1))
-"""At once: more of them take more memory, and none is done sooner."""
-
-_ONE_AT_A_TIME = frozenset({"up", "verify", "reset", "stop", "start"})
 
 
 class Sessions:
@@ -43,96 +39,139 @@ class Sessions:
             from labctl.cli.gateway.menu import Menu
 
             return Menu(self, session).run()
+        interrupted_by_signals()
         return self.perform(session, session.order)
+
+    def request(self, session: Session) -> Request:
+        """labctl, asked by this learner in the language in use. It is a new one each time: no process shares what
+        another one has opened."""
+        from labctl.app.actor import by_key
+        from labctl.app.facade import Labctl
+        from labctl.cli.context import Request
+
+        return Request(Labctl(self._catalogs), by_key(session.holder.learner, language()))
 
     def perform(self, session: Session, order: Order) -> int:
         """One order. All that goes wrong is told."""
-        try:
-            match order.verb:
-                case "menu" | "help":
-                    print_help()
-                case "list":
-                    self._list(session)
-                case "put":
-                    self._put(session, order)
-                case _:
-                    return self._command(session, order)
-        except LabctlError as error:
-            from labctl.cli.ui.problem import show
-
-            show(error)
-            return int(error.exit_code)
-        return int(Exit.OK)
-
-    def app(self, session: Session) -> Parts:
-        """labctl for this learner."""
-        from labctl.app.parts import Parts
-
-        return Parts(self._catalogs, session.holder.learner, is_learner=True)
-
-    def _command(self, session: Session, order: Order) -> int:
-        from labctl.cli import main as app
-
-        catalogs = [f"--catalog={folder}" for folder in self._catalogs]
-        language = f"--lang={order.language or session.language}"
-        words = arguments(order, session.holder.learner)
-        typed = [word for word in words if not word.startswith("--learner=")]
-        typed += [f"--lang={order.language}"] if order.language else []
+        choose_language(order.language or session.language)
+        advice.begin_with(typed(order), offers, order.language)
         # Another login of the same learner that waits for this one reads what it does, not how the gateway was started.
-        sys.argv[1:] = typed
-        alone = partial(self._alone, session, order)
-        # The command itself is alone once its question is answered.
-        with nullcontext() if order.verb == "reset" else alone():
-            try:
-                app.run([*catalogs, language, *words], remote=True, typed=typed, alone=alone)
-            except SystemExit as ended:
-                return ended.code if isinstance(ended.code, int) else 0
-        return 0
+        sys.argv[1:] = typed(order)
+        return exit_status(lambda: self._perform(session, order))
 
-    @contextlib.contextmanager
-    def _alone(self, session: Session, order: Order) -> Iterator[None]:
-        """What makes the server work is done once at a time for each learner, however many logins they have."""
-        if order.verb not in _ONE_AT_A_TIME:
-            yield
-            return
-        from labctl.cli.ui.render import progress
-        from labctl.domain.naming import slug
+    def _perform(self, session: Session, order: Order) -> int:
+        if order.verb in ("menu", "help"):
+            print_help()
+            return int(Exit.OK)
+        request = self.request(session)
+        if order.verb == "reset":
+            # It is alone once its question is answered, which may stay open for long.
+            from labctl.cli import reset
 
-        locks = self.app(session).locks
-        with progress() as emit, locks.hold(f"gateway-{slug(session.holder.learner)}", emit):
-            if order.verb != "verify":
-                yield  # starts are paced by those who start
-                return
-            with locks.slot("gateway-verify", _VERIFIES, emit):
-                yield
+            lab, boxes = request.labctl.gateway.meant(request.actor, order)
+            return reset.perform(request, lab, boxes, yes=order.yes, alone=partial(_alone, request, order))
+        with _alone(request, order):
+            return _look(session, request, order) if order.verb in _LOOKS else _work(request, order)
 
-    def _list(self, session: Session) -> None:
-        from labctl.cli.list import print_labs
 
-        catalog = self.app(session).catalog
-        print_labs([catalog.lab(name) for name in session.holder.labs])
+_LOOKS = frozenset({"list", "show", "status", "hint", "history"})
 
-    def _put(self, session: Session, order: Order) -> None:
-        from labctl.services.copy import Copy
 
-        (box,) = order.names
-        if sys.stdin.isatty():
-            raise UsageError(
-                "put takes the file from standard input", hint="ssh … put {box}:{path} < FILE", box=box, path=order.path
-            )
-        app = self.app(session)
-        app.access.current("copy", order.lab).disk(box)
-        content = sys.stdin.buffer.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise RefusedError(
-                "the file is larger than {most} KiB; nothing was put into the box",
-                hint="take what is larger apart, or have your instructor put it there",
-                most=MOST_BYTES >> 10,
-            )
-        # A learner decides how long that took: what counts is when the file is there to be put.
-        found = app.access.current("copy", order.lab).disk(box)
-        path = Copy(app.engine, box=box).put(found.id, content, order.path)
-        click.echo(_("{mark} {box}:{path}  {size} bytes").format(mark="✓", box=box, path=path, size=len(content)))
+def _look(session: Session, request: Request, order: Order) -> int:
+    """What only shows something."""
+    match order.verb:
+        case "show":
+            from labctl.cli import show
+
+            task = "".join(order.tasks)
+            return show.perform(request, order.lab, task, only_values=order.values, remote=True)
+        case "status":
+            from labctl.cli import status
+
+            return status.perform(request, order.lab, as_json=order.json)
+        case "hint":
+            from labctl.cli import hint
+
+            (task,) = order.names
+            return hint.perform(request, task, order.lab)
+        case "history":
+            from labctl.cli import history
+
+            return history.perform(request, order.lab, number=int(order.attempt) if order.attempt else None)
+        case _:
+            from labctl.cli.list import print_labs
+
+            print_labs([request.labctl.labs.lab(request.actor, name) for name in session.holder.labs])
+            return int(Exit.OK)
+
+
+def _work(request: Request, order: Order) -> int:
+    """What changes something, judges it, or goes into a box."""
+    match order.verb:
+        case "up":
+            from labctl.cli import up
+
+            return up.perform(request, order.lab)
+        case "verify":
+            from labctl.cli import verify
+
+            return verify.perform(request, order.lab, order.tasks, as_json=order.json)
+        case "enter":
+            from labctl.cli import enter
+
+            (box,) = order.names
+            return enter.perform(request, box, order.lab)
+        case "put":
+            return _put(request, order)
+        case _:
+            from labctl.cli import power
+
+            perform = power.perform_stop if order.verb == "stop" else power.perform_start
+            return perform(request, *request.labctl.gateway.meant(request.actor, order))
+
+
+@contextlib.contextmanager
+def _alone(request: Request, order: Order) -> Iterator[None]:
+    """What makes the server work is done once at a time for each learner, however many logins they have."""
+    from labctl.cli.ui.render import progress
+
+    with progress() as emit, request.labctl.gateway.alone(request.actor, order.verb, emit):
+        yield
+
+
+def _put(request: Request, order: Order) -> int:
+    (box,) = order.names
+    if sys.stdin.isatty():
+        raise UsageError(
+            "put takes the file from standard input", hint="ssh … put {box}:{path} < FILE", box=box, path=order.path
+        )
+    labctl, actor = request
+    path, size = labctl.boxes.put(actor, order.lab, box, order.path, _sent)
+    click.echo(_("{mark} {box}:{path}  {size} bytes").format(mark="✓", box=box, path=path, size=size))
+    return int(Exit.OK)
+
+
+def _sent() -> bytes:
+    """The file that the learner sends. Raises RefusedError for one that is too large."""
+    content = sys.stdin.buffer.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise RefusedError(
+            "the file is larger than {most} KiB; nothing was put into the box",
+            hint="take what is larger apart, or have your instructor put it there",
+            most=MOST_BYTES >> 10,
+        )
+    return content
+
+
+def load() -> None:
+    """All modules that sessions need, so that none of them has to load it."""
+    from importlib import import_module
+
+    from labctl.cli.commands import COMMANDS
+
+    for verb in FORMS:
+        if verb in COMMANDS:
+            import_module(COMMANDS[verb][0].partition(":")[0])
 
 
 def meanings() -> dict[str, str]:

@@ -9,16 +9,17 @@ import click
 
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
+from labctl.cli.context import asked
 from labctl.cli.gateway.group import layout, layout_options
 from labctl.cli.i18n import _
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.problem import text_of
 from labctl.cli.ui.table import print_table
-from labctl.errors import Exit, LabctlError
+from labctl.errors import Exit
+from labctl.views.gateway import GatewayReport
 
 if TYPE_CHECKING:
-    from labctl.adapters.gateway.desk import Status
-    from labctl.domain.access.gateway_files import Layout
+    from labctl.views.gateway import BrokerStatus, GatewayState
 
 
 @labctl_command("status", example="sudo labctl gateway status")
@@ -28,38 +29,33 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, account: str, keys_account: str, socket: str, as_json: bool) -> None:
     """How the gateway is: the account, what sshd has in effect for it, the broker, who is in, and what was refused
     last. Exit status 4 where something of it is missing."""
-    from labctl.app import gateway
-
+    labctl, actor = asked(ctx)
     where = layout(account, keys_account, socket)
-    has_account = gateway.account_exists(where.account)
-    faults = _sshd_faults(where)
-    status = gateway.status(where)
+    state = labctl.gateway.status(actor, where)
+    found = GatewayReport(state.account, tuple(_sshd_faults(state)), state.broker)
     if as_json:
-        print_json({"account": has_account, "sshd": faults, "broker": status})
+        print_json(found)
     else:
-        _line(has_account, _("account {name}").format(name=where.account), "sudo labctl gateway install")
-        _line(not faults, _("sshd's configuration"), "sudo labctl gateway install")
-        for fault in faults:
+        _line(found.account, _("account {name}").format(name=where.account), "sudo labctl gateway install")
+        _line(not found.sshd, _("sshd's configuration"), "sudo labctl gateway install")
+        for fault in found.sshd:
             click.echo(f"    {fault}")
-        _line(status is not None, _("broker at {path}").format(path=where.socket), _start())
-        if status is not None:
-            _print(status)
-    ctx.exit(int(Exit.OK if has_account and not faults and status else Exit.ENGINE_UNAVAILABLE))
+        _line(found.broker is not None, _("broker at {path}").format(path=where.socket), _start())
+        if found.broker is not None:
+            _print(found.broker)
+    ctx.exit(int(Exit.OK if found.works else Exit.ENGINE_UNAVAILABLE))
 
 
 def _start() -> str:
     return "sudo systemctl start labctl-gateway, or sudo labctl gateway serve"
 
 
-def _sshd_faults(where: Layout) -> list[str]:
-    from labctl.app import gateway
-
-    try:
-        found = gateway.sshd_faults(where)
-    except LabctlError as error:
-        return [f"{text_of(error)} {error.detail}".strip()]
+def _sshd_faults(state: GatewayState) -> list[str]:
+    """A line each, in the language in use."""
+    if state.sshd_error is not None:
+        return [f"{text_of(state.sshd_error)} {state.sshd_error.detail}".strip()]
     text = _("{keyword}: wanted {wanted}, found {found}")
-    return [text.format(keyword=keyword, wanted=wanted, found=value) for keyword, wanted, value in found]
+    return [text.format(keyword=fault.keyword, wanted=fault.wanted, found=fault.found) for fault in state.sshd]
 
 
 def _line(fine: bool, what: str, remedy: str) -> None:
@@ -67,7 +63,7 @@ def _line(fine: bool, what: str, remedy: str) -> None:
     click.echo(f"{mark} {what}" + ("" if fine else f"  → {remedy}"))
 
 
-def _print(status: Status) -> None:
+def _print(status: BrokerStatus) -> None:
     since = datetime.datetime.fromtimestamp(status.since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     click.echo(_("  since {since}; {count} sessions served").format(since=since, count=status.served))
     if status.lost:

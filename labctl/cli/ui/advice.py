@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 
 from labctl.cli.commands import COMMANDS
@@ -18,18 +18,28 @@ TAKE_LAB = TAKE_LEARNER
 """The commands with --lab."""
 
 _COMMAND = re.compile(rf"(?<![\w/.-])labctl (?P<name>{'|'.join(COMMANDS)})(?![\w-])(?P<rest>( [\w{{}}./:=-]+)*)")
+# Behind ``labctl``, as far as it is a command: ``…`` stands for any.
+_SAID = re.compile(r"(?<![\w/.-])labctl(?!-)((?: (?!…)[\w{}./:=<>-]+)+)", re.ASCII)
+# Other programs that hints name, which are no learner's.
+_PROGRAM = re.compile(r"(?<![\w/.-])(?:docker|sudo|apt-get|pip|psql|fuser|sysctl|ssh-keygen|systemctl) ")
 # What stands between the commands of a hint, in both languages.
 _BETWEEN = re.compile(r"(?:, (?:or |and then )?|; |，(?:或|再|然后)? ?|；)")
+
+Offers = Callable[[Sequence[str]], bool]
+"""Whether somebody who has no command line can say these words, which would stand behind ``labctl``."""
 
 
 class _Chosen:
     """What stood on the command line. ``repeats``: whether advised commands repeat it; ``always``: the language that
-    they repeat in any case."""
+    they repeat in any case; ``offers``: which commands there are, where these are not all."""
 
-    def __init__(self, words: Sequence[str] = (), *, repeats: bool = False, always: str = "") -> None:
+    def __init__(
+        self, words: Sequence[str] = (), *, repeats: bool = False, always: str = "", offers: Offers | None = None
+    ) -> None:
         self.words = tuple(words)
         self.repeats = repeats
         self.always = always
+        self.offers = offers
         self.language = ""
         self.catalogs: tuple[str, ...] = ()
         self.learner = ""
@@ -47,10 +57,26 @@ def _now() -> _Chosen:
         return _chosen.get()
 
 
-def begin(words: Sequence[str], *, repeats: bool, language: str = "") -> None:
-    """A command line begins. ``repeats`` is False in the gateway: there labctl chose the options, and the learner at
-    most the ``language``."""
-    _chosen.set(_Chosen(words, repeats=repeats, always=language))
+def begin(words: Sequence[str]) -> None:
+    """A command line begins."""
+    _chosen.set(_Chosen(words, repeats=True))
+
+
+def begin_with(words: Sequence[str], offers: Offers, language: str = "") -> None:
+    """Somebody who has no command line says something: a learner at the gateway. No advised command is another one
+    than these ``offers``, and it repeats nothing but the ``language`` that was chosen in so many words."""
+    _chosen.set(_Chosen(words, always=language, offers=offers))
+
+
+def limited() -> bool:
+    """Whether the reader has not all commands."""
+    return _now().offers is not None
+
+
+def offered(*words: str) -> bool:
+    """Whether the reader can say this behind ``labctl``."""
+    offers = _now().offers
+    return offers is None or offers(words)
 
 
 def choose(*, language: str = "", catalogs: Sequence[str] = (), learner: str = "", lab: str | None = "") -> None:
@@ -90,12 +116,28 @@ def advised(text: str) -> str:
     return _COMMAND.sub(repeated, text)
 
 
-def hinted(hint: str, otherwise: str = "") -> str:
-    """A hint without the very command that has just failed; ``otherwise`` where nothing else is left of it."""
+def hinted(hint: str, otherwise: str = "", *, ours: bool = True) -> str:
+    """A hint without the very command that has just failed; ``otherwise`` where nothing else is left of it. Where not
+    every command is offered: of a hint that names another one, or that is not for the reader (``ours``), only what
+    names an offered one; ``otherwise`` where there is no such piece."""
     failed = _plain(_now().words)
     pieces = _BETWEEN.split(hint)
     left = [piece for piece in pieces if _command(piece) != failed]
+    if _now().offers and (not ours or _foreign(hint)):
+        left = [piece for piece in left if _SAID.search(piece) and not _foreign(piece)]
+        return advised(", ".join(left) or otherwise)
     return advised(hint if left == pieces else ", ".join(left) or otherwise)
+
+
+def sayable(text: str) -> str:
+    """A line that may end with a colon and a command; without the two where the reader can't say it."""
+    head, colon, command = text.rpartition(": ") if ": " in text else text.rpartition("：")
+    return head if colon and limited() and _foreign(command) else text
+
+
+def _foreign(piece: str) -> bool:
+    """Whether a piece of a hint names a command that the reader can't say."""
+    return bool(_PROGRAM.search(piece)) or not all(offered(*found[1].split()) for found in _SAID.finditer(piece))
 
 
 def _command(piece: str) -> list[str] | None:

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from labctl.cli.i18n import _, language, listed, side
+from labctl.cli.ui import advice
 from labctl.cli.ui.wrap import cells, wrap
 from labctl.domain.text import visible
 from labctl.domain.verdict import Answer, CheckResult, Verdict
@@ -35,7 +36,7 @@ def print_check(check: CheckResult, told: dict[Answer, str], author: bool = Fals
         return
     label = _("could not be checked: ") if check.verdict is Verdict.ERROR else ""
     for index, line in enumerate(visible(side(check.message)).splitlines()):
-        text = wrap(f"{label if index == 0 else ''}{line}", 6)
+        text = wrap(f"{label if index == 0 else ''}{advice.sayable(line)}", 6)
         click.echo(click.style(f"      {text}", fg="yellow"))
 
 

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 
 from labctl.cli.i18n import _
+from labctl.cli.ui import advice
 from labctl.cli.ui.advice import advised
 from labctl.domain.notes import BoxNote
 
@@ -35,6 +36,8 @@ def text_of(note: BoxNote, learner: str = "") -> str:
         "pids": _("{box} had as many processes as it may have ({limit}) at {at}; see ps in it"),
         "cpu": _("{box} used most of its processor time for a minute at {at}; see top in it"),
     }[note.kind]
+    if note.kind == "disk-unknown" and not advice.offered("doctor"):
+        form = _("{box}: labctl can't measure what it writes, so its limit of {limit} does not hold")
     shown = str if note.kind in _COUNTED else size
     at = datetime.datetime.fromtimestamp(note.at).astimezone().strftime("%H:%M")
     text = form.format(box=note.box, at=at, used=shown(note.used), limit=shown(note.limit), minutes=note.minutes)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from labctl.cli.i18n import _, language, listed
+from labctl.cli.ui import advice
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.answers import print_check
 from labctl.cli.ui.wrap import TIED, cells, wrap
@@ -103,6 +104,11 @@ def changed(before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> list[s
 
 
 def _left_out(count: int) -> str:
+    if not advice.offered("verify", "--thorough"):
+        text = _("1 more check runs only for your instructor: it reboots, kills or cuts something")
+        if count != 1:
+            text = _("{n} more checks run only for your instructor: they reboot, kill or cut something")
+        return text.format(n=count)
     if count == 1:
         text = _("1 more check reboots, kills or cuts something; it runs on a copy: labctl verify --thorough")
     else:

@@ -1,8 +1,8 @@
 """What a learner of a cohort may say over SSH, and nothing else: ``ssh lab@server verify --lab firewall``.
 
-The line is never given to a shell. It is taken apart here, every word of it has to be one that its place allows, and
-what the command line is then called with is put together anew (``arguments``), always for the one learner whose key
-it was.
+The line is never given to a shell, and no command line is made of it. It is taken apart here, and every word of it has
+to be one that its place allows. The order that comes of it is carried out by the facade, always for the one learner
+whose key it was.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from labctl.domain.access.tickets import Holder
 from labctl.domain.classroom.cohort import Deed
 from labctl.domain.lab.model import NAME_PATTERN
 from labctl.domain.nearest import nearest
@@ -48,6 +49,16 @@ class Order(msgspec.Struct, frozen=True):
     yes: bool = False
     json: bool = False
     values: bool = False
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What a learner wants done. ``terminal`` is TERM, or nothing; ``language`` en or zh."""
+
+    holder: Holder
+    order: Order
+    language: str
+    terminal: str
+    address: str
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -252,17 +263,41 @@ def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[st
     return order
 
 
-def arguments(order: Order, learner: str) -> list[str]:
-    """What the command line is called with for it. A value never stands where an option could: it is behind ``=``, or a
-    name, which begins with a letter or a digit."""
+def named(order: Order, labs: Collection[str], own: Callable[[], Collection[str]]) -> tuple[str, tuple[str, ...]]:
+    """Lab and boxes of ``stop``, ``start`` and ``reset``, whose first word may be the lab. ``own``: the boxes of the
+    lab that is meant if no word names one. Raises UsageError where two labs are named."""
+    word, names = by_name(order.names, labs, own)
+    if word and order.lab and word != order.lab:
+        raise UsageError(
+            "two labs are named: {word} and {option}",
+            hint="labctl {command} --lab {word}",
+            word=word,
+            option=order.lab,
+            command=order.verb,
+        )
+    return word or order.lab, names
+
+
+def offers(words: Sequence[str]) -> bool:
+    """Whether a learner may say this here: a command after the word ``labctl``, with the options that it has here."""
+    if not words or words[0] not in FORMS:
+        return False
+    form = FORMS[next(verb for verb in FORMS if verb == words[0])]
+    options = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
+    known = form.options | {"--lang"} | ({"--lab"} if form.deed else set())
+    return {_SHORT.get(option, option) for option in options} <= known
+
+
+def typed(order: Order) -> list[str]:
+    """The order in words that say the same here, one to be typed each; the language is left out."""
     words: list[str] = [order.verb]
     words += [f"--lab={order.lab}"] if order.lab else []
-    words += [f"--task={task}" for task in order.tasks]
+    words += [f"--task={task}" for task in order.tasks] if order.verb == "verify" else list(order.tasks)
     words += [f"--attempt={order.attempt}"] if order.attempt else []
     words += ["--yes"] if order.yes else []
     words += ["--json"] if order.json else []
     words += ["--values"] if order.values else []
-    return [*words, f"--learner={learner}", *order.names]
+    return [*words, *(f"{name}:{order.path}" if order.path else name for name in order.names)]
 
 
 def said(order: Order) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -57,6 +58,19 @@ class Layout(msgspec.Struct, frozen=True):
     def sshd_part(self) -> str:
         """The gateway's part of sshd's configuration."""
         return f"{self.sshd_config}.d/labctl.conf"
+
+
+ChangeKind = Literal["account", "shell", "folder", "file", "unit", "sshd", "remove", "unaccount"]
+
+
+class ServerChange(msgspec.Struct, frozen=True):
+    """One thing to do to a server to install the gateway, or to remove it. ``content`` of a file, or the shell of an
+    account."""
+
+    kind: ChangeKind
+    target: str
+    content: str = ""
+    mode: int = 0o644
 
 
 def is_account(name: str) -> bool:

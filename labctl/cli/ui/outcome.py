@@ -1,0 +1,38 @@
+"""The end of a command: an error as clear lines, and the exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import click
+
+from labctl.cli.i18n import _
+from labctl.errors import Exit, LabctlError
+
+
+def exit_status(work: Callable[[], object], *, debug: bool = False) -> int:
+    """Do it, and return its exit status (DESIGN section 7): an int that ``work`` returns, else 0. An error is shown on
+    stderr; with ``debug`` a LabctlError is raised again, for its traceback."""
+    try:
+        code = work()
+        sys.stdout.flush()
+    except LabctlError as error:
+        if debug:
+            raise
+        from labctl.cli.ui.problem import show
+
+        show(error)
+        code = int(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(_("interrupted"), err=True)
+        code = int(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = int(Exit.OK)
+    return code if isinstance(code, int) else int(Exit.OK)
