@@ -26,6 +26,27 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+class Phrase:
+    """A text within the text of an error: an English template that is the key of its translation, and its values, of
+    which some may be phrases too. As a string it is English."""
+
+    def __init__(self, text: str, /, **values: Any) -> None:
+        self.text = text
+        self.values = values
+
+    def __str__(self) -> str:
+        return self.text.format_map(self.values)
+
+
+class Phrases(tuple[Phrase, ...]):
+    """Phrases one after the other, which each language separates in its own way."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self))
+
+
 class LabctlError(Exception):
     """The root. ``message`` and ``hint`` are templates for ``values``; ``detail`` is text that is shown as it is."""
 

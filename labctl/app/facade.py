@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from labctl.app.attempts import AttemptsApi
     from labctl.app.authoring import AuthoringApi
     from labctl.app.boxes import BoxesApi
+    from labctl.app.classroom import ClassroomApi
     from labctl.app.gateway import GatewayApi
+    from labctl.app.grades import GradesApi
     from labctl.app.host import HostApi
     from labctl.app.images import ImagesApi
     from labctl.app.instances import InstancesApi
@@ -81,3 +83,17 @@ class Labctl:
         from labctl.app.gateway import GatewayApi
 
         return GatewayApi(self._parts)
+
+    @cached_property
+    def classroom(self) -> ClassroomApi:
+        """Cohorts: rosters, what a class needs, and everybody's boxes."""
+        from labctl.app.classroom import ClassroomApi
+
+        return ClassroomApi(self._parts)
+
+    @cached_property
+    def grades(self) -> GradesApi:
+        """What a cohort has reached: grades, judging everybody, and the export."""
+        from labctl.app.grades import GradesApi
+
+        return GradesApi(self._parts)

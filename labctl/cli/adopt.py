@@ -6,7 +6,7 @@ import click
 
 from labctl.cli.arguments import learner_option, one_lab
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 
 
@@ -17,8 +17,8 @@ from labctl.cli.i18n import _
 def command(ctx: click.Context, lab: str, learner: str) -> None:
     """Take over boxes that an older labctl made with up --seed. All other boxes of an older labctl are recognised by
     their seed and need no adoption. Boxes of another store are never adopted. Without LAB, those of all labs."""
-    app = app_of(ctx, learner)
-    boxes = app.own.adopt.run(app.learner, lab)
+    labctl, actor = asked(ctx, learner)
+    boxes = labctl.instances.adopt(actor, lab)
     for name in sorted({box.lab for box in boxes}):
         count = sum(box.lab == name for box in boxes)
         click.echo(_("{mark} {lab} is adopted: {count} boxes").format(mark="✓", lab=name, count=count))

@@ -50,15 +50,16 @@ def complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) 
 def complete_cohorts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The cohorts that last."""
     with contextlib.suppress(Exception):
-        names = [cohort.name for cohort in app_of(ctx).cohorts.cohorts() if not cohort.ended]
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        labctl, actor = asked(ctx)
+        return [CompletionItem(name) for name in labctl.classroom.names(actor) if name.startswith(incomplete)]
     return []
 
 
 def complete_members(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The learners of the cohort that stands before."""
     with contextlib.suppress(Exception):
-        members = app_of(ctx).cohorts.members(ctx.params["name"])
+        labctl, actor = asked(ctx)
+        members = labctl.classroom.members(actor, ctx.params["name"])
         return [CompletionItem(member.id) for member in members if member.id.startswith(incomplete)]
     return []
 

@@ -7,51 +7,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from labctl.errors import LabctlError
 from labctl.events import Emit, ManyStarted, OneEnded, OneStarted
 from labctl.interrupts import held
 from labctl.pool import Pool
 from labctl.services.parallel import WIDTH
-
-
-class Part(msgspec.Struct, frozen=True):
-    """A learner's instance of a lab. ``boxes``: how many of it are to be touched."""
-
-    learner: str
-    lab: str
-    instance: str
-    boxes: int = 0
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """What went wrong with one."""
-
-    part: Part
-    error: LabctlError
-
-
-class Tally(msgspec.Struct, frozen=True):
-    """What came of it. ``left``: those that weren't begun when Ctrl-C came; ``nothing``: how many were as they should
-    be already; ``seconds`` of wall time."""
-
-    done: tuple[Part, ...]
-    failed: tuple[Failure, ...] = ()
-    left: tuple[Part, ...] = ()
-    nothing: int = 0
-    seconds: float = 0.0
-
-    @property
-    def boxes(self) -> int:
-        """How many boxes were touched."""
-        return sum(part.boxes for part in self.done)
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether it was broken off."""
-        return bool(self.left)
-
+from labctl.views.work import Failure, Part, Tally
 
 _LOOK_SECONDS = 0.5
 """A Ctrl-C in the moment before a wait begins is noticed when it ends."""

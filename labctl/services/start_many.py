@@ -15,10 +15,11 @@ from labctl.errors import KeeperGoneError, LabctlError
 from labctl.events import Emit, Note, silent
 from labctl.pool import Pool
 from labctl.ports import Engine, Keeper, Locks, Watch
-from labctl.services.crowd import Crowd, Part, Tally
+from labctl.services.crowd import Crowd
 from labctl.services.pace import bring, turn
 from labctl.services.parallel import WIDTH
 from labctl.services.ready import READY_SECONDS
+from labctl.views.work import Part, Tally
 
 
 class Job(msgspec.Struct, frozen=True):

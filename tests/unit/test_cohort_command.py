@@ -18,7 +18,6 @@ from labctl.adapters.store import SqlStore
 from labctl.app.parts import Parts
 from labctl.cli import i18n
 from labctl.cli import main as cli_app
-from labctl.cli.cohort.plan import refusal
 from labctl.cli.cohort.progress import Board, Lines, Verb, finish, watched
 from labctl.cli.main import run
 from labctl.cli.ui.problem import text_of
@@ -26,8 +25,9 @@ from labctl.domain.classroom.capacity import Footprint, Order, Server, learners_
 from labctl.domain.classroom.keys import fingerprint
 from labctl.errors import EngineError
 from labctl.events import ManyStarted, Note, OneEnded, OneStarted
-from labctl.services.classroom.plan import ClassPlan, LabPlan
-from labctl.services.crowd import Failure, Part, Tally
+from labctl.services.classroom.plan import refusal
+from labctl.views.classroom import ClassPlan, LabPlan
+from labctl.views.work import Failure, Part, Tally
 
 GIB = 1 << 30
 SERVER = Server(2, 8 * GIB, 7 * GIB, 90 * GIB, 80 * GIB, 32768, 300, inotify=128, inotify_used=0)
@@ -324,9 +324,7 @@ def test_failures_are_told_once_for_each_reason_with_an_exit_code(capsys: pytest
     failed = (*(failure(number, "busy") for number in range(9)), failure(20, "full"))
     tally = Tally((Part("db-1/s99", "pond", "x", 3),), failed, (Part("db-1/s77", "pond", "y", 3),), 2, 4.0)
     with pytest.raises(click.exceptions.Exit) as caught:
-        finish(
-            click.Context(click.Command("up")), Parts(), "db-1", Verb.UP, tally, False, again="labctl cohort up db-1"
-        )
+        finish(click.Context(click.Command("up")), "db-1", Verb.UP, tally, False, again="labctl cohort up db-1")
     out, err = capsys.readouterr()
     assert caught.value.exit_code == 130
     assert "✗ db-1: 1 up, 2 up already, 10 failed, 1 not begun  3 boxes, 4.0 s" in out

@@ -19,9 +19,10 @@ from labctl.domain.observed import State
 from labctl.domain.verdict import Attempt, judge
 from labctl.errors import ChecksError
 from labctl.services.classroom.judging import Judging
-from labctl.services.classroom.verify import CohortVerify, Judged, Regraded
+from labctl.services.classroom.verify import CohortVerify
 from labctl.services.power import Power
 from labctl.services.verify import Verify
+from labctl.views.grades import Judged, Regraded
 
 LAB = make_lab()
 COHORT = Cohort("db-1", ("pond",), "secret", 0.0)

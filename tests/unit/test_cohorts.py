@@ -17,9 +17,10 @@ from labctl.domain.classroom.enrolment import instance_of
 from labctl.domain.classroom.roster import Roster
 from labctl.errors import EngineError, LabctlError, RefusedError, RosterError, UsageError
 from labctl.events import silent
-from labctl.services.classroom.cohorts import LabState, Registrar
+from labctl.services.classroom.cohorts import Registrar
 from labctl.services.classroom.plan import CohortPlan
 from labctl.services.classroom.up import CohortBoxes
+from labctl.views.classroom import LabState
 
 LAB = make_lab()
 MEMBERS = [Member("s01", "Li Lei", key="ssh-ed25519 AAAA"), Member("s02", "Han Meimei")]

@@ -21,15 +21,18 @@ from samples import error, failed, make_lab, passed, task
 
 from labctl.cli import i18n
 from labctl.cli.cohort import gradesheet
-from labctl.cli.cohort.report import as_json, rendered
+from labctl.cli.cohort.report import rendered
 from labctl.cli.ui import matrix
 from labctl.cli.ui.wrap import cells
 from labctl.domain.classroom.cohort import Cohort, Happening, Member
-from labctl.domain.classroom.gradebook import change, counting, entries
+from labctl.domain.classroom.gradebook import change, counting, entries, in_order
 from labctl.domain.naming import instance_id
 from labctl.domain.verdict import Attempt, CheckResult, Verdict, judge
 from labctl.errors import UsageError
-from labctl.services.classroom.grades import Book, Grades
+from labctl.services.classroom.grades import Grades
+from labctl.views.classroom import cohort_view
+from labctl.views.grades import Book, grade_report
+from labctl.views.grades import matrix as matrix_rows
 
 LAB = make_lab()
 COHORT = Cohort("db-1", ("pond",), "s" * 32, 0.0)
@@ -226,7 +229,7 @@ class TestReports:
         assert [workbook["summary"].cell(2, column).value for column in range(4, 9)] == [10, 0, 10, 30, 33.3]
 
     def test_json(self) -> None:
-        found = as_json(book([LI, WANG], self.ATTEMPTS[:2]))
+        found = json.loads(msgspec.json.encode(grade_report(book([LI, WANG], self.ATTEMPTS[:2]))))
         li, wang = found["labs"]["pond"]
         assert li["tasks"] == {"listen": "passed", "auth": "failed"} and li["graded"] == 1_000_000
         assert (wang["first"], wang["tasks"], wang["points"]) == (None, {}, 0)
@@ -243,7 +246,7 @@ class TestMatrix:
         ]
         lab = make_lab(tasks=tasks)
         members = [Member(f"s{n:03}", "一二三四五六七八九十" if n % 2 else "A name that is long") for n in range(100)]
-        found = Book(COHORT, tuple(members), (lab,), {"pond": entries(COHORT, members, lab, [], {}, {})})
+        found = Book(cohort_view(COHORT), tuple(members), (lab,), {"pond": entries(COHORT, members, lab, [], {}, {})})
         lines = [click.unstyle(line) for line in matrix.lines(found, 1e9, 600)]
         assert max(map(cells, lines)) <= 80
         rows = [line for line in lines if line.startswith("  s")]
@@ -263,15 +266,15 @@ class TestMatrix:
             attempt(25 * MINUTE, *ALL, member=done),
         ]
         found = entries(COHORT, members, LAB, attempts, {}, {})
-        assert matrix.in_order(found, 26 * MINUTE, 20 * MINUTE) == [found[i] for i in (2, 3, 1, 0)]
-        whole = Book(COHORT, tuple(members), (LAB,), {"pond": found})
+        assert in_order(found, 26 * MINUTE, 20 * MINUTE) == [found[i] for i in (2, 3, 1, 0)]
+        whole = Book(cohort_view(COHORT), tuple(members), (LAB,), {"pond": found})
         lines = [click.unstyle(line).rstrip() for line in matrix.lines(whole, 26 * MINUTE, 20 * MINUTE)]
         assert lines[0] == "pond: 1 of 4 complete, 1 stuck, 1 not seen"
         assert lines[2].split() == ["?", "stuck", "stuck", "✗", "✗", "0/15", "2", "0", "1min"]
         assert lines[4].split() == ["done", "done", "✓", "✓", "15/15", "1", "0", "1min"]
         assert lines[5].split() == ["absent", "absent", "·", "·", "0/15", "0", "0", "–"]
         assert lines[6].split() == ["1", "listen", "2", "auth"]
-        assert [row["stuck"] for row in matrix.as_json(whole, 26 * MINUTE, 20 * MINUTE)["pond"]] == [True] + [False] * 3
+        assert [row.stuck for row in matrix_rows(whole, 26 * MINUTE, 20 * MINUTE)["pond"]] == [True] + [False] * 3
 
 
 @example("＝HYPERLINK(1)", 1)

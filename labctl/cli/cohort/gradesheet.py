@@ -18,7 +18,7 @@ from labctl.domain.verdict import Verdict
 if TYPE_CHECKING:
     from labctl.domain.classroom.gradebook import Entry
     from labctl.domain.lab.model import Lab
-    from labctl.services.classroom.grades import Book
+    from labctl.views.grades import Book
 
 Cell = str | int | float | datetime.datetime | None
 SIGNS = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.ERROR: "!"}

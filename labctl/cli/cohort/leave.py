@@ -8,7 +8,7 @@ from labctl.cli.arguments import cohort_argument, json_option
 from labctl.cli.cohort.progress import Verb, finish, watched
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_members
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _, listed
 from labctl.cli.ui.question import confirm
 
@@ -24,15 +24,14 @@ _yes = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 def remove(ctx: click.Context, name: str, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Take learners out of a cohort: their boxes are removed with all that is in them, and their keys open nothing any
     more. Their attempts are kept."""
-    app = app_of(ctx)
-    cohort = app.cohort.registrar.find(name)
-    members = app.cohort.registrar.members(cohort, ids)
+    labctl, actor = asked(ctx)
+    members = labctl.classroom.members(actor, name, ids)
     who = listed(f"{member.id} {member.name}" for member in members)
     question = _("Their boxes will be gone, and they can't log in any more: {who}. Go on?").format(who=who)
     confirm(f"cohort remove {name} {' '.join(ids)}", question, yes)
     with watched(as_json) as emit:
-        tally = app.cohort.registrar.remove(cohort, members, app.cohort.boxes, emit)
-    finish(ctx, app, name, Verb.DOWN, tally, as_json, again=f"labctl cohort remove {name} {' '.join(ids)}")
+        tally = labctl.classroom.remove(actor, name, ids, emit=emit)
+    finish(ctx, name, Verb.DOWN, tally, as_json, again=f"labctl cohort remove {name} {' '.join(ids)}")
 
 
 @labctl_command("end", example="labctl cohort end db-1")
@@ -43,12 +42,10 @@ def remove(ctx: click.Context, name: str, ids: tuple[str, ...], yes: bool, as_js
 def end(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
     """End a cohort: its learners' keys open nothing any more, and all boxes are removed with all that is in them.
     Attempts are kept, and reports can still be made. With the last box of this server, keeper and switch go too."""
-    app = app_of(ctx)
-    cohort = app.cohort.registrar.find(name)
-    count = len(app.cohort.registrar.members(cohort))
+    labctl, actor = asked(ctx)
+    count = len(labctl.classroom.members(actor, name))
     question = _("All boxes of {count} learners of {name} will be gone, and their keys closed. Go on?")
     confirm(f"cohort end {name}", question.format(count=count, name=name), yes)
     with watched(as_json) as emit:
-        tally = app.cohort.registrar.end(cohort, app.cohort.boxes, emit)
-        app.down.tidy(emit)
-    finish(ctx, app, name, Verb.DOWN, tally, as_json, again=f"labctl cohort end {name}")
+        tally = labctl.classroom.end(actor, name, emit=emit)
+    finish(ctx, name, Verb.DOWN, tally, as_json, again=f"labctl cohort end {name}")

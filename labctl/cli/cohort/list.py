@@ -9,7 +9,7 @@ import click
 
 from labctl.cli.arguments import cohort_argument, json_option
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _, listed
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
@@ -17,8 +17,7 @@ from labctl.cli.ui.table import print_table
 from labctl.domain.classroom.cohort_text import write_limits
 
 if TYPE_CHECKING:
-    from labctl.domain.classroom.cohort import Cohort
-    from labctl.services.classroom.cohorts import Row
+    from labctl.views.classroom import CohortView, MemberRow
 
 
 @labctl_command("list", example="labctl cohort list")
@@ -27,16 +26,15 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
     """The cohorts there are: their labs, how many learners are in them, and until when they last."""
-    app = app_of(ctx)
-    found = [cohort for cohort in app.cohorts.cohorts() if everything or not cohort.ended]
-    counts = {cohort.name: len(app.cohorts.members(cohort.name)) for cohort in found}
+    labctl, actor = asked(ctx)
+    found = labctl.classroom.cohorts(actor, ended=everything)
     if as_json:
-        print_json([{**without_secret(cohort), "members": counts[cohort.name]} for cohort in found])
+        print_json(found)
         return
     if not found:
         click.echo(advised(_("there is no cohort; see labctl cohort create --help")))
         return
-    rows = [(one.name, listed(one.labs), str(counts[one.name]), moment(one.until), _state(one)) for one in found]
+    rows = [(one.name, listed(one.labs), str(one.members), moment(one.until), _state(one)) for one in found]
     print_table((_("cohort"), _("labs"), _("learners"), _("until"), _("state")), rows)
 
 
@@ -47,11 +45,10 @@ def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
 def show(ctx: click.Context, name: str, as_json: bool) -> None:
     """Who is in a cohort: whether they have a key, what of their labs is up (running boxes of all), and when they were
     last seen. And until when it lasts, with which limits."""
-    app = app_of(ctx)
-    cohort = app.cohort.registrar.find(name)
-    rows = app.cohort.registrar.rows(cohort, app.engine)
+    labctl, actor = asked(ctx)
+    cohort = labctl.classroom.show(actor, name)
     if as_json:
-        print_json({**without_secret(cohort), "members": rows})
+        print_json(cohort)
         return
     click.echo(_("labs: {labs}").format(labs=listed(cohort.labs)))
     click.echo(_("until: {until}").format(until=moment(cohort.until)) + (f"  ({_('ended')})" if cohort.ended else ""))
@@ -59,27 +56,18 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
         if said := write_limits(limits):
             click.echo(text.format(limits=said))
     head = (_("learner"), _("name"), _("group"), _("key"), _("up"), _("last seen"))
-    print_table(head, [_row(row) for row in rows])
+    print_table(head, [_row(row) for row in cohort.members])
 
 
-def _row(row: Row) -> tuple[str, ...]:
+def _row(row: MemberRow) -> tuple[str, ...]:
     member = row.member
     key = member.key.split()[0] if member.key else click.style(_("none"), fg="yellow")
     labs = "?" if row.labs is None else " ".join(f"{one.lab} {one.running}/{one.boxes}" for one in row.labs) or "–"
     return (member.id, member.name, member.group, key, labs, moment(row.seen))
 
 
-def _state(cohort: Cohort) -> str:
+def _state(cohort: CohortView) -> str:
     return _("ended") if cohort.ended else _("open")
-
-
-def without_secret(cohort: Cohort) -> dict[str, object]:
-    """As JSON has it: whoever knows the secret knows every learner's params."""
-    import msgspec
-
-    plain: dict[str, object] = msgspec.to_builtins(cohort)
-    del plain["secret"]
-    return plain
 
 
 def moment(at: float) -> str:

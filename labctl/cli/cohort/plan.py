@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -11,19 +10,18 @@ from labctl.cli.arguments import cohort_argument, json_option
 from labctl.cli.cohort.progress import duration
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_members
-from labctl.cli.context import app_of
-from labctl.cli.i18n import _, listed
+from labctl.cli.context import asked
+from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.render import progress
 from labctl.cli.ui.table import print_table
-from labctl.domain.access.rules import require
 from labctl.domain.classroom.capacity import Fit, amount
-from labctl.errors import Exit, RefusedError
+from labctl.errors import Exit
 
 if TYPE_CHECKING:
     from labctl.domain.classroom.capacity import Weighed
-    from labctl.services.classroom.plan import ClassPlan, LabPlan
+    from labctl.views.classroom import ClassPlan, LabPlan
 
 _COLOURS = {Fit.OK: "green", Fit.TIGHT: "yellow", Fit.SHORT: "red"}
 
@@ -45,19 +43,16 @@ def command(ctx: click.Context, name: str, ids: tuple[str, ...], measure: bool, 
     """What a class will need beyond what is up already, against what this server has left: memory, cpu, disk,
     processes, the kernel's limits; what to change where that is too little; and how long the start will take. Exit
     status 7 where it doesn't fit."""
-    app = app_of(ctx)
-    cohort = app.cohort.registrar.find(name)
-    members = app.cohort.registrar.members(cohort, ids)
-    require("instructor", "up", cohort, time.time())
+    labctl, actor = asked(ctx)
     if measure:
         with progress(as_json) as emit:
-            app.cohort.plan.measure(cohort.labs, emit)
-    plan = app.cohort.plan.plan(cohort, members)
+            labctl.classroom.measure(actor, name, ids, emit=emit)
+    found = labctl.classroom.plan(actor, name, ids)
     if as_json:
-        print_json({"cohort": name, "fits": plan.fits, "plan": plan})
+        print_json(found)
     else:
-        _print(name, plan)
-    ctx.exit(int(Exit.OK if plan.fits else Exit.REFUSED))
+        _print(name, found.plan)
+    ctx.exit(int(Exit.OK if found.fits else Exit.REFUSED))
 
 
 def _print(name: str, plan: ClassPlan) -> None:
@@ -93,22 +88,3 @@ def _print_remedies(weighed: tuple[Weighed, ...]) -> None:
         if one.remedy:
             mark = click.style("✗" if one.fit is Fit.SHORT else "!", fg=_COLOURS[one.fit])
             click.echo(f"{mark} {_(one.resource)}{_(': ')}{_(one.remedy).format_map(one.values)}")
-
-
-def refusal(name: str, plan: ClassPlan) -> RefusedError:
-    """Of what there is too little, and how much."""
-    short = [one for one in plan.weighed if one.fit is Fit.SHORT]
-    return RefusedError(
-        "{name} doesn't fit on this server, {count} of {learners} learners do. Too little: {what}",
-        hint="labctl cohort plan {name} says what to change; labctl cohort up {name} --force goes on all the same",
-        name=name,
-        count=plan.fitting,
-        learners=plan.learners,
-        what=listed(map(_too_little, short)),
-    )
-
-
-def _too_little(one: Weighed) -> str:
-    need, have, lacking = (amount(one.resource, value) for value in (one.need, one.have, one.lacking))
-    text = _("{resource} ({need} needed, {have} left, {lacking} too little)")
-    return text.format(resource=_(one.resource), need=need, have=have, lacking=lacking)

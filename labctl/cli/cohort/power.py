@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from labctl.cli.arguments import cohort_argument, json_option
-from labctl.cli.cohort.plan import refusal
 from labctl.cli.cohort.progress import Verb, finish, watched
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_members
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.cli.ui.question import confirm
 
 if TYPE_CHECKING:
-    from labctl.app.parts import Parts
-    from labctl.domain.classroom.cohort import Cohort, Member
-    from labctl.events import Emit
-    from labctl.services.classroom.up import CohortBoxes
-    from labctl.services.crowd import Tally
+    from labctl.app.classroom import ClassroomApi
+    from labctl.views.work import Tally
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,12 +36,6 @@ def _options(function: F) -> F:
     return cohort_argument(_learners(json_option(function)))
 
 
-def _chosen(app: Parts, name: str, ids: tuple[str, ...]) -> tuple[Cohort, list[Member] | None]:
-    """Those named, or None for everybody."""
-    cohort = app.cohort.registrar.find(name)
-    return cohort, app.cohort.registrar.members(cohort, ids) if ids else None
-
-
 @labctl_command("up", example="labctl cohort up db-1\nlabctl cohort up db-1 --learner s07")
 @_options
 @click.option("--force", is_flag=True, help="Also where this server is too small for it.")
@@ -54,16 +44,10 @@ def up(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, force
     """Bring the boxes of all learners up, eight at a time. What can't fit on this server is refused before anything is
     started (exit status 7). What is up stays as it is, so after an interruption the same command does the rest. One
     learner's failure holds nobody up; it is told at the end."""
-    app = app_of(ctx)
-    cohort = app.cohort.registrar.find(name)
-    members = app.cohort.registrar.members(cohort, ids)
+    labctl, actor = asked(ctx)
     with watched(as_json) as emit:
-        misfit = None if force else app.cohort.plan.misfit(cohort, members)
-        if misfit is not None:
-            raise refusal(name, misfit)
-        tally = app.cohort.boxes.up(cohort, members, emit)
-    app.cohort.plan.remember(tally)
-    finish(ctx, app, name, Verb.UP, tally, as_json, again=_again("up", name, ids))
+        tally = labctl.classroom.up(actor, name, ids, force=force, emit=emit)
+    finish(ctx, name, Verb.UP, tally, as_json, again=_again("up", name, ids))
 
 
 @labctl_command("stop", example="labctl cohort stop db-1")
@@ -71,7 +55,7 @@ def up(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, force
 @click.pass_context
 def stop(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) -> None:
     """Shut the boxes of all learners down. What is in them stays; labctl cohort start brings them back."""
-    _do(ctx, name, ids, as_json, Verb.STOP, lambda boxes: boxes.stop)
+    _do(ctx, name, ids, as_json, Verb.STOP, lambda classroom: classroom.stop)
 
 
 @labctl_command("start", example="labctl cohort start db-1")
@@ -79,7 +63,7 @@ def stop(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) -> 
 @click.pass_context
 def start(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) -> None:
     """Start the boxes that are shut down, eight at a time, and wait until they are ready."""
-    _do(ctx, name, ids, as_json, Verb.START, lambda boxes: boxes.start)
+    _do(ctx, name, ids, as_json, Verb.START, lambda classroom: classroom.start)
 
 
 @labctl_command("reset", example="labctl cohort reset db-1 --learner s07")
@@ -90,9 +74,8 @@ def reset(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, ye
     """Make the boxes that are there new, as they were at the start, with the same params. What was done in them is
     gone; attempts are kept."""
     _ask(ctx, "reset", name, ids, yes)
-    _do(
-        ctx, name, ids, as_json, Verb.RESET, lambda boxes: boxes.reset, again="up"
-    )  # the rest is new, and no more is lost
+    # The rest is new, and no more is lost.
+    _do(ctx, name, ids, as_json, Verb.RESET, lambda classroom: classroom.reset, again="up")
 
 
 @labctl_command("down", example="labctl cohort down db-1")
@@ -103,7 +86,7 @@ def down(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, yes
     """Remove the boxes of all learners with all that is in them. The learners stay in the cohort, and their attempts
     are kept."""
     _ask(ctx, "down", name, ids, yes)
-    _do(ctx, name, ids, as_json, Verb.DOWN, lambda boxes: boxes.down)
+    _do(ctx, name, ids, as_json, Verb.DOWN, lambda classroom: classroom.down)
 
 
 def _do(
@@ -112,15 +95,14 @@ def _do(
     ids: tuple[str, ...],
     as_json: bool,
     verb: Verb,
-    deed: Callable[[CohortBoxes], Callable[[Cohort, list[Member] | None, Emit], Tally]],
+    deed: Callable[[ClassroomApi], Callable[..., Tally]],
     again: str = "",
 ) -> None:
     """With all learners' boxes, or with those named. ``again`` does what is left, where that is another command."""
-    app = app_of(ctx)
-    cohort, members = _chosen(app, name, ids)
+    labctl, actor = asked(ctx)
     with watched(as_json) as emit:
-        tally = deed(app.cohort.boxes)(cohort, members, emit)
-    finish(ctx, app, name, verb, tally, as_json, again=_again(again or verb.name.lower(), name, ids))
+        tally = deed(labctl.classroom)(actor, name, ids, emit=emit)
+    finish(ctx, name, verb, tally, as_json, again=_again(again or verb.name.lower(), name, ids))
 
 
 def _again(verb: str, name: str, ids: tuple[str, ...]) -> str:
@@ -128,8 +110,9 @@ def _again(verb: str, name: str, ids: tuple[str, ...]) -> str:
 
 
 def _ask(ctx: click.Context, verb: str, name: str, ids: tuple[str, ...], yes: bool) -> None:
-    _cohort, members = _chosen(app_of(ctx), name, ids)
-    if members is None:
+    labctl, actor = asked(ctx)
+    members = labctl.classroom.members(actor, name, ids)
+    if not ids:
         question = _("All that all learners of {name} did in their boxes will be gone. Go on?").format(name=name)
     else:
         question = _("All that {count} learners of {name} did in their boxes will be gone. Go on?").format(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live as RichLive
 
-    from labctl.app.parts import Parts
-    from labctl.services.crowd import Failure, Tally
+    from labctl.views.work import Failure, Tally
 
 _ROWS = 10
 _SHOWN = 6
@@ -183,34 +182,18 @@ class Board(Live):
         super().close()
 
 
-def finish(ctx: click.Context, app: Parts, name: str, verb: Verb, tally: Tally, as_json: bool, *, again: str) -> None:
+def finish(ctx: click.Context, name: str, verb: Verb, tally: Tally, as_json: bool, *, again: str) -> None:
     """Say what came of it, and end with its exit code: that of the first failure, or 130."""
-    if verb is Verb.DOWN:
-        for part in tally.done:
-            app.ssh.forget(part.instance)
     if as_json:
-        print_json(_plain(name, tally))
+        from labctl.views.work import work_report
+
+        print_json(work_report(name, tally))
     else:
         _say(name, verb, tally, again)
     if tally.interrupted:
         ctx.exit(int(Exit.INTERRUPTED))
     if tally.failed:
         ctx.exit(int(tally.failed[0].error.exit_code))
-
-
-def _plain(name: str, tally: Tally) -> dict[str, Any]:
-    def part_of(failure: Failure) -> dict[str, Any]:
-        return {"learner": failure.part.learner, "lab": failure.part.lab, "error": str(failure.error)}
-
-    return {
-        "cohort": name,
-        "done": [{"learner": part.learner, "lab": part.lab, "boxes": part.boxes} for part in tally.done],
-        "nothing": tally.nothing,
-        "failed": [part_of(failure) for failure in tally.failed],
-        "left": [{"learner": part.learner, "lab": part.lab} for part in tally.left],
-        "boxes": tally.boxes,
-        "seconds": round(tally.seconds, 2),
-    }
 
 
 def _say(name: str, verb: Verb, tally: Tally, again: str) -> None:

@@ -7,20 +7,20 @@ import datetime
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from labctl.cli.arguments import cohort_argument
-from labctl.cli.cohort.chosen import book_of, group_option, labs_option
+from labctl.cli.cohort.chosen import group_option, labs_option
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.errors import UsageError
 from labctl.whole_file import whole_file
 
 if TYPE_CHECKING:
-    from labctl.services.classroom.grades import Book
+    from labctl.views.grades import Book
 
 _FORMATS = ("csv", "json", "html", "xlsx")
 
@@ -41,7 +41,8 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
             hint="labctl cohort report {name} --format xlsx --output {name}.xlsx",
             name=name,
         )
-    book = book_of(app_of(ctx), name, labs, (), group)
+    labctl, actor = asked(ctx)
+    book = labctl.grades.book(actor, name, labs, group=group)
     content = rendered(book, form)
     if output is None:
         # The mark is for a spreadsheet that opens a file; a program that reads a pipe would take it for a letter.
@@ -68,31 +69,9 @@ def rendered(book: Book, form: str) -> bytes:
     if form == "json":
         import json
 
-        return (json.dumps(as_json(book), indent=2, ensure_ascii=False) + "\n").encode()
+        import msgspec
+
+        from labctl.views.grades import grade_report
+
+        return (json.dumps(msgspec.to_builtins(grade_report(book)), indent=2, ensure_ascii=False) + "\n").encode()
     return gradesheet.as_csv(book).encode()
-
-
-def as_json(book: Book) -> dict[str, Any]:
-    """What ``--format json`` prints: docs/instructor.md says what is in it."""
-    return {
-        "cohort": book.cohort.name,
-        "labs": {
-            lab.name: [
-                {
-                    "id": entry.member.id,
-                    "name": entry.member.name,
-                    "group": entry.member.group,
-                    "points": entry.points,
-                    "of": entry.of,
-                    "attempts": entry.attempts,
-                    "hints": dict(entry.hints),
-                    "first": entry.first or None,
-                    "last": entry.last or None,
-                    "graded": entry.best.at if entry.best else None,
-                    "tasks": {result.task: str(result.verdict) for result in entry.best.tasks} if entry.best else {},
-                }
-                for entry in book.entries[lab.name]
-            ]
-            for lab in book.labs
-        },
-    }

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.arguments import cohort_argument, json_option
-from labctl.cli.cohort.list import moment, without_secret
+from labctl.cli.cohort.list import moment
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_labs
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _, listed
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from labctl.domain.classroom.cohort import Member
     from labctl.domain.classroom.roster import Roster
-    from labctl.services.classroom.cohorts import Added
+    from labctl.views.classroom import RosterAdded
 
 _FIELDS = {"name": "name", "email": "e-mail", "group": "group", "key": "key"}
 
@@ -115,15 +115,18 @@ def create(
     removed after the grace; attempts are kept."""
     from labctl.domain.classroom.cohort_text import parse_grace, parse_limits, parse_until
 
-    app = app_of(ctx)
-    read = _read(roster, encoding, names=True)
+    labctl, actor = asked(ctx)
+    read = labctl.classroom.read_roster(actor, _bytes(roster), roster, encoding, names=True)
     if until == "":
         raise UsageError("--until is empty", hint="leave it out for no end; or --until +3d")
     ends = parse_until(until or "", time.time())
     each, whole = parse_limits(limits), parse_limits(cohort_limits)
-    cohort = app.cohort.registrar.create(name, labs, read, ends, each, whole, parse_grace(grace), dry_run=dry_run)
+    after = parse_grace(grace)
+    cohort = labctl.classroom.create(
+        actor, name, labs, read, until=ends, each=each, whole=whole, grace=after, dry_run=dry_run
+    )
     if as_json:
-        print_json({**without_secret(cohort), "members": read.members, "dry_run": dry_run, **_about(read)})
+        print_json(cohort)
         return
     text = _("{mark} {name}: {count} learners, {keys} with a key; labs: {labs}; until: {until}")
     mark = click.style("✓", fg="green")
@@ -152,14 +155,12 @@ def add(ctx: click.Context, name: str, roster: str, encoding: str, dry_run: bool
     """Add learners to a cohort, and change those who are in it: the file needs only the column id and the columns to
     change. A column that the file lacks and an empty cell change nothing; a cell with - removes the value. Every change
     is listed. Nobody is removed (labctl cohort remove), and nothing is changed before all of the file is right."""
-    app = app_of(ctx)
-    cohort = app.cohort.registrar.find(name)
-    read = _read(roster, encoding, names=False)
-    added = app.cohort.registrar.add(cohort, read, dry_run=dry_run)
+    labctl, actor = asked(ctx)
+    labctl.classroom.cohort(actor, name)  # a cohort that isn't there is reported before a file that can't be read
+    read = labctl.classroom.read_roster(actor, _bytes(roster), roster, encoding, names=False)
+    added = labctl.classroom.add(actor, name, read, dry_run=dry_run)
     if as_json:
-        import msgspec
-
-        print_json({**msgspec.structs.asdict(added), "dry_run": dry_run, **_about(read)})
+        print_json(added)
         return
     text = _("{mark} {name}: {new} new, {changed} changed, {same} as before")
     mark = click.style("✓", fg="green")
@@ -171,7 +172,7 @@ def add(ctx: click.Context, name: str, roster: str, encoding: str, dry_run: bool
         click.echo(_("nothing was changed (--dry-run)"))
 
 
-def _print_changes(roster: Roster, added: Added) -> None:
+def _print_changes(roster: Roster, added: RosterAdded) -> None:
     """What came of it, learner by learner."""
     none = _("none")
     for change in added.changes:
@@ -207,18 +208,8 @@ def _print_notes(roster: Roster) -> None:
         )
 
 
-def _about(roster: Roster) -> dict[str, object]:
-    """What --json says of the file."""
-    notes = [
-        {"line": note.line, "column": note.column, "field": note.field, "text": note.what.format_map(note.values)}
-        for note in roster.notes
-    ]
-    return {"encoding": roster.encoding, "notes": notes}
-
-
-def _read(file: str, encoding: str, *, names: bool) -> Roster:
-    """Raises RosterError, or UsageError where it can't be read."""
-    from labctl.app.files import roster
+def _bytes(file: str) -> bytes:
+    """What is in the file or on stdin, as far as a roster may be long. Raises UsageError if it can't be read."""
     from labctl.domain.classroom.roster_reading import MOST_BYTES
     from labctl.domain.text import visible
 
@@ -226,9 +217,9 @@ def _read(file: str, encoding: str, *, names: bool) -> Roster:
         if file == "-":
             if sys.stdin is None:
                 raise OSError(_("there is no standard input"))
-            return roster(sys.stdin.buffer.read(MOST_BYTES + 1), file, encoding, names=names)
+            return sys.stdin.buffer.read(MOST_BYTES + 1)
         with Path(file).open("rb") as opened:
-            return roster(opened.read(MOST_BYTES + 1), file, encoding, names=names)
+            return opened.read(MOST_BYTES + 1)
     except OSError as error:
         why = str(error.strerror or error)
         raise UsageError("{file} can't be read: {why}", file=visible(file), why=why) from error

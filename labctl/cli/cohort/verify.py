@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.arguments import cohort_argument, json_option
-from labctl.cli.cohort.chosen import book_of, group_option, labs_option, learners_option
+from labctl.cli.cohort.chosen import group_option, labs_option, learners_option
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _, listed
 from labctl.cli.ui.answers import plain_lines
 from labctl.cli.ui.as_json import print_json
@@ -23,7 +23,7 @@ from labctl.errors import Exit
 if TYPE_CHECKING:
     from labctl.domain.classroom.gradebook import Change
     from labctl.domain.verdict import TaskResult
-    from labctl.services.classroom.verify import Judged, Regraded
+    from labctl.views.grades import Judged, JudgedReport, Regraded
 
 _REASONS = 4
 
@@ -34,17 +34,16 @@ def _name(learner: str) -> str:
 
 
 class _Counter:
-    """A line for each as it comes, with how many are left."""
+    """A line for each as it comes, with how many there are."""
 
-    def __init__(self, total: int, quiet: bool) -> None:
-        self._total = total
+    def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
         self._done = 0
 
-    def __call__(self, one: Judged) -> None:
+    def __call__(self, one: Judged, total: int) -> None:
         self._done += 1
         if not self._quiet:
-            click.echo(f"[{self._done}/{self._total}] {_line(one)}")
+            click.echo(f"[{self._done}/{total}] {_line(one)}")
 
 
 def _line(one: Judged) -> str:
@@ -81,26 +80,20 @@ def verify(
     """Judge everybody whose boxes run, three at a time. What is found counts for their grades, and not as an attempt
     of theirs. After the cohort's end, boxes are started for it and stopped again. Exit status: 0 unless something
     could not be checked (6)."""
-    app = app_of(ctx)
-    book = book_of(app, name, labs, learners, group)
-    chosen = [lab.name for lab in book.labs]
-    tell = _Counter(len(book.members) * len(chosen), as_json)
-    found = app.cohort.verify.run(book.cohort, book.members, labs=chosen, thorough=thorough, ended=tell)
+    labctl, actor = asked(ctx)
+    found = labctl.grades.verify(actor, name, labs, learners, group, thorough=thorough, ended=_Counter(quiet=as_json))
     if as_json:
-        print_json([_as_json(one) for one in found])
+        print_json([_report(one) for one in found])
     else:
         _print_summary(found)
     ctx.exit(int(Exit.CHECKS_ERROR if any(one.unjudged for one in found) else Exit.OK))
 
 
-def _as_json(one: Judged) -> dict[str, object]:
-    return {
-        "learner": one.learner,
-        "lab": one.lab,
-        "up": one.up,
-        "error": text_of(one.why) if one.why else None,
-        "attempt": one.attempt,
-    }
+def _report(one: Judged) -> JudgedReport:
+    """For a program, with the error as it is worded here."""
+    from labctl.views.grades import judged_report
+
+    return judged_report(one, text_of(one.why) if one.why else None)
 
 
 def _print_summary(found: list[Judged]) -> None:
@@ -133,20 +126,15 @@ def regrade(
     """After a check was mended: judge the boxes as they are by the checks as they are, and say whose grade changed,
     and why. What came before counts no more for those; whose boxes don't run, or were made anew since, keeps the old
     grade. Exit status 6 where some could not be checked."""
-    app = app_of(ctx)
-    book = book_of(app, name, (lab,), learners, group)
-    tell = _Counter(len(book.members), as_json)
-    found = app.cohort.verify.regrade(book.cohort, book.members, lab, dry=dry_run, thorough=thorough, ended=tell)
+    labctl, actor = asked(ctx)
+    found = labctl.grades.regrade(
+        actor, name, lab, learners, group, dry_run=dry_run, thorough=thorough, ended=_Counter(quiet=as_json)
+    )
     if as_json:
-        print_json(
-            {
-                "changes": found.changes,
-                "same": found.same,
-                "kept": [_as_json(one) for one in found.kept],
-                "anew": found.anew,
-                "dry_run": dry_run,
-            }
-        )
+        from labctl.views.grades import RegradeReport
+
+        kept = tuple(map(_report, found.kept))
+        print_json(RegradeReport(found.changes, found.same, kept, found.anew, dry_run))
     else:
         _print_regraded(found, dry_run)
     ctx.exit(int(Exit.CHECKS_ERROR if any(one.up for one in found.kept) else Exit.OK))

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.arguments import cohort_argument, json_option
-from labctl.cli.cohort.chosen import book_of, group_option, labs_option
+from labctl.cli.cohort.chosen import group_option, labs_option
 from labctl.cli.command import labctl_command
-from labctl.cli.context import app_of
+from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.cli.ui.as_json import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from labctl.services.classroom.grades import Book
+    from labctl.views.grades import Book
 
 _REFRESH_SECONDS = 2.0
 
@@ -43,16 +43,16 @@ def command(
 ) -> None:
     """Learners and tasks: what was found last, attempts, hints, when they were last seen, and who is stuck, first. It
     reads what is kept, and asks no box anything. q or Ctrl-C ends it, arrows and PgUp and PgDn move it."""
-    app = app_of(ctx)
+    labctl, actor = asked(ctx)
 
     def look() -> Book:
-        return book_of(app, name, labs, (), group)
+        return labctl.grades.book(actor, name, labs, group=group)
 
     book = look()
     if as_json:
-        from labctl.cli.ui.matrix import as_json as matrix_as_json
+        from labctl.views.grades import matrix
 
-        print_json(matrix_as_json(book, time.time(), stuck * 60))
+        print_json(matrix(book, time.time(), stuck * 60))
     elif once or not sys.stdout.isatty():
         from labctl.cli.ui.matrix import lines
 

@@ -4,20 +4,21 @@ where there are more, names are less shortened."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from labctl.cli.i18n import _
 from labctl.cli.ui.verdicts import MARKS
 from labctl.cli.ui.wrap import cells
+from labctl.domain.classroom.gradebook import in_order
 from labctl.domain.text import visible
 
 if TYPE_CHECKING:
     from labctl.domain.classroom.cohort import Member
     from labctl.domain.classroom.gradebook import Entry
     from labctl.domain.lab.model import Lab
-    from labctl.services.classroom.grades import Book
+    from labctl.views.grades import Book
 
 COLUMNS = 80
 _IDS = 10
@@ -41,19 +42,6 @@ def lines(book: Book, now: float, stuck: float, columns: int = COLUMNS) -> Itera
         if number:
             yield ""
         yield from _block(lab, in_order(book.entries[lab.name], now, stuck), now, stuck, columns)
-
-
-def in_order(entries: Sequence[Entry], now: float, stuck: float) -> list[Entry]:
-    """Who is stuck first, then who works, by points; then who is done, and who never came."""
-
-    def place(entry: Entry) -> tuple[int, int, str]:
-        if entry.stuck(now, stuck):
-            return (0, entry.points, entry.member.id)
-        if not entry.came:
-            return (3, 0, entry.member.id)
-        return (2 if entry.complete else 1, entry.points, entry.member.id)
-
-    return sorted(entries, key=place)
 
 
 def _block(lab: Lab, entries: Sequence[Entry], now: float, stuck: float, columns: int) -> Iterator[str]:
@@ -148,25 +136,3 @@ def _ago(at: float, now: float) -> str:
         return _("{n}min").format(n=minutes)
     hours = minutes // 60
     return _("{n}h").format(n=hours) if hours < 48 else _("{n}d").format(n=min(hours // 24, 999))
-
-
-def as_json(book: Book, now: float, stuck: float) -> dict[str, Any]:
-    """The same for programs."""
-    return {
-        lab.name: [
-            {
-                "id": entry.member.id,
-                "name": entry.member.name,
-                "group": entry.member.group,
-                "tasks": {task.id: str(entry.now[task.id]) if task.id in entry.now else None for task in lab.tasks},
-                "points": entry.points,
-                "of": entry.of,
-                "attempts": entry.attempts,
-                "hints": dict(entry.hints),
-                "seen": entry.seen or None,
-                "stuck": entry.stuck(now, stuck),
-            }
-            for entry in in_order(book.entries[lab.name], now, stuck)
-        ]
-        for lab in book.labs
-    }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from labctl.cli.i18n import _
+from labctl.cli.i18n import _, listed
 from labctl.cli.ui import advice
 from labctl.errors import (
     BuildError,
@@ -15,6 +15,8 @@ from labctl.errors import (
     InvalidLabError,
     LabctlError,
     NotKeptError,
+    Phrase,
+    Phrases,
     RosterError,
     StoreError,
 )
@@ -26,7 +28,14 @@ _OF_THE_SERVER = (EngineError, StoreError, NotKeptError, BuildError, ChecksError
 
 def text_of(error: LabctlError) -> str:
     """The message in the language in use."""
-    return _(error.message).format_map(error.values)
+    return _(error.message).format_map({name: _worded(value) for name, value in error.values.items()})
+
+
+def _worded(value: object) -> object:
+    """A value of an error; phrases in the language in use."""
+    if isinstance(value, Phrase):
+        return _(value.text).format_map({name: _worded(one) for name, one in value.values.items()})
+    return listed(str(_worded(one)) for one in value) if isinstance(value, Phrases) else value
 
 
 def show(error: LabctlError) -> None:

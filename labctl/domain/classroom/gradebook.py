@@ -54,6 +54,19 @@ class Entry(msgspec.Struct, frozen=True):
         return max(self.first, self.progress) <= since and any(at > since for at in self.failing)
 
 
+def in_order(entries: Sequence[Entry], now: float, stuck: float) -> list[Entry]:
+    """Who is stuck first, then who works, by points; then who is done, and who never came."""
+
+    def place(entry: Entry) -> tuple[int, int, str]:
+        if entry.stuck(now, stuck):
+            return (0, entry.points, entry.member.id)
+        if not entry.came:
+            return (3, 0, entry.member.id)
+        return (2 if entry.complete else 1, entry.points, entry.member.id)
+
+    return sorted(entries, key=place)
+
+
 def entries(
     cohort: Cohort,
     members: Sequence[Member],

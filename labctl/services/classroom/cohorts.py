@@ -18,24 +18,8 @@ from labctl.errors import EngineError, UsageError
 from labctl.events import Emit
 from labctl.ports import Catalog, Cohorts, Engine
 from labctl.services.classroom.up import CohortBoxes
-from labctl.services.crowd import Tally
-
-
-class LabState(msgspec.Struct, frozen=True):
-    """A learner's lab on the engine: how many of its boxes run, of how many that are there."""
-
-    lab: str
-    running: int
-    boxes: int
-
-
-class Row(msgspec.Struct, frozen=True):
-    """A member. ``labs``: those with boxes; None where the engine can't be asked. ``seen`` in seconds since 1970, 0 for
-    never."""
-
-    member: Member
-    labs: tuple[LabState, ...] | None
-    seen: float
+from labctl.views.classroom import LabState, MemberRow
+from labctl.views.work import Tally
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -111,7 +95,7 @@ class Registrar:
         wanted = {one.lower() for one in ids}
         return [member for member in members if member.id.lower() in wanted]
 
-    def rows(self, cohort: Cohort, engine: Engine) -> list[Row]:
+    def rows(self, cohort: Cohort, engine: Engine) -> list[MemberRow]:
         """Its members, with what is up and when they were last seen."""
         seen = self._cohorts.last_seen(cohort.name)
         try:
@@ -119,7 +103,7 @@ class Registrar:
         except EngineError:
             states = None
         return [
-            Row(
+            MemberRow(
                 member,
                 None if states is None else states.get(learner_of(cohort.name, member.id), ()),
                 seen.get(learner_of(cohort.name, member.id), 0.0),

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from labctl.domain.classroom.cohort import Cohort, Member, learner_of
-from labctl.domain.classroom.gradebook import Entry, entries
-from labctl.domain.lab.model import Lab
+from labctl.domain.classroom.gradebook import entries
 from labctl.domain.naming import instance_id
 from labctl.errors import UsageError
 from labctl.ports import Catalog, Cohorts
-
-
-class Book(msgspec.Struct, frozen=True):
-    """The labs of a cohort, and for each an entry of every learner, in the roster's order of ids."""
-
-    cohort: Cohort
-    members: tuple[Member, ...]
-    labs: tuple[Lab, ...]
-    entries: dict[str, list[Entry]]
+from labctl.views.classroom import cohort_view
+from labctl.views.grades import Book
 
 
 class Grades:
@@ -44,4 +34,4 @@ class Grades:
         instances = [instance_id(lab.name, learner) for lab in definitions for learner in learners]
         hints = self._cohorts.hints_of(instances)
         found = {lab.name: entries(cohort, members, lab, attempts, hints, seen) for lab in definitions}
-        return Book(cohort, tuple(members), definitions, found)
+        return Book(cohort_view(cohort), tuple(members), definitions, found)

@@ -6,15 +6,13 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
 from labctl.domain.boxspec import Instance
 from labctl.domain.classroom.capacity import (
     Fit,
     Footprint,
     Order,
-    Server,
     Weighed,
+    amount,
     footprint_of,
     larger,
     learners_that_fit,
@@ -27,15 +25,16 @@ from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import derive
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import State
-from labctl.errors import LabctlError
+from labctl.errors import LabctlError, Phrase, Phrases, RefusedError
 from labctl.events import Emit, StepEnded, StepStarted
 from labctl.ports import Catalog, Engine, Images, Provisioner
 from labctl.ports.server import Footprints, ServerPort
 from labctl.services.classroom.up import by_instance
-from labctl.services.crowd import Tally
 from labctl.services.down import Down
 from labctl.services.parallel import uninterrupted
 from labctl.services.up import Up
+from labctl.views.classroom import ClassPlan, LabPlan
+from labctl.views.work import Tally
 
 MEASURED = "labctl-measure"
 """The learner whose boxes are measured."""
@@ -43,34 +42,6 @@ MEASURED = "labctl-measure"
 _LIFETIME_SECONDS = 900
 _SOLUTION = "solve"
 _MANY = 16
-
-
-class LabPlan(msgspec.Struct, frozen=True):
-    """A lab of the cohort: its footprint, and how many instances of it run already, of how many."""
-
-    lab: str
-    footprint: Footprint
-    measured: bool
-    running: int
-    wanted: int
-
-
-class ClassPlan(msgspec.Struct, frozen=True):
-    """What a cohort needs beyond what runs already. ``fitting``: how many of its learners fit; ``seconds`` that the
-    start will take."""
-
-    labs: tuple[LabPlan, ...]
-    weighed: tuple[Weighed, ...]
-    server: Server
-    learners: int
-    fitting: int
-    boxes: int
-    seconds: float
-
-    @property
-    def fits(self) -> bool:
-        """Whether there is enough of everything."""
-        return all(one.fit is not Fit.SHORT for one in self.weighed)
 
 
 class CohortPlan:
@@ -172,3 +143,27 @@ class CohortPlan:
 def _key(lab: Lab, tags: Mapping[str, str]) -> str:
     digest = hashlib.sha256(repr(sorted(tags.items())).encode()).hexdigest()[:16]
     return f"{lab.name}-{digest}"
+
+
+def refusal(name: str, plan: ClassPlan) -> RefusedError:
+    """Of what there is too little, and how much."""
+    short = [one for one in plan.weighed if one.fit is Fit.SHORT]
+    return RefusedError(
+        "{name} doesn't fit on this server, {count} of {learners} learners do. Too little: {what}",
+        hint="labctl cohort plan {name} says what to change; labctl cohort up {name} --force goes on all the same",
+        name=name,
+        count=plan.fitting,
+        learners=plan.learners,
+        what=Phrases(map(_too_little, short)),
+    )
+
+
+def _too_little(one: Weighed) -> Phrase:
+    need, have, lacking = (amount(one.resource, value) for value in (one.need, one.have, one.lacking))
+    return Phrase(
+        "{resource} ({need} needed, {have} left, {lacking} too little)",
+        resource=Phrase(one.resource),
+        need=need,
+        have=have,
+        lacking=lacking,
+    )

@@ -17,10 +17,11 @@ from labctl.domain.plan import Plan, StartBox, discarded, plan_boxes
 from labctl.errors import EngineError, RefusedError, UsageError
 from labctl.events import Emit, silent
 from labctl.ports import Catalog, Engine, Images, Keeper, Locks
-from labctl.services.crowd import Crowd, Part, Tally
+from labctl.services.crowd import Crowd
 from labctl.services.ready import serve, serves
 from labctl.services.start_many import Job, StartMany
 from labctl.services.up import require_time
+from labctl.views.work import Part, Tally
 
 _ROUNDS = 3
 """A learner may bring boxes up while they are taken down."""

@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 
 from labctl.domain.classroom.cohort import Cohort, Member, is_over, learner_of
-from labctl.domain.classroom.gradebook import Change, change, counting, fitted, valid
+from labctl.domain.classroom.gradebook import change, counting, fitted, valid
 from labctl.domain.lab.model import Lab
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import ALIVE, ObservedBox, State, expired
@@ -24,42 +24,10 @@ from labctl.services.classroom.judging import Judging, has_expired
 from labctl.services.current import Current
 from labctl.services.parallel import submit
 from labctl.services.verify import Verify
+from labctl.views.grades import Judged, Regraded
 
 WIDTH = 3
 """Verifies at once: most of one is a child's work, so two processors have enough with three."""
-
-
-class Judged(msgspec.Struct, frozen=True):
-    """What came of a learner's lab: the attempt, or ``why`` there is none: a box could not be started, checks could not
-    run, the boxes were removed. ``up`` is false where the boxes don't run, or aren't there; without a ``why`` nothing
-    is wrong with that."""
-
-    learner: str
-    lab: str
-    attempt: Attempt | None = None
-    up: bool = True
-    why: LabctlError | None = None
-
-    @property
-    def whole(self) -> bool:
-        """Whether every task has a verdict that can be a grade."""
-        return self.attempt is not None and self.attempt.verdict is not Verdict.ERROR
-
-    @property
-    def unjudged(self) -> bool:
-        """Whether there should be a verdict, and isn't."""
-        return not self.whole and (self.up or self.why is not None)
-
-
-class Regraded(msgspec.Struct, frozen=True):
-    """``changes``: who has another grade; ``same``: how many have not; ``kept``: who keeps the old one, since it could
-    not be judged anew, in whole or in part; ``anew``: who keeps it since their boxes were made after the attempt that
-    counts."""
-
-    changes: tuple[Change, ...]
-    same: int
-    kept: tuple[Judged, ...]
-    anew: tuple[str, ...]
 
 
 class CohortVerify:

@@ -1,0 +1,203 @@
+"""Cohorts, who is in them, and their boxes, for all front ends. Grades are in ``labctl.app.grades``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from labctl.domain.classroom.cohort import GRACE
+from labctl.errors import RefusedError
+
+if TYPE_CHECKING:
+    from labctl.app.actor import Actor
+    from labctl.app.parts import Parts
+    from labctl.domain.classroom.cohort import Cohort, Limits, Member
+    from labctl.domain.classroom.roster import Roster
+    from labctl.events import Emit
+    from labctl.views.classroom import CohortCreated, CohortPage, CohortSummary, CohortView, PlanReport, RosterAdded
+    from labctl.views.work import Tally
+
+
+def require_staff(actor: Actor) -> None:
+    """Raises RefusedError for a learner: a cohort as a whole is not theirs to see or to change."""
+    if actor.is_learner:
+        raise RefusedError("only instructors work with whole cohorts")
+
+
+class ClassroomApi:
+    """See ``Labctl.classroom``. Every method raises RefusedError for a learner, and UsageError for a cohort or a
+    learner that isn't there. ``ids``: only these learners of the cohort, as the roster has them; none for all."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def cohorts(self, actor: Actor, *, ended: bool = False) -> tuple[CohortSummary, ...]:
+        """The cohorts that last, and those that have ended too, if they are asked for."""
+        from labctl.views.classroom import cohort_summary
+
+        require_staff(actor)
+        cohorts = self._parts.cohorts
+        found = [cohort for cohort in cohorts.cohorts() if ended or not cohort.ended]
+        return tuple(cohort_summary(cohort, len(cohorts.members(cohort.name))) for cohort in found)
+
+    def names(self, actor: Actor) -> tuple[str, ...]:
+        """The names of the cohorts that last."""
+        require_staff(actor)
+        return tuple(cohort.name for cohort in self._parts.cohorts.cohorts() if not cohort.ended)
+
+    def cohort(self, actor: Actor, name: str) -> CohortView:
+        """One cohort, ended or not."""
+        from labctl.views.classroom import cohort_view
+
+        return cohort_view(self._found(actor, name))
+
+    def members(self, actor: Actor, name: str, ids: Sequence[str] = ()) -> tuple[Member, ...]:
+        """The learners of a cohort, in the order of ids."""
+        return tuple(self._chosen(actor, name, ids)[1])
+
+    def show(self, actor: Actor, name: str) -> CohortPage:
+        """A cohort with its learners: what of their labs is up, and when they were last seen."""
+        from labctl.views.classroom import cohort_page
+
+        cohort = self._found(actor, name)
+        return cohort_page(cohort, tuple(self._parts.cohort.registrar.rows(cohort, self._parts.engine)))
+
+    def read_roster(self, actor: Actor, data: bytes, file: str, encoding: str = "", *, names: bool) -> Roster:
+        """What is in a roster, a CSV file or a workbook; ``MOST_BYTES`` and one more of the file are enough. ``names``:
+        whether every learner needs a name. Raises RosterError with all faults of the file."""
+        from labctl.app.files import roster
+
+        require_staff(actor)
+        return roster(data, file, encoding, names=names)
+
+    def create(
+        self,
+        actor: Actor,
+        name: str,
+        labs: Sequence[str],
+        roster: Roster,
+        *,
+        until: float,
+        each: Limits,
+        whole: Limits,
+        grace: float = GRACE,
+        dry_run: bool = False,
+    ) -> CohortCreated:
+        """Create a cohort with a secret of its own. ``until`` in seconds since 1970, 0 for never; ``grace`` in seconds.
+        A ``dry_run`` keeps nothing. Raises LabctlError, and then nothing is kept either."""
+        from labctl.views.classroom import cohort_created
+
+        require_staff(actor)
+        registrar = self._parts.cohort.registrar
+        cohort = registrar.create(name, labs, roster, until, each, whole, grace, dry_run=dry_run)
+        return cohort_created(cohort, roster.members, roster.encoding, roster.notes, dry_run=dry_run)
+
+    def add(self, actor: Actor, name: str, roster: Roster, *, dry_run: bool = False) -> RosterAdded:
+        """Add learners to a cohort, and change those who are in it; a ``dry_run`` changes nothing. Raises LabctlError,
+        and then nothing is changed either."""
+        from labctl.views.classroom import RosterAdded, roster_remarks
+
+        cohort = self._found(actor, name)
+        added = self._parts.cohort.registrar.add(cohort, roster, dry_run=dry_run)
+        return RosterAdded(
+            **msgspec.structs.asdict(added),
+            dry_run=dry_run,
+            encoding=roster.encoding,
+            notes=roster_remarks(roster.notes),
+        )
+
+    def remove(self, actor: Actor, name: str, ids: Sequence[str], *, emit: Emit) -> Tally:
+        """Take learners out: their boxes are removed, then they. Attempts are kept. If boxes are left, they stay in the
+        cohort."""
+        cohort, members = self._chosen(actor, name, ids)
+        parts = self._parts.cohort
+        return self._forgotten(parts.registrar.remove(cohort, members, parts.boxes, emit))
+
+    def end(self, actor: Actor, name: str, *, emit: Emit) -> Tally:
+        """End a cohort: its keys open nothing any more, and all its boxes are removed. Attempts are kept. Keeper and
+        switch go too, if no other box of any store is left."""
+        cohort = self._found(actor, name)
+        parts = self._parts.cohort
+        tally = parts.registrar.end(cohort, parts.boxes, emit)
+        self._parts.down.tidy(emit)
+        return self._forgotten(tally)
+
+    def measure(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> None:
+        """Measure each lab of the cohort that was not measured on this server, by one instance of it. Raises
+        RefusedError after the cohort's end."""
+        cohort, _ = self._plannable(actor, name, ids)
+        self._parts.cohort.plan.measure(cohort.labs, emit)
+
+    def plan(self, actor: Actor, name: str, ids: Sequence[str] = ()) -> PlanReport:
+        """What these learners need beyond what is up, against what the server has left. Raises RefusedError after the
+        cohort's end."""
+        from labctl.views.classroom import PlanReport
+
+        cohort, members = self._plannable(actor, name, ids)
+        plan = self._parts.cohort.plan.plan(cohort, members)
+        return PlanReport(name, plan.fits, plan)
+
+    def up(self, actor: Actor, name: str, ids: Sequence[str] = (), *, force: bool = False, emit: Emit) -> Tally:
+        """Bring the boxes of these learners up. Raises RefusedError before anything is started if the server is too
+        small for them, unless ``force`` is given."""
+        from labctl.services.classroom.plan import refusal
+
+        cohort, members = self._chosen(actor, name, ids)
+        plan = self._parts.cohort.plan
+        misfit = None if force else plan.misfit(cohort, members)
+        if misfit is not None:
+            raise refusal(name, misfit)
+        tally = self._parts.cohort.boxes.up(cohort, members, emit)
+        plan.remember(tally)
+        return tally
+
+    def stop(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
+        """Shut the boxes of these learners down; without ``ids`` also those of learners who left the cohort."""
+        cohort, members = self._meant(actor, name, ids)
+        return self._parts.cohort.boxes.stop(cohort, members, emit)
+
+    def start(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
+        """Start the boxes of these learners that are shut down, and wait until they are ready."""
+        cohort, members = self._meant(actor, name, ids)
+        return self._parts.cohort.boxes.start(cohort, members, emit)
+
+    def reset(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
+        """Recreate the boxes of these learners that are there, with the same params. What was done in them is lost."""
+        cohort, members = self._meant(actor, name, ids)
+        return self._parts.cohort.boxes.reset(cohort, members, emit)
+
+    def down(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
+        """Remove the boxes of these learners; without ``ids`` also those of learners who left the cohort."""
+        cohort, members = self._meant(actor, name, ids)
+        return self._forgotten(self._parts.cohort.boxes.down(cohort, members, emit))
+
+    def _found(self, actor: Actor, name: str) -> Cohort:
+        """The cohort with its secret: for services, never for a view."""
+        require_staff(actor)
+        return self._parts.cohort.registrar.find(name)
+
+    def _chosen(self, actor: Actor, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member]]:
+        """The learners named, or all that are in the cohort."""
+        cohort = self._found(actor, name)
+        return cohort, self._parts.cohort.registrar.members(cohort, ids)
+
+    def _meant(self, actor: Actor, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member] | None]:
+        """The learners named, or None for everybody's boxes, also of those who left the cohort."""
+        cohort = self._found(actor, name)
+        return cohort, self._parts.cohort.registrar.members(cohort, ids) if ids else None
+
+    def _plannable(self, actor: Actor, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member]]:
+        from labctl.domain.access import rules
+
+        cohort, members = self._chosen(actor, name, ids)
+        rules.require("staff", "up", cohort, time.time())
+        return cohort, members
+
+    def _forgotten(self, tally: Tally) -> Tally:
+        """The tally of what was removed: the SSH files of those instances are removed too."""
+        for part in tally.done:
+            self._parts.ssh.forget(part.instance)
+        return tally

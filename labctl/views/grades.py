@@ -1,0 +1,164 @@
+"""What is shown of what a class has reached: grades, the matrix of watch, and what came of judging everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from labctl.domain.classroom.cohort import Member
+from labctl.domain.classroom.gradebook import Change, Entry, in_order
+from labctl.domain.lab.model import Lab
+from labctl.domain.verdict import Attempt, Verdict
+from labctl.errors import LabctlError
+from labctl.views.classroom import CohortView
+
+
+class Book(msgspec.Struct, frozen=True):
+    """The labs of a cohort, and for each an entry of every learner, in the roster's order of ids."""
+
+    cohort: CohortView
+    members: tuple[Member, ...]
+    labs: tuple[Lab, ...]
+    entries: Mapping[str, list[Entry]]
+
+
+class MatrixRow(msgspec.Struct, frozen=True):
+    """A learner in ``cohort watch --json``. ``tasks``: the last verdict of each task, None for none; ``hints``: task to
+    the highest seen; ``seen`` in seconds since 1970, None for never."""
+
+    id: str
+    name: str
+    group: str
+    tasks: Mapping[str, Verdict | None]
+    points: int
+    of: int
+    attempts: int
+    hints: Mapping[str, int]
+    seen: float | None
+    stuck: bool
+
+
+def matrix(book: Book, now: float, stuck: float) -> Mapping[str, tuple[MatrixRow, ...]]:
+    """A row for each learner, by lab. ``now`` in seconds since 1970, ``stuck`` in seconds (``Entry.stuck``)."""
+    return {
+        lab.name: tuple(
+            MatrixRow(
+                id=entry.member.id,
+                name=entry.member.name,
+                group=entry.member.group,
+                tasks={task.id: entry.now.get(task.id) for task in lab.tasks},
+                points=entry.points,
+                of=entry.of,
+                attempts=entry.attempts,
+                hints=dict(entry.hints),
+                seen=entry.seen or None,
+                stuck=entry.stuck(now, stuck),
+            )
+            for entry in in_order(book.entries[lab.name], now, stuck)
+        )
+        for lab in book.labs
+    }
+
+
+class GradeRow(msgspec.Struct, frozen=True):
+    """A learner in ``cohort report --format json``. ``first``, ``last`` and ``graded`` (the attempt that counts) in
+    seconds since 1970, None for never; ``tasks``: the verdicts of the attempt that counts."""
+
+    id: str
+    name: str
+    group: str
+    points: int
+    of: int
+    attempts: int
+    hints: Mapping[str, int]
+    first: float | None
+    last: float | None
+    graded: float | None
+    tasks: Mapping[str, Verdict]
+
+
+class GradeReport(msgspec.Struct, frozen=True):
+    """The grades of a cohort: its labs, each with a row for every learner."""
+
+    cohort: str
+    labs: Mapping[str, tuple[GradeRow, ...]]
+
+
+def grade_report(book: Book) -> GradeReport:
+    """The grades for a program; docs/instructor.md says what is in them."""
+    return GradeReport(book.cohort.name, {lab.name: tuple(map(_graded, book.entries[lab.name])) for lab in book.labs})
+
+
+def _graded(entry: Entry) -> GradeRow:
+    return GradeRow(
+        id=entry.member.id,
+        name=entry.member.name,
+        group=entry.member.group,
+        points=entry.points,
+        of=entry.of,
+        attempts=entry.attempts,
+        hints=dict(entry.hints),
+        first=entry.first or None,
+        last=entry.last or None,
+        graded=entry.best.at if entry.best else None,
+        tasks={result.task: result.verdict for result in entry.best.tasks} if entry.best else {},
+    )
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What came of a learner's lab: the attempt, or ``why`` there is none: a box could not be started, checks could not
+    run, the boxes were removed. ``up`` is false where the boxes don't run, or aren't there; without a ``why`` nothing
+    is wrong with that."""
+
+    learner: str
+    lab: str
+    attempt: Attempt | None = None
+    up: bool = True
+    why: LabctlError | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every task has a verdict that can be a grade."""
+        return self.attempt is not None and self.attempt.verdict is not Verdict.ERROR
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether there should be a verdict, and isn't."""
+        return not self.whole and (self.up or self.why is not None)
+
+
+class JudgedReport(msgspec.Struct, frozen=True):
+    """A learner's lab in ``cohort verify --json``. ``error``: why there is no attempt, in the reader's language."""
+
+    learner: str
+    lab: str
+    up: bool
+    error: str | None
+    attempt: Attempt | None
+
+
+def judged_report(one: Judged, error: str | None) -> JudgedReport:
+    """The report of a learner's lab, with its error as the front end words it."""
+    return JudgedReport(one.learner, one.lab, one.up, error, one.attempt)
+
+
+class Regraded(msgspec.Struct, frozen=True):
+    """``changes``: who has another grade; ``same``: how many have not; ``kept``: who keeps the old one, since it could
+    not be judged anew, in whole or in part; ``anew``: who keeps it since their boxes were made after the attempt that
+    counts."""
+
+    changes: tuple[Change, ...]
+    same: int
+    kept: tuple[Judged, ...]
+    anew: tuple[str, ...]
+
+
+class RegradeReport(msgspec.Struct, frozen=True):
+    """What ``cohort regrade --json`` prints: as ``Regraded``. No grade was changed if it was a ``dry_run``."""
+
+    changes: tuple[Change, ...]
+    same: int
+    kept: tuple[JudgedReport, ...]
+    anew: tuple[str, ...]
+    dry_run: bool
