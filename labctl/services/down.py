@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from labctl.events import Emit
 from labctl.ports import Engine, Keeper, Locks
+from labctl.services.instance import release
 from labctl.services.parallel import each
 
 
@@ -41,6 +42,4 @@ class Down:
 
     def tidy(self, emit: Emit) -> None:
         """Keeper and switch go where no box of any store is left on the engine."""
-        with self._locks.hold("engine", emit):
-            if not self._engine.observe_all():
-                self._keeper.remove()
+        release(self._engine, self._keeper, self._locks, emit)

@@ -42,6 +42,12 @@ def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
 
     # Apart also where it is one alone: Ctrl-C would break off its call, which the engine then finishes all the same.
     apart(everything, cancelled.set)
+    return results(futures)
+
+
+def results(futures: Sequence[Future[R]]) -> list[R]:
+    """What they gave, in order, once all have ended. Raises the first error; those of the others are added to its
+    detail."""
     errors = [error for future in futures if (error := future.exception()) is not None]
     if errors:
         first = errors[0]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labctl.domain.observed import ALIVE, ObservedBox, State
-from labctl.domain.plan import StartBox
+from labctl.domain.observed import ALIVE, ObservedBox
 from labctl.events import Emit
 from labctl.ports import Engine, Images, Keeper, Locks
-from labctl.services.current import UNSTEADY, not_running
-from labctl.services.pace import bring, turn
+from labctl.services.instance import carry_out, plan_start
+from labctl.services.pace import turn
 from labctl.services.parallel import each
 from labctl.services.ready import serve, start_and_wait
 
@@ -33,17 +32,16 @@ class Power:
     def start(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
         """Start what doesn't run, and wait until it is ready; the names."""
         with self._locks.hold(f"instance-{instance}", emit):
-            for box in boxes:
-                if box.state in UNSTEADY:
-                    raise not_running(box)
-            resting = [box for box in boxes if box.state is not State.RUNNING]
-            if not resting:
+            plan = plan_start(boxes)
+            if not plan.actions:
                 return []
             serve(self._keeper, self._images, self._locks, emit)
+            started: dict[str, str] = {}
 
             def start() -> dict[str, str]:
-                return dict(each(lambda box: bring(self._engine, self._locks, StartBox(box.box, box.id)), resting))
+                started.update(carry_out(self._engine, self._locks, plan))
+                return started
 
             with turn(self._locks, emit):
                 start_and_wait(self._keeper, self._locks, start, emit)
-        return [box.box for box in resting]
+        return list(started)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack
+from typing import TypeVar
 
 import msgspec
 
 from labctl.domain.observed import ObservedBox
-from labctl.domain.plan import Action, CreateBox, Plan, RemoveBox, StartBox, first_time
+from labctl.domain.plan import Action, Plan, first_time
 from labctl.errors import KeeperGoneError, LabctlError
 from labctl.events import Emit, Note, silent
 from labctl.pool import Pool
 from labctl.ports import Engine, Keeper, Locks, Watch
 from labctl.services.crowd import Crowd
-from labctl.services.pace import bring, turn
-from labctl.services.parallel import WIDTH
+from labctl.services.instance import Each, carry_out, starts, take_back
+from labctl.services.pace import turn
+from labctl.services.parallel import WIDTH, results
 from labctl.services.ready import READY_SECONDS
 from labctl.views.work import Part, Tally
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -61,40 +65,41 @@ class StartMany:
                 if isinstance(plan, LabctlError):
                     raise plan
                 with self._locks.hold(f"instance-{job.instance}", silent), turn(self._locks, silent):
-                    try:
-                        readiness.wait(self._start(job, plan, pool))
-                    except LabctlError:
-                        if first_time(job.observed):
-                            self._take_back(job.instance)
-                        raise
+                    self._bring(job, plan, each_in(pool), readiness, emit)
 
             return crowd.run(work, readiness.close)
 
-    def _start(self, job: Job, plan: Plan, pool: Pool) -> dict[str, str]:
-        """The boxes to wait for."""
+    def _bring(self, job: Job, plan: Plan, work: Each, readiness: _Readiness, emit: Emit) -> None:
+        """One instance, to its last box being ready. Of a first time that fails nothing is left."""
+        first = first_time(job.observed)
         try:
-            return self._carry_out(plan, pool)
-        except LabctlError:
-            # Its learner was at work on it at the same time, perhaps: what is there now?
-            return self._carry_out(job.plan(self._engine.observe(job.instance)), pool)
+            try:
+                waiting = carry_out(self._engine, self._locks, plan, work)
+            except LabctlError:
+                # Its learner was at work on it at the same time, perhaps: what is there now?
+                again = self._again(job)
+                if isinstance(again, LabctlError):
+                    first = False  # what is there is none of this
+                    raise again from None
+                waiting = carry_out(self._engine, self._locks, again, work)
+            readiness.wait(waiting)
+        except BaseException:
+            if first:
+                take_back(self._engine, job.instance, emit, f"{job.learner} {job.lab}")
+            raise
 
-    def _carry_out(self, plan: Plan, pool: Pool) -> dict[str, str]:
-        for action in plan.actions:
-            if isinstance(action, RemoveBox):
-                self._engine.remove(action.id)
-        futures = [pool.submit(self._bring, action) for action in _work(plan)]
-        return _results(futures)
+    def _again(self, job: Job) -> Plan | LabctlError:
+        """The plan by what is there now."""
+        return _planned(msgspec.structs.replace(job, observed=self._engine.observe(job.instance)))
 
-    def _bring(self, action: Action) -> tuple[str, str]:
-        return bring(self._engine, self._locks, action)
 
-    def _take_back(self, instance: str) -> None:
-        """What was made of it goes again, as far as the engine lets it."""
-        try:
-            for box in self._engine.observe(instance):
-                self._engine.remove(box.id)
-        except LabctlError:
-            return
+def each_in(pool: Pool) -> Each:
+    """``parallel.each`` for many instances at once, whose work shares the threads of a pool."""
+
+    def each(work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+        return results([pool.submit(work, item) for item in items])
+
+    return each
 
 
 def _planned(job: Job) -> Plan | LabctlError:
@@ -104,21 +109,12 @@ def _planned(job: Job) -> Plan | LabctlError:
         return error
 
 
+def _work(plan: Plan | LabctlError) -> list[Action]:
+    return starts(plan) if isinstance(plan, Plan) else []
+
+
 def _has_work(plan: Plan | LabctlError) -> bool:
     return isinstance(plan, LabctlError) or bool(_work(plan))
-
-
-def _work(plan: Plan | LabctlError) -> list[Action]:
-    actions = plan.actions if isinstance(plan, Plan) else ()
-    return [action for action in actions if isinstance(action, CreateBox | StartBox)]
-
-
-def _results(futures: Sequence[Future[tuple[str, str]]]) -> dict[str, str]:
-    """All of them come to their end, also where one fails."""
-    errors = [error for future in futures if (error := future.exception()) is not None]
-    if errors:
-        raise errors[0]
-    return dict(future.result() for future in futures)
 
 
 class _Readiness:

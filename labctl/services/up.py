@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from labctl.domain.boxspec import BoxSpec, Instance, box_specs
+from labctl.domain.boxspec import Instance
 from labctl.domain.lab.model import Lab
-from labctl.domain.lab.params import derive
-from labctl.domain.observed import ObservedBox, State, expired, home
-from labctl.domain.plan import (
-    AwaitReady,
-    CreateBox,
-    Plan,
-    RemoveBox,
-    StartBox,
-    discarded,
-    first_time,
-    plan_boxes,
-    plan_prerequisites,
-)
-from labctl.errors import EngineError, LabctlError, RefusedError, UsageError
-from labctl.events import Emit, Note
+from labctl.domain.observed import ObservedBox, State, expired
+from labctl.domain.plan import CreateBox, Plan, StartBox, discarded, first_time, plan_boxes, plan_prerequisites
+from labctl.errors import RefusedError
+from labctl.events import Emit
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.claims import require_none_unclaimed
-from labctl.services.current import UNSTEADY, not_running, steady
+from labctl.services.current import steady
+from labctl.services.instance import (
+    carry_out,
+    plan_instance,
+    prepare,
+    require_own,
+    specs_of,
+    starts,
+    take_back,
+    take_keeper_back,
+)
 from labctl.services.limits import Allow, everything
-from labctl.services.pace import bring, turn
-from labctl.services.parallel import each, uninterrupted
+from labctl.services.pace import turn
+from labctl.services.parallel import uninterrupted
 from labctl.services.ready import start_and_wait
 
 
@@ -64,7 +63,8 @@ class Up:
         tags = self._images.tags(lab)
         before = plan_prerequisites(lab.name, tags is not None, self._keeper.state())
         observed = self._observe(instance)
-        boxes = plan_boxes(self._specs(lab, instance, tags or dict.fromkeys(lab.boxes, ""), observed), observed)
+        tags_or_none = tags or dict.fromkeys(lab.boxes, "")
+        boxes = plan_boxes(specs_of(lab, instance, tags_or_none, observed, self._engine.store), observed)
         return Plan((*before, *boxes.actions), boxes.changed if tags else ())
 
     def run(self, lab: Lab, instance: Instance, emit: Emit) -> UpResult:
@@ -92,10 +92,8 @@ class Up:
                 if tags is None or set(states.values()) != {"running"}:
                     tags = self.prepare(lab, emit)
                 observed = discarded(self._observe(instance), discard)
-                require_time(lab.name, observed, time.time())
-                _require_steady(observed)
+                plan = plan_instance(lab, instance, tags, observed, self._engine.store, time.time())
                 first = first_time(observed)
-                plan = plan_boxes(self._specs(lab, instance, tags, observed), observed)
                 boxes = self._carry_out(plan, observed, emit)
             except BaseException:
                 if first or no_keeper:
@@ -120,86 +118,34 @@ class Up:
         return UpResult(instance, boxes, made=(), started=(), changed=tuple(lab.boxes), seconds=0.0)
 
     def prepare(self, lab: Lab, emit: Emit) -> Mapping[str, str]:
-        """Images, keeper and switch, so that ``run`` has only boxes to make; the images' tags. One at a time for the
-        whole engine: eight learners at once want the same images and one keeper. Raises LabctlError."""
-        with self._locks.hold("engine", emit):
-            self._images.ensure([lab], emit)
-            tags = self._images.tags(lab)
-            self._keeper.ensure()
-        if tags is None:
-            raise EngineError("images of {lab} are gone again as soon as they were built", lab=lab.name)
-        return tags
+        """Images, keeper and switch, so that ``run`` has only boxes to make; the images' tags. Raises LabctlError."""
+        return prepare(self._images, self._keeper, self._locks, [lab], emit)[lab.name]
 
     def _observe(self, instance: Instance) -> list[ObservedBox]:
         observed = steady(lambda: self._engine.observe(instance.id))
         if not observed:
             require_none_unclaimed(self._engine, instance.learner, instance.lab)
-        stranger = next((box for box in observed if box.learner != instance.learner), None)
-        if stranger is not None:
-            raise UsageError(
-                "the boxes of {lab} under the name {learner} are those of {other}",
-                hint="labctl up {lab} --learner {other}",
-                lab=instance.lab,
-                learner=instance.learner,
-                other=stranger.learner,
-            )
-        other = next((box for box in observed if box.seed != instance.seed), None)
-        if other is not None:
-            raise UsageError(
-                "{lab} is up with another seed ({seed})",
-                hint="labctl down {lab}, and then labctl up {lab} --seed {wanted}",
-                lab=instance.lab,
-                seed=other.seed,
-                wanted=instance.seed,
-            )
+        require_own(instance, observed)
         return observed
-
-    def _specs(
-        self, lab: Lab, instance: Instance, tags: Mapping[str, str], observed: Sequence[ObservedBox]
-    ) -> tuple[BoxSpec, ...]:
-        return box_specs(lab, instance, derive(lab, instance.seed), tags, home(observed, self._engine.store))
 
     def _carry_out(self, plan: Plan, observed: list[ObservedBox], emit: Emit) -> dict[str, str]:
         ids = {box.box: box.id for box in observed}
-        waiting = next((action.boxes for action in plan.actions if isinstance(action, AwaitReady)), {})
-        if not waiting:
+        if not starts(plan):
             return ids
-        each(lambda action: self._engine.remove(action.id), [one for one in plan.actions if isinstance(one, RemoveBox)])
-        work = [action for action in plan.actions if isinstance(action, CreateBox | StartBox)]
 
         def start() -> dict[str, str]:
-            ids.update(each(lambda action: bring(self._engine, self._locks, action), work))
-            return {name: ids[name] for name in waiting}
+            waiting = carry_out(self._engine, self._locks, plan)
+            ids.update(waiting)
+            return waiting
 
         with turn(self._locks, emit):
             start_and_wait(self._keeper, self._locks, start, emit)
         return ids
 
     def _take_back(self, instance: Instance | None, keeper: bool, emit: Emit) -> None:
-        """The boxes of the instance, where this was its first time; the keeper, where there was none before (baking an
-        image starts one too) and nobody else has come to need it."""
-        try:
-            boxes = self._engine.observe(instance.id) if instance is not None else []
-            if boxes:
-                emit(Note("taking back what was made"))
-                each(lambda box: self._engine.remove(box.id), boxes)
-            if keeper:
-                with self._locks.hold("engine", emit):
-                    if not self._engine.observe_all():
-                        self._keeper.remove()
-        except LabctlError as error:
-            emit(Note("could not take everything back: {why}", (("why", str(error)),)))
-
-
-def require_time(lab: str, observed: Iterable[ObservedBox], now: float) -> None:
-    """Raises RefusedError where boxes that would be started, or run on, have had their hours: the keeper would stop
-    them at once."""
-    if any(box.state is not State.REMOVING and expired(box.expires, now) for box in observed):
-        raise RefusedError("the time for {lab} is over", hint="labctl reset --lab {lab}", lab=lab)
-
-
-def _require_steady(observed: Iterable[ObservedBox]) -> None:
-    """Raises UsageError for a box that can't be started, and doesn't run."""
-    for box in observed:
-        if box.state in UNSTEADY:
-            raise not_running(box)
+        """The boxes of the instance, if this was its first time; the keeper, if there was none before (baking an image
+        starts one too)."""
+        if instance is not None:
+            take_back(self._engine, instance.id, emit)
+        if keeper:
+            take_keeper_back(self._engine, self._keeper, self._locks, emit)

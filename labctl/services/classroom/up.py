@@ -7,20 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from labctl.domain.boxspec import Instance, box_specs
+from labctl.domain.boxspec import Instance
 from labctl.domain.classroom.cohort import Cohort, Member, learner_of, member_of
 from labctl.domain.classroom.enrolment import instance_of
 from labctl.domain.lab.model import Lab
-from labctl.domain.lab.params import derive
-from labctl.domain.observed import ALIVE, ObservedBox, State, home
-from labctl.domain.plan import Plan, StartBox, discarded, plan_boxes
-from labctl.errors import EngineError, RefusedError, UsageError
+from labctl.domain.observed import ALIVE, ObservedBox
+from labctl.domain.plan import Plan, discarded
+from labctl.errors import RefusedError
 from labctl.events import Emit, silent
 from labctl.ports import Catalog, Engine, Images, Keeper, Locks
 from labctl.services.crowd import Crowd
+from labctl.services.instance import plan_instance, plan_start, prepare, require_time
 from labctl.services.ready import serve, serves
 from labctl.services.start_many import Job, StartMany
-from labctl.services.up import require_time
 from labctl.views.work import Part, Tally
 
 _ROUNDS = 3
@@ -69,33 +68,18 @@ class CohortBoxes:
     def _prepare(self, labs: Sequence[Lab], emit: Emit) -> dict[str, Mapping[str, str]]:
         """Images, keeper and switch; the tags of each lab's images."""
         tags = {lab.name: self._images.tags(lab) for lab in labs}
-        if None in tags.values() or not serves(self._keeper):
-            with self._locks.hold("engine", emit):
-                self._images.ensure(labs, emit)
-                self._keeper.ensure()
-            tags = {lab.name: self._images.tags(lab) for lab in labs}
-        for name, found in tags.items():
-            if found is None:
-                raise EngineError("images of {lab} are gone again as soon as they were built", lab=name)
-        return {name: found for name, found in tags.items() if found is not None}
+        found = {name: one for name, one in tags.items() if one is not None}
+        if len(found) == len(tags) and serves(self._keeper):
+            return found
+        return prepare(self._images, self._keeper, self._locks, labs, emit)
 
     def _job(
         self, lab: Lab, instance: Instance, tags: Mapping[str, str], observed: Mapping[str, Sequence[ObservedBox]]
     ) -> Job:
-        params, store = derive(lab, instance.seed), self._engine.store
+        store = self._engine.store
 
         def plan(boxes: Sequence[ObservedBox]) -> Plan:
-            other = next((box for box in boxes if box.seed != instance.seed), None)
-            if other is not None:
-                raise UsageError(
-                    "{lab} is up with another seed ({seed})",
-                    hint="labctl down {lab} --learner {learner}",
-                    lab=lab.name,
-                    seed=other.seed,
-                    learner=instance.learner,
-                )
-            require_time(lab.name, boxes, time.time())
-            return plan_boxes(box_specs(lab, instance, params, tags, home(boxes, store)), boxes)
+            return plan_instance(lab, instance, tags, boxes, store, time.time(), of_class=True)
 
         return Job(instance.learner, lab.name, instance.id, observed.get(instance.id, ()), plan)
 
@@ -186,9 +170,9 @@ class CohortBoxes:
 
 
 def _restart(boxes: Sequence[ObservedBox]) -> Plan:
-    require_time(boxes[0].lab, boxes, time.time())
-    resting = [box for box in boxes if box.state in (State.STOPPED, State.CREATED)]
-    return Plan(tuple(StartBox(box.box, box.id) for box in resting))
+    for box in boxes:
+        require_time(box.lab, [box], time.time())
+    return plan_start(boxes)
 
 
 def by_instance(boxes: Sequence[ObservedBox]) -> dict[str, list[ObservedBox]]:
