@@ -47,6 +47,7 @@ ARGUMENTS = {
     "_step": (2,),
     "Flaw": (2, 3),
     "CellError": (0, 1),
+    "Phrase": (0,),
     "_wrong": (1, 2),
     "Remark": (0,),
     "RosterNote": (3,),

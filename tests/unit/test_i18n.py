@@ -50,7 +50,7 @@ def _table(print_in: Callable[[Callable[[], None]], str]) -> str:
 def _said(language: str, both: threading.Barrier, print_in: Callable[[Callable[[], None]], str]) -> list[str]:
     """What a thread reads that chose that language, with the other thread a step ahead or behind at each text."""
     i18n.choose(language)
-    advice.begin((), repeats=True)
+    advice.begin(())
     said = []
     for work in (_error, lambda: _help("up"), lambda: _help("cohort"), _no_such_option, lambda: _table(print_in)) * 5:
         both.wait(30)
