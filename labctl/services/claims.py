@@ -84,14 +84,19 @@ class Adopt:
 def require_none_unclaimed(engine: Engine, learner: str, lab: str = "") -> None:
     """Raises UsageError where the learner's lab may be up in boxes of before that nobody has adopted: nothing else is
     put beside them, and no other error hides them."""
-    box = next((box for box in _unclaimed(engine, learner, lab) if not is_derived(box.seed)), None)
+    refuse_unclaimed(_unclaimed(engine, learner, lab))
+
+
+def refuse_unclaimed(boxes: Iterable[ObservedBox]) -> None:
+    """Raises UsageError for the first of these unclaimed boxes whose seed doesn't show whose it is."""
+    box = next((box for box in boxes if not is_derived(box.seed)), None)
     if box is not None:
         raise UsageError(
             "{lab} has boxes of an older labctl, and their seed ({seed}) doesn't show whose they are",
             hint="labctl adopt {lab} --learner {learner}",
             lab=box.lab,
             seed=box.seed,
-            learner=learner,
+            learner=box.learner,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from labctl.events import Emit
 from labctl.ports import Engine, Keeper, Locks
-from labctl.services.instance import release
+from labctl.services.instance import release, remove_boxes, until_none
 from labctl.services.parallel import each
 
 
@@ -21,12 +21,12 @@ class Down:
         """Remove every box of an instance; their names. Nothing there: an empty list. Clones of it go too, and what
         they were made from, but for one that a verify begins at this very moment: it takes that away itself."""
         with self._locks.hold(f"instance-{instance}", emit):
-            boxes = self._engine.observe(instance)
-            each(lambda box: self._engine.remove(box.id), [*boxes, *self._engine.clones(instance)])
-            # Behind them there may be others: after a downgrade the older labctl made boxes of its own.
-            each(lambda box: self._engine.remove(box.id), self._engine.observe(instance) if boxes else [])
+            removed: list[str] = []
+            for found in until_none(lambda: [*self._engine.observe(instance), *self._engine.clones(instance)]):
+                removed += [box.box for box in found if not box.clone]
+                remove_boxes(self._engine, found)
             each(lambda image: self._engine.remove_image(image.id), self._engine.clone_images(instance))
-        return [box.box for box in boxes]
+        return list(dict.fromkeys(removed))
 
     def run_all(self, learner: str, emit: Emit) -> list[str]:
         """Remove all instances of a learner; their names. With the last box of the engine, whatever store it belongs

@@ -3,13 +3,13 @@ there, the plan, the work, and taking back what a failed first time made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import derive
-from labctl.domain.observed import ObservedBox, State, expired, home
+from labctl.domain.observed import ALIVE, ObservedBox, State, expired, home
 from labctl.domain.plan import Action, CreateBox, Plan, RemoveBox, StartBox, plan_boxes
 from labctl.errors import EngineError, LabctlError, RefusedError, UsageError
 from labctl.events import Emit, Note
@@ -128,6 +128,36 @@ def carry_out(engine: Engine, locks: Locks, plan: Plan, work: Each = each) -> di
     return dict(work(lambda action: bring(engine, locks, action), starts(plan)))
 
 
+def in_turn(work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+    """``parallel.each`` for where many instances are worked on at once already: one item after the other."""
+    return [work(item) for item in items]
+
+
+def stop_boxes(engine: Engine, boxes: Iterable[ObservedBox], work: Each = each) -> list[str]:
+    """Shut down those that aren't at rest; their names."""
+    alive = [box for box in boxes if box.state in ALIVE]
+    work(lambda box: engine.stop(box.id), alive)
+    return [box.box for box in alive]
+
+
+def remove_boxes(engine: Engine, boxes: Sequence[ObservedBox], work: Each = each) -> None:
+    """Remove them with all that is in them."""
+    work(lambda box: engine.remove(box.id), boxes)
+
+
+_ROUNDS = 3
+
+
+def until_none(look: Callable[[], Sequence[ObservedBox]]) -> Iterator[Sequence[ObservedBox]]:
+    """What is there to be removed, again and again until nothing is: a learner may bring boxes up meanwhile, and behind
+    a newer labctl's boxes there may be some of an older one's."""
+    for _ in range(_ROUNDS):
+        found = look()
+        if not found:
+            return
+        yield found
+
+
 def take_back(engine: Engine, instance: str, emit: Emit, whose: str = "") -> None:
     """Remove the boxes of an instance whose first time failed. What can't be removed is reported, so that the error
     that was first is raised. ``whose``: said in the report, where many are brought up."""
@@ -135,7 +165,7 @@ def take_back(engine: Engine, instance: str, emit: Emit, whose: str = "") -> Non
         boxes = engine.observe(instance)
         if boxes and not whose:
             emit(Note("taking back what was made"))
-        each(lambda box: engine.remove(box.id), boxes)
+        remove_boxes(engine, boxes)
     except LabctlError as error:
         _report(error, emit, whose)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labctl.domain.observed import ALIVE, ObservedBox
+from labctl.domain.observed import ObservedBox
 from labctl.events import Emit
 from labctl.ports import Engine, Images, Keeper, Locks
-from labctl.services.instance import carry_out, plan_start
+from labctl.services.instance import carry_out, plan_start, stop_boxes
 from labctl.services.pace import turn
-from labctl.services.parallel import each
 from labctl.services.ready import serve, start_and_wait
 
 
@@ -25,9 +24,7 @@ class Power:
     def stop(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
         """Shut down what runs; the names."""
         with self._locks.hold(f"instance-{instance}", emit):
-            running = [box for box in boxes if box.state in ALIVE]
-            each(lambda box: self._engine.stop(box.id), running)
-        return [box.box for box in running]
+            return stop_boxes(self._engine, boxes)
 
     def start(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
         """Start what doesn't run, and wait until it is ready; the names."""

@@ -16,6 +16,7 @@ from labctl.events import Emit, Note, silent
 from labctl.pool import Pool
 from labctl.ports import Engine, Keeper, Locks, Watch
 from labctl.services.crowd import Crowd
+from labctl.services.current import UNSTEADY, steady
 from labctl.services.instance import Each, carry_out, starts, take_back
 from labctl.services.pace import turn
 from labctl.services.parallel import WIDTH, results
@@ -48,6 +49,7 @@ class StartMany:
     def run(self, jobs: Sequence[Job], emit: Emit) -> Tally:
         """All of them; those with nothing to do are only counted. Of one whose first time fails nothing is left.
         Raises LabctlError where the keeper can't be had."""
+        jobs = self._steady(jobs)
         plans = {job.instance: _planned(job) for job in jobs}
         working = {job.instance: job for job in jobs if _has_work(plans[job.instance])}
         parts = [Part(job.learner, job.lab, job.instance, len(_work(plans[name]))) for name, job in working.items()]
@@ -68,6 +70,16 @@ class StartMany:
                     self._bring(job, plan, each_in(pool), readiness, emit)
 
             return crowd.run(work, readiness.close)
+
+    def _steady(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """The jobs with another look at those of which a box is paused: each commit pauses boxes for a moment."""
+        paused = {job.instance for job in jobs if any(box.state in UNSTEADY for box in job.observed)}
+        if not paused:
+            return jobs
+        found: dict[str, list[ObservedBox]] = {name: [] for name in paused}
+        for box in steady(lambda: [one for one in self._engine.observe() if one.instance in paused]):
+            found[box.instance].append(box)
+        return [msgspec.structs.replace(job, observed=found.get(job.instance, job.observed)) for job in jobs]
 
     def _bring(self, job: Job, plan: Plan, work: Each, readiness: _Readiness, emit: Emit) -> None:
         """One instance, to its last box being ready. Of a first time that fails nothing is left."""
@@ -90,7 +102,7 @@ class StartMany:
 
     def _again(self, job: Job) -> Plan | LabctlError:
         """The plan by what is there now."""
-        return _planned(msgspec.structs.replace(job, observed=self._engine.observe(job.instance)))
+        return _planned(msgspec.structs.replace(job, observed=steady(lambda: self._engine.observe(job.instance))))
 
 
 def each_in(pool: Pool) -> Each:

@@ -14,17 +14,19 @@ import pytest
 from fakes import Crash, FakeCatalog, FakeEngine, FakeImages, FakeKeeper, FakeLocks, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import make_lab
+from samples import make_lab, make_specs
 
-from labctl.domain.boxspec import BoxSpec
+from labctl.domain.boxspec import BoxSpec, Instance
 from labctl.domain.classroom.cohort import Cohort, Limits, Member, learner_of
 from labctl.domain.classroom.enrolment import instance_of
 from labctl.domain.observed import State
-from labctl.errors import EngineError, NameTakenError, RefusedError
-from labctl.events import Event, ManyStarted, OneEnded, OneStarted, silent
+from labctl.errors import BuildError, EngineError, NameTakenError, RefusedError
+from labctl.events import Event, ManyStarted, Note, OneEnded, OneStarted, silent
 from labctl.services.classroom.up import CohortBoxes
+from labctl.services.down import Down
 from labctl.services.parallel import WIDTH
 from labctl.services.up import Up
+from labctl.views.work import Tally
 
 LAB = make_lab()
 SMALL = make_lab(name="puddle", boxes={"one": {"networks": {"lan": "10.10.10.11"}}}, files=[], params={})
@@ -347,3 +349,151 @@ def test_an_engine_that_is_gone_is_everybodys_failure_and_no_hang(world: World) 
     world.engine.create = gone  # type: ignore[assignment]
     tally = world.boxes.up(COHORT, members(20), silent)
     assert (len(tally.failed), tally.nothing) == (19, 1)
+
+
+def _instance(number: int = 0) -> Instance:
+    return instance_of(COHORT, f"s{number:02}", "pond", 0)
+
+
+def _alone(world: World) -> Up:
+    return Up(world.engine, world.keeper, world.images, world.locks)  # type: ignore[arg-type]
+
+
+def _why(tally: Tally) -> list[str]:
+    return [str(failure.error) for failure in tally.failed]
+
+
+class TestAsOneLearnersUp:
+    """What ``up`` does for one learner it does for each of a class."""
+
+    def test_what_can_not_be_taken_back_is_reported(self, world: World) -> None:
+        def stuck(_box_id: str) -> None:
+            raise EngineError("can't remove")
+
+        world.keeper.late, world.engine.remove = {"replica2"}, stuck  # type: ignore[method-assign]
+        events: list[Event] = []
+        tally = world.boxes.up(COHORT, members(1), events.append)
+        (note,) = (event for event in events if isinstance(event, Note))
+        assert dict(note.values)["why"] == "db-1/s00 pond: can't remove"
+        assert "replica2" in _why(tally)[0], "the error that was first is the learner's"
+
+    def test_the_errors_of_all_boxes_are_told(self, world: World) -> None:
+        def broken(spec: BoxSpec) -> str:
+            raise EngineError("no {box}", box=spec.name)
+
+        world.engine.create = broken  # type: ignore[method-assign]
+        (failure,) = world.boxes.up(COHORT, members(1), silent).failed
+        assert sorted([str(failure.error), *failure.error.detail.splitlines()]) == [f"no {box}" for box in LAB.boxes]
+
+    @pytest.mark.parametrize("state", [State.PAUSED, State.RESTARTING])
+    def test_a_box_that_does_not_run_is_not_up(
+        self, world: World, state: State, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("labctl.services.current.PATIENCE_SECONDS", 0.0)
+        world.boxes.up(COHORT, members(2), silent)
+        box = next(iter(world.engine.boxes.values()))
+        box.state = state
+        for work in (world.boxes.up, world.boxes.start):
+            tally = work(COHORT, members(2), silent)
+            assert tally.nothing == 1
+            assert _why(tally)[0].startswith(f"the box {box.spec.name} ")
+
+    def test_one_that_is_paused_for_a_moment_is_waited_for(self, world: World) -> None:
+        world.boxes.up(COHORT, members(2), silent)
+        box, observe, looks = next(iter(world.engine.boxes.values())), world.engine.observe, iter(range(9))
+        box.state = State.PAUSED
+
+        def soon(instance: str | None = None) -> object:
+            if next(looks) == 2:
+                box.state = State.RUNNING
+            return observe(instance)
+
+        world.engine.observe = soon  # type: ignore[assignment, method-assign]
+        assert world.boxes.up(COHORT, members(2), silent).nothing == 2
+
+    def test_what_a_learner_made_meanwhile_with_another_seed_stays(self, world: World) -> None:
+        observe = world.engine.observe
+
+        def late(instance: str | None = None) -> object:
+            found = observe(instance)
+            if instance is None:
+                world.engine.observe = observe  # type: ignore[method-assign]
+                _alone(world).run(LAB, msgspec.structs.replace(_instance(), seed="other"), silent)
+            return found
+
+        world.engine.observe = late  # type: ignore[assignment, method-assign]
+        (failure,) = world.boxes.up(COHORT, members(1), silent).failed
+        assert str(failure.error) == "pond is up with another seed (other)"
+        hint = failure.error.hint.format_map(failure.error.values)
+        assert hint == "labctl down pond --learner db-1/s00"
+        assert len(world.states()["db-1/s00"]) == 3
+
+    @pytest.mark.parametrize("at", ["images", "boxes"])
+    def test_no_keeper_is_left_where_there_was_none(self, world: World, at: str) -> None:
+        world.keeper.states = dict.fromkeys(world.keeper.states, "missing")
+        if at == "images":
+            world.images.broken, world.images.all_present = True, False
+            world.keeper.states["keeper"] = "missing"
+            with pytest.raises(BuildError):
+                world.boxes.up(COHORT, members(2), silent)
+        else:
+            world.keeper.late = {"replica2"}
+            assert len(world.boxes.up(COHORT, members(2), silent).failed) == 2
+        assert set(world.keeper.state().values()) == {"missing"}
+
+    def test_a_keeper_that_somebody_needs_stays(self, world: World) -> None:
+        world.keeper.states = dict.fromkeys(world.keeper.states, "missing")
+        _alone(world).run(LAB, _instance(9), silent)
+        world.keeper.states["switch"] = "missing"
+        world.keeper.late = {"replica2"}
+        assert len(world.boxes.up(COHORT, members(2), silent).failed) == 2
+        assert set(world.keeper.state().values()) == {"running"}
+
+    def test_boxes_of_before_are_asked_for_once_and_nothing_is_put_beside_them(self, world: World) -> None:
+        for spec in make_specs(LAB, "db-1/s01", "by hand"):
+            world.engine.start(world.engine.create(spec))
+        world.engine.recognise = lambda _box: False
+        asked: list[str | None] = []
+        unclaimed = world.engine.unclaimed
+
+        def counted(instance: str | None = None) -> object:
+            asked.append(instance)
+            return unclaimed(instance)
+
+        world.engine.unclaimed = counted  # type: ignore[assignment, method-assign]
+        tally = world.boxes.up(COHORT, members(4), silent)
+        assert [failure.part.learner for failure in tally.failed] == ["db-1/s01"]
+        assert tally.failed[0].error.hint.format_map(tally.failed[0].error.values) == (
+            "labctl adopt pond --learner db-1/s01"
+        )
+        assert asked == [None] and len(tally.done) == 3
+
+    def test_start_goes_on_where_a_learner_takes_boxes_down_meanwhile(self, world: World) -> None:
+        world.boxes.up(COHORT, members(2), silent)
+        world.boxes.stop(COHORT, None, silent)
+        start, down = world.engine.start, Down(world.engine, world.keeper, FakeLocks())  # type: ignore[arg-type]
+
+        def gone(box_id: str) -> None:
+            if _instance().id in {box.instance for box in world.engine.observe()}:
+                down.run(_instance().id, silent)
+            start(box_id)
+
+        world.engine.start = gone  # type: ignore[method-assign]
+        tally = world.boxes.start(COHORT, None, silent)
+        assert not tally.failed and set(world.states()) == {"db-1/s01"}
+
+
+def test_down_removes_what_stands_behind_the_boxes_and_names_each_once(world: World) -> None:
+    """After a downgrade an older labctl made boxes of its own, which are seen when the newer ones are gone."""
+    _alone(world).run(LAB, _instance(), silent)
+    observe, hidden = world.engine.observe, [True]
+
+    def behind(instance: str | None = None) -> object:
+        found = observe(instance)
+        if hidden.pop() if hidden else False:
+            return [box for box in found if box.box != "master"]
+        return found
+
+    world.engine.observe = behind  # type: ignore[assignment, method-assign]
+    removed = Down(world.engine, world.keeper, world.locks).run(_instance().id, silent)  # type: ignore[arg-type]
+    assert sorted(removed) == sorted(LAB.boxes) and not world.engine.boxes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import msgspec
 
@@ -16,14 +17,26 @@ from labctl.domain.plan import Plan, discarded
 from labctl.errors import RefusedError
 from labctl.events import Emit, silent
 from labctl.ports import Catalog, Engine, Images, Keeper, Locks
+from labctl.services.claims import refuse_unclaimed
 from labctl.services.crowd import Crowd
-from labctl.services.instance import plan_instance, plan_start, prepare, require_time
+from labctl.services.instance import (
+    in_turn,
+    plan_instance,
+    plan_start,
+    prepare,
+    remove_boxes,
+    require_time,
+    stop_boxes,
+    take_keeper_back,
+    until_none,
+)
+from labctl.services.parallel import uninterrupted
 from labctl.services.ready import serve, serves
 from labctl.services.start_many import Job, StartMany
 from labctl.views.work import Part, Tally
 
-_ROUNDS = 3
-"""A learner may bring boxes up while they are taken down."""
+Boxes = Mapping[str, Sequence[ObservedBox]]
+"""Boxes by instance."""
 
 
 class CohortBoxes:
@@ -54,16 +67,28 @@ class CohortBoxes:
         require_open(cohort, time.time())
         self._require(cohort, members)
         with self._locks.hold(f"cohort-{cohort.name}", emit):
-            labs = [self._catalog.lab(name) for name in cohort.labs]
-            tags = self._prepare(labs, emit)
-            observed = by_instance(self._engine.observe())
-            now = time.time()
-            jobs = [
-                self._job(lab, instance_of(cohort, member.id, lab.name, now), tags[lab.name], observed)
-                for lab in labs
-                for member in members
-            ]
-            return self._start_many.run(jobs, emit)
+            no_keeper = "missing" in self._keeper.state().values()
+            done = False
+            try:
+                tally = self._up(cohort, members, emit)
+                done = bool(tally.done or tally.nothing)
+                return tally
+            finally:
+                if no_keeper and not done:
+                    uninterrupted(lambda: take_keeper_back(self._engine, self._keeper, self._locks, emit))
+
+    def _up(self, cohort: Cohort, members: Sequence[Member], emit: Emit) -> Tally:
+        labs = [self._catalog.lab(name) for name in cohort.labs]
+        tags = self._prepare(labs, emit)
+        observed = by_instance(self._engine.observe())
+        unclaimed = cache(lambda: by_instance(self._engine.unclaimed()))
+        now = time.time()
+        jobs = [
+            self._job(lab, instance_of(cohort, member.id, lab.name, now), tags[lab.name], observed, unclaimed)
+            for lab in labs
+            for member in members
+        ]
+        return self._start_many.run(jobs, emit)
 
     def _prepare(self, labs: Sequence[Lab], emit: Emit) -> dict[str, Mapping[str, str]]:
         """Images, keeper and switch; the tags of each lab's images."""
@@ -74,11 +99,19 @@ class CohortBoxes:
         return prepare(self._images, self._keeper, self._locks, labs, emit)
 
     def _job(
-        self, lab: Lab, instance: Instance, tags: Mapping[str, str], observed: Mapping[str, Sequence[ObservedBox]]
+        self,
+        lab: Lab,
+        instance: Instance,
+        tags: Mapping[str, str],
+        observed: Boxes,
+        unclaimed: Callable[[], Boxes] = dict,
     ) -> Job:
+        """``unclaimed``: boxes of before stores had ids, asked for if a learner has none."""
         store = self._engine.store
 
         def plan(boxes: Sequence[ObservedBox]) -> Plan:
+            if not boxes:
+                refuse_unclaimed(box for box in unclaimed().get(instance.id, ()) if box.learner == instance.learner)
             return plan_instance(lab, instance, tags, boxes, store, time.time(), of_class=True)
 
         return Job(instance.learner, lab.name, instance.id, observed.get(instance.id, ()), plan)
@@ -87,7 +120,7 @@ class CohortBoxes:
         """Those boxes that are there and don't run."""
         require_open(cohort, time.time())
         with self._locks.hold(f"cohort-{cohort.name}", emit):
-            found = self._boxes(cohort, members)
+            found = by_instance(self._boxes(cohort, members))
             if found:
                 serve(self._keeper, self._images, self._locks, emit)
             jobs = [Job(boxes[0].learner, boxes[0].lab, name, boxes, _restart) for name, boxes in found.items()]
@@ -97,7 +130,7 @@ class CohortBoxes:
         """Every instance that is there is made anew, of the labs as they are now, with the same params."""
         require_open(cohort, time.time())
         with self._locks.hold(f"cohort-{cohort.name}", emit):
-            found = self._boxes(cohort, members)
+            found = by_instance(self._boxes(cohort, members))
             labs = {name: self._catalog.lab(name) for name in sorted({boxes[0].lab for boxes in found.values()})}
             tags = self._prepare(list(labs.values()), emit)
             jobs = [self._anew(cohort, labs[boxes[0].lab], boxes, tags) for boxes in found.values()]
@@ -120,23 +153,18 @@ class CohortBoxes:
     def stop(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
         """Shut down what runs."""
 
-        def stop(box: ObservedBox) -> None:
-            self._engine.stop(box.id)
-
         with self._locks.hold(f"cohort-{cohort.name}", emit):
-            found = self._boxes(cohort, members)
+            found = by_instance(self._boxes(cohort, members))
             running = {name: [box for box in boxes if box.state in ALIVE] for name, boxes in found.items()}
-            return self._for_each(running, len(found), stop, emit)
+            return self._for_each(running, len(found), lambda boxes: stop_boxes(self._engine, boxes, in_turn), emit)
 
     def down(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
         """Remove all boxes, with the clones of them. Attempts stay."""
         with self._locks.hold(f"cohort-{cohort.name}", emit):
             tally = Tally(())
-            for _ in range(_ROUNDS):
-                found = self._boxes(cohort, members, clones=True)
-                if not found:
-                    break
-                last = self._for_each(found, len(found), lambda box: self._engine.remove(box.id), emit)
+            for boxes in until_none(lambda: self._boxes(cohort, members, clones=True)):
+                found = by_instance(boxes)
+                last = self._for_each(found, len(found), lambda some: remove_boxes(self._engine, some, in_turn), emit)
                 tally = _joined(tally, last)
                 if last.failed or last.left:
                     return tally
@@ -146,25 +174,20 @@ class CohortBoxes:
                     self._engine.remove_image(image.id)
             return tally
 
-    def _boxes(
-        self, cohort: Cohort, members: Sequence[Member] | None, *, clones: bool = False
-    ) -> dict[str, list[ObservedBox]]:
-        """By the learner's instance, in the order of learners."""
+    def _boxes(self, cohort: Cohort, members: Sequence[Member] | None, *, clones: bool = False) -> list[ObservedBox]:
+        """In the order of learners."""
         chosen = _chosen(cohort, members)
         found = [box for box in self._engine.observe() if chosen(box.learner)]
         if clones:
             found += [box for box in self._engine.clones() if chosen(box.learner)]
-        return by_instance(sorted(found, key=lambda box: (box.learner, box.lab)))
+        return sorted(found, key=lambda box: (box.learner, box.lab))
 
-    def _for_each(
-        self, found: Mapping[str, Sequence[ObservedBox]], total: int, act: Callable[[ObservedBox], None], emit: Emit
-    ) -> Tally:
+    def _for_each(self, found: Boxes, total: int, act: Callable[[Sequence[ObservedBox]], object], emit: Emit) -> Tally:
         parts = [Part(boxes[0].learner, boxes[0].lab, name, len(boxes)) for name, boxes in found.items() if boxes]
 
         def work(part: Part) -> None:
             with self._locks.hold(f"instance-{part.instance}", silent):
-                for box in found[part.instance]:
-                    act(box)
+                act(found[part.instance])
 
         return Crowd(parts, total, emit).run(work)
 
