@@ -35,6 +35,7 @@ class Sessions:
     def run(self, session: Session) -> int:
         """The exit code."""
         choose_language(session.language)
+        advice.begin_with((), offers)
         if session.order.verb == "menu":
             from labctl.cli.gateway.menu import Menu
 

@@ -1,0 +1,178 @@
+"""What a learner's order does at the gateway, from the parsed line to the exit status. Boxes and checks are fakes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks
+from samples import make_lab, passed
+
+from labctl.adapters.store import SqlStore
+from labctl.app.parts import Parts
+from labctl.app.parts.classroom import CohortParts
+from labctl.cli.gateway.session import Sessions
+from labctl.domain.access.gateway import Session, in_cohort, parse
+from labctl.domain.access.tickets import Holder
+from labctl.domain.classroom.cohort import Cohort, Member
+from labctl.domain.naming import slug
+from labctl.errors import EngineError
+
+LI = "db-1/li"
+MINE = f"gateway-{slug(LI)}"
+Said = tuple[int, str, str]
+
+
+class Locks(FakeLocks):
+    """Notes what is held."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def hold(self, name: str, emit: object) -> AbstractContextManager[None]:
+        return self._noted(name)
+
+    def slot(self, name: str, count: int, emit: object) -> AbstractContextManager[None]:
+        return self._noted(name)
+
+    @contextmanager
+    def _noted(self, name: str) -> Iterator[None]:
+        self.names.append(name)
+        yield
+
+
+@pytest.fixture
+def locks() -> Locks:
+    return Locks()
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def say(
+    engine: FakeEngine,
+    locks: Locks,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Said]:
+    """Has li say a line; exit status, stdout and stderr. The lab pond is up."""
+    store = SqlStore(tmp_path / "labctl.db")
+    store.add_cohort(Cohort("db-1", ("pond",), "secret", 1.0), [Member("li", "Li")])
+    fakes = {
+        "engine": engine,
+        "keeper": FakeKeeper(engine, running=True),
+        "locks": locks,
+        "images": FakeImages(),
+        "checker": FakeChecker(passed("listen"), passed("auth")),
+        "catalog": FakeCatalog(make_lab(), make_lab(name="lake")),
+        "store": store,
+        "state_dir": tmp_path,
+        "prepare_verify": lambda _self: None,
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setattr(Parts, name, fake)
+    monkeypatch.setattr(CohortParts, "notes", SimpleNamespace(of=lambda _instances: []))
+    monkeypatch.setattr(sys, "argv", ["labctl", "gateway", "serve"])
+
+    def say(line: str, language: str = "en") -> Said:
+        session = Session(Holder(LI, "k e", ("pond",)), in_cohort(parse(line), ["pond"]), language, "", "")
+        code = Sessions().perform(session, session.order)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    assert say("up pond")[0] == 0
+    locks.names.clear()
+    return say
+
+
+def test_a_list_has_the_labs_of_the_cohort_only(say: Callable[..., Said]) -> None:
+    code, out, _err = say("list")
+    assert code == 0 and [line.split("\t")[0] for line in out.splitlines()[1:]] == ["pond"]
+
+
+@pytest.mark.parametrize(
+    ("line", "held"),
+    [
+        ("up pond", [MINE]),
+        ("verify", [MINE, "gateway-verify"]),
+        ("reset --yes", [MINE]),
+        ("stop master", [MINE]),
+        ("status", []),
+        ("show", []),
+        ("hint listen", []),
+        ("history", []),
+    ],
+)
+def test_what_makes_the_server_work_is_done_once_at_a_time(
+    say: Callable[..., Said], locks: Locks, line: str, held: list[str]
+) -> None:
+    assert say(line)[0] == 0
+    assert [name for name in locks.names if name.startswith("gateway-")] == held
+
+
+def test_who_waits_for_an_order_reads_what_was_typed(say: Callable[..., Said]) -> None:
+    assert say("labctl stop pond master replica1 --lang zh")[0] == 0
+    assert sys.argv[1:] == ["stop", "pond", "master", "replica1"]
+
+
+def test_the_first_word_of_stop_is_the_lab(say: Callable[..., Said]) -> None:
+    assert say("stop pond master") == (0, "stopped: master\n", "")
+    code, _out, err = say("start nobox")
+    assert code == 2 and "there is no box nobox in pond" in err
+
+
+def test_json_is_json(say: Callable[..., Said]) -> None:
+    assert {box["box"] for box in json.loads(say("status --json")[1])} == {"master", "replica1", "replica2"}
+    assert json.loads(say("verify --json")[1])["attempt"]["learner"] == LI
+
+
+def test_the_language_is_the_orders_then_the_sessions(say: Callable[..., Said]) -> None:
+    assert say("hint nothing --lang zh")[2].startswith("出错")
+    assert say("hint nothing")[2].startswith("error: there is no task nothing")
+    assert say("hint nothing", language="zh")[2].startswith("出错")
+    assert say("help --lang zh")[1] != say("help")[1]
+
+
+def test_an_advised_command_repeats_the_language_once(say: Callable[..., Said]) -> None:
+    """Nothing can be asked: standard input is no terminal."""
+    code, _out, err = say("reset master --lang en")
+    assert code == 2 and err.splitlines()[-1] == "try: labctl reset master --yes --lang en"
+    assert parse("reset master --yes --lang en").yes
+
+
+def test_an_engine_that_is_away_is_not_the_learners(
+    say: Callable[..., Said], engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_instance: str | None = None) -> list[object]:
+        raise EngineError("no Docker engine answers at {address}", hint="labctl doctor", address="x")
+
+    monkeypatch.setattr(engine, "observe", away)
+    assert say("status") == (4, "", "error: no Docker engine answers at x\ntry: tell your instructor\n")
+
+
+def test_ctrl_c_is_one_word(say: Callable[..., Said], engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_instance: str | None = None) -> list[object]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "observe", interrupted)
+    assert say("status") == (130, "", "interrupted\n")
+
+
+def test_a_file_is_put_into_a_box(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
+    too_large = SimpleNamespace(isatty=lambda: False, buffer=SimpleNamespace(read=lambda most: b"x" * most))
+    monkeypatch.setattr(sys, "stdin", too_large)
+    code, out, err = say("put master:/root/x")
+    assert (code, out) == (7, "") and "larger than 1024 KiB" in err
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    code, out, err = say("put master:/root/x")
+    assert (code, out) == (2, "") and "put takes the file from standard input" in err
