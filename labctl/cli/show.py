@@ -148,7 +148,7 @@ class _Reader:
             click.echo("\n".join(lines))
             return
         if self._pager or rows(lines) >= shutil.get_terminal_size().lines:
-            from labctl.app.parts import page
+            from labctl.app.paging import page
 
             if not self._remote and page("\n".join(lines) + "\n"):
                 return

@@ -38,13 +38,6 @@ if TYPE_CHECKING:
     from labctl.services.watch import Watch
 
 
-def page(text: str) -> bool:
-    """Show a long text with the user's pager. False where there is none."""
-    from labctl.adapters.pager import page
-
-    return page(text)
-
-
 class Parts:
     """What the facade is put together from: settings, catalog, engine, store, and the services on them. Nothing here
     knows who asks."""

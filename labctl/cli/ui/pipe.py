@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable
 
-from labctl.ports import ByteStream
+from labctl.streams import ByteStream
 from labctl.threads import Thread
 
 

@@ -12,7 +12,7 @@ import termios
 import tty
 from collections.abc import Iterator
 
-from labctl.ports import Terminal
+from labctl.streams import Terminal
 
 
 def size() -> tuple[int, int]:
