@@ -1,6 +1,7 @@
 """Writes what is made from the code: ``python docs/generate.py``. tests/unit/test_docs.py fails when one is stale.
 
-docs/commands.md from the help of every command, and docs/lab.schema.json from labctl.domain.lab.schema. The catalogs
+docs/commands.md from the help of every command, docs/lab.schema.json from labctl.domain.lab.schema, and
+docs/json.schema.json from labctl.views.outputs. The catalogs
 of translations are docs/texts.py's.
 """
 
@@ -57,11 +58,31 @@ def commands_page() -> str:
     return "\n".join(parts)
 
 
+def json_schema() -> bytes:
+    """docs/json.schema.json: for each command the schema of what it prints with --json."""
+    import json
+
+    import msgspec
+
+    from labctl.views.outputs import OUTPUTS
+
+    found, shared = msgspec.json.schema_components(OUTPUTS.values(), ref_template="#/$defs/{name}")
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What labctl prints with --json",
+        "description": "Made by docs/generate.py from labctl/views. A property is a command, its value the output.",
+        "properties": dict(zip(OUTPUTS, found, strict=True)),
+        "$defs": dict(sorted(shared.items())),
+    }
+    return (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode()
+
+
 def generated() -> dict[Path, bytes]:
     """Every file that is made here, and what should be in it."""
     return {
         ROOT / "docs" / "commands.md": commands_page().encode(),
         ROOT / "docs" / "lab.schema.json": lab_schema.schema().encode(),
+        ROOT / "docs" / "json.schema.json": json_schema(),
     }
 
 

@@ -50,17 +50,20 @@ class AwaitReady(Action, frozen=True, tag="await-ready"):
     boxes: Mapping[str, str]
 
 
+AnyAction = BuildImages | EnsureKeeper | RemoveBox | CreateBox | StartBox | AwaitReady
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What to do in order; nothing where all is as it should be. ``changed``: boxes that run but were made from another
     definition; they are left alone, since the learner's work is in them."""
 
-    actions: tuple[Action, ...]
+    actions: tuple[AnyAction, ...]
     changed: tuple[str, ...] = ()
 
 
-def plan_prerequisites(lab: str, images_present: bool, keeper: Mapping[str, str]) -> tuple[Action, ...]:
+def plan_prerequisites(lab: str, images_present: bool, keeper: Mapping[str, str]) -> tuple[AnyAction, ...]:
     """What has to be there before any box."""
-    actions: list[Action] = []
+    actions: list[AnyAction] = []
     if not images_present:
         actions.append(BuildImages(lab))
     if not images_present or set(keeper.values()) != {"running"}:
@@ -71,7 +74,7 @@ def plan_prerequisites(lab: str, images_present: bool, keeper: Mapping[str, str]
 def plan_boxes(specs: Sequence[BoxSpec], observed: Sequence[ObservedBox]) -> Plan:
     """What has to be done so that every box of the instance runs."""
     by_box = {box.box: box for box in observed}
-    actions: list[Action] = []
+    actions: list[AnyAction] = []
     waiting: dict[str, str] = {}
     changed: list[str] = []
     for spec in specs:

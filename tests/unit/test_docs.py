@@ -78,7 +78,7 @@ def _check_call(words: list[str]) -> None:
             command = deeper
 
 
-@pytest.mark.parametrize("name", ["docs/commands.md", "docs/lab.schema.json"])
+@pytest.mark.parametrize("name", ["docs/commands.md", "docs/lab.schema.json", "docs/json.schema.json"])
 def test_what_is_made_from_code_is_fresh(name: str) -> None:
     wanted = {str(file.relative_to(ROOT)): content for file, content in _generate().generated().items()}
     path = next(path for path in wanted if path.endswith(name))
