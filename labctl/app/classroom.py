@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from labctl.domain.classroom.cohort import Cohort, Limits, Member
     from labctl.domain.classroom.roster import Roster
     from labctl.events import Emit
-    from labctl.views.classroom import CohortCreated, CohortPage, CohortSummary, CohortView, PlanReport, RosterAdded
+    from labctl.views.classroom import CohortPage, CohortSummary, CohortView, PlanReport
+    from labctl.views.rosters import CohortCreated, RosterAdded
     from labctl.views.work import Tally
 
 
@@ -88,7 +89,7 @@ class ClassroomApi:
     ) -> CohortCreated:
         """Create a cohort with a secret of its own. ``until`` in seconds since 1970, 0 for never; ``grace`` in seconds.
         A ``dry_run`` keeps nothing. Raises LabctlError, and then nothing is kept either."""
-        from labctl.views.classroom import cohort_created
+        from labctl.views.rosters import cohort_created
 
         require_staff(actor)
         registrar = self._parts.cohort.registrar
@@ -98,7 +99,7 @@ class ClassroomApi:
     def add(self, actor: Actor, name: str, roster: Roster, *, dry_run: bool = False) -> RosterAdded:
         """Add learners to a cohort, and change those who are in it; a ``dry_run`` changes nothing. Raises LabctlError,
         and then nothing is changed either."""
-        from labctl.views.classroom import RosterAdded, roster_remarks
+        from labctl.views.rosters import RosterAdded, roster_remarks
 
         cohort = self._found(actor, name)
         added = self._parts.cohort.registrar.add(cohort, roster, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""What is shown of cohorts, of their rosters, and of what a class will need."""
+"""What is shown of cohorts, and of what a class will need."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import msgspec
 
 from labctl.domain.classroom.capacity import Fit, Footprint, Server, Weighed
 from labctl.domain.classroom.cohort import Cohort, Limits, Member
-from labctl.domain.classroom.merging import Change, Kept
-from labctl.domain.classroom.roster import RosterNote
 
 
 class CohortView(msgspec.Struct, frozen=True):
@@ -28,10 +26,11 @@ class CohortView(msgspec.Struct, frozen=True):
 
 def cohort_view(cohort: Cohort) -> CohortView:
     """All of a cohort that may be shown."""
-    return CohortView(**_shown(cohort))
+    return CohortView(**public_fields(cohort))
 
 
-def _shown(cohort: Cohort) -> dict[str, Any]:
+def public_fields(cohort: Cohort) -> dict[str, Any]:
+    """All fields of a cohort but its secret."""
     return {name: getattr(cohort, name) for name in CohortView.__struct_fields__}
 
 
@@ -43,7 +42,7 @@ class CohortSummary(CohortView, frozen=True):
 
 def cohort_summary(cohort: Cohort, members: int) -> CohortSummary:
     """A cohort with so many learners."""
-    return CohortSummary(**_shown(cohort), members=members)
+    return CohortSummary(**public_fields(cohort), members=members)
 
 
 class LabState(msgspec.Struct, frozen=True):
@@ -71,54 +70,7 @@ class CohortPage(CohortView, frozen=True):
 
 def cohort_page(cohort: Cohort, members: tuple[MemberRow, ...]) -> CohortPage:
     """A cohort with these learners."""
-    return CohortPage(**_shown(cohort), members=members)
-
-
-class RosterRemark(msgspec.Struct, frozen=True):
-    """What was changed about a cell of a roster, or is doubtful. ``line`` and ``column`` from 1; ``field``: the
-    column's header; ``text`` in English."""
-
-    line: int
-    column: int
-    field: str
-    text: str
-
-
-def roster_remarks(notes: tuple[RosterNote, ...]) -> tuple[RosterRemark, ...]:
-    """The notes as a program reads them."""
-    return tuple(RosterRemark(one.line, one.column, one.field, one.what.format_map(one.values)) for one in notes)
-
-
-class CohortCreated(CohortView, frozen=True):
-    """A new cohort, and how its roster was read. Nothing was kept if it was a ``dry_run``."""
-
-    members: tuple[Member, ...]
-    dry_run: bool
-    encoding: str
-    notes: tuple[RosterRemark, ...]
-
-
-def cohort_created(
-    cohort: Cohort, members: tuple[Member, ...], encoding: str, notes: tuple[RosterNote, ...], *, dry_run: bool
-) -> CohortCreated:
-    """A new cohort with these learners."""
-    return CohortCreated(
-        **_shown(cohort), members=members, dry_run=dry_run, encoding=encoding, notes=roster_remarks(notes)
-    )
-
-
-class RosterAdded(msgspec.Struct, frozen=True):
-    """What a roster changed in a cohort, and how it was read. ``new``, ``changed`` and ``same``: ids; ``kept``: values
-    whose cells are empty in the roster. Nothing was changed if it was a ``dry_run``."""
-
-    new: tuple[str, ...]
-    changed: tuple[str, ...]
-    same: tuple[str, ...]
-    changes: tuple[Change, ...]
-    kept: tuple[Kept, ...]
-    dry_run: bool
-    encoding: str
-    notes: tuple[RosterRemark, ...]
+    return CohortPage(**public_fields(cohort), members=members)
 
 
 class LabPlan(msgspec.Struct, frozen=True):

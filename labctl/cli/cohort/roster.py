@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from labctl.domain.classroom.cohort import Member
     from labctl.domain.classroom.roster import Roster
-    from labctl.views.classroom import RosterAdded
+    from labctl.views.rosters import RosterAdded
 
 _FIELDS = {"name": "name", "email": "e-mail", "group": "group", "key": "key"}
 
