@@ -11,7 +11,7 @@ import msgspec
 
 from labctl.domain.observed import ObservedBox
 from labctl.domain.plan import Action, Plan, first_time
-from labctl.errors import KeeperGoneError, LabctlError
+from labctl.errors import KeeperGoneError, LabctlError, NameTakenError
 from labctl.events import Emit, Note, silent
 from labctl.pool import Pool
 from labctl.ports import Engine, Keeper, Locks, Watch
@@ -87,12 +87,14 @@ class StartMany:
         try:
             try:
                 waiting = carry_out(self._engine, self._locks, plan, work)
-            except LabctlError:
+            except LabctlError as error:
                 # Its learner was at work on it at the same time, perhaps: what is there now?
                 again = self._again(job)
+                if isinstance(again, LabctlError) and isinstance(error, NameTakenError):
+                    first = False  # what is there is the learner's
+                    raise again from error
                 if isinstance(again, LabctlError):
-                    first = False  # what is there is none of this
-                    raise again from None
+                    raise
                 waiting = carry_out(self._engine, self._locks, again, work)
             readiness.wait(waiting)
         except BaseException:

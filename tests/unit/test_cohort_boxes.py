@@ -428,6 +428,25 @@ class TestAsOneLearnersUp:
         assert hint == "labctl down pond --learner db-1/s00"
         assert len(world.states()["db-1/s00"]) == 3
 
+    def test_a_box_that_restarts_again_and_again_is_taken_back_with_the_others(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("labctl.services.current.PATIENCE_SECONDS", 0.0)
+        create, start = world.engine.create, world.engine.start
+
+        def broken(spec: BoxSpec) -> str:
+            if spec.name == "replica2":
+                raise EngineError("no space")
+            return create(spec)
+
+        def restarting(box_id: str) -> None:
+            start(box_id)
+            world.engine.boxes[box_id].state = State.RESTARTING
+
+        world.engine.create, world.engine.start = broken, restarting  # type: ignore[method-assign]
+        assert _why(world.boxes.up(COHORT, members(1), silent)) == ["no space"]
+        assert not world.states()
+
     @pytest.mark.parametrize("at", ["images", "boxes"])
     def test_no_keeper_is_left_where_there_was_none(self, world: World, at: str) -> None:
         world.keeper.states = dict.fromkeys(world.keeper.states, "missing")
