@@ -48,13 +48,15 @@ def timed_up(lab: str) -> float:
 def timed_floor(lab: str) -> float:
     """Create and start by raw requests on one warm connection a box, ready when the keeper says so."""
     from labctl.adapters.docker.config import box_config
+    from labctl.app.access import Access
+    from labctl.app.actor import at_the_engine
     from labctl.app.parts import Parts
     from labctl.domain.boxspec import box_specs
     from labctl.domain.lab.params import derive
 
-    app = Parts(learner=LEARNER)
+    app = Parts()
     definition = app.catalog.lab(lab)
-    instance = app.instance(lab)
+    instance = Access(app, at_the_engine(LEARNER)).instance(lab)
     tags = app.images.tags(definition)
     assert tags is not None
     specs = box_specs(definition, instance, derive(definition, instance.seed), tags, app.engine.store)
@@ -77,7 +79,7 @@ def timed_instead(lab: str) -> tuple[str, float, float]:
     into the container, which gives up every limit: DESIGN section 3)."""
     from labctl.app.parts import Parts
 
-    app = Parts(learner=LEARNER)
+    app = Parts()
     tags = app.images.tags(app.catalog.lab(lab))
     assert tags is not None
     compose = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
@@ -155,7 +157,7 @@ def idle_mib(lab: str) -> dict[str, float]:
     """Memory of each box by its own cgroup, the lab's services stopped, page cache that can be given back left out."""
     from labctl.app.parts import Parts
 
-    app = Parts(learner=LEARNER)
+    app = Parts()
     found = {}
     script = "for u in redis-server mariadb nginx mongod; do systemctl stop $u 2>/dev/null; done; true"
     for box in app.finder.find(LEARNER, lab).boxes:

@@ -186,7 +186,7 @@ def main() -> None:
     options = parser.parse_args()
     from labctl.app.parts import Parts
 
-    app = Parts(learner=LEARNER)
+    app = Parts()
     labctl("up", options.lab)
     labctl("solve", "--lab", options.lab, "--yes")
     current = app.finder.find(LEARNER, options.lab)
