@@ -29,7 +29,7 @@ class Bench:
         self.labctl = Labctl(folder, f"c{uuid.uuid4().hex[:8]}")
         for key, value in self.labctl.environment.items():
             environment.setenv(key, value)
-        self.app = Parts(learner=self.labctl.learner)
+        self.app = Parts()
 
     @property
     def lab(self) -> Lab:

@@ -42,7 +42,7 @@ class Left:
         probe = engine.containers.get("labctl-probe")
         self.containers = sorted(box.id for box in engine.containers.list(all=True, ignore_removed=True))
         self.in_probe = len(probe.top()["Processes"])
-        box = app.finder.find(app.learner, LAB).boxes[0]
+        box = app.finder.find(app.settings.learner, LAB).boxes[0]
         self.execs = len(engine.api.inspect_container(box.id)["ExecIDs"] or [])
         self.ports = len(engine.containers.get("labctl-switch").exec_run(["ls", "/sys/class/net"]).output.split())
         engine.close()

@@ -33,7 +33,7 @@ from labctl.services.clone import Clones
 app = Parts()
 clones = Clones(app.engine, app.keeper, app.images, app.locks, int(sys.argv[1]))
 print("begun", flush=True)
-current = app.finder.find(app.learner, "mini")
+current = app.finder.find(app.settings.learner, "mini")
 with clones.images(current, silent) as images, clones.clone(current, images, silent):
     print("up", flush=True)
     time.sleep(60)
@@ -49,7 +49,7 @@ class World:
         self.labctl = labctl
         self.instance = instance_id("mini", labctl.learner)
         self.remembered: set[str] = set()
-        self.app = Parts(learner=labctl.learner)
+        self.app = Parts()
         self.clones = Clones(self.app.engine, self.app.keeper, self.app.images, self.app.locks)
 
     @property
@@ -300,7 +300,7 @@ import sys, time
 from labctl.app.parts import Parts
 
 app = Parts()
-with app.keeper.hold(app.finder.find(app.learner, "mini").ids()) as weights:
+with app.keeper.hold(app.finder.find(app.settings.learner, "mini").ids()) as weights:
     fine = all(0 < each.size < 1 << 30 and each.whole and each.free > 0 for each in weights.values())
     print(sorted(weights), fine, flush=True)
     time.sleep(60)

@@ -131,6 +131,8 @@ def test_the_end_of_a_class(late: Late, engine: docker.DockerClient) -> None:
 
 HOLD = """
 import sys
+from labctl.app.parts import Parts
+
 with Parts().keeper.spare(sys.argv[1], float(sys.argv[2])):
     print("held", flush=True)
     sys.stdin.read()
@@ -233,7 +235,7 @@ class TestPaused:
         """As a verify does it, between the look and the write."""
         clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: paused.unpause())
         monkeypatch.setattr(archives, "time", clock, raising=False)
-        engine = Parts(learner=mini.learner).engine
+        engine = Parts().engine
         engine.put_archive(str(paused.id), "/run", archive((File("arrived", b"here\n"),)))
         paused.reload()
         assert paused.status == "running" and sh(paused, "cat /run/arrived") == (0, "here\n")
