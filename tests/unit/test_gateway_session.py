@@ -17,10 +17,15 @@ from labctl.adapters.store import SqlStore
 from labctl.app.parts import Parts
 from labctl.app.parts.classroom import CohortParts
 from labctl.cli.gateway.session import Sessions
-from labctl.domain.access.gateway import Session, in_cohort, parse
+from labctl.cli.ui import advice
+from labctl.cli.ui.note_text import text_of
+from labctl.cli.ui.verdicts import print_attempt
+from labctl.domain.access.gateway import Session, in_cohort, offers, parse
 from labctl.domain.access.tickets import Holder
 from labctl.domain.classroom.cohort import Cohort, Member
 from labctl.domain.naming import slug
+from labctl.domain.notes import BoxNote
+from labctl.domain.verdict import Attempt, judge
 from labctl.errors import EngineError
 
 LI = "db-1/li"
@@ -176,3 +181,36 @@ def test_a_file_is_put_into_a_box(say: Callable[..., Said], monkeypatch: pytest.
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     code, out, err = say("put master:/root/x")
     assert (code, out) == (2, "") and "put takes the file from standard input" in err
+
+
+@pytest.mark.parametrize(("count", "start"), [(1, "1 more check runs"), (3, "3 more checks run")])
+def test_checks_that_a_learner_cannot_run_are_the_instructors(
+    capsys: pytest.CaptureFixture[str], count: int, start: str
+) -> None:
+    advice.begin_with(["verify"], offers)
+    attempt = Attempt("pond-li", "pond", LI, "seed", 1.0, 1.0, judge(make_lab(), [passed("listen"), passed("auth")]))
+    print_attempt(make_lab(), attempt, 1, None, count)
+    last = " ".join(capsys.readouterr().out.splitlines()[-2:])
+    assert start in last and "instructor" in last and "labctl" not in last
+
+
+def test_a_note_names_no_command_of_the_server() -> None:
+    note = BoxNote(1.0, "id", "pond-li", "web", "disk-unknown", limit=1 << 30)
+    assert text_of(note).endswith("see labctl doctor")
+    advice.begin_with(["status"], offers)
+    assert text_of(note) == "web: labctl can't measure what it writes, so its limit of 1.0 GiB does not hold"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("the box web is paused: docker unpause x", "the box web is paused"),
+        ("机器 web 已被暂停：docker unpause x", "机器 web 已被暂停"),
+        ("expected: 1", "expected: 1"),
+        ("nothing to do", "nothing to do"),
+    ],
+)
+def test_a_verdict_names_no_command_of_the_server(line: str, told: str) -> None:
+    assert advice.sayable(line) == line
+    advice.begin_with(["verify"], offers)
+    assert advice.sayable(line) == told
