@@ -13,13 +13,14 @@ from labctl.domain.plan import Plan
 from labctl.domain.verdict import Attempt
 from labctl.views.attempts import AttemptReport, Hints
 from labctl.views.authoring import FaultsByLab, ProofReport
-from labctl.views.classroom import CohortCreated, CohortPage, CohortSummary, PlanReport, RosterAdded
+from labctl.views.classroom import CohortPage, CohortSummary, PlanReport
 from labctl.views.gateway import GatewayKey, GatewayReport
 from labctl.views.grades import GradeReport, JudgedReport, MatrixRow, RegradeReport
 from labctl.views.host import Setting
 from labctl.views.images import ImageList
 from labctl.views.instances import BoxStatus, LabIsUp
 from labctl.views.labs import BriefPage, LabValues, TaskPage
+from labctl.views.rosters import CohortCreated, RosterAdded
 from labctl.views.work import WorkReport
 
 OUTPUTS: Mapping[str, Any] = {
