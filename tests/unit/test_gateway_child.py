@@ -66,7 +66,7 @@ def test_a_session_has_its_stdio_its_language_and_nothing_else(monkeypatch: pyte
     out, into = os.pipe()
     faults, ear = os.pipe()
 
-    def run(session: child.Session) -> int:
+    def run(session: Session) -> int:
         names = ("TERM", "LABCTL_LANG", "LABCTL_DEBUG", "LC_ALL")
         told = [os.environ.get(name, "-") for name in names]
         open_ones = sorted(int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}"))
@@ -93,7 +93,7 @@ def test_a_fault_is_told_to_the_learner_in_a_line_and_to_the_broker_in_full(capf
     out, into = os.pipe()
     null = os.open(os.devnull, os.O_RDWR)
 
-    def run(_session: child.Session) -> int:
+    def run(_session: Session) -> int:
         raise ValueError("the inside of labctl")
 
     pid = child.start(run, session(), (null, into, into), null)

@@ -14,6 +14,8 @@ from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, 
 from samples import make_lab, passed
 
 from labctl.adapters.store import SqlStore
+from labctl.app.actor import by_key
+from labctl.app.facade import Labctl
 from labctl.app.parts import Parts
 from labctl.app.parts.classroom import CohortParts
 from labctl.cli.gateway.session import Sessions
@@ -25,6 +27,7 @@ from labctl.domain.access.tickets import Holder
 from labctl.domain.classroom.cohort import Cohort, Member
 from labctl.domain.naming import slug
 from labctl.domain.notes import BoxNote
+from labctl.domain.observed import State
 from labctl.domain.verdict import Attempt, judge
 from labctl.errors import EngineError
 
@@ -181,6 +184,18 @@ def test_a_file_is_put_into_a_box(say: Callable[..., Said], monkeypatch: pytest.
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     code, out, err = say("put master:/root/x")
     assert (code, out) == (2, "") and "put takes the file from standard input" in err
+
+
+def test_the_menu_tells_where_the_learner_is(say: Callable[..., Said], engine: FakeEngine) -> None:
+    labctl, actor = Labctl(), by_key(LI, "en")
+    assert say("stop master")[0] == 0 and say("verify --task nothing")[0] == 2
+    (replica,) = (one for one in engine.boxes.values() if one.spec.name == "replica2")
+    replica.state = State.PAUSED
+    found = labctl.gateway.overview(actor, "pond")
+    assert (found.boxes, found.running, found.resting) == (3, ("replica1",), ("master",))
+    assert [str(error) for error in found.unsteady] == ["the box replica2 is paused"]
+    assert (found.attempts, found.points) == (0, 0)
+    assert labctl.gateway.overview(actor, "lake").boxes == 0
 
 
 @pytest.mark.parametrize(("count", "start"), [(1, "1 more check runs"), (3, "3 more checks run")])
