@@ -82,12 +82,12 @@ def labctl(*arguments: str) -> float:
 def per_command(app: Any, lab: str, count: int = 300) -> dict[str, float]:
     """Milliseconds of one command on a box, median, as checks run them."""
     from labctl.adapters.checks.backend import LookBackend
-    from labctl.adapters.checks.session import Session
+    from labctl.adapters.checks.session import CheckSession
 
     box_id = app.finder.find(LEARNER, lab).boxes[0].id
     running = app.engine.running(box_id)
     app.probe.make_ready()
-    session = Session(app.probe.open())
+    session = CheckSession(app.probe.open())
     session.enter("box", running.pid, running.id)
     host = LookBackend("box", session, "box", lambda _source: None, float)
     found = {}

@@ -55,7 +55,7 @@ class Note(Event):
 
 
 @dataclass(frozen=True)
-class Fault(Event):
+class PlayFault(Event):
     """Something that doesn't hold, as soon as it is known: of which step, and of which task. ``expected`` and ``found``
     are templates for ``values``; ``said`` is what checks said, in both languages."""
 

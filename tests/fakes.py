@@ -23,7 +23,7 @@ from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import Params
 from labctl.domain.observed import ALIVE, CloneImage, EngineInfo, ObservedBox, State
 from labctl.domain.proof.rules import Mutant
-from labctl.domain.site import Running, Site
+from labctl.domain.site import RunningBox, Site
 from labctl.domain.spot import Spot, SpotKind
 from labctl.domain.verdict import Attempt, CheckResult, Verdict
 from labctl.domain.weight import Weight
@@ -209,9 +209,11 @@ class FakeEngine:
             self.images.pop(image_id, None)
             return True
 
-    def running(self, box_id: str) -> Running | None:
+    def running(self, box_id: str) -> RunningBox | None:
         box = self.boxes.get(box_id)
-        return Running(box.id, 1, f"start {box.starts}") if box and box.state in (State.RUNNING, State.PAUSED) else None
+        return (
+            RunningBox(box.id, 1, f"start {box.starts}") if box and box.state in (State.RUNNING, State.PAUSED) else None
+        )
 
     def exec(
         self,

@@ -14,7 +14,7 @@ from typing import Any, Literal, Union
 
 import msgspec
 
-from labctl.domain.lab.model import Fault, Lab, fault_of, faults
+from labctl.domain.lab.model import Lab, LabFault, fault_of, faults
 from labctl.domain.nearest import nearest
 from labctl.errors import InvalidLabError
 
@@ -148,7 +148,7 @@ def path_of(where: Where) -> str:
     return text
 
 
-def _plain(fault: Fault) -> tuple[Where, str]:
+def _plain(fault: LabFault) -> tuple[Where, str]:
     """A fault of the domain, whose path is text."""
     where = tuple(int(m[1]) if m[1] else m[0] for m in _PART.finditer(fault.path))
     return where, fault.what

@@ -160,9 +160,9 @@ class GatewayApi:
         from labctl.adapters.gateway import sockets, system
         from labctl.adapters.gateway.audit import AuditLog
         from labctl.adapters.gateway.broker import Accounts, Broker
-        from labctl.adapters.gateway.clerk import Clerk
-        from labctl.adapters.gateway.desk import Desk
-        from labctl.adapters.gateway.sessions import Limits, Sessions
+        from labctl.adapters.gateway.request_handler import RequestHandler
+        from labctl.adapters.gateway.sessions import SessionLimits, SessionTable
+        from labctl.adapters.gateway.store_worker import StoreWorker
 
         _load_all()
         # What is there now is shared with every session, and no collector of garbage ever writes to it.
@@ -180,9 +180,9 @@ class GatewayApi:
 
         with sockets.listen(layout.socket) as listener:
             audit = AuditLog(Path(layout.log))
-            clerk = Clerk(lambda: self._parts.cohorts)
-            sessions = Sessions(run, explain, clerk, audit, Limits(each, together))
-            desk = Desk(layout.socket, actor.language, sessions, explain, clerk, audit)
+            clerk = StoreWorker(lambda: self._parts.cohorts)
+            sessions = SessionTable(run, explain, clerk, audit, SessionLimits(each, together))
+            desk = RequestHandler(layout.socket, actor.language, sessions, explain, clerk, audit)
             Broker(accounts, desk, sessions, clerk, audit).serve(listener, serving)
 
     def record(self, actor: Actor, what: Literal["begun", "refused"], said: str, verb: str = "") -> None:

@@ -15,7 +15,7 @@ from labctl.cli.ui.as_json import print_json
 from labctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from labctl.domain.lint.fault import Fault
+    from labctl.domain.lint.fault import LintFault
 
 
 @labctl_command("lint", example="labctl lint redis-replication\nlabctl lint --all --json")
@@ -39,7 +39,7 @@ def command(ctx: click.Context, labs: tuple[str, ...], everything: bool, as_json
         ctx.exit(int(Exit.INVALID_LAB))
 
 
-def _show(name: str, faults: tuple[Fault, ...]) -> None:
+def _show(name: str, faults: tuple[LintFault, ...]) -> None:
     for fault in faults:
         error = fault.severity == "error"
         word = click.style(_("error") if error else _("warning"), fg="red" if error else "yellow", bold=True)

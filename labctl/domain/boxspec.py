@@ -35,7 +35,7 @@ class BoxSpec(msgspec.Struct, frozen=True):
     image: str
     hostname: str
     labels: dict[str, str]
-    links: tuple[wiring.Link, ...]
+    links: tuple[wiring.Cable, ...]
     hosts: dict[str, str]
     memory: int
     cpus: float
@@ -128,7 +128,7 @@ def box_specs(
     specs = []
     for name, box in lab.boxes.items():
         links = tuple(
-            wiring.Link(
+            wiring.Cable(
                 interface=f"eth{index}",
                 bridge=wiring.bridge_name(called, network),
                 address=_with_prefix(lab, network, address),

@@ -12,7 +12,7 @@ from labctl.domain import wiring
 from labctl.domain.lab.model import Lab
 
 
-class Running(msgspec.Struct, frozen=True):
+class RunningBox(msgspec.Struct, frozen=True):
     """One start of a box: its first process on the engine's machine, and when it began. Another start is another
     ``Running``."""
 
@@ -26,7 +26,7 @@ class Site(msgspec.Struct, frozen=True):
     its name on the engine."""
 
     instance: str
-    boxes: dict[str, Running]
+    boxes: dict[str, RunningBox]
 
     def bridge(self, network: str) -> str:
         """That network's bridge."""

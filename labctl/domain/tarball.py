@@ -49,7 +49,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class Member:
+class TarMember:
     """A member. ``name`` and ``target`` (of a link) are bytes as they were written; ``size`` in bytes and ``mtime`` in
     seconds since 1970. ``content`` gives a file's bytes: before the next member is asked for, or not at all."""
 
@@ -62,7 +62,7 @@ class Member:
     content: Iterator[bytes] = field(default_factory=lambda: iter(()), compare=False)
 
 
-def members(pieces: Iterator[bytes]) -> Iterator[Member]:
+def members(pieces: Iterator[bytes]) -> Iterator[TarMember]:
     """The members of an archive that comes in pieces, up to its end mark. Raises TarballError where the archive is
     damaged, or ends before its end mark."""
     source = _Source(pieces)
@@ -80,7 +80,7 @@ def members(pieces: Iterator[bytes]) -> Iterator[Member]:
             told = {}
 
 
-def _member(source: _Source, header: _Header, told: dict[str, bytes]) -> Iterator[Member]:
+def _member(source: _Source, header: _Header, told: dict[str, bytes]) -> Iterator[TarMember]:
     kind = _KINDS.get(header.type, Kind.OTHER)
     if _SPARSE in told:
         kind = Kind.OTHER
@@ -92,7 +92,7 @@ def _member(source: _Source, header: _Header, told: dict[str, bytes]) -> Iterato
         size = 0
     content = source.content(size)
     mtime = _seconds(told.get("mtime"), header.mtime)
-    yield Member(name, kind, size, header.mode & 0o7777, mtime, told.get("linkpath", header.target), content)
+    yield TarMember(name, kind, size, header.mode & 0o7777, mtime, told.get("linkpath", header.target), content)
     for _ in content:
         pass  # what nobody wanted
     source.take(-size % BLOCK)

@@ -84,7 +84,7 @@ def port_name(container_id: str, pid: int, interface: str) -> str:
     return _short("v", container_id, str(pid), interface)
 
 
-class Link(NamedTuple):
+class Cable(NamedTuple):
     """One interface of a box: which bridge it hangs on, its address as ``address/prefix``, its hardware address, which
     stays the same over reboots, so that what neighbours remember of it stays true, and the gateway of the box's default
     route, where that is on this interface."""
@@ -96,17 +96,18 @@ class Link(NamedTuple):
     gateway: str = ""
 
 
-def encode(links: tuple[Link, ...]) -> str:
+def encode(links: tuple[Cable, ...]) -> str:
     """Links as the text of a label."""
     return json.dumps([link._asdict() for link in links], separators=(",", ":"))
 
 
-def decode(label: str) -> tuple[Link, ...]:
+def decode(label: str) -> tuple[Cable, ...]:
     """Links from the text of a label, as far as this version knows what it says. Raises ValueError where it isn't one
     that ``encode`` wrote."""
     try:
         links = tuple(
-            Link(**{name: value for name, value in item.items() if name in Link._fields}) for item in json.loads(label)
+            Cable(**{name: value for name, value in item.items() if name in Cable._fields})
+            for item in json.loads(label)
         )
     except (TypeError, AttributeError) as error:
         raise ValueError(f"not a wiring label: {label!r}") from error

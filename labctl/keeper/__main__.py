@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 
 from labctl.keeper import held, kernel
-from labctl.keeper.engine import Engine, EventStream, Happening
-from labctl.keeper.errands import Errands
+from labctl.keeper.engine import EngineEvent, EventStream, KeeperEngine
+from labctl.keeper.engine_calls import EngineCalls
 from labctl.keeper.guard import Guard
-from labctl.keeper.keeper import Keeper
+from labctl.keeper.keeper import BoxWatcher
 from labctl.keeper.machine import Machine
-from labctl.keeper.notes import Notes, Voice
+from labctl.keeper.notes import NoteTeller, Voice
 from labctl.keeper.reaper import Reaper
 from labctl.keeper.survey import Measurer, Survey
 from labctl.keeper.terminals import Terminals
@@ -30,12 +30,12 @@ _SURVEY_SECONDS = 1.0
 class Loop:
     """One connection to the engine's events, until it breaks."""
 
-    def __init__(self, engine: Engine, wakeup: int, voice: Voice) -> None:
+    def __init__(self, engine: KeeperEngine, wakeup: int, voice: Voice) -> None:
         self._engine = engine
         self._wakeup = wakeup
-        self._keeper = Keeper(engine, Machine(), voice.say)
-        self._notes = Notes(voice, Terminals())
-        self._errands = Errands(voice.say, engine.prefix)
+        self._keeper = BoxWatcher(engine, Machine(), voice.say)
+        self._notes = NoteTeller(voice, Terminals())
+        self._errands = EngineCalls(voice.say, engine.prefix)
         self._measurer = Measurer()
         self._reaper = Reaper(engine, self._errands, self._notes, time.time())
         self._guard = Guard(self._notes)
@@ -87,7 +87,7 @@ class Loop:
             case ("errand", int(descriptor)):
                 self._errands.on_readable(descriptor)
 
-    def _on_event(self, event: Happening) -> None:
+    def _on_event(self, event: EngineEvent) -> None:
         self._reaper.on_event(event, time.time())
         if event.action == "start":
             self._notes.started(event.id, event.labels, time.time())
@@ -125,7 +125,7 @@ def main() -> None:
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGUSR1, lambda *_: None)
     voice = Voice()
-    keep_serving(lambda: Loop(Engine(), reader, voice).run(), voice)
+    keep_serving(lambda: Loop(KeeperEngine(), reader, voice).run(), voice)
 
 
 def keep_serving(serve: Callable[[], None], voice: Voice, sleep: Callable[[float], None] = time.sleep) -> None:

@@ -29,7 +29,7 @@ _MORE = 10
 _CHANCES = 3
 
 
-class Verdict(Enum):
+class DiskVerdict(Enum):
     """What a measure means."""
 
     FINE = "fine"
@@ -41,7 +41,7 @@ class Verdict(Enum):
     @property
     def ends(self) -> bool:
         """Whether the box is stopped for it."""
-        return self in (Verdict.OVER, Verdict.FILES, Verdict.WATCHERS)
+        return self in (DiskVerdict.OVER, DiskVerdict.FILES, DiskVerdict.WATCHERS)
 
 
 class _Over(NamedTuple):
@@ -71,23 +71,23 @@ class Quota:
         then, so that should come soon."""
         return box_id in self._over
 
-    def judge(self, box_id: str, limit: int, used: int, *, whole: bool, now: float) -> Verdict:
+    def judge(self, box_id: str, limit: int, used: int, *, whole: bool, now: float) -> DiskVerdict:
         """``limit`` and ``used`` in bytes; ``whole``: not given up as too much to count."""
         over = self._settle(box_id, used)
         clearing = over is not None and now < over.started + GRACE_SECONDS
         if not whole:
             if over is not None and clearing and used <= over.used + limit // _MORE:
-                return Verdict.FINE
+                return DiskVerdict.FINE
             self._over[box_id] = over or _Over(max(limit, used))
-            return Verdict.FILES
+            return DiskVerdict.FILES
         if used <= limit:
             if not clearing:
                 self._over.pop(box_id, None)
-            return Verdict.SOON if used > limit * _SOON else Verdict.FINE
+            return DiskVerdict.SOON if used > limit * _SOON else DiskVerdict.FINE
         if over is not None and clearing and used <= over.used + limit // _MORE:
-            return Verdict.FINE
+            return DiskVerdict.FINE
         self._over[box_id] = over._replace(used=min(used, over.used)) if over else _Over(used)
-        return Verdict.OVER
+        return DiskVerdict.OVER
 
     def _settle(self, box_id: str, used: int) -> _Over | None:
         """Between the measure that a box was stopped for and its end it wrote on, as fast as the disk is. How much that

@@ -34,7 +34,7 @@ class Container:
 
 
 @dataclass(frozen=True)
-class Happening:
+class EngineEvent:
     """An event of the engine about a container of labctl's. Among ``labels`` the engine puts the id of an exec, as
     ``execID``."""
 
@@ -62,7 +62,7 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-class Engine:
+class KeeperEngine:
     """The engine that the keeper is a container of. Every method raises OSError where it doesn't answer.
 
     The API version is the oldest that labctl speaks, until the engine refuses it (400): then GET /version says what the
@@ -248,7 +248,7 @@ class EventStream:
         """To select on."""
         return self._socket.fileno()
 
-    def read(self) -> list[Happening]:
+    def read(self) -> list[EngineEvent]:
         """What came; raises OSError at the end of the stream."""
         more = self._socket.recv(65536)
         if not more:
@@ -261,7 +261,7 @@ class EventStream:
         self._socket.close()
 
 
-def happening(event: Mapping[str, Any]) -> Happening:
+def happening(event: Mapping[str, Any]) -> EngineEvent:
     """An event of GET /events (type container) with what the keeper wants of it."""
     actor = event["Actor"]
-    return Happening(event["Action"], actor["ID"], actor["Attributes"])
+    return EngineEvent(event["Action"], actor["ID"], actor["Attributes"])

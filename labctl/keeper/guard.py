@@ -11,7 +11,7 @@ from typing import NamedTuple
 from labctl.domain import wiring
 from labctl.keeper.engine import Container
 from labctl.keeper.host import Cgroup
-from labctl.keeper.notes import Notes
+from labctl.keeper.notes import NoteTeller
 
 _BUSY_SECONDS = 60.0
 _BUSY_SHARE = 0.5
@@ -88,7 +88,7 @@ class Guard:
 
     def __init__(
         self,
-        notes: Notes,
+        notes: NoteTeller,
         open_cgroup: Callable[[Container], Cgroup] = Cgroup,
         read: Callable[[Cgroup], Counters] = read_counters,
     ) -> None:

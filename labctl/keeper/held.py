@@ -13,7 +13,7 @@ from typing import Protocol
 from labctl.domain import wiring
 
 
-class EnginePort(Protocol):
+class HoldEngine(Protocol):
     """What is asked of the engine."""
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None: ...
@@ -22,7 +22,7 @@ class EnginePort(Protocol):
     def unpause(self, container_id: str) -> None: ...
 
 
-def mark(engine: EnginePort, boxes: Sequence[str]) -> str:
+def mark(engine: HoldEngine, boxes: Sequence[str]) -> str:
     """Before this process pauses these boxes; the mark's name. Raises OSError."""
     name = f"labctl-held-{secrets.token_hex(8)}"
     pid = os.getpid()
@@ -35,7 +35,7 @@ def mark(engine: EnginePort, boxes: Sequence[str]) -> str:
     return name
 
 
-def free(engine: EnginePort) -> None:
+def free(engine: HoldEngine) -> None:
     """Boxes whose holder has died go on. Raises OSError where the engine doesn't answer."""
     for name, labels in engine.held().items():
         pid, _, started = labels.get(wiring.LABEL_HOLDER, "").partition(" ")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from labctl.keeper import held
-from labctl.keeper.engine import Engine
+from labctl.keeper.engine import KeeperEngine
 from labctl.keeper.host import starter_of
 from labctl.node.overlay import overlay_options
 
@@ -88,7 +88,7 @@ def _free(folder: str) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def _weight(engine: Engine, box_id: str, deadline: float) -> dict[str, Any]:
+def _weight(engine: KeeperEngine, box_id: str, deadline: float) -> dict[str, Any]:
     """Of one box. Raises OSError."""
     box = engine.inspect(box_id)
     if box is None:
@@ -107,7 +107,7 @@ def _weight(engine: Engine, box_id: str, deadline: float) -> dict[str, Any]:
     return {"size": size, "largest": "", "length": 0, "whole": True, "free": -1}
 
 
-def _pause(engine: Engine, box_id: str) -> bool:
+def _pause(engine: KeeperEngine, box_id: str) -> bool:
     """The kernel doesn't always get hold of all processes of a box that starts many: runc then gives up."""
     for attempt in range(_ATTEMPTS):
         try:
@@ -118,7 +118,7 @@ def _pause(engine: Engine, box_id: str) -> bool:
     return False
 
 
-def hold(engine: Engine, boxes: Mapping[str, str]) -> None:
+def hold(engine: KeeperEngine, boxes: Mapping[str, str]) -> None:
     """Serve one labctl on stdin and stdout: boxes by name; then a line with what each weighs, or why that isn't known.
     They go on when stdin ends, and a last line says so."""
     paused: list[str] = []
@@ -179,4 +179,4 @@ def main() -> None:
     """The command. Its first line of stdin are the boxes, by name, as JSON."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     boxes: dict[str, str] = json.loads(sys.stdin.buffer.readline())
-    hold(Engine(), boxes)
+    hold(KeeperEngine(), boxes)

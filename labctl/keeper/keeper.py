@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from labctl.domain import wiring
-from labctl.keeper.engine import Container, Happening
+from labctl.keeper.engine import Container, EngineEvent
 
 Say = Callable[[Mapping[str, object]], None]
 
@@ -17,7 +17,7 @@ _MAX_DATAGRAMS = 256
 too."""
 
 
-class EnginePort(Protocol):
+class ContainerFinder(Protocol):
     """What the keeper asks of the engine."""
 
     def inspect(self, container_id: str) -> Container | None: ...
@@ -30,15 +30,15 @@ class MachinePort(Protocol):
     def interfaces(self, pid: int) -> set[str]: ...
     def add_bridges(self, pid: int, bridges: list[str]) -> None: ...
     def remove_bridges(self, pid: int, bridges: list[str]) -> None: ...
-    def plug(self, switch: int, box: int, cables: list[tuple[wiring.Link, str]], there: set[str]) -> None: ...
+    def plug(self, switch: int, box: int, cables: list[tuple[wiring.Cable, str]], there: set[str]) -> None: ...
     def is_open(self, pid: int) -> bool: ...
     def open(self, pid: int) -> socket.socket | None: ...
 
 
-class Keeper:
+class BoxWatcher:
     """Makes boxes whole. One thread, no state that can't be found again by looking."""
 
-    def __init__(self, engine: EnginePort, machine: MachinePort, say: Say) -> None:
+    def __init__(self, engine: ContainerFinder, machine: MachinePort, say: Say) -> None:
         self._engine = engine
         self._machine = machine
         self._say = say
@@ -71,7 +71,7 @@ class Keeper:
             self._unplug(sorted(ports - hanging))
         self._say({"keeper": "ready"})
 
-    def on_event(self, event: Happening) -> None:
+    def on_event(self, event: EngineEvent) -> None:
         """One event of the engine."""
         role = event.labels.get(wiring.LABEL_ROLE)
         if role == wiring.ROLE_SWITCH and event.action == "start":
@@ -206,7 +206,7 @@ def _is_clear(labels: Mapping[str, str]) -> bool:
     return True
 
 
-def _links(labels: Mapping[str, str]) -> tuple[wiring.Link, ...]:
+def _links(labels: Mapping[str, str]) -> tuple[wiring.Cable, ...]:
     try:
         return wiring.decode(labels.get(wiring.LABEL_WIRING, "[]"))
     except ValueError:

@@ -27,7 +27,7 @@ class Machine:
         """Remove bridges from the switch."""
         cables.run(pid, cables.remove_lines(bridges))
 
-    def plug(self, switch: int, box: int, cables_: list[tuple[wiring.Link, str]], there: set[str]) -> None:
+    def plug(self, switch: int, box: int, cables_: list[tuple[wiring.Cable, str]], there: set[str]) -> None:
         """Cables between the switch and a box, addresses set, up. Of those in ``there`` the switch has its end."""
         made = [line for link, port in cables_ if port not in there for line in cables.cable_lines(link, port, box)]
         joined = [line for link, port in cables_ for line in cables.join_lines(link, port)]

@@ -27,7 +27,7 @@ MOST_FILES = 100_000
 SECONDS = 3.0
 
 
-class Order(NamedTuple):
+class MeasureOrder(NamedTuple):
     """What to measure. ``root``: of the engine's machine. ``pids``: processes of the box whose descriptors to look
     at, too; the first is the box's first process."""
 
@@ -59,7 +59,7 @@ class TooMuchError(Exception):
     """More than is worth to be looked at."""
 
 
-def measure(order: Order, *, most: int = MOST_FILES, seconds: float = SECONDS) -> Measure:
+def measure(order: MeasureOrder, *, most: int = MOST_FILES, seconds: float = SECONDS) -> Measure:
     """Look. What vanishes meanwhile counts nothing."""
     started = time.monotonic()
     used, whole = 0, True
@@ -158,7 +158,7 @@ def serve(channel: socket.socket) -> None:
         *lines, rest = (rest + more).split(b"\n")
         for line in lines:
             name, root, upper, files, pids = json.loads(line)
-            order = Order(name, root, upper, tuple(files), tuple(pids))
+            order = MeasureOrder(name, root, upper, tuple(files), tuple(pids))
             channel.sendall(json.dumps(measure(order)).encode() + b"\n")
 
 

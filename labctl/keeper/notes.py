@@ -21,7 +21,7 @@ HOUR = 3600.0
 _REPEAT_BYTES = 128 << 10
 
 
-class Terminals(Protocol):
+class TerminalWriter(Protocol):
     """Of a box."""
 
     def write(self, box: Container, text: str) -> None: ...
@@ -63,10 +63,10 @@ class Voice:
         sys.stdout.flush()
 
 
-class Notes:
+class NoteTeller:
     """Tells each thing once in a while, not each time that it is seen."""
 
-    def __init__(self, voice: Voice, terminals: Terminals) -> None:
+    def __init__(self, voice: Voice, terminals: TerminalWriter) -> None:
         self._voice = voice
         self._terminals = terminals
         self._told: dict[tuple[str, str], float] = {}

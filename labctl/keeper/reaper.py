@@ -10,8 +10,8 @@ from typing import Protocol
 
 from labctl.domain import wiring
 from labctl.domain.toolbox import BUSYBOX, TOOLBOX
-from labctl.keeper.engine import Container, Happening, Image
-from labctl.keeper.notes import HOUR, Notes
+from labctl.keeper.engine import Container, EngineEvent, Image
+from labctl.keeper.notes import HOUR, NoteTeller
 
 _WARN_MINUTES = (1, 10)
 
@@ -19,7 +19,7 @@ OWN_COMMANDS = (f"{BUSYBOX} env -i ", f"{TOOLBOX}/bin/systemctl is-system-runnin
 """How execs of labctl's own begin: checks' commands, and the question whether a box is up. They are no use of it."""
 
 
-class EnginePort(Protocol):
+class ReaperEngine(Protocol):
     """What the reaper asks of the engine."""
 
     def inspect(self, container_id: str) -> Container | None: ...
@@ -31,7 +31,7 @@ class EnginePort(Protocol):
     def remove_image(self, image_id: str) -> None: ...
 
 
-class Ends(Protocol):
+class BoxEnder(Protocol):
     """What it has the engine do, without waiting for it. Told twice, it is done once."""
 
     def stop(self, container_id: str) -> None: ...
@@ -41,7 +41,7 @@ class Ends(Protocol):
 class Reaper:
     """One thread. When boxes were used it knows from its own start on. Times in seconds since 1970."""
 
-    def __init__(self, engine: EnginePort, ends: Ends, notes: Notes, now: float) -> None:
+    def __init__(self, engine: ReaperEngine, ends: BoxEnder, notes: NoteTeller, now: float) -> None:
         self._engine = engine
         self._ends = ends
         self._notes = notes
@@ -49,7 +49,7 @@ class Reaper:
         self._used: dict[str, float] = {}
         self._own: set[str] = set()
 
-    def on_event(self, event: Happening, now: float) -> None:
+    def on_event(self, event: EngineEvent, now: float) -> None:
         """What shows that somebody uses a box: it starts, or something is begun in it, or that ends."""
         if event.labels.get(wiring.LABEL_ROLE) != wiring.ROLE_BOX:
             return

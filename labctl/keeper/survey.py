@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Protocol
 
 from labctl.domain import wiring
-from labctl.keeper.disk import Quota, Verdict, most_watchers
+from labctl.keeper.disk import DiskVerdict, Quota, most_watchers
 from labctl.keeper.engine import Container
 from labctl.keeper.host import Cgroup, starter_of
-from labctl.keeper.measure import UNREAD, Measure, Order
-from labctl.keeper.notes import Notes
+from labctl.keeper.measure import UNREAD, Measure, MeasureOrder
+from labctl.keeper.notes import NoteTeller
 from labctl.node.overlay import overlay
 
 _SOONEST = 4.0
@@ -41,7 +41,7 @@ _UNMEASURED = "disk-unknown"
 """A note of a box whose layer can't be found or read, so that its limit doesn't hold."""
 
 
-class Ends(Protocol):
+class BoxKiller(Protocol):
     """What the survey has the engine do."""
 
     def kill(self, container_id: str) -> None: ...
@@ -55,7 +55,7 @@ class Measurer:
         self.channel: socket.socket | None = None
         self._rest = b""
 
-    def ask(self, order: Order) -> None:
+    def ask(self, order: MeasureOrder) -> None:
         """Begin. Raises OSError."""
         if self.channel is None:
             ours, theirs = socket.socketpair()
@@ -125,8 +125,8 @@ class Survey:
     def __init__(
         self,
         measurer: Measurer,
-        notes: Notes,
-        ends: Ends,
+        notes: NoteTeller,
+        ends: BoxKiller,
         place: Callable[[Container, int, float], _Place] = _place,
         free: Callable[[_Place], int] = _free,
     ) -> None:
@@ -192,7 +192,7 @@ class Survey:
             with contextlib.suppress(OSError, ValueError):
                 pids = (place.pid, *place.cgroup.pids())
         try:
-            self._measurer.ask(Order(name, place.root, place.upper, self._boxes[name].files, pids))
+            self._measurer.ask(MeasureOrder(name, place.root, place.upper, self._boxes[name].files, pids))
             self._asked = name, clock
             place.due = math.inf
         except OSError:
@@ -239,8 +239,8 @@ class Survey:
         values = {"used": measure.used, "limit": place.limit}
         verdict = self._quota.judge(box.id, place.limit, measure.used, whole=measure.whole, now=now)
         if not verdict.ends and measure.watchers > self._watchers:
-            verdict, values = Verdict.WATCHERS, {"used": measure.watchers, "limit": self._watchers}
-        if verdict is not Verdict.FINE:
+            verdict, values = DiskVerdict.WATCHERS, {"used": measure.watchers, "limit": self._watchers}
+        if verdict is not DiskVerdict.FINE:
             self._notes.tell(box, verdict.value, now, **values)
         if verdict.ends:
             place.ended = True

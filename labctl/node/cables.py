@@ -9,7 +9,7 @@ import json
 import subprocess
 from collections.abc import Iterable
 
-from labctl.domain.wiring import Link
+from labctl.domain.wiring import Cable
 
 _SECONDS = 20
 
@@ -19,17 +19,17 @@ def bridge_lines(bridge: str) -> list[str]:
     return [f"link add {bridge} type bridge forward_delay 0", f"link set {bridge} up"]
 
 
-def cable_lines(link: Link, port: str, pid: int) -> list[str]:
+def cable_lines(link: Cable, port: str, pid: int) -> list[str]:
     """In the switch: a veth pair from there into the network namespace of that pid."""
     return [f"link add {port} type veth peer name {link.interface} address {link.mac} netns {pid}"]
 
 
-def join_lines(link: Link, port: str) -> list[str]:
+def join_lines(link: Cable, port: str) -> list[str]:
     """In the switch: its end of a cable hangs on the bridge, and both are up. May be run again."""
     return [f"link set {port} master {link.bridge} up", f"link set {link.bridge} up"]
 
 
-def box_lines(links: Iterable[Link]) -> list[str]:
+def box_lines(links: Iterable[Cable]) -> list[str]:
     """In the box: addresses, everything up, and the default route. May be run again."""
     lines = ["link set lo up"]
     for link in links:

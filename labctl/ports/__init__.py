@@ -16,12 +16,12 @@ from labctl.domain.lab.params import Params
 from labctl.domain.notes import BoxNote
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.proof.rules import Mutant
-from labctl.domain.site import Running, Site
+from labctl.domain.site import RunningBox, Site
 from labctl.domain.spot import Spot
 from labctl.domain.verdict import CheckResult
 from labctl.events import Emit
 from labctl.ports.keeper import Keeper as Keeper
-from labctl.ports.keeper import Watch as Watch
+from labctl.ports.keeper import KeeperWatch as KeeperWatch
 from labctl.ports.store import Cohorts as Cohorts
 from labctl.ports.store import Store as Store
 from labctl.streams import ByteStream as ByteStream
@@ -84,7 +84,7 @@ class Engine(Protocol):
     def remove_image(self, image_id: str) -> bool:
         """Remove it. A missing one is fine. False where a box was made from it: then it stays."""
 
-    def running(self, box_id: str) -> Running | None:
+    def running(self, box_id: str) -> RunningBox | None:
         """How the box runs now: another ``Running`` after each start; None where it doesn't."""
 
     def exec(
@@ -190,7 +190,7 @@ class Findings(msgspec.Struct, frozen=True):
 
 
 PowerAct = Literal["reboot", "off", "on"]
-PowerSwitch = Callable[[str, PowerAct], Running]
+PowerSwitch = Callable[[str, PowerAct], RunningBox]
 """Does that to a box of a clone, and tells how it runs then (after ``off`` its pid is 0). Raises LabctlError."""
 
 

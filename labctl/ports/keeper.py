@@ -10,7 +10,7 @@ from labctl.domain.weight import Weight
 from labctl.events import Emit
 
 
-class Watch(Protocol):
+class KeeperWatch(Protocol):
     """What the keeper says of boxes, from the moment of watching on."""
 
     def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
@@ -29,7 +29,7 @@ class Keeper(Protocol):
         """Keeper, switch, probe and toolbox are as this version of labctl wants them. True where something had to be
         done."""
 
-    def watch(self) -> AbstractContextManager[Watch]:
+    def watch(self) -> AbstractContextManager[KeeperWatch]:
         """Listen to the keeper. Enter before boxes are started."""
 
     def hold(self, boxes: Mapping[str, str]) -> AbstractContextManager[Mapping[str, Weight]]:

@@ -6,7 +6,7 @@ import os
 import subprocess
 from binascii import crc32
 
-from labctl.domain.wiring import Link
+from labctl.domain.wiring import Cable
 from labctl.node import cables
 
 _SECONDS = 10
@@ -17,7 +17,7 @@ def plug(switch: int, place: int, bridge: str, address: str, via: str = "") -> N
     prefix), and a default route through ``via``, where there is one. The kernel takes it away with the namespace.
     Raises OSError."""
     port = f"p{os.urandom(7).hex()}"
-    link = Link(interface="eth0", bridge=bridge, address=address, mac=mac_address(bridge, address), gateway=via)
+    link = Cable(interface="eth0", bridge=bridge, address=address, mac=mac_address(bridge, address), gateway=via)
     cables.run(switch, cables.cable_lines(link, port, place) + cables.join_lines(link, port))
     cables.run(place, cables.box_lines([link]))
 

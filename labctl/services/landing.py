@@ -17,7 +17,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from labctl.domain.tarball import Kind, Member
+from labctl.domain.tarball import Kind, TarMember
 from labctl.errors import UsageError
 from labctl.events import Note
 from labctl.interrupts import held
@@ -72,14 +72,14 @@ class Landing:
                 shutil.rmtree(self._fresh, dir_fd=self._into)
             os.close(self._into)
 
-    def take(self, member: Member) -> bool:
+    def take(self, member: TarMember) -> bool:
         """One member, into the fresh folder; whether it was taken. Raises OSError where it can't be written."""
         why = self._place(member)
         if why is not None:
             self._leave(member.name, why)
         return why is None
 
-    def _place(self, member: Member) -> Note | None:
+    def _place(self, member: TarMember) -> Note | None:
         """Why it is left out; None where it isn't."""
         parts = self._parts(member.name)
         if parts is None:
@@ -100,7 +100,7 @@ class Landing:
                 return _NO_NAME
             raise
 
-    def _make(self, member: Member, folder: int, parts: list[bytes]) -> Note | None:
+    def _make(self, member: TarMember, folder: int, parts: list[bytes]) -> Note | None:
         name = parts[-1]
         match member.kind:
             case Kind.FOLDER:
@@ -201,7 +201,7 @@ def _gone(name: bytes, folder: int) -> None:
         os.unlink(name, dir_fd=folder)
 
 
-def _write(member: Member, name: bytes, folder: int) -> None:
+def _write(member: TarMember, name: bytes, folder: int) -> None:
     """A file with the learner's bytes and none of the powers that its mode may have had. Holes stay holes, so that a
     file takes no more of the disk here than there."""
     descriptor = os.open(name, _NEW, 0o600, dir_fd=folder)

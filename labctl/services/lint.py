@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from labctl.domain.lab.model import Lab
-from labctl.domain.lint.fault import Fault
+from labctl.domain.lint.fault import LintFault
 from labctl.domain.lint.judge import faults
 from labctl.domain.lint.material import Material
 from labctl.domain.lint.plays import SYNTAX
@@ -33,14 +33,14 @@ class Lint:
         self._files = files
         self._syntax = syntax
 
-    def run(self, lab_name: str) -> tuple[Fault, ...]:
+    def run(self, lab_name: str) -> tuple[LintFault, ...]:
         """All faults of that lab, by file and line. Raises UsageError for an unknown lab, InvalidLabError for a file
         that can't be read."""
         material = self._files.material(lab_name)
         found = faults(material)
         return tuple(sorted({*found, *self._refused(material, {fault.file for fault in found})}))
 
-    def _refused(self, material: Material, told: set[str]) -> list[Fault]:
+    def _refused(self, material: Material, told: set[str]) -> list[LintFault]:
         """Plays that Ansible refuses; not those of which a fault is known already."""
         if material.lab is None:
             return []

@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 
-from labctl.domain.site import Running, Site
+from labctl.domain.site import RunningBox, Site
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Verdict
 from labctl.errors import LabctlError, TooLargeError
@@ -84,10 +84,10 @@ class OnClones:
         boxes = clone.current.ids()
         return Site(clone.current.on_engine, {name: self._running(box_id) for name, box_id in boxes.items()})
 
-    def _running(self, box_id: str) -> Running:
-        return self._engine.running(box_id) or Running(box_id, 0, "")
+    def _running(self, box_id: str) -> RunningBox:
+        return self._engine.running(box_id) or RunningBox(box_id, 0, "")
 
-    def _power(self, clone: Clone, box: str, act: PowerAct) -> Running:
+    def _power(self, clone: Clone, box: str, act: PowerAct) -> RunningBox:
         match act:
             case "reboot":
                 clone.reboot(box)

@@ -14,10 +14,10 @@ from labctl.domain.plan import Action, Plan, first_time
 from labctl.errors import KeeperGoneError, LabctlError, NameTakenError
 from labctl.events import Emit, Note, silent
 from labctl.pool import Pool
-from labctl.ports import Engine, Keeper, Locks, Watch
-from labctl.services.crowd import Crowd
+from labctl.ports import Engine, Keeper, KeeperWatch, Locks
 from labctl.services.current import UNSTEADY, steady
 from labctl.services.instance import Each, carry_out, starts, take_back
+from labctl.services.many_parts import ManyParts
 from labctl.services.pace import turn
 from labctl.services.parallel import WIDTH, results
 from labctl.services.ready import READY_SECONDS
@@ -27,7 +27,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Job(msgspec.Struct, frozen=True):
+class StartJob(msgspec.Struct, frozen=True):
     """An instance, what was seen of it, and what is to be done by what is seen. Raises LabctlError where nothing may
     be."""
 
@@ -46,14 +46,14 @@ class StartMany:
         self._keeper = keeper
         self._locks = locks
 
-    def run(self, jobs: Sequence[Job], emit: Emit) -> Tally:
+    def run(self, jobs: Sequence[StartJob], emit: Emit) -> Tally:
         """All of them; those with nothing to do are only counted. Of one whose first time fails nothing is left.
         Raises LabctlError where the keeper can't be had."""
         jobs = self._steady(jobs)
         plans = {job.instance: _planned(job) for job in jobs}
         working = {job.instance: job for job in jobs if _has_work(plans[job.instance])}
         parts = [Part(job.learner, job.lab, job.instance, len(_work(plans[name]))) for name, job in working.items()]
-        crowd = Crowd(parts, len(jobs), emit)
+        crowd = ManyParts(parts, len(jobs), emit)
         if not parts:
             return crowd.run(lambda _part: None)
         self._keeper.ensure()
@@ -71,7 +71,7 @@ class StartMany:
 
             return crowd.run(work, readiness.close)
 
-    def _steady(self, jobs: Sequence[Job]) -> Sequence[Job]:
+    def _steady(self, jobs: Sequence[StartJob]) -> Sequence[StartJob]:
         """The jobs with another look at those of which a box is paused: each commit pauses boxes for a moment."""
         paused = {job.instance for job in jobs if any(box.state in UNSTEADY for box in job.observed)}
         if not paused:
@@ -81,7 +81,7 @@ class StartMany:
             found[box.instance].append(box)
         return [msgspec.structs.replace(job, observed=found.get(job.instance, job.observed)) for job in jobs]
 
-    def _bring(self, job: Job, plan: Plan, work: Each, readiness: _Readiness, emit: Emit) -> None:
+    def _bring(self, job: StartJob, plan: Plan, work: Each, readiness: _Readiness, emit: Emit) -> None:
         """One instance, to its last box being ready. Of a first time that fails nothing is left."""
         first = first_time(job.observed)
         try:
@@ -102,7 +102,7 @@ class StartMany:
                 take_back(self._engine, job.instance, emit, f"{job.learner} {job.lab}")
             raise
 
-    def _again(self, job: Job) -> Plan | LabctlError:
+    def _again(self, job: StartJob) -> Plan | LabctlError:
         """The plan by what is there now."""
         return _planned(msgspec.structs.replace(job, observed=steady(lambda: self._engine.observe(job.instance))))
 
@@ -116,7 +116,7 @@ def each_in(pool: Pool) -> Each:
     return each
 
 
-def _planned(job: Job) -> Plan | LabctlError:
+def _planned(job: StartJob) -> Plan | LabctlError:
     try:
         return job.plan(job.observed)
     except LabctlError as error:
@@ -144,7 +144,7 @@ class _Readiness:
         self._closed = False
 
     def __enter__(self) -> _Readiness:
-        self._watch: Watch = self._watching.enter_context(self._keeper.watch())
+        self._watch: KeeperWatch = self._watching.enter_context(self._keeper.watch())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -166,7 +166,7 @@ class _Readiness:
             self._renew(watch)
             self._watch.wait_ready(boxes, READY_SECONDS, silent)
 
-    def _renew(self, gone: Watch) -> None:
+    def _renew(self, gone: KeeperWatch) -> None:
         with self._replacing:
             if self._watch is not gone:
                 return

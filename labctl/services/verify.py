@@ -12,7 +12,7 @@ import msgspec
 from labctl.ahead import Ahead
 from labctl.domain.integrity import Integrity, Other, likenesses, wrong_answers
 from labctl.domain.lab.params import derive
-from labctl.domain.site import Running, Site
+from labctl.domain.site import RunningBox, Site
 from labctl.domain.verdict import Attempt, Before, By, CheckResult, TaskResult, Verdict, compared_with, judge
 from labctl.errors import ChecksError, LabctlError, UsageError
 from labctl.events import Emit, silent
@@ -41,7 +41,7 @@ class Verified(msgspec.Struct, frozen=True):
         return self.attempt
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Judgement(msgspec.Struct, frozen=True):
     """What the checks say of boxes, how many were left out since they hurt, and how long it took."""
 
     tasks: tuple[TaskResult, ...]
@@ -73,7 +73,7 @@ class Verify:
         """End all runs of checks, from any thread."""
         self._checker.stop()
 
-    def judge(self, current: Current, *, thorough: bool = False, emit: Emit = silent) -> Judged:
+    def judge(self, current: Current, *, thorough: bool = False, emit: Emit = silent) -> Judgement:
         """What ``run`` finds, of an instance or of a clone; nothing is kept. May be called from several threads."""
         started = time.monotonic()
         current = self._steady(current)
@@ -84,7 +84,7 @@ class Verify:
             except KeyboardInterrupt:
                 self.stop()
                 raise
-        return Judged(judge(current.lab, found.results), left_out, time.monotonic() - started)
+        return Judgement(judge(current.lab, found.results), left_out, time.monotonic() - started)
 
     def run(
         self,
@@ -211,7 +211,7 @@ class Verify:
                 raise UsageError("the box {box} is stopped", hint="labctl start {box}", box=name)
         return Site(current.on_engine, view)
 
-    def _engine_view(self, current: Current) -> dict[str, Running]:
+    def _engine_view(self, current: Current) -> dict[str, RunningBox]:
         found = {name: self._engine.running(box_id) for name, box_id in current.ids().items()}
         return {name: running for name, running in found.items() if running is not None}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from labctl.domain.lint.fault import Fault
+from labctl.domain.lint.fault import LintFault
 from labctl.domain.observed import EngineInfo
 from labctl.domain.proof.outcome import LabProof, Proof, SeedProof
 from labctl.domain.proof.rules import Flaw, Phase
 from labctl.domain.verdict import Verdict
 
-FaultsByLab = dict[str, tuple[Fault, ...]]
+FaultsByLab = dict[str, tuple[LintFault, ...]]
 """The faults of each lab that was linted, in the order in which the labs were named."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from labctl.domain.classroom.cohort import Member
-from labctl.domain.classroom.gradebook import Change, Entry, in_order
+from labctl.domain.classroom.gradebook import Entry, GradeChange, in_order
 from labctl.domain.lab.model import Lab
 from labctl.domain.verdict import Attempt, Verdict
 from labctl.errors import LabctlError
@@ -148,7 +148,7 @@ class Regraded(msgspec.Struct, frozen=True):
     not be judged anew, in whole or in part; ``anew``: who keeps it since their boxes were made after the attempt that
     counts."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[GradeChange, ...]
     same: int
     kept: tuple[Judged, ...]
     anew: tuple[str, ...]
@@ -157,7 +157,7 @@ class Regraded(msgspec.Struct, frozen=True):
 class RegradeReport(msgspec.Struct, frozen=True):
     """What ``cohort regrade --json`` prints: as ``Regraded``. No grade was changed if it was a ``dry_run``."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[GradeChange, ...]
     same: int
     kept: tuple[JudgedReport, ...]
     anew: tuple[str, ...]

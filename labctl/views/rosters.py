@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from labctl.domain.classroom.cohort import Cohort, Member
-from labctl.domain.classroom.merging import Change, Kept
+from labctl.domain.classroom.merging import Kept, RosterChange
 from labctl.domain.classroom.roster import RosterNote
 from labctl.views.classroom import CohortView, public_fields
 
@@ -50,7 +50,7 @@ class RosterAdded(msgspec.Struct, frozen=True):
     new: tuple[str, ...]
     changed: tuple[str, ...]
     same: tuple[str, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[RosterChange, ...]
     kept: tuple[Kept, ...]
     dry_run: bool
     encoding: str

@@ -18,13 +18,14 @@ from labctl.app.parts import Parts
 pytestmark = pytest.mark.engine
 
 LAB = "redis-replication"
+LEARNER = "repeat"
 TIMES = 100
 
 
 @pytest.fixture
 def solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
     """The lab, solved, and labctl in this process."""
-    labctl = Labctl(tmp_path, "repeat")
+    labctl = Labctl(tmp_path, LEARNER)
     labctl.run("up", LAB, timeout=1200)
     labctl.run("solve", "--lab", LAB, "--yes", timeout=300)
     for name, value in labctl.environment.items():
@@ -63,12 +64,12 @@ class Left:
 
 
 def test_a_hundred_times_the_same_and_nothing_is_left(solved: Parts) -> None:
-    current = solved.finder.find(solved.learner, LAB)
+    current = solved.finder.find(LEARNER, LAB)
     solved.verify.run(current)
     before = Left(solved)
     verdicts = set()
     for _ in range(TIMES):
-        attempt = solved.verify.run(solved.finder.find(solved.learner, LAB)).attempt
+        attempt = solved.verify.run(solved.finder.find(LEARNER, LAB)).attempt
         verdicts.add(tuple((task.task, str(task.verdict)) for task in attempt.tasks))
     assert verdicts == {tuple((task.id, "passed") for task in current.lab.tasks)}
     deadline = clock() + 10 * PATIENCE

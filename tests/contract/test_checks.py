@@ -19,14 +19,14 @@ from samples import make_lab
 from labctl.adapters.checks import runner
 from labctl.adapters.checks.runner import PytestChecker
 from labctl.adapters.docker.stream import RawStream
-from labctl.domain.site import Running, Site
+from labctl.domain.site import RunningBox, Site
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, Verdict, judge
 from labctl.errors import ChecksError, EngineError, Exit
 from labctl.ports import CloneCheck, Findings
 
 LAB = make_lab()
-SITE = Site("pond.lucy", {"master": Running("id", 1, "now"), "replica1": Running("other", 404, "")})
+SITE = Site("pond.lucy", {"master": RunningBox("id", 1, "now"), "replica1": RunningBox("other", 404, "")})
 
 
 class Bench:
@@ -415,7 +415,7 @@ def test_checks_that_share_a_clone_are_told_as_such_and_run_together_in_their_or
     assert plain.verdict is Verdict.ERROR and "@pytest.mark.copy" in plain.message
     first, own, second = run.hurting
     assert [check.shared for check in (first, own, second)] == [True, False, True]
-    results = run.findings(pick=[second.name, first.name], power=lambda _box, _act: Running("id", 1, "")).results
+    results = run.findings(pick=[second.name, first.name], power=lambda _box, _act: RunningBox("id", 1, "")).results
     assert [(result.name, result.verdict, result.message) for result in results] == [
         (first.name, Verdict.PASSED, ""),
         (second.name, Verdict.PASSED, ""),
@@ -442,11 +442,11 @@ def test_a_check_dials_from_the_probe(run: Run) -> None:
 def test_what_hurts_is_refused_to_a_check_that_does_not_say_so(run: Run) -> None:
     power: list[tuple[str, str]] = []
 
-    def switch(box: str, act: str) -> Running:
+    def switch(box: str, act: str) -> RunningBox:
         power.append((box, act))
         if act == "off":
             raise EngineError("it is stuck")
-        return Running("id", 1, "later")
+        return RunningBox("id", 1, "later")
 
     files = """
     @pytest.mark.task("listen")

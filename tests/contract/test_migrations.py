@@ -22,7 +22,7 @@ from samples import make_lab, passed
 from labctl.adapters.store import SqlStore
 from labctl.adapters.store.identity import TABLE
 from labctl.adapters.store.migrate import FOLDER, upgrade
-from labctl.adapters.store.place import Place
+from labctl.adapters.store.place import StorePlace
 from labctl.adapters.store.tables import REVISION, VERSION_TABLE, metadata
 from labctl.domain.verdict import Attempt, judge
 from labctl.errors import LabctlError
@@ -48,7 +48,7 @@ BEFORE_REVISIONS = """
 def connected(place: Path | str) -> Iterator[sqlalchemy.Connection]:
     if isinstance(place, Path):
         place.parent.mkdir(parents=True, exist_ok=True)
-    engine = Place(place).engine()
+    engine = StorePlace(place).engine()
     with engine.begin() as connection:
         yield connection
     engine.dispose()

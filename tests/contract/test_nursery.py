@@ -19,10 +19,10 @@ from fakes import until
 from here import ProbeHere
 from samples import make_lab
 
-from labctl.adapters.checks import nursery as nurseries
-from labctl.adapters.checks.nursery import Nursery
+from labctl.adapters.checks import fork_server as nurseries
+from labctl.adapters.checks.fork_server import ForkServer
 from labctl.adapters.checks.runner import PytestChecker
-from labctl.domain.site import Running, Site
+from labctl.domain.site import RunningBox, Site
 from labctl.domain.verdict import Verdict
 from labctl.errors import ChecksError
 
@@ -35,7 +35,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.nursery = Nursery()
+        self.nursery = ForkServer()
         self.probe = ProbeHere(folder)
 
     def checker(self, name: str, text: str) -> PytestChecker:
@@ -53,7 +53,7 @@ class Bench:
 
 
 def findings(checker: PytestChecker) -> Any:
-    return checker.run(Site("pond.lucy", {"master": Running("id", 1, "now")}), LAB, {"port": 6400}).results
+    return checker.run(Site("pond.lucy", {"master": RunningBox("id", 1, "now")}), LAB, {"port": 6400}).results
 
 
 @pytest.fixture

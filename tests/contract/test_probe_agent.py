@@ -16,7 +16,7 @@ from fakes import until
 from here import ProbeHere
 
 from labctl.adapters.checks import session as session_module
-from labctl.adapters.checks.session import LookError, Session
+from labctl.adapters.checks.session import CheckSession, LookError
 from labctl.probe import protocol
 
 
@@ -26,8 +26,8 @@ def probe(tmp_path: Path) -> ProbeHere:
 
 
 @pytest.fixture
-def session(probe: ProbeHere) -> Iterator[Session]:
-    opened = Session(probe.open())
+def session(probe: ProbeHere) -> Iterator[CheckSession]:
+    opened = CheckSession(probe.open())
     yield opened
     opened.close()
     until(lambda: all(process.poll() is not None for process in probe.opened), "the agent ended")
@@ -51,7 +51,7 @@ def box() -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
 Box = Callable[[], subprocess.Popen[bytes]]
 
 
-def test_a_place_that_was_never_entered_is_told(session: Session) -> None:
+def test_a_place_that_was_never_entered_is_told(session: CheckSession) -> None:
     with pytest.raises(LookError, match="nowhere: true: not there"):
         session.run("nowhere", "true")
     with pytest.raises(LookError, match="the box does not run"):
@@ -62,7 +62,7 @@ def test_a_place_that_was_never_entered_is_told(session: Session) -> None:
         session.run("a", "true")
 
 
-def test_answers_go_to_those_who_asked(session: Session) -> None:
+def test_answers_go_to_those_who_asked(session: CheckSession) -> None:
     for name in "abc":
         session.enter(name, 1, "")
 
@@ -74,7 +74,7 @@ def test_answers_go_to_those_who_asked(session: Session) -> None:
         assert all(pool.map(look, range(60)))
 
 
-def test_one_place_does_not_wait_for_another(session: Session) -> None:
+def test_one_place_does_not_wait_for_another(session: CheckSession) -> None:
     session.enter("slow", 1, "")
     session.enter("quick", 1, "")
     asked = threading.Thread(target=lambda: session.run("slow", "sleep 1.5", bytes(4 << 20)))
@@ -85,7 +85,7 @@ def test_one_place_does_not_wait_for_another(session: Session) -> None:
     asked.join()
 
 
-def test_long_questions_and_long_answers_of_one_place_do_not_wait_for_each_other(session: Session) -> None:
+def test_long_questions_and_long_answers_of_one_place_do_not_wait_for_each_other(session: CheckSession) -> None:
     session.enter("a", 1, "")
     data = bytes(4 << 20)
     with ThreadPoolExecutor(4) as pool:
@@ -93,7 +93,7 @@ def test_long_questions_and_long_answers_of_one_place_do_not_wait_for_each_other
         assert {len(look.result(20)[1]) for look in looks} == {(4 << 20) + 2_000_000}
 
 
-def test_a_place_that_is_entered_again_forgets_what_it_was_asked(session: Session) -> None:
+def test_a_place_that_is_entered_again_forgets_what_it_was_asked(session: CheckSession) -> None:
     session.enter("a", 1, "")
     caught: list[str] = []
 
@@ -124,7 +124,7 @@ def everything(pid: int) -> bytes:
     return found
 
 
-def test_a_box_that_ends_while_it_is_asked_harms_no_other(session: Session, box: Box) -> None:
+def test_a_box_that_ends_while_it_is_asked_harms_no_other(session: CheckSession, box: Box) -> None:
     """Again and again, so that its end and its worker's answer come at the same moment, too."""
     session.enter("other", 1, "")
     for round_ in range(12):
@@ -150,7 +150,7 @@ def test_a_box_that_ends_while_it_is_asked_harms_no_other(session: Session, box:
             session.run("a", "true")
 
 
-def test_a_worker_that_dies_is_told_for_what_it_is(session: Session) -> None:
+def test_a_worker_that_dies_is_told_for_what_it_is(session: CheckSession) -> None:
     session.enter("a", 1, "")
     session.enter("b", 1, "")
     for _ in range(2):
@@ -162,7 +162,7 @@ def test_a_worker_that_dies_is_told_for_what_it_is(session: Session) -> None:
     assert session.run("a", "echo again")[1] == b"again\n"
 
 
-def test_what_goes_wrong_with_one_request_is_that_requests_error(session: Session) -> None:
+def test_what_goes_wrong_with_one_request_is_that_requests_error(session: CheckSession) -> None:
     session.enter("a", 1, "")
     with pytest.raises(LookError, match="embedded null byte"):
         session.run("a", "echo \0")
@@ -171,7 +171,7 @@ def test_what_goes_wrong_with_one_request_is_that_requests_error(session: Sessio
     assert session.run("a", "echo here")[1] == b"here\n"
 
 
-def test_a_request_that_is_too_large_is_not_sent(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_is_too_large_is_not_sent(session: CheckSession, monkeypatch: pytest.MonkeyPatch) -> None:
     session.enter("a", 1, "")
     monkeypatch.setattr(protocol, "MAX_PAYLOAD", 1000)
     with pytest.raises(LookError):
@@ -179,7 +179,7 @@ def test_a_request_that_is_too_large_is_not_sent(session: Session, monkeypatch: 
     assert session.run("a", "echo here")[1] == b"here\n"
 
 
-def test_a_place_that_gets_no_cable_is_none(session: Session) -> None:
+def test_a_place_that_gets_no_cable_is_none(session: CheckSession) -> None:
     with pytest.raises(LookError, match="ip: no b1"):
         session.join("probe", 5, "b1", "10.0.0.1/24")
     with pytest.raises(LookError, match="ip: no b1"):
@@ -188,7 +188,7 @@ def test_a_place_that_gets_no_cable_is_none(session: Session) -> None:
     assert session.run("probe", "echo here")[1] == b"here\n"
 
 
-def test_an_agent_that_is_gone_is_told_with_its_last_words(probe: ProbeHere, session: Session) -> None:
+def test_an_agent_that_is_gone_is_told_with_its_last_words(probe: ProbeHere, session: CheckSession) -> None:
     session.enter("a", 1, "")
     session._raw.write(b"\xff" * 8)
     with pytest.raises(LookError, match=r"the probe has gone \(.*a message of 4294967295"):
@@ -198,7 +198,7 @@ def test_an_agent_that_is_gone_is_told_with_its_last_words(probe: ProbeHere, ses
         session.wait_change(5)
 
 
-def test_news_of_an_end_come_to_those_who_wait(session: Session, box: Box) -> None:
+def test_news_of_an_end_come_to_those_who_wait(session: CheckSession, box: Box) -> None:
     process = box()
     session.enter("a", process.pid, "", watch=True)
     assert session.wait_change(0.05) == set()
@@ -208,7 +208,7 @@ def test_news_of_an_end_come_to_those_who_wait(session: Session, box: Box) -> No
 
 
 def test_an_end_of_the_session_ends_commands(probe: ProbeHere) -> None:
-    session = Session(probe.open())
+    session = CheckSession(probe.open())
     session.enter("a", 1, "")
     asked = threading.Thread(target=lambda: in_vain(session))
     asked.start()
@@ -219,13 +219,13 @@ def test_an_end_of_the_session_ends_commands(probe: ProbeHere) -> None:
     until(lambda: probe.opened[0].poll() is not None, "the agent ended")
 
 
-def in_vain(session: Session) -> None:
+def in_vain(session: CheckSession) -> None:
     with pytest.raises(LookError, match="the probe has gone"):
         session.run("a", "sleep 4477")
 
 
 def test_an_agent_that_falls_silent_is_waited_for_once(
-    probe: ProbeHere, session: Session, monkeypatch: pytest.MonkeyPatch
+    probe: ProbeHere, session: CheckSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session.enter("a", 1, "")
     monkeypatch.setattr(session_module, "_PATIENCE", 0.5)

@@ -16,15 +16,15 @@ from fakes import until
 from here import ProbeHere
 
 from labctl.adapters.checks import calls
-from labctl.adapters.checks.session import LookError, Session
+from labctl.adapters.checks.session import CheckSession, LookError
 
 SECONDS = 10.0
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
+def session(tmp_path: Path) -> Iterator[CheckSession]:
     probe = ProbeHere(tmp_path)
-    opened = Session(probe.open())
+    opened = CheckSession(probe.open())
     opened.join("p", 0, "b1", "10.0.0.9/24")
     yield opened
     opened.close()
@@ -38,7 +38,7 @@ def server() -> Iterator[socket.socket]:
         yield listening
 
 
-def dial(session: Session, server: socket.socket) -> tuple[socket.socket, socket.socket]:
+def dial(session: CheckSession, server: socket.socket) -> tuple[socket.socket, socket.socket]:
     """Both ends of a connection: the check's, the server's."""
     link = session.dial("p", "127.0.0.1", server.getsockname()[1], SECONDS)
     accepted = server.accept()[0]
@@ -61,7 +61,7 @@ def send(link: socket.socket, data: bytes) -> None:
     link.shutdown(socket.SHUT_WR)
 
 
-def test_megabytes_go_both_ways_at_once_and_ends_are_told(session: Session, server: socket.socket) -> None:
+def test_megabytes_go_both_ways_at_once_and_ends_are_told(session: CheckSession, server: socket.socket) -> None:
     link, accepted = dial(session, server)
     there, back = os.urandom(3 << 20), os.urandom(2 << 20)
     with link, accepted, ThreadPoolExecutor(4) as pool:
@@ -73,7 +73,7 @@ def test_megabytes_go_both_ways_at_once_and_ends_are_told(session: Session, serv
         ]
 
 
-def test_what_was_written_before_the_end_still_arrives(session: Session, server: socket.socket) -> None:
+def test_what_was_written_before_the_end_still_arrives(session: CheckSession, server: socket.socket) -> None:
     data = os.urandom(4 << 20)
     link, accepted = dial(session, server)
     with accepted:
@@ -84,7 +84,7 @@ def test_what_was_written_before_the_end_still_arrives(session: Session, server:
         assert hashlib.sha256(read(accepted)).digest() == hashlib.sha256(data).digest()
 
 
-def test_one_that_is_closed_here_is_closed_there(session: Session, server: socket.socket) -> None:
+def test_one_that_is_closed_here_is_closed_there(session: CheckSession, server: socket.socket) -> None:
     link, accepted = dial(session, server)
     with accepted:
         link.close()
@@ -95,14 +95,14 @@ def test_one_that_is_closed_here_is_closed_there(session: Session, server: socke
                 accepted.sendall(bytes(1 << 16))
 
 
-def test_a_refusal_is_one(session: Session) -> None:
+def test_a_refusal_is_one(session: CheckSession) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
         session.dial("p", "127.0.0.1", port, SECONDS)
 
 
-def test_nobody_there_is_a_time_out_and_delays_nobody(session: Session, server: socket.socket) -> None:
+def test_nobody_there_is_a_time_out_and_delays_nobody(session: CheckSession, server: socket.socket) -> None:
     # A server whose queue is full: the kernel drops what comes, as a firewall does.
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -126,19 +126,19 @@ def test_nobody_there_is_a_time_out_and_delays_nobody(session: Session, server: 
             filler.close()
 
 
-def test_an_address_that_is_none_is_the_callers_error(session: Session) -> None:
+def test_an_address_that_is_none_is_the_callers_error(session: CheckSession) -> None:
     with pytest.raises(OSError):
         session.dial("p", "not an address", 80, SECONDS)
     assert session.run("p", "echo on")[1] == b"on\n"
 
 
-def test_a_place_that_is_not_there_is_told(session: Session) -> None:
+def test_a_place_that_is_not_there_is_told(session: CheckSession) -> None:
     with pytest.raises(LookError, match="not there"):
         session.dial("q", "127.0.0.1", 80, SECONDS)
 
 
 def test_a_server_that_talks_without_end_is_cut_off(
-    session: Session, server: socket.socket, monkeypatch: pytest.MonkeyPatch
+    session: CheckSession, server: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calls, "MOST_BYTES", 1 << 20)
     link, accepted = dial(session, server)
@@ -156,7 +156,7 @@ def test_a_server_that_talks_without_end_is_cut_off(
     assert not talking.is_alive()
 
 
-def test_many_at_once(session: Session, server: socket.socket) -> None:
+def test_many_at_once(session: CheckSession, server: socket.socket) -> None:
     def one(number: int) -> bytes:
         with session.dial("p", "127.0.0.1", server.getsockname()[1], SECONDS) as link:
             link.settimeout(SECONDS)
@@ -179,7 +179,7 @@ def test_many_at_once(session: Session, server: socket.socket) -> None:
 
 def test_the_end_of_the_agent_ends_connections(tmp_path: Path, server: socket.socket) -> None:
     probe = ProbeHere(tmp_path)
-    session = Session(probe.open())
+    session = CheckSession(probe.open())
     session.join("p", 0, "b1", "10.0.0.9/24")
     link, accepted = dial(session, server)
     with link, accepted:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import docker
 from rig import Labctl, box, sh
 
-from labctl.adapters.checks.orders import Link, Network, Orders, Place
-from labctl.adapters.checks.plugin import Notes
-from labctl.adapters.checks.session import Session
+from labctl.adapters.checks.orders import BoxPlace, MessageChannel, Orders
+from labctl.adapters.checks.plugin import CheckNotes
+from labctl.adapters.checks.session import CheckSession
 from labctl.adapters.checks.world import World
 from labctl.adapters.docker.probe import DockerProbe
 from labctl.app.parts import Parts
@@ -24,10 +24,10 @@ def probe() -> DockerProbe:
     return _APP.probe
 
 
-def new_session() -> Session:
+def new_session() -> CheckSession:
     """One more agent."""
     probe().make_ready()
-    return Session(probe().open())
+    return CheckSession(probe().open())
 
 
 class Done(NamedTuple):
@@ -41,7 +41,7 @@ class Done(NamedTuple):
 class Looked:
     """One box, a session with it, and what a root in the box does."""
 
-    def __init__(self, engine: docker.DockerClient, labctl: Labctl, session: Session, name: str = "alpha") -> None:
+    def __init__(self, engine: docker.DockerClient, labctl: Labctl, session: CheckSession, name: str = "alpha") -> None:
         self.engine = engine
         self.labctl = labctl
         self.session = session
@@ -82,15 +82,15 @@ class Looked:
         orders = Orders(
             folder="",
             ini="",
-            boxes={self.name: Place(str(self.container.id), self.pid)},
+            boxes={self.name: BoxPlace(str(self.container.id), self.pid)},
             networks={},
             switch=0,
             params={},
         )
-        return World(orders, self.session, Notes(), _NoLink())
+        return World(orders, self.session, CheckNotes(), _NoLink())
 
 
-class _NoLink(Link):
+class _NoLink(MessageChannel):
     """Nobody at the other end: a channel into a box is opened by the test itself."""
 
     def __init__(self) -> None:
@@ -105,4 +105,4 @@ def port(looked: Looked) -> str:
     return port_name(str(looked.container.id), looked.pid, "eth0")
 
 
-__all__ = ["Done", "Looked", "Network", "new_session", "port", "probe"]
+__all__ = ["Done", "Looked", "new_session", "port", "probe"]

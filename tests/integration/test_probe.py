@@ -14,7 +14,7 @@ import pytest
 from places import Looked, new_session, port
 from rig import PATIENCE, Labctl, bridge, clock, sh, switch_pid, until
 
-from labctl.adapters.checks.session import LookError, Session
+from labctl.adapters.checks.session import CheckSession, LookError
 from labctl.domain import naming
 from labctl.probe.commands import ENVIRONMENT
 
@@ -25,20 +25,20 @@ STATIC = "/.labctl/bin/busybox"
 
 
 @pytest.fixture
-def session() -> Iterator[Session]:
+def session() -> Iterator[CheckSession]:
     opened = new_session()
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def alpha(shared: Labctl, engine: docker.DockerClient, session: Session) -> Looked:
+def alpha(shared: Labctl, engine: docker.DockerClient, session: CheckSession) -> Looked:
     """A box that tests leave as it was."""
     return Looked(engine, shared, session)
 
 
 @pytest.fixture
-def own(mini: Labctl, engine: docker.DockerClient, session: Session) -> Looked:
+def own(mini: Labctl, engine: docker.DockerClient, session: CheckSession) -> Looked:
     """A box that a test may break."""
     return Looked(engine, mini, session)
 
@@ -426,7 +426,7 @@ def test_an_agent_whose_labctl_is_killed_ends(shared: Labctl, engine: docker.Doc
 # The probe's own place on a network
 
 
-def join(session: Session, looked: Looked, address: str) -> str:
+def join(session: CheckSession, looked: Looked, address: str) -> str:
     """The probe on the lab's network."""
     place = f"probe {address}"
     session.join(place, switch_pid(looked.engine), bridge(looked.labctl.learner), address)

@@ -18,7 +18,7 @@ from testinfra.host import Host
 
 from labctl.adapters.checks.backend import LookBackend
 from labctl.adapters.checks.channel import ARGV, Channel
-from labctl.adapters.checks.plugin import Notes
+from labctl.adapters.checks.plugin import CheckNotes
 from labctl.domain.verdict import Source
 
 pytestmark = pytest.mark.engine
@@ -175,7 +175,7 @@ def hosts(images: None, engine: docker.DockerClient, tmp_path_factory: pytest.Te
     looked.root(PREPARED)
     looked.begin("python3", "-c", SOCKETS)
     until(lambda: "7103" in looked.root("ss -uln"), "the sockets")
-    notes = Notes()
+    notes = CheckNotes()
     channel = Channel(probe().shell(str(looked.container.id), ARGV), "alpha")
     outside = Host(LookBackend("alpha", session, looked.place, notes.used, float, lambda: channel))
     yield outside, testinfra.get_host(f"docker://{looked.container.name}"), notes

@@ -12,7 +12,7 @@ import pytest
 from places import Looked, new_session
 from rig import Labctl, until
 
-from labctl.adapters.checks.session import LookError, Session
+from labctl.adapters.checks.session import CheckSession, LookError
 from labctl.adapters.checks.world import Listener
 
 pytestmark = pytest.mark.engine
@@ -28,20 +28,20 @@ _ports = itertools.count(7001)
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[Session]:
+def session() -> Iterator[CheckSession]:
     opened = new_session()
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="module")
-def alpha(shared: Labctl, engine: docker.DockerClient, session: Session) -> Looked:
+def alpha(shared: Labctl, engine: docker.DockerClient, session: CheckSession) -> Looked:
     """A box to which files are added; none of the image's is changed."""
     return Looked(engine, shared, session)
 
 
 @pytest.fixture
-def own(mini: Labctl, engine: docker.DockerClient, session: Session) -> Looked:
+def own(mini: Labctl, engine: docker.DockerClient, session: CheckSession) -> Looked:
     """A box that a test may break."""
     return Looked(engine, mini, session)
 

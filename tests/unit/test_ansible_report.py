@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from labctl.adapters.ansible.provisioner import inventory
-from labctl.adapters.ansible.report import Report
+from labctl.adapters.ansible.report import PlayReport
 from labctl.adapters.docker.engine import DockerEngine
 from labctl.errors import BuildError
 from labctl.events import Event, StepProgress
@@ -30,7 +30,7 @@ def failed(box: str = "master", task: str = "start redis", kind: str = "failed",
 
 
 def judged(code: int, *lines: str) -> BuildError:
-    report = Report("setup", "key", lambda _: None)
+    report = PlayReport("setup", "key", lambda _: None)
     for line in lines:
         report.line(line.encode() + b"\n")
     with pytest.raises(BuildError) as caught:
@@ -40,7 +40,7 @@ def judged(code: int, *lines: str) -> BuildError:
 
 def test_tasks_are_told_as_they_start() -> None:
     told: list[Event] = []
-    report = Report("setup", "key", told.append)
+    report = PlayReport("setup", "key", told.append)
     report.line(b'{"labctl": "start", "box": "master", "task": "install"}\n')
     report.line(b'{"labctl": "ok", "box": "master", "task": "install", "changed": true}\n')
     report.line(b"[WARNING]: something\n")
@@ -62,7 +62,7 @@ def test_a_failure_in_several_boxes_is_one() -> None:
 
 def test_a_rescued_failure_is_not_the_one() -> None:
     assert judged(2, failed(task="tried"), failed(task="gave up")).values["task"] == "gave up"
-    report = Report("setup", "key", lambda _: None)
+    report = PlayReport("setup", "key", lambda _: None)
     report.line(failed(task="tried").encode())
     report.judge(0)
 

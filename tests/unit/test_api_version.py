@@ -21,8 +21,8 @@ from labctl.adapters.images.stop import Stop
 from labctl.adapters.images.stream import download, messages
 from labctl.domain.api_version import OLDEST, Span, Version, lowest_common, parse, supported
 from labctl.errors import ApiVersionError, EngineError, Exit
-from labctl.keeper.engine import Container, Engine
-from labctl.keeper.errands import Errands
+from labctl.keeper.engine import Container, KeeperEngine
+from labctl.keeper.engine_calls import EngineCalls
 
 MakeEngine = Callable[[str, str], VersionedEngine]
 
@@ -238,7 +238,7 @@ def test_a_command_says_it_and_exits_with_4(engine_of: MakeEngine, words: list[s
 
 def test_the_keeper_asks_nothing_more_of_an_engine_that_accepts_the_oldest(engine_of: MakeEngine) -> None:
     engine = engine_of("1.12", "1.41")
-    keeper = Engine(engine.path)
+    keeper = KeeperEngine(engine.path)
     keeper.events().close()
     assert keeper.inspect("abc") == Container("abc", 7, {}, running=True)
     assert engine.versioned() == ["GET /v1.41/events", "GET /v1.41/containers/abc/json"]
@@ -247,7 +247,7 @@ def test_the_keeper_asks_nothing_more_of_an_engine_that_accepts_the_oldest(engin
 
 def test_the_keeper_negotiates_once_at_its_first_call(engine_of: MakeEngine) -> None:
     engine = engine_of("1.44", "1.52")
-    keeper = Engine(engine.path)
+    keeper = KeeperEngine(engine.path)
     keeper.events().close()
     assert keeper.inspect("abc") == Container("abc", 7, {}, running=True)
     assert [each.partition("?")[0] for each in engine.requests] == [
@@ -260,17 +260,17 @@ def test_the_keeper_negotiates_once_at_its_first_call(engine_of: MakeEngine) -> 
 
 def test_the_keeper_negotiates_at_an_ordinary_call_too(engine_of: MakeEngine) -> None:
     engine = engine_of("1.44", "1.52")
-    keeper = Engine(engine.path)
+    keeper = KeeperEngine(engine.path)
     assert keeper.containers({"a": "b"}) == []
     assert engine.versioned() == ["GET /v1.41/containers/json", "GET /v1.44/containers/json"]
 
 
 def test_the_keepers_errands_speak_what_was_negotiated(engine_of: MakeEngine) -> None:
     engine = engine_of("1.44", "1.52")
-    keeper = Engine(engine.path)
+    keeper = KeeperEngine(engine.path)
     keeper.events().close()
     said: list[object] = []
-    errands = Errands(said.append, keeper.prefix, engine.path)
+    errands = EngineCalls(said.append, keeper.prefix, engine.path)
     errands.stop("abc")
     (channel,) = errands.sockets()
     channel.setblocking(True)
@@ -285,7 +285,7 @@ def test_the_keepers_errands_speak_what_was_negotiated(engine_of: MakeEngine) ->
 @pytest.mark.parametrize(("least", "most"), [("1.12", "1.40"), ("1.52", "1.60")])
 def test_the_keeper_says_that_there_is_no_common_version(engine_of: MakeEngine, least: str, most: str) -> None:
     engine = engine_of(least, most)
-    keeper = Engine(engine.path)
+    keeper = KeeperEngine(engine.path)
     for ask in (keeper.events, lambda: keeper.inspect("abc")):
         with pytest.raises(OSError, match=f"supports API versions {least}–{most}, this keeper 1.41–1.51"):
             ask()
@@ -294,7 +294,7 @@ def test_the_keeper_says_that_there_is_no_common_version(engine_of: MakeEngine, 
 def test_another_bad_request_stays_the_engines_error(engine_of: MakeEngine) -> None:
     engine = engine_of("1.12", "1.41")
     with pytest.raises(OSError, match=r"400.*bad parameter"):
-        Engine(engine.path).inspect("bad")
+        KeeperEngine(engine.path).inspect("bad")
 
 
 def test_the_keepers_image_has_what_it_needs_to_negotiate() -> None:

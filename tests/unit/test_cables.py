@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from labctl.domain.wiring import Link
+from labctl.domain.wiring import Cable
 from labctl.node import cables
 
-LAN = Link("eth0", "b1", "10.10.10.11/24", "02:00:00:00:00:01")
-DMZ = Link("eth1", "b2", "10.10.20.11/24", "02:00:00:00:00:02")
+LAN = Cable("eth0", "b1", "10.10.10.11/24", "02:00:00:00:00:01")
+DMZ = Cable("eth1", "b2", "10.10.20.11/24", "02:00:00:00:00:02")
 
 
 def test_a_bridge_has_no_address_and_passes_packets_at_once() -> None:

@@ -15,7 +15,7 @@ from labctl.domain.classroom.capacity import (
     RESOURCES,
     Fit,
     Footprint,
-    Order,
+    LabDemand,
     Server,
     footprint_of,
     larger,
@@ -53,8 +53,8 @@ SERVER = Server(
 )
 
 
-def order(count: int, one: Footprint = ONE) -> tuple[Order, ...]:
-    return (Order(LAB, one, count),)
+def order(count: int, one: Footprint = ONE) -> tuple[LabDemand, ...]:
+    return (LabDemand(LAB, one, count),)
 
 
 def by_resource(count: int, **changes: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ footprints = st.builds(Footprint, st.integers(1, 9), counts, st.floats(0, 4), co
 @given(st.lists(st.tuples(footprints, st.integers(0, 50)), max_size=4), st.integers(0, 200))
 def test_what_fits_fits_and_one_more_does_not(parts: list[tuple[Footprint, int]], learners: int) -> None:
     """``learners_that_fit`` and ``weigh`` never say different things."""
-    orders = tuple(Order(LAB, one, count) for one, count in parts)
+    orders = tuple(LabDemand(LAB, one, count) for one, count in parts)
     fitting = learners_that_fit(orders, SERVER, learners)
     assert 0 <= fitting <= learners
     fits = all(one.fit is not Fit.SHORT for one in weigh(orders, SERVER))

@@ -356,7 +356,7 @@ def _instance(number: int = 0) -> Instance:
 
 
 def _alone(world: World) -> Up:
-    return Up(world.engine, world.keeper, world.images, world.locks)  # type: ignore[arg-type]
+    return Up(world.engine, world.keeper, world.images, world.locks)
 
 
 def _why(tally: Tally) -> list[str]:
@@ -370,7 +370,7 @@ class TestAsOneLearnersUp:
         def stuck(_box_id: str) -> None:
             raise EngineError("can't remove")
 
-        world.keeper.late, world.engine.remove = {"replica2"}, stuck  # type: ignore[method-assign]
+        world.keeper.late, world.engine.remove = {"replica2"}, stuck  # type: ignore[method-assign, assignment]
         events: list[Event] = []
         tally = world.boxes.up(COHORT, members(1), events.append)
         (note,) = (event for event in events if isinstance(event, Note))
@@ -490,7 +490,7 @@ class TestAsOneLearnersUp:
     def test_start_goes_on_where_a_learner_takes_boxes_down_meanwhile(self, world: World) -> None:
         world.boxes.up(COHORT, members(2), silent)
         world.boxes.stop(COHORT, None, silent)
-        start, down = world.engine.start, Down(world.engine, world.keeper, FakeLocks())  # type: ignore[arg-type]
+        start, down = world.engine.start, Down(world.engine, world.keeper, FakeLocks())
 
         def gone(box_id: str) -> None:
             if _instance().id in {box.instance for box in world.engine.observe()}:
@@ -514,5 +514,5 @@ def test_down_removes_what_stands_behind_the_boxes_and_names_each_once(world: Wo
         return found
 
     world.engine.observe = behind  # type: ignore[assignment, method-assign]
-    removed = Down(world.engine, world.keeper, world.locks).run(_instance().id, silent)  # type: ignore[arg-type]
+    removed = Down(world.engine, world.keeper, world.locks).run(_instance().id, silent)
     assert sorted(removed) == sorted(LAB.boxes) and not world.engine.boxes

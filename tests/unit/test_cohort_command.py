@@ -21,7 +21,7 @@ from labctl.cli import main as cli_app
 from labctl.cli.cohort.progress import Board, Lines, Verb, finish, watched
 from labctl.cli.main import run
 from labctl.cli.ui.problem import text_of
-from labctl.domain.classroom.capacity import Footprint, Order, Server, learners_that_fit, weigh
+from labctl.domain.classroom.capacity import Footprint, LabDemand, Server, learners_that_fit, weigh
 from labctl.domain.classroom.keys import fingerprint
 from labctl.errors import EngineError
 from labctl.events import ManyStarted, Note, OneEnded, OneStarted
@@ -304,7 +304,7 @@ def test_what_does_not_fit_is_refused_before_anything_starts_but_for_force(
 
 def test_a_refusal_in_chinese_has_its_resources_in_chinese() -> None:
     one = Footprint(3, 1, 0.1, 1, 1, 100, 1)
-    orders = (Order(make_lab(), one, 4),)
+    orders = (LabDemand(make_lab(), one, 4),)
     fitting = learners_that_fit(orders, SERVER, 4)
     labs = (LabPlan("pond", one, True, 0, 4),)
     plan = ClassPlan(labs, weigh(orders, SERVER), SERVER, 4, fitting, 12, 3.0)

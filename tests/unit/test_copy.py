@@ -15,7 +15,7 @@ from samples import make_lab, make_specs
 
 from labctl.domain.boxspec import File, archive
 from labctl.domain.spot import Spot, SpotKind
-from labctl.domain.tarball import Member
+from labctl.domain.tarball import TarMember
 from labctl.errors import UsageError
 from labctl.events import Event, Note
 from labctl.services import copy, landing
@@ -260,7 +260,7 @@ class TestDownload:
         box.sends(folder("top"), ("top/a", b"after"), ("top/b", b"b"))
         real = landing._write
 
-        def write(member: Member, name: bytes, folder: int) -> None:
+        def write(member: TarMember, name: bytes, folder: int) -> None:
             if name == b"b":
                 raise error
             real(member, name, folder)

@@ -19,7 +19,7 @@ from labctl.app.actor import by_key
 from labctl.app.parts import Parts
 from labctl.app.parts.classroom import CohortParts
 from labctl.cli import main as cli_app
-from labctl.cli.gateway.session import Sessions
+from labctl.cli.gateway.session import SessionRunner
 from labctl.domain import naming
 from labctl.domain.access.gateway import FORMS, Session, parse
 from labctl.domain.access.tickets import Holder
@@ -73,7 +73,7 @@ class World:
     def said(self, line: str) -> tuple[int, str, str]:
         """By li, at the gateway."""
         session = Session(Holder(LI, "k e", ("pond",)), parse(line), "en", "", "::1")
-        code = Sessions().perform(session, session.order)
+        code = SessionRunner().perform(session, session.order)
         out, err = self._capsys.readouterr()
         return code, out, err
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.keeper.disk import Quota, Verdict, most_watchers
+from labctl.keeper.disk import DiskVerdict, Quota, most_watchers
 from labctl.keeper.engine import Container
-from labctl.keeper.measure import UNREAD, Measure, Order
+from labctl.keeper.measure import UNREAD, Measure, MeasureOrder
 from labctl.keeper.messages import GRACE_SECONDS
-from labctl.keeper.notes import Notes, Voice
+from labctl.keeper.notes import NoteTeller, Voice
 from labctl.keeper.survey import Measurer, Survey, _Place
 
 MIB = 1 << 20
@@ -26,35 +26,41 @@ class Judge:
     def __init__(self) -> None:
         self.quota = Quota()
 
-    def __call__(self, used: int, now: float, *, whole: bool = True) -> Verdict:
+    def __call__(self, used: int, now: float, *, whole: bool = True) -> DiskVerdict:
         return self.quota.judge("box", LIMIT, used, whole=whole, now=now)
 
 
 @pytest.mark.parametrize(
     ("used", "verdict"),
-    [(0, Verdict.FINE), (90, Verdict.FINE), (91, Verdict.SOON), (100, Verdict.SOON), (101, Verdict.OVER)],
+    [
+        (0, DiskVerdict.FINE),
+        (90, DiskVerdict.FINE),
+        (91, DiskVerdict.SOON),
+        (100, DiskVerdict.SOON),
+        (101, DiskVerdict.OVER),
+    ],
 )
-def test_near_its_limit_a_box_is_warned_and_above_it_is_stopped(used: int, verdict: Verdict) -> None:
+def test_near_its_limit_a_box_is_warned_and_above_it_is_stopped(used: int, verdict: DiskVerdict) -> None:
     assert Judge()(used * MIB, 0.0) is verdict
-    assert verdict.ends == (verdict is Verdict.OVER)
+    assert verdict.ends == (verdict is DiskVerdict.OVER)
 
 
 def test_one_that_is_started_again_has_its_minutes_to_clear_up() -> None:
     judge = Judge()
-    assert judge(150 * MIB, 0.0) is Verdict.OVER
+    assert judge(150 * MIB, 0.0) is DiskVerdict.OVER
     judge.quota.started("box", 100.0)
-    assert judge(155 * MIB, 101.0) is Verdict.FINE
-    assert judge(150 * MIB, 100.0 + GRACE_SECONDS - 1) is Verdict.FINE
-    assert judge(150 * MIB, 100.0 + GRACE_SECONDS) is Verdict.OVER
+    assert judge(155 * MIB, 101.0) is DiskVerdict.FINE
+    assert judge(150 * MIB, 100.0 + GRACE_SECONDS - 1) is DiskVerdict.FINE
+    assert judge(150 * MIB, 100.0 + GRACE_SECONDS) is DiskVerdict.OVER
 
 
 def test_one_that_was_cleared_is_as_any_other() -> None:
     judge = Judge()
     judge(150 * MIB, 0.0)
     judge.quota.started("box", 100.0)
-    assert judge(50 * MIB, 110.0) is Verdict.FINE
-    assert judge(50 * MIB, 300.0) is Verdict.FINE
-    assert judge(101 * MIB, 310.0) is Verdict.OVER
+    assert judge(50 * MIB, 110.0) is DiskVerdict.FINE
+    assert judge(50 * MIB, 300.0) is DiskVerdict.FINE
+    assert judge(101 * MIB, 310.0) is DiskVerdict.OVER
     judge.quota.forget("box")
 
 
@@ -62,8 +68,8 @@ def test_one_that_writes_on_instead_is_stopped_at_once() -> None:
     judge = Judge()
     judge(150 * MIB, 0.0)
     judge.quota.started("box", 100.0)
-    assert judge(150 * MIB, 101.0) is Verdict.FINE
-    assert judge(161 * MIB, 105.0) is Verdict.OVER
+    assert judge(150 * MIB, 101.0) is DiskVerdict.FINE
+    assert judge(161 * MIB, 105.0) is DiskVerdict.OVER
 
 
 def test_what_a_box_wrote_while_it_was_being_stopped_does_not_stop_it_at_its_next_start() -> None:
@@ -71,8 +77,8 @@ def test_what_a_box_wrote_while_it_was_being_stopped_does_not_stop_it_at_its_nex
     judge = Judge()
     judge(150 * MIB, 0.0)
     judge.quota.started("box", 100.0)
-    assert judge(900 * MIB, 101.0) is Verdict.FINE
-    assert judge(911 * MIB, 105.0) is Verdict.OVER
+    assert judge(900 * MIB, 101.0) is DiskVerdict.FINE
+    assert judge(911 * MIB, 105.0) is DiskVerdict.OVER
 
 
 def test_a_service_that_runs_wild_from_the_boot_on_leaves_some_chances_and_not_many() -> None:
@@ -81,18 +87,18 @@ def test_a_service_that_runs_wild_from_the_boot_on_leaves_some_chances_and_not_m
     for start in range(1, 6):
         used += 500
         judge.quota.started("box", 100.0 * start)
-        assert judge(used * MIB, 100.0 * start + 1) is (Verdict.FINE if start <= 3 else Verdict.OVER)
-        assert judge((used + 100) * MIB, 100.0 * start + 5) is Verdict.OVER
+        assert judge(used * MIB, 100.0 * start + 1) is (DiskVerdict.FINE if start <= 3 else DiskVerdict.OVER)
+        assert judge((used + 100) * MIB, 100.0 * start + 5) is DiskVerdict.OVER
 
 
 def test_too_many_files_stop_a_box_which_may_then_be_cleared() -> None:
     judge = Judge()
-    assert judge(MIB, 0.0, whole=False) is Verdict.FILES
+    assert judge(MIB, 0.0, whole=False) is DiskVerdict.FILES
     judge.quota.started("box", 10.0)
-    assert judge(MIB, 20.0, whole=False) is Verdict.FINE
-    assert judge(200 * MIB, 30.0, whole=False) is Verdict.FILES
+    assert judge(MIB, 20.0, whole=False) is DiskVerdict.FINE
+    assert judge(200 * MIB, 30.0, whole=False) is DiskVerdict.FILES
     judge.quota.started("box", 40.0)
-    assert judge(MIB, 40.0 + GRACE_SECONDS, whole=False) is Verdict.FILES
+    assert judge(MIB, 40.0 + GRACE_SECONDS, whole=False) is DiskVerdict.FILES
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 200), st.booleans()), max_size=40))
@@ -126,7 +132,7 @@ class World:
         self.watching: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
         self.deep_seconds: dict[str, float] = {}
-        self.asked: list[tuple[float, Order]] = []
+        self.asked: list[tuple[float, MeasureOrder]] = []
         self.answers: list[Measure] = []
         self.killed: list[str] = []
         self.told: list[tuple[str, str]] = []
@@ -135,7 +141,7 @@ class World:
         self.closed = 0
         self.clock = 0.0
         self.noted: list[tuple[str, str]] = []
-        notes = Notes(Voice(self.note), self)
+        notes = NoteTeller(Voice(self.note), self)
         self.survey = Survey(cast("Measurer", self), notes, self, self.place, lambda _place: self.space)
 
     def add(self, name: str, written: int = 0, *, disk: str = str(LIMIT), pid: int = 7) -> None:
@@ -161,7 +167,7 @@ class World:
     def kill(self, container_id: str) -> None:
         self.killed.append(container_id)
 
-    def ask(self, order: Order) -> None:
+    def ask(self, order: MeasureOrder) -> None:
         self.asked.append((self.clock, order))
         watchers = self.watching.get(order.id, 0) if order.pids else -1
         deep = self.deep_seconds.get(order.id, 0.0005) if order.pids else 0.0

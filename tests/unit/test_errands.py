@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl.keeper import errands as module
-from labctl.keeper.errands import Errands
+from labctl.keeper import engine_calls as module
+from labctl.keeper.engine_calls import EngineCalls
 
 OK = b"HTTP/1.0 204 No Content\r\n\r\n"
 
@@ -52,7 +52,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.engine = SlowEngine(folder / "docker.sock")
         self.said: list[Mapping[str, object]] = []
-        self.errands = Errands(self.said.append, lambda: "/v1.41", self.engine.path)
+        self.errands = EngineCalls(self.said.append, lambda: "/v1.41", self.engine.path)
 
     def settle(self) -> None:
         """As the keeper's loop does: read whatever is there to read."""
@@ -136,7 +136,7 @@ def test_what_the_engine_never_answers_is_given_up(world: World, monkeypatch: py
 
 def test_no_engine_is_said_and_nothing_is_left_open(tmp_path: Path) -> None:
     said: list[Mapping[str, object]] = []
-    errands = Errands(said.append, lambda: "/v1.41", str(tmp_path / "none.sock"))
+    errands = EngineCalls(said.append, lambda: "/v1.41", str(tmp_path / "none.sock"))
     errands.stop("a")
     assert [line["keeper"] for line in said] == ["refused"] and not errands.sockets()
     errands.on_readable(0)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from labctl.domain.access import audit, gateway_files
 from labctl.domain.access.gateway import FORMS, LONGEST, Order, in_cohort, named, offers, parse, said, typed
 from labctl.domain.access.gateway_files import Layout
-from labctl.domain.access.tickets import Holder, Process, Tickets
+from labctl.domain.access.tickets import Holder, LoginProcess, Tickets
 from labctl.domain.classroom.keys import fingerprint
 from labctl.errors import Exit, LabctlError, RefusedError, UsageError
 
@@ -249,20 +249,20 @@ def test_the_first_word_of_stop_is_a_lab_unless_a_box_is_called_so() -> None:
     assert in_cohort(parse("reset alpha"), labs).names == ("alpha",), "the command line knows the boxes"
 
 
-SSHD, OTHER_SSHD, LOGIN = Process(10, 1), Process(20, 1), Process(1, 0)
+SSHD, OTHER_SSHD, LOGIN = LoginProcess(10, 1), LoginProcess(20, 1), LoginProcess(1, 0)
 LI, WANG = Holder("db/li", "ssh-ed25519 A"), Holder("db/wang", "ssh-ed25519 B")
 
 
 def test_a_ticket_is_worth_something_only_below_the_sshd_that_asked_for_it() -> None:
     tickets = Tickets()
     secret = tickets.issue(SSHD, LI)
-    found = tickets.redeem(secret, [Process(11, 5), SSHD, LOGIN])
+    found = tickets.redeem(secret, [LoginProcess(11, 5), SSHD, LOGIN])
     assert found is not None and found.holder == LI
-    assert tickets.redeem(secret, [Process(21, 5), OTHER_SSHD, LOGIN]) is None
+    assert tickets.redeem(secret, [LoginProcess(21, 5), OTHER_SSHD, LOGIN]) is None
     assert tickets.redeem(secret, []) is None
     assert tickets.redeem("", [SSHD]) is None
     assert tickets.redeem(f"{secret}x", [SSHD]) is None
-    assert tickets.redeem(secret, [Process(SSHD.pid, 2)]) is None, "another process that has its number now"
+    assert tickets.redeem(secret, [LoginProcess(SSHD.pid, 2)]) is None, "another process that has its number now"
 
 
 def test_who_offers_another_ones_key_before_their_own_is_themselves() -> None:
@@ -278,12 +278,12 @@ def test_who_offers_another_ones_key_before_their_own_is_themselves() -> None:
 
 def test_tickets_go_with_their_logins_and_are_never_too_many() -> None:
     tickets = Tickets(most=3)
-    secrets = [tickets.issue(Process(number, 0), LI) for number in range(5)]
+    secrets = [tickets.issue(LoginProcess(number, 0), LI) for number in range(5)]
     assert len(tickets) == 3
-    assert tickets.redeem(secrets[0], [Process(0, 0)]) is None
-    assert tickets.redeem(secrets[4], [Process(4, 0)]) is not None
+    assert tickets.redeem(secrets[0], [LoginProcess(0, 0)]) is None
+    assert tickets.redeem(secrets[4], [LoginProcess(4, 0)]) is not None
     tickets.sweep(lambda login: login.pid != 4)
-    assert tickets.redeem(secrets[4], [Process(4, 0)]) is None
+    assert tickets.redeem(secrets[4], [LoginProcess(4, 0)]) is None
     assert len(set(secrets)) == 5 and all(len(secret) >= 20 for secret in secrets)
 
 

@@ -15,7 +15,7 @@ import pytest
 from labctl.adapters.gateway import child, hello, peer
 from labctl.adapters.gateway.audit import AuditLog
 from labctl.domain.access.gateway import Order, Session
-from labctl.domain.access.tickets import Holder, Process
+from labctl.domain.access.tickets import Holder, LoginProcess
 
 STORM = """
 import os, signal, sys
@@ -85,8 +85,8 @@ def test_a_session_has_its_stdio_its_language_and_nothing_else(monkeypatch: pyte
         said = sorted(file.read().splitlines())
     assert said == ["to stderr", "xterm zh - - [0, 1, 2, 3, 4] True True"]
     with os.fdopen(faults, "rb") as reports:
-        report = msgspec.msgpack.decode(reports.read(), type=child.Report)
-    assert report == child.Report(pid, "refused", "rm -rf /")
+        report = msgspec.msgpack.decode(reports.read(), type=child.SessionReport)
+    assert report == child.SessionReport(pid, "refused", "rm -rf /")
 
 
 def test_a_fault_is_told_to_the_learner_in_a_line_and_to_the_broker_in_full(capfd: pytest.CaptureFixture[str]) -> None:
@@ -164,7 +164,7 @@ def test_ancestors_are_those_of_the_kernel() -> None:
     assert not peer.is_sshd(os.getpid())
     process.communicate("x")
     assert peer.process(inner) is None and list(peer.ancestors(inner)) == []
-    assert peer.process(os.getpid()) != Process(os.getpid(), 0)
+    assert peer.process(os.getpid()) != LoginProcess(os.getpid(), 0)
 
 
 def test_a_log_that_can_not_be_written_ends_nothing(tmp_path: Path) -> None:

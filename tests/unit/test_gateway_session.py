@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ from labctl.app.actor import by_key
 from labctl.app.facade import Labctl
 from labctl.app.parts import Parts
 from labctl.app.parts.classroom import CohortParts
-from labctl.cli.gateway.session import Sessions
+from labctl.cli.gateway.session import SessionRunner
 from labctl.cli.ui import advice
 from labctl.cli.ui.note_text import text_of
 from labctl.cli.ui.verdicts import print_attempt
@@ -43,14 +43,13 @@ class Locks(FakeLocks):
         super().__init__()
         self.names: list[str] = []
 
-    def hold(self, name: str, emit: object) -> AbstractContextManager[None]:
-        return self._noted(name)
-
-    def slot(self, name: str, count: int, emit: object) -> AbstractContextManager[None]:
-        return self._noted(name)
+    @contextmanager
+    def hold(self, name: str, emit: object) -> Iterator[None]:
+        self.names.append(name)
+        yield
 
     @contextmanager
-    def _noted(self, name: str) -> Iterator[None]:
+    def slot(self, name: str, width: int, emit: object) -> Iterator[None]:
         self.names.append(name)
         yield
 
@@ -94,7 +93,7 @@ def say(
 
     def say(line: str, language: str = "en") -> Said:
         session = Session(Holder(LI, "k e", ("pond",)), in_cohort(parse(line), ["pond"]), language, "", "")
-        code = Sessions().perform(session, session.order)
+        code = SessionRunner().perform(session, session.order)
         said = capsys.readouterr()
         return code, said.out, said.err
 

@@ -10,7 +10,7 @@ import pytest
 from labctl.keeper.engine import Container
 from labctl.keeper.guard import Counters, Guard, read_counters
 from labctl.keeper.host import Cgroup, cgroup_folder
-from labctl.keeper.notes import Notes, Voice
+from labctl.keeper.notes import NoteTeller, Voice
 
 ID = "19ee503cc4335beb24d32d83fd0c1126cfb5768cadbd0ca6720d3ea58aa3c7ae"
 V1 = f"""\
@@ -116,7 +116,7 @@ class World:
         self.counters: Counters | None = Counters(10, 256)
         self.opened = 0
         self.told: list[str] = []
-        self.guard = Guard(Notes(Voice(lambda _line: None), self), self._open, self._read)
+        self.guard = Guard(NoteTeller(Voice(lambda _line: None), self), self._open, self._read)
 
     def write(self, box: Container, text: str) -> None:
         self.told.append(text.split("\n")[0])

@@ -16,7 +16,7 @@ from labctl.adapters.catalog import FileCatalog
 from labctl.adapters.images import bootstrap, buildx, graph
 from labctl.adapters.images.base import Base, _in_registry, _split
 from labctl.adapters.images.builder import _layer, _Progress
-from labctl.adapters.images.graph import Job
+from labctl.adapters.images.graph import BuildJob
 from labctl.adapters.images.present import Inventory
 from labctl.adapters.images.sources import Sources, context, read_files
 from labctl.adapters.images.stop import Stop, StoppedError
@@ -31,8 +31,8 @@ def settings(base: str = "debian:bookworm-slim", **mirror: str) -> Settings:
     return Settings(image=ImageSettings(base), mirror=MirrorSettings(**mirror))
 
 
-def job(run: Callable[[Stop], None], *needs: str) -> Job:
-    return Job("doing {subject}", "x", frozenset(needs), run)
+def job(run: Callable[[Stop], None], *needs: str) -> BuildJob:
+    return BuildJob("doing {subject}", "x", frozenset(needs), run)
 
 
 class FakeClient:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from labctl.domain import wiring
-from labctl.domain.wiring import Link
-from labctl.keeper.engine import Container, Happening
-from labctl.keeper.keeper import _MAX_DATAGRAMS, Keeper
+from labctl.domain.wiring import Cable
+from labctl.keeper.engine import Container, EngineEvent
+from labctl.keeper.keeper import _MAX_DATAGRAMS, BoxWatcher
 
 SWITCH_PID = 100
 
@@ -53,7 +53,7 @@ class FakeMachine:
         assert set(bridges) <= self.switches[pid], "a bridge that isn't there"
         self.switches[pid] -= set(bridges)
 
-    def plug(self, switch: int, box: int, cables: list[tuple[Link, str]], there: set[str]) -> None:
+    def plug(self, switch: int, box: int, cables: list[tuple[Cable, str]], there: set[str]) -> None:
         if self.trouble:
             raise self.trouble
         for link, port in cables:
@@ -87,30 +87,30 @@ class World:
         self._pids = itertools.count(1000)
         self.keeper = self.new_keeper()
 
-    def new_keeper(self) -> Keeper:
+    def new_keeper(self) -> BoxWatcher:
         self.said.clear()
-        self.keeper = Keeper(self.engine, self.machine, lambda message: self.said.append(dict(message)))
+        self.keeper = BoxWatcher(self.engine, self.machine, lambda message: self.said.append(dict(message)))
         return self.keeper
 
     def start_switch(self, pid: int = SWITCH_PID) -> None:
         self.machine.switches = {pid: set()}
         labels = {wiring.LABEL_ROLE: wiring.ROLE_SWITCH}
         self.engine.all["switch"] = Container("switch", pid, labels)
-        self.keeper.on_event(Happening("start", "switch", labels))
+        self.keeper.on_event(EngineEvent("start", "switch", labels))
 
     def start(self, name: str, *networks: str, instance: str = "pond.lucy", **labels: str) -> int:
         """The box starts, with an interface on each of these networks; its pid."""
         pid = next(self._pids)
         all_labels = {**box_labels(name, *networks, instance=instance), **labels}
         self.engine.all[name] = Container(name, pid, all_labels)
-        self.keeper.on_event(Happening("start", name, all_labels))
+        self.keeper.on_event(EngineEvent("start", name, all_labels))
         return pid
 
     def end(self, name: str, action: str = "destroy") -> None:
         box = self.engine.all.pop(name)
         if action == "die":
             self.engine.all[name] = Container(name, 0, box.labels)
-        self.keeper.on_event(Happening(action, name, box.labels))
+        self.keeper.on_event(EngineEvent(action, name, box.labels))
 
     def states(self, name: str) -> list[str]:
         return [line["state"] for line in self.said if line.get("box") == name]
@@ -131,7 +131,7 @@ class World:
 
 def box_labels(name: str, *networks: str, instance: str = "pond.lucy") -> dict[str, str]:
     links = tuple(
-        Link(f"eth{n}", wiring.bridge_name(instance, network), f"10.0.{n}.1/24", "02:00:00:00:00:01")
+        Cable(f"eth{n}", wiring.bridge_name(instance, network), f"10.0.{n}.1/24", "02:00:00:00:00:01")
         for n, network in enumerate(networks)
     )
     return {
@@ -238,9 +238,9 @@ def test_a_box_that_reboots_is_made_whole_again(world: World) -> None:
 
 def test_a_box_that_is_gone_before_the_keeper_looks_is_no_matter(world: World) -> None:
     labels = box_labels("gone", "lan")
-    world.keeper.on_event(Happening("start", "gone", labels))
+    world.keeper.on_event(EngineEvent("start", "gone", labels))
     world.engine.all["stopped"] = Container("stopped", 0, labels)
-    world.keeper.on_event(Happening("start", "stopped", labels))
+    world.keeper.on_event(EngineEvent("start", "stopped", labels))
     assert world.states("gone") == world.states("stopped") == []
 
 
@@ -413,7 +413,7 @@ def test_a_question_is_answered_with_every_state(world: World) -> None:
 @pytest.mark.parametrize("action", ["exec_start: bash -l", "exec_die", "oom"])
 def test_what_is_begun_in_a_box_changes_nothing_of_it(world: World, action: str) -> None:
     pid = world.start("master", "lan")
-    world.keeper.on_event(Happening(action, "master", box_labels("master", "lan")))
+    world.keeper.on_event(EngineEvent(action, "master", box_labels("master", "lan")))
     assert port("master", pid) in world.machine.switches[SWITCH_PID]
     assert list(world.keeper.listening) == list(world.keeper.running) == ["master"]
 
@@ -427,7 +427,7 @@ def test_it_knows_which_boxes_run(world: World) -> None:
 
 def test_events_of_other_containers_are_none_of_its_business(world: World) -> None:
     before = len(world.said)
-    world.keeper.on_event(Happening("start", "x", {wiring.LABEL_ROLE: "doctor"}))
-    world.keeper.on_event(Happening("destroy", "x", {}))
+    world.keeper.on_event(EngineEvent("start", "x", {wiring.LABEL_ROLE: "doctor"}))
+    world.keeper.on_event(EngineEvent("destroy", "x", {}))
     world.keeper.on_datagram("nobody")
     assert len(world.said) == before

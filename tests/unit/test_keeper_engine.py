@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from labctl.keeper.engine import Container, Engine, EventStream, Happening, Image
+from labctl.keeper.engine import Container, EngineEvent, EventStream, Image, KeeperEngine
 
 
 class Server:
@@ -95,30 +95,30 @@ def event(action: str, number: int = 1) -> bytes:
     return json.dumps(said).encode() + b"\n"
 
 
-def happened(action: str, number: int = 1) -> Happening:
-    return Happening(action, f"id{number}", {"labctl.role": "box"})
+def happened(action: str, number: int = 1) -> EngineEvent:
+    return EngineEvent(action, f"id{number}", {"labctl.role": "box"})
 
 
 def test_a_running_container_is_told_with_its_pid(server: Server) -> None:
     server.answer(json_answer({"Id": "abc", "State": {"Running": True, "Pid": 7}, "Config": {"Labels": {"a": "b"}}}))
-    assert Engine(server.path).inspect("abc") == Container("abc", 7, {"a": "b"}, running=True)
+    assert KeeperEngine(server.path).inspect("abc") == Container("abc", 7, {"a": "b"}, running=True)
     assert server.requests[0].startswith(b"GET /v1.41/containers/abc/json HTTP/1.1\r\n")
 
 
 def test_one_that_does_not_run_has_no_pid(server: Server) -> None:
     server.answer(json_answer({"Id": "abc", "State": {"Running": False, "Pid": 7}, "Config": {"Labels": {}}}))
-    assert Engine(server.path).inspect("abc") == Container("abc", 0, {})
+    assert KeeperEngine(server.path).inspect("abc") == Container("abc", 0, {})
 
 
 def test_one_that_is_gone_is_none(server: Server) -> None:
     server.answer(json_answer({"message": "No such container"}, "404 Not Found"))
-    assert Engine(server.path).inspect("abc") is None
+    assert KeeperEngine(server.path).inspect("abc") is None
 
 
 def test_containers_are_asked_for_by_label(server: Server) -> None:
     found = [{"Id": "a", "Labels": {"x": "y"}, "State": "running"}, {"Id": "b", "Labels": {}, "State": "exited"}]
     server.answer(json_answer(found))
-    assert Engine(server.path).containers({"x": "y", "z": "1"}) == [
+    assert KeeperEngine(server.path).containers({"x": "y", "z": "1"}) == [
         Container("a", 0, {"x": "y"}, running=True),
         Container("b", 0, {}),
     ]
@@ -131,7 +131,7 @@ def test_it_is_told_where_the_engine_keeps_what_it_mounts_in_a_box(server: Serve
     paths = {"HostsPath": "/d/hosts", "HostnamePath": "", "ResolvConfPath": "/d/resolv.conf"}
     found = {"Id": "abc", "State": {"Running": True, "Pid": 7}, "Config": {"Labels": {}}, **paths}
     server.answer(json_answer(found))
-    box = Engine(server.path).inspect("abc")
+    box = KeeperEngine(server.path).inspect("abc")
     assert box is not None and box.files == ("/d/hosts", "/d/resolv.conf")
 
 
@@ -146,27 +146,27 @@ def test_what_runs_in_a_box_is_told_as_in_the_events_of_its_start(server: Server
         running(["sleep", "1"], runs=False),
         json_answer({"message": "no such exec"}, "404 Not Found"),
     )
-    assert Engine(server.path).commands("abc") == ["bash -l"]
+    assert KeeperEngine(server.path).commands("abc") == ["bash -l"]
 
 
 @pytest.mark.parametrize("answer", [json_answer({"Id": "abc", "ExecIDs": None}), json_answer({}, "404 Not Found")])
 def test_in_a_box_where_nothing_was_begun_nothing_runs(server: Server, answer: bytes) -> None:
     server.answer(answer)
-    assert Engine(server.path).commands("abc") == []
+    assert KeeperEngine(server.path).commands("abc") == []
 
 
 def test_images_are_asked_for_by_label_and_removed_without_those_below(server: Server) -> None:
     server.answer(json_answer([{"Id": "sha256:a", "Labels": {"x": "y"}}]))
-    assert Engine(server.path).images({"x": "y"}) == [Image("sha256:a", {"x": "y"})]
+    assert KeeperEngine(server.path).images({"x": "y"}) == [Image("sha256:a", {"x": "y"})]
     server.answer(json_answer([{"Deleted": "sha256:a"}]))
-    Engine(server.path).remove_image("sha256:a")
+    KeeperEngine(server.path).remove_image("sha256:a")
     assert server.requests[1].startswith(b"DELETE /v1.41/images/sha256:a?noprune=1 ")
 
 
 def test_an_image_that_a_box_was_made_from_is_an_oserror(server: Server) -> None:
     server.answer(json_answer({"message": "conflict"}, "409 Conflict"))
     with pytest.raises(OSError, match="409"):
-        Engine(server.path).remove_image("sha256:a")
+        KeeperEngine(server.path).remove_image("sha256:a")
 
 
 @pytest.mark.parametrize(
@@ -181,11 +181,11 @@ def test_an_image_that_a_box_was_made_from_is_an_oserror(server: Server) -> None
 def test_an_engine_that_answers_wrongly_is_an_oserror(server: Server, answer: bytes) -> None:
     server.answer(answer)
     with pytest.raises(OSError):
-        Engine(server.path).inspect("abc")
+        KeeperEngine(server.path).inspect("abc")
 
 
 def test_no_engine_is_an_oserror(tmp_path: Path) -> None:
-    engine = Engine(str(tmp_path / "none.sock"))
+    engine = KeeperEngine(str(tmp_path / "none.sock"))
     calls: list[Callable[[], object]] = [lambda: engine.inspect("a"), lambda: engine.containers({}), engine.events]
     for call in calls:
         with pytest.raises(OSError):

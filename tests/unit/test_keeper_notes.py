@@ -16,7 +16,7 @@ from labctl.domain import wiring
 from labctl.domain.notes import STOPPED, BoxNote, Kind, latest, note_from, timely
 from labctl.keeper import messages
 from labctl.keeper.engine import Container
-from labctl.keeper.notes import HOUR, Notes, Voice
+from labctl.keeper.notes import HOUR, NoteTeller, Voice
 
 BOX = Container("id1", 7, {wiring.LABEL_INSTANCE: "pond.lucy", wiring.LABEL_BOX: "master"}, running=True)
 KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "started")
@@ -34,7 +34,7 @@ class World:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.terminals = FakeTerminals()
-        self.notes = Notes(Voice(self.lines.append), self.terminals)
+        self.notes = NoteTeller(Voice(self.lines.append), self.terminals)
 
     @property
     def said(self) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ def test_a_box_that_does_not_run_has_no_terminals(world: World) -> None:
 
 def test_what_was_noted_is_said_again_before_the_log_forgets_it(world: World) -> None:
     voice = Voice(world.lines.append)
-    notes = Notes(voice, world.terminals)
+    notes = NoteTeller(voice, world.terminals)
     notes.tell(BOX, "disk", 1000.0, used=2, limit=1)
     notes.tell(Container("gone", 7, BOX.labels), "disk", 1000.0, used=2, limit=1)
     notes.forget("gone")

@@ -13,7 +13,7 @@ from labctl.adapters.catalog import FileCatalog
 from labctl.adapters.lint_files import LintFiles
 from labctl.domain.lab.model import Lab
 from labctl.domain.lint import briefs, checks, images, judge, plays
-from labctl.domain.lint.fault import Fault, Rule
+from labctl.domain.lint.fault import LintFault, Rule
 from labctl.errors import UsageError
 from labctl.services.lint import Lint
 
@@ -165,7 +165,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def all_faults(root: Path) -> tuple[Fault, ...]:
+def all_faults(root: Path) -> tuple[LintFault, ...]:
     catalog = FileCatalog([root], cache=root / "cache")
     return Lint(LintFiles(catalog), TakesAll()).run("demo")
 

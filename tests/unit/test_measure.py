@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from labctl.keeper import measure as measuring
-from labctl.keeper.measure import UNREAD, Order, held_open, measure
+from labctl.keeper.measure import UNREAD, MeasureOrder, held_open, measure
 from labctl.keeper.survey import Measurer
 
 MIB = 1 << 20
 
 
-def order(folder: Path, **more: Any) -> Order:
-    return Order("id1", "", str(folder), **more)
+def order(folder: Path, **more: Any) -> MeasureOrder:
+    return MeasureOrder("id1", "", str(folder), **more)
 
 
 def fill(file: Path, size: int) -> None:

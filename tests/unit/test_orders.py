@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.adapters.checks.orders import Checked, Ended, Inside, Link, OnClones, Opened, Power, Said
+from labctl.adapters.checks.orders import Checked, Ended, Inside, MessageChannel, Opened, PowerRequest, Said, WantClones
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, Verdict
 from labctl.ports import CloneCheck
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[Link, socket.socket]]:
+def pair() -> Iterator[tuple[MessageChannel, socket.socket]]:
     ours, theirs = socket.socketpair()
-    link = Link(ours)
+    link = MessageChannel(ours)
     yield link, theirs
     link.close()
     theirs.close()
@@ -39,21 +39,21 @@ def test_lines_cut_anywhere_come_whole(sent: list[bytes], data: st.DataObject) -
         if a < b:
             ours.send(wire[a:b])
     ours.close()
-    assert list(Link(theirs).lines()) == sent
+    assert list(MessageChannel(theirs).lines()) == sent
     theirs.close()
 
 
-def test_what_breaks_off_is_no_line(pair: tuple[Link, socket.socket]) -> None:
+def test_what_breaks_off_is_no_line(pair: tuple[MessageChannel, socket.socket]) -> None:
     link, theirs = pair
     theirs.sendall(b"whole\nhal")
     theirs.close()
     assert [link.line(), link.line(), link.line()] == [b"whole", b"", b""]
 
 
-def test_a_descriptor_comes_with_its_line(pair: tuple[Link, socket.socket]) -> None:
+def test_a_descriptor_comes_with_its_line(pair: tuple[MessageChannel, socket.socket]) -> None:
     link, theirs = pair
     reader, writer = os.pipe()
-    other = Link(theirs)
+    other = MessageChannel(theirs)
     other.send(Opened())
     other.send(Opened("with"), writer)
     other.send(Opened("after"))
@@ -66,11 +66,11 @@ def test_a_descriptor_comes_with_its_line(pair: tuple[Link, socket.socket]) -> N
     os.close(reader)
 
 
-def test_a_long_line_with_a_descriptor_goes_through_a_full_socket(pair: tuple[Link, socket.socket]) -> None:
+def test_a_long_line_with_a_descriptor_goes_through_a_full_socket(pair: tuple[MessageChannel, socket.socket]) -> None:
     link, theirs = pair
     reader, writer = os.pipe()
     long = Opened("x" * (4 << 20))
-    sending = threading.Thread(target=Link(theirs).send, args=(long, writer))
+    sending = threading.Thread(target=MessageChannel(theirs).send, args=(long, writer))
     sending.start()
     assert msgspec.json.decode(link.line(), type=Opened) == long
     sending.join()
@@ -88,20 +88,20 @@ def test_a_long_line_with_a_descriptor_goes_through_a_full_socket(pair: tuple[Li
                 (Answer(("a",), Text("e", "e"), Text("f", "f"), "see"),), {"port": "1"},
             )
         ),
-        OnClones((CloneCheck("n", "t", "title"),)),
-        Power("a", "reboot"),
+        WantClones((CloneCheck("n", "t", "title"),)),
+        PowerRequest("a", "reboot"),
         Inside("a"),
         Ended(),
     ],
     ids=lambda said: type(said).__name__,
 )  # fmt: skip
-def test_what_a_child_says_is_understood(pair: tuple[Link, socket.socket], said: Said) -> None:
+def test_what_a_child_says_is_understood(pair: tuple[MessageChannel, socket.socket], said: Said) -> None:
     link, theirs = pair
-    Link(theirs).send(said)
+    MessageChannel(theirs).send(said)
     assert msgspec.json.decode(link.line(), type=Said) == said
 
 
-def test_nobody_at_the_other_end_is_told(pair: tuple[Link, socket.socket]) -> None:
+def test_nobody_at_the_other_end_is_told(pair: tuple[MessageChannel, socket.socket]) -> None:
     link, theirs = pair
     theirs.close()
     assert link.line() == b""

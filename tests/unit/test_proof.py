@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from samples import error, failed, make_lab, passed, task
 
 from labctl.domain.proof import rules as proof
-from labctl.domain.proof.outcome import Cell, LabProof, Proof, SeedProof, cell, columns
-from labctl.domain.proof.rules import At, Flakes, Flaw, Mutant, Phase, State
+from labctl.domain.proof.outcome import LabProof, Proof, SeedProof, TaskCell, cell, columns
+from labctl.domain.proof.rules import At, Flakes, Flaw, Mutant, Phase, ProofState
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, TaskResult, Verdict, judge
 
@@ -32,8 +32,8 @@ def tasks(**verdicts: Verdict) -> tuple[TaskResult, ...]:
     return judge(LAB, [CheckResult(name, "t", verdicts.get(name, Verdict.FAILED)) for name in ALL])
 
 
-def state(phase: Phase, results: tuple[TaskResult, ...], fails: Sequence[str] = (), name: str = "") -> State:
-    return State(at(phase, name), results, proof.wanted(LAB, phase, fails))
+def state(phase: Phase, results: tuple[TaskResult, ...], fails: Sequence[str] = (), name: str = "") -> ProofState:
+    return ProofState(at(phase, name), results, proof.wanted(LAB, phase, fails))
 
 
 PASSED = tasks(**dict.fromkeys(ALL, Verdict.PASSED))
@@ -172,7 +172,7 @@ class TestFlakes:
         assert found + found == Flakes(2 * found.verdicts, 2 * found.differing)
 
 
-def seed_proof(name: str, states: Sequence[State], flaws: Sequence[Flaw] = (), up: float = 1.0) -> SeedProof:
+def seed_proof(name: str, states: Sequence[ProofState], flaws: Sequence[Flaw] = (), up: float = 1.0) -> SeedProof:
     return SeedProof(name, tuple(states), tuple(flaws), Flakes(9, 0), {"up": up, "fresh": 2.0}, (0.5, 0.7), 30 << 20)
 
 
@@ -202,8 +202,8 @@ class TestProven:
 
     def test_a_cell_tells_of_the_seed_with_the_wrong_verdict(self) -> None:
         right, wrong = state(Phase.FRESH, tasks()), state(Phase.FRESH, tasks(auth=Verdict.PASSED))
-        assert cell([right, wrong], "auth") == Cell(Verdict.PASSED, False)
-        assert cell([right, wrong], "listen") == Cell(Verdict.FAILED, True)
+        assert cell([right, wrong], "auth") == TaskCell(Verdict.PASSED, False)
+        assert cell([right, wrong], "listen") == TaskCell(Verdict.FAILED, True)
         assert cell([], "listen") is None
 
     def test_columns_are_fresh_reset_and_the_solutions_with_the_reference_first(self) -> None:

@@ -20,7 +20,7 @@ from labctl.domain.site import Site
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, Verdict
 from labctl.errors import BuildError, ChecksError, EngineError, InvalidLabError
-from labctl.events import Event, Fault, Note, StepEnded, StepStarted, silent
+from labctl.events import Event, Note, PlayFault, StepEnded, StepStarted, silent
 from labctl.ports import CloneCheck, Emit, Findings
 from labctl.services.clone import Clones
 from labctl.services.current import Finder
@@ -398,6 +398,6 @@ def test_steps_are_told_as_they_end_and_those_of_the_services_are_not(world: Wor
         "pond mutants open": True,
         "pond mutants both": True,
     }
-    (fault,) = (event for event in world.events if isinstance(event, Fault))
+    (fault,) = (event for event in world.events if isinstance(event, PlayFault))
     assert (fault.step, fault.task, fault.expected, fault.found) == ("deaf", "listen", "failed", "passed"), "at once"
     assert "running the play {subject}" not in {e.what for e in world.events if isinstance(e, StepStarted)}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from labctl.adapters.checks.channel import ARGV
 from labctl.domain import wiring
 from labctl.domain.toolbox import TOOLBOX
-from labctl.keeper.engine import Container, Happening, Image
-from labctl.keeper.notes import Notes, Voice
+from labctl.keeper.engine import Container, EngineEvent, Image
+from labctl.keeper.notes import NoteTeller, Voice
 from labctl.keeper.reaper import OWN_COMMANDS, Reaper
 
 BEGAN = 1000.0
@@ -93,7 +93,7 @@ class World:
         self.engine = FakeEngine()
         self.terminals = FakeTerminals()
         self.said: list[str] = []
-        self.notes = Notes(Voice(self.said.append), self.terminals)
+        self.notes = NoteTeller(Voice(self.said.append), self.terminals)
         self.reaper = Reaper(self.engine, self.engine, self.notes, BEGAN)
 
     def box(self, name: str, *, running: bool = True, instance: str = "pond.lucy", **labels: object) -> None:
@@ -102,7 +102,7 @@ class World:
         self.engine.all[name] = Container(name, 0, {**own, **known}, running)
 
     def happen(self, action: str, name: str, now: float, exec_id: str = "") -> None:
-        self.reaper.on_event(Happening(action, name, {**self.engine.all[name].labels, "execID": exec_id}), now)
+        self.reaper.on_event(EngineEvent(action, name, {**self.engine.all[name].labels, "execID": exec_id}), now)
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ def test_labctls_own_commands_are_known_by_how_they_begin() -> None:
 def test_events_of_what_is_no_box_are_no_use(world: World) -> None:
     world.box("a", idle=60)
     labels = {**world.engine.all["a"].labels, wiring.LABEL_ROLE: wiring.ROLE_PROBE}
-    world.reaper.on_event(Happening("exec_start: bash", "probe", labels), BEGAN + 50)
+    world.reaper.on_event(EngineEvent("exec_start: bash", "probe", labels), BEGAN + 50)
     world.reaper.tick(BEGAN + 60)
     assert world.engine.stopped == ["a"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from labctl.cli.i18n import choose_language
 from labctl.cli.ui.render import Plain
-from labctl.events import Fault
+from labctl.events import PlayFault
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_what_does_not_hold_is_told_with_what_the_checks_said(
     choose_language(language)
     try:
         said = ("it's there\n[zh] 在那里", "\x1b[31mred\n[zh] ")
-        Plain()(Fault("deaf", "listen", "failed", "passed", said=said))
+        Plain()(PlayFault("deaf", "listen", "failed", "passed", said=said))
     finally:
         choose_language("en")
     assert capsys.readouterr().err.splitlines() == lines

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import make_lab
 
-from labctl.domain.site import Running, Site, interfaces, spare_addresses
+from labctl.domain.site import RunningBox, Site, interfaces, spare_addresses
 from labctl.domain.wiring import bridge_name
 
 
@@ -52,5 +52,5 @@ def test_interfaces_are_counted_in_the_order_of_the_boxs_networks() -> None:
 
 
 def test_a_bridge_is_the_instances_own() -> None:
-    site = Site("pond.lucy", {"master": Running("id", 1, "now")})
+    site = Site("pond.lucy", {"master": RunningBox("id", 1, "now")})
     assert site.bridge("lan") == bridge_name("pond.lucy", "lan") != bridge_name("pond.li", "lan")

@@ -27,7 +27,7 @@ from labctl.cli.context import Request
 from labctl.domain.lab.model import Lab
 from labctl.domain.proof import rules as proof
 from labctl.domain.proof.outcome import LabProof, Proof, SeedProof
-from labctl.domain.proof.rules import At, Flakes, Flaw, Mutant, Phase, State
+from labctl.domain.proof.rules import At, Flakes, Flaw, Mutant, Phase, ProofState
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, TaskResult, Verdict, judge
 from labctl.errors import ChecksError, InvalidLabError
@@ -53,8 +53,8 @@ def tasks(passed: frozenset[str]) -> tuple[TaskResult, ...]:
     )
 
 
-def state(phase: Phase, passed: frozenset[str], name: str = "", fails: Sequence[str] = ()) -> State:
-    return State(At("pond", "a1", phase, name), tasks(passed), proof.wanted(LAB, phase, fails), 1)
+def state(phase: Phase, passed: frozenset[str], name: str = "", fails: Sequence[str] = ()) -> ProofState:
+    return ProofState(At("pond", "a1", phase, name), tasks(passed), proof.wanted(LAB, phase, fails), 1)
 
 
 GOOD = (
@@ -67,7 +67,7 @@ GOOD = (
 )
 
 
-def proven(states: Sequence[State] = GOOD, flaws: Sequence[Flaw] = (), lab: Lab = LAB) -> Proof:
+def proven(states: Sequence[ProofState] = GOOD, flaws: Sequence[Flaw] = (), lab: Lab = LAB) -> Proof:
     own = [flaw for one in states for flaw in proof.verdict_flaws(one)]
     seconds = {"up": 1.25, "fresh": 2.0, "mutants": 8.0}
     seed = SeedProof("a1", tuple(states), (*own, *flaws), Flakes(40, 0), seconds, (0.5,), 60 << 20)

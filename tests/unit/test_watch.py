@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from samples import failed, make_lab, passed
 
-from labctl.domain.site import Running, Site
+from labctl.domain.site import RunningBox, Site
 from labctl.domain.verdict import Attempt, CheckResult, judge
 from labctl.errors import UsageError
 from labctl.services import watch
@@ -52,7 +52,7 @@ class World:
         if self.down[0] <= self.clock.now < self.down[1]:
             raise UsageError("the box {box} is stopped", box="master")
         start = 2 if 0 <= self.down[1] <= self.clock.now else 1
-        return Site("pond.lucy", {"master": Running("id", start, str(start))})
+        return Site("pond.lucy", {"master": RunningBox("id", start, str(start))})
 
     def prepare(self) -> None:
         self.prepared += 1

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.domain.wiring import Link, bridge_name, decode, encode, mac_address, port_name
+from labctl.domain.wiring import Cable, bridge_name, decode, encode, mac_address, port_name
 
 words = st.text(max_size=20)
-links = st.lists(st.builds(Link, words, words, words, words), max_size=5).map(tuple)
+links = st.lists(st.builds(Cable, words, words, words, words), max_size=5).map(tuple)
 
 
 @given(links)
-def test_what_was_encoded_is_decoded(wired: tuple[Link, ...]) -> None:
+def test_what_was_encoded_is_decoded(wired: tuple[Cable, ...]) -> None:
     assert decode(encode(wired)) == wired
 
 
@@ -55,7 +55,7 @@ def test_a_label_that_labctl_did_not_write_is_refused(garbage: str) -> None:
 
 def test_what_a_newer_version_says_besides_is_left_alone() -> None:
     label = '[{"interface": "eth0", "bridge": "b", "address": "a", "mac": "m", "more": "b"}]'
-    assert decode(label) == (Link("eth0", "b", "a", "m"),)
+    assert decode(label) == (Cable("eth0", "b", "a", "m"),)
 
 
 @given(st.text(max_size=30))

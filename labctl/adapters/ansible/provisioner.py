@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from labctl.adapters.ansible.report import Report
+from labctl.adapters.ansible.report import PlayReport
 from labctl.adapters.catalog import FileCatalog
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import Params, template_values
@@ -46,7 +46,7 @@ class AnsibleProvisioner:
         among the params. Raises UsageError where there is no such play."""
         file = self._catalog.play_path(lab.name, play)
         key = f"play:{play}"
-        report = Report(play, key, emit)
+        report = PlayReport(play, key, emit)
         emit(StepStarted(key, "running the play {subject}", play))
         started, ok = time.monotonic(), False
         try:
@@ -68,7 +68,7 @@ class AnsibleProvisioner:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
 
-    def _run(self, argv: list[str], environment: Mapping[str, str], folder: Path, report: Report) -> int:
+    def _run(self, argv: list[str], environment: Mapping[str, str], folder: Path, report: PlayReport) -> int:
         """Run it to its end; its exit code. An interrupt takes the child and all its workers along."""
         process = subprocess.Popen(
             argv,

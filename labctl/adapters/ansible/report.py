@@ -15,7 +15,7 @@ DETAIL_LINES = 15
 _FAILED, _UNREACHABLE = 2, 4
 
 
-class Report:
+class PlayReport:
     """Takes the run's output line by line, and judges its exit code."""
 
     def __init__(self, play: str, key: str, emit: Emit) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from testinfra.backend import base
 
 from labctl.adapters.checks.channel import Channel, NoEndError
-from labctl.adapters.checks.session import COMMAND_SECONDS, Session
+from labctl.adapters.checks.session import COMMAND_SECONDS, CheckSession
 from labctl.adapters.checks.trust import needs_inside, source_of
 from labctl.domain.toolbox import BUSYBOX
 from labctl.domain.verdict import Source
@@ -31,7 +31,7 @@ class LookBackend(base.BaseBackend):
     def __init__(
         self,
         name: str,
-        session: Session,
+        session: CheckSession,
         place: str,
         used: Used,
         limit: Limit,

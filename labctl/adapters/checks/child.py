@@ -12,9 +12,9 @@ import pytest
 import testinfra.host
 
 from labctl.adapters.checks.fixtures import Fixtures
-from labctl.adapters.checks.orders import Ended, Integrity, Link, Orders
-from labctl.adapters.checks.plugin import Judge, Notes
-from labctl.adapters.checks.session import LookError, Session
+from labctl.adapters.checks.orders import Ended, IntegrityFound, MessageChannel, Orders
+from labctl.adapters.checks.plugin import CheckNotes, Judge
+from labctl.adapters.checks.session import CheckSession, LookError
 from labctl.adapters.checks.world import World
 from labctl.adapters.docker.stream import RawStream
 
@@ -35,15 +35,15 @@ def arguments(orders: Orders) -> list[str]:
 
 def main(descriptor: int) -> int:
     """Do what is ordered on that socket; pytest's exit code."""
-    link = Link(socket.socket(fileno=descriptor))
+    link = MessageChannel(socket.socket(fileno=descriptor))
     line = link.line()
     if not line:
         return 0  # nobody wanted it after all
     orders = msgspec.json.decode(line, type=Orders)
     agent = socket.socket(fileno=link.descriptors.pop())
     agent.setblocking(True)
-    session = Session(RawStream(agent))
-    notes = Notes()
+    session = CheckSession(RawStream(agent))
+    notes = CheckNotes()
     world = World(orders, session, notes, link)
     world.enter_all()
     try:
@@ -57,7 +57,7 @@ def main(descriptor: int) -> int:
         link.close()
 
 
-def _integrity(world: World) -> Integrity:
+def _integrity(world: World) -> IntegrityFound:
     """Files of packages that were changed, for the report, and the boxes that can't be looked at."""
     changed: dict[str, tuple[str, ...]] = {}
     unseen: dict[str, str] = {}
@@ -66,7 +66,7 @@ def _integrity(world: World) -> Integrity:
             changed[name] = tuple(world.changes(name)["packaged"])
         except LookError as error:
             unseen[name] = str(error)
-    return Integrity(changed, unseen)
+    return IntegrityFound(changed, unseen)
 
 
 if __name__ == "__main__":

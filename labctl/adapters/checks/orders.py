@@ -12,7 +12,7 @@ from labctl.domain.verdict import CheckResult
 from labctl.ports import CloneCheck, PowerAct
 
 
-class Place(msgspec.Struct, frozen=True):
+class BoxPlace(msgspec.Struct, frozen=True):
     """A box as the engine knows it: its first process on the engine's machine (0: it doesn't run), and the switch's
     end of its cable on each network."""
 
@@ -21,7 +21,7 @@ class Place(msgspec.Struct, frozen=True):
     ports: dict[str, str] = {}
 
 
-class Network(msgspec.Struct, frozen=True):
+class NetworkPlace(msgspec.Struct, frozen=True):
     """One of the instance's networks: its bridge in the switch, and addresses with prefix for the probe."""
 
     bridge: str
@@ -34,8 +34,8 @@ class Orders(msgspec.Struct, frozen=True):
 
     folder: str
     ini: str
-    boxes: dict[str, Place]
-    networks: dict[str, Network]
+    boxes: dict[str, BoxPlace]
+    networks: dict[str, NetworkPlace]
     switch: int
     params: dict[str, str | int]
     only: tuple[str, ...] | None = None
@@ -48,13 +48,13 @@ class Checked(msgspec.Struct, frozen=True, tag_field="said", tag="checked"):
     result: CheckResult
 
 
-class OnClones(msgspec.Struct, frozen=True, tag_field="said", tag="on-clones"):
+class WantClones(msgspec.Struct, frozen=True, tag_field="said", tag="on-clones"):
     """These checks want a clone; they were left out."""
 
     checks: tuple[CloneCheck, ...]
 
 
-class Power(msgspec.Struct, frozen=True, tag_field="said", tag="power"):
+class PowerRequest(msgspec.Struct, frozen=True, tag_field="said", tag="power"):
     """Please: a box of the clone. Answered by Powered."""
 
     box: str
@@ -64,7 +64,7 @@ class Power(msgspec.Struct, frozen=True, tag_field="said", tag="power"):
 class Powered(msgspec.Struct, frozen=True):
     """The box as it is now, or why it can't be done."""
 
-    place: Place | None = None
+    place: BoxPlace | None = None
     why: str = ""
 
 
@@ -84,17 +84,17 @@ class Ended(msgspec.Struct, frozen=True, tag_field="said", tag="ended"):
     """pytest has come to its end: a check that ends the child itself, with whatever exit code, never gets this said."""
 
 
-class Integrity(msgspec.Struct, frozen=True, tag_field="said", tag="integrity"):
+class IntegrityFound(msgspec.Struct, frozen=True, tag_field="said", tag="integrity"):
     """Box to files of its packages that were changed; box to why it could not be looked at."""
 
     changed: dict[str, tuple[str, ...]]
     unseen: dict[str, str] = {}
 
 
-Said = Checked | OnClones | Power | Inside | Ended | Integrity
+Said = Checked | WantClones | PowerRequest | Inside | Ended | IntegrityFound
 
 
-class Link:
+class MessageChannel:
     """One end of the socket. Lines of at most some MiB; a descriptor comes with a line's first bytes."""
 
     def __init__(self, connection: socket.socket) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from labctl.adapters.checks.answers import AllUnmet, Unmet, sendable
 from labctl.adapters.checks.channel import ChannelError
-from labctl.adapters.checks.orders import Checked, Link, OnClones, Orders
+from labctl.adapters.checks.orders import Checked, MessageChannel, Orders, WantClones
 from labctl.adapters.checks.session import LookError
 from labctl.domain.verdict import CheckResult, Source, Verdict
 from labctl.ports import CloneCheck
@@ -22,7 +22,7 @@ SHARED = "copy"
 """The marker of checks that run on a clone, too, which they share, in every verify."""
 
 
-class Notes:
+class CheckNotes:
     """What the check that runs now has used and found."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Notes:
 class Judge:
     """The plugin."""
 
-    def __init__(self, orders: Orders, link: Link, notes: Notes) -> None:
+    def __init__(self, orders: Orders, link: MessageChannel, notes: CheckNotes) -> None:
         self._orders = orders
         self._link = link
         self._notes = notes
@@ -66,7 +66,7 @@ class Judge:
         if pick is not None:
             items[:] = [item for item in wanted if item.nodeid in on_clones and item.nodeid in pick]
             return
-        self._link.send(OnClones(tuple(on_clones.values())))
+        self._link.send(WantClones(tuple(on_clones.values())))
         items[:] = [item for item in wanted if item.nodeid not in on_clones]
 
     @pytest.hookimpl(hookwrapper=True)

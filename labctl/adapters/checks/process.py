@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from labctl.threads import Thread
 
 if TYPE_CHECKING:
-    from labctl.adapters.checks.orders import Link, Opened, Orders, Powered, Said
+    from labctl.adapters.checks.orders import MessageChannel, Opened, Orders, Powered, Said
     from labctl.adapters.docker.stream import RawStream
 
 # The project's own pytest options must not leak into checks, nor plugins that happen to be installed.
 _INI = "[pytest]\naddopts =\npython_files = test_*.py\n"
 
 
-class Process(Protocol):
+class CheckProcess(Protocol):
     """As much of subprocess.Popen as is needed of one that runs checks."""
 
     def kill(self) -> None:
@@ -36,7 +36,7 @@ class Process(Protocol):
         """Until it has ended; its exit code, minus the signal's number where one ended it."""
 
 
-Start = Callable[[socket.socket, BinaryIO, str], Process]
+Start = Callable[[socket.socket, BinaryIO, str], CheckProcess]
 """Starts what obeys orders on that socket, prints into that file, and works in that folder. Raises OSError."""
 
 
@@ -58,7 +58,7 @@ def surroundings(folder: str, handed: socket.socket) -> dict[str, Any]:
     }
 
 
-def spawn(link: socket.socket, output: BinaryIO, folder: str) -> Process:
+def spawn(link: socket.socket, output: BinaryIO, folder: str) -> CheckProcess:
     """A process of its own (``Start``)."""
     return subprocess.Popen(
         command("labctl.adapters.checks.child", link),
@@ -87,10 +87,10 @@ class Child:
             raise
 
     @cached_property
-    def _link(self) -> Link:
-        from labctl.adapters.checks.orders import Link
+    def _link(self) -> MessageChannel:
+        from labctl.adapters.checks.orders import MessageChannel
 
-        return Link(self._socket)
+        return MessageChannel(self._socket)
 
     def order(self, orders: Orders, agent: socket.socket) -> None:
         """What to do, and the agent to do it with. Raises OSError where the child has died."""

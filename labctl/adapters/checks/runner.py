@@ -10,25 +10,25 @@ from pathlib import Path
 
 from labctl.adapters.checks.channel import ARGV
 from labctl.adapters.checks.orders import (
+    BoxPlace,
     Checked,
     Ended,
     Inside,
-    Integrity,
-    Network,
-    OnClones,
+    IntegrityFound,
+    NetworkPlace,
     Opened,
     Orders,
-    Place,
-    Power,
     Powered,
+    PowerRequest,
     Said,
+    WantClones,
 )
 from labctl.adapters.checks.process import Child, Handover, Start, spawn
 from labctl.adapters.docker.probe import DockerProbe
 from labctl.domain import wiring
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import Params
-from labctl.domain.site import Running, Site, interfaces, spare_addresses
+from labctl.domain.site import RunningBox, Site, interfaces, spare_addresses
 from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, LabctlError
 from labctl.pool import Pool
@@ -112,7 +112,7 @@ class PytestChecker:
             folder=str(self._checks_dir(lab.name)),
             ini=str(ini),
             boxes={name: _place(lab, name, running) for name, running in site.boxes.items()},
-            networks={name: Network(site.bridge(name), found) for name, found in addresses.items()},
+            networks={name: NetworkPlace(site.bridge(name), found) for name, found in addresses.items()},
             switch=self._probe().switch(),
             params=dict(params),
             only=tuple(sorted(only)) if only is not None else None,
@@ -210,14 +210,14 @@ class _Run:
         match said:
             case Checked(result):
                 self._results.append(result)
-            case OnClones(checks):
+            case WantClones(checks):
                 self._left_out = bool(checks)
                 self._on_clones(list(checks))
             case Ended():
                 self._ended = True
-            case Integrity(changed, unseen):
+            case IntegrityFound(changed, unseen):
                 self._changed, self._unseen = changed, unseen
-            case Power(box, act):
+            case PowerRequest(box, act):
                 self._child.answer(self._powered(box, act))
             case Inside(box):
                 self._open(box)
@@ -241,10 +241,10 @@ class _Run:
             return Powered(why=str(error))
 
 
-def _place(lab: Lab, box: str, running: Running) -> Place:
+def _place(lab: Lab, box: str, running: RunningBox) -> BoxPlace:
     on = interfaces(lab, box).items()
     ports = {network: wiring.port_name(running.id, running.pid, interface) for network, interface in on}
-    return Place(running.id, running.pid, ports)
+    return BoxPlace(running.id, running.pid, ports)
 
 
 def _broken(lab: Lab, why: str, output: str) -> ChecksError:

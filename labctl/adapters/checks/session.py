@@ -35,7 +35,7 @@ class NoAnswerError(LookError):
         super().__init__(f"{about}: no answer from the probe in time")
 
 
-class Session:
+class CheckSession:
     """One agent. Every method raises LookError."""
 
     def __init__(self, raw: RawStream) -> None:

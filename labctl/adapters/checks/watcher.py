@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from labctl.adapters.checks.session import LookError, Session
+from labctl.adapters.checks.session import CheckSession, LookError
 from labctl.adapters.docker.probe import DockerProbe
 from labctl.domain.site import Site
 from labctl.errors import EngineError
@@ -22,7 +22,7 @@ class ProbeWatcher:
         """See ports.Watcher."""
         probe = self._probe()
         probe.make_ready()
-        session = Session(probe.open())
+        session = CheckSession(probe.open())
         try:
             with _explained():
                 for name, running in site.boxes.items():

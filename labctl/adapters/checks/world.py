@@ -13,10 +13,10 @@ import msgspec
 
 from labctl.adapters.checks.backend import ExerciseBackend, InsideBackend, LookBackend
 from labctl.adapters.checks.channel import Channel
-from labctl.adapters.checks.orders import Inside, Link, Opened, Orders, Power, Powered
+from labctl.adapters.checks.orders import Inside, MessageChannel, Opened, Orders, Powered, PowerRequest
 from labctl.adapters.checks.pace import Clock, slowness
-from labctl.adapters.checks.plugin import Notes
-from labctl.adapters.checks.session import LookError, Session
+from labctl.adapters.checks.plugin import CheckNotes
+from labctl.adapters.checks.session import CheckSession, LookError
 from labctl.adapters.docker.stream import RawStream
 from labctl.domain.verdict import Source
 from labctl.pool import Pool
@@ -39,7 +39,7 @@ class World:
     """The places of one run. They are entered while pytest collects; what can't be entered is told to the check that
     needs it."""
 
-    def __init__(self, orders: Orders, session: Session, notes: Notes, link: Link) -> None:
+    def __init__(self, orders: Orders, session: CheckSession, notes: CheckNotes, link: MessageChannel) -> None:
         self.orders = orders
         self.session = session
         self.notes = notes
@@ -173,7 +173,7 @@ class World:
         self._known(name)
         self._hurts()
         with self._lock:
-            self.link.send(Power(name, act))
+            self.link.send(PowerRequest(name, act))
             answer = msgspec.json.decode(self.link.line() or b"{}", type=Powered)
         if answer.place is None:
             raise LookError(f"{name}: {answer.why or 'labctl has gone'}")

@@ -13,7 +13,7 @@ from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.docker.removal import remove_container
 from labctl.domain.boxspec import BoxSpec
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
-from labctl.domain.site import Running
+from labctl.domain.site import RunningBox
 from labctl.domain.spot import Spot
 from labctl.errors import NameTakenError
 from labctl.ports import ByteStream, ExecResult, Process, Terminal
@@ -168,13 +168,13 @@ class DockerEngine:
                 return False
         return True
 
-    def running(self, box_id: str) -> Running | None:
+    def running(self, box_id: str) -> RunningBox | None:
         """GET /containers/{id}/json."""
         with self._unless_missing():
             found = self._client.api.inspect_container(box_id)
             state = found["State"]
             runs = state["Running"] and not state.get("Restarting")
-            return Running(found["Id"], int(state["Pid"]), state["StartedAt"]) if runs else None
+            return RunningBox(found["Id"], int(state["Pid"]), state["StartedAt"]) if runs else None
         return None
 
     def exec(

@@ -21,9 +21,9 @@ import msgspec
 
 from labctl.adapters.gateway import hello, peer
 from labctl.adapters.gateway.audit import AuditLog
-from labctl.adapters.gateway.clerk import Clerk
-from labctl.adapters.gateway.desk import Desk
-from labctl.adapters.gateway.sessions import Guest, Sessions
+from labctl.adapters.gateway.request_handler import RequestHandler
+from labctl.adapters.gateway.sessions import Connection, SessionTable
+from labctl.adapters.gateway.store_worker import StoreWorker
 
 _TICK_SECONDS = 0.5
 _CHECK_SECONDS = 2.0
@@ -50,14 +50,16 @@ class Accounts(msgspec.Struct, frozen=True):
 class Broker:
     """``desk`` answers hellos, ``sessions`` has what runs."""
 
-    def __init__(self, accounts: Accounts, desk: Desk, sessions: Sessions, clerk: Clerk, audit: AuditLog) -> None:
+    def __init__(
+        self, accounts: Accounts, desk: RequestHandler, sessions: SessionTable, clerk: StoreWorker, audit: AuditLog
+    ) -> None:
         self._accounts = accounts
         self._desk = desk
         self._sessions = sessions
         self._clerk = clerk
         self._audit = audit
         self._selector = selectors.DefaultSelector()
-        self._guests: set[Guest] = set()
+        self._guests: set[Connection] = set()
         self._stopping = False
         self._checked = 0.0
 
@@ -142,11 +144,11 @@ class Broker:
                 self._audit.write("refused", uid=who.uid, pid=who.pid, why="this account may ask for nothing")
                 connection.close()
                 continue
-            guest = Guest(connection, who)
+            guest = Connection(connection, who)
             self._guests.add(guest)
             self._watch(connection, partial(self._heard, guest))
 
-    def _heard(self, guest: Guest) -> None:
+    def _heard(self, guest: Connection) -> None:
         if guest.greeted:
             self._hear_more(guest)
             return
@@ -165,7 +167,7 @@ class Broker:
             return
         self._desk.receive(guest, said, lambda: self._close(guest))
 
-    def _hear_more(self, guest: Guest) -> None:
+    def _hear_more(self, guest: Connection) -> None:
         try:
             letter = guest.connection.recv(1)
         except BlockingIOError:
@@ -178,7 +180,7 @@ class Broker:
         self._sessions.leave(guest)
         self._close(guest)
 
-    def _close(self, guest: Guest) -> None:
+    def _close(self, guest: Connection) -> None:
         if not guest.closed:
             guest.closed = True
             self._guests.discard(guest)

@@ -34,7 +34,7 @@ Run = Callable[[Session], int]
 """Does it with this process's stdin, stdout and stderr; the exit code."""
 
 
-class Report(msgspec.Struct, frozen=True):
+class SessionReport(msgspec.Struct, frozen=True):
     """What a session did that its first line didn't tell: an order of the menu (``begun``), or one that was refused.
     ``pid`` is the session's."""
 
@@ -60,7 +60,7 @@ def start(run: Run, session: Session, descriptors: Sequence[int], reports: int) 
 def report(what: Literal["begun", "refused"], said: str, verb: str = "") -> None:
     """From a session's process, or one that it forked, to the broker."""
     with contextlib.suppress(OSError):
-        os.write(_REPORTS, msgspec.msgpack.encode(Report(os.getsid(0), what, said[:LONGEST], verb)))
+        os.write(_REPORTS, msgspec.msgpack.encode(SessionReport(os.getsid(0), what, said[:LONGEST], verb)))
 
 
 def _be_it(run: Run, session: Session, descriptors: Sequence[int], broker: int) -> NoReturn:

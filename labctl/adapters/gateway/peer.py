@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from labctl.domain.access.tickets import Process
+from labctl.domain.access.tickets import LoginProcess
 
 _CREDENTIALS = struct.Struct("3i")
 _MOST_ANCESTORS = 16
@@ -29,13 +29,13 @@ def peer_of(connection: socket.socket) -> Peer:
     return Peer(*_CREDENTIALS.unpack(data))
 
 
-def process(pid: int) -> Process | None:
+def process(pid: int) -> LoginProcess | None:
     """That process; None where it has ended."""
     found = _stat(pid)
     return found[0] if found else None
 
 
-def ancestors(pid: int) -> Iterator[Process]:
+def ancestors(pid: int) -> Iterator[LoginProcess]:
     """The processes that it descends from, its parent first."""
     found = _stat(pid)
     for _ in range(_MOST_ANCESTORS):
@@ -57,11 +57,11 @@ def is_sshd(pid: int) -> bool:
     return told.get("Name", "").startswith("sshd") and told.get("Uid", "").split("\t")[0] == "0"
 
 
-def _stat(pid: int) -> tuple[Process, int] | None:
+def _stat(pid: int) -> tuple[LoginProcess, int] | None:
     """The process, and its parent's pid. The second field, the program's name, is whatever the program wants."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
         fields = text.rpartition(")")[2].split()
-        return Process(pid, int(fields[19])), int(fields[1])
+        return LoginProcess(pid, int(fields[19])), int(fields[1])
     except (OSError, ValueError, IndexError):
         return None

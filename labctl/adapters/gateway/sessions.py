@@ -13,8 +13,8 @@ import msgspec
 
 from labctl.adapters.gateway import child
 from labctl.adapters.gateway.audit import AuditLog
-from labctl.adapters.gateway.clerk import Answer, Clerk, Question, digest, held_by
 from labctl.adapters.gateway.peer import Peer
+from labctl.adapters.gateway.store_worker import Question, StoreAnswer, StoreWorker, digest, held_by
 from labctl.domain.access.gateway import Session, said
 from labctl.errors import LabctlError, RefusedError
 
@@ -26,14 +26,14 @@ Explain = Callable[[LabctlError, str], str]
 """An error as its reader needs it, in the language given."""
 
 
-class Limits(msgspec.Struct, frozen=True):
+class SessionLimits(msgspec.Struct, frozen=True):
     """The most sessions at once, of one learner and of all."""
 
     each: int = 8
     all: int = 400
 
 
-class Guest:
+class Connection:
     """A connection to the broker's socket. ``session`` is the pid of what was begun for it."""
 
     def __init__(self, connection: socket.socket, who: Peer) -> None:
@@ -54,25 +54,27 @@ class Guest:
         self.answer(bytes([code & 0xFF]) + f"{text}".encode("utf-8", "replace")[:_LONGEST_TEXT])
 
 
-class Running(msgspec.Struct):
+class RunningSession(msgspec.Struct):
     """``ending``: since when it is asked to end (a monotonic clock), 0 for one that isn't."""
 
-    guest: Guest
+    guest: Connection
     session: Session
     started: float
     ending: float = 0.0
 
 
-class Sessions:
+class SessionTable:
     """All of them, by pid."""
 
-    def __init__(self, run: child.Run, explain: Explain, clerk: Clerk, audit: AuditLog, limits: Limits) -> None:
+    def __init__(
+        self, run: child.Run, explain: Explain, clerk: StoreWorker, audit: AuditLog, limits: SessionLimits
+    ) -> None:
         self._run = run
         self._explain = explain
         self._clerk = clerk
         self._audit = audit
         self._limits = limits
-        self._running: dict[int, Running] = {}
+        self._running: dict[int, RunningSession] = {}
         self.reports, self._ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.reports.setblocking(False)
         self._checking = False
@@ -89,18 +91,18 @@ class Sessions:
         if len(self._running) >= self._limits.all:
             raise RefusedError("too many people are in here at the moment", hint="try again in a minute")
 
-    def start(self, guest: Guest, session: Session, descriptors: tuple[int, ...]) -> None:
+    def start(self, guest: Connection, session: Session, descriptors: tuple[int, ...]) -> None:
         """Begin. The descriptors stay the caller's. Raises OSError where there can be no more processes."""
         guest.session = child.start(self._run, session, descriptors, self._ear.fileno())
-        self._running[guest.session] = Running(guest, session, time.monotonic())
+        self._running[guest.session] = RunningSession(guest, session, time.monotonic())
         self.served += 1
 
-    def pass_on(self, guest: Guest, letter: bytes) -> None:
+    def pass_on(self, guest: Connection, letter: bytes) -> None:
         """A signal that the learner's terminal sent, to all that the session started."""
         if guest.session in self._running and letter in _SIGNALS:
             _kill(guest.session, _SIGNALS[letter])
 
-    def leave(self, guest: Guest) -> None:
+    def leave(self, guest: Connection) -> None:
         """Nobody is at the other end any more: what is half-made is taken back, and then it's over."""
         self._end(guest.session)
 
@@ -111,15 +113,15 @@ class Sessions:
             with contextlib.suppress(OSError):
                 os.killpg(pid, signal.SIGTERM)
 
-    def reported(self) -> Iterator[tuple[child.Report, Session]]:
+    def reported(self) -> Iterator[tuple[child.SessionReport, Session]]:
         """What sessions told since, and which."""
         with contextlib.suppress(BlockingIOError):
             while data := self.reports.recv(_LONGEST_TEXT):
-                report = msgspec.msgpack.decode(data, type=child.Report)
+                report = msgspec.msgpack.decode(data, type=child.SessionReport)
                 if report.pid in self._running:
                     yield report, self._running[report.pid].session
 
-    def reap(self) -> Iterator[Guest]:
+    def reap(self) -> Iterator[Connection]:
         """The guests of sessions that have ended, told how."""
         for pid in list(self._running):
             try:
@@ -159,7 +161,7 @@ class Sessions:
         keys = [(running.session.holder.learner, running.session.holder.key) for running in self._running.values()]
         self._clerk.ask(Question(held=held_by(keys)), self._checked)
 
-    def _checked(self, answer: Answer) -> None:
+    def _checked(self, answer: StoreAnswer) -> None:
         self._checking = False
         for pid, running in self._running.items():
             if digest(running.session.holder.key) in answer.gone and not running.ending:

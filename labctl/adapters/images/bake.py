@@ -19,7 +19,7 @@ from labctl.domain.boxspec import BoxSpec, File, archive
 from labctl.domain.lab.model import Lab
 from labctl.errors import BuildError, EngineError, LabctlError, TooLargeError
 from labctl.events import BoxReady, Emit, Event, StepProgress
-from labctl.ports import Engine, Keeper, Provisioner, Watch
+from labctl.ports import Engine, Keeper, KeeperWatch, Provisioner
 
 OWNER = "labctl-bake"
 """Of bakes' boxes, as ``labctl.owner``: nobody's lab."""
@@ -192,7 +192,7 @@ def bake_specs(lab: Lab, images: Mapping[str, str], nonce: str, now: int) -> lis
     ]
 
 
-def _wait(watch: Watch, ids: Mapping[str, str], emit: Emit, stop: Stop) -> None:
+def _wait(watch: KeeperWatch, ids: Mapping[str, str], emit: Emit, stop: Stop) -> None:
     """Until all boxes have started, in slices, so that an interrupt needn't wait for the deadline."""
     started = time.monotonic()
     while True:

@@ -16,7 +16,7 @@ from labctl.pool import Pool
 
 
 @dataclass(frozen=True)
-class Job:
+class BuildJob:
     """``what`` and ``subject`` are those of StepStarted; ``needs`` are keys of other jobs."""
 
     what: str
@@ -25,7 +25,7 @@ class Job:
     run: Callable[[Stop], None]
 
 
-def run(jobs: Mapping[str, Job], workers: int, emit: Emit) -> None:
+def run(jobs: Mapping[str, BuildJob], workers: int, emit: Emit) -> None:
     """Run the jobs, each after those that it needs. Where one fails, those that don't need it go on; in the end the
     error is raised, and with several the first with the others in its detail. An interrupt stops all, waits until they
     have cleaned up, and goes on its way."""
@@ -61,7 +61,7 @@ def run(jobs: Mapping[str, Job], workers: int, emit: Emit) -> None:
         raise _together(errors)
 
 
-def _one(key: str, job: Job, emit: Emit, stop: Stop) -> None:
+def _one(key: str, job: BuildJob, emit: Emit, stop: Stop) -> None:
     stop.check()
     emit(StepStarted(key, job.what, job.subject))
     started = time.monotonic()

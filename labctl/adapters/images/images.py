@@ -15,7 +15,7 @@ from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.images import graph, present
 from labctl.adapters.images.base import KEY as BASE_KEY
 from labctl.adapters.images.base import Base
-from labctl.adapters.images.graph import Job
+from labctl.adapters.images.graph import BuildJob
 from labctl.adapters.images.sources import Sources
 from labctl.adapters.images.stop import Stop
 from labctl.adapters.settings import Settings
@@ -73,7 +73,9 @@ class DockerImages:
         there = self._look()
         if self._base.tag not in there:
             self._client.require_usable()
-            job = Job("getting the base {subject}", self._base.reference, frozenset(), partial(self._base.make, told))
+            job = BuildJob(
+                "getting the base {subject}", self._base.reference, frozenset(), partial(self._base.make, told)
+            )
             graph.run({BASE_KEY: job}, 1, told)
             there = self._look()
         wanted = self._wanted(labs, there)
@@ -157,8 +159,8 @@ class DockerImages:
         boxes = {lab.name: imagery.bake_tags(lab, images, setups[lab.name]) for lab in labs}
         return _Wanted(sources, images, setups, boxes)
 
-    def _jobs(self, labs: Sequence[Lab], wanted: _Wanted, there: Mapping[str, str], emit: Emit) -> dict[str, Job]:
-        jobs: dict[str, Job] = {}
+    def _jobs(self, labs: Sequence[Lab], wanted: _Wanted, there: Mapping[str, str], emit: Emit) -> dict[str, BuildJob]:
+        jobs: dict[str, BuildJob] = {}
 
         def image(name: str) -> None:
             key = f"image:{name}"
@@ -166,7 +168,7 @@ class DockerImages:
                 return
             needs = imagery.needs(wanted.sources[name])
             run = partial(self._build, wanted, name, emit, key)
-            jobs[key] = Job("building the image {subject}", name, frozenset({_MIRROR, *map(_key, needs)}), run)
+            jobs[key] = BuildJob("building the image {subject}", name, frozenset({_MIRROR, *map(_key, needs)}), run)
             for need in needs:
                 image(need)
 
@@ -180,10 +182,10 @@ class DockerImages:
             key = f"bake:{lab.name}"
             needs = {_key(lab.image_of(box)) for box in lab.boxes} | {_key(name) for name in imagery.SYSTEM_IMAGES}
             run = partial(self._bake, wanted, lab, emit, key)
-            jobs[key] = Job("setting up the boxes of {subject}", lab.name, frozenset(needs), run)
+            jobs[key] = BuildJob("setting up the boxes of {subject}", lab.name, frozenset(needs), run)
         if self._base.debian_mirror and self._base.build_tag not in there and any(map(_is_build, jobs)):
             run = partial(self._build_variant, emit)
-            jobs[_MIRROR] = Job("having the base use {subject}", self._base.debian_mirror, frozenset(), run)
+            jobs[_MIRROR] = BuildJob("having the base use {subject}", self._base.debian_mirror, frozenset(), run)
         return jobs
 
     def _build(self, wanted: _Wanted, name: str, emit: Emit, key: str, stop: Stop) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from labctl.adapters.store.migrate import is_current, migrate
-from labctl.adapters.store.place import Place
+from labctl.adapters.store.place import StorePlace
 from labctl.adapters.store.reserve import Reserve, is_full
 from labctl.errors import StoreError
 
@@ -33,7 +33,7 @@ class Database:
     """Up to date once it is made. Every method raises StoreError where the database can't be used."""
 
     def __init__(self, where: Path | str) -> None:
-        self._place = Place(where)
+        self._place = StorePlace(where)
         self._reserve = Reserve(self._place.file) if self._place.file else None
         with self._explained():
             if self._place.file:

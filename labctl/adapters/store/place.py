@@ -15,7 +15,7 @@ _BUSY_SECONDS = 0.5
 _HINT = "labctl config set store postgresql://USER@HOST/DATABASE, or labctl config unset store for a file of SQLite"
 
 
-class Place:
+class StorePlace:
     """``shown`` is what users may read of it: never a password. ``file`` is None on a server."""
 
     def __init__(self, where: Path | str) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labctl.adapters.checks.nursery import Nursery
+    from labctl.adapters.checks.fork_server import ForkServer
     from labctl.app.parts import Parts
     from labctl.domain.boxspec import Instance
     from labctl.ports import Notes, Provisioner
@@ -97,10 +97,10 @@ class CohortParts:
         return Judging(app.engine, app.keeper, app.locks, app.power)
 
     @cached_property
-    def _nursery(self) -> Nursery:
-        from labctl.adapters.checks.nursery import Nursery
+    def _nursery(self) -> ForkServer:
+        from labctl.adapters.checks.fork_server import ForkServer
 
-        return Nursery()
+        return ForkServer()
 
     def _one_verify(self) -> Verify:
         """With a checker of its own, also on clones: to stop it stops no other."""

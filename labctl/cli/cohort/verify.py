@@ -21,7 +21,7 @@ from labctl.domain.text import visible
 from labctl.errors import Exit
 
 if TYPE_CHECKING:
-    from labctl.domain.classroom.gradebook import Change
+    from labctl.domain.classroom.gradebook import GradeChange
     from labctl.domain.verdict import TaskResult
     from labctl.views.grades import Judged, JudgedReport, Regraded
 
@@ -165,7 +165,7 @@ def _why_not(one: Judged) -> str:
     return listed(errors)
 
 
-def _print_change(one: Change) -> None:
+def _print_change(one: GradeChange) -> None:
     click.echo(f"{click.style(_name(one.learner), bold=True)}  {one.before} → {one.after}")
     for task in one.tasks:
         was, now = task.before, task.after

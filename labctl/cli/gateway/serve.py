@@ -7,7 +7,7 @@ import click
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
 from labctl.cli.gateway.group import layout, layout_options
-from labctl.cli.gateway.session import Sessions, load
+from labctl.cli.gateway.session import SessionRunner, load
 from labctl.cli.i18n import _
 from labctl.cli.ui import advice
 from labctl.cli.ui.problem import lines
@@ -48,7 +48,7 @@ def command(
     labctl.gateway.serve(
         actor,
         where,
-        Sessions(tuple(options.get("catalog", ()))).run,
+        SessionRunner(tuple(options.get("catalog", ()))).run,
         explain,
         lambda: click.echo(_("serving at {path}").format(path=where.socket), err=True),
         each=each,

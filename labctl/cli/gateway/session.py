@@ -26,7 +26,7 @@ MOST_BYTES = 1 << 20
 """Of a file that is put into a box."""
 
 
-class Sessions:
+class SessionRunner:
     """``catalogs``: folders with more labs, as the broker was started with."""
 
     def __init__(self, catalogs: tuple[str, ...] = ()) -> None:

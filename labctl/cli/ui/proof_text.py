@@ -10,7 +10,7 @@ from labctl.cli.i18n import _, language, listed, side
 from labctl.cli.ui.answers import print_check
 from labctl.cli.ui.table import print_table
 from labctl.cli.ui.wrap import TIED, wrap
-from labctl.domain.proof.outcome import Cell, LabProof, Proof, cell, columns
+from labctl.domain.proof.outcome import LabProof, Proof, TaskCell, cell, columns
 from labctl.domain.proof.rules import Flaw, Mutant, Phase
 from labctl.domain.text import visible
 from labctl.domain.verdict import Verdict
@@ -60,7 +60,7 @@ def _print_tasks(lab: LabProof) -> None:
     click.echo()
 
 
-def _sign(found: Cell | None) -> str:
+def _sign(found: TaskCell | None) -> str:
     if found is None:
         return click.style("·", dim=True)
     sign = _SIGNS[found.verdict]

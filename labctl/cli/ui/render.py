@@ -13,7 +13,7 @@ import click
 
 from labctl.cli.i18n import _, side
 from labctl.domain.text import visible
-from labctl.events import BoxReady, Emit, Event, Fault, Note, StepEnded, StepProgress, StepStarted
+from labctl.events import BoxReady, Emit, Event, Note, PlayFault, StepEnded, StepProgress, StepStarted
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -43,7 +43,7 @@ def _note(event: Note) -> str:
 _MOST_LINES = 12
 
 
-def _fault(event: Fault) -> str:
+def _fault(event: PlayFault) -> str:
     values = {name: visible(side(_(value))) for name, value in event.values}
     wanted = _("expected {expected}, found {found}").format(
         expected=_(event.expected).format_map(values), found=_(event.found).format_map(values)
@@ -73,7 +73,7 @@ class Plain:
                 self._print(ended(self._titles.get(event.key, event.key), event))
             case Note():
                 self._print(f"· {_note(event)}")
-            case Fault():
+            case PlayFault():
                 self._print(f"  {_fault(event)}")
             case BoxReady() | StepProgress():
                 pass

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 
-class Process(msgspec.Struct, frozen=True):
+class LoginProcess(msgspec.Struct, frozen=True):
     """A process that is no other one that had its number before: ``started`` in the kernel's clock ticks."""
 
     pid: int
@@ -44,12 +44,12 @@ class Tickets:
     def __init__(self, draw: Callable[[], str] = lambda: secrets.token_urlsafe(18), most: int = 4096) -> None:
         self._draw = draw
         self._most = most
-        self._by_login: dict[Process, Ticket] = {}
+        self._by_login: dict[LoginProcess, Ticket] = {}
 
     def __len__(self) -> int:
         return len(self._by_login)
 
-    def issue(self, login: Process, holder: Holder) -> str:
+    def issue(self, login: LoginProcess, holder: Holder) -> str:
         """A new one for the sshd process ``login``; what it had before is worth nothing any more. The oldest login is
         forgotten where there are too many."""
         self._by_login.pop(login, None)
@@ -59,11 +59,11 @@ class Tickets:
         self._by_login[login] = ticket
         return ticket.secret
 
-    def revoke(self, login: Process) -> None:
+    def revoke(self, login: LoginProcess) -> None:
         """The login offered a key that is nobody's: whatever it proved before counts no more."""
         self._by_login.pop(login, None)
 
-    def redeem(self, secret: str, ancestors: Sequence[Process]) -> Ticket | None:
+    def redeem(self, secret: str, ancestors: Sequence[LoginProcess]) -> Ticket | None:
         """The ticket, where a process with these ancestors may use it."""
         for process in ancestors:
             ticket = self._by_login.get(process)
@@ -72,7 +72,7 @@ class Tickets:
                 return ticket if same else None
         return None
 
-    def sweep(self, lives: Callable[[Process], bool]) -> None:
+    def sweep(self, lives: Callable[[LoginProcess], bool]) -> None:
         """Forget logins that have ended."""
         for login in [login for login in self._by_login if not lives(login)]:
             del self._by_login[login]

@@ -134,7 +134,7 @@ class Weighed(msgspec.Struct, frozen=True):
         return max(0.0, self.need - self.have)
 
 
-class Order(msgspec.Struct, frozen=True):
+class LabDemand(msgspec.Struct, frozen=True):
     """So many instances of a lab are wanted that don't run yet."""
 
     lab: Lab
@@ -142,7 +142,7 @@ class Order(msgspec.Struct, frozen=True):
     count: int
 
 
-def needs(orders: tuple[Order, ...]) -> dict[str, float]:
+def needs(orders: tuple[LabDemand, ...]) -> dict[str, float]:
     """What all of them need, by resource."""
     total = dict.fromkeys(RESOURCES, 0.0)
     for order in orders:
@@ -198,7 +198,7 @@ def left(server: Server) -> dict[str, float]:
     return {name: max(0.0, value) for name, value in found.items() if totals.get(name, 1)}
 
 
-def weigh(orders: tuple[Order, ...], server: Server) -> tuple[Weighed, ...]:
+def weigh(orders: tuple[LabDemand, ...], server: Server) -> tuple[Weighed, ...]:
     """Every resource that is known, in the order of RESOURCES."""
     needed, there = needs(orders), left(server)
     return tuple(_weighed(name, needed[name], there[name], server) for name in RESOURCES if name in there)
@@ -247,7 +247,7 @@ def _round_up(value: float) -> int:
     return power
 
 
-def learners_that_fit(orders: tuple[Order, ...], server: Server, learners: int) -> int:
+def learners_that_fit(orders: tuple[LabDemand, ...], server: Server, learners: int) -> int:
     """How many of that many, when each needs the same; never more than there are."""
     needed, there = needs(orders), left(server)
     if learners <= 0:

@@ -162,7 +162,7 @@ class TaskChange(msgspec.Struct, frozen=True):
     after: TaskResult
 
 
-class Change(msgspec.Struct, frozen=True):
+class GradeChange(msgspec.Struct, frozen=True):
     """What a regrade made of a learner's grade: points before and after, and the tasks that are judged otherwise."""
 
     learner: str
@@ -171,7 +171,7 @@ class Change(msgspec.Struct, frozen=True):
     tasks: tuple[TaskChange, ...]
 
 
-def change(before: Attempt | None, after: Attempt) -> Change | None:
+def change(before: Attempt | None, after: Attempt) -> GradeChange | None:
     """What is another grade now; None where nothing is. Both fitted to the same lab."""
     old = {result.task: result for result in before.tasks} if before else {}
     found = tuple(TaskChange(old.get(result.task), result) for result in after.tasks)
@@ -179,7 +179,7 @@ def change(before: Attempt | None, after: Attempt) -> Change | None:
     points = before.points if before else 0
     if points == after.points and not tasks:
         return None
-    return Change(after.learner, points, after.points, tasks)
+    return GradeChange(after.learner, points, after.points, tasks)
 
 
 def _grade(result: TaskResult) -> tuple[Verdict, int]:

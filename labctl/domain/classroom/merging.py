@@ -17,7 +17,7 @@ Field = Literal["name", "email", "group", "key"]
 FIELDS: tuple[Field, ...] = ("name", "email", "group", "key")
 
 
-class Change(msgspec.Struct, frozen=True):
+class RosterChange(msgspec.Struct, frozen=True):
     """A learner's value, before and after; a key as its fingerprint. Empty: there is none."""
 
     id: str
@@ -42,7 +42,7 @@ class Merged(msgspec.Struct, frozen=True):
     new: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[RosterChange, ...] = ()
     kept: tuple[Kept, ...] = ()
     faults: tuple[RosterFault, ...] = ()
 
@@ -55,7 +55,7 @@ def merge(cohort: str, before: Sequence[Member], roster: Roster) -> Merged:
     new: list[str] = []
     changed: list[str] = []
     same: list[str] = []
-    changes: list[Change] = []
+    changes: list[RosterChange] = []
     kept: list[Kept] = []
     faults: list[RosterFault] = []
     for member in roster.members:
@@ -75,7 +75,7 @@ def merge(cohort: str, before: Sequence[Member], roster: Roster) -> Merged:
         values = {field: _value(field, old, member, cleared) for field in FIELDS}
         after = msgspec.structs.replace(old, **values)
         changes += [
-            Change(old.id, field, shown(old, field), shown(after, field))
+            RosterChange(old.id, field, shown(old, field), shown(after, field))
             for field in FIELDS
             if values[field] != getattr(old, field)
         ]

@@ -12,7 +12,7 @@ from labctl.domain.classroom.roster_columns import COLUMNS
 from labctl.errors import RosterError
 
 
-class Place(msgspec.Struct, frozen=True):
+class CellPlace(msgspec.Struct, frozen=True):
     """``line`` and ``column`` (of characters) from 1, where the cell begins; ``field``: its header as the file has it,
     empty where it has none."""
 
@@ -21,7 +21,7 @@ class Place(msgspec.Struct, frozen=True):
     field: str
 
 
-class RosterFault(Place, frozen=True):
+class RosterFault(CellPlace, frozen=True):
     """What is wrong with a cell. ``what`` and ``remedy`` are templates for ``values``."""
 
     what: str
@@ -29,7 +29,7 @@ class RosterFault(Place, frozen=True):
     values: dict[str, str]
 
 
-class RosterNote(Place, frozen=True):
+class RosterNote(CellPlace, frozen=True):
     """What was changed about a cell, or is doubtful. ``what`` is a template for ``values``."""
 
     what: str
@@ -44,14 +44,14 @@ class Roster(msgspec.Struct, frozen=True):
     columns: frozenset[str] = frozenset(COLUMNS)
     cleared: dict[str, frozenset[str]] = {}
     notes: tuple[RosterNote, ...] = ()
-    places: dict[str, dict[str, Place]] = {}
+    places: dict[str, dict[str, CellPlace]] = {}
     encoding: str = "utf-8"
     file: str = ""
 
     def fault(self, member: str, column: str, wrong: CellError) -> RosterFault:
         """What is wrong with that learner's cell, found out later."""
         places = self.places.get(member, {})
-        place = places.get(column) or places.get("id") or Place(1, 1, "")
+        place = places.get(column) or places.get("id") or CellPlace(1, 1, "")
         return RosterFault(place.line, place.column, place.field, wrong.what, wrong.remedy, wrong.values)
 
 

@@ -13,7 +13,7 @@ from labctl.domain.classroom import ssh_key
 from labctl.domain.classroom.cells import Cell, CellError, PlaceError, first_row, place_after, split
 from labctl.domain.classroom.cohort import Member
 from labctl.domain.classroom.encodings import Decoded, decode
-from labctl.domain.classroom.roster import Place, Roster, RosterFault, RosterNote, refused
+from labctl.domain.classroom.roster import CellPlace, Roster, RosterFault, RosterNote, refused
 from labctl.domain.classroom.roster_columns import chinese, column_of, foreign, known, known_words, short, unknown
 from labctl.domain.classroom.roster_values import CLEAR, Remark, rounded, shorter, value
 from labctl.domain.invisible import ALL, is_blank
@@ -69,7 +69,7 @@ class _Reading:
         self._needed = ("id", "name") if names else ("id",)
         self._notes: list[RosterNote] = []
         self._cleared: dict[str, frozenset[str]] = {}
-        self._places: dict[str, dict[str, Place]] = {}
+        self._places: dict[str, dict[str, CellPlace]] = {}
         self._secret: tuple[int, int] | None = None
         self._ids: dict[str, int] = {}
         self._keys: dict[str, int] = {}
@@ -183,7 +183,7 @@ class _Reading:
         values, places = {}, {}
         for index, column in head.items():
             cell = row[index] if index < len(row) else Cell("", end.line, end.column + len(end.text))
-            places[column] = Place(cell.line, cell.column, short(header[index].text))
+            places[column] = CellPlace(cell.line, cell.column, short(header[index].text))
             remarks: list[Remark] = []
             try:
                 values[column] = self._alone(column, value(column, cell.text, remarks), cell.line)
@@ -234,7 +234,7 @@ class _Reading:
             self._notes.append(_note(self._places[ids[at]]["id"], remark))
 
 
-def _note(place: Place, remark: Remark) -> RosterNote:
+def _note(place: CellPlace, remark: Remark) -> RosterNote:
     return RosterNote(place.line, place.column, place.field, remark.what, remark.values)
 
 

@@ -171,57 +171,57 @@ def builtin_params(lab: Lab) -> frozenset[str]:
     return frozenset({"learner", "lab"} | addresses)
 
 
-class Fault(msgspec.Struct, frozen=True):
+class LabFault(msgspec.Struct, frozen=True):
     """What is wrong in a ``lab.yml``: the path in the file, and the fault in words."""
 
     path: str
     what: str
 
 
-def faults(lab: Lab) -> list[Fault]:
+def faults(lab: Lab) -> list[LabFault]:
     """All that types can't say: names that don't exist, addresses outside of their network, things said twice."""
     return [*_network_faults(lab), *_gateway_faults(lab), *_param_faults(lab), *_file_faults(lab), *_task_faults(lab)]
 
 
-def _network_faults(lab: Lab) -> Iterator[Fault]:
+def _network_faults(lab: Lab) -> Iterator[LabFault]:
     subnets: dict[str, ipaddress.IPv4Network] = {}
     for name, network in lab.networks.items():
         path = f"networks.{name}.subnet"
         try:
             subnet = ipaddress.IPv4Network(network.subnet)
         except ValueError as error:
-            yield Fault(path, f"{error}; write it as 10.10.10.0/24")
+            yield LabFault(path, f"{error}; write it as 10.10.10.0/24")
             continue
         for other, known in subnets.items():
             if known.overlaps(subnet):
-                yield Fault(path, f"{subnet} overlaps with {other} ({known})")
+                yield LabFault(path, f"{subnet} overlaps with {other} ({known})")
         subnets[name] = subnet
     taken: dict[str, str] = {}
     for box_name, box in lab.boxes.items():
         for net, address in box.networks.items():
             path = f"boxes.{box_name}.networks.{net}"
             if net not in lab.networks:
-                yield Fault(path, f"there is no network {net}; there are: {', '.join(lab.networks) or 'none'}")
+                yield LabFault(path, f"there is no network {net}; there are: {', '.join(lab.networks) or 'none'}")
                 continue
             if net not in subnets:
                 continue
             try:
                 inside = _is_host(ipaddress.IPv4Address(address), subnets[net])
             except ValueError as error:
-                yield Fault(path, str(error))
+                yield LabFault(path, str(error))
                 continue
             if not inside:
-                yield Fault(path, f"{address} is not an address of {net} ({subnets[net]})")
+                yield LabFault(path, f"{address} is not an address of {net} ({subnets[net]})")
             if address in taken:
-                yield Fault(path, f"{address} is {taken[address]}'s already")
+                yield LabFault(path, f"{address} is {taken[address]}'s already")
             taken[address] = box_name
 
 
-def _gateway_faults(lab: Lab) -> Iterator[Fault]:
+def _gateway_faults(lab: Lab) -> Iterator[LabFault]:
     for name, box in lab.boxes.items():
         if box.gateway is not None and gateway_network(lab, box) is None:
             near = ", ".join(lab.networks[net].subnet for net in box.networks if net in lab.networks) or "none"
-            yield Fault(f"boxes.{name}.gateway", f"{box.gateway} is not on a network of the box: {near}")
+            yield LabFault(f"boxes.{name}.gateway", f"{box.gateway} is not on a network of the box: {near}")
 
 
 def gateway_network(lab: Lab, box: Box) -> str | None:
@@ -240,56 +240,58 @@ def _is_host(address: ipaddress.IPv4Address, subnet: ipaddress.IPv4Network) -> b
     return address in subnet and address not in own
 
 
-def _param_faults(lab: Lab) -> Iterator[Fault]:
+def _param_faults(lab: Lab) -> Iterator[LabFault]:
     ports: list[PortParam] = []
     for name, param in lab.params.items():
         if isinstance(param, PortParam | IntParam) and param.first > param.last:
-            yield Fault(f"params.{name}", f"first ({param.first}) is more than last ({param.last})")
+            yield LabFault(f"params.{name}", f"first ({param.first}) is more than last ({param.last})")
         elif isinstance(param, PortParam):
             # Ports are given one after the other: those before it may all have fallen into its range.
             before = sum(other.first <= param.last and param.first <= other.last for other in ports)
             if before > param.last - param.first:
                 what = f"{param.first} to {param.last} is too narrow: {before} ports before it may have taken all of it"
-                yield Fault(f"params.{name}", what)
+                yield LabFault(f"params.{name}", what)
             ports.append(param)
         if name in builtin_params(lab):
-            yield Fault(f"params.{name}", "that name is labctl's own")
+            yield LabFault(f"params.{name}", "that name is labctl's own")
 
 
-def _file_faults(lab: Lab) -> Iterator[Fault]:
+def _file_faults(lab: Lab) -> Iterator[LabFault]:
     known = frozenset(lab.params) | builtin_params(lab)
     for index, file in enumerate(lab.files):
         for box in file.boxes:
             if box not in lab.boxes:
-                yield Fault(f"files[{index}].boxes", f"there is no box {box}; there are: {', '.join(lab.boxes)}")
+                yield LabFault(f"files[{index}].boxes", f"there is no box {box}; there are: {', '.join(lab.boxes)}")
         if ".." in file.path.split("/"):
-            yield Fault(f"files[{index}].path", "a path may not go up with ..")
+            yield LabFault(f"files[{index}].path", "a path may not go up with ..")
         for name in sorted(placeholders(file.content) - known):
-            yield Fault(f"files[{index}].content", f"there is no param {name}; there are: {', '.join(sorted(known))}")
+            yield LabFault(
+                f"files[{index}].content", f"there is no param {name}; there are: {', '.join(sorted(known))}"
+            )
 
 
-def _task_faults(lab: Lab) -> Iterator[Fault]:
+def _task_faults(lab: Lab) -> Iterator[LabFault]:
     known = frozenset(lab.params) | builtin_params(lab)
     seen: set[str] = set()
     for index, task in enumerate(lab.tasks):
         if task.id in seen:
-            yield Fault(f"tasks[{index}].id", f"{task.id} is there twice")
+            yield LabFault(f"tasks[{index}].id", f"{task.id} is there twice")
         seen.add(task.id)
         texts = {"title": task.title} | {f"hints[{n}]": hint for n, hint in enumerate(task.hints)}
         for where, text in texts.items():
             for language in LANGUAGES:
                 if not text.in_(language).strip():
-                    yield Fault(f"tasks[{index}].{where}.{language}", "is empty")
+                    yield LabFault(f"tasks[{index}].{where}.{language}", "is empty")
                 for name in sorted(placeholders(text.in_(language)) - known):
-                    yield Fault(f"tasks[{index}].{where}.{language}", f"there is no param {name}")
+                    yield LabFault(f"tasks[{index}].{where}.{language}", f"there is no param {name}")
 
 
 _MSGSPEC_AT = re.compile(r"^(?P<what>.*) - at (?:`key` in )?`(?P<path>\$[^`]*)`$", re.DOTALL)
 
 
-def fault_of(error: msgspec.ValidationError) -> Fault:
+def fault_of(error: msgspec.ValidationError) -> LabFault:
     """A decoder's message as a fault: the path the way an author writes it."""
     match = _MSGSPEC_AT.match(str(error))
     if match is None:
-        return Fault("", str(error))
-    return Fault(match["path"].removeprefix("$").removeprefix("."), match["what"])
+        return LabFault("", str(error))
+    return LabFault(match["path"].removeprefix("$").removeprefix("."), match["what"])

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from labctl.domain.lab.markdown import Outline, outline
 from labctl.domain.lab.model import Lab, builtin_params
-from labctl.domain.lint.fault import Fault, Rule
+from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material, Page
 
 FILES = {"en": "brief.md", "zh": "brief.zh.md"}
@@ -101,7 +101,7 @@ POINTS = Rule(
 )
 
 
-def faults(material: Material) -> Iterator[Fault]:
+def faults(material: Material) -> Iterator[LintFault]:
     """Of both briefs."""
     outlines = {language: outline(page.text) for language, page in material.briefs.items()}
     for language, file in FILES.items():
@@ -121,14 +121,14 @@ def faults(material: Material) -> Iterator[Fault]:
         yield from _differences(material.briefs["zh"], outlines["zh"], outlines["en"])
 
 
-def _sections(page: Page, found: Outline, language: str) -> Iterator[Fault]:
+def _sections(page: Page, found: Outline, language: str) -> Iterator[LintFault]:
     second = [heading.text.lower() for heading in found.headings if heading.level == 2]
     for section, words in SECTIONS.items():
         if not any(re.search(words[language], text) for text in second):
             yield SECTION.at(page.path, 1, section=section, zh=_SECTIONS_ZH[section])
 
 
-def _links(page: Page, found: Outline, files: frozenset[str]) -> Iterator[Fault]:
+def _links(page: Page, found: Outline, files: frozenset[str]) -> Iterator[LintFault]:
     anchors = found.anchors()
     for line, target in found.links:
         if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|\{\{", target):
@@ -139,14 +139,14 @@ def _links(page: Page, found: Outline, files: frozenset[str]) -> Iterator[Fault]
             yield LINK.at(page.path, line, target=target)
 
 
-def _params(page: Page, lab: Lab) -> Iterator[Fault]:
+def _params(page: Page, lab: Lab) -> Iterator[LintFault]:
     known = frozenset(lab.params) | builtin_params(lab)
     for match in _PLACEHOLDER.finditer(page.text):
         if match[1] not in known:
             yield NO_PARAM.at(page.path, page.line_at(match.start()), param=match[1], known=", ".join(sorted(known)))
 
 
-def _tasks(page: Page, found: Outline, lab: Lab) -> Iterator[Fault]:
+def _tasks(page: Page, found: Outline, lab: Lab) -> Iterator[LintFault]:
     headings = {heading.task: heading for heading in found.headings if heading.task}
     for task in lab.tasks:
         heading = headings.pop(task.id, None)
@@ -161,7 +161,7 @@ def _tasks(page: Page, found: Outline, lab: Lab) -> Iterator[Fault]:
             yield HEADING_OF_NONE.at(page.path, heading.line, task=name, known=", ".join(t.id for t in lab.tasks))
 
 
-def _differences(page: Page, found: Outline, wanted: Outline) -> Iterator[Fault]:
+def _differences(page: Page, found: Outline, wanted: Outline) -> Iterator[LintFault]:
     mine, other = (Counter(heading.level for heading in one.headings) for one in (found, wanted))
     for level in sorted(mine.keys() | other.keys()):
         if mine[level] != other[level]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from labctl.domain.lab.markdown import outline, plain
 from labctl.domain.lint.code import Check, Module, checks, imports, module, readings
-from labctl.domain.lint.fault import Fault, Rule
+from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material
 from labctl.domain.nearest import nearest
 
@@ -102,7 +102,7 @@ READ = Rule(
 )
 
 
-def faults(material: Material) -> Iterator[Fault]:
+def faults(material: Material) -> Iterator[LintFault]:
     """Of all Python files of the checks, and of the tasks."""
     modules = [module(page) for page in material.checks]
     found = [check for one in modules for check in checks(one)]
@@ -113,7 +113,7 @@ def faults(material: Material) -> Iterator[Fault]:
         yield from _bindings(found, material, any(one.broken for one in modules))
 
 
-def _module_faults(one: Module, material: Material) -> Iterator[Fault]:
+def _module_faults(one: Module, material: Material) -> Iterator[LintFault]:
     path = one.page.path
     if one.tree is None:
         line, what = one.broken or (1, "")
@@ -133,7 +133,7 @@ def _module_faults(one: Module, material: Material) -> Iterator[Fault]:
                 yield READ.at(path, line, brief=brief, heading=heading, near=near, near_zh=near_zh)
 
 
-def _titles(found: Sequence[Check]) -> Iterator[Fault]:
+def _titles(found: Sequence[Check]) -> Iterator[LintFault]:
     seen: set[tuple[str, str]] = set()
     for check in found:
         path, name = check.page.path, check.name
@@ -151,7 +151,7 @@ def _titles(found: Sequence[Check]) -> Iterator[Fault]:
                 yield MARKER.at(path, line, marker=marker, near=near, near_zh=near_zh, known=", ".join(OWN_MARKERS))
 
 
-def _bindings(found: Sequence[Check], material: Material, incomplete: bool) -> Iterator[Fault]:
+def _bindings(found: Sequence[Check], material: Material, incomplete: bool) -> Iterator[LintFault]:
     lab = material.lab
     ids = [task.id for task in lab.tasks] if lab else []
     by_task: dict[str, list[Check]] = {task: [] for task in ids}

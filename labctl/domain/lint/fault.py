@@ -15,7 +15,7 @@ from labctl.domain.text import Text
 Severity = Literal["error", "warning"]
 
 
-class Fault(msgspec.Struct, frozen=True, order=True):
+class LintFault(msgspec.Struct, frozen=True, order=True):
     """``line`` counts from 1. ``rule`` names the kind of fault, for programs. An error makes the lab unfit for use, a
     warning is for its author to judge."""
 
@@ -41,10 +41,10 @@ class Rule(msgspec.Struct, frozen=True):
     fix: tuple[str, str]
     severity: Severity = "error"
 
-    def at(self, file: str, line: int, /, **values: object) -> Fault:
+    def at(self, file: str, line: int, /, **values: object) -> LintFault:
         """The fault at that place."""
 
         def text(pair: tuple[str, str]) -> Text:
             return Text(*(side.format_map(values) for side in pair))
 
-        return Fault(file, max(1, line), self.id, self.severity, text(self.what), text(self.why), text(self.fix))
+        return LintFault(file, max(1, line), self.id, self.severity, text(self.what), text(self.why), text(self.fix))

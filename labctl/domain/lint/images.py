@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from labctl.domain.imagery import parent_image
-from labctl.domain.lint.fault import Fault, Rule
+from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material
 
 NO_IMAGE = Rule(
@@ -32,7 +32,7 @@ FOREIGN = Rule(
 )
 
 
-def faults(material: Material) -> Iterator[Fault]:
+def faults(material: Material) -> Iterator[LintFault]:
     """Of the lab's images and of all that those start from."""
     known = ", ".join(sorted(material.images))
     lab = material.lab

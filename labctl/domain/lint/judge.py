@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from labctl.domain.lint import briefs, checks, images, plays
-from labctl.domain.lint.fault import Fault, Rule
+from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material, Page
 
 SCHEMA_LINE = re.compile(r"# yaml-language-server: \$schema=(\S+)")
@@ -68,7 +68,7 @@ FILE_TWICE = Rule(
 )
 
 
-def faults(material: Material) -> tuple[Fault, ...]:
+def faults(material: Material) -> tuple[LintFault, ...]:
     """All of them, by file and line; what is found twice in one place is told once."""
     found = {
         *_lab_faults(material),
@@ -81,7 +81,7 @@ def faults(material: Material) -> tuple[Fault, ...]:
     return tuple(sorted(found))
 
 
-def _lab_faults(material: Material) -> Iterator[Fault]:
+def _lab_faults(material: Material) -> Iterator[LintFault]:
     page, lab = material.lab_page, material.lab
     for line, path, what in material.schema_faults:
         yield SCHEMA.at(page.path, line, what=f"{path}: {what}" if path else what)
@@ -114,7 +114,7 @@ def _without_definitions(page: Page) -> str:
     return "\n".join(line for line in page.text.splitlines() if not line.lstrip().startswith("#"))
 
 
-def _left_to_write(material: Material) -> Iterator[Fault]:
+def _left_to_write(material: Material) -> Iterator[LintFault]:
     plays_ = (play.page for play in material.plays)
     for page in (material.lab_page, *material.briefs.values(), *material.checks, *plays_):
         for number, line in enumerate(page.text.splitlines(), 1):

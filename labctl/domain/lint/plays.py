@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from labctl.domain.lint.fault import Fault, Rule
+from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material, Play, Where
 
 MUTANT_FAILS = "labctl_mutant_fails"
@@ -95,7 +95,7 @@ SYNTAX = Rule(
 )
 
 
-def faults(material: Material) -> Iterator[Fault]:
+def faults(material: Material) -> Iterator[LintFault]:
     """Of all playbooks."""
     names = {play.name for play in material.plays}
     page, folder = material.lab_page.path, material.plays_dir
@@ -120,7 +120,7 @@ def faults(material: Material) -> Iterator[Fault]:
             yield NO_MUTANT.at(page, material.task_line(task.id), task=task.id, folder=folder)
 
 
-def _play_faults(play: Play, material: Material) -> Iterator[Fault]:
+def _play_faults(play: Play, material: Material) -> Iterator[LintFault]:
     path = play.page.path
     if play.broken is not None:
         line, what = play.broken
@@ -139,7 +139,7 @@ def _play_faults(play: Play, material: Material) -> Iterator[Fault]:
         yield from _files(play, one, where, material)
 
 
-def _hosts(play: Play, one: Mapping[str, Any], where: Where, material: Material) -> Iterator[Fault]:
+def _hosts(play: Play, one: Mapping[str, Any], where: Where, material: Material) -> Iterator[LintFault]:
     if material.lab is None or "hosts" not in one:
         return
     boxes = list(material.lab.boxes)
@@ -152,20 +152,20 @@ def _hosts(play: Play, one: Mapping[str, Any], where: Where, material: Material)
             yield HOSTS.at(play.page.path, play.line((*where, "hosts")), host=host, known=", ".join(boxes))
 
 
-def _roles(play: Play, one: Mapping[str, Any], where: Where, material: Material) -> Iterator[Fault]:
+def _roles(play: Play, one: Mapping[str, Any], where: Where, material: Material) -> Iterator[LintFault]:
     roles = one.get("roles")
     for index, item in enumerate(roles if isinstance(roles, list) else ()):
         role = item.get("role", item.get("name")) if isinstance(item, dict) else item
         yield from _role(play, role, (*where, "roles", index), material)
 
 
-def _role(play: Play, role: object, where: Where, material: Material) -> Iterator[Fault]:
+def _role(play: Play, role: object, where: Where, material: Material) -> Iterator[LintFault]:
     if isinstance(role, str) and "{{" not in role and "." not in role and role not in material.roles:
         known = ", ".join(sorted(material.roles)) or "-"
         yield ROLE.at(play.page.path, play.line(where), role=role, known=known)
 
 
-def _files(play: Play, node: Mapping[str, Any], where: Where, material: Material) -> Iterator[Fault]:
+def _files(play: Play, node: Mapping[str, Any], where: Where, material: Material) -> Iterator[LintFault]:
     """Of a play, a block or a task: files that are named and roles that are included, and all below it."""
     for key, value in node.items():
         module = str(key).removeprefix(_BUILTIN)
@@ -180,7 +180,7 @@ def _files(play: Play, node: Mapping[str, Any], where: Where, material: Material
             yield from _named(play, module, value, here, material)
 
 
-def _named(play: Play, module: str, value: Any, where: Where, material: Material) -> Iterator[Fault]:
+def _named(play: Play, module: str, value: Any, where: Where, material: Material) -> Iterator[LintFault]:
     options = value if isinstance(value, dict) else {}
     paths: list[object] = []
     beside: tuple[str, ...] = ("",)
@@ -215,7 +215,7 @@ def _fails(play: Play) -> Iterator[tuple[str, Where]]:
             yield str(task), (index, "vars", MUTANT_FAILS, number)
 
 
-def _mutant_faults(play: Play, named: list[tuple[str, Where]], material: Material) -> Iterator[Fault]:
+def _mutant_faults(play: Play, named: list[tuple[str, Where]], material: Material) -> Iterator[LintFault]:
     if not named:
         yield FAILS.at(play.page.path, 1)
     if material.lab is None:

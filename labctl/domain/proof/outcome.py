@@ -9,7 +9,7 @@ import msgspec
 
 from labctl.domain.lab.model import Lab
 from labctl.domain.observed import EngineInfo
-from labctl.domain.proof.rules import REFERENCE, Flakes, Flaw, Mutant, Phase, State
+from labctl.domain.proof.rules import REFERENCE, Flakes, Flaw, Mutant, Phase, ProofState
 from labctl.domain.verdict import Verdict
 
 
@@ -18,7 +18,7 @@ class SeedProof(msgspec.Struct, frozen=True):
     instance alone; ``memory`` in bytes of all its boxes when fresh."""
 
     seed: str
-    states: tuple[State, ...]
+    states: tuple[ProofState, ...]
     flaws: tuple[Flaw, ...]
     flakes: Flakes
     seconds: dict[str, float]
@@ -42,7 +42,7 @@ class LabProof(msgspec.Struct, frozen=True):
         return (*self.flaws, *(flaw for seed in self.seeds for flaw in seed.flaws))
 
     @property
-    def states(self) -> tuple[State, ...]:
+    def states(self) -> tuple[ProofState, ...]:
         """Of all seeds."""
         return tuple(state for seed in self.seeds for state in seed.states)
 
@@ -81,7 +81,7 @@ class LabProof(msgspec.Struct, frozen=True):
         found = [(state.checks, state.left_out) for state in self.states if state.at.phase is not Phase.THOROUGH]
         return max(found, default=(0, 0))
 
-    def of(self, phase: Phase, name: str = "") -> list[State]:
+    def of(self, phase: Phase, name: str = "") -> list[ProofState]:
         """Those states, one a seed at most."""
         return [state for state in self.states if state.at.phase is phase and state.at.name == name]
 
@@ -113,17 +113,17 @@ class Proof(msgspec.Struct, frozen=True):
         return Verdict.FAILED if self.flaws else Verdict.PASSED
 
 
-class Cell(msgspec.Struct, frozen=True):
+class TaskCell(msgspec.Struct, frozen=True):
     """A task in a state: its verdict, and whether it is the wanted one. Of several seeds the one where it isn't."""
 
     verdict: Verdict
     right: bool
 
 
-def cell(states: Iterable[State], task: str) -> Cell | None:
+def cell(states: Iterable[ProofState], task: str) -> TaskCell | None:
     """Of a task in the same state with each seed; None where it was never judged."""
     cells = [
-        Cell(result.verdict, result.verdict is state.wanted[task])
+        TaskCell(result.verdict, result.verdict is state.wanted[task])
         for state in states
         for result in state.tasks
         if result.task == task
@@ -131,10 +131,10 @@ def cell(states: Iterable[State], task: str) -> Cell | None:
     return min(cells, key=lambda one: one.right, default=None)
 
 
-def columns(proof: LabProof) -> list[tuple[str, list[list[State]]]]:
+def columns(proof: LabProof) -> list[tuple[str, list[list[ProofState]]]]:
     """The table's: ``fresh`` and ``reset``, and for each solution its state at once, after a reboot, and with what is
     thorough. States that never were are left out."""
-    found: list[tuple[str, list[list[State]]]] = [
+    found: list[tuple[str, list[list[ProofState]]]] = [
         (str(phase), [proof.of(phase)]) for phase in (Phase.FRESH, Phase.RESET) if proof.of(phase)
     ]
     order = sorted(proof.solutions, key=lambda name: (name != REFERENCE, name))

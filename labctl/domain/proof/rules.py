@@ -65,7 +65,7 @@ class Flaw(msgspec.Struct, frozen=True):
     broken: bool = False
 
 
-class State(msgspec.Struct, frozen=True):
+class ProofState(msgspec.Struct, frozen=True):
     """Boxes as they were judged: the first time, where it was done again and again. ``left_out``: how many checks were,
     since they hurt."""
 
@@ -109,7 +109,7 @@ def wanted(lab: Lab, phase: Phase, fails: Collection[str] = ()) -> dict[str, Ver
     return {task.id: Verdict.FAILED if task.id in fails else Verdict.PASSED for task in lab.tasks}
 
 
-def verdict_flaws(state: State) -> Iterator[Flaw]:
+def verdict_flaws(state: ProofState) -> Iterator[Flaw]:
     """The tasks that aren't what they must be. On fresh boxes there are no points in part, either."""
     found = {task.task: task for task in state.tasks}
     for task, verdict in state.wanted.items():

@@ -10,7 +10,7 @@ import msgspec
 
 from labctl.domain.classroom.cohort import GRACE, Cohort, Limits, Member, learner_of
 from labctl.domain.classroom.cohort_text import check_limits, check_name
-from labctl.domain.classroom.merging import Change, Kept, Merged, merge, taken
+from labctl.domain.classroom.merging import Kept, Merged, RosterChange, merge, taken
 from labctl.domain.classroom.roster import Roster, RosterFault, refused
 from labctl.domain.nearest import nearest
 from labctl.domain.observed import ObservedBox, State
@@ -29,7 +29,7 @@ class Added(msgspec.Struct, frozen=True):
     new: tuple[str, ...]
     changed: tuple[str, ...]
     same: tuple[str, ...]
-    changes: tuple[Change, ...] = ()
+    changes: tuple[RosterChange, ...] = ()
     kept: tuple[Kept, ...] = ()
 
 

@@ -10,7 +10,7 @@ from labctl.domain.boxspec import Instance
 from labctl.domain.classroom.capacity import (
     Fit,
     Footprint,
-    Order,
+    LabDemand,
     Weighed,
     amount,
     footprint_of,
@@ -77,7 +77,7 @@ class CohortPlan:
             measured = self._measured(lab)
             footprint = footprint_of(lab, measured)
             labs.append(LabPlan(name, footprint, measured is not None, there, len(mine)))
-            orders.append(Order(lab, footprint, len(mine) - there))
+            orders.append(LabDemand(lab, footprint, len(mine) - there))
         wanted, server = tuple(orders), self._server.look()
         boxes = int(needs(wanted)["boxes"])
         return ClassPlan(

@@ -18,7 +18,6 @@ from labctl.errors import RefusedError
 from labctl.events import Emit, silent
 from labctl.ports import Catalog, Engine, Images, Keeper, Locks
 from labctl.services.claims import refuse_unclaimed
-from labctl.services.crowd import Crowd
 from labctl.services.instance import (
     in_turn,
     plan_instance,
@@ -30,9 +29,10 @@ from labctl.services.instance import (
     take_keeper_back,
     until_none,
 )
+from labctl.services.many_parts import ManyParts
 from labctl.services.parallel import uninterrupted
 from labctl.services.ready import serve, serves
-from labctl.services.start_many import Job, StartMany
+from labctl.services.start_many import StartJob, StartMany
 from labctl.views.work import Part, Tally
 
 Boxes = Mapping[str, Sequence[ObservedBox]]
@@ -105,7 +105,7 @@ class CohortBoxes:
         tags: Mapping[str, str],
         observed: Boxes,
         unclaimed: Callable[[], Boxes] = dict,
-    ) -> Job:
+    ) -> StartJob:
         """``unclaimed``: boxes of before stores had ids, asked for if a learner has none."""
         store = self._engine.store
 
@@ -114,7 +114,7 @@ class CohortBoxes:
                 refuse_unclaimed(box for box in unclaimed().get(instance.id, ()) if box.learner == instance.learner)
             return plan_instance(lab, instance, tags, boxes, store, time.time(), of_class=True)
 
-        return Job(instance.learner, lab.name, instance.id, observed.get(instance.id, ()), plan)
+        return StartJob(instance.learner, lab.name, instance.id, observed.get(instance.id, ()), plan)
 
     def start(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
         """Those boxes that are there and don't run."""
@@ -123,7 +123,7 @@ class CohortBoxes:
             found = by_instance(self._boxes(cohort, members))
             if found:
                 serve(self._keeper, self._images, self._locks, emit)
-            jobs = [Job(boxes[0].learner, boxes[0].lab, name, boxes, _restart) for name, boxes in found.items()]
+            jobs = [StartJob(boxes[0].learner, boxes[0].lab, name, boxes, _restart) for name, boxes in found.items()]
             return self._start_many.run(jobs, emit)
 
     def reset(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
@@ -138,7 +138,7 @@ class CohortBoxes:
 
     def _anew(
         self, cohort: Cohort, lab: Lab, boxes: Sequence[ObservedBox], tags: Mapping[str, Mapping[str, str]]
-    ) -> Job:
+    ) -> StartJob:
         first = boxes[0]
         _, member = member_of(first.learner) or ("", "")
         instance = msgspec.structs.replace(instance_of(cohort, member, lab.name, time.time()), seed=first.seed)
@@ -189,7 +189,7 @@ class CohortBoxes:
             with self._locks.hold(f"instance-{part.instance}", silent):
                 act(found[part.instance])
 
-        return Crowd(parts, total, emit).run(work)
+        return ManyParts(parts, total, emit).run(work)
 
 
 def _restart(boxes: Sequence[ObservedBox]) -> Plan:

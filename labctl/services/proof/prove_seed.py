@@ -15,10 +15,10 @@ import msgspec
 from labctl.domain.lab.model import Lab
 from labctl.domain.proof import rules as proof
 from labctl.domain.proof.outcome import SeedProof
-from labctl.domain.proof.rules import REFERENCE, At, Flakes, Flaw, Headings, Mutant, Phase, State
+from labctl.domain.proof.rules import REFERENCE, At, Flakes, Flaw, Headings, Mutant, Phase, ProofState
 from labctl.domain.verdict import TaskResult
 from labctl.errors import BuildError, LabctlError
-from labctl.events import Emit, Event, Fault, Note, StepEnded, StepStarted
+from labctl.events import Emit, Event, Note, PlayFault, StepEnded, StepStarted
 from labctl.pool import Pool
 from labctl.ports import Provisioner
 from labctl.services.clone import Clones, at_once
@@ -65,7 +65,7 @@ class Round:
         self._emit = emit
         self._thorough = threading.Lock()
         self._stopped = threading.Event()
-        self._states: list[State] = []
+        self._states: list[ProofState] = []
         self._flaws: list[Flaw] = []
         self._flakes = Flakes()
         self._seconds: dict[str, float] = {}
@@ -216,7 +216,7 @@ class Round:
         self._go_on()
         judged = [self._tools.verify.judge(current, thorough=thorough, emit=self._quiet) for _ in range(repeat)]
         runs = [one.tasks for one in judged]
-        state = State(at, runs[0], proof.wanted(self._lab, at.phase, fails), judged[0].left_out)
+        state = ProofState(at, runs[0], proof.wanted(self._lab, at.phase, fails), judged[0].left_out)
         self._states.append(state)
         flaws += [*proof.verdict_flaws(state), *proof.flake_flaws(at, runs)]
         if repeat > 1:
@@ -264,4 +264,4 @@ class Round:
             self._emit(StepEnded(key, ended and not flaws, time.monotonic() - started))
             for flaw in flaws:
                 said = tuple(check.message for check in flaw.checks) or (flaw.detail,)
-                self._emit(Fault(subject, flaw.task, flaw.expected, flaw.found, tuple(flaw.values.items()), said))
+                self._emit(PlayFault(subject, flaw.task, flaw.expected, flaw.found, tuple(flaw.values.items()), said))

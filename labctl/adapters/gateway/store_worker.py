@@ -33,7 +33,7 @@ class Question(msgspec.Struct, omit_defaults=True):
     happening: Happening | None = None
 
 
-class Answer(msgspec.Struct, omit_defaults=True):
+class StoreAnswer(msgspec.Struct, omit_defaults=True):
     """``gone``: digests that open nothing any more. ``problem``: why there is no answer."""
 
     holder: Holder | None = None
@@ -46,12 +46,12 @@ def digest(key: str) -> str:
     return sha256(key.encode()).hexdigest()[:32]
 
 
-class Clerk:
+class StoreWorker:
     """The broker's side: questions, and what to do with each answer."""
 
     def __init__(self, cohorts: Callable[[], Cohorts]) -> None:
         self._cohorts = cohorts
-        self._waiting: deque[tuple[float, Callable[[Answer], None]]] = deque()
+        self._waiting: deque[tuple[float, Callable[[StoreAnswer], None]]] = deque()
         self._pid = 0
         self._socket: socket.socket | None = None
 
@@ -72,14 +72,14 @@ class Clerk:
         self._socket = ours
         return ours
 
-    def ask(self, question: Question, then: Callable[[Answer], None] | None = None) -> None:
+    def ask(self, question: Question, then: Callable[[StoreAnswer], None] | None = None) -> None:
         """``then`` gets the answer; at once, with a problem, where there is none to be had."""
         try:
             assert self._socket is not None  # noqa: S101  started
             self._socket.send(msgspec.msgpack.encode(question))
         except OSError as error:
             if then:
-                then(Answer(problem=str(error)))
+                then(StoreAnswer(problem=str(error)))
             return
         if then:
             self._waiting.append((time.monotonic(), then))
@@ -98,7 +98,7 @@ class Clerk:
                 return False
             if self._waiting:
                 _since, then = self._waiting.popleft()
-                then(msgspec.msgpack.decode(data, type=Answer))
+                then(msgspec.msgpack.decode(data, type=StoreAnswer))
 
     def late(self) -> bool:
         """Whether somebody has waited for an answer for too long."""
@@ -116,7 +116,7 @@ class Clerk:
             self._pid = 0
         waiting, self._waiting = self._waiting, deque()
         for _since, then in waiting:
-            then(Answer(problem="the store doesn't answer"))
+            then(StoreAnswer(problem="the store doesn't answer"))
 
 
 def _become_clerk(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
@@ -157,26 +157,26 @@ def _work(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
             store = store or cohorts()
             answer = _answer(store, question)
         except LabctlError as error:
-            answer = Answer(problem=str(error))
+            answer = StoreAnswer(problem=str(error))
         except Exception as error:
             # Whatever a database's driver raises: the next question may be answered again.
-            answer = Answer(problem=f"{type(error).__name__}: {error}")
+            answer = StoreAnswer(problem=f"{type(error).__name__}: {error}")
         if question.happening is None:
             connection.setblocking(True)
             connection.send(msgspec.msgpack.encode(answer))
 
 
-def _answer(store: Cohorts, question: Question) -> Answer:
+def _answer(store: Cohorts, question: Question) -> StoreAnswer:
     if question.happening is not None:
         store.add_happening(question.happening)
-        return Answer()
+        return StoreAnswer()
     if question.key:
         found = store.member_by_key(question.key)
         if found is None:
-            return Answer()
+            return StoreAnswer()
         cohort, member = found
-        return Answer(Holder(learner_of(cohort.name, member.id), question.key, cohort.labs))
-    return Answer(gone=_gone(store, question.held))
+        return StoreAnswer(Holder(learner_of(cohort.name, member.id), question.key, cohort.labs))
+    return StoreAnswer(gone=_gone(store, question.held))
 
 
 def _gone(store: Cohorts, held: dict[str, list[str]]) -> list[str]:

@@ -11,9 +11,9 @@ import msgspec
 
 from labctl.adapters.gateway import peer
 from labctl.adapters.gateway.audit import AuditLog
-from labctl.adapters.gateway.clerk import Answer, Clerk, Question
 from labctl.adapters.gateway.hello import Hello, Visit, visit
-from labctl.adapters.gateway.sessions import Explain, Guest, Sessions
+from labctl.adapters.gateway.sessions import Connection, Explain, SessionTable
+from labctl.adapters.gateway.store_worker import Question, StoreAnswer, StoreWorker
 from labctl.domain.access.gateway import FORMS, Order, Session, in_cohort, parse, said
 from labctl.domain.access.tickets import Holder, Ticket, Tickets
 from labctl.domain.classroom.cohort import Deed, Happening
@@ -28,11 +28,11 @@ _MOST_LINES = 200
 Done = Callable[[], None]
 
 
-class Desk:
+class RequestHandler:
     """``socket`` is where logins' clients find the broker, ``language`` what it speaks with who doesn't say."""
 
     def __init__(
-        self, socket: str, language: str, sessions: Sessions, explain: Explain, clerk: Clerk, audit: AuditLog
+        self, socket: str, language: str, sessions: SessionTable, explain: Explain, clerk: StoreWorker, audit: AuditLog
     ) -> None:
         self._socket = socket
         self.language = language
@@ -43,7 +43,7 @@ class Desk:
         self._tickets = Tickets()
         self._since = time.time()
 
-    def receive(self, guest: Guest, hello: Hello, done: Done) -> None:
+    def receive(self, guest: Connection, hello: Hello, done: Done) -> None:
         """Answer it, now or later. ``done`` is called where nothing more comes."""
         if hello.what == "key":
             self._key(guest, hello, done)
@@ -68,7 +68,7 @@ class Desk:
             lost=self._audit.lost,
         )
 
-    def _key(self, guest: Guest, hello: Hello, done: Done) -> None:
+    def _key(self, guest: Connection, hello: Hello, done: Done) -> None:
         """For sshd's AuthorizedKeysCommand: its parent is the sshd process of that one login."""
         kind, blob = hello.values
         login = next(peer.ancestors(guest.who.pid), None)
@@ -78,7 +78,7 @@ class Desk:
             return
         key = f"{kind} {blob}"
 
-        def then(answer: Answer) -> None:
+        def then(answer: StoreAnswer) -> None:
             if answer.holder is not None:
                 secret = self._tickets.issue(login, answer.holder)
                 guest.answer(f'restrict,pty,command="{self._socket} {secret}" {key}\n'.encode())
@@ -94,11 +94,11 @@ class Desk:
         """See Tickets."""
         return self._tickets.redeem(secret, list(peer.ancestors(pid)))
 
-    def whose(self, key: str, then: Callable[[Answer], None]) -> None:
+    def whose(self, key: str, then: Callable[[StoreAnswer], None]) -> None:
         """Ask again: between the ticket and its use the cohort may have ended."""
         self._clerk.ask(Question(key=key), then)
 
-    def admit(self, guest: Guest, session: Session, descriptors: tuple[int, ...]) -> None:
+    def admit(self, guest: Connection, session: Session, descriptors: tuple[int, ...]) -> None:
         """Begin it. Raises LabctlError where it can't be."""
         self._sessions.admit(session.holder.learner)
         try:
@@ -121,7 +121,7 @@ class Desk:
                 report.what, learner, "refused" if report.what == "refused" else deed, report.said, said=report.said
             )
 
-    def refuse(self, guest: Guest, error: LabctlError, language: str) -> None:
+    def refuse(self, guest: Connection, error: LabctlError, language: str) -> None:
         """Say why not."""
         guest.dismiss(int(error.exit_code), self._explain(error, language))
 
@@ -129,7 +129,7 @@ class Desk:
 class _Arrival:
     """A login that wants a session, from its hello until the session runs or is refused."""
 
-    def __init__(self, desk: Desk, guest: Guest, hello: Hello, done: Done) -> None:
+    def __init__(self, desk: RequestHandler, guest: Connection, hello: Hello, done: Done) -> None:
         self._desk = desk
         self._guest = guest
         self._hello = hello
@@ -147,7 +147,7 @@ class _Arrival:
             return
         self._desk.whose(ticket.holder.key, lambda answer: self._known(ticket, answer))
 
-    def _known(self, ticket: Ticket, answer: Answer) -> None:
+    def _known(self, ticket: Ticket, answer: StoreAnswer) -> None:
         holder = answer.holder
         learner = ticket.holder.learner
         if self._guest.closed:

@@ -26,7 +26,7 @@ class _Call:
         self.answer = b""
 
 
-class Errands:
+class EngineCalls:
     """Calls of the engine, a few at once, each at most once at a time. ``prefix`` says what their paths begin with: see
     ``Engine.prefix``."""
 

@@ -18,7 +18,7 @@ _LOOK_SECONDS = 0.5
 """A Ctrl-C in the moment before a wait begins is noticed when it ends."""
 
 
-class Crowd:
+class ManyParts:
     """Takes parts one after the other, ``width`` at a time. What takes a part goes on to its end, also when Ctrl-C
     comes; then no other is begun. A second Ctrl-C leaves at once."""
 

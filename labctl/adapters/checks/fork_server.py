@@ -20,7 +20,7 @@ from typing import BinaryIO
 from labctl.adapters.checks.process import command, surroundings
 
 
-class Nursery:
+class ForkServer:
     """Starts children (``process.Start``), from any thread."""
 
     def __init__(self) -> None:
