@@ -42,7 +42,7 @@ ARGUMENTS = {
     "_": (0,),
     "Note": (0,),
     "StepStarted": (1,),
-    "Job": (0,),
+    "BuildJob": (0,),
     "Finding": (2, 3),
     "_step": (2,),
     "Flaw": (2, 3),
