@@ -30,11 +30,11 @@ _AS_THE_GATEWAY = [
     sys.executable,
     "-c",
     "import sys\n"
-    "from labctl.cli.gateway.session import Sessions\n"
+    "from labctl.cli.gateway.session import SessionRunner\n"
     "from labctl.domain.access.gateway import Session, parse\n"
     "from labctl.domain.access.tickets import Holder\n"
     "who, *words = sys.argv[1:]\n"
-    "sys.exit(Sessions().run(Session(Holder(who, ''), parse(' '.join(words)), 'en', '', '')))",
+    "sys.exit(SessionRunner().run(Session(Holder(who, ''), parse(' '.join(words)), 'en', '', '')))",
 ]
 
 

@@ -114,11 +114,11 @@ def test_ctrl_c_in_labctls_own_pager(terminal: Callable[..., pexpect.spawn], tmp
 
 GATEWAY = """
 import sys
-from labctl.cli.gateway.session import Sessions
+from labctl.cli.gateway.session import SessionRunner
 from labctl.domain.access.gateway import Order, Session
 from labctl.domain.access.tickets import Holder
 
-sys.exit(Sessions().run(Session(Holder("", ""), Order("show", lab="redis-replication"), "en", "xterm", "")))
+sys.exit(SessionRunner().run(Session(Holder("", ""), Order("show", lab="redis-replication"), "en", "xterm", "")))
 """
 """With no cohort: whose labs are meant the settings say."""
 
