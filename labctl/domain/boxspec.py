@@ -12,6 +12,7 @@ import msgspec
 from labctl.domain import naming, wiring
 from labctl.domain.lab.model import Lab, LabFile, gateway_network, size_in_bytes
 from labctl.domain.lab.params import Params, template_values
+from labctl.domain.server import LOCAL, ServerId
 from labctl.domain.text import fill
 
 _KEEPERS = frozenset({wiring.LABEL_GRACE, wiring.LABEL_IDLE, wiring.LABEL_DISK})
@@ -64,11 +65,12 @@ class BoxSpec(msgspec.Struct, frozen=True):
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """Whose lab this is, and what it was made with. ``expires`` in seconds since 1970, 0 for never. ``clone``: a few
-    lower-case letters and digits that make it a clone of the learner's instance, with names and bridges of its own, and
-    the same hostnames and addresses. ``cpus``: so many cores are shared out among its boxes, where these would have
-    more; 0 is no limit. ``grace``: seconds after it expired until it is removed, -1 for never. ``idle``: seconds with
-    nobody in it until it is stopped, 0 for never. ``disk``: bytes that may be written in one box, 0 is no limit."""
+    """Whose lab this is, on which server, and what it was made with. ``expires`` in seconds since 1970, 0 for never.
+    ``clone``: a few lower-case letters and digits that make it a clone of the learner's instance, with names and
+    bridges of its own, and the same hostnames and addresses. ``cpus``: so many cores are shared out among its boxes,
+    where these would have more; 0 is no limit. ``grace``: seconds after it expired until it is removed, -1 for never.
+    ``idle``: seconds with nobody in it until it is stopped, 0 for never. ``disk``: bytes that may be written in one
+    box, 0 is no limit."""
 
     lab: str
     learner: str
@@ -79,6 +81,7 @@ class Instance(msgspec.Struct, frozen=True):
     grace: int = -1
     idle: int = 0
     disk: int = 0
+    server: ServerId = LOCAL
 
     @property
     def id(self) -> str:

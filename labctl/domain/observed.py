@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from labctl.domain import naming
+from labctl.domain.server import LOCAL, ServerId
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ class ObservedBox(msgspec.Struct, frozen=True):
     """A box that exists. ``created`` in seconds since 1970. ``clone``: the instance that it is a copy of a box of;
     nothing for a learner's own. ``disk``: bytes that may be written in it, 0 is no limit. ``store``: the id of the
     store that it belongs to; nothing where it was made before stores had ids. ``instance``, ``learner`` and ``clone``
-    are named as in that store."""
+    are named as in that store. ``server``: where it is."""
 
     id: str
     container: str
@@ -65,6 +66,7 @@ class ObservedBox(msgspec.Struct, frozen=True):
     clone: str = ""
     disk: int = 0
     store: str = ""
+    server: ServerId = LOCAL
 
     @property
     def on_engine(self) -> str:

@@ -9,12 +9,13 @@ import msgspec
 from labctl.domain.boxspec import Instance
 from labctl.domain.notes import BoxNote
 from labctl.domain.observed import State
+from labctl.domain.server import ServerId
 
 
 class BoxStatus(msgspec.Struct, frozen=True):
-    """A box that exists. ``address`` is its first; nothing where the lab isn't in the catalog any more. ``created`` and
-    ``expires`` in seconds since 1970, 0 for never; ``disk``: bytes that may be written in it, 0 for no limit.
-    ``notes``: why it is stopped, or what happened to it lately."""
+    """A box that exists, on ``server``. ``address`` is its first; nothing if the lab isn't in the catalog any more.
+    ``created`` and ``expires`` in seconds since 1970, 0 for never; ``disk``: bytes that may be written in it, 0 for no
+    limit. ``notes``: why it is stopped, or what happened to it lately."""
 
     id: str
     container: str
@@ -31,6 +32,7 @@ class BoxStatus(msgspec.Struct, frozen=True):
     created: float
     clone: str
     disk: int
+    server: ServerId
     address: str
     notes: tuple[BoxNote, ...]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from labctl.adapters.ssh import SshFiles
     from labctl.adapters.store import SqlStore
     from labctl.app.parts.classroom import CohortParts
+    from labctl.app.parts.engines import EngineRegistry
     from labctl.app.parts.own import OwnParts
     from labctl.domain.text import Text
     from labctl.services.clone import Clones
@@ -80,8 +81,16 @@ class Parts:
         return SystemTags(**self.images.system_tags())
 
     @cached_property
+    def engines(self) -> EngineRegistry:
+        """The engine of each server."""
+        from labctl.app.parts.engines import EngineRegistry
+        from labctl.domain.server import LOCAL
+
+        return EngineRegistry({LOCAL: lambda: self.engine})
+
+    @cached_property
     def engine(self) -> DockerEngine:
-        """Boxes."""
+        """Boxes on the server ``LOCAL``."""
         from labctl.adapters.docker.engine import DockerEngine
 
         return DockerEngine(self.client, lambda: self._system_tags().volume, lambda: self.own.id, self.own.recognise)

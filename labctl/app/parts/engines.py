@@ -1,0 +1,41 @@
+"""The engines of the servers that this installation knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from labctl.domain.nearest import nearest
+from labctl.domain.server import LOCAL, ServerId
+from labctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from labctl.ports import Engine
+
+
+class EngineRegistry:
+    """Server to engine. Today it has one entry, ``LOCAL``. Each engine is made when it is first asked for."""
+
+    def __init__(self, makers: Mapping[ServerId, Callable[[], Engine]]) -> None:
+        self._makers = dict(makers)
+        self._made: dict[ServerId, Engine] = {}
+
+    @property
+    def servers(self) -> tuple[ServerId, ...]:
+        """All servers that there are."""
+        return tuple(self._makers)
+
+    def engine(self, server: ServerId = LOCAL) -> Engine:
+        """The engine of that server. Raises UsageError for a server that isn't there, with the nearest name."""
+        if server not in self._makers:
+            near = nearest(server, self._makers)
+            raise UsageError(
+                "there is no server {server}",
+                hint="did you mean {near}?" if near else "the servers are: {known}",
+                server=server,
+                near=near,
+                known=", ".join(self._makers),
+            )
+        if server not in self._made:
+            self._made[server] = self._makers[server]()
+        return self._made[server]
