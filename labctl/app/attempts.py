@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from labctl.app.access import Access
 from labctl.domain.naming import instance_id
 from labctl.errors import UsageError
@@ -48,7 +50,7 @@ class AttemptsApi:
         with access.finishing(current, emit):
             only = frozenset(tasks) or None
             verified = self._parts.verify.run(current, only, thorough=thorough, emit=emit, by=access.by)
-        return _page(current.lab, verified)
+        return _page(actor, current.lab, verified)
 
     def watch(self, actor: Actor, lab: str, tasks: Collection[str], tell: Callable[[JudgedPage], None]) -> None:
         """Judge again and again, whenever something changes, until all tasks have passed. ``tell`` hears of each
@@ -62,7 +64,7 @@ class AttemptsApi:
             nonlocal before
             changed = tuple(changes(before, verified.attempt)) if before else None
             before = verified.attempt
-            tell(_page(current.lab, verified, changed))
+            tell(_page(actor, current.lab, verified, changed))
 
         find = partial(access.current, "judge", lab)
         self._parts.watch.run(find, frozenset(tasks) or None, judged, access.by)
@@ -73,7 +75,8 @@ class AttemptsApi:
 
         access = Access(self._parts, actor)
         definition = self._parts.catalog.lab(lab) if lab else access.found().lab
-        return History(definition, tuple(self._parts.store.attempts(instance_id(definition.name, access.learner))))
+        attempts = self._parts.store.attempts(instance_id(definition.name, access.learner))
+        return History(definition, tuple(_readable(actor, attempt) for attempt in attempts))
 
     def attempt(self, actor: Actor, number: int, lab: str = "") -> AttemptPage:
         """One of them, counted from 1. Raises UsageError where there is none of that number."""
@@ -109,8 +112,18 @@ class AttemptsApi:
         return Hints(task, level, len(found.hints), texts, title)
 
 
-def _page(lab: Lab, verified: Verified, changes: tuple[tuple[str, Verdict], ...] | None = None) -> JudgedPage:
+def _page(
+    actor: Actor, lab: Lab, verified: Verified, changes: tuple[tuple[str, Verdict], ...] | None = None
+) -> JudgedPage:
     from labctl.views.attempts import JudgedPage, report
 
-    told = report(verified.attempt, verified.number, left_out=verified.left_out, kept=not verified.lost)
+    attempt = _readable(actor, verified.attempt)
+    told = report(attempt, verified.number, left_out=verified.left_out, kept=not verified.lost)
     return JudgedPage(lab, told, verified.previous, verified.left_out, verified.lost, changes)
+
+
+def _readable(actor: Actor, attempt: Attempt) -> Attempt:
+    """The attempt as the actor may read it: a learner reads no other learner's name."""
+    if not actor.is_learner or not attempt.integrity:
+        return attempt
+    return msgspec.structs.replace(attempt, integrity=attempt.integrity.without_names())

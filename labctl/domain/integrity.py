@@ -28,6 +28,14 @@ class Integrity(msgspec.Struct, frozen=True):
     same: tuple[Likeness, ...] = ()
     unseen: dict[str, str] = {}
 
+    def without_names(self) -> Integrity:
+        """For a learner: each param once, and no other learner's name."""
+        foreign, same = (
+            tuple(Likeness(param, "") for param in dict.fromkeys(likeness.param for likeness in likenesses))
+            for likenesses in (self.foreign, self.same)
+        )
+        return msgspec.structs.replace(self, foreign=foreign, same=same)
+
     def __bool__(self) -> bool:
         return bool(any(self.changed.values()) or self.foreign or self.same)
 

@@ -23,6 +23,7 @@ from labctl.app.parts import Parts
 from labctl.app.parts.classroom import CohortParts
 from labctl.cli.main import LazyGroup, main
 from labctl.domain.classroom.cohort import Cohort, Member
+from labctl.domain.integrity import Integrity, Likeness
 from labctl.domain.observed import State
 from labctl.errors import LabctlError, RefusedError, UsageError
 from labctl.events import silent
@@ -131,6 +132,20 @@ class TestWhoAsks:
         labctl.instances.up(as_learner(), "pond", emit=silent)
         assert labctl.attempts.verify(as_learner(), emit=silent).report.attempt.by == "learner"
         assert labctl.attempts.verify(at_the_engine(LI), emit=silent).report.attempt.by == "instructor"
+
+    def test_a_learner_reads_no_other_learners_name(self, world: World) -> None:
+        labctl = world.labctl
+        labctl.instances.up(as_learner(), "pond", emit=silent)
+        like = (Likeness("port", "db-1/wang"), Likeness("port", "db-1/zhao"))
+        found = labctl.attempts.verify(at_the_engine(LI), emit=silent).report.attempt
+        odd = msgspec.structs.replace(found, integrity=Integrity({}, like, like[:1]))
+        world.store.add_attempt(odd)
+        for view in (
+            labctl.attempts.history(as_learner()).attempts[-1],
+            labctl.attempts.attempt(as_learner(), 2).report.attempt,
+        ):
+            assert view.integrity == Integrity({}, (Likeness("port", ""),), (Likeness("port", ""),))
+        assert labctl.attempts.history(at_the_engine(LI)).attempts[-1].integrity == odd.integrity
 
     def test_a_deadline_holds_for_every_front_end(self, world: World) -> None:
         labctl = world.labctl
