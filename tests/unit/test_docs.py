@@ -133,15 +133,20 @@ def _is_an_image(target: str) -> bool:
     return (ROOT / "images" / target.removeprefix("labctl/") / "Dockerfile").exists()
 
 
+TRANSLATED = ("learner", "instructor", "operator")
+
+
 def test_languages_are_linked_to_each_other() -> None:
-    for one, other in (("README.md", "docs/README.zh.md"), ("docs/learner.md", "docs/learner.zh.md")):
+    pairs = [(f"docs/{name}.md", f"docs/{name}.zh.md") for name in TRANSLATED]
+    for one, other in (("README.md", "docs/README.zh.md"), *pairs):
         for page, link in ((ROOT / one, ROOT / other), (ROOT / other, ROOT / one)):
             links = re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8"))
             assert any((page.parent / target).resolve() == link for target in links), f"{page.name} → {link.name}"
 
 
-def test_the_examples_of_a_page_and_its_translation_are_the_same() -> None:
-    english, chinese = (list(_calls(ROOT / "docs" / name)) for name in ("learner.md", "learner.zh.md"))
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_the_examples_of_a_page_and_its_translation_are_the_same(name: str) -> None:
+    english, chinese = (list(_calls(ROOT / "docs" / page)) for page in (f"{name}.md", f"{name}.zh.md"))
     heads = [{" ".join(words[:2]) for words in calls if words} for calls in (english, chinese)]
     assert heads[0] - heads[1] == set()
 
