@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +90,45 @@ def test_every_module_and_everything_public_says_what_it_is_for() -> None:
         found = [node for node in tree.body if isinstance(node, public) and not node.name.startswith("_")]
         silent += [f"{name}: {node.name}" for node in found if ast.get_docstring(node) is None]
     assert not silent
+
+
+def test_public_class_names_are_unique() -> None:
+    """One name means one thing in the whole package: a search for a class finds one."""
+    places: dict[str, list[str]] = {}
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(f"{file.relative_to(ROOT)}:{node.lineno}")
+    assert len(places) > 300
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_the_paths_through_the_code_name_functions_that_exist() -> None:
+    """docs/architecture.md: each step of a path has a file and its functions; `Class.method` is a method."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    steps = re.findall(r"^\| [↓↑] \d+ \| `([^`]+)` \| ([^|]+) \|", page, re.MULTILINE)
+    assert len(steps) > 60
+    missing = [
+        f"{file}: {name}"
+        for file, names in steps
+        for name in re.findall(r"`([^`]+)`", names)
+        if name not in defined(ast.parse((ROOT / file).read_text()))
+    ]
+    assert not missing
+
+
+def defined(tree: ast.Module) -> set[str]:
+    """The functions and classes of a module, methods as ``Class.method``."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    found = {node.name: node for node in tree.body if isinstance(node, kinds)}
+    methods = {
+        f"{name}.{each.name}"
+        for name, node in found.items()
+        if isinstance(node, ast.ClassDef)
+        for each in node.body
+        if isinstance(each, kinds)
+    }
+    return found.keys() | methods
 
 
 # Where private names of a library are used; pyproject.toml bounds the versions of those libraries.
