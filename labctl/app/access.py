@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import msgspec
 
 from labctl.app.actor import Actor
 from labctl.domain.access.rules import Role
 from labctl.domain.classroom.cohort import SEPARATOR, learner_of, member_of
-from labctl.errors import LabctlError, UsageError
+from labctl.errors import LabctlError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from labctl.app.parts import Parts
@@ -21,6 +22,26 @@ if TYPE_CHECKING:
     from labctl.domain.classroom.cohort import Cohort
     from labctl.events import Emit
     from labctl.services.current import Current
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def require_staff(actor: Actor) -> None:
+    """Raises RefusedError for a learner: whoever has the engine is staff, or the owner of the machine."""
+    if actor.is_learner:
+        raise RefusedError("only an instructor can do this", hint="ask your instructor for it")
+
+
+def staff_only(method: F) -> F:
+    """Of a method of the facade: learners are refused before anything is asked or changed."""
+
+    @wraps(method)
+    def checked(self: Any, actor: Actor, *args: Any, **options: Any) -> Any:
+        require_staff(actor)
+        return method(self, actor, *args, **options)
+
+    return cast("F", checked)
 
 
 class Access:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from labctl.app.access import Access
+from labctl.app.access import Access, require_staff, staff_only
 from labctl.domain.naming import instance_id
 from labctl.errors import UsageError
 
@@ -45,6 +45,8 @@ class AttemptsApi:
     ) -> JudgedPage:
         """Judge the boxes; the attempt is kept if the store can be reached. ``tasks``: only these; ``thorough``: the
         checks that reboot, kill or cut something too, on copies. Raises LabctlError."""
+        if thorough:
+            require_staff(actor)
         access = Access(self._parts, actor)
         current = access.current("judge", lab)
         with access.finishing(current, emit):
@@ -52,6 +54,7 @@ class AttemptsApi:
             verified = self._parts.verify.run(current, only, thorough=thorough, emit=emit, by=access.by)
         return _page(actor, current.lab, verified)
 
+    @staff_only
     def watch(self, actor: Actor, lab: str, tasks: Collection[str], tell: Callable[[JudgedPage], None]) -> None:
         """Judge again and again, whenever something changes, until all tasks have passed. ``tell`` hears of each
         attempt; from the second on with what changed."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from labctl.app.access import staff_only
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,11 +24,13 @@ class AuthoringApi:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
+    @staff_only
     def lint(self, actor: Actor, labs: Sequence[str]) -> FaultsByLab:
         """The faults of these labs by their files alone. No box is started, and nothing of a lab is run. Raises
         UsageError with the nearest name for an unknown lab."""
         return {name: self._parts.lint.run(name) for name in dict.fromkeys(labs)}
 
+    @staff_only
     def prove(
         self,
         actor: Actor,
@@ -51,6 +55,7 @@ class AuthoringApi:
         wishes = Wishes(seeds, repeat, wanted | {Phase.THOROUGH} if thorough else wanted, mutants)
         return self._parts.prove.run(chosen, wishes, emit)
 
+    @staff_only
     def new_lab(self, actor: Actor, name: str, catalog: Path) -> tuple[Path, ...]:
         """Write a small, complete lab into a catalog; its files. Raises UsageError for a name that can't be,
         RefusedError if a file exists already."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from labctl.app.access import require_staff
 from labctl.domain.classroom.cohort import GRACE
-from labctl.errors import RefusedError
 
 if TYPE_CHECKING:
     from labctl.app.actor import Actor
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from labctl.views.classroom import CohortPage, CohortSummary, CohortView, PlanReport
     from labctl.views.rosters import CohortCreated, RosterAdded
     from labctl.views.work import Tally
-
-
-def require_staff(actor: Actor) -> None:
-    """Raises RefusedError for a learner: a cohort as a whole is not theirs to see or to change."""
-    if actor.is_learner:
-        raise RefusedError("only instructors work with whole cohorts")
 
 
 class ClassroomApi:

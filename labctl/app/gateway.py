@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from labctl.app.access import staff_only
 from labctl.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class GatewayApi:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
+    @staff_only
     def keys(self, actor: Actor, cohort: str = "") -> tuple[GatewayKey, ...]:
         """The keys that open the gateway: of one cohort, or of all that have not ended. Raises UsageError for a cohort
         that is none of them."""
@@ -97,6 +99,7 @@ class GatewayApi:
             for member in cohorts.members(name)
         )
 
+    @staff_only
     def status(self, actor: Actor, layout: Layout) -> GatewayState:
         """How the gateway is. Raises RefusedError for somebody who may not ask the broker."""
         from labctl.adapters.gateway import sockets, system
@@ -112,11 +115,13 @@ class GatewayApi:
         broker = sockets.ask_status(layout.socket)
         return GatewayState(account, tuple(SshdFault(*fault) for fault in faults), error, broker)
 
+    @staff_only
     def planned(self, actor: Actor, layout: Layout, *, remove: bool = False) -> tuple[ServerChange, ...]:
         """What has to change on this server to install the gateway, or to remove it. Raises LabctlError."""
         made = installer(layout)
         return tuple(made.plan_removal() if remove else made.plan())
 
+    @staff_only
     def change(
         self,
         actor: Actor,
@@ -135,12 +140,14 @@ class GatewayApi:
         else:
             made.apply(list(changes), told=told, undone=undone)
 
+    @staff_only
     def systemd_runs(self, actor: Actor) -> bool:
         """Whether services of this server are systemd's."""
         from labctl.adapters.gateway import system
 
         return system.systemd_runs()
 
+    @staff_only
     def serve(
         self,
         actor: Actor,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labctl.app.classroom import require_staff
+from labctl.app.access import require_staff
 from labctl.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.app.access import staff_only
 from labctl.errors import LabctlError
 
 if TYPE_CHECKING:
@@ -21,11 +22,13 @@ class HostApi:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
+    @staff_only
     def look(self, actor: Actor) -> tuple[Finding, ...]:
         """What will hurt later, and what is fine: the engine, kernel limits, disk, keeper and switch, images, mirrors,
         then the faulty labs. Raises EngineError where there is no engine."""
         return self._look(*self._labs())
 
+    @staff_only
     def fix(self, actor: Actor, *, emit: Emit) -> tuple[Finding, ...]:
         """Repair keeper, switch, toolbox and kernel limits, then look. Raises LabctlError."""
         labs, faults = self._labs()
@@ -48,24 +51,28 @@ class HostApi:
                 faults.append(Finding("labs", Level.WARN, "the lab {lab} is faulty: {why}", values=values))
         return labs, faults
 
+    @staff_only
     def settings(self, actor: Actor) -> tuple[Setting, ...]:
         """Every setting, and where it comes from. Raises UsageError for a faulty settings file."""
         from labctl.adapters import settings
 
         return tuple(settings.listing())
 
+    @staff_only
     def setting(self, actor: Actor, key: str) -> Setting:
         """One setting. Raises UsageError for an unknown key, with the nearest."""
         from labctl.adapters import settings
 
         return settings.get(key)
 
+    @staff_only
     def set(self, actor: Actor, key: str, value: str) -> None:
         """Keep a value in the settings file. Several values are separated by colons. Raises UsageError."""
         from labctl.adapters import settings
 
         settings.set_(key, value)
 
+    @staff_only
     def unset(self, actor: Actor, key: str) -> None:
         """Remove a value from the settings file. Raises UsageError for an unknown key."""
         from labctl.adapters import settings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from labctl.app.access import Access
+from labctl.app.access import Access, require_staff, staff_only
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import ALIVE
 from labctl.errors import LabctlError, UsageError
@@ -37,6 +37,8 @@ class InstancesApi:
         instead of the learner's own."""
         from labctl.views.instances import LabIsUp
 
+        if seed:
+            require_staff(actor)
         access = Access(self._parts, actor)
         definition = self._parts.catalog.lab(lab)
         access.require("up", lab)
@@ -52,6 +54,7 @@ class InstancesApi:
             addresses={name: definition.address_of(name) for name in definition.boxes},
         )
 
+    @staff_only
     def plan_up(self, actor: Actor, lab: str, seed: str = "") -> Plan:
         """What ``up`` would do now. Changes nothing."""
         access = Access(self._parts, actor)
@@ -59,6 +62,7 @@ class InstancesApi:
         access.require("up", lab)
         return self._parts.up.plan(definition, access.instance(lab, seed))
 
+    @staff_only
     def down(self, actor: Actor, lab: str = "", *, emit: Emit) -> LabIsDown:
         """End a lab, also one whose file has gone from the catalog: its boxes are removed with all that is in them.
         Without a name, the only one that is up."""
@@ -77,6 +81,7 @@ class InstancesApi:
         parts.ssh.forget(instance)
         return LabIsDown(lab, tuple(boxes))
 
+    @staff_only
     def all_down(self, actor: Actor, *, emit: Emit) -> AllDown:
         """End all labs of the learner; keeper and switch too, if no other box of any store is left."""
         from labctl.views.instances import AllDown
@@ -88,6 +93,8 @@ class InstancesApi:
 
     def status(self, actor: Actor, lab: str = "", *, everyone: bool = False) -> tuple[BoxStatus, ...]:
         """The learner's boxes, or those of all learners of this store; only of one lab where one is named."""
+        if everyone:
+            require_staff(actor)
         access = Access(self._parts, actor)
         boxes = [box for box in self._parts.engine.observe() if everyone or box.learner == access.learner]
         if lab:
@@ -149,10 +156,12 @@ class InstancesApi:
         self._parts.up.renew(current.lab, access.instance(current.lab.name, current.seed), chosen, emit)
         return tuple(box.box for box in chosen)
 
+    @staff_only
     def solvable(self, actor: Actor, lab: str = "", solution: str = "solve") -> tuple[str, ...]:
         """The boxes that ``solve`` would change, for the question before it."""
         return tuple(self._to_solve(actor, lab, solution).lab.boxes)
 
+    @staff_only
     def solve(self, actor: Actor, lab: str = "", solution: str = "solve", *, emit: Emit) -> None:
         """Apply a reference solution to the learner's boxes."""
         current = self._to_solve(actor, lab, solution)
@@ -173,6 +182,7 @@ class InstancesApi:
             )
         return current
 
+    @staff_only
     def adopt(self, actor: Actor, lab: str = "") -> tuple[ObservedBox, ...]:
         """Take over boxes that were made before stores had ids; which."""
         return tuple(self._parts.own.adopt.run(Access(self._parts, actor).learner, lab))

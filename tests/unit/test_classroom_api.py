@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,8 @@ from fakes import FakeCatalog, FakeEngine, FakeImages, FakeKeeper, FakeLocks
 from samples import make_lab
 
 from labctl.adapters.store import SqlStore
-from labctl.app.actor import Actor, at_the_engine, by_key
-from labctl.app.classroom import ClassroomApi
+from labctl.app.actor import Actor, at_the_engine
 from labctl.app.facade import Labctl
-from labctl.app.grades import GradesApi
 from labctl.app.parts import Parts
 from labctl.domain.classroom.cohort import Cohort, Limits, Member
 from labctl.errors import RefusedError
@@ -31,30 +28,6 @@ class Nothing:
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"{name} was asked")
-
-
-def _methods() -> list[tuple[type, str]]:
-    return [
-        (api, name)
-        for api in (ClassroomApi, GradesApi)
-        for name, _ in inspect.getmembers(api, inspect.isfunction)
-        if not name.startswith("_")
-    ]
-
-
-@pytest.mark.parametrize(("api", "name"), _methods(), ids=lambda value: getattr(value, "__name__", value))
-def test_a_learner_is_refused_before_anything_is_asked(api: type, name: str) -> None:
-    method = getattr(api(Nothing()), name)
-    needed = [
-        one
-        for one in inspect.signature(method).parameters.values()
-        if one.default is inspect.Parameter.empty and one.name != "actor"
-    ]
-    words = {one.name: "x" for one in needed if one.kind is not inspect.Parameter.KEYWORD_ONLY}
-    others = {one.name: silent for one in needed if one.kind is inspect.Parameter.KEYWORD_ONLY}
-    with pytest.raises(RefusedError):
-        answer = method(by_key("db-1/li"), **words, **others)
-        list(answer)  # an export is made file by file
 
 
 @pytest.fixture

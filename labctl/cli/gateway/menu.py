@@ -30,7 +30,7 @@ class _LeaveError(Exception):
 
 
 class Performer(Protocol):
-    """What the menu needs of ``cli.gateway.session.Sessions``."""
+    """What the menu needs of ``cli.gateway.session.SessionRunner``."""
 
     def request(self, session: Session) -> Request:
         """labctl, asked by this learner: a new one each time."""
