@@ -44,6 +44,7 @@ ARGUMENTS = {
     "StepStarted": (1,),
     "BuildJob": (0,),
     "Finding": (2, 3),
+    "Obstacle": (0, 1),
     "_step": (2,),
     "Flaw": (2, 3),
     "CellError": (0, 1),
@@ -52,7 +53,7 @@ ARGUMENTS = {
     "Remark": (0,),
     "RosterNote": (3,),
 }
-KEYWORDS = ("hint", "remedy")
+KEYWORDS = ("remedy",)
 # What is typed, not read, and a message that is all values.
 SAME = re.compile(r"((sudo )?(labctl|apt-get|docker|sysctl)( [a-z{}.=:/\d-]+| [A-Z]+| http://HOST/debian)+|\{\w+\})")
 
@@ -112,6 +113,8 @@ def _words() -> Iterator[tuple[object, str]]:
     from labctl.adapters import settings
     from labctl.cli import list as list_command
     from labctl.cli.cohort import progress as cohort_progress
+    from labctl.cli.gateway import hints as gateway_hints
+    from labctl.cli.ui import hint_words
     from labctl.domain import observed, verdict
     from labctl.domain.classroom import capacity, encodings, ssh_key
     from labctl.domain.proof import rules as proof
@@ -119,6 +122,8 @@ def _words() -> Iterator[tuple[object, str]]:
     for kind in (observed.State, verdict.Verdict, proof.Phase, capacity.Fit):
         yield from ((kind, str(word)) for word in kind)
     yield from ((capacity, text) for text in (*capacity.REMEDIES.values(), *capacity.RESOURCES[1:]))
+    yield from ((hint_words, wording.text) for wording in hint_words.all_wordings())
+    yield from ((gateway_hints, wording.text) for wording in gateway_hints.OTHERWISE.values())
     for module, table in ((ssh_key, ssh_key.FORMS), (encodings, encodings.KINDS)):
         yield from ((module, text) for _pattern, *texts in table for text in texts)
     yield from ((cohort_progress, text) for verb in cohort_progress.Verb for text in verb.value if text)

@@ -1,8 +1,8 @@
-"""One tree of errors. Each says what happened and why (message), and the next command to type (hint).
+"""One tree of errors. Each says what happened and why (message), and what can help (hint).
 
 A message is an English template that is also the key of its Chinese translation, so the values go beside it:
-``LabctlError("no box {box} in {lab}", box=…, lab=…)``. The command line translates, prints and exits with
-``exit_code``.
+``LabctlError("no box {box} in {lab}", box=…, lab=…)``. A hint is a code, for the same values: each front end words it
+for its readers. The command line translates, prints and exits with ``exit_code``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol
+
+from labctl.hints import Hint
 
 
 class Exit(IntEnum):
@@ -48,11 +50,12 @@ class Phrases(tuple[Phrase, ...]):
 
 
 class LabctlError(Exception):
-    """The root. ``message`` and ``hint`` are templates for ``values``; ``detail`` is text that is shown as it is."""
+    """The root. ``message`` is a template for ``values``; ``hint`` is a code that needs some of them; ``detail`` is
+    text that is shown as it is."""
 
     exit_code: ClassVar[Exit] = Exit.USAGE
 
-    def __init__(self, message: str, /, *, hint: str = "", detail: str = "", **values: Any) -> None:
+    def __init__(self, message: str, /, *, hint: Hint | None = None, detail: str = "", **values: Any) -> None:
         super().__init__(message, hint, values)
         self.message = message
         self.hint = hint
@@ -158,6 +161,6 @@ class FaultAt(Protocol):
 class RosterError(LabctlError):
     """A roster is wrong. ``faults``: all that is wrong in it, by place."""
 
-    def __init__(self, message: str, /, *, faults: Sequence[FaultAt], hint: str = "", **values: Any) -> None:
+    def __init__(self, message: str, /, *, faults: Sequence[FaultAt], hint: Hint | None = None, **values: Any) -> None:
         super().__init__(message, hint=hint, **values)
         self.faults = faults

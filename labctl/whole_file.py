@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 
 @contextmanager
-def whole_file(path: Path, mode: int = 0o600, hint: str = "") -> Iterator[BinaryIO]:
+def whole_file(path: Path, mode: int = 0o600, hint: Hint | None = None) -> Iterator[BinaryIO]:
     """A stream that becomes the file when the block ends without an error; else the file stays as it was.
 
     The bytes are on the disk (fsync(2)) before the file is renamed, so a crash leaves the old file or the new one. A
@@ -51,7 +52,7 @@ def beside_of(file: Path) -> Path:
     return file.with_name(f".{file.name}.{secrets.token_hex(4)}")
 
 
-def unwritable(path: Path, error: OSError, hint: str = "") -> UsageError:
+def unwritable(path: Path, error: OSError, hint: Hint | None = None) -> UsageError:
     """The error for a file or folder that can't be written."""
     why = error.strerror or str(error)
     return UsageError("{path} can't be written: {why}", hint=hint, path=str(path), why=why)

@@ -29,6 +29,7 @@ from labctl.domain.verdict import Attempt, CheckResult, Verdict
 from labctl.domain.weight import Weight
 from labctl.errors import BuildError, EngineError, KeeperGoneError, NameTakenError, UsageError
 from labctl.events import BoxReady, Emit, Note
+from labctl.hints import Hint
 from labctl.ports import CloneCheck, ExecResult, Findings, PowerSwitch
 
 INFO = EngineInfo("20.10.24", "1.41", 1, "overlay2", (), "6.1.0", "Debian", 4, 8 << 30, "/var/lib/docker", (), "fake")
@@ -553,7 +554,7 @@ class FakeCatalog:
 
     def lab(self, name: str) -> Lab:
         if name not in self._labs:
-            raise UsageError("there is no lab {lab}", hint="labctl list", lab=name)
+            raise UsageError("there is no lab {lab}", hint=Hint.NAME_LAB, lab=name)
         return self._labs[name]
 
     def brief(self, name: str, language: str) -> str:

@@ -11,6 +11,7 @@ from fakes import FakeStore
 from labctl.domain.classroom.cohort import Cohort, Happening, Member, kept, member_of
 from labctl.domain.verdict import Attempt
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 
 class FakeCohorts(FakeStore):
@@ -49,7 +50,7 @@ class FakeCohorts(FakeStore):
 
     def change_members(self, cohort: str, decide: Callable[[Sequence[Member]], Sequence[Member]]) -> None:
         if self._known(cohort).ended:
-            raise UsageError("the cohort {name} has ended", hint="labctl cohort create", name=cohort)
+            raise UsageError("the cohort {name} has ended", hint=Hint.CREATE_COHORT, name=cohort)
         self._members[cohort] = self._with(cohort, decide(self.members(cohort)))
 
     def remove_members(self, cohort: str, ids: Iterable[str]) -> None:
@@ -84,7 +85,7 @@ class FakeCohorts(FakeStore):
 
     def _known(self, name: str) -> Cohort:
         if name not in self._cohorts:
-            raise UsageError("there is no cohort {name}", hint="labctl cohort list", name=name)
+            raise UsageError("there is no cohort {name}", hint=Hint.NAME_COHORT, name=name)
         return self._cohorts[name]
 
     def _with(self, cohort: str, new: Sequence[Member]) -> dict[str, Member]:

@@ -20,6 +20,7 @@ from labctl.domain.lab import model
 from labctl.domain.lab.model import Lab
 from labctl.domain.proof.rules import Mutant
 from labctl.errors import InvalidLabError, UsageError
+from labctl.hints import Hint
 from labctl.whole_file import write_whole
 
 _PACKAGE = Path(__file__).parent.parent
@@ -42,7 +43,7 @@ class FileCatalog:
             if not (folder / "labs").is_dir():
                 raise UsageError(
                     "{folder} is not a catalog: it has no folder labs/",
-                    hint="labctl --catalog DIR, where DIR holds labs/, playbooks/, images/ and checks/",
+                    hint=Hint.CATALOG_FORM,
                     folder=str(folder),
                 )
         self.roots: tuple[Path, ...] = (*given, own_root())
@@ -73,11 +74,7 @@ class FileCatalog:
         from labctl.domain.nearest import nearest
 
         near = nearest(name, self.names())
-        if near:
-            raise UsageError(
-                "there is no lab {lab}", hint="did you mean {near}? All labs: labctl list", lab=name, near=near
-            )
-        raise UsageError("there is no lab {lab}", hint="labctl list", lab=name)
+        raise UsageError("there is no lab {lab}", hint=Hint.NAME_LAB, lab=name, near=near)
 
     def plays_dir(self, lab: str) -> Path:
         """The folder of the lab's plays; it need not exist."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from labctl.adapters import settings, state_file
 from labctl.errors import UsageError
+from labctl.hints import Hint
 from labctl.whole_file import write_whole
 
 _ID = re.compile(r"[0-9a-f]{8}")
@@ -33,7 +34,7 @@ def store_id(folder: Path, address: str, ask: Callable[[], str]) -> str:
     if not _ID.fullmatch(found):
         raise UsageError(
             "{file} should have the id of a store, eight hex digits",
-            hint="write the id into {file}; it is in the names of the containers: docker ps",
+            hint=Hint.WRITE_ID,
             file=str(file),
         )
     return found

@@ -9,6 +9,7 @@ from pathlib import Path
 from labctl.domain.lab import schema as lab_schema
 from labctl.domain.lab.model import NAME_PATTERN
 from labctl.errors import RefusedError, UsageError
+from labctl.hints import Hint
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 _ENDING = ".in"
@@ -20,14 +21,14 @@ def make(lab: str, catalog: Path) -> list[Path]:
     if not re.fullmatch(NAME_PATTERN, lab):
         raise UsageError(
             "{lab} can't be the name of a lab",
-            hint="lower-case letters, digits and dashes, a letter first, at most 32: my-first-lab",
+            hint=Hint.LAB_NAME_FORM,
             lab=lab,
         )
     for kind in ("labs", "playbooks", "checks"):
         if os.path.lexists(catalog / kind / lab):
             raise RefusedError(
                 "{path} is there already; nothing was written",
-                hint="another name, or another folder: labctl new LAB --in DIR",
+                hint=Hint.OTHER_LAB_NAME,
                 path=str(catalog / kind / lab),
             )
     written: list[Path] = []

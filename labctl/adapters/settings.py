@@ -21,6 +21,7 @@ from labctl.adapters.state_file import made_once
 from labctl.domain.nearest import nearest
 from labctl.domain.weight import CopySettings
 from labctl.errors import UsageError
+from labctl.hints import Hint
 from labctl.i18n import languages
 from labctl.views.host import Setting, SettingSource, SettingValue
 from labctl.whole_file import unwritable, write_whole
@@ -155,8 +156,7 @@ def _known(key: str) -> None:
 
 def _unknown(key: str) -> UsageError:
     near = nearest(key, KEYS, likeness=0.5)
-    hint = "did you mean {near}? All settings: labctl config list" if near else "all settings: labctl config list"
-    return UsageError("there is no setting {key}", hint=hint, key=key, near=near)
+    return UsageError("there is no setting {key}", hint=Hint.NAME_SETTING, key=key, near=near)
 
 
 def _place(data: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
@@ -227,8 +227,7 @@ def _checked(data: Mapping[str, Any], where: str) -> Settings:
 
 
 def _faulty(where: str, key: str, what: str) -> UsageError:
-    hint = "labctl config set {key} VALUE, or labctl config unset {key}"
-    return UsageError("{where}: {key}: {what}", hint=hint, where=where, key=key, what=what)
+    return UsageError("{where}: {key}: {what}", hint=Hint.SET_OR_UNSET, where=where, key=key, what=what)
 
 
 def _read(file: Path) -> dict[str, Any]:

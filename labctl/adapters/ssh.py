@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labctl.errors import UsageError
+from labctl.hints import Hint
 from labctl.whole_file import write_whole
 
 
@@ -81,6 +82,4 @@ def _literal(text: str) -> str:
 
 
 def _no_client() -> UsageError:
-    return UsageError(
-        "OpenSSH's client is not installed here", hint="apt-get install openssh-client, or labctl enter BOX"
-    )
+    return UsageError("OpenSSH's client is not installed here", hint=Hint.INSTALL_SSH)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labctl.errors import UsageError
+from labctl.hints import Hint
 from labctl.whole_file import beside_of, unwritable, write_whole
 
 _MOST_BYTES = 1 << 20
@@ -58,5 +59,4 @@ def text_in(file: Path) -> str | None:
 
 
 def _unreadable(file: Path, why: str) -> UsageError:
-    hint = "ls -l {file}; if it is lost, take it from a backup; docs/operator.md says what it is for"
-    return UsageError("{file} can't be read: {why}", hint=hint, file=str(file), why=why)
+    return UsageError("{file} can't be read: {why}", hint=Hint.SEE_STATE_FILE, file=str(file), why=why)

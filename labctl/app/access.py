@@ -14,6 +14,7 @@ from labctl.app.actor import Actor
 from labctl.domain.access.rules import Role
 from labctl.domain.classroom.cohort import SEPARATOR, learner_of, member_of
 from labctl.errors import LabctlError, RefusedError, UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.app.parts import Parts
@@ -84,7 +85,7 @@ class Access:
         name, member = member_of(learner) or ("", "")
         if not member:
             raise UsageError(
-                "{learner} names no learner of a cohort: that is COHORT/ID", hint="labctl cohort list", learner=learner
+                "{learner} names no learner of a cohort: that is COHORT/ID", hint=Hint.NAME_COHORT, learner=learner
             )
         registrar = self._parts.cohort.registrar
         cohort = registrar.find(name)
@@ -112,8 +113,9 @@ class Access:
         rules.require(self.role, act, cohort, now, lab, expires)
         if act != "stop" and lab not in cohort.labs:
             names = ", ".join(cohort.labs)
-            hint = "its labs are: {labs}"
-            raise UsageError("{cohort} has no lab {lab}", hint=hint, cohort=cohort.name, lab=lab, labs=names)
+            raise UsageError(
+                "{cohort} has no lab {lab}", hint=Hint.NAME_LAB_OF_COHORT, cohort=cohort.name, lab=lab, labs=names
+            )
         return cohort.name if is_over(cohort, now) or 0 < expires <= now else ""
 
     def instance(self, lab: str, seed: str = "") -> Instance:

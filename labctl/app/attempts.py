@@ -12,6 +12,7 @@ import msgspec
 from labctl.app.access import Access, require_staff, staff_only
 from labctl.domain.naming import instance_id
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.app.actor import Actor
@@ -90,7 +91,7 @@ class AttemptsApi:
         if number > len(found.attempts):
             raise UsageError(
                 "there is no attempt {number} of {lab}; there are {count}",
-                hint="labctl history {lab}",
+                hint=Hint.HISTORY,
                 number=number,
                 lab=found.lab.name,
                 count=len(found.attempts),

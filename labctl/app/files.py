@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.domain.classroom.roster import Roster
@@ -21,7 +22,7 @@ def roster(data: bytes, file: str, encoding: str = "", *, names: bool = True) ->
         if workbook.is_workbook(data):
             if encoding:
                 raise UsageError(
-                    "--encoding is for text files, and {file} is a workbook", hint="leave --encoding out", file=file
+                    "--encoding is for text files, and {file} is a workbook", hint=Hint.NO_ENCODING, file=file
                 )
             return read_table(lambda: workbook.rows(data), file, names=names)
     return read(data, file, encoding, names=names)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from labctl.app.access import staff_only
 from labctl.errors import LabctlError, UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.adapters.gateway.child import Run
@@ -86,7 +87,7 @@ class GatewayApi:
         if cohort and cohort not in names:
             raise UsageError(
                 "there is no cohort {cohort} that lasts",
-                hint="there are: {known}" if names else "labctl cohort create NAME --lab LAB --roster FILE",
+                hint=Hint.NAME_LASTING_COHORT if names else Hint.CREATE_COHORT_OF,
                 cohort=cohort,
                 known=", ".join(names),
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.app.access import require_staff
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.app.actor import Actor
@@ -120,7 +121,7 @@ class GradesApi:
         if group and group not in groups:
             raise UsageError(
                 "{cohort} has no group {group}",
-                hint="its groups are: {groups}" if groups else "labctl cohort show {cohort}",
+                hint=Hint.NAME_GROUP if groups else Hint.SHOW_COHORT,
                 cohort=name,
                 group=group,
                 groups=", ".join(groups),

@@ -12,6 +12,7 @@ from labctl.app.access import Access, require_staff, staff_only
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import ALIVE
 from labctl.errors import LabctlError, UsageError
+from labctl.hints import Hint
 from labctl.services.claims import require_none_unclaimed
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class InstancesApi:
         if solution not in known:
             raise UsageError(
                 "{lab} has no solution {name}",
-                hint="the solutions are: {known}",
+                hint=Hint.NAME_SOLUTION,
                 lab=current.lab.name,
                 name=solution,
                 known=", ".join(known) or "-",

@@ -12,6 +12,7 @@ from labctl.cli.complete import complete_cohorts, complete_labs, complete_places
 from labctl.cli.ui import advice
 from labctl.domain.words import by_count, by_name
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.cli.context import Request
@@ -76,7 +77,7 @@ def chosen_lab(word: str, option: str) -> str:
     if word and option and word != option:
         raise UsageError(
             "two labs are named: {word} and {option}",
-            hint="labctl {command} --lab {word}",
+            hint=Hint.ONE_LAB,
             word=word,
             option=option,
             command=_command_name(),
@@ -92,7 +93,7 @@ def counted(words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[s
     if len(rest) > len(names):
         text = "{command} takes no more words than {usage}"
         usage = " ".join(("[LAB]", *names))
-        raise UsageError(text, hint="labctl {command} --help", command=_command_name(), usage=usage)
+        raise UsageError(text, hint=Hint.HELP_OF, command=_command_name(), usage=usage)
     return chosen_lab(word, lab), rest
 
 
@@ -107,9 +108,7 @@ def named(request: Request, words: tuple[str, ...], lab: str, *names: str) -> tu
 
 def _enough(words: tuple[str, ...], names: tuple[str, ...]) -> None:
     if len(words) < len(names):
-        raise UsageError(
-            "{command} needs {name}", hint="labctl {command} --help", command=_command_name(), name=names[len(words)]
-        )
+        raise UsageError("{command} needs {name}", hint=Hint.HELP_OF, command=_command_name(), name=names[len(words)])
 
 
 def _command_name() -> str:

@@ -10,6 +10,7 @@ import click
 from labctl.cli.i18n import _
 from labctl.cli.main import translated, with_language
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 
 class Command(click.Command):
@@ -27,7 +28,7 @@ class Command(click.Command):
                 if isinstance(param, click.Option) and given.count(param) > 1 and _takes_one_value(param):
                     raise UsageError(
                         "{option} is given twice",
-                        hint="labctl {command} --help",
+                        hint=Hint.HELP_OF,
                         option=param.opts[-1],
                         command=ctx.command_path.removeprefix("labctl "),
                     )

@@ -13,6 +13,7 @@ from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.cli.ui.render import progress
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 
 @labctl_command("cp", example="labctl cp redis.conf master:/etc/redis/redis.conf\nlabctl cp master:/var/log/redis .")
@@ -29,7 +30,7 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
     if bool(from_box) == bool(to_box):
         raise UsageError(
             "one of the two must be in a box: {source} {target}",
-            hint="labctl cp FILE BOX:PATH, or labctl cp BOX:PATH FILE",
+            hint=Hint.COPY_FORMS,
             source=source,
             target=target,
         )

@@ -14,6 +14,7 @@ from labctl.cli.context import asked
 from labctl.cli.i18n import language
 from labctl.cli.ui import advice
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.cli.context import Request
@@ -68,14 +69,14 @@ def perform(request: Request, box: str, lab: str = "") -> int:
 def _meant(request: Request, words: tuple[str, ...], lab: str, learner: str) -> tuple[str, str, str]:
     """Lab, learner and box. Of the words before the box, the name of a lab is the lab. Raises UsageError."""
     if not words:
-        raise UsageError("{command} needs {name}", hint="labctl enter --help", command="enter", name="BOX")
+        raise UsageError("{command} needs {name}", hint=Hint.HELP_OF, command="enter", name="BOX")
     *before, box = words
     labs = request.labctl.labs.names(request.actor)
     word = next((name for name in before if name in labs), "")
     if word:
         before.remove(word)
     if len(before) > 1 or (before and learner):
-        raise UsageError("that names more than a learner and a box", hint="labctl enter LEARNER BOX")
+        raise UsageError("that names more than a learner and a box", hint=Hint.ENTER_AS)
     advice.choose(learner=before[0] if before else "")
     return chosen_lab(word, lab), before[0] if before else learner, box
 

@@ -13,6 +13,7 @@ from labctl.cli.context import asked
 from labctl.cli.i18n import _, language
 from labctl.cli.ui.as_json import print_json
 from labctl.errors import Exit, UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.domain.lint.fault import LintFault
@@ -27,7 +28,7 @@ def command(ctx: click.Context, labs: tuple[str, ...], everything: bool, as_json
     """What is wrong with a lab, by its files alone: no box is started, and nothing of the lab is run. Each fault with
     file, line, reason and remedy. Exit status 3 where there are errors; warnings are for you to judge."""
     if not labs and not everything:
-        raise UsageError("which lab?", hint="labctl lint LAB, or labctl lint --all")
+        raise UsageError("which lab?", hint=Hint.LINT_WHAT)
     labctl, actor = asked(ctx)
     found = labctl.authoring.lint(actor, labctl.labs.names(actor) if everything else labs)
     if as_json:

@@ -9,6 +9,7 @@ from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 
 @labctl_command("open", example="labctl open master:6379\nlabctl open web:80 --port 8080")
@@ -24,7 +25,7 @@ def command(ctx: click.Context, words: tuple[str, ...], port: int, lab: str, lea
     lab, (target,) = counted(words, lab, "BOX:PORT")
     box, _colon, number = target.partition(":")
     if not number.isdigit() or not 0 < int(number) < 65536:
-        raise UsageError("{target} is not BOX:PORT", hint="labctl open master:6379", target=target)
+        raise UsageError("{target} is not BOX:PORT", hint=Hint.OPEN, target=target)
     labctl, actor = asked(ctx, learner)
 
     def opened(local: int) -> None:

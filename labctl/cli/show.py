@@ -18,6 +18,7 @@ from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.drawing import drawing
 from labctl.domain.nearest import nearest
 from labctl.errors import Exit, UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.cli.context import Request
@@ -68,7 +69,7 @@ def perform(
     if task and only_values:
         raise UsageError(
             "{option} and {other} don't go together",
-            hint="labctl show {lab} --values",
+            hint=Hint.SHOW_VALUES,
             option="--values",
             other="TASK",
             lab=labctl.labs.with_task(actor, task, lab).name,
@@ -95,7 +96,7 @@ def _meant(request: Request, words: tuple[str, ...], lab: str, task: str) -> tup
     """Lab and task. One word is a lab's name, else that of a task of the lab that is meant without it."""
     if len(words) > 2 or (len(words) == 2 and task):
         text = "{command} takes no more words than {usage}"
-        raise UsageError(text, hint="labctl show --help", command="show", usage="[LAB] [TASK]")
+        raise UsageError(text, hint=Hint.HELP_OF, command="show", usage="[LAB] [TASK]")
     if len(words) == 2:
         return chosen_lab(words[0], lab), words[1]
     if not words:

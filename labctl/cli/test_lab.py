@@ -15,6 +15,7 @@ from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.report import junit_file
 from labctl.domain.proof.rules import Phase
 from labctl.errors import Exit, UsageError
+from labctl.hints import Hint
 
 _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_ERROR}
 
@@ -61,10 +62,10 @@ def command(
     from labctl.cli.ui.render import progress
 
     if not labs and not everything:
-        raise UsageError("which lab?", hint="labctl test-lab LAB, or labctl test-lab --all")
+        raise UsageError("which lab?", hint=Hint.TEST_WHAT)
     if report == "-" and as_json:
         text = "{option} and {other} don't go together"
-        raise UsageError(text, hint="labctl test-lab --json", option="--report -", other="--json")
+        raise UsageError(text, hint=Hint.TEST_JSON, option="--report -", other="--json")
     labctl, actor = asked(ctx)
     chosen = labctl.labs.names(actor) if everything else list(dict.fromkeys(labs))
     for name in chosen:

@@ -15,6 +15,7 @@ from labctl.cli.i18n import _
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.report import junit, junit_file
 from labctl.errors import Exit, LabctlError, NotKeptError, UsageError
+from labctl.hints import Hint
 
 # What takes its time to load is imported below, after the child that runs checks was started: it loads meanwhile.
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch")
     for other, given in others.items():
         if chosen and given:
             text = "{option} and {other} don't go together"
-            raise UsageError(text, hint="labctl verify {option}", option=option, other=other)
+            raise UsageError(text, hint=Hint.VERIFY_WITH, option=option, other=other)
 
 
 def _watch(request: Request, lab: str, tasks: Collection[str]) -> int:

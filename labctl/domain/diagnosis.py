@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
+
+from labctl.hints import Hint
 
 
 class Level(StrEnum):
@@ -70,17 +73,24 @@ def diagnose(facts: Facts) -> list[Finding]:
     return [*_engine(facts), *_machine(facts), *_labctl(facts)]
 
 
-def obstacle(security_options: Iterable[str]) -> Finding | None:
+class Obstacle(NamedTuple):
+    """Why labctl can't work on an engine, and what helps: as a finding words it, and as an error has it."""
+
+    what: str
+    remedy: str
+    hint: Hint
+
+
+def obstacle(security_options: Iterable[str]) -> Obstacle | None:
     """Why labctl can't work on an engine with these options (GET /info, ``SecurityOptions``); None if it can."""
     said = {option.split(",")[0].removeprefix("name=") for option in security_options}
     if "rootless" in said:
         what = "the Docker engine runs rootless: labctl's keeper and probe need the machine's own process ids"
-        remedy = "sudo systemctl start docker; docker context use default"
-        return Finding("engine", Level.BAD, what, remedy)
+        return Obstacle(what, "sudo systemctl start docker; docker context use default", Hint.SYSTEM_ENGINE)
     if "userns" in said:
         what = "the Docker engine maps user ids (userns-remap): labctl's keeper and probe need the machine's own"
         remedy = "sudo systemctl restart docker, with userns-remap removed from /etc/docker/daemon.json"
-        return Finding("engine", Level.BAD, what, remedy)
+        return Obstacle(what, remedy, Hint.NO_REMAP)
     return None
 
 
@@ -101,7 +111,7 @@ def _engine(facts: Facts) -> Iterator[Finding]:
     yield Finding("cgroups", Level.OK, "cgroup v{version}", values={"version": str(facts.cgroup_version)})
     found = obstacle(facts.security_options)
     if found is not None:
-        yield found
+        yield Finding("engine", Level.BAD, found.what, found.remedy)
     driver = {"driver": facts.storage_driver}
     if facts.storage_driver not in MEASURED_DRIVERS:
         what = "storage driver {driver}: labctl can't see what boxes write, so no disk limit and no integrity report"

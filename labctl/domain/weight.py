@@ -10,6 +10,7 @@ import msgspec
 from labctl.domain.lab.model import Size, size_in_bytes
 from labctl.domain.text import visible
 from labctl.errors import EngineError, TooLargeError
+from labctl.hints import Hint
 
 
 class CopySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +94,7 @@ def refuse_too_large(weights: Mapping[str, Weight], limits: Mapping[str, int]) -
         raise TooLargeError(
             "{box} holds {size}, holes of sparse files included; {most} may be copied for judging; the largest file is "
             "{largest} ({length})",
-            hint="labctl exec {box} -- ls -lsh {quoted}",
+            hint=Hint.LIST_FILE,
             quoted=shlex.quote(values["largest"]),
             **values,
         )
@@ -101,7 +102,7 @@ def refuse_too_large(weights: Mapping[str, Weight], limits: Mapping[str, int]) -
     if missing:
         raise EngineError(
             "the engine's disk has too little room to copy the boxes for judging: {gib} more are needed",
-            hint="labctl images prune",
+            hint=Hint.PRUNE,
             gib=in_gib(missing),
         )
 

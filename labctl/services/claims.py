@@ -15,6 +15,7 @@ from labctl.domain.lab.params import is_derived, seed_for
 from labctl.domain.naming import instance_id
 from labctl.domain.observed import ObservedBox
 from labctl.errors import RefusedError, UsageError
+from labctl.hints import Hint
 from labctl.ports import Engine
 
 
@@ -64,16 +65,16 @@ class Adopt:
         if found and not mine:
             raise RefusedError(
                 "the boxes of {lab} may belong to another store: their seed looks like one that its secret gave",
-                hint="labctl up {lab}, for boxes of your own",
+                hint=Hint.UP_OWN,
                 lab=found[0].lab,
             )
         if not mine:
-            raise UsageError("there is nothing to adopt for {learner}", hint="labctl status", learner=learner)
+            raise UsageError("there is nothing to adopt for {learner}", hint=Hint.STATUS, learner=learner)
         for instance in sorted({box.instance for box in mine}):
             if self._engine.observe(instance):
                 raise RefusedError(
                     "{lab} is up in other boxes already",
-                    hint="labctl down {lab} --learner {learner}, and then labctl adopt {lab} --learner {learner}",
+                    hint=Hint.DOWN_AND_ADOPT,
                     lab=next(box.lab for box in mine if box.instance == instance),
                     learner=learner,
                 )
@@ -93,7 +94,7 @@ def refuse_unclaimed(boxes: Iterable[ObservedBox]) -> None:
     if box is not None:
         raise UsageError(
             "{lab} has boxes of an older labctl, and their seed ({seed}) doesn't show whose they are",
-            hint="labctl adopt {lab} --learner {learner}",
+            hint=Hint.ADOPT,
             lab=box.lab,
             seed=box.seed,
             learner=box.learner,

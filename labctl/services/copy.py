@@ -15,6 +15,7 @@ from labctl.domain.tarball import TarballError, members
 from labctl.domain.text import visible
 from labctl.errors import UsageError
 from labctl.events import Emit, Note, silent
+from labctl.hints import Hint
 from labctl.ports import Engine
 from labctl.services.landing import SPECIAL, Landing
 
@@ -64,7 +65,7 @@ class Copy:
         target = posixpath.normpath(posixpath.join("/root", target))
         spot = self._engine.find(box_id, target)
         if spot.kind is SpotKind.FOLDER:
-            raise UsageError("{path} is a folder in the box", hint="say the file's name, too", path=target)
+            raise UsageError("{path} is a folder in the box", hint=Hint.NAME_FILE, path=target)
         self._writable(spot)
         folder, name = posixpath.split(target)
         with io.BytesIO() as file:
@@ -92,7 +93,7 @@ class Copy:
         if spot.by_kernel:
             raise UsageError(
                 "{path} of the box is made up by the kernel: no file can be copied to it",
-                hint="labctl enter {box}",
+                hint=Hint.ENTER,
                 box=self._box,
                 path=_shown(spot.path),
             )
@@ -115,7 +116,7 @@ class Copy:
         if spot.by_kernel:
             raise UsageError(
                 "{path} of the box is made up by the kernel when it is read: it can't be copied",
-                hint="labctl exec {box} -- cat {path} > FILE",
+                hint=Hint.COPY_BY_CAT,
                 box=self._box,
                 path=_shown(spot.path),
             )
@@ -125,7 +126,7 @@ class Copy:
         named = next((name for name in (posixpath.basename(source), posixpath.basename(spot.path)) if _plain(name)), "")
         wanted = named if target.is_dir() else target.name
         if spot.path == "/" or not _plain(wanted):
-            raise UsageError("all of a box can't be copied", hint="labctl cp {box}:/etc .", box=self._box)
+            raise UsageError("all of a box can't be copied", hint=Hint.COPY_PART, box=self._box)
         try:
             return self._land(box_id, spot.path, into, wanted)
         except OSError as error:
@@ -160,7 +161,7 @@ def _mounted(spot: Spot) -> None:
     if spot.unmounted:
         raise UsageError(
             "{path} is on a mount, which is there only while the box runs",
-            hint="labctl start",
+            hint=Hint.START_LAB,
             path=_shown(spot.path),
         )
 

@@ -14,6 +14,7 @@ from labctl.domain.naming import instance_id
 from labctl.domain.nearest import nearest
 from labctl.domain.observed import ObservedBox, State
 from labctl.errors import RefusedError, UsageError
+from labctl.hints import Hint
 from labctl.ports import Catalog, Engine
 from labctl.services.claims import require_none_unclaimed
 
@@ -60,7 +61,7 @@ class Current(msgspec.Struct, frozen=True):
             near = nearest(name, self.lab.boxes)
             raise UsageError(
                 "there is no box {box} in {lab}",
-                hint="did you mean {near}? The boxes are: {known}" if near else "the boxes are: {known}",
+                hint=Hint.NAME_BOX,
                 box=name,
                 lab=self.lab.name,
                 near=near,
@@ -68,11 +69,11 @@ class Current(msgspec.Struct, frozen=True):
             )
         found = next((box for box in self.boxes if box.box == name), None)
         if found is None or found.state is State.REMOVING:
-            raise UsageError("the box {box} of {lab} is missing", hint="labctl up {lab}", box=name, lab=self.lab.name)
+            raise UsageError("the box {box} of {lab} is missing", hint=Hint.UP, box=name, lab=self.lab.name)
         if running and found.state is State.STOPPED and self.over:
             raise RefusedError(
                 "the box {box} is stopped, and the time of the cohort {name} is over",
-                hint="labctl cohort verify {name}",
+                hint=Hint.VERIFY_COHORT,
                 box=name,
                 name=self.over,
             )
@@ -103,16 +104,14 @@ UNSTEADY = frozenset({State.PAUSED, State.RESTARTING})
 def not_running(box: ObservedBox) -> UsageError:
     """The error for a box that doesn't run: what its state is, and the command that helps."""
     if box.state is State.PAUSED:
-        return UsageError(
-            "the box {box} is paused", hint="docker unpause {container}", box=box.box, container=box.container
-        )
+        return UsageError("the box {box} is paused", hint=Hint.UNPAUSE, box=box.box, container=box.container)
     if box.state is State.RESTARTING:
         return UsageError(
             "the box {box} doesn't start: the engine restarts it again and again",
-            hint="labctl logs {box}",
+            hint=Hint.LOGS,
             box=box.box,
         )
-    return UsageError("the box {box} is stopped", hint="labctl start {box}", box=box.box)
+    return UsageError("the box {box} is stopped", hint=Hint.START_BOX, box=box.box)
 
 
 def steady(observe: Callable[[], list[ObservedBox]]) -> list[ObservedBox]:
@@ -132,7 +131,7 @@ def no_such_task(task: str, lab: Lab) -> UsageError:
     near = nearest(task, known)
     return UsageError(
         "there is no task {task} in {lab}",
-        hint="did you mean {near}? The tasks are: {known}" if near else "the tasks are: {known}",
+        hint=Hint.NAME_TASK,
         task=task,
         lab=lab.name,
         near=near,
@@ -155,17 +154,17 @@ class Finder:
             boxes = steady(lambda: [b for b in self._engine.observe(instance_id(lab, learner)) if b.learner == learner])
             if not boxes:
                 require_none_unclaimed(self._engine, learner, lab)
-                raise UsageError("{lab} is not up", hint="labctl up {lab}", lab=lab)
+                raise UsageError("{lab} is not up", hint=Hint.UP, lab=lab)
             return self._current(definition, boxes)
         mine = steady(lambda: [box for box in self._engine.observe() if box.learner == learner])
         labs = sorted({box.lab for box in mine})
         if not labs:
             require_none_unclaimed(self._engine, learner)
-            raise UsageError("no lab is up", hint="labctl list, and then labctl up LAB")
+            raise UsageError("no lab is up", hint=Hint.LIST_AND_UP)
         if len(labs) > 1:
             raise UsageError(
                 "several labs are up: {labs}",
-                hint="say which one: labctl … --lab {first}",
+                hint=Hint.OPTION_LAB,
                 labs=", ".join(labs),
                 first=labs[0],
             )

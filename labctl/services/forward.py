@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from labctl.domain.toolbox import TOOLBOX
 from labctl.errors import LabctlError, UsageError
+from labctl.hints import Hint
 from labctl.ports import ByteStream, Engine
 from labctl.threads import Thread
 
@@ -36,7 +37,7 @@ class Forward:
             listener.close()
             raise UsageError(
                 "port {port} of this machine can't be used: {why}",
-                hint="--port 0 takes a free one",
+                hint=Hint.FREE_PORT,
                 port=local,
                 why=str(error),
             ) from error

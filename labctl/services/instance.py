@@ -13,6 +13,7 @@ from labctl.domain.observed import ALIVE, ObservedBox, State, expired, home
 from labctl.domain.plan import Action, CreateBox, Plan, RemoveBox, StartBox, plan_boxes
 from labctl.errors import EngineError, LabctlError, RefusedError, UsageError
 from labctl.events import Emit, Note
+from labctl.hints import Hint
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.current import UNSTEADY, not_running
 from labctl.services.pace import bring
@@ -52,7 +53,7 @@ def require_own(instance: Instance, observed: Iterable[ObservedBox], *, of_class
         if box.learner != instance.learner:
             raise UsageError(
                 "the boxes of {lab} under the name {learner} are those of {other}",
-                hint="labctl up {lab} --learner {other}",
+                hint=Hint.UP_AS,
                 lab=instance.lab,
                 learner=instance.learner,
                 other=box.learner,
@@ -61,9 +62,7 @@ def require_own(instance: Instance, observed: Iterable[ObservedBox], *, of_class
         if box.seed != instance.seed:
             raise UsageError(
                 "{lab} is up with another seed ({seed})",
-                hint="labctl down {lab} --learner {learner}"
-                if of_class
-                else "labctl down {lab}, and then labctl up {lab} --seed {wanted}",
+                hint=Hint.DOWN_AS if of_class else Hint.DOWN_AND_UP,
                 lab=instance.lab,
                 seed=box.seed,
                 wanted=instance.seed,
@@ -75,7 +74,7 @@ def require_time(lab: str, observed: Iterable[ObservedBox], now: float) -> None:
     """Raises RefusedError for boxes that would be started, or run on, though their time has passed: the keeper would
     stop them at once."""
     if any(box.state is not State.REMOVING and expired(box.expires, now) for box in observed):
-        raise RefusedError("the time for {lab} is over", hint="labctl reset --lab {lab}", lab=lab)
+        raise RefusedError("the time for {lab} is over", hint=Hint.RESET_LAB, lab=lab)
 
 
 def require_steady(observed: Iterable[ObservedBox]) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from labctl.domain.tarball import Kind, TarMember
 from labctl.errors import UsageError
 from labctl.events import Note
+from labctl.hints import Hint
 from labctl.interrupts import held
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -154,14 +155,14 @@ class Landing:
             if special is not None:
                 raise UsageError(
                     "{path} here is a device, a socket or a fifo: nothing is copied over it",
-                    hint="labctl exec BOX -- cat FILE > {path}",
+                    hint=Hint.COPY_TO_BY_CAT,
                     path=str(self._path / os.fsdecode(special)),
                 )
             clash = _first(self._root, self._into, self._wanted, _is_clash)
             if clash is not None:
                 raise UsageError(
                     "{path} is in the way: it is a folder here and none in the box, or the other way round",
-                    hint="mv {path} {path}.old",
+                    hint=Hint.MOVE_AWAY,
                     path=str(self._path / os.fsdecode(clash)),
                 )
             _merge(self._root, self._into, self._wanted)

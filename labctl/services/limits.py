@@ -14,6 +14,7 @@ from labctl.domain.naming import instance_id, slug
 from labctl.domain.observed import ObservedBox
 from labctl.errors import RefusedError
 from labctl.events import Emit
+from labctl.hints import Hint
 from labctl.ports import Catalog, Cohorts, Engine, Locks
 
 Allow = Callable[[Lab, Instance, Emit], AbstractContextManager[None]]
@@ -59,7 +60,7 @@ class LimitsOfCohorts:
         if over:
             raise RefusedError(
                 "all of {cohort} together may have {name}={limit}; with {lab} it would be {would}",
-                hint="labctl status, and then labctl down for a lab that you don't need",
+                hint=Hint.DOWN_ONE,
                 cohort=cohort.name,
                 lab=lab.name,
                 **_values(over),
@@ -86,7 +87,7 @@ class LimitsOfCohorts:
         if over:
             raise RefusedError(
                 "all of {cohort} together may have {name}={limit}, and this would be {would}",
-                hint="labctl cohort up {cohort} --learner ID, for some of them",
+                hint=Hint.UP_SOME,
                 cohort=cohort.name,
                 **_values(over),
             )
@@ -106,7 +107,7 @@ def _hold(cohort: Cohort, learner: str, lab: Lab, use: Use) -> None:
     if over:
         raise RefusedError(
             "{learner} may have {name}={limit}; with {lab} it would be {would}",
-            hint="labctl status, and then labctl down for a lab that you don't need",
+            hint=Hint.DOWN_ONE,
             learner=learner,
             lab=lab.name,
             **_values(over),

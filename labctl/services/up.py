@@ -13,6 +13,7 @@ from labctl.domain.observed import ObservedBox, State, expired
 from labctl.domain.plan import CreateBox, Plan, StartBox, discarded, first_time, plan_boxes, plan_prerequisites
 from labctl.errors import RefusedError
 from labctl.events import Emit
+from labctl.hints import Hint
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.claims import require_none_unclaimed
 from labctl.services.current import steady
@@ -79,7 +80,7 @@ class Up:
     def _run(self, lab: Lab, instance: Instance, discard: Collection[str], emit: Emit) -> UpResult:
         started = time.monotonic()
         if expired(instance.expires, time.time()):
-            raise RefusedError("the time for {lab} is over", hint="ask your instructor for more", lab=lab.name)
+            raise RefusedError("the time for {lab} is over", hint=Hint.ASK_FOR_TIME, lab=lab.name)
         with self._allow(lab, instance, emit), self._locks.hold(f"instance-{instance.id}", emit):
             states = self._keeper.state()
             no_keeper = "missing" in states.values()

@@ -16,6 +16,7 @@ from labctl.domain.site import RunningBox, Site
 from labctl.domain.verdict import Attempt, Before, By, CheckResult, TaskResult, Verdict, compared_with, judge
 from labctl.errors import ChecksError, LabctlError, UsageError
 from labctl.events import Emit, silent
+from labctl.hints import Hint
 from labctl.pool import Pool
 from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
 from labctl.services.current import Current, no_such_task, not_running, steady
@@ -208,7 +209,7 @@ class Verify:
         view = self._engine_view(current)
         for name in current.lab.boxes:
             if name not in view:
-                raise UsageError("the box {box} is stopped", hint="labctl start {box}", box=name)
+                raise UsageError("the box {box} is stopped", hint=Hint.START_BOX, box=name)
         return Site(current.on_engine, view)
 
     def _engine_view(self, current: Current) -> dict[str, RunningBox]:

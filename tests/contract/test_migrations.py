@@ -24,6 +24,7 @@ from labctl.adapters.store.identity import TABLE
 from labctl.adapters.store.migrate import FOLDER, upgrade
 from labctl.adapters.store.place import StorePlace
 from labctl.adapters.store.tables import REVISION, VERSION_TABLE, metadata
+from labctl.cli.ui.hints import plain
 from labctl.domain.verdict import Attempt, judge
 from labctl.errors import LabctlError
 
@@ -117,7 +118,7 @@ def test_one_of_a_newer_labctl_is_refused_and_stays_as_it_is(place: Path | str) 
     with pytest.raises(LabctlError) as caught:
         SqlStore(place)
     assert str(caught.value).endswith(f"was written by a newer labctl: it is at 9999, this one knows {REVISION}")
-    assert "pip install --upgrade" in caught.value.hint
+    assert "pip install --upgrade" in plain(caught.value)
     with connected(place) as connection:
         assert connection.execute(sqlalchemy.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == "9999"
 

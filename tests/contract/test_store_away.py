@@ -23,6 +23,7 @@ import writers
 from fakes import until
 
 from labctl.adapters.store import SqlStore, database, patience
+from labctl.cli.ui.hints import plain
 from labctl.errors import StoreError
 
 PASSWORD = "s3cr3t"
@@ -59,7 +60,7 @@ def url_of(server: socket.socket, more: str = "") -> str:
 def refused(place: Path | str) -> StoreError:
     with pytest.raises(StoreError) as caught:
         SqlStore(place).attempts("pond.lucy")
-    assert PASSWORD not in f"{caught.value}{caught.value.hint.format_map(caught.value.values)}"
+    assert PASSWORD not in f"{caught.value}{plain(caught.value)}"
     return caught.value
 
 
@@ -69,7 +70,7 @@ def test_a_server_that_says_nothing_is_told_after_seconds(silent: socket.socket)
     assert time.monotonic() - start < 2 + SLACK
     shown = f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/labctl"
     assert str(error) == f"the store {shown} can't be used: no answer within 2 s"
-    assert error.hint.format_map(error.values).startswith(f"psql {shown}")
+    assert plain(error).startswith(f"psql {shown}")
 
 
 def test_a_name_that_is_never_resolved_is_told_after_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +197,7 @@ def test_a_file_that_another_program_locks_is_told_after_seconds(
             store.add_attempt(writers.attempt("pond.lucy", 1))
         assert time.monotonic() - start < 2 + SLACK
     assert str(caught.value) == f"the store {file} can't be used: another program has locked it for 1 s"
-    assert caught.value.hint.format_map(caught.value.values) == f"fuser --verbose {file}"
+    assert plain(caught.value) == f"fuser --verbose {file}"
     assert store.add_attempt(writers.attempt("pond.lucy", 1)) == 1
     store.close()
 

@@ -14,6 +14,7 @@ import pytest
 from samples import make_lab, passed
 
 from labctl.adapters.store import SqlStore
+from labctl.cli.ui.hints import plain
 from labctl.domain.verdict import Attempt, judge
 from labctl.errors import LabctlError, UsageError
 
@@ -26,7 +27,7 @@ def refused(work: Callable[[], object]) -> LabctlError:
     with pytest.raises(LabctlError) as caught:
         work()
     error = caught.value
-    assert PASSWORD not in f"{error}{error.hint}{error.detail}{error.values}"
+    assert PASSWORD not in f"{error}{plain(error)}{error.detail}{error.values}"
     assert PASSWORD not in "".join(traceback.format_exception(error))
     return error
 
@@ -36,7 +37,7 @@ def test_what_is_no_url_of_postgresql_is_refused(url: str) -> None:
     error = refused(lambda: SqlStore(url))
     assert isinstance(error, UsageError)
     assert str(error).startswith("store must be a URL that begins with postgresql://")
-    assert "labctl config set store" in error.hint
+    assert "labctl config set store" in plain(error)
 
 
 @pytest.mark.parametrize("url", ["postgresql://ada:s3cr3t@h:54s3cr3t/d", "postgresql://ada:p@s3cr3t@h/d"])
@@ -50,7 +51,7 @@ def test_a_server_that_does_not_answer_is_told_in_one_line() -> None:
     error = refused(lambda: SqlStore(f"postgresql://ada:{PASSWORD}@127.0.0.1:1/labctl"))
     assert str(error).startswith("the store postgresql://ada@127.0.0.1:1/labctl can't be used: ")
     assert "Connection refused" in str(error) and "\n" not in str(error)
-    assert "labctl config get store" in error.hint
+    assert "labctl config get store" in plain(error)
 
 
 def test_a_folder_without_a_server_is_told(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_missing_package_is_told_with_how_to_get_it(monkeypatch: pytest.Monkey
     assert (
         str(error) == "the store postgresql://ada@h/labctl needs a package that isn't there: No module named 'psycopg'"
     )
-    assert error.hint == "pip install 'labctl-boxes[postgresql]'"
+    assert plain(error) == "pip install 'labctl-boxes[postgresql]'"
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql+psycopg", "postgresql"])

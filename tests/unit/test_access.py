@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import failed, make_lab, passed
 
+from labctl.cli.ui.hints import plain
 from labctl.domain.access.rules import Act, Role, require
 from labctl.domain.classroom.cohort import Cohort, Member, counts, end_of, is_over
 from labctl.domain.classroom.gradebook import entries
@@ -35,7 +36,7 @@ def allowed(role: Role, act: Act, cohort: Cohort | None, now: float, expires: in
     try:
         require(role, act, cohort, now, "pond", expires)
     except RefusedError as error:
-        assert str(error) and error.hint.format_map(error.values)
+        assert str(error) and plain(error)
         return False
     return True
 

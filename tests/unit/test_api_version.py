@@ -19,6 +19,7 @@ from labctl.adapters.docker.client import Client
 from labctl.adapters.docker.stream import hijack
 from labctl.adapters.images.stop import Stop
 from labctl.adapters.images.stream import download, messages
+from labctl.cli.ui.hints import plain
 from labctl.domain.api_version import OLDEST, Span, Version, lowest_common, parse, supported
 from labctl.errors import ApiVersionError, EngineError, Exit
 from labctl.keeper.engine import Container, KeeperEngine
@@ -216,7 +217,7 @@ def test_no_common_version_is_one_sentence_with_both_ranges(
             f"the Docker engine at {engine.address} supports API versions {least}–{most}, labctl 1.41–1.51:"
             " they have none in common"
         )
-        assert remedy in error.hint.format_map(error.values) and "doctor" not in error.hint
+        assert remedy in plain(error) and "doctor" not in plain(error)
         assert isinstance(error, EngineError) and error.exit_code == Exit.ENGINE_UNAVAILABLE
     client.api.close()
     assert not engine.uploads

@@ -9,6 +9,7 @@ import pytest
 
 from labctl.adapters.docker import archives
 from labctl.adapters.docker.archives import Archives
+from labctl.cli.ui.hints import plain
 from labctl.domain import wiring
 from labctl.errors import UsageError
 
@@ -76,7 +77,7 @@ def test_a_box_that_stays_paused_is_refused(name: str, monkeypatch: pytest.Monke
     api = Api(paused=1000)
     with pytest.raises(UsageError, match="the box alpha is paused") as raised:
         work(archives_of(api), name)
-    assert raised.value.hint.format_map(raised.value.values) == "docker unpause labctl-x.alpha"
+    assert plain(raised.value) == "docker unpause labctl-x.alpha"
     assert api.calls == []
 
 

@@ -39,6 +39,7 @@ from labctl.errors import (
     UsageError,
 )
 from labctl.events import BoxReady, Note, StepEnded, StepProgress, StepStarted
+from labctl.hints import Hint
 from labctl.services.watch import changes
 
 LAB = make_lab()
@@ -205,13 +206,13 @@ class TestErrors:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         detail = "\n".join(f"line {n}" for n in range(100))
-        show(BuildError("{image} can't be built", hint="look at {image}", detail=detail, image="redis"))
+        show(BuildError("{image} can't be built", hint=Hint.LOGS, detail=detail, image="redis", box="master"))
         said = capsys.readouterr()
         assert said.out == ""
         first, *between, last = said.err.splitlines()
         assert first == "error: redis can't be built"
         assert between == [f"  line {n}" for n in range(85, 100)]
-        assert last == "try: look at redis"
+        assert last == "try: labctl logs master"
 
     def test_an_error_with_no_hint_and_no_detail_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
         show(UsageError("no {what}", what="100% {of} it"))

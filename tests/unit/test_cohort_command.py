@@ -25,6 +25,7 @@ from labctl.domain.classroom.capacity import Footprint, LabDemand, Server, learn
 from labctl.domain.classroom.keys import fingerprint
 from labctl.errors import EngineError
 from labctl.events import ManyStarted, Note, OneEnded, OneStarted
+from labctl.hints import Hint
 from labctl.services.classroom.plan import refusal
 from labctl.views.classroom import ClassPlan, LabPlan
 from labctl.views.work import Failure, Part, Tally
@@ -319,7 +320,7 @@ def test_a_refusal_in_chinese_has_its_resources_in_chinese() -> None:
 def test_failures_are_told_once_for_each_reason_with_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     def failure(number: int, why: str) -> Failure:
         part = Part(f"db-1/s{number:02}", "pond", f"pond.{number}")
-        return Failure(part, EngineError("the Docker engine refused: {why}", hint="labctl doctor", why=why))
+        return Failure(part, EngineError("the Docker engine refused: {why}", hint=Hint.DOCTOR, why=why))
 
     failed = (*(failure(number, "busy") for number in range(9)), failure(20, "full"))
     tally = Tally((Part("db-1/s99", "pond", "x", 3),), failed, (Part("db-1/s77", "pond", "y", 3),), 2, 4.0)

@@ -13,6 +13,7 @@ import pytest
 from fakes import FakeEngine
 from samples import make_lab, make_specs
 
+from labctl.cli.ui.hints import plain
 from labctl.domain.boxspec import File, archive
 from labctl.domain.spot import Spot, SpotKind
 from labctl.domain.tarball import TarMember
@@ -317,7 +318,7 @@ class TestDownload:
         box.engine.boxes[box.id].tree[path] = (tarfile.TarInfo(path), b"")
         with pytest.raises(UsageError, match="made up by the kernel") as raised:
             box.copy.download(box.id, path, here)
-        assert raised.value.hint.format_map(raised.value.values) == f"labctl exec BOX -- cat {path} > FILE"
+        assert plain(raised.value) == f"labctl exec BOX -- cat {path} > FILE"
         with pytest.raises(UsageError, match="made up by the kernel"):
             box.copy.put(box.id, b"1", path)
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from labctl.cli.ui.hints import plain
 from labctl.domain.access import audit, gateway_files
 from labctl.domain.access.gateway import FORMS, LONGEST, Order, in_cohort, named, offers, parse, said, typed
 from labctl.domain.access.gateway_files import Layout
@@ -49,7 +50,7 @@ def test_no_line_whatever_gives_anything_but_an_allowed_order(line: str) -> None
         order = parse(line)
     except (RefusedError, UsageError) as error:
         assert error.exit_code in (Exit.REFUSED, Exit.USAGE)
-        assert str(error) and error.hint.format_map(error.values) is not None
+        assert str(error) and plain(error) is not None
         return
     assert order.verb in FORMS
     form = FORMS[order.verb]

@@ -10,6 +10,7 @@ import pytest
 
 from labctl.adapters.gateway import install, system
 from labctl.adapters.gateway.install import Installer
+from labctl.cli.ui.hints import plain
 from labctl.domain.access import gateway_files
 from labctl.domain.access.gateway_files import Layout
 from labctl.errors import LabctlError, RefusedError, UsageError
@@ -117,7 +118,7 @@ def test_who_may_not_make_the_folder_is_told_how(server: Server, monkeypatch: py
         system.sshd_says(server.layout.sshd_config, "lab")
     folder = server.folder / "run" / "sshd"
     assert str(caught.value) == f"sshd can't be asked about its configuration: there is no {folder}"
-    assert caught.value.hint.format_map(caught.value.values) == f"sudo mkdir -m 755 {folder}"
+    assert plain(caught.value) == f"sudo mkdir -m 755 {folder}"
 
 
 def test_a_configuration_that_is_wrong_already_stops_it_before_anything_is_made(server: Server) -> None:

@@ -18,11 +18,12 @@ from labctl.app.actor import by_key
 from labctl.app.facade import Labctl
 from labctl.app.parts import Parts
 from labctl.app.parts.classroom import CohortParts
+from labctl.cli.gateway import hints
 from labctl.cli.gateway.session import SessionRunner
 from labctl.cli.ui import advice
 from labctl.cli.ui.note_text import text_of
 from labctl.cli.ui.verdicts import print_attempt
-from labctl.domain.access.gateway import Session, in_cohort, offers, parse
+from labctl.domain.access.gateway import Session, in_cohort, parse
 from labctl.domain.access.tickets import Holder
 from labctl.domain.classroom.cohort import Cohort, Member
 from labctl.domain.naming import slug
@@ -30,6 +31,7 @@ from labctl.domain.notes import BoxNote
 from labctl.domain.observed import State
 from labctl.domain.verdict import Attempt, judge
 from labctl.errors import EngineError
+from labctl.hints import Hint
 
 LI = "db-1/li"
 MINE = f"gateway-{slug(LI)}"
@@ -161,7 +163,7 @@ def test_an_engine_that_is_away_is_not_the_learners(
     say: Callable[..., Said], engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_instance: str | None = None) -> list[object]:
-        raise EngineError("no Docker engine answers at {address}", hint="labctl doctor", address="x")
+        raise EngineError("no Docker engine answers at {address}", hint=Hint.DOCTOR, address="x")
 
     monkeypatch.setattr(engine, "observe", away)
     assert say("status") == (4, "", "error: no Docker engine answers at x\ntry: tell your instructor\n")
@@ -201,7 +203,7 @@ def test_the_menu_tells_where_the_learner_is(say: Callable[..., Said], engine: F
 def test_checks_that_a_learner_cannot_run_are_the_instructors(
     capsys: pytest.CaptureFixture[str], count: int, start: str
 ) -> None:
-    advice.begin_with(["verify"], offers)
+    hints.begin(["verify"])
     attempt = Attempt("pond-li", "pond", LI, "seed", 1.0, 1.0, judge(make_lab(), [passed("listen"), passed("auth")]))
     print_attempt(make_lab(), attempt, 1, None, count)
     last = " ".join(capsys.readouterr().out.splitlines()[-2:])
@@ -211,7 +213,7 @@ def test_checks_that_a_learner_cannot_run_are_the_instructors(
 def test_a_note_names_no_command_of_the_server() -> None:
     note = BoxNote(1.0, "id", "pond-li", "web", "disk-unknown", limit=1 << 30)
     assert text_of(note).endswith("see labctl doctor")
-    advice.begin_with(["status"], offers)
+    hints.begin(["status"])
     assert text_of(note) == "web: labctl can't measure what it writes, so its limit of 1.0 GiB does not hold"
 
 
@@ -226,5 +228,5 @@ def test_a_note_names_no_command_of_the_server() -> None:
 )
 def test_a_verdict_names_no_command_of_the_server(line: str, told: str) -> None:
     assert advice.sayable(line) == line
-    advice.begin_with(["verify"], offers)
+    hints.begin(["verify"])
     assert advice.sayable(line) == told

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from labctl.cli.ui.hints import plain
 from labctl.domain import wiring
 from labctl.domain.weight import MOST, SPARE, Weight, lacking, most, refuse_too_large, too_large
 from labctl.errors import EngineError, TooLargeError
@@ -220,7 +221,7 @@ class TestLimits:
             "a holds 20.0 GiB, holes of sparse files included; 16.0 GiB may be copied for judging; the largest file is "
             "/root/b? g (19.0 GiB)"
         )
-        assert raised.value.hint.format_map(raised.value.values) == "labctl exec a -- ls -lsh '/root/b? g'"
+        assert plain(raised.value) == "labctl exec a -- ls -lsh '/root/b? g'"
         with pytest.raises(TooLargeError, match="too many files"):
             refuse_too_large({"a": Weight(1, whole=False)}, {"a": MOST})
 

@@ -21,6 +21,7 @@ from labctl.adapters.images.present import Inventory
 from labctl.adapters.images.sources import Sources, context, read_files
 from labctl.adapters.images.stop import Stop, StoppedError
 from labctl.adapters.settings import ImageSettings, MirrorSettings, Settings
+from labctl.cli.ui.hints import plain
 from labctl.domain.lab.model import Box, Lab, Task
 from labctl.domain.text import Text
 from labctl.errors import BuildError, EngineError, InvalidLabError
@@ -273,7 +274,7 @@ def test_without_mmdebstrap_the_way_on_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(BuildError) as caught:
         bootstrap.make(None, "bookworm", "", silent, "base", Stop())  # type: ignore[arg-type]
-    assert "apt-get install mmdebstrap" in caught.value.hint
+    assert "apt-get install mmdebstrap" in plain(caught.value)
 
 
 def test_buildx_gets_the_tag_and_the_mirrors() -> None:

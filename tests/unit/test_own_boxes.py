@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from samples import make_instance, make_lab, make_specs, passed
 
 from labctl.adapters.identity import AdoptedFile, new_store_id, store_id
+from labctl.cli.ui.hints import plain
 from labctl.domain import naming, wiring
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
 from labctl.domain.classroom.cohort import Cohort, Limits, Member
@@ -287,7 +288,7 @@ class TestBoxesOfBefore:
             for act in (lambda: user.finder.find("root"), lambda: user.up.run(LAB, user.instance(), silent)):  # noqa: B023
                 with pytest.raises(UsageError, match="doesn't show whose they are") as caught:
                     act()
-                assert caught.value.hint.format_map(caught.value.values) == "labctl adopt pond --learner root"
+                assert plain(caught.value) == "labctl adopt pond --learner root"
         assert {box.id for box in ann.adopt.run("root", "pond")} == mine
         assert {box.id for box in ann.engine.observe()} == mine
         assert ann.up.run(LAB, ann.instance("demo"), silent).nothing_done

@@ -13,6 +13,7 @@ from fakes import FakeCatalog, FakeEngine
 from samples import make_lab, make_specs
 
 from labctl.adapters.ssh import SshFiles
+from labctl.cli.ui.hints import plain
 from labctl.errors import UsageError
 from labctl.services.current import Finder
 from labctl.services.ssh import prepare
@@ -86,7 +87,7 @@ def test_without_openssh_there_is_a_way_on(tmp_path: Path, monkeypatch: pytest.M
     for call in (lambda: SshFiles(tmp_path).public_key("x"), lambda: SshFiles(tmp_path).run_client("x", "master", [])):
         with pytest.raises(UsageError, match="not installed") as caught:
             call()
-        assert "labctl enter" in caught.value.hint
+        assert "labctl enter" in plain(caught.value)
 
 
 class FakeSshFiles:

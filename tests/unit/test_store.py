@@ -12,6 +12,7 @@ import pytest
 from samples import make_lab, passed
 
 from labctl.adapters.store import SqlStore
+from labctl.cli.ui.hints import plain
 from labctl.domain.verdict import Attempt, judge
 from labctl.errors import LabctlError
 
@@ -71,7 +72,7 @@ def test_a_damaged_file_is_told_in_one_line_and_stays_as_it_is(tmp_path: Path) -
     with pytest.raises(LabctlError) as caught:
         SqlStore(file).add_attempt(attempt())
     assert str(caught.value) == f"the store {file} can't be used: file is not a database"
-    assert "moving it away" in caught.value.hint
+    assert "moving it away" in plain(caught.value)
     assert file.read_bytes() == content
 
 

@@ -84,7 +84,7 @@ def test_an_update_changes_nothing_but_where_texts_are(language: str) -> None:
 def test_texts_are_found_with_and_without_a_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "module.py").write_text(
         '_("marked")\n'
-        'raise UsageError("of an error", hint="its hint")\n'
+        'raise UsageError("of an error", remedy="its remedy")\n'
         'word = "by name" if x else "or another"\n'
         "StepStarted(1, word)\n"
         'print("not shown")\n'
@@ -92,7 +92,7 @@ def test_texts_are_found_with_and_without_a_mark(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(texts, "ROOT", tmp_path)
     monkeypatch.setattr(texts, "LABCTL", tmp_path)
     assert {text for _where, text in texts._in_code()} == {
-        "marked", "of an error", "its hint", "by name", "or another",
+        "marked", "of an error", "its remedy", "by name", "or another",
     }  # fmt: skip
 
 

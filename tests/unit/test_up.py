@@ -11,6 +11,7 @@ import pytest
 from fakes import Crash, FakeEngine, FakeImages, FakeKeeper, FakeLocks
 from samples import make_instance, make_lab, make_specs
 
+from labctl.cli.ui.hints import plain
 from labctl.domain.boxspec import Instance
 from labctl.domain.observed import State
 from labctl.domain.plan import AwaitReady, BuildImages, CreateBox, EnsureKeeper
@@ -239,7 +240,7 @@ def test_another_seed_is_refused_with_the_way_to_it(world: World) -> None:
     with pytest.raises(UsageError) as caught:
         world.run(make_instance(LAB, seed="other"))
     assert str(caught.value) == "pond is up with another seed (seed)"
-    assert caught.value.hint.format_map(caught.value.values) == "labctl down pond, and then labctl up pond --seed other"
+    assert plain(caught.value) == "labctl down pond, and then labctl up pond --seed other"
     assert world.all_run()
 
 

@@ -22,6 +22,7 @@ from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, Attempt, Verdict
 from labctl.errors import ChecksError, StoreError
 from labctl.events import silent
+from labctl.hints import Hint
 from labctl.ports import CloneCheck
 from labctl.services.clone import Clones
 from labctl.services.current import Finder
@@ -119,7 +120,7 @@ class TestAStoreThatIsAway:
     @pytest.fixture(autouse=True)
     def away(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(_attempt: Attempt) -> int:
-            raise StoreError("the store {store} can't be used: {why}", hint="psql {url}", store="S", url="U", why="W")
+            raise StoreError("the store {store} can't be used: {why}", hint=Hint.TRY_STORE, store="S", url="U", why="W")
 
         monkeypatch.setattr(bench.store, "add_attempt", fail)
 
@@ -129,7 +130,7 @@ class TestAStoreThatIsAway:
         assert "✓ listen" in out and "· not kept" in out and "attempt 0" not in out
         assert err.splitlines() == [
             "error: this attempt was not kept and does not count: the store S can't be used: W",
-            "try: psql U",
+            "try: psql U, to try it by hand; labctl config get store shows the setting",
         ]
 
     def test_programs_are_told_too(self, labctl: Run) -> None:

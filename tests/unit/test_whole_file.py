@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import UsageError
+from labctl.hints import Hint
 from labctl.whole_file import whole_file, write_whole
 
 
@@ -90,7 +91,7 @@ def test_where_nothing_can_be_written_the_reason_is_told(tmp_path: Path) -> None
         write_whole(tmp_path, "text")
     with (
         pytest.raises(UsageError, match="No such file or directory") as caught,
-        whole_file(tmp_path / "no" / "x", hint="ls"),
+        whole_file(tmp_path / "no" / "x", hint=Hint.SEE_FOLDER),
     ):
         pass
-    assert caught.value.hint == "ls"
+    assert caught.value.hint is Hint.SEE_FOLDER

@@ -31,6 +31,7 @@ from labctl.domain.lab.params import Params
 from labctl.domain.site import RunningBox, Site, interfaces, spare_addresses
 from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, LabctlError
+from labctl.hints import Hint
 from labctl.pool import Pool
 from labctl.ports import CloneCheck, Findings, PowerAct, PowerSwitch
 
@@ -250,7 +251,7 @@ def _place(lab: Lab, box: str, running: RunningBox) -> BoxPlace:
 def _broken(lab: Lab, why: str, output: str) -> ChecksError:
     return ChecksError(
         "the checks of {lab} could not run: {why}",
-        hint="labctl --debug verify, and tell the lab's author",
+        hint=Hint.TELL_AUTHOR,
         detail=output[-4000:],
         lab=lab.name,
         why=why,

@@ -9,6 +9,7 @@ from labctl.adapters.checks.session import CheckSession, LookError
 from labctl.adapters.docker.probe import DockerProbe
 from labctl.domain.site import Site
 from labctl.errors import EngineError
+from labctl.hints import Hint
 
 
 class ProbeWatcher:
@@ -42,4 +43,4 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except LookError as error:
-        raise EngineError("the boxes can't be watched: {why}", hint="labctl doctor", why=str(error)) from error
+        raise EngineError("the boxes can't be watched: {why}", hint=Hint.DOCTOR, why=str(error)) from error

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labctl.errors import EngineError
+from labctl.hints import Hint
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
-_FORWARD = "ssh -fnNT -L 127.0.0.1:2375:/var/run/docker.sock {where} && export DOCKER_HOST=tcp://127.0.0.1:2375"
 
 
 class _Context(NamedTuple):
@@ -44,14 +44,14 @@ def refuse_unusable(address: str) -> None:
         host, colon, port = target.rpartition(":")
         raise EngineError(
             "labctl can't use a Docker engine through ssh:// ({address}); it can through a port that ssh forwards",
-            hint=_FORWARD,
+            hint=Hint.FORWARD_PORT,
             address=address,
             where=f"-p {port} {host}" if colon and port.isdigit() else target,
         )
     if address.startswith("tcp://") and _wants_tls(address):
         raise EngineError(
             "labctl can't use a Docker engine through TLS ({address}); it can through a port that ssh forwards",
-            hint=_FORWARD,
+            hint=Hint.FORWARD_PORT,
             address=address,
             where=re.split(r":\d+(?:/|$)", address.removeprefix("tcp://"))[0],
         )
@@ -84,13 +84,9 @@ def _context() -> _Context | None:
         said = json.loads((folder / "meta" / place / "meta.json").read_text())
         return _Context(str(said["Endpoints"]["docker"]["Host"]), (folder / "tls" / place / "docker").is_dir())
     except FileNotFoundError as error:
-        raise EngineError(
-            "there is no docker context {name}", hint="docker context ls; docker context use default", name=name
-        ) from error
+        raise EngineError("there is no docker context {name}", hint=Hint.USE_CONTEXT, name=name) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EngineError(
-            "the docker context {name} can't be read", hint="docker context inspect {name}", name=name
-        ) from error
+        raise EngineError("the docker context {name} can't be read", hint=Hint.INSPECT_CONTEXT, name=name) from error
 
 
 def _current_context() -> str:

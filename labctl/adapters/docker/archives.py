@@ -21,6 +21,7 @@ from labctl.domain.spot import Spot, SpotKind
 from labctl.domain.text import visible
 from labctl.domain.toolbox import BUSYBOX
 from labctl.errors import EngineError, UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.adapters.docker.client import Client
@@ -229,7 +230,7 @@ class Archives:
             if time.monotonic() >= deadline:
                 name = found["Name"].removeprefix("/")
                 box = found["Config"]["Labels"].get(wiring.LABEL_BOX, name)
-                raise UsageError("the box {box} is paused", hint="docker unpause {container}", box=box, container=name)
+                raise UsageError("the box {box} is paused", hint=Hint.UNPAUSE, box=box, container=name)
             time.sleep(_POLL_SECONDS)
 
     def _run(
@@ -271,10 +272,10 @@ class _Said:
     def refused(self) -> EngineError | None:
         """The error, where nothing could be started in the box."""
         if self.code in (126, 127):
-            return EngineError("no program can be started in the box", hint="labctl status", detail=self._text())
+            return EngineError("no program can be started in the box", hint=Hint.STATUS, detail=self._text())
         return None
 
-    def values(self, path: str) -> dict[str, str]:
+    def values(self, path: str) -> dict[str, Any]:
         """Of a message: ``why`` is the system's word, which stands behind the last colon of the first line."""
         first = next(iter(self._text().splitlines()), "")
         why = first.rpartition(": ")[2] or f"exit status {self.code}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.adapters.docker.address import refuse_unusable
 from labctl.adapters.paths import in_checkout
 from labctl.errors import EngineError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     import docker
@@ -75,7 +76,7 @@ class Client:
 
         found = obstacle(self.facts.get("SecurityOptions") or ())
         if found is not None:
-            raise EngineError(found.what, hint=found.remedy)
+            raise EngineError(found.what, hint=found.hint)
 
 
 @contextmanager
@@ -98,25 +99,22 @@ def unreachable(address: str, error: BaseException) -> EngineError:
     if isinstance(reason, PermissionError):
         return EngineError(
             "you may not use the Docker engine at {address}",
-            hint="sudo labctl …, or join its group and log in again: sudo usermod -aG docker $USER",
+            hint=Hint.JOIN_GROUP,
             address=address,
         )
     if isinstance(reason, FileNotFoundError | ConnectionRefusedError):
-        hint = _start_hint() if address.startswith("unix://") else "docker --host {address} version"
+        hint = _start_hint() if address.startswith("unix://") else Hint.ENGINE_VERSION
         return EngineError("no Docker engine answers at {address}", hint=hint, address=address)
     return EngineError(
         "the Docker engine at {address} can't be reached: {why}",
-        hint="docker --host {address} version",
+        hint=Hint.ENGINE_VERSION,
         address=address,
         why=str(error),
     )
 
 
-def _start_hint() -> str:
-    hint = "sudo systemctl start docker; where Docker is missing: sudo apt-get install docker.io"
-    if in_checkout():
-        hint = "sudo systemctl start docker; where Docker is missing or no init system runs: ./setup.sh"
-    return hint
+def _start_hint() -> Hint:
+    return Hint.SET_UP_ENGINE if in_checkout() else Hint.START_ENGINE
 
 
 def _os_error(error: BaseException | None) -> OSError | None:
@@ -138,7 +136,7 @@ def api_error(error: docker.errors.APIError) -> EngineError:
     """What the engine refused, in its own words."""
     why = str(error.explanation or error)
     if "no space left on device" in why:
-        return EngineError("no space is left on the Docker engine's disk", hint="labctl images prune", detail=why)
+        return EngineError("no space is left on the Docker engine's disk", hint=Hint.PRUNE, detail=why)
     if "HTTP request to an HTTPS server" in why:
-        return EngineError("this port of the Docker engine speaks TLS, and labctl can't", hint="unset DOCKER_HOST")
-    return EngineError("the Docker engine refused: {why}", hint="labctl doctor", why=why.strip())
+        return EngineError("this port of the Docker engine speaks TLS, and labctl can't", hint=Hint.UNSET_HOST)
+    return EngineError("the Docker engine refused: {why}", hint=Hint.DOCTOR, why=why.strip())

@@ -11,6 +11,7 @@ from labctl.domain.boxspec import BoxSpec, archive
 from labctl.domain.diagnosis import MEASURED_DRIVERS
 from labctl.domain.toolbox import BUSYBOX, TOOLBOX
 from labctl.errors import EngineError
+from labctl.hints import Hint
 
 # Docker's default set less what no lab needs: making devices (MKNOD), file capabilities (SETFCAP).
 # AUDIT_WRITE stays: sshd and sudo refuse a root login where they may not write to the audit log.
@@ -57,7 +58,7 @@ def refuse_unmeasured(spec: BoxSpec, driver: str) -> None:
     if wiring.LABEL_DISK in spec.all_labels() and driver not in MEASURED_DRIVERS:
         raise EngineError(
             "the storage driver {driver} does not let labctl measure what {box} writes: its disk limit would not hold",
-            hint="labctl doctor",
+            hint=Hint.DOCTOR,
             driver=driver,
             box=spec.name,
         )

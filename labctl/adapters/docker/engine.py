@@ -16,6 +16,7 @@ from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.site import RunningBox
 from labctl.domain.spot import Spot
 from labctl.errors import NameTakenError
+from labctl.hints import Hint
 from labctl.ports import ByteStream, ExecResult, Process, Terminal
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class DockerEngine:
                 if error.status_code == 409:
                     raise NameTakenError(
                         "there is a container {container} that labctl did not make; it is left alone",
-                        hint="docker rename {container} another-name, or labctl up … --learner another-name",
+                        hint=Hint.RENAME_BOX,
                         container=spec.container,
                     ) from error
                 raise

@@ -16,6 +16,7 @@ from labctl.adapters.docker.stream import FrameStream
 from labctl.domain import naming
 from labctl.domain.weight import Weight
 from labctl.errors import EngineError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.adapters.docker.stream import RawStream
@@ -70,7 +71,7 @@ def _weights(command: _Command, boxes: Mapping[str, str]) -> Mapping[str, Weight
         why = str(answer["error"])
     except (OSError, ValueError) as error:
         why = bytes(command.stderr).decode(errors="replace").strip() or str(error)
-    raise EngineError("how much a copy of the boxes takes can't be measured: {why}", hint="labctl doctor", why=why)
+    raise EngineError("how much a copy of the boxes takes can't be measured: {why}", hint=Hint.DOCTOR, why=why)
 
 
 def _let_go(client: Client, command: _Command, running: list[str]) -> None:

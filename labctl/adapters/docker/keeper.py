@@ -16,6 +16,7 @@ from labctl.adapters.docker.removal import remove_container
 from labctl.adapters.docker.watch import DockerWatch
 from labctl.domain import naming, wiring
 from labctl.errors import EngineError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.domain.weight import Weight
@@ -124,7 +125,7 @@ class DockerKeeper:
             if wiring.LABEL_ROLE not in (found["Config"]["Labels"] or {}):
                 raise EngineError(
                     "there is a container {name} that labctl did not make; it is left alone",
-                    hint="docker rename {name} another-name",
+                    hint=Hint.RENAME_KEEPER,
                     name=name,
                 )
             remove_container(api, found["Id"])
@@ -145,7 +146,7 @@ class DockerKeeper:
             if '"keeper":"ready"' in text:
                 return
             time.sleep(_POLL_SECONDS)
-        raise EngineError("the keeper does not start", hint="labctl doctor", detail=text[-2000:])
+        raise EngineError("the keeper does not start", hint=Hint.DOCTOR, detail=text[-2000:])
 
     @contextmanager
     def watch(self) -> Iterator[DockerWatch]:

@@ -17,6 +17,7 @@ from labctl.adapters.paths import in_checkout
 from labctl.domain import api_version
 from labctl.domain.api_version import OLDEST, OURS, Span, Version
 from labctl.errors import ApiVersionError
+from labctl.hints import Hint
 
 _BAD_REQUEST = 400
 _PREFIX = re.compile(r"/v\d+\.\d+(?=/)")
@@ -92,11 +93,9 @@ class NegotiatingClient(docker.APIClient):
 def no_common_version(address: str, theirs: Span) -> ApiVersionError:
     """The error of an engine that is too old or too new for this labctl."""
     if theirs.most < OURS.least:
-        hint = "install Docker Engine 20.10 or newer: sudo apt-get install docker.io"
+        hint = Hint.NEWER_ENGINE
     else:
-        hint = "install a newer labctl, or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment"
-        if in_checkout():
-            hint = "git pull && ./setup.sh; or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment"
+        hint = Hint.NEWER_CHECKOUT if in_checkout() else Hint.NEWER_LABCTL
     return ApiVersionError(
         "the Docker engine at {address} supports API versions {theirs}, labctl {ours}: they have none in common",
         hint=hint,

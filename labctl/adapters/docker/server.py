@@ -14,6 +14,7 @@ from labctl.adapters.docker.keeper import SystemTags
 from labctl.domain import wiring
 from labctl.domain.classroom.capacity import Footprint, Server
 from labctl.errors import EngineError
+from labctl.hints import Hint
 from labctl.ports import Engine
 
 _WATCH_SECONDS = 5.0
@@ -86,7 +87,7 @@ class DockerServer:
                 made = api.create_container_from_config(config)
             except docker.errors.ImageNotFound as error:
                 what = "no image is there yet to look at the server with"
-                raise EngineError(what, hint="labctl doctor --fix") from error
+                raise EngineError(what, hint=Hint.DOCTOR_FIX) from error
             try:
                 api.start(made["Id"])
                 api.wait(made["Id"], timeout=60)
@@ -97,5 +98,5 @@ class DockerServer:
         try:
             found: dict[str, Any] = json.loads(said)
         except ValueError as error:
-            raise EngineError("the server can't be looked at", hint="labctl doctor", detail=said) from error
+            raise EngineError("the server can't be looked at", hint=Hint.DOCTOR, detail=said) from error
         return found

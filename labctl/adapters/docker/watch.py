@@ -13,6 +13,7 @@ from labctl.adapters.docker.client import Client, explained
 from labctl.domain.toolbox import TOOLBOX
 from labctl.errors import EngineError, KeeperGoneError
 from labctl.events import BoxReady, Emit
+from labctl.hints import Hint
 from labctl.threads import Thread
 
 _ASK_SECONDS = 1.5
@@ -114,9 +115,7 @@ class DockerWatch:
             with explained(self._client.address):
                 stopped = self._client.api.inspect_container(box_id)["State"]["Status"] == "exited"
             if stopped:
-                raise EngineError(
-                    "{box} was stopped while it was starting", hint="labctl status, labctl logs {box}", box=name
-                )
+                raise EngineError("{box} was stopped while it was starting", hint=Hint.STATUS_OR_LOGS, box=name)
 
     def _ask_boxes(self, waiting: Mapping[str, str]) -> None:
         """Those that are wired and haven't said anything for long: what they said may have been lost."""
@@ -146,7 +145,7 @@ class DockerWatch:
             error = "\n".join(part for part in (error, console) if part)
         return EngineError(
             "{box} did not finish starting within {seconds} s (state: {state})",
-            hint="labctl doctor, labctl logs {box}",
+            hint=Hint.DOCTOR_OR_LOGS,
             detail=error,
             box=name,
             seconds=round(seconds),
@@ -155,10 +154,8 @@ class DockerWatch:
 
 
 def _not_connected(box: str, error: str) -> EngineError:
-    return EngineError(
-        "{box} could not be connected to its networks", hint="labctl doctor, labctl logs {box}", detail=error, box=box
-    )
+    return EngineError("{box} could not be connected to its networks", hint=Hint.DOCTOR_OR_LOGS, detail=error, box=box)
 
 
 def _gone() -> KeeperGoneError:
-    return KeeperGoneError("the keeper went away while boxes were starting", hint="labctl doctor --fix")
+    return KeeperGoneError("the keeper went away while boxes were starting", hint=Hint.DOCTOR_FIX)

@@ -14,6 +14,7 @@ from labctl.adapters.gateway.undo import Undo
 from labctl.domain.access import gateway_files
 from labctl.domain.access.gateway_files import MARK, Layout, ServerChange
 from labctl.errors import LabctlError, RefusedError, UsageError
+from labctl.hints import Hint
 
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
@@ -50,14 +51,14 @@ class Installer:
             if found.pw_gecos != MARK or found.pw_uid == 0:
                 raise RefusedError(
                     "there is an account {name} that is not the gateway's",
-                    hint="labctl gateway install --account NAME",
+                    hint=Hint.OTHER_ACCOUNT,
                     name=name,
                 )
             others = [group for group in system.groups(name) if group != name]
             if others:
                 raise RefusedError(
                     "the account {name} is in more groups than its own: {groups}",
-                    hint="gpasswd --delete {name} {first}",
+                    hint=Hint.LEAVE_GROUP,
                     name=name,
                     groups=", ".join(others),
                     first=others[0],
@@ -87,7 +88,7 @@ class Installer:
         first; where one fails all the same, those before are taken back, ``undone`` told of each. sshd's part comes
         last. Raises LabctlError."""
         if os.geteuid() != 0:
-            raise UsageError("only root can install the gateway", hint="sudo labctl gateway install")
+            raise UsageError("only root can install the gateway", hint=Hint.INSTALL_GATEWAY)
         self._check(changes)
         undo = Undo()
         try:
@@ -201,7 +202,7 @@ class Installer:
             keyword, wanted, found = odd[0]
             raise RefusedError(
                 "sshd says {keyword} {found} for {name}, not {wanted}; nothing was changed",
-                hint="the first line of {config} must be: Include {folder}/*.conf, and no file there may come before",
+                hint=Hint.INCLUDE_FIRST,
                 keyword=keyword,
                 wanted=wanted,
                 found=found,

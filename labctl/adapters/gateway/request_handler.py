@@ -19,6 +19,7 @@ from labctl.domain.access.tickets import Holder, Ticket, Tickets
 from labctl.domain.classroom.cohort import Deed, Happening
 from labctl.domain.classroom.keys import fingerprint
 from labctl.errors import EngineError, LabctlError, RefusedError
+from labctl.hints import Hint
 from labctl.views.gateway import BrokerStatus
 
 _KIND = re.compile(r"[a-z0-9@.-]{1,64}", re.ASCII)
@@ -142,7 +143,7 @@ class _Arrival:
         ticket = self._desk.redeem(self._visit.ticket, self._guest.who.pid)
         if ticket is None:
             self._refuse(
-                RefusedError("this login is not known here", hint="log in again"), "", "a ticket of another login"
+                RefusedError("this login is not known here", hint=Hint.LOG_IN), "", "a ticket of another login"
             )
             return
         self._desk.whose(ticket.holder.key, lambda answer: self._known(ticket, answer))
@@ -154,7 +155,7 @@ class _Arrival:
             self._hello.close()
         elif answer.problem:
             self._refuse(
-                EngineError("the server's store doesn't answer", hint="tell your instructor"), learner, answer.problem
+                EngineError("the server's store doesn't answer", hint=Hint.TELL_INSTRUCTOR), learner, answer.problem
             )
         elif holder is None or holder.learner != learner:
             self._refuse(RefusedError("you are not in this class any more"), learner, "not a member any more")

@@ -17,6 +17,7 @@ from labctl.adapters.gateway.peer import Peer
 from labctl.adapters.gateway.store_worker import Question, StoreAnswer, StoreWorker, digest, held_by
 from labctl.domain.access.gateway import Session, said
 from labctl.errors import LabctlError, RefusedError
+from labctl.hints import Hint
 
 _GRACE_SECONDS = 10.0
 _LONGEST_TEXT = 60000
@@ -87,9 +88,9 @@ class SessionTable:
         """Raises RefusedError where there is no place for one more."""
         own = sum(running.session.holder.learner == learner for running in self._running.values())
         if own >= self._limits.each:
-            raise RefusedError("you have {count} sessions open here already", hint="leave one of them first", count=own)
+            raise RefusedError("you have {count} sessions open here already", hint=Hint.LEAVE_ONE, count=own)
         if len(self._running) >= self._limits.all:
-            raise RefusedError("too many people are in here at the moment", hint="try again in a minute")
+            raise RefusedError("too many people are in here at the moment", hint=Hint.LATER)
 
     def start(self, guest: Connection, session: Session, descriptors: tuple[int, ...]) -> None:
         """Begin. The descriptors stay the caller's. Raises OSError where there can be no more processes."""

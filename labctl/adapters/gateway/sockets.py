@@ -12,6 +12,7 @@ import msgspec
 
 from labctl.adapters.gateway import system
 from labctl.errors import RefusedError, UsageError
+from labctl.hints import Hint
 from labctl.views.gateway import BrokerStatus
 
 _BACKLOG = 1024
@@ -22,7 +23,7 @@ def uid_of(account: str) -> int:
     """Raises UsageError for an account that isn't there, or is root's."""
     found = system.account(account)
     if found is None or found.pw_uid == 0:
-        raise UsageError("there is no account {name} for the gateway", hint="sudo labctl gateway install", name=account)
+        raise UsageError("there is no account {name} for the gateway", hint=Hint.INSTALL_GATEWAY, name=account)
     return found.pw_uid
 
 
@@ -36,7 +37,7 @@ def listen(path: str) -> Iterator[socket.socket]:
         try:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
             if _answers(path):
-                raise RefusedError("a gateway is serving at {path} already", hint="labctl gateway status", path=path)
+                raise RefusedError("a gateway is serving at {path} already", hint=Hint.GATEWAY_STATUS, path=path)
             file.unlink(missing_ok=True)
             listener.bind(path)
             file.chmod(0o666)
@@ -72,5 +73,5 @@ def ask_status(path: str) -> BrokerStatus | None:
         except OSError:
             return None
     if not data:
-        raise RefusedError("the gateway tells only root how it is", hint="sudo labctl gateway status")
+        raise RefusedError("the gateway tells only root how it is", hint=Hint.GATEWAY_STATUS_AS_ROOT)
     return msgspec.json.decode(data, type=BrokerStatus)

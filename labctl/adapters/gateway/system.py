@@ -17,6 +17,7 @@ from pathlib import Path
 
 from labctl.domain.access.gateway_files import effective
 from labctl.errors import LabctlError, RefusedError, UsageError
+from labctl.hints import Hint
 from labctl.whole_file import unwritable, whole_file
 
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
@@ -31,9 +32,7 @@ def find(program: str, package: str) -> str:
     """Where it is. Raises UsageError with the package that has it."""
     found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SBIN}")
     if found is None:
-        raise UsageError(
-            "{program} is not installed here", hint="apt-get install {package}", program=program, package=package
-        )
+        raise UsageError("{program} is not installed here", hint=Hint.INSTALL_PACKAGE, program=program, package=package)
     return found
 
 
@@ -120,7 +119,7 @@ def _ask_sshd(*words: str) -> str:
         except OSError as why:
             raise UsageError(
                 "sshd can't be asked about its configuration: there is no {folder}",
-                hint="sudo mkdir -m 755 {folder}",
+                hint=Hint.MAKE_FOLDER,
                 folder=folder,
             ) from why
     return run(argv)
@@ -187,7 +186,7 @@ def check_place(path: str, *, folder: bool = False, program: bool = False) -> No
     if loose:
         raise RefusedError(
             "others than root may write in {folder}",
-            hint="chown root:root {folder}; chmod go-w {folder}",
+            hint=Hint.SECURE_FOLDER,
             folder=loose,
         )
     target = Path(path)

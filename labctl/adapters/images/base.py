@@ -23,6 +23,7 @@ from labctl.adapters.settings import Settings
 from labctl.domain import imagery
 from labctl.errors import BuildError, EngineError, LabctlError
 from labctl.events import Emit, StepProgress
+from labctl.hints import Hint
 
 KEY = "base"
 
@@ -97,7 +98,7 @@ class Base:
         if not re.fullmatch(r"https?://[\w.:/@%~+-]+", self.debian_mirror):
             raise BuildError(
                 "mirror.debian is not an address: {mirror}",
-                hint="labctl config set mirror.debian http://HOST/debian",
+                hint=Hint.MIRROR,
                 mirror=self.debian_mirror,
             )
         return f"FROM {self.tag}\nRUN {_TO_MIRROR.format(mirror=self.debian_mirror)}\n"
@@ -154,7 +155,7 @@ class Base:
         if not suite:
             raise BuildError(
                 "the base image {image} can't be had: it is not here, and no registry gives it",
-                hint="labctl config set mirror.registry HOST, or labctl images load FILE",
+                hint=Hint.REGISTRY_OR_LOAD,
                 detail=why_no_registry,
                 image=self.reference,
             )

@@ -16,6 +16,7 @@ from labctl.adapters.images.stop import Stop
 from labctl.adapters.images.stream import StreamError, messages
 from labctl.errors import BuildError, EngineError, LabctlError
 from labctl.events import Emit, StepProgress
+from labctl.hints import Hint
 from labctl.threads import Thread
 
 _CHUNK = 1 << 16
@@ -34,7 +35,7 @@ def make(client: Client, suite: str, mirror: str, emit: Emit, key: str, stop: St
     if shutil.which("mmdebstrap") is None:
         raise BuildError(
             "no registry can be reached, and mmdebstrap, which makes a base from Debian's packages, is not installed",
-            hint="sudo apt-get install mmdebstrap; for a user who is not root, uidmap too",
+            hint=Hint.INSTALL_BOOTSTRAP,
         )
     emit(StepProgress(key, f"making Debian {suite} from its packages"))
     debootstrap = _Mmdebstrap(command(suite, mirror), emit, key)
@@ -120,12 +121,12 @@ class _Mmdebstrap:
         if "unshare" in text or "newuidmap" in text or "must be root" in text:
             return BuildError(
                 "mmdebstrap may not make a base as this user: unprivileged user namespaces, or uidmap, are missing",
-                hint="sudo labctl …, or: sudo apt-get install uidmap",
+                hint=Hint.ROOT_OR_UIDMAP,
                 detail=text,
             )
         return BuildError(
             "a base can't be made from Debian's packages",
-            hint="is the network there? A mirror: labctl config set mirror.debian http://HOST/debian",
+            hint=Hint.NETWORK_OR_MIRROR,
             detail=text,
         )
 

@@ -25,6 +25,7 @@ from labctl.domain import imagery, wiring
 from labctl.domain.imagery import ImageSource
 from labctl.errors import BuildError, EngineError
 from labctl.events import Emit, StepProgress
+from labctl.hints import Hint
 
 DETAIL_LINES = 15
 _ENDING_SECONDS = 15.0
@@ -147,7 +148,7 @@ class _Progress:
         doing = self.doing if len(self.doing) <= 100 else self.doing[:99] + "…"
         return BuildError(
             "the image {image} can't be built: {why}",
-            hint="labctl images build, or a mirror: labctl config set mirror.debian http://HOST/debian",
+            hint=Hint.BUILD_OR_MIRROR,
             detail="\n".join(self._last),
             image=self._image,
             why=f"at “{doing}”: {why}" if doing else why,

@@ -11,6 +11,7 @@ from typing import Any
 from labctl.adapters.docker.client import Client, api_error, explained
 from labctl.adapters.images.stop import Stop
 from labctl.errors import EngineError, LabctlError
+from labctl.hints import Hint
 
 _CHUNK = 1 << 20
 _SILENCE = 3600.0
@@ -23,9 +24,7 @@ class StreamError(Exception):
     def explained(self, otherwise: LabctlError) -> LabctlError:
         """A full disk has an error of its own; for the rest, ``otherwise``."""
         if "no space left on device" in str(self):
-            return EngineError(
-                "no space is left on the Docker engine's disk", hint="labctl images prune", detail=str(self)
-            )
+            return EngineError("no space is left on the Docker engine's disk", hint=Hint.PRUNE, detail=str(self))
         return otherwise
 
 
@@ -79,7 +78,7 @@ def download(client: Client, path: str, params: Mapping[str, Any]) -> Iterator[b
             try:
                 data = next(chunks, b"")
             except requests.exceptions.RequestException as error:
-                raise EngineError("the Docker engine hung up: {why}", hint="labctl doctor", why=str(error)) from error
+                raise EngineError("the Docker engine hung up: {why}", hint=Hint.DOCTOR, why=str(error)) from error
             if not data:
                 return
             yield data

@@ -14,6 +14,7 @@ from labctl.adapters.images.stop import Stop
 from labctl.adapters.images.stream import StreamError, download, messages
 from labctl.errors import UsageError
 from labctl.events import Emit, StepProgress
+from labctl.hints import Hint
 from labctl.whole_file import whole_file
 
 _CHUNK = 1 << 20
@@ -54,10 +55,10 @@ def load(client: Client, path: Path, emit: Emit, key: str) -> list[str]:
         raise UsageError("{path} can't be read: {why}", path=str(path), why=str(error.strerror or error)) from error
     except StreamError as error:
         raise error.explained(
-            UsageError("{path} holds no images: {why}", hint="labctl images save FILE", path=str(path), why=str(error))
+            UsageError("{path} holds no images: {why}", hint=Hint.SAVE_IMAGES, path=str(path), why=str(error))
         ) from error
     if not found:
-        raise UsageError("{path} holds no images", hint="labctl images save FILE", path=str(path))
+        raise UsageError("{path} holds no images", hint=Hint.SAVE_IMAGES, path=str(path))
     return found
 
 

@@ -12,6 +12,7 @@ from labctl.adapters.store.database import Database
 from labctl.adapters.store.tables import cohorts, happenings, keys, members
 from labctl.domain.classroom.cohort import Cohort, Happening, Limits, Member, kept, member_of
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 
 class _Terms(msgspec.Struct, frozen=True):
@@ -35,7 +36,7 @@ class SqlCohorts:
             if _named(connection, cohort.name) is not None:
                 raise UsageError(
                     "there is a cohort {cohort} already, or there was one",
-                    hint="take another name; labctl cohort list --all",
+                    hint=Hint.OTHER_COHORT_NAME,
                     cohort=cohort.name,
                 )
             connection.execute(cohorts.insert().values(_cohort_row(cohort)))
@@ -79,7 +80,7 @@ class SqlCohorts:
             self._database.alone(connection, "rosters")
             into = _known(connection, cohort)
             if into.ended:
-                raise UsageError("the cohort {name} has ended", hint="labctl cohort create", name=cohort)
+                raise UsageError("the cohort {name} has ended", hint=Hint.CREATE_COHORT, name=cohort)
             _take_in(connection, cohort, decide(_members(connection, cohort)))
 
         self._database.write(change)
@@ -161,7 +162,7 @@ def _named(connection: Connection, name: str) -> Cohort | None:
 def _known(connection: Connection, name: str) -> Cohort:
     found = _named(connection, name)
     if found is None:
-        raise UsageError("there is no cohort {name}", hint="labctl cohort list", name=name)
+        raise UsageError("there is no cohort {name}", hint=Hint.NAME_COHORT, name=name)
     return found
 
 
@@ -183,7 +184,7 @@ def _refuse_taken(connection: Connection, member: Member) -> None:
     if owner is not None:
         raise UsageError(
             "the key of {learner} is that of {owner} in the cohort {cohort}",
-            hint="every learner needs a key of their own: ssh-keygen -t ed25519",
+            hint=Hint.OWN_KEY,
             learner=member.id,
             owner=owner.member,
             cohort=owner.cohort,

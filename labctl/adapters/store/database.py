@@ -20,6 +20,7 @@ from labctl.adapters.store.migrate import is_current, migrate
 from labctl.adapters.store.place import StorePlace
 from labctl.adapters.store.reserve import Reserve, is_full
 from labctl.errors import StoreError
+from labctl.hints import Hint
 
 T = TypeVar("T")
 
@@ -150,7 +151,7 @@ class Database:
         if self._place.file is None:
             return StoreError(
                 "the store {store} can't be used: {why}",
-                hint="psql {url}, to try it by hand; labctl config get store shows the setting",
+                hint=Hint.TRY_STORE,
                 store=self._place.shown,
                 url=shlex.quote(self._place.shown),
                 why=why,
@@ -158,20 +159,20 @@ class Database:
         if is_full(error):
             return StoreError(
                 "the store {file} can't be written: the disk is full",
-                hint="make room on the disk, and do it again; what was kept before is still there",
+                hint=Hint.MAKE_ROOM,
                 file=self._place.shown,
             )
         if isinstance(error, TimeoutError):
             return StoreError(
                 "the store {file} can't be used: another program has locked it for {seconds} s",
-                hint="fuser --verbose {name}",
+                hint=Hint.WHO_HAS_FILE,
                 file=self._place.shown,
                 name=shlex.quote(self._place.shown),
                 seconds=f"{BUSY_SECONDS:g}",
             )
         return StoreError(
             "the store {file} can't be used: {why}",
-            hint="see whether the disk is full and the file is yours; moving it away starts a new one",
+            hint=Hint.SEE_STORE_FILE,
             file=self._place.shown,
             why=why,
         )

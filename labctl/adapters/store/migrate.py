@@ -9,6 +9,7 @@ from sqlalchemy.schema import CreateTable
 
 from labctl.adapters.store.tables import REVISION, VERSION_TABLE, metadata
 from labctl.errors import LabctlError
+from labctl.hints import Hint
 
 FOLDER = Path(__file__).parent / "migrations"
 """Alembic's environment."""
@@ -32,7 +33,7 @@ def is_current(connection: Connection, store: str) -> bool:
     if found is not None and found > REVISION:
         raise LabctlError(
             "the store {store} was written by a newer labctl: it is at {found}, this one knows {known}",
-            hint="bring labctl up to date: pip install --upgrade labctl-boxes",
+            hint=Hint.UPGRADE,
             store=store,
             found=found,
             known=REVISION,

@@ -9,10 +9,10 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from labctl.errors import LabctlError, UsageError
+from labctl.hints import Hint
 
 # So long no signal reaches a program that waits for another's lock; ``Database`` asks again.
 _BUSY_SECONDS = 0.5
-_HINT = "labctl config set store postgresql://USER@HOST/DATABASE, or labctl config unset store for a file of SQLite"
 
 
 class StorePlace:
@@ -36,7 +36,7 @@ class StorePlace:
         except ImportError as error:
             raise LabctlError(
                 "the store {store} needs a package that isn't there: {why}",
-                hint="pip install 'labctl-boxes[postgresql]'",
+                hint=Hint.INSTALL_POSTGRESQL,
                 store=self.shown,
                 why=str(error).partition("\n")[0],
             ) from error
@@ -61,7 +61,7 @@ def _postgresql(where: str) -> URL:
     scheme, separator, _ = where.partition("://")
     if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
         raise UsageError(
-            "store must be a URL that begins with postgresql://, or nothing for a file of SQLite", hint=_HINT
+            "store must be a URL that begins with postgresql://, or nothing for a file of SQLite", hint=Hint.STORE_FORM
         )
     try:
         url = make_url(where).set(drivername="postgresql+psycopg")
@@ -70,7 +70,7 @@ def _postgresql(where: str) -> URL:
     if url is None or "@" in (url.host or ""):
         # Not from the error: it may carry a part of the URL, and that may be the password's; nor is what follows an @
         # in a password the host's name.
-        raise UsageError("store is no URL: a character in it may have to be written as %XX", hint=_HINT)
+        raise UsageError("store is no URL: a character in it may have to be written as %XX", hint=Hint.STORE_FORM)
     return url
 
 

@@ -14,6 +14,7 @@ import click
 
 from labctl.cli.i18n import _, listed
 from labctl.cli.ui.as_json import print_json
+from labctl.cli.ui.hints import plain
 from labctl.cli.ui.problem import text_of
 from labctl.cli.ui.render import Live, Plain
 from labctl.domain.pace import seconds_left
@@ -229,5 +230,5 @@ def _say_failures(failed: tuple[Failure, ...]) -> None:
             who.append(_("{n} more").format(n=len(failures) - _SHOWN))
         click.echo(f"  {click.style('✗', fg='red')} {listed(who)}{_(': ')}{reason}", err=True)
         error = failures[0].error
-        if error.hint:
-            click.echo(click.style(f"      {_(error.hint).format_map(error.values)}", dim=True), err=True)
+        if hint := plain(error):
+            click.echo(click.style(f"      {hint}", dim=True), err=True)

@@ -17,6 +17,7 @@ from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
 from labctl.cli.i18n import _
 from labctl.errors import UsageError
+from labctl.hints import Hint
 from labctl.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
     if form == "xlsx" and output is None:
         raise UsageError(
             "a workbook goes into a file, not to stdout",
-            hint="labctl cohort report {name} --format xlsx --output {name}.xlsx",
+            hint=Hint.REPORT_TO_FILE,
             name=name,
         )
     labctl, actor = asked(ctx)
@@ -55,7 +56,7 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
 
 def output_file(path: str) -> AbstractContextManager[BinaryIO]:
     """The file that an instructor asked for, for nobody else: grades are in it. Raises UsageError."""
-    return whole_file(Path(path), hint="see whether the folder is there, yours and not full")
+    return whole_file(Path(path), hint=Hint.SEE_FOLDER)
 
 
 def rendered(book: Book, form: str) -> bytes:

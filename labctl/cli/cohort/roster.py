@@ -18,6 +18,7 @@ from labctl.cli.i18n import _, listed
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ def _known_encoding(_ctx: click.Context, _param: click.Parameter, value: str) ->
     if value.lower() not in ENCODINGS:
         raise UsageError(
             "labctl reads no files in the encoding {encoding}",
-            hint="name one of these: {known}",
+            hint=Hint.NAME_ENCODING,
             encoding=value,
             known=", ".join(ENCODINGS),
         )
@@ -118,7 +119,7 @@ def create(
     labctl, actor = asked(ctx)
     read = labctl.classroom.read_roster(actor, _bytes(roster), roster, encoding, names=True)
     if until == "":
-        raise UsageError("--until is empty", hint="leave it out for no end; or --until +3d")
+        raise UsageError("--until is empty", hint=Hint.NO_END)
     ends = parse_until(until or "", time.time())
     each, whole = parse_limits(limits), parse_limits(cohort_limits)
     after = parse_grace(grace)

@@ -6,12 +6,11 @@ import click
 
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
+from labctl.cli.gateway import hints
 from labctl.cli.gateway.group import layout, layout_options
 from labctl.cli.gateway.session import SessionRunner, load
 from labctl.cli.i18n import _
-from labctl.cli.ui import advice
 from labctl.cli.ui.problem import lines
-from labctl.domain.access.gateway import offers
 from labctl.errors import LabctlError
 from labctl.i18n import speaking
 
@@ -58,6 +57,6 @@ def command(
 
 def explain(error: LabctlError, language: str) -> str:
     """An error as text for a learner, in that language."""
-    advice.begin_with((), offers)
+    hints.begin()
     with speaking(language):
         return "".join(f"{click.unstyle(line)}\n" for line in lines(error))

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.cli.gateway import hints
 from labctl.cli.i18n import _, choose_language, language
-from labctl.cli.ui import advice
 from labctl.cli.ui.outcome import exit_status
-from labctl.domain.access.gateway import FORMS, Order, offers, typed
+from labctl.domain.access.gateway import FORMS, Order, typed
 from labctl.errors import Exit, RefusedError, UsageError
+from labctl.hints import Hint
 from labctl.interrupts import interrupted_by_signals
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class SessionRunner:
     def run(self, session: Session) -> int:
         """The exit code."""
         choose_language(session.language)
-        advice.begin_with((), offers)
+        hints.begin()
         if session.order.verb == "menu":
             from labctl.cli.gateway.menu import Menu
 
@@ -55,7 +56,7 @@ class SessionRunner:
     def perform(self, session: Session, order: Order) -> int:
         """One order. All that goes wrong is told."""
         choose_language(order.language or session.language)
-        advice.begin_with(typed(order), offers, order.language)
+        hints.begin(typed(order), order.language)
         # Another login of the same learner that waits for this one reads what it does, not how the gateway was started.
         sys.argv[1:] = typed(order)
         return exit_status(lambda: self._perform(session, order))
@@ -143,9 +144,7 @@ def _alone(request: Request, order: Order) -> Iterator[None]:
 def _put(request: Request, order: Order) -> int:
     (box,) = order.names
     if sys.stdin.isatty():
-        raise UsageError(
-            "put takes the file from standard input", hint="ssh … put {box}:{path} < FILE", box=box, path=order.path
-        )
+        raise UsageError("put takes the file from standard input", hint=Hint.PUT, box=box, path=order.path)
     labctl, actor = request
     path, size = labctl.boxes.put(actor, order.lab, box, order.path, _sent)
     click.echo(_("{mark} {box}:{path}  {size} bytes").format(mark="✓", box=box, path=path, size=size))
@@ -158,7 +157,7 @@ def _sent() -> bytes:
     if len(content) > MOST_BYTES:
         raise RefusedError(
             "the file is larger than {most} KiB; nothing was put into the box",
-            hint="take what is larger apart, or have your instructor put it there",
+            hint=Hint.SMALLER_FILES,
             most=MOST_BYTES >> 10,
         )
     return content

@@ -7,8 +7,13 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from labctl.cli.commands import COMMANDS
+
+if TYPE_CHECKING:
+    from labctl.cli.ui.wording import Wording
+    from labctl.hints import Hint
 
 TAKE_LEARNER = frozenset(COMMANDS) - {
     "list", "new", "lint", "images", "test-lab", "cohort", "gateway", "doctor", "config", "completion",
@@ -22,24 +27,34 @@ _COMMAND = re.compile(rf"(?<![\w/.-])labctl (?P<name>{'|'.join(COMMANDS)})(?![\w
 _SAID = re.compile(r"(?<![\w/.-])labctl(?!-)((?: (?!…)[\w{}./:=<>-]+)+)", re.ASCII)
 # Other programs that hints name, which are no learner's.
 _PROGRAM = re.compile(r"(?<![\w/.-])(?:docker|sudo|apt-get|pip|psql|fuser|sysctl|ssh-keygen|systemctl) ")
-# What stands between the commands of a hint, in both languages.
+# What stands between the commands of a remedy, in both languages.
 _BETWEEN = re.compile(r"(?:, (?:or |and then )?|; |，(?:或|再|然后)? ?|；)")
 
 Offers = Callable[[Sequence[str]], bool]
 """Whether somebody who has no command line can say these words, which would stand behind ``labctl``."""
+Wordings = Callable[["Hint", bool], "Wording | None"]
+"""How a front end words a hint; None if it has no words for it. The second: whether the value ``near`` isn't empty."""
 
 
 class _Chosen:
     """What stood on the command line. ``repeats``: whether advised commands repeat it; ``always``: the language that
-    they repeat in any case; ``offers``: which commands there are, where these are not all."""
+    they repeat in any case; ``offers``: which commands there are, where these are not all; ``wordings``: how hints are
+    said then."""
 
     def __init__(
-        self, words: Sequence[str] = (), *, repeats: bool = False, always: str = "", offers: Offers | None = None
+        self,
+        words: Sequence[str] = (),
+        *,
+        repeats: bool = False,
+        always: str = "",
+        offers: Offers | None = None,
+        wordings: Wordings | None = None,
     ) -> None:
         self.words = tuple(words)
         self.repeats = repeats
         self.always = always
         self.offers = offers
+        self.wordings = wordings
         self.language = ""
         self.catalogs: tuple[str, ...] = ()
         self.learner = ""
@@ -62,15 +77,21 @@ def begin(words: Sequence[str]) -> None:
     _chosen.set(_Chosen(words, repeats=True))
 
 
-def begin_with(words: Sequence[str], offers: Offers, language: str = "") -> None:
-    """Somebody who has no command line says something: a learner at the gateway. No advised command is another one
-    than these ``offers``, and it repeats nothing but the ``language`` that was chosen in so many words."""
-    _chosen.set(_Chosen(words, always=language, offers=offers))
+def begin_with(words: Sequence[str], offers: Offers, wordings: Wordings, language: str = "") -> None:
+    """Somebody who has no command line says something: a learner at the gateway. Advised commands are among those that
+    it ``offers``, hints have its ``wordings``, and both repeat nothing but the ``language`` that was chosen
+    in so many words."""
+    _chosen.set(_Chosen(words, always=language, offers=offers, wordings=wordings))
 
 
 def limited() -> bool:
     """Whether the reader has not all commands."""
     return _now().offers is not None
+
+
+def wordings() -> Wordings | None:
+    """How hints are said to a reader who has not all commands; None for the command line's own wordings."""
+    return _now().wordings
 
 
 def offered(*words: str) -> bool:
@@ -90,43 +111,53 @@ def choose(*, language: str = "", catalogs: Sequence[str] = (), learner: str = "
 
 
 def typed() -> str:
-    """The command line as it was typed."""
-    return shlex.join(["labctl", *_now().words])
+    """What was typed behind ``labctl``."""
+    return shlex.join(_now().words)
+
+
+def _behind() -> str:
+    return f" --lang {_now().always}" if _now().always else ""
 
 
 def advised(text: str) -> str:
     """The text, in which each ``labctl COMMAND`` repeats --lang, --catalog, --lab and --learner where the user gave
     them and the command takes them."""
-    chosen = _now()
-    if not chosen.repeats:
-        return _COMMAND.sub(lambda found: f"{found[0]} --lang {chosen.always}", text) if chosen.always else text
-    first = [f"--lang {chosen.language}"] if chosen.language else []
-    first += [f"--catalog {shlex.quote(folder)}" for folder in chosen.catalogs]
 
     def repeated(found: re.Match[str]) -> str:
-        name, rest = found["name"], found["rest"]
-        words = rest.split()
-        then = []
-        if chosen.lab and name in TAKE_LAB and chosen.lab not in words and "--lab" not in words:
-            then.append(f"--lab {chosen.lab}")
-        if chosen.learner and name in TAKE_LEARNER and "--learner" not in words:
-            then.append(f"--learner {shlex.quote(chosen.learner)}")
-        return " ".join(["labctl", *first, name, *then]) + rest
+        head, tail = around(found["name"], found["rest"].split())
+        return head + found["rest"] + tail
 
     return _COMMAND.sub(repeated, text)
 
 
-def hinted(hint: str, otherwise: str = "", *, ours: bool = True) -> str:
-    """A hint without the very command that has just failed; ``otherwise`` where nothing else is left of it. Where not
-    every command is offered: of a hint that names another one, or that is not for the reader (``ours``), only what
-    names an offered one; ``otherwise`` where there is no such piece."""
-    failed = _plain(_now().words)
-    pieces = _BETWEEN.split(hint)
-    left = [piece for piece in pieces if _command(piece) != failed]
-    if _now().offers and (not ours or _foreign(hint)):
-        left = [piece for piece in left if _SAID.search(piece) and not _foreign(piece)]
-        return advised(", ".join(left) or otherwise)
-    return advised(hint if left == pieces else ", ".join(left) or otherwise)
+def around(name: str, words: Sequence[str]) -> tuple[str, str]:
+    """What stands before the ``words`` of the command of that name, and what behind them: ``labctl``, the name, and
+    the options that the command repeats."""
+    chosen = _now()
+    if not chosen.repeats or name not in COMMANDS:
+        return f"labctl {name}", _behind()
+    given = {word.partition("=")[0] for word in words}
+    head = ["labctl"]
+    head += [f"--lang {chosen.language}"] if chosen.language and "--lang" not in given else []
+    head += [f"--catalog {shlex.quote(folder)}" for folder in chosen.catalogs]
+    head.append(name)
+    if chosen.lab and name in TAKE_LAB and chosen.lab not in words and "--lab" not in given:
+        head.append(f"--lab {chosen.lab}")
+    if chosen.learner and name in TAKE_LEARNER and "--learner" not in given:
+        head.append(f"--learner {shlex.quote(chosen.learner)}")
+    return " ".join(head), ""
+
+
+def has_failed(words: Sequence[str]) -> bool:
+    """Whether the words behind ``labctl`` are the command that has just failed."""
+    return _plain(words) == _plain(_now().words)
+
+
+def hinted(remedy: str) -> str:
+    """The remedy of a finding, as a text, without the very command that was typed."""
+    pieces = _BETWEEN.split(remedy)
+    left = [piece for piece in pieces if _command(piece) != _plain(_now().words)]
+    return advised(remedy if left == pieces else ", ".join(left))
 
 
 def sayable(text: str) -> str:

@@ -7,23 +7,10 @@ from collections.abc import Iterator
 import click
 
 from labctl.cli.i18n import _, listed
-from labctl.cli.ui import advice
-from labctl.errors import (
-    BuildError,
-    ChecksError,
-    EngineError,
-    InvalidLabError,
-    LabctlError,
-    NotKeptError,
-    Phrase,
-    Phrases,
-    RosterError,
-    StoreError,
-)
+from labctl.cli.ui.hints import hint_of
+from labctl.errors import LabctlError, Phrase, Phrases, RosterError
 
 _DETAIL_LINES = 15
-_OF_THE_SERVER = (EngineError, StoreError, NotKeptError, BuildError, ChecksError, InvalidLabError)
-"""What is wrong with the server or with a lab, whoever comes across it."""
 
 
 def text_of(error: LabctlError) -> str:
@@ -51,17 +38,8 @@ def lines(error: LabctlError) -> Iterator[str]:
         yield click.style(f"  {line}", dim=True)
     if isinstance(error, RosterError):
         yield from _faults(error)
-    if hint := _hint(error):
+    if hint := hint_of(error):
         yield f"{click.style(_('try') + ':', fg='cyan')} {hint}"
-
-
-def _hint(error: LabctlError) -> str:
-    """What the reader can do. A learner at the gateway has no way to the engine, the store or a lab's files."""
-    hint = _(error.hint).format_map(error.values)
-    if not advice.limited():
-        return advice.hinted(hint, "docker info" if isinstance(error, EngineError) else "")
-    ours = not isinstance(error, _OF_THE_SERVER)
-    return advice.hinted(hint, _("tell your instructor"), ours=ours)
 
 
 def _faults(error: RosterError) -> Iterator[str]:

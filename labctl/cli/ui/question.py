@@ -8,6 +8,7 @@ import click
 
 from labctl.cli.ui import advice
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 
 def confirm(command: str, question: str, yes: bool) -> None:
@@ -17,7 +18,7 @@ def confirm(command: str, question: str, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise UsageError(
             "{command} asks before it goes on, and there is no terminal to ask on",
-            hint="{typed} --yes",
+            hint=Hint.SAY_YES,
             command=command,
             typed=advice.typed(),
         )

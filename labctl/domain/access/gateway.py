@@ -20,6 +20,7 @@ from labctl.domain.lab.model import NAME_PATTERN
 from labctl.domain.nearest import nearest
 from labctl.domain.words import by_count, by_name
 from labctl.errors import RefusedError, UsageError
+from labctl.hints import Hint
 from labctl.i18n import languages
 
 Verb = Literal[
@@ -96,7 +97,6 @@ FORMS: dict[Verb, Form] = {
 _FLAGS = {"--yes", "--json", "--values"}
 _SHORT = {"-y": "--yes"}
 _HELP = ("--help", "-h", "?")
-_SEE_HELP = "what can be said here: help"
 
 
 def parse(line: str) -> Order:
@@ -118,16 +118,16 @@ def parse(line: str) -> Order:
 def _words(line: str) -> list[str]:
     """As a shell would split it, and no more than that: nothing is expanded."""
     if len(line) > LONGEST:
-        raise RefusedError("the command is longer than {most} letters", hint=_SEE_HELP, most=LONGEST)
+        raise RefusedError("the command is longer than {most} letters", hint=Hint.SEE_HELP, most=LONGEST)
     # Neither control characters nor what turns the direction of writing nor broken UTF-8.
     if not line.isprintable():
-        raise RefusedError("the command has characters that can't be printed", hint=_SEE_HELP)
+        raise RefusedError("the command has characters that can't be printed", hint=Hint.SEE_HELP)
     try:
         words = shlex.split(line)
     except ValueError:
-        raise RefusedError("a quotation mark of the command isn't closed", hint=_SEE_HELP) from None
+        raise RefusedError("a quotation mark of the command isn't closed", hint=Hint.SEE_HELP) from None
     if len(words) > _MOST_WORDS:
-        raise RefusedError("the command has more than {most} words", hint=_SEE_HELP, most=_MOST_WORDS)
+        raise RefusedError("the command has more than {most} words", hint=Hint.SEE_HELP, most=_MOST_WORDS)
     return words
 
 
@@ -159,7 +159,7 @@ def _filled(verb: Verb, words: list[str]) -> Order:
         if not known or (equals and name in _FLAGS):
             raise RefusedError(
                 "{verb} has no option {option} here",
-                hint="it is said so: {usage}",
+                hint=Hint.USAGE,
                 verb=verb,
                 option=name,
                 usage=form.usage,
@@ -183,9 +183,7 @@ def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order
         raise _incomplete(verb)
     attempts = options.get("--attempt", [])
     if len(plain) > form.most or len(set(labs)) > 1 or len(attempts) > 1:
-        raise RefusedError(
-            "{verb} takes no more words than that", hint="it is said so: {usage}", verb=verb, usage=form.usage
-        )
+        raise RefusedError("{verb} takes no more words than that", hint=Hint.USAGE, verb=verb, usage=form.usage)
     path = ""
     if verb == "put":
         plain, path = _place(plain[0])
@@ -194,11 +192,9 @@ def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order
         tasks, plain = plain, []  # else the cohort tells whether the one word is a lab or a task
     for name in (*plain, *labs, *tasks):
         if not _NAME.fullmatch(name):
-            raise RefusedError("{name} is no name of a lab, a box or a task", hint=_SEE_HELP, name=name)
+            raise RefusedError("{name} is no name of a lab, a box or a task", hint=Hint.SEE_HELP, name=name)
     if attempts and not _NUMBER.fullmatch(attempts[0]):
-        raise RefusedError(
-            "{name} is no number of an attempt", hint="it is said so: {usage}", name=attempts[0], usage=form.usage
-        )
+        raise RefusedError("{name} is no number of an attempt", hint=Hint.USAGE, name=attempts[0], usage=form.usage)
     return Order(
         verb,
         names=tuple(plain),
@@ -221,23 +217,17 @@ def _place(word: str) -> tuple[list[str], str]:
     if len(path.encode()) > _LONGEST_PATH:
         raise RefusedError("the path is longer than {most} bytes", most=_LONGEST_PATH)
     if path.rstrip("/").rpartition("/")[2] in ("", ".", "..") or path.endswith("/"):
-        raise UsageError(
-            "{path} names no file", hint="say how the file is to be called: put {box}:{path}NAME", box=box, path=path
-        )
+        raise UsageError("{path} names no file", hint=Hint.NAME_PATH, box=box, path=path)
     return [box], path
 
 
 def _incomplete(verb: Verb) -> UsageError:
-    return UsageError("{verb} needs more words", hint="it is said so: {usage}", verb=verb, usage=FORMS[verb].usage)
+    return UsageError("{verb} needs more words", hint=Hint.USAGE, verb=verb, usage=FORMS[verb].usage)
 
 
 def _unknown(word: str) -> RefusedError:
     near = nearest(word, [verb for verb in FORMS if verb != "menu"])
-    if near:
-        return RefusedError(
-            "{word} can't be said here", hint="did you mean {near}? What can be: help", word=word, near=near
-        )
-    return RefusedError("{word} can't be said here", hint=_SEE_HELP, word=word[:200])
+    return RefusedError("{word} can't be said here", hint=Hint.SEE_HELP, word=word[:200], near=near)
 
 
 def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[str]] | None = None) -> Order:
@@ -253,12 +243,10 @@ def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[st
         meant = {"lab": word} if word in labs or nearest(word, labs) else {"tasks": (word,)}
         order = msgspec.structs.replace(order, names=(), **meant)
     if order.lab and order.lab not in labs:
-        raise RefusedError(
-            "{lab} is no lab of your class", hint="your labs are: {known}", lab=order.lab, known=", ".join(labs)
-        )
+        raise RefusedError("{lab} is no lab of your class", hint=Hint.YOUR_LABS, lab=order.lab, known=", ".join(labs))
     if order.verb == "up" and not order.lab:
         if len(labs) != 1:
-            raise UsageError("which lab?", hint="your labs are: {known}", known=", ".join(labs))
+            raise UsageError("which lab?", hint=Hint.YOUR_LABS, known=", ".join(labs))
         return msgspec.structs.replace(order, lab=labs[0])
     return order
 
@@ -270,7 +258,7 @@ def named(order: Order, labs: Collection[str], own: Callable[[], Collection[str]
     if word and order.lab and word != order.lab:
         raise UsageError(
             "two labs are named: {word} and {option}",
-            hint="labctl {command} --lab {word}",
+            hint=Hint.ONE_LAB,
             word=word,
             option=order.lab,
             command=order.verb,

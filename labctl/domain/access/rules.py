@@ -7,6 +7,7 @@ from typing import Literal
 
 from labctl.domain.classroom.cohort import Cohort, is_over
 from labctl.errors import RefusedError
+from labctl.hints import Hint
 
 Role = Literal["learner", "staff", "owner"]
 """Who asks: a learner of a cohort by the gateway, whoever has the engine and names such a learner, or whoever has the
@@ -33,15 +34,13 @@ def require(role: Role, act: Act, cohort: Cohort | None, now: float, lab: str = 
     if 0 < expires <= now and act not in ("stop", "remove", "reset"):
         if role != "learner" and act in INSTRUCTORS:
             return
-        hint = "labctl reset --lab {lab}" if role == "learner" else "labctl cohort verify {name}"
+        hint = Hint.RESET_LAB if role == "learner" else Hint.VERIFY_COHORT
         raise RefusedError("the time for {lab} is over", hint=hint, lab=lab, name=cohort.name)
 
 
 def _refusal(role: Role, cohort: Cohort) -> RefusedError:
     if role == "learner":
-        return RefusedError(
-            "the time of the cohort {name} is over", hint="ask your instructor for more", name=cohort.name
-        )
+        return RefusedError("the time of the cohort {name} is over", hint=Hint.ASK_FOR_TIME, name=cohort.name)
     if cohort.ended:
-        return RefusedError("the cohort {name} has ended", hint="labctl cohort report {name}", name=cohort.name)
-    return RefusedError("the time of the cohort {name} is over", hint="labctl cohort verify {name}", name=cohort.name)
+        return RefusedError("the cohort {name} has ended", hint=Hint.REPORT_COHORT, name=cohort.name)
+    return RefusedError("the time of the cohort {name} is over", hint=Hint.VERIFY_COHORT, name=cohort.name)

@@ -14,6 +14,7 @@ from labctl.domain.classroom.cohort import NAME, Limits
 from labctl.domain.lab.model import Lab
 from labctl.domain.nearest import nearest
 from labctl.errors import RefusedError, UsageError
+from labctl.hints import Hint
 
 _SIZES = ("memory", "disk")
 _SIZE = re.compile(r"([1-9][0-9]{0,8})\s*([kMGT])(i?B)?", re.IGNORECASE)
@@ -26,7 +27,7 @@ def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise UsageError(
             "a cohort can't be called {name}",
-            hint="1 to 24 lower-case letters, digits and dashes, no dash at either end: db-2026-autumn",
+            hint=Hint.COHORT_NAME_FORM,
             name=name,
         )
 
@@ -40,7 +41,7 @@ def parse_limits(text: str) -> Limits:
         if name not in fields:
             raise _unknown(name, list(fields))
         if not equals or name in values:
-            raise UsageError("the limit {name} needs one value", hint="{name}=NUMBER, once", name=name)
+            raise UsageError("the limit {name} needs one value", hint=Hint.LIMIT_ONCE, name=name)
         values[name] = _size(name, value) if name in _SIZES else _number(name, value, whole=fields[name] is int)
     return Limits(**values)
 
@@ -49,7 +50,7 @@ def _unknown(name: str, known: list[str]) -> UsageError:
     near = nearest(name, known)
     return UsageError(
         "there is no limit {name}",
-        hint="did you mean {near}? The limits are: {known}" if near else "the limits are: {known}",
+        hint=Hint.NAME_LIMIT,
         name=name,
         near=near,
         known=", ".join(known),
@@ -59,8 +60,7 @@ def _unknown(name: str, known: list[str]) -> UsageError:
 def _size(name: str, text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None:
-        hint = "write it as {name}=512MiB or {name}=2GiB"
-        raise UsageError("{name}: {value} is no size", hint=hint, name=name, value=text)
+        raise UsageError("{name}: {value} is no size", hint=Hint.LIMIT_SIZE, name=name, value=text)
     return int(match[1]) * _UNITS[match[2].lower()]
 
 
@@ -72,7 +72,7 @@ def _number(name: str, text: str, *, whole: bool) -> float:
     if not (math.isfinite(value) and 0 < value <= 1_000_000):
         raise UsageError(
             "{name}: {value} is no whole number above 0" if whole else "{name}: {value} is no number above 0",
-            hint="write it as {name}=8; a limit that isn't named isn't there",
+            hint=Hint.LIMIT_NUMBER,
             name=name,
             value=text,
         )
@@ -89,12 +89,12 @@ def parse_until(text: str, now: float) -> float:
     except (ValueError, OverflowError) as error:
         raise UsageError(
             "{text} is no date",
-            hint="2026-12-01 (until its end), 2026-12-01T18:00, +3d, +4h, +1d12h",
+            hint=Hint.UNTIL_FORMS,
             text=text,
         ) from error
     if until <= now:
         at = datetime.datetime.fromtimestamp(until).astimezone().isoformat(" ", "minutes")
-        raise UsageError("{text} has passed ({at})", hint="give a later one, such as +3d", text=text, at=at)
+        raise UsageError("{text} has passed ({at})", hint=Hint.LATER_TIME, text=text, at=at)
     return until
 
 
@@ -105,7 +105,7 @@ def parse_grace(text: str) -> float:
     except OverflowError:
         seconds = None
     if seconds is None:
-        raise UsageError("{text} is no time span", hint="1d, 12h, 1d12h, 30m, or 0 for at once", text=text)
+        raise UsageError("{text} is no time span", hint=Hint.DURATION_FORMS, text=text)
     return seconds
 
 
@@ -135,7 +135,7 @@ def check_limits(each: Limits, whole: Limits, labs: tuple[Lab, ...]) -> None:
     if whole.disk and not each.disk:
         raise UsageError(
             "what all together may write is known only where each box has a limit",
-            hint="--limits disk=2GiB, beside --cohort-limits disk={disk}",
+            hint=Hint.LIMIT_DISK,
             disk=written("disk", whole.disk),
         )
     for lab in labs:
@@ -145,7 +145,7 @@ def check_limits(each: Limits, whole: Limits, labs: tuple[Lab, ...]) -> None:
             if over:
                 raise RefusedError(
                     "{lab} needs {name}={need}, more than the limit {name}={limit} of {option}",
-                    hint="{option} {name}={need}, or more",
+                    hint=Hint.RAISE_LIMIT,
                     lab=lab.name,
                     name=over.name,
                     need=written(over.name, over.would),
@@ -156,7 +156,7 @@ def check_limits(each: Limits, whole: Limits, labs: tuple[Lab, ...]) -> None:
         if 0 < getattr(whole, name) < getattr(each, name):
             raise UsageError(
                 "the whole cohort may have {name}={whole}, and each learner more: {name}={each}",
-                hint="--cohort-limits are for all learners together",
+                hint=Hint.LIMIT_OF_ALL,
                 name=name,
                 whole=written(name, getattr(whole, name)),
                 each=written(name, getattr(each, name)),

@@ -10,6 +10,7 @@ from labctl.domain.classroom.cells import CellError
 from labctl.domain.classroom.cohort import Member
 from labctl.domain.classroom.roster_columns import COLUMNS
 from labctl.errors import RosterError
+from labctl.hints import Hint
 
 
 class CellPlace(msgspec.Struct, frozen=True):
@@ -59,7 +60,7 @@ def refused(file: str, faults: Sequence[RosterFault]) -> RosterError:
     """The error for a roster with these faults."""
     return RosterError(
         "{file}: {count} faults; nothing was imported" if len(faults) > 1 else "{file}: 1 fault; nothing was imported",
-        hint="correct the file, and try it with --dry-run",
+        hint=Hint.CORRECT_ROSTER,
         faults=tuple(sorted(faults, key=lambda fault: (fault.line, fault.column))),
         file=file,
         count=len(faults),

@@ -16,6 +16,7 @@ from labctl.domain.nearest import nearest
 from labctl.domain.observed import ObservedBox, State
 from labctl.errors import EngineError, UsageError
 from labctl.events import Emit
+from labctl.hints import Hint
 from labctl.ports import Catalog, Cohorts, Engine
 from labctl.services.classroom.up import CohortBoxes
 from labctl.views.classroom import LabState, MemberRow
@@ -60,7 +61,7 @@ class Registrar:
         if self._cohorts.cohort(name) is not None:
             raise UsageError(
                 "there is a cohort {cohort} already, or there was one",
-                hint="take another name; labctl cohort list --all",
+                hint=Hint.OTHER_COHORT_NAME,
                 cohort=name,
             )
         _require(roster, taken(roster, name, roster.members, self._owners(name)))
@@ -87,7 +88,7 @@ class Registrar:
                 near = nearest(one, [member.id for member in members])
                 raise UsageError(
                     "there is no learner {id} in {cohort}",
-                    hint="did you mean {near}?" if near else "labctl cohort show {cohort}",
+                    hint=Hint.NAME_MEMBER,
                     id=one,
                     near=near,
                     cohort=cohort.name,
@@ -115,7 +116,7 @@ class Registrar:
         """Add new learners, and change those who are there as the roster says; a ``dry_run`` changes nothing. Raises
         LabctlError, and then nothing is changed."""
         if cohort.ended:
-            raise UsageError("the cohort {name} has ended", hint="labctl cohort create", name=cohort.name)
+            raise UsageError("the cohort {name} has ended", hint=Hint.CREATE_COHORT, name=cohort.name)
         others = self._owners(cohort.name)
         merged = Merged()
 
@@ -180,7 +181,7 @@ def no_such_cohort(name: str, known: Sequence[str]) -> UsageError:
     near = nearest(name, known)
     return UsageError(
         "there is no cohort {name}",
-        hint="did you mean {near}?" if near else "labctl cohort list",
+        hint=Hint.NAME_COHORT,
         name=name,
         near=near,
     )

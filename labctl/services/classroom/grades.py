@@ -8,6 +8,7 @@ from labctl.domain.classroom.cohort import Cohort, Member, learner_of
 from labctl.domain.classroom.gradebook import entries
 from labctl.domain.naming import instance_id
 from labctl.errors import UsageError
+from labctl.hints import Hint
 from labctl.ports import Catalog, Cohorts
 from labctl.views.classroom import cohort_view
 from labctl.views.grades import Book
@@ -25,8 +26,9 @@ class Grades:
         for lab in labs:
             if lab not in cohort.labs:
                 names = ", ".join(cohort.labs)
-                hint = "its labs are: {labs}"
-                raise UsageError("{cohort} has no lab {lab}", hint=hint, cohort=cohort.name, lab=lab, labs=names)
+                raise UsageError(
+                    "{cohort} has no lab {lab}", hint=Hint.NAME_LAB_OF_COHORT, cohort=cohort.name, lab=lab, labs=names
+                )
         definitions = tuple(self._catalog.lab(lab) for lab in labs or cohort.labs)
         attempts = self._cohorts.attempts_of(cohort.name)
         seen = self._cohorts.last_seen(cohort.name)

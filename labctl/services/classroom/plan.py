@@ -27,6 +27,7 @@ from labctl.domain.naming import instance_id
 from labctl.domain.observed import State
 from labctl.errors import LabctlError, Phrase, Phrases, RefusedError
 from labctl.events import Emit, StepEnded, StepStarted
+from labctl.hints import Hint
 from labctl.ports import Catalog, Engine, Images, Provisioner
 from labctl.ports.server import Footprints, ServerPort
 from labctl.services.classroom.up import by_instance
@@ -150,7 +151,7 @@ def refusal(name: str, plan: ClassPlan) -> RefusedError:
     short = [one for one in plan.weighed if one.fit is Fit.SHORT]
     return RefusedError(
         "{name} doesn't fit on this server, {count} of {learners} learners do. Too little: {what}",
-        hint="labctl cohort plan {name} says what to change; labctl cohort up {name} --force goes on all the same",
+        hint=Hint.PLAN_OR_FORCE,
         name=name,
         count=plan.fitting,
         learners=plan.learners,

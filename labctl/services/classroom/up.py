@@ -16,6 +16,7 @@ from labctl.domain.observed import ALIVE, ObservedBox
 from labctl.domain.plan import Plan, discarded
 from labctl.errors import RefusedError
 from labctl.events import Emit, silent
+from labctl.hints import Hint
 from labctl.ports import Catalog, Engine, Images, Keeper, Locks
 from labctl.services.claims import refuse_unclaimed
 from labctl.services.instance import (
@@ -221,6 +222,7 @@ def _joined(one: Tally, other: Tally) -> Tally:
 def require_open(cohort: Cohort, now: float) -> None:
     """Raises RefusedError for one that has ended, or whose time has passed: its boxes would be stopped at once."""
     if cohort.ended:
-        raise RefusedError("the cohort {name} has ended", hint="labctl cohort create", name=cohort.name)
+        raise RefusedError("the cohort {name} has ended", hint=Hint.CREATE_COHORT, name=cohort.name)
     if 0 < cohort.until <= now:
-        raise RefusedError("the time of the cohort {name} is over", hint="labctl cohort show {name}", name=cohort.name)
+        name = cohort.name
+        raise RefusedError("the time of the cohort {name} is over", hint=Hint.SHOW_COHORT, name=name, cohort=name)

@@ -18,6 +18,7 @@ from labctl.domain.observed import ALIVE, ObservedBox, State, expired
 from labctl.domain.verdict import Attempt, Verdict
 from labctl.errors import ChecksError, LabctlError
 from labctl.events import Emit, silent
+from labctl.hints import Hint
 from labctl.pool import Pool
 from labctl.ports import Catalog, Engine, Store
 from labctl.services.classroom.judging import Judging, has_expired
@@ -175,7 +176,7 @@ def _gone(cohort: Cohort, lab: Lab, now: float) -> LabctlError | None:
         return None
     return ChecksError(
         "not judged: the boxes of {lab} were removed, if there were any",
-        hint="labctl cohort report {name}",
+        hint=Hint.REPORT_COHORT,
         lab=lab.name,
         name=cohort.name,
     )

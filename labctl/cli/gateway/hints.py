@@ -1,0 +1,64 @@
+"""The hints of errors as a learner reads them who came by SSH: what can be said at the gateway, and remarks. Any other
+hint is worded ``tell your instructor``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from labctl.cli.ui import advice
+from labctl.cli.ui.hint_words import words_of
+from labctl.cli.ui.wording import Run, Wording
+from labctl.domain.access.gateway import offers
+from labctl.hints import Hint
+
+_AS_ON_THE_COMMAND_LINE = frozenset(
+    {
+        Hint.START_BOX,
+        Hint.START_LAB,
+        Hint.UP,
+        Hint.UP_OWN,
+        Hint.RESET_LAB,
+        Hint.STATUS,
+        Hint.ENTER,
+        Hint.NAME_LAB,
+        Hint.LIST_AND_UP,
+        Hint.NAME_BOX,
+        Hint.NAME_TASK,
+        Hint.NAME_LAB_OF_COHORT,
+        Hint.OPTION_LAB,
+        Hint.ONE_LAB,
+        Hint.HISTORY,
+        Hint.SAY_YES,
+        Hint.SHOW_VALUES,
+        Hint.NAME_FILE,
+        Hint.SEE_HELP,
+        Hint.USAGE,
+        Hint.NAME_PATH,
+        Hint.PUT,
+        Hint.SMALLER_FILES,
+        Hint.YOUR_LABS,
+        Hint.LEAVE_ONE,
+        Hint.LATER,
+        Hint.LOG_IN,
+        Hint.TELL_INSTRUCTOR,
+        Hint.ASK_FOR_TIME,
+    }
+)
+
+OTHERWISE: Mapping[Hint, Wording] = {
+    Hint.STATUS_OR_LOGS: Wording(Run("status")),
+    Hint.DOWN_ONE: Wording(Run("status")),
+}
+"""What the gateway words in its own way."""
+
+
+def words_at_gateway(hint: Hint, near: bool) -> Wording | None:
+    """What a learner reads; None: there is nothing that they can do themselves. ``near``: whether the value of that
+    name isn't empty. A command begins with ``labctl``, which the gateway takes as well as the command alone."""
+    return words_of(hint, near) if hint in _AS_ON_THE_COMMAND_LINE else OTHERWISE.get(hint)
+
+
+def begin(words: Sequence[str] = (), language: str = "") -> None:
+    """A learner says these words; ``language``: the one that they chose among them. From here on, what is advised is
+    what the gateway offers."""
+    advice.begin_with(words, offers, words_at_gateway, language)

@@ -1,0 +1,203 @@
+"""The hints of errors as the command line words them. The English text is the key of its translations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from labctl.cli.ui.wording import AND, COMMA, OR, THEN, Run, Wording
+from labctl.hints import Hint
+
+WORDINGS: Mapping[Hint, Wording] = {
+    # The boxes of a lab.
+    Hint.START_BOX: Wording(Run("start {box}")),
+    Hint.START_LAB: Wording(Run("start")),
+    Hint.UP: Wording(Run("up {lab}")),
+    Hint.UP_OWN: Wording(Run("up {lab}"), ", for boxes of your own"),
+    Hint.UP_AS: Wording(Run("up {lab} --learner {other}")),
+    Hint.DOWN_AS: Wording(Run("down {lab} --learner {learner}")),
+    Hint.DOWN_AND_UP: Wording(Run("down {lab}"), THEN, Run("up {lab} --seed {wanted}")),
+    Hint.DOWN_AND_ADOPT: Wording(Run("down {lab} --learner {learner}"), THEN, Run("adopt {lab} --learner {learner}")),
+    Hint.ADOPT: Wording(Run("adopt {lab} --learner {learner}")),
+    Hint.RESET_LAB: Wording(Run("reset --lab {lab}")),
+    Hint.STATUS: Wording(Run("status")),
+    Hint.STATUS_OR_LOGS: Wording(Run("status"), COMMA, Run("logs {box}")),
+    Hint.DOWN_ONE: Wording(Run("status"), THEN, Run("down"), " for a lab that you don't need"),
+    Hint.LOGS: Wording(Run("logs {box}")),
+    Hint.ENTER: Wording(Run("enter {box}")),
+    Hint.UNPAUSE: Wording("docker unpause {container}"),
+    Hint.LIST_FILE: Wording(Run("exec {box} -- ls -lsh {quoted}")),
+    # A lab, a box, a task or an attempt to be named.
+    Hint.NAME_LAB: Wording(Run("list")),
+    Hint.LIST_AND_UP: Wording(Run("list"), THEN, Run("up LAB")),
+    Hint.NAME_BOX: Wording("the boxes are: {known}"),
+    Hint.NAME_TASK: Wording("the tasks are: {known}"),
+    Hint.NAME_SOLUTION: Wording("the solutions are: {known}"),
+    Hint.OPTION_LAB: Wording("say which one: labctl … --lab {first}"),
+    Hint.ONE_LAB: Wording(Run("{command} --lab {word}")),
+    Hint.HISTORY: Wording(Run("history {lab}")),
+    # How a command is given.
+    Hint.HELP_OF: Wording(Run("{command} --help")),
+    Hint.SAY_YES: Wording(Run("{typed} --yes")),
+    Hint.SHOW_VALUES: Wording(Run("show {lab} --values")),
+    Hint.VERIFY_WITH: Wording(Run("verify {option}")),
+    Hint.ENTER_AS: Wording(Run("enter LEARNER BOX")),
+    Hint.OPEN: Wording(Run("open master:6379")),
+    Hint.FREE_PORT: Wording("--port 0 takes a free one"),
+    Hint.LINT_WHAT: Wording(Run("lint LAB"), OR, Run("lint --all")),
+    Hint.TEST_WHAT: Wording(Run("test-lab LAB"), OR, Run("test-lab --all")),
+    Hint.TEST_JSON: Wording(Run("test-lab --json")),
+    # Copying files.
+    Hint.COPY_FORMS: Wording(Run("cp FILE BOX:PATH"), OR, Run("cp BOX:PATH FILE")),
+    Hint.COPY_PART: Wording(Run("cp {box}:/etc .")),
+    Hint.COPY_BY_CAT: Wording(Run("exec {box} -- cat {path} > FILE")),
+    Hint.COPY_TO_BY_CAT: Wording(Run("exec BOX -- cat FILE > {path}")),
+    Hint.NAME_FILE: Wording("say the file's name, too"),
+    Hint.MOVE_AWAY: Wording("mv {path} {path}.old"),
+    Hint.SEE_FOLDER: Wording("see whether the folder is there, yours and not full"),
+    # The gateway.
+    Hint.SEE_HELP: Wording("what can be said here: help"),
+    Hint.USAGE: Wording("it is said so: {usage}"),
+    Hint.NAME_PATH: Wording("say how the file is to be called: put {box}:{path}NAME"),
+    Hint.PUT: Wording("ssh … put {box}:{path} < FILE"),
+    Hint.SMALLER_FILES: Wording("take what is larger apart, or have your instructor put it there"),
+    Hint.YOUR_LABS: Wording("your labs are: {known}"),
+    Hint.LEAVE_ONE: Wording("leave one of them first"),
+    Hint.LATER: Wording("try again in a minute"),
+    Hint.LOG_IN: Wording("log in again"),
+    Hint.TELL_INSTRUCTOR: Wording("tell your instructor"),
+    Hint.ASK_FOR_TIME: Wording("ask your instructor for more"),
+    # Cohorts.
+    Hint.NAME_COHORT: Wording(Run("cohort list")),
+    Hint.NAME_LASTING_COHORT: Wording("there are: {known}"),
+    Hint.NAME_MEMBER: Wording(Run("cohort show {cohort}")),
+    Hint.NAME_GROUP: Wording("its groups are: {groups}"),
+    Hint.NAME_LAB_OF_COHORT: Wording("its labs are: {labs}"),
+    Hint.SHOW_COHORT: Wording(Run("cohort show {cohort}")),
+    Hint.CREATE_COHORT: Wording(Run("cohort create")),
+    Hint.CREATE_COHORT_OF: Wording(Run("cohort create NAME --lab LAB --roster FILE")),
+    Hint.OTHER_COHORT_NAME: Wording("take another name", AND, Run("cohort list --all")),
+    Hint.COHORT_NAME_FORM: Wording(
+        "1 to 24 lower-case letters, digits and dashes, no dash at either end: db-2026-autumn"
+    ),
+    Hint.PLAN_OR_FORCE: Wording(
+        Run("cohort plan {name}"), " says what to change", AND, Run("cohort up {name} --force"), " goes on all the same"
+    ),
+    Hint.UP_SOME: Wording(Run("cohort up {cohort} --learner ID"), ", for some of them"),
+    Hint.VERIFY_COHORT: Wording(Run("cohort verify {name}")),
+    Hint.REPORT_COHORT: Wording(Run("cohort report {name}")),
+    Hint.REPORT_TO_FILE: Wording(Run("cohort report {name} --format xlsx --output {name}.xlsx")),
+    Hint.CORRECT_ROSTER: Wording("correct the file, and try it with --dry-run"),
+    Hint.NAME_ENCODING: Wording("name one of these: {known}"),
+    Hint.NO_ENCODING: Wording("leave --encoding out"),
+    Hint.OWN_KEY: Wording("every learner needs a key of their own: ssh-keygen -t ed25519"),
+    # Times and limits.
+    Hint.NAME_LIMIT: Wording("the limits are: {known}"),
+    Hint.LIMIT_ONCE: Wording("{name}=NUMBER, once"),
+    Hint.LIMIT_SIZE: Wording("write it as {name}=512MiB or {name}=2GiB"),
+    Hint.LIMIT_NUMBER: Wording("write it as {name}=8; a limit that isn't named isn't there"),
+    Hint.LIMIT_DISK: Wording("--limits disk=2GiB, beside --cohort-limits disk={disk}"),
+    Hint.LIMIT_OF_ALL: Wording("--cohort-limits are for all learners together"),
+    Hint.RAISE_LIMIT: Wording("{option} {name}={need}, or more"),
+    Hint.UNTIL_FORMS: Wording("2026-12-01 (until its end), 2026-12-01T18:00, +3d, +4h, +1d12h"),
+    Hint.LATER_TIME: Wording("give a later one, such as +3d"),
+    Hint.NO_END: Wording("leave it out for no end; or --until +3d"),
+    Hint.DURATION_FORMS: Wording("1d, 12h, 1d12h, 30m, or 0 for at once"),
+    # The Docker engine.
+    Hint.DOCTOR: Wording(Run("doctor")),
+    Hint.DOCTOR_FIX: Wording(Run("doctor --fix")),
+    Hint.DOCTOR_OR_LOGS: Wording(Run("doctor"), COMMA, Run("logs {box}")),
+    Hint.START_ENGINE: Wording("sudo systemctl start docker; where Docker is missing: sudo apt-get install docker.io"),
+    Hint.SET_UP_ENGINE: Wording(
+        "sudo systemctl start docker; where Docker is missing or no init system runs: ./setup.sh"
+    ),
+    Hint.SYSTEM_ENGINE: Wording("sudo systemctl start docker; docker context use default"),
+    Hint.NO_REMAP: Wording("sudo systemctl restart docker, with userns-remap removed from /etc/docker/daemon.json"),
+    Hint.JOIN_GROUP: Wording("sudo labctl …, or join its group and log in again: sudo usermod -aG docker $USER"),
+    Hint.ENGINE_VERSION: Wording("docker --host {address} version"),
+    Hint.NEWER_ENGINE: Wording("install Docker Engine 20.10 or newer: sudo apt-get install docker.io"),
+    Hint.NEWER_LABCTL: Wording(
+        "install a newer labctl, or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment"
+    ),
+    Hint.NEWER_CHECKOUT: Wording(
+        "git pull && ./setup.sh; or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment"
+    ),
+    Hint.UNSET_HOST: Wording("unset DOCKER_HOST"),
+    Hint.FORWARD_PORT: Wording(
+        "ssh -fnNT -L 127.0.0.1:2375:/var/run/docker.sock {where} && export DOCKER_HOST=tcp://127.0.0.1:2375"
+    ),
+    Hint.USE_CONTEXT: Wording("docker context ls; docker context use default"),
+    Hint.INSPECT_CONTEXT: Wording("docker context inspect {name}"),
+    Hint.RENAME_BOX: Wording("docker rename {container} another-name", OR, Run("up … --learner another-name")),
+    Hint.RENAME_KEEPER: Wording("docker rename {name} another-name"),
+    # Images.
+    Hint.PRUNE: Wording(Run("images prune")),
+    Hint.SAVE_IMAGES: Wording(Run("images save FILE")),
+    Hint.BUILD_OR_MIRROR: Wording(
+        Run("images build"), OR, "a mirror: ", Run("config set mirror.debian http://HOST/debian")
+    ),
+    Hint.NETWORK_OR_MIRROR: Wording(
+        "is the network there? A mirror: ", Run("config set mirror.debian http://HOST/debian")
+    ),
+    Hint.MIRROR: Wording(Run("config set mirror.debian http://HOST/debian")),
+    Hint.REGISTRY_OR_LOAD: Wording(Run("config set mirror.registry HOST"), OR, Run("images load FILE")),
+    Hint.INSTALL_BOOTSTRAP: Wording("sudo apt-get install mmdebstrap; for a user who is not root, uidmap too"),
+    Hint.ROOT_OR_UIDMAP: Wording("sudo labctl …, or: sudo apt-get install uidmap"),
+    # Labs and the catalog.
+    Hint.CATALOG_FORM: Wording("labctl --catalog DIR, where DIR holds labs/, playbooks/, images/ and checks/"),
+    Hint.LAB_NAME_FORM: Wording("lower-case letters, digits and dashes, a letter first, at most 32: my-first-lab"),
+    Hint.OTHER_LAB_NAME: Wording("another name, or another folder: ", Run("new LAB --in DIR")),
+    Hint.TELL_AUTHOR: Wording("labctl --debug verify, and tell the lab's author"),
+    # Settings and the store.
+    Hint.NAME_SETTING: Wording("all settings: ", Run("config list")),
+    Hint.SET_OR_UNSET: Wording(Run("config set {key} VALUE"), OR, Run("config unset {key}")),
+    Hint.STORE_FORM: Wording(
+        Run("config set store postgresql://USER@HOST/DATABASE"), OR, Run("config unset store"), " for a file of SQLite"
+    ),
+    Hint.TRY_STORE: Wording("psql {url}, to try it by hand", AND, Run("config get store"), " shows the setting"),
+    Hint.SEE_STORE_FILE: Wording("see whether the disk is full and the file is yours; moving it away starts a new one"),
+    Hint.MAKE_ROOM: Wording("make room on the disk, and do it again; what was kept before is still there"),
+    Hint.WHO_HAS_FILE: Wording("fuser --verbose {name}"),
+    Hint.SEE_STATE_FILE: Wording(
+        "ls -l {file}; if it is lost, take it from a backup; docs/operator.md says what it is for"
+    ),
+    Hint.WRITE_ID: Wording("write the id into {file}; it is in the names of the containers: docker ps"),
+    Hint.UPGRADE: Wording("bring labctl up to date: pip install --upgrade labctl-boxes"),
+    Hint.INSTALL_POSTGRESQL: Wording("pip install 'labctl-boxes[postgresql]'"),
+    # The machine, and the gateway's installation.
+    Hint.INSTALL_GATEWAY: Wording(Run("gateway install", sudo=True)),
+    Hint.OTHER_ACCOUNT: Wording(Run("gateway install --account NAME")),
+    Hint.GATEWAY_STATUS: Wording(Run("gateway status")),
+    Hint.GATEWAY_STATUS_AS_ROOT: Wording(Run("gateway status", sudo=True)),
+    Hint.LEAVE_GROUP: Wording("gpasswd --delete {name} {first}"),
+    Hint.INCLUDE_FIRST: Wording(
+        "the first line of {config} must be: Include {folder}/*.conf, and no file there may come before"
+    ),
+    Hint.INSTALL_PACKAGE: Wording("apt-get install {package}"),
+    Hint.INSTALL_SSH: Wording("apt-get install openssh-client", OR, Run("enter BOX")),
+    Hint.SECURE_FOLDER: Wording("chown root:root {folder}; chmod go-w {folder}"),
+    Hint.MAKE_FOLDER: Wording("sudo mkdir -m 755 {folder}"),
+}
+"""For each hint, how the command line says it."""
+
+NEAREST: Mapping[Hint, Wording] = {
+    Hint.NAME_LAB: Wording("did you mean {near}? All labs: ", Run("list")),
+    Hint.NAME_BOX: Wording("did you mean {near}? The boxes are: {known}"),
+    Hint.NAME_TASK: Wording("did you mean {near}? The tasks are: {known}"),
+    Hint.SEE_HELP: Wording("did you mean {near}? What can be: help"),
+    Hint.NAME_COHORT: Wording("did you mean {near}?"),
+    Hint.NAME_MEMBER: Wording("did you mean {near}?"),
+    Hint.NAME_LIMIT: Wording("did you mean {near}? The limits are: {known}"),
+    Hint.NAME_SETTING: Wording("did you mean {near}? All settings: ", Run("config list")),
+}
+"""The same for hints with a value ``near`` that isn't empty."""
+
+
+def words_of(hint: Hint, near: bool) -> Wording:
+    """What the command line says. ``near``: whether the value of that name isn't empty."""
+    return NEAREST.get(hint, WORDINGS[hint]) if near else WORDINGS[hint]
+
+
+def all_wordings() -> Iterator[Wording]:
+    """Everything that can be said, for translators."""
+    yield from WORDINGS.values()
+    yield from NEAREST.values()

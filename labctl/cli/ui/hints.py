@@ -1,0 +1,100 @@
+"""The hint of an error, for its reader. Commands repeat what the reader chose on the command line; one that has just
+failed is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from labctl.cli.i18n import _
+from labctl.cli.ui import advice
+from labctl.cli.ui.hint_words import words_of
+from labctl.cli.ui.wording import Run, Way, Wording
+from labctl.errors import (
+    BuildError,
+    ChecksError,
+    EngineError,
+    InvalidLabError,
+    LabctlError,
+    NotKeptError,
+    StoreError,
+)
+
+_OF_THE_SERVER = (EngineError, StoreError, NotKeptError, BuildError, ChecksError, InvalidLabError)
+"""What is wrong with the server or with a lab, whoever comes across it."""
+
+# What stands between two ways out in a translation.
+_BETWEEN = re.compile(r"，(?:或者用|或者|或|再|然后)? ?|；")
+
+
+def hint_of(error: LabctlError) -> str:
+    """What the reader can do, in the language in use; nothing if there is no hint. A learner at the gateway, who has no
+    way to the engine, the store or a lab's files, reads what they can say there, or that they tell their instructor."""
+    wording = _wording(error)
+    if not advice.limited():
+        return said(wording, error.values, "docker info" if isinstance(error, EngineError) else "") if wording else ""
+    if wording is not None:
+        return said(wording, error.values, _("tell your instructor"))
+    return _("tell your instructor") if error.hint or isinstance(error, _OF_THE_SERVER) else ""
+
+
+def _wording(error: LabctlError) -> Wording | None:
+    if error.hint is None:
+        return None
+    wordings = advice.wordings() or words_of
+    return wordings(error.hint, bool(error.values.get("near")))
+
+
+def plain(error: LabctlError) -> str:
+    """The hint in the language in use as it stands for everybody, with no options that the reader chose."""
+    if error.hint is None:
+        return ""
+    wording = words_of(error.hint, bool(error.values.get("near")))
+    return _(wording.text).format_map(error.values)
+
+
+def said(wording: Wording, values: Mapping[str, object], otherwise: str = "") -> str:
+    """The words for these values in the language in use, without the command that has just failed; ``otherwise`` if
+    nothing is left."""
+    pieces = pieces_of(wording)
+    ways = wording.ways if len(pieces) == len(wording.ways) else (wording.whole,)
+    both = list(zip(ways, pieces, strict=True))
+    left = [(way, piece) for way, piece in both if not any(_has_failed(run, values) for run in way.runs)]
+    if len(left) < len(both):
+        return ", ".join(_completed(piece, way, values) for way, piece in left) or otherwise
+    return _completed(_(wording.text), wording.whole, values)
+
+
+def pieces_of(wording: Wording) -> Sequence[str]:
+    """The templates of the ways in the language in use; a single one if the translation joins them in a way of its
+    own."""
+    translated = _(wording.text)
+    if translated == wording.text:
+        return [way.text for way in wording.ways]
+    found = _BETWEEN.split(translated)
+    return found if len(found) == len(wording.ways) else [translated]
+
+
+def _has_failed(run: Run, values: Mapping[str, object]) -> bool:
+    return not run.sudo and advice.has_failed(run.words.format_map(values).split())
+
+
+def _completed(template: str, way: Way, values: Mapping[str, object]) -> str:
+    """The template with its values, each command with the options that it repeats."""
+    done, left = "", template
+    for run in way.runs:
+        before, start, behind = left.partition(f"labctl {run.name}")
+        if not start:
+            break  # the translation writes the command in another way
+        name, space, more = run.name.format_map(values).partition(" ")
+        head, tail = advice.around(name, f"{more}{run.rest.format_map(values)}".split())
+        done += before + _literal(head + space + more)
+        left = behind
+        if tail and left.startswith(run.rest):
+            done += run.rest + _literal(tail)
+            left = left.removeprefix(run.rest)
+    return (done + left).format_map(values)
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
