@@ -45,6 +45,7 @@ class Hint(Enum):
     OPTION_LAB = "option-lab", "first"
     ONE_LAB = "one-lab", "command", "word"
     HISTORY = "history", "lab"
+    NAME_SERVER = "name-server", "known"
 
     # How a command is given.
     HELP_OF = "help-of", "command"
@@ -79,6 +80,7 @@ class Hint(Enum):
     LOG_IN = "log-in"
     TELL_INSTRUCTOR = "tell-instructor"
     ASK_FOR_TIME = "ask-for-time"
+    ASK_INSTRUCTOR = "ask-instructor"
 
     # Cohorts.
     NAME_COHORT = "name-cohort"

@@ -31,7 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def require_staff(actor: Actor) -> None:
     """Raises RefusedError for a learner: whoever has the engine is staff, or the owner of the machine."""
     if actor.is_learner:
-        raise RefusedError("only an instructor can do this", hint="ask your instructor for it")
+        raise RefusedError("only an instructor can do this", hint=Hint.ASK_INSTRUCTOR)
 
 
 def staff_only(method: F) -> F:

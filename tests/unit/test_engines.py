@@ -7,6 +7,7 @@ from fakes import FakeEngine
 
 from labctl.app.parts import Parts
 from labctl.app.parts.engines import EngineRegistry
+from labctl.cli.ui.hints import hint_of
 from labctl.domain.boxspec import Instance
 from labctl.domain.server import LOCAL, ServerId
 from labctl.errors import UsageError
@@ -29,7 +30,7 @@ def test_each_server_has_one_engine_that_is_made_once() -> None:
 def test_a_server_that_is_not_there_is_refused(name: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f"there is no server {name}") as caught:
         EngineRegistry({LOCAL: FakeEngine}).engine(ServerId(name))
-    assert caught.value.hint.format_map(caught.value.values) == hint
+    assert hint_of(caught.value) == hint
 
 
 def test_labctl_has_one_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from labctl.domain.nearest import nearest
 from labctl.domain.server import LOCAL, ServerId
 from labctl.errors import UsageError
+from labctl.hints import Hint
 
 if TYPE_CHECKING:
     from labctl.ports import Engine
@@ -31,7 +32,7 @@ class EngineRegistry:
             near = nearest(server, self._makers)
             raise UsageError(
                 "there is no server {server}",
-                hint="did you mean {near}?" if near else "the servers are: {known}",
+                hint=Hint.NAME_SERVER,
                 server=server,
                 near=near,
                 known=", ".join(self._makers),

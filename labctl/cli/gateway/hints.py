@@ -42,6 +42,7 @@ _AS_ON_THE_COMMAND_LINE = frozenset(
         Hint.LOG_IN,
         Hint.TELL_INSTRUCTOR,
         Hint.ASK_FOR_TIME,
+        Hint.ASK_INSTRUCTOR,
     }
 )
 

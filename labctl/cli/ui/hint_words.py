@@ -35,6 +35,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.OPTION_LAB: Wording("say which one: labctl … --lab {first}"),
     Hint.ONE_LAB: Wording(Run("{command} --lab {word}")),
     Hint.HISTORY: Wording(Run("history {lab}")),
+    Hint.NAME_SERVER: Wording("the servers are: {known}"),
     # How a command is given.
     Hint.HELP_OF: Wording(Run("{command} --help")),
     Hint.SAY_YES: Wording(Run("{typed} --yes")),
@@ -66,6 +67,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.LOG_IN: Wording("log in again"),
     Hint.TELL_INSTRUCTOR: Wording("tell your instructor"),
     Hint.ASK_FOR_TIME: Wording("ask your instructor for more"),
+    Hint.ASK_INSTRUCTOR: Wording("ask your instructor for it"),
     # Cohorts.
     Hint.NAME_COHORT: Wording(Run("cohort list")),
     Hint.NAME_LASTING_COHORT: Wording("there are: {known}"),
@@ -185,6 +187,7 @@ NEAREST: Mapping[Hint, Wording] = {
     Hint.NAME_TASK: Wording("did you mean {near}? The tasks are: {known}"),
     Hint.SEE_HELP: Wording("did you mean {near}? What can be: help"),
     Hint.NAME_COHORT: Wording("did you mean {near}?"),
+    Hint.NAME_SERVER: Wording("did you mean {near}?"),
     Hint.NAME_MEMBER: Wording("did you mean {near}?"),
     Hint.NAME_LIMIT: Wording("did you mean {near}? The limits are: {known}"),
     Hint.NAME_SETTING: Wording("did you mean {near}? All settings: ", Run("config list")),
