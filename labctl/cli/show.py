@@ -13,7 +13,7 @@ from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_lab_or_task
 from labctl.cli.context import asked
 from labctl.cli.i18n import _
-from labctl.cli.ui.advice import advised
+from labctl.cli.ui.advice import advised, sayable_page
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.drawing import drawing
 from labctl.domain.nearest import nearest
@@ -123,6 +123,7 @@ class _Reader:
 
     def show(self, texts: Sequence[str], picture: str = "", after: str = "") -> None:
         """Markdown texts, a picture behind the first, and a plain line in the end."""
+        texts = [sayable_page(text) for text in texts]
         if not sys.stdout.isatty():
             # For programs: the Markdown itself.
             body = (

@@ -19,7 +19,7 @@ from labctl.cli.ui.hint_words import NEAREST, WORDINGS, all_wordings, words_of
 from labctl.cli.ui.hints import hint_of, pieces_of, plain
 from labctl.cli.ui.problem import lines
 from labctl.cli.ui.wording import Run, Wording
-from labctl.domain.access.gateway import parse
+from labctl.domain.access.gateway import offers, parse
 from labctl.errors import EngineError, LabctlError, StoreError, UsageError
 from labctl.hints import Hint
 from labctl.i18n import languages
@@ -210,3 +210,48 @@ def test_every_hint_is_used() -> None:
     code = "\n".join(file.read_text("utf-8") for file in PACKAGE.rglob("*.py") if file.name not in ("hint_words.py",))
     unused = [hint.name for hint in Hint if not re.search(rf"\bHint\.{hint.name}\b", code)]
     assert not unused
+
+
+PAGE = """# A lab
+
+labctl verify --thorough is named in prose.
+
+```
+labctl enter web             # labctl cp is not the command here
+labctl verify --thorough     # also on copies
+  labctl exec web -- ls
+redis-cli ping   # not of labctl
+```
+
+~~~~
+```
+labctl logs web
+~~~~
+
+labctl down
+"""
+
+
+def test_a_page_at_the_gateway_has_no_lines_of_code_that_cannot_be_said() -> None:
+    assert advice.sayable_page(PAGE) == PAGE
+    gateway.begin(["show"])
+    left = advice.sayable_page(PAGE)
+    gone = [line for line in PAGE.splitlines() if line not in left.splitlines()]
+    assert [line.split("#")[0].strip() for line in gone] == [
+        "labctl verify --thorough",
+        "labctl exec web -- ls",
+        "labctl logs web",
+    ]
+    assert left.endswith("\nlabctl down\n"), "prose stays as it is"
+
+
+LABS = PACKAGE.parent / "labs"
+
+
+@pytest.mark.parametrize("brief", sorted(LABS.glob("*/brief*.md")), ids=lambda file: f"{file.parent.name}-{file.name}")
+def test_no_brief_names_a_command_that_the_gateway_does_not_offer(brief: Path) -> None:
+    gateway.begin(["show"])
+    page = advice.sayable_page(brief.read_text("utf-8"))
+    named = re.findall(r"(?<![\w/.-])labctl((?: [\w{}./:=<>-]+)+)", page, re.ASCII)
+    assert named
+    assert not [words for words in named if not offers(words.split())]

@@ -30,6 +30,8 @@ _PROGRAM = re.compile(r"(?<![\w/.-])(?:docker|sudo|apt-get|pip|psql|fuser|sysctl
 # What stands between the commands of a remedy, in both languages.
 _BETWEEN = re.compile(r"(?:, (?:or |and then )?|; |，(?:或|再|然后)? ?|；)")
 
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+
 Offers = Callable[[Sequence[str]], bool]
 """Whether somebody who has no command line can say these words, which would stand behind ``labctl``."""
 Wordings = Callable[["Hint", bool], "Wording | None"]
@@ -164,6 +166,24 @@ def sayable(text: str) -> str:
     """A line that may end with a colon and a command; without the two where the reader can't say it."""
     head, colon, command = text.rpartition(": ") if ": " in text else text.rpartition("：")
     return head if colon and limited() and _foreign(command) else text
+
+
+def sayable_page(page: str) -> str:
+    """A page of Markdown. In its fenced code, the lines are left out that are commands of labctl which the reader can't
+    say; what stands behind a ``#`` explains them."""
+    if not limited():
+        return page
+    fence, left = "", []
+    for line in page.split("\n"):
+        marks = _FENCE.match(line)
+        if marks and not fence:
+            fence = marks[1]
+        elif marks and line.strip().startswith(fence):
+            fence = ""
+        elif fence and line.lstrip().startswith("labctl ") and _foreign(line.partition("#")[0]):
+            continue
+        left.append(line)
+    return "\n".join(left)
 
 
 def _foreign(piece: str) -> bool:
