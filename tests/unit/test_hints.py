@@ -18,7 +18,7 @@ from labctl.cli.ui import advice
 from labctl.cli.ui.hint_words import NEAREST, WORDINGS, all_wordings, words_of
 from labctl.cli.ui.hints import hint_of, pieces_of, plain
 from labctl.cli.ui.problem import lines
-from labctl.cli.ui.wording import Run, Wording
+from labctl.cli.ui.wording import CommandLine, Wording
 from labctl.domain.access.gateway import offers, parse
 from labctl.errors import EngineError, LabctlError, StoreError, UsageError
 from labctl.hints import Hint
@@ -61,7 +61,7 @@ def test_a_learner_reads_words_of_the_gateway_or_that_they_tell_their_instructor
         assert not run.sudo
         parse(str(run).format_map(values).replace("LAB", "lake"))
     if hint is not Hint.OPTION_LAB:  # an option for whatever command it was
-        unmarked = "".join(part for way in wording.ways for part in way if not isinstance(part, Run))
+        unmarked = "".join(part for way in wording.ways for part in way if not isinstance(part, CommandLine))
         assert "labctl" not in unmarked, "a command is a Run"
 
 
@@ -77,7 +77,7 @@ def test_on_the_command_line_a_command_is_a_run() -> None:
     allowed = {Hint.OPTION_LAB, Hint.CATALOG_FORM, Hint.TELL_AUTHOR, Hint.JOIN_GROUP, Hint.ROOT_OR_UIDMAP}
     for hint in set(Hint) - allowed:
         for near in (False, True):
-            parts = [part for way in words_of(hint, near).ways for part in way if not isinstance(part, Run)]
+            parts = [part for way in words_of(hint, near).ways for part in way if not isinstance(part, CommandLine)]
             assert not re.search(r"\blabctl [a-z]", "".join(map(str, parts)).replace("bring labctl", "")), hint
 
 
@@ -178,7 +178,7 @@ def test_where_nothing_else_is_left() -> None:
 
 
 def test_a_wording_is_its_parts() -> None:
-    wording = Wording("first ", Run("list"), " and ", Run("gateway install", sudo=True))
+    wording = Wording("first ", CommandLine("list"), " and ", CommandLine("gateway install", sudo=True))
     assert wording.text == "first labctl list and sudo labctl gateway install"
     assert (len(wording.ways), len(wording.runs)) == (1, 2)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from labctl.cli.ui import advice
 from labctl.cli.ui.hint_words import words_of
-from labctl.cli.ui.wording import Run, Wording
+from labctl.cli.ui.wording import CommandLine, Wording
 from labctl.domain.access.gateway import offers
 from labctl.hints import Hint
 
@@ -47,8 +47,8 @@ _AS_ON_THE_COMMAND_LINE = frozenset(
 )
 
 OTHERWISE: Mapping[Hint, Wording] = {
-    Hint.STATUS_OR_LOGS: Wording(Run("status")),
-    Hint.DOWN_ONE: Wording(Run("status")),
+    Hint.STATUS_OR_LOGS: Wording(CommandLine("status")),
+    Hint.DOWN_ONE: Wording(CommandLine("status")),
 }
 """What the gateway words in its own way."""
 

@@ -4,54 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from labctl.cli.ui.wording import AND, COMMA, OR, THEN, Run, Wording
+from labctl.cli.ui.wording import AND, COMMA, OR, THEN, CommandLine, Wording
 from labctl.hints import Hint
 
 WORDINGS: Mapping[Hint, Wording] = {
     # The boxes of a lab.
-    Hint.START_BOX: Wording(Run("start {box}")),
-    Hint.START_LAB: Wording(Run("start")),
-    Hint.UP: Wording(Run("up {lab}")),
-    Hint.UP_OWN: Wording(Run("up {lab}"), ", for boxes of your own"),
-    Hint.UP_AS: Wording(Run("up {lab} --learner {other}")),
-    Hint.DOWN_AS: Wording(Run("down {lab} --learner {learner}")),
-    Hint.DOWN_AND_UP: Wording(Run("down {lab}"), THEN, Run("up {lab} --seed {wanted}")),
-    Hint.DOWN_AND_ADOPT: Wording(Run("down {lab} --learner {learner}"), THEN, Run("adopt {lab} --learner {learner}")),
-    Hint.ADOPT: Wording(Run("adopt {lab} --learner {learner}")),
-    Hint.RESET_LAB: Wording(Run("reset --lab {lab}")),
-    Hint.STATUS: Wording(Run("status")),
-    Hint.STATUS_OR_LOGS: Wording(Run("status"), COMMA, Run("logs {box}")),
-    Hint.DOWN_ONE: Wording(Run("status"), THEN, Run("down"), " for a lab that you don't need"),
-    Hint.LOGS: Wording(Run("logs {box}")),
-    Hint.ENTER: Wording(Run("enter {box}")),
+    Hint.START_BOX: Wording(CommandLine("start {box}")),
+    Hint.START_LAB: Wording(CommandLine("start")),
+    Hint.UP: Wording(CommandLine("up {lab}")),
+    Hint.UP_OWN: Wording(CommandLine("up {lab}"), ", for boxes of your own"),
+    Hint.UP_AS: Wording(CommandLine("up {lab} --learner {other}")),
+    Hint.DOWN_AS: Wording(CommandLine("down {lab} --learner {learner}")),
+    Hint.DOWN_AND_UP: Wording(CommandLine("down {lab}"), THEN, CommandLine("up {lab} --seed {wanted}")),
+    Hint.DOWN_AND_ADOPT: Wording(
+        CommandLine("down {lab} --learner {learner}"), THEN, CommandLine("adopt {lab} --learner {learner}")
+    ),
+    Hint.ADOPT: Wording(CommandLine("adopt {lab} --learner {learner}")),
+    Hint.RESET_LAB: Wording(CommandLine("reset --lab {lab}")),
+    Hint.STATUS: Wording(CommandLine("status")),
+    Hint.STATUS_OR_LOGS: Wording(CommandLine("status"), COMMA, CommandLine("logs {box}")),
+    Hint.DOWN_ONE: Wording(CommandLine("status"), THEN, CommandLine("down"), " for a lab that you don't need"),
+    Hint.LOGS: Wording(CommandLine("logs {box}")),
+    Hint.ENTER: Wording(CommandLine("enter {box}")),
     Hint.UNPAUSE: Wording("docker unpause {container}"),
-    Hint.LIST_FILE: Wording(Run("exec {box} -- ls -lsh {quoted}")),
+    Hint.LIST_FILE: Wording(CommandLine("exec {box} -- ls -lsh {quoted}")),
     # A lab, a box, a task or an attempt to be named.
-    Hint.NAME_LAB: Wording(Run("list")),
-    Hint.LIST_AND_UP: Wording(Run("list"), THEN, Run("up LAB")),
+    Hint.NAME_LAB: Wording(CommandLine("list")),
+    Hint.LIST_AND_UP: Wording(CommandLine("list"), THEN, CommandLine("up LAB")),
     Hint.NAME_BOX: Wording("the boxes are: {known}"),
     Hint.NAME_TASK: Wording("the tasks are: {known}"),
     Hint.NAME_SOLUTION: Wording("the solutions are: {known}"),
     Hint.OPTION_LAB: Wording("say which one: labctl … --lab {first}"),
-    Hint.ONE_LAB: Wording(Run("{command} --lab {word}")),
-    Hint.HISTORY: Wording(Run("history {lab}")),
+    Hint.ONE_LAB: Wording(CommandLine("{command} --lab {word}")),
+    Hint.HISTORY: Wording(CommandLine("history {lab}")),
     Hint.NAME_SERVER: Wording("the servers are: {known}"),
     # How a command is given.
-    Hint.HELP_OF: Wording(Run("{command} --help")),
-    Hint.SAY_YES: Wording(Run("{typed} --yes")),
-    Hint.SHOW_VALUES: Wording(Run("show {lab} --values")),
-    Hint.VERIFY_WITH: Wording(Run("verify {option}")),
-    Hint.ENTER_AS: Wording(Run("enter LEARNER BOX")),
-    Hint.OPEN: Wording(Run("open master:6379")),
+    Hint.HELP_OF: Wording(CommandLine("{command} --help")),
+    Hint.SAY_YES: Wording(CommandLine("{typed} --yes")),
+    Hint.SHOW_VALUES: Wording(CommandLine("show {lab} --values")),
+    Hint.VERIFY_WITH: Wording(CommandLine("verify {option}")),
+    Hint.ENTER_AS: Wording(CommandLine("enter LEARNER BOX")),
+    Hint.OPEN: Wording(CommandLine("open master:6379")),
     Hint.FREE_PORT: Wording("--port 0 takes a free one"),
-    Hint.LINT_WHAT: Wording(Run("lint LAB"), OR, Run("lint --all")),
-    Hint.TEST_WHAT: Wording(Run("test-lab LAB"), OR, Run("test-lab --all")),
-    Hint.TEST_JSON: Wording(Run("test-lab --json")),
+    Hint.LINT_WHAT: Wording(CommandLine("lint LAB"), OR, CommandLine("lint --all")),
+    Hint.TEST_WHAT: Wording(CommandLine("test-lab LAB"), OR, CommandLine("test-lab --all")),
+    Hint.TEST_JSON: Wording(CommandLine("test-lab --json")),
     # Copying files.
-    Hint.COPY_FORMS: Wording(Run("cp FILE BOX:PATH"), OR, Run("cp BOX:PATH FILE")),
-    Hint.COPY_PART: Wording(Run("cp {box}:/etc .")),
-    Hint.COPY_BY_CAT: Wording(Run("exec {box} -- cat {path} > FILE")),
-    Hint.COPY_TO_BY_CAT: Wording(Run("exec BOX -- cat FILE > {path}")),
+    Hint.COPY_FORMS: Wording(CommandLine("cp FILE BOX:PATH"), OR, CommandLine("cp BOX:PATH FILE")),
+    Hint.COPY_PART: Wording(CommandLine("cp {box}:/etc .")),
+    Hint.COPY_BY_CAT: Wording(CommandLine("exec {box} -- cat {path} > FILE")),
+    Hint.COPY_TO_BY_CAT: Wording(CommandLine("exec BOX -- cat FILE > {path}")),
     Hint.NAME_FILE: Wording("say the file's name, too"),
     Hint.MOVE_AWAY: Wording("mv {path} {path}.old"),
     Hint.SEE_FOLDER: Wording("see whether the folder is there, yours and not full"),
@@ -69,25 +71,29 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.ASK_FOR_TIME: Wording("ask your instructor for more"),
     Hint.ASK_INSTRUCTOR: Wording("ask your instructor for it"),
     # Cohorts.
-    Hint.NAME_COHORT: Wording(Run("cohort list")),
+    Hint.NAME_COHORT: Wording(CommandLine("cohort list")),
     Hint.NAME_LASTING_COHORT: Wording("there are: {known}"),
-    Hint.NAME_MEMBER: Wording(Run("cohort show {cohort}")),
+    Hint.NAME_MEMBER: Wording(CommandLine("cohort show {cohort}")),
     Hint.NAME_GROUP: Wording("its groups are: {groups}"),
     Hint.NAME_LAB_OF_COHORT: Wording("its labs are: {labs}"),
-    Hint.SHOW_COHORT: Wording(Run("cohort show {cohort}")),
-    Hint.CREATE_COHORT: Wording(Run("cohort create")),
-    Hint.CREATE_COHORT_OF: Wording(Run("cohort create NAME --lab LAB --roster FILE")),
-    Hint.OTHER_COHORT_NAME: Wording("take another name", AND, Run("cohort list --all")),
+    Hint.SHOW_COHORT: Wording(CommandLine("cohort show {cohort}")),
+    Hint.CREATE_COHORT: Wording(CommandLine("cohort create")),
+    Hint.CREATE_COHORT_OF: Wording(CommandLine("cohort create NAME --lab LAB --roster FILE")),
+    Hint.OTHER_COHORT_NAME: Wording("take another name", AND, CommandLine("cohort list --all")),
     Hint.COHORT_NAME_FORM: Wording(
         "1 to 24 lower-case letters, digits and dashes, no dash at either end: db-2026-autumn"
     ),
     Hint.PLAN_OR_FORCE: Wording(
-        Run("cohort plan {name}"), " says what to change", AND, Run("cohort up {name} --force"), " goes on all the same"
+        CommandLine("cohort plan {name}"),
+        " says what to change",
+        AND,
+        CommandLine("cohort up {name} --force"),
+        " goes on all the same",
     ),
-    Hint.UP_SOME: Wording(Run("cohort up {cohort} --learner ID"), ", for some of them"),
-    Hint.VERIFY_COHORT: Wording(Run("cohort verify {name}")),
-    Hint.REPORT_COHORT: Wording(Run("cohort report {name}")),
-    Hint.REPORT_TO_FILE: Wording(Run("cohort report {name} --format xlsx --output {name}.xlsx")),
+    Hint.UP_SOME: Wording(CommandLine("cohort up {cohort} --learner ID"), ", for some of them"),
+    Hint.VERIFY_COHORT: Wording(CommandLine("cohort verify {name}")),
+    Hint.REPORT_COHORT: Wording(CommandLine("cohort report {name}")),
+    Hint.REPORT_TO_FILE: Wording(CommandLine("cohort report {name} --format xlsx --output {name}.xlsx")),
     Hint.CORRECT_ROSTER: Wording("correct the file, and try it with --dry-run"),
     Hint.NAME_ENCODING: Wording("name one of these: {known}"),
     Hint.NO_ENCODING: Wording("leave --encoding out"),
@@ -105,9 +111,9 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.NO_END: Wording("leave it out for no end; or --until +3d"),
     Hint.DURATION_FORMS: Wording("1d, 12h, 1d12h, 30m, or 0 for at once"),
     # The Docker engine.
-    Hint.DOCTOR: Wording(Run("doctor")),
-    Hint.DOCTOR_FIX: Wording(Run("doctor --fix")),
-    Hint.DOCTOR_OR_LOGS: Wording(Run("doctor"), COMMA, Run("logs {box}")),
+    Hint.DOCTOR: Wording(CommandLine("doctor")),
+    Hint.DOCTOR_FIX: Wording(CommandLine("doctor --fix")),
+    Hint.DOCTOR_OR_LOGS: Wording(CommandLine("doctor"), COMMA, CommandLine("logs {box}")),
     Hint.START_ENGINE: Wording("sudo systemctl start docker; where Docker is missing: sudo apt-get install docker.io"),
     Hint.SET_UP_ENGINE: Wording(
         "sudo systemctl start docker; where Docker is missing or no init system runs: ./setup.sh"
@@ -129,33 +135,38 @@ WORDINGS: Mapping[Hint, Wording] = {
     ),
     Hint.USE_CONTEXT: Wording("docker context ls; docker context use default"),
     Hint.INSPECT_CONTEXT: Wording("docker context inspect {name}"),
-    Hint.RENAME_BOX: Wording("docker rename {container} another-name", OR, Run("up … --learner another-name")),
+    Hint.RENAME_BOX: Wording("docker rename {container} another-name", OR, CommandLine("up … --learner another-name")),
     Hint.RENAME_KEEPER: Wording("docker rename {name} another-name"),
     # Images.
-    Hint.PRUNE: Wording(Run("images prune")),
-    Hint.SAVE_IMAGES: Wording(Run("images save FILE")),
+    Hint.PRUNE: Wording(CommandLine("images prune")),
+    Hint.SAVE_IMAGES: Wording(CommandLine("images save FILE")),
     Hint.BUILD_OR_MIRROR: Wording(
-        Run("images build"), OR, "a mirror: ", Run("config set mirror.debian http://HOST/debian")
+        CommandLine("images build"), OR, "a mirror: ", CommandLine("config set mirror.debian http://HOST/debian")
     ),
     Hint.NETWORK_OR_MIRROR: Wording(
-        "is the network there? A mirror: ", Run("config set mirror.debian http://HOST/debian")
+        "is the network there? A mirror: ", CommandLine("config set mirror.debian http://HOST/debian")
     ),
-    Hint.MIRROR: Wording(Run("config set mirror.debian http://HOST/debian")),
-    Hint.REGISTRY_OR_LOAD: Wording(Run("config set mirror.registry HOST"), OR, Run("images load FILE")),
+    Hint.MIRROR: Wording(CommandLine("config set mirror.debian http://HOST/debian")),
+    Hint.REGISTRY_OR_LOAD: Wording(CommandLine("config set mirror.registry HOST"), OR, CommandLine("images load FILE")),
     Hint.INSTALL_BOOTSTRAP: Wording("sudo apt-get install mmdebstrap; for a user who is not root, uidmap too"),
     Hint.ROOT_OR_UIDMAP: Wording("sudo labctl …, or: sudo apt-get install uidmap"),
     # Labs and the catalog.
     Hint.CATALOG_FORM: Wording("labctl --catalog DIR, where DIR holds labs/, playbooks/, images/ and checks/"),
     Hint.LAB_NAME_FORM: Wording("lower-case letters, digits and dashes, a letter first, at most 32: my-first-lab"),
-    Hint.OTHER_LAB_NAME: Wording("another name, or another folder: ", Run("new LAB --in DIR")),
+    Hint.OTHER_LAB_NAME: Wording("another name, or another folder: ", CommandLine("new LAB --in DIR")),
     Hint.TELL_AUTHOR: Wording("labctl --debug verify, and tell the lab's author"),
     # Settings and the store.
-    Hint.NAME_SETTING: Wording("all settings: ", Run("config list")),
-    Hint.SET_OR_UNSET: Wording(Run("config set {key} VALUE"), OR, Run("config unset {key}")),
+    Hint.NAME_SETTING: Wording("all settings: ", CommandLine("config list")),
+    Hint.SET_OR_UNSET: Wording(CommandLine("config set {key} VALUE"), OR, CommandLine("config unset {key}")),
     Hint.STORE_FORM: Wording(
-        Run("config set store postgresql://USER@HOST/DATABASE"), OR, Run("config unset store"), " for a file of SQLite"
+        CommandLine("config set store postgresql://USER@HOST/DATABASE"),
+        OR,
+        CommandLine("config unset store"),
+        " for a file of SQLite",
     ),
-    Hint.TRY_STORE: Wording("psql {url}, to try it by hand", AND, Run("config get store"), " shows the setting"),
+    Hint.TRY_STORE: Wording(
+        "psql {url}, to try it by hand", AND, CommandLine("config get store"), " shows the setting"
+    ),
     Hint.SEE_STORE_FILE: Wording("see whether the disk is full and the file is yours; moving it away starts a new one"),
     Hint.MAKE_ROOM: Wording("make room on the disk, and do it again; what was kept before is still there"),
     Hint.WHO_HAS_FILE: Wording("fuser --verbose {name}"),
@@ -166,23 +177,23 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.UPGRADE: Wording("bring labctl up to date: pip install --upgrade labctl-boxes"),
     Hint.INSTALL_POSTGRESQL: Wording("pip install 'labctl-boxes[postgresql]'"),
     # The machine, and the gateway's installation.
-    Hint.INSTALL_GATEWAY: Wording(Run("gateway install", sudo=True)),
-    Hint.OTHER_ACCOUNT: Wording(Run("gateway install --account NAME")),
-    Hint.GATEWAY_STATUS: Wording(Run("gateway status")),
-    Hint.GATEWAY_STATUS_AS_ROOT: Wording(Run("gateway status", sudo=True)),
+    Hint.INSTALL_GATEWAY: Wording(CommandLine("gateway install", sudo=True)),
+    Hint.OTHER_ACCOUNT: Wording(CommandLine("gateway install --account NAME")),
+    Hint.GATEWAY_STATUS: Wording(CommandLine("gateway status")),
+    Hint.GATEWAY_STATUS_AS_ROOT: Wording(CommandLine("gateway status", sudo=True)),
     Hint.LEAVE_GROUP: Wording("gpasswd --delete {name} {first}"),
     Hint.INCLUDE_FIRST: Wording(
         "the first line of {config} must be: Include {folder}/*.conf, and no file there may come before"
     ),
     Hint.INSTALL_PACKAGE: Wording("apt-get install {package}"),
-    Hint.INSTALL_SSH: Wording("apt-get install openssh-client", OR, Run("enter BOX")),
+    Hint.INSTALL_SSH: Wording("apt-get install openssh-client", OR, CommandLine("enter BOX")),
     Hint.SECURE_FOLDER: Wording("chown root:root {folder}; chmod go-w {folder}"),
     Hint.MAKE_FOLDER: Wording("sudo mkdir -m 755 {folder}"),
 }
 """For each hint, how the command line says it."""
 
 NEAREST: Mapping[Hint, Wording] = {
-    Hint.NAME_LAB: Wording("did you mean {near}? All labs: ", Run("list")),
+    Hint.NAME_LAB: Wording("did you mean {near}? All labs: ", CommandLine("list")),
     Hint.NAME_BOX: Wording("did you mean {near}? The boxes are: {known}"),
     Hint.NAME_TASK: Wording("did you mean {near}? The tasks are: {known}"),
     Hint.SEE_HELP: Wording("did you mean {near}? What can be: help"),
@@ -190,7 +201,7 @@ NEAREST: Mapping[Hint, Wording] = {
     Hint.NAME_SERVER: Wording("did you mean {near}?"),
     Hint.NAME_MEMBER: Wording("did you mean {near}?"),
     Hint.NAME_LIMIT: Wording("did you mean {near}? The limits are: {known}"),
-    Hint.NAME_SETTING: Wording("did you mean {near}? All settings: ", Run("config list")),
+    Hint.NAME_SETTING: Wording("did you mean {near}? All settings: ", CommandLine("config list")),
 }
 """The same for hints with a value ``near`` that isn't empty."""
 

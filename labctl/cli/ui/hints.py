@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from labctl.cli.i18n import _
 from labctl.cli.ui import advice
 from labctl.cli.ui.hint_words import words_of
-from labctl.cli.ui.wording import Run, Way, Wording
+from labctl.cli.ui.wording import CommandLine, Way, Wording
 from labctl.errors import (
     BuildError,
     ChecksError,
@@ -75,7 +75,7 @@ def pieces_of(wording: Wording) -> Sequence[str]:
     return found if len(found) == len(wording.ways) else [translated]
 
 
-def _has_failed(run: Run, values: Mapping[str, object]) -> bool:
+def _has_failed(run: CommandLine, values: Mapping[str, object]) -> bool:
     return not run.sudo and advice.has_failed(run.words.format_map(values).split())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Run(NamedTuple):
+class CommandLine(NamedTuple):
     """A command: ``words`` is a template of what stands behind ``labctl``. ``sudo``: it is run as root."""
 
     words: str
@@ -37,7 +37,7 @@ THEN = Between(", and then ")
 AND = Between("; ")
 
 
-class Way(tuple[Run | str, ...]):
+class Way(tuple[CommandLine | str, ...]):
     """One thing to do: commands, and text around them."""
 
     __slots__ = ()
@@ -48,16 +48,16 @@ class Way(tuple[Run | str, ...]):
         return "".join(map(str, self))
 
     @property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[CommandLine, ...]:
         """The commands."""
-        return tuple(part for part in self if isinstance(part, Run))
+        return tuple(part for part in self if isinstance(part, CommandLine))
 
 
 class Wording:
     """A hint's words: the ways out, and all of them together as one way."""
 
-    def __init__(self, *parts: Run | str) -> None:
-        ways: list[list[Run | str]] = [[]]
+    def __init__(self, *parts: CommandLine | str) -> None:
+        ways: list[list[CommandLine | str]] = [[]]
         for part in parts:
             if isinstance(part, Between):
                 ways.append([])
@@ -72,6 +72,6 @@ class Wording:
         return self.whole.text
 
     @property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[CommandLine, ...]:
         """All commands."""
         return self.whole.runs
