@@ -1,6 +1,7 @@
 #!/bin/bash
 # Plays the session that README.md shows, on a real engine, in a tmux of 80 columns, and prints it. Needs tmux, and the
-# images of redis-replication. Usage: docs/record.sh [--write]: then it goes into README.md too, best on an idle machine.
+# images of redis-replication. Usage: docs/record.sh [--write]: then it goes into README.md and docs/README.zh.md too, best
+# on an idle machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LABCTL_LEARNER=reader$$  # nobody's, so that the attempts begin at 1
@@ -46,8 +47,9 @@ if [ "${1:-}" = --write ]; then
     session=$session .venv/bin/python - <<'PYTHON'
 import os, pathlib, re
 
-page = pathlib.Path("README.md")
 block = f"```text\n{os.environ['session'].strip()}\n```"
-page.write_text(re.sub(r"```text\n\$ labctl up.*?```", lambda _: block, page.read_text("utf-8"), count=1, flags=re.DOTALL))
+for page in map(pathlib.Path, ("README.md", "docs/README.zh.md")):
+    text = re.sub(r"```text\n\$ labctl up.*?```", lambda _: block, page.read_text("utf-8"), count=1, flags=re.DOTALL)
+    page.write_text(text, "utf-8")
 PYTHON
 fi
