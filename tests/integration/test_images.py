@@ -162,7 +162,7 @@ address, tag, base = sys.argv[1:]
 source = ImageSource("test-images", (SourceFile("Dockerfile", sys.stdin.buffer.read()),))
 builder = Builder(Client(address), Settings())
 run = lambda stop: builder.build(source, tag, {}, base, emit, "key", stop)
-graph.run({"key": graph.Job("x", "x", frozenset(), run)}, 2, emit)
+graph.run({"key": graph.BuildJob("x", "x", frozenset(), run)}, 2, emit)
 """
 
 

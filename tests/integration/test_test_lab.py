@@ -21,7 +21,6 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "lab.schema.json"
 ALWAYS = "    if False:\n"
 FLAG = '    if not box("beta").file("/root/flag").exists:\n'
 EVERY_SECOND = """    from pathlib import Path
-from typing import Any
     count = Path(__file__).with_name("count")
     number = int(count.read_text()) + 1 if count.exists() else 1
     count.write_text(str(number))
