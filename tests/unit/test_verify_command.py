@@ -141,7 +141,7 @@ class TestAStoreThatIsAway:
     def test_in_chinese(self, labctl: Run) -> None:
         _code, out, err = labctl("--lang", "zh", "verify")
         assert "未保存" in out
-        assert "本次评测没有保存，不计入成绩：数据库 S 不能用：W" in err
+        assert "本次评测没有保存，不计入成绩：记录库 S 不能用：W" in err
 
 
 class TestOptions:
@@ -170,7 +170,7 @@ class TestOptions:
         assert any(line.startswith("✓ checking on a clone: auth") for line in err.splitlines())
         assert labctl("verify", "--thorough", "--json")[2] == ""
         _, _, err = labctl("--lang", "zh", "verify", "--thorough")
-        assert "… 在副本上检查：auth" in err.splitlines()
+        assert "… 在评测副本上检查：auth" in err.splitlines()
 
 
 class TestJson:

@@ -33,7 +33,7 @@ _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.]*)\s*\}\}")
 NO_BRIEF = Rule(
     "no-brief",
     ("there is no {file}", "没有 {file}"),
-    ("labctl show gives every learner a brief in their language", "labctl show 要给每位学员看他们语言的说明"),
+    ("labctl show gives every learner a brief in their language", "labctl show 要给每位学生看他们语言的说明"),
     ("write it, with the same sections as the other one", "写一份，章节与另一种语言的说明一致"),
 )
 SECTION = Rule(
@@ -75,19 +75,19 @@ NO_PARAM = Rule(
 LINK = Rule(
     "dead-link",
     ("the link {target} leads nowhere", "链接 {target} 无处可去"),
-    ("a learner who follows it finds nothing", "学员点过去什么也找不到"),
+    ("a learner who follows it finds nothing", "学生点过去什么也找不到"),
     ("name a file of the lab's folder or a heading of this page", "写实验目录里的文件，或本页的标题"),
 )
 NO_TASK_HEADING = Rule(
     "task-not-in-brief",
     ("no heading is of the task {task}", "没有任务 {task} 的标题"),
-    ("learners read there what the task is about", "学员要在那里看任务讲的是什么"),
+    ("learners read there what the task is about", "学生要在那里看任务讲的是什么"),
     ("### `{task}`: … ({points} points)", "### `{task}`：……（{points} 分）"),
 )
 HEADING_OF_NONE = Rule(
     "heading-of-no-task",
     ("there is no task {task}", "没有任务 {task}"),
-    ("learners would look for it in vain", "学员会白找一通"),
+    ("learners would look for it in vain", "学生会白找一通"),
     ("the tasks are: {known}", "任务有：{known}"),
 )
 POINTS = Rule(
@@ -96,7 +96,7 @@ POINTS = Rule(
         "the heading of {task} says {found} points, lab.yml says {wanted}",
         "{task} 的标题写的是 {found} 分，lab.yml 里是 {wanted} 分",
     ),
-    ("learners are told what a task gives before they do it", "学员做之前就要知道这项任务给多少分"),
+    ("learners are told what a task gives before they do it", "学生做之前就要知道这项任务给多少分"),
     ("write {wanted}", "改成 {wanted}"),
 )
 

@@ -79,13 +79,13 @@ IMPORTS = Rule(
 NO_DOC = Rule(
     "no-title",
     ("{check} has no docstring", "{check} 没有 docstring"),
-    ("its first line is what a learner reads above the answer", "它的第一行就是学员在结果上方读到的话"),
+    ("its first line is what a learner reads above the answer", "它的第一行就是学生在结果上方读到的话"),
     ("one line in English, and one that begins with zh:", "一行英文，再加一行以 zh: 开头的中文"),
 )
 NO_ZH = Rule(
     "no-chinese-title",
     ("the docstring of {check} has no line zh:", "{check} 的 docstring 没有 zh: 行"),
-    ("a learner who reads Chinese would get English", "看中文的学员会读到英文"),
+    ("a learner who reads Chinese would get English", "看中文的学生会读到英文"),
     ("add a line that begins with zh:", "加一行以 zh: 开头的中文"),
 )
 TWICE = Rule(
@@ -97,7 +97,7 @@ TWICE = Rule(
 READ = Rule(
     "no-such-heading",
     ("{brief} has no heading “{heading}”", "{brief} 里没有标题“{heading}”"),
-    ("a learner is sent there to read", "学员会被指到那里去读"),
+    ("a learner is sent there to read", "学生会被指到那里去读"),
     ("write it as the heading stands there{near}", "照标题原文写{near_zh}"),
 )
 

@@ -43,14 +43,14 @@ NO_TOPICS = Rule(
 UNUSED = Rule(
     "unused-param",
     ("nothing uses the param {param}", "参数 {param} 没有被用到"),
-    ("a learner is given a value that means nothing", "给了学员一个毫无意义的值"),
+    ("a learner is given a value that means nothing", "给了学生一个毫无意义的值"),
     ("use it in a task and its checks, or take it out", "在任务和检查里用上它，或者删掉"),
     "warning",
 )
 TODO = Rule(
     "todo",
     ("there is something left to write: {line}", "还有没写完的：{line}"),
-    ("learners would read it", "学员会看到它"),
+    ("learners would read it", "学生会看到它"),
     ("write it, and take the word TODO out", "写好，再去掉 TODO 这个词"),
     "warning",
 )

@@ -19,7 +19,7 @@ _TASK_LISTS = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue"
 NO_SETUP = Rule(
     "no-setup",
     ("there is no setup.yml", "没有 setup.yml"),
-    ("learners would begin with bare boxes, and nothing to find", "学员一开始面对的是空机器，没有要排查的问题"),
+    ("learners would begin with bare boxes, and nothing to find", "学生一开始面对的是空机器，没有要排查的问题"),
     ("write {folder}/setup.yml, with something broken to find", "写 {folder}/setup.yml，里面要有坏了等人发现的东西"),
     "warning",
 )
@@ -84,7 +84,7 @@ NO_MUTANT = Rule(
     ("its checks might pass everything, and nobody would know", "它的检查也许什么都放行，而没人知道"),
     (
         "write {folder}/mutants/NAME.yml: a mistake that learners make",
-        "写 {folder}/mutants/NAME.yml：一个学员会犯的错误",
+        "写 {folder}/mutants/NAME.yml：一个学生会犯的错误",
     ),
 )
 SYNTAX = Rule(
