@@ -7,7 +7,7 @@ import click
 from labctl.cli.arguments import learner_option, one_lab
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
+from labctl.i18n import _
 
 
 @labctl_command("adopt", example="labctl adopt redis-replication")

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from labctl.cli.i18n import _
 from labctl.cli.main import translated, with_language
 from labctl.errors import UsageError
 from labctl.hints import Hint
+from labctl.i18n import _
 
 
 class Command(click.Command):

@@ -23,7 +23,7 @@ def asked(ctx: click.Context, learner: str = "") -> Request:
     """For the options given. ``learner``: whose labs are meant, as --learner says it."""
     from labctl.app.actor import at_the_engine
     from labctl.app.facade import Labctl
-    from labctl.cli.i18n import language
+    from labctl.i18n import language
 
     options = ctx.find_root().obj
     options = {} if options is None else options

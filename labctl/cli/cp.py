@@ -10,10 +10,10 @@ import click
 from labctl.cli.arguments import counted, instance_options, words_argument
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.render import progress
 from labctl.errors import UsageError
 from labctl.hints import Hint
+from labctl.i18n import _
 
 
 @labctl_command("cp", example="labctl cp redis.conf master:/etc/redis/redis.conf\nlabctl cp master:/var/log/redis .")

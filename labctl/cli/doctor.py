@@ -7,13 +7,13 @@ import click
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.advice import hinted
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.render import progress
 from labctl.cli.ui.wrap import wrap
 from labctl.domain.diagnosis import Level, worst
 from labctl.errors import Exit
+from labctl.i18n import _
 
 _MARKS = {
     Level.OK: click.style("✓", fg="green"),

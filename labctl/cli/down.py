@@ -9,9 +9,9 @@ import click
 from labctl.cli.arguments import learner_option, one_lab
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.render import progress
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.views.instances import AllDown

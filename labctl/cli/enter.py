@@ -11,10 +11,10 @@ import click
 from labctl.cli.arguments import chosen_lab, instance_options, words_argument
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import language
 from labctl.cli.ui import advice
 from labctl.errors import UsageError
 from labctl.hints import Hint
+from labctl.i18n import language
 
 if TYPE_CHECKING:
     from labctl.cli.context import Request

@@ -10,11 +10,11 @@ from labctl.cli.arguments import counted, instance_options, json_option, words_a
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_tasks
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.wrap import wrap
 from labctl.errors import Exit
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.cli.context import Request

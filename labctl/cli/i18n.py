@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 
 from labctl import i18n
-from labctl.i18n import _, language, listed, side
-
-__all__ = ["_", "choose_language", "language", "listed", "side"]
 
 
 def choose_language(asked: str = "") -> None:

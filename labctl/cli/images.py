@@ -11,13 +11,13 @@ from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_labs
 from labctl.cli.context import asked
-from labctl.cli.i18n import _, listed
 from labctl.cli.main import LazyGroup
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.problem import show
 from labctl.cli.ui.render import progress
 from labctl.cli.ui.table import print_table
 from labctl.errors import Exit
+from labctl.i18n import _, listed
 
 if TYPE_CHECKING:
     from labctl.views.images import ImageList

@@ -10,10 +10,10 @@ from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_labs
 from labctl.cli.context import asked
-from labctl.cli.i18n import _, language
 from labctl.cli.ui.as_json import print_json
 from labctl.errors import Exit, UsageError
 from labctl.hints import Hint
+from labctl.i18n import _, language
 
 if TYPE_CHECKING:
     from labctl.domain.lint.fault import LintFault

@@ -10,11 +10,11 @@ import click
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _, language
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.problem import show
 from labctl.cli.ui.table import print_table
 from labctl.errors import Exit
+from labctl.i18n import _, language
 
 if TYPE_CHECKING:
     from labctl.domain.lab.model import Lab

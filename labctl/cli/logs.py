@@ -9,7 +9,7 @@ import click
 from labctl.cli.arguments import counted, instance_options, words_argument
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
+from labctl.i18n import _
 
 
 @labctl_command("logs", example="labctl logs master --unit redis-server -n 50")

@@ -14,11 +14,11 @@ import click
 from labctl import __version__
 from labctl.cli import click_words
 from labctl.cli.commands import COMMANDS
-from labctl.cli.i18n import _, choose_language, listed
+from labctl.cli.i18n import choose_language
 from labctl.cli.ui import advice
 from labctl.cli.ui.outcome import exit_status
 from labctl.errors import UsageError
-from labctl.i18n import languages
+from labctl.i18n import _, languages, listed
 
 click_words.translate()
 

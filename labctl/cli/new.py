@@ -9,7 +9,7 @@ import click
 
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
+from labctl.i18n import _
 
 
 @labctl_command("new", example="labctl new my-first-lab --in ~/my-labs")

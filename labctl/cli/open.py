@@ -7,9 +7,9 @@ import click
 from labctl.cli.arguments import counted, instance_options, words_argument
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.errors import UsageError
 from labctl.hints import Hint
+from labctl.i18n import _
 
 
 @labctl_command("open", example="labctl open master:6379\nlabctl open web:80 --port 8080")

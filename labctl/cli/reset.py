@@ -11,10 +11,10 @@ import click
 from labctl.cli.arguments import instance_options, named, words_argument
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.question import confirm
 from labctl.cli.ui.render import progress
 from labctl.errors import Exit
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.cli.context import Request

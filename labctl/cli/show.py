@@ -12,13 +12,13 @@ from labctl.cli.arguments import chosen_lab, instance_options, json_option, word
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_lab_or_task
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised, sayable_page
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.drawing import drawing
 from labctl.domain.nearest import nearest
 from labctl.errors import Exit, UsageError
 from labctl.hints import Hint
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.cli.context import Request

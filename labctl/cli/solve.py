@@ -7,10 +7,10 @@ import click
 from labctl.cli.arguments import learner_option, one_lab
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.question import confirm
 from labctl.cli.ui.render import progress
+from labctl.i18n import _
 
 
 @labctl_command("solve", example="labctl solve")

@@ -9,7 +9,6 @@ import click
 from labctl.cli.arguments import json_option, learner_option, one_lab
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.note_text import lines
@@ -17,6 +16,7 @@ from labctl.cli.ui.table import print_table
 from labctl.cli.ui.wrap import wrap
 from labctl.domain.observed import State
 from labctl.errors import Exit
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.cli.context import Request

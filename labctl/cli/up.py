@@ -9,11 +9,11 @@ import click
 from labctl.cli.arguments import json_option, lab_argument, learner_option
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.render import progress
 from labctl.errors import Exit
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.cli.context import Request

@@ -11,11 +11,11 @@ from labctl.cli.arguments import json_option, learner_option, one_lab
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_tasks
 from labctl.cli.context import asked, debugging
-from labctl.cli.i18n import _
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.report import junit, junit_file
 from labctl.errors import Exit, LabctlError, NotKeptError, UsageError
 from labctl.hints import Hint
+from labctl.i18n import _
 
 # What takes its time to load is imported below, after the child that runs checks was started: it loads meanwhile.
 if TYPE_CHECKING:

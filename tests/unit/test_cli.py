@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from samples import error, failed, make_lab, make_specs, observed_of, passed
 
 from labctl import __version__
+from labctl import i18n as texts
 from labctl.cli import i18n
 from labctl.cli import main as app
 from labctl.cli.cp import split
@@ -244,27 +245,27 @@ class TestLanguage:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         i18n.choose_language(app._early_language(argv))
-        assert i18n.language() == language
+        assert texts.language() == language
 
     def test_the_setting_comes_before_the_locale(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
         (tmp_path / "labctl").mkdir()
         (tmp_path / "labctl" / "config.toml").write_text('lang = "zh"\n')
         i18n.choose_language()
-        assert i18n.language() == "zh"
+        assert texts.language() == "zh"
         (tmp_path / "labctl" / "config.toml").write_text("not TOML")
         i18n.choose_language()
-        assert i18n.language() == "en"
+        assert texts.language() == "en"
 
 
 @pytest.mark.parametrize(("language", "wanted"), [("en", "Listens"), ("zh", "在监听")])
 def test_a_checks_text_is_split_into_its_languages(language: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     i18n.choose_language(language)
     for mark in ("zh: ", "zh:", "[zh] ", "[zh]\n"):
-        assert i18n.side(f"Listens\n{mark}在监听\n") == wanted
-    assert i18n.side(" only one \n") == "only one"
-    assert i18n.side("") == ""
-    assert i18n.side("a zh: b") == "a zh: b"
+        assert texts.side(f"Listens\n{mark}在监听\n") == wanted
+    assert texts.side(" only one \n") == "only one"
+    assert texts.side("") == ""
+    assert texts.side("a zh: b") == "a zh: b"
 
 
 @pytest.mark.parametrize(

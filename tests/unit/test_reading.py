@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
+from labctl import i18n as texts
 from labctl.adapters.catalog import FileCatalog
 from labctl.cli import i18n
 from labctl.cli.list import print_labs
@@ -102,7 +103,7 @@ class TestTable:
         assert "…" not in "".join(lines)
         letters = "".join("".join(lines).split())
         for lab in labs:
-            for word in re.findall(r"[A-Za-z]+|[\u4e00-\u9fff]", lab.title.in_(i18n.language())):
+            for word in re.findall(r"[A-Za-z]+|[\u4e00-\u9fff]", lab.title.in_(texts.language())):
                 assert word in letters
 
 

@@ -15,8 +15,8 @@ import pytest
 from fakes import FakeCatalog, FakeChecker, FakeEngine, FakeImages, FakeKeeper, FakeLocks, FakeStore
 from samples import error, failed, make_instance, make_lab, passed, task
 
+from labctl import i18n as texts
 from labctl.app import facade
-from labctl.cli import i18n
 from labctl.cli import main as cli
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, Attempt, Verdict
@@ -330,7 +330,7 @@ class TestHistory:
         labctl("verify", "--thorough")
         head, first, second = (line.split("\t") for line in labctl("history")[1].splitlines())
         assert (head[4], first[4], second[4]) == ("how", "", "thorough")
-        assert labctl("--lang", "zh", "history")[1].splitlines()[2].split("\t")[4] == i18n._("thorough") == "彻底检查"
+        assert labctl("--lang", "zh", "history")[1].splitlines()[2].split("\t")[4] == texts._("thorough") == "彻底检查"
 
 
 def test_what_this_bench_gives_is_what_the_app_has(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from labctl.cli.arguments import cohort_argument
 from labctl.cli.cohort.report import output_file, rendered
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
+from labctl.i18n import _
 
 _IN_MEMORY = 1 << 20
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from labctl.cli.i18n import _, language
 from labctl.domain.text import visible
 from labctl.domain.verdict import Verdict
+from labctl.i18n import _, language
 
 if TYPE_CHECKING:
     from labctl.domain.classroom.gradebook import Entry

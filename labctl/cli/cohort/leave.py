@@ -9,8 +9,8 @@ from labctl.cli.cohort.progress import Verb, finish, watched
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_members
 from labctl.cli.context import asked
-from labctl.cli.i18n import _, listed
 from labctl.cli.ui.question import confirm
+from labctl.i18n import _, listed
 
 _yes = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 

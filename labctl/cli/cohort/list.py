@@ -10,11 +10,11 @@ import click
 from labctl.cli.arguments import cohort_argument, json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _, listed
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.table import print_table
 from labctl.domain.classroom.cohort_text import write_limits
+from labctl.i18n import _, listed
 
 if TYPE_CHECKING:
     from labctl.views.classroom import CohortView, MemberRow

@@ -11,13 +11,13 @@ from labctl.cli.cohort.progress import duration
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_members
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.render import progress
 from labctl.cli.ui.table import print_table
 from labctl.domain.classroom.capacity import Fit, amount
 from labctl.errors import Exit
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.domain.classroom.capacity import Weighed

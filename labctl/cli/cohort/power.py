@@ -12,8 +12,8 @@ from labctl.cli.cohort.progress import Verb, finish, watched
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_members
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.question import confirm
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.app.classroom import ClassroomApi

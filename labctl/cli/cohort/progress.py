@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.i18n import _, listed
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.hints import plain
 from labctl.cli.ui.problem import text_of
@@ -20,6 +19,7 @@ from labctl.cli.ui.render import Live, Plain
 from labctl.domain.pace import seconds_left
 from labctl.errors import Exit
 from labctl.events import Emit, Event, ManyStarted, OneEnded, OneStarted
+from labctl.i18n import _, listed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

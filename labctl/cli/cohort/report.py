@@ -15,9 +15,9 @@ from labctl.cli.arguments import cohort_argument
 from labctl.cli.cohort.chosen import group_option, labs_option
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.errors import UsageError
 from labctl.hints import Hint
+from labctl.i18n import _
 from labctl.whole_file import whole_file
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from labctl.cli.cohort.list import moment
 from labctl.cli.command import labctl_command
 from labctl.cli.complete import complete_labs
 from labctl.cli.context import asked
-from labctl.cli.i18n import _, listed
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.as_json import print_json
 from labctl.errors import UsageError
 from labctl.hints import Hint
+from labctl.i18n import _, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

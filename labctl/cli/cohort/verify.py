@@ -11,7 +11,6 @@ from labctl.cli.arguments import cohort_argument, json_option
 from labctl.cli.cohort.chosen import group_option, labs_option, learners_option
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _, listed
 from labctl.cli.ui.answers import plain_lines
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.problem import text_of
@@ -19,6 +18,7 @@ from labctl.cli.ui.verdicts import MARKS
 from labctl.domain.classroom.cohort import member_of
 from labctl.domain.text import visible
 from labctl.errors import Exit
+from labctl.i18n import _, listed
 
 if TYPE_CHECKING:
     from labctl.domain.classroom.gradebook import GradeChange

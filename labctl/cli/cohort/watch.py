@@ -12,8 +12,8 @@ from labctl.cli.arguments import cohort_argument, json_option
 from labctl.cli.cohort.chosen import group_option, labs_option
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.as_json import print_json
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import click
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
 from labctl.cli.gateway.group import layout, layout_options
-from labctl.cli.i18n import _
 from labctl.cli.ui.advice import advised
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.domain.access.gateway_files import ServerChange

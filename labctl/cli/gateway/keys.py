@@ -7,9 +7,9 @@ import click
 from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
-from labctl.cli.i18n import _
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.table import print_table
+from labctl.i18n import _
 
 
 @labctl_command("keys", example="labctl gateway keys db-2026")

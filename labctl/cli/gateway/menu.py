@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 import click
 import msgspec
 
-from labctl.cli.i18n import _, language, listed
 from labctl.domain.access.gateway import LONGEST, Order, in_cohort, parse, said
 from labctl.errors import Exit, LabctlError, RefusedError
+from labctl.i18n import _, language, listed
 from labctl.interrupts import interrupted_by_signals
 
 if TYPE_CHECKING:

@@ -9,10 +9,9 @@ from labctl.cli.context import asked
 from labctl.cli.gateway import hints
 from labctl.cli.gateway.group import layout, layout_options
 from labctl.cli.gateway.session import SessionRunner, load
-from labctl.cli.i18n import _
 from labctl.cli.ui.problem import lines
 from labctl.errors import LabctlError
-from labctl.i18n import speaking
+from labctl.i18n import _, speaking
 
 
 @labctl_command("serve", example="labctl gateway serve")

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.gateway import hints
-from labctl.cli.i18n import _, choose_language, language
+from labctl.cli.i18n import choose_language
 from labctl.cli.ui.outcome import exit_status
 from labctl.domain.access.gateway import FORMS, Order, typed
 from labctl.errors import Exit, RefusedError, UsageError
 from labctl.hints import Hint
+from labctl.i18n import _, language
 from labctl.interrupts import interrupted_by_signals
 
 if TYPE_CHECKING:

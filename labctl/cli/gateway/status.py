@@ -11,11 +11,11 @@ from labctl.cli.arguments import json_option
 from labctl.cli.command import labctl_command
 from labctl.cli.context import asked
 from labctl.cli.gateway.group import layout, layout_options
-from labctl.cli.i18n import _
 from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.problem import text_of
 from labctl.cli.ui.table import print_table
 from labctl.errors import Exit
+from labctl.i18n import _
 from labctl.views.gateway import GatewayReport
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 import msgspec
 
-from labctl.cli.i18n import _, language, listed, side
 from labctl.cli.ui import advice
 from labctl.cli.ui.wrap import cells, wrap
 from labctl.domain.text import visible
 from labctl.domain.verdict import Answer, CheckResult, Verdict
+from labctl.i18n import _, language, listed, side
 
 _MOST_LINES = 8
 _MOST_LETTERS = 800

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from labctl.cli.i18n import _
 from labctl.cli.ui import advice
 from labctl.cli.ui.hint_words import words_of
 from labctl.cli.ui.wording import CommandLine, Way, Wording
@@ -19,6 +18,7 @@ from labctl.errors import (
     NotKeptError,
     StoreError,
 )
+from labctl.i18n import _
 
 _OF_THE_SERVER = (EngineError, StoreError, NotKeptError, BuildError, ChecksError, InvalidLabError)
 """What is wrong with the server or with a lab, whoever comes across it."""

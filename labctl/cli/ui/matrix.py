@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from labctl.cli.i18n import _
 from labctl.cli.ui.verdicts import MARKS
 from labctl.cli.ui.wrap import cells
 from labctl.domain.classroom.gradebook import in_order
 from labctl.domain.text import visible
+from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.domain.classroom.cohort import Member

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 
-from labctl.cli.i18n import _
 from labctl.cli.ui import advice
 from labctl.cli.ui.advice import advised
 from labctl.domain.notes import BoxNote
+from labctl.i18n import _
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _COUNTED = ("pids", "watchers")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import click
 
-from labctl.cli.i18n import _
 from labctl.errors import Exit, LabctlError
+from labctl.i18n import _
 
 
 def exit_status(work: Callable[[], object], *, debug: bool = False) -> int:

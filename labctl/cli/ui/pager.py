@@ -14,8 +14,8 @@ from enum import Enum
 
 import click
 
-from labctl.cli.i18n import _
 from labctl.cli.ui.wrap import cells
+from labctl.i18n import _
 
 
 class Key(Enum):

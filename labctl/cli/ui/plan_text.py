@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labctl.cli.i18n import _
 from labctl.domain.plan import Action, AwaitReady, BuildImages, CreateBox, EnsureKeeper, Plan, RemoveBox, StartBox
+from labctl.i18n import _
 
 
 def lines(plan: Plan) -> list[str]:

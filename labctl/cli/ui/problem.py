@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import click
 
-from labctl.cli.i18n import _, listed
 from labctl.cli.ui.hints import hint_of
 from labctl.errors import LabctlError, Phrase, Phrases, RosterError
+from labctl.i18n import _, listed
 
 _DETAIL_LINES = 15
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 import re
 
-from labctl.cli.i18n import _, language
 from labctl.domain.proof.outcome import LabProof, Proof
 from labctl.domain.proof.rules import Phase
+from labctl.i18n import _, language
 
 _MIB = 1 << 20
 

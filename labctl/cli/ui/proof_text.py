@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import click
 
-from labctl.cli.i18n import _, language, listed, side
 from labctl.cli.ui.answers import print_check
 from labctl.cli.ui.table import print_table
 from labctl.cli.ui.wrap import TIED, wrap
@@ -14,6 +13,7 @@ from labctl.domain.proof.outcome import LabProof, Proof, TaskCell, cell, columns
 from labctl.domain.proof.rules import Flaw, Mutant, Phase
 from labctl.domain.text import visible
 from labctl.domain.verdict import Verdict
+from labctl.i18n import _, language, listed, side
 
 _SIGNS = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.ERROR: "!"}
 _MOST_CHECKS = 4

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.i18n import _, side
 from labctl.domain.text import visible
 from labctl.events import BoxReady, Emit, Event, Note, PlayFault, StepEnded, StepProgress, StepStarted
+from labctl.i18n import _, side
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 def junit(lab: Lab, attempt: Attempt, number: int) -> str:
     """The attempt as JUnit XML, its texts in the language in use."""
-    from labctl.cli.i18n import language
     from labctl.domain.junit import Suite, document
     from labctl.domain.lab.params import derive, template_values
     from labctl.domain.text import fill
+    from labctl.i18n import language
 
     values = template_values(lab, attempt.learner, derive(lab, attempt.seed))
     whole = {
@@ -43,9 +43,9 @@ def junit(lab: Lab, attempt: Attempt, number: int) -> str:
 
 
 def _case(check: CheckResult) -> Case:
-    from labctl.cli.i18n import side
     from labctl.cli.ui.answers import plain_lines
     from labctl.domain.junit import Case
+    from labctl.i18n import side
 
     lines = plain_lines(check)
     title = side(check.title)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from labctl.cli.i18n import _, language, listed
 from labctl.cli.ui import advice
 from labctl.cli.ui.advice import advised
 from labctl.cli.ui.answers import print_check
@@ -18,6 +17,7 @@ from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import Params, derive, template_values
 from labctl.domain.text import fill, visible
 from labctl.domain.verdict import Answer, Attempt, Before, TaskResult, Verdict
+from labctl.i18n import _, language, listed
 
 MARKS = {
     Verdict.PASSED: click.style("✓", fg="green"),
