@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from labctl.app.access import require_staff
+from labctl.app.access import staff_only
 from labctl.domain.classroom.cohort import GRACE
 
 if TYPE_CHECKING:
@@ -29,45 +29,49 @@ class ClassroomApi:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
+    @staff_only
     def cohorts(self, actor: Actor, *, ended: bool = False) -> tuple[CohortSummary, ...]:
         """The cohorts that last, and those that have ended too, if they are asked for."""
         from labctl.views.classroom import cohort_summary
 
-        require_staff(actor)
         cohorts = self._parts.cohorts
         found = [cohort for cohort in cohorts.cohorts() if ended or not cohort.ended]
         return tuple(cohort_summary(cohort, len(cohorts.members(cohort.name))) for cohort in found)
 
+    @staff_only
     def names(self, actor: Actor) -> tuple[str, ...]:
         """The names of the cohorts that last."""
-        require_staff(actor)
         return tuple(cohort.name for cohort in self._parts.cohorts.cohorts() if not cohort.ended)
 
+    @staff_only
     def cohort(self, actor: Actor, name: str) -> CohortView:
         """One cohort, ended or not."""
         from labctl.views.classroom import cohort_view
 
-        return cohort_view(self._found(actor, name))
+        return cohort_view(self._found(name))
 
+    @staff_only
     def members(self, actor: Actor, name: str, ids: Sequence[str] = ()) -> tuple[Member, ...]:
         """The learners of a cohort, in the order of ids."""
-        return tuple(self._chosen(actor, name, ids)[1])
+        return tuple(self._chosen(name, ids)[1])
 
+    @staff_only
     def show(self, actor: Actor, name: str) -> CohortPage:
         """A cohort with its learners: what of their labs is up, and when they were last seen."""
         from labctl.views.classroom import cohort_page
 
-        cohort = self._found(actor, name)
+        cohort = self._found(name)
         return cohort_page(cohort, tuple(self._parts.cohort.registrar.rows(cohort, self._parts.engine)))
 
+    @staff_only
     def read_roster(self, actor: Actor, data: bytes, file: str, encoding: str = "", *, names: bool) -> Roster:
         """What is in a roster, a CSV file or a workbook; ``MOST_BYTES`` and one more of the file are enough. ``names``:
         whether every learner needs a name. Raises RosterError with all faults of the file."""
         from labctl.app.files import roster
 
-        require_staff(actor)
         return roster(data, file, encoding, names=names)
 
+    @staff_only
     def create(
         self,
         actor: Actor,
@@ -85,17 +89,17 @@ class ClassroomApi:
         A ``dry_run`` keeps nothing. Raises LabctlError, and then nothing is kept either."""
         from labctl.views.rosters import cohort_created
 
-        require_staff(actor)
         registrar = self._parts.cohort.registrar
         cohort = registrar.create(name, labs, roster, until, each, whole, grace, dry_run=dry_run)
         return cohort_created(cohort, roster.members, roster.encoding, roster.notes, dry_run=dry_run)
 
+    @staff_only
     def add(self, actor: Actor, name: str, roster: Roster, *, dry_run: bool = False) -> RosterAdded:
         """Add learners to a cohort, and change those who are in it; a ``dry_run`` changes nothing. Raises LabctlError,
         and then nothing is changed either."""
         from labctl.views.rosters import RosterAdded, roster_remarks
 
-        cohort = self._found(actor, name)
+        cohort = self._found(name)
         added = self._parts.cohort.registrar.add(cohort, roster, dry_run=dry_run)
         return RosterAdded(
             **msgspec.structs.asdict(added),
@@ -104,43 +108,48 @@ class ClassroomApi:
             notes=roster_remarks(roster.notes),
         )
 
+    @staff_only
     def remove(self, actor: Actor, name: str, ids: Sequence[str], *, emit: Emit) -> Tally:
         """Take learners out: their boxes are removed, then they. Attempts are kept. If boxes are left, they stay in the
         cohort."""
-        cohort, members = self._chosen(actor, name, ids)
+        cohort, members = self._chosen(name, ids)
         parts = self._parts.cohort
         return self._forgotten(parts.registrar.remove(cohort, members, parts.boxes, emit))
 
+    @staff_only
     def end(self, actor: Actor, name: str, *, emit: Emit) -> Tally:
         """End a cohort: its keys open nothing any more, and all its boxes are removed. Attempts are kept. Keeper and
         switch go too, if no other box of any store is left."""
-        cohort = self._found(actor, name)
+        cohort = self._found(name)
         parts = self._parts.cohort
         tally = parts.registrar.end(cohort, parts.boxes, emit)
         self._parts.down.tidy(emit)
         return self._forgotten(tally)
 
+    @staff_only
     def measure(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> None:
         """Measure each lab of the cohort that was not measured on this server, by one instance of it. Raises
         RefusedError after the cohort's end."""
-        cohort, _ = self._plannable(actor, name, ids)
+        cohort, _ = self._plannable(name, ids)
         self._parts.cohort.plan.measure(cohort.labs, emit)
 
+    @staff_only
     def plan(self, actor: Actor, name: str, ids: Sequence[str] = ()) -> PlanReport:
         """What these learners need beyond what is up, against what the server has left. Raises RefusedError after the
         cohort's end."""
         from labctl.views.classroom import PlanReport
 
-        cohort, members = self._plannable(actor, name, ids)
+        cohort, members = self._plannable(name, ids)
         plan = self._parts.cohort.plan.plan(cohort, members)
         return PlanReport(name, plan.fits, plan)
 
+    @staff_only
     def up(self, actor: Actor, name: str, ids: Sequence[str] = (), *, force: bool = False, emit: Emit) -> Tally:
         """Bring the boxes of these learners up. Raises RefusedError before anything is started if the server is too
         small for them, unless ``force`` is given."""
         from labctl.services.classroom.plan import refusal
 
-        cohort, members = self._chosen(actor, name, ids)
+        cohort, members = self._chosen(name, ids)
         plan = self._parts.cohort.plan
         misfit = None if force else plan.misfit(cohort, members)
         if misfit is not None:
@@ -149,45 +158,48 @@ class ClassroomApi:
         plan.remember(tally)
         return tally
 
+    @staff_only
     def stop(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
         """Shut the boxes of these learners down; without ``ids`` also those of learners who left the cohort."""
-        cohort, members = self._meant(actor, name, ids)
+        cohort, members = self._meant(name, ids)
         return self._parts.cohort.boxes.stop(cohort, members, emit)
 
+    @staff_only
     def start(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
         """Start the boxes of these learners that are shut down, and wait until they are ready."""
-        cohort, members = self._meant(actor, name, ids)
+        cohort, members = self._meant(name, ids)
         return self._parts.cohort.boxes.start(cohort, members, emit)
 
+    @staff_only
     def reset(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
         """Recreate the boxes of these learners that are there, with the same params. What was done in them is lost."""
-        cohort, members = self._meant(actor, name, ids)
+        cohort, members = self._meant(name, ids)
         return self._parts.cohort.boxes.reset(cohort, members, emit)
 
+    @staff_only
     def down(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
         """Remove the boxes of these learners; without ``ids`` also those of learners who left the cohort."""
-        cohort, members = self._meant(actor, name, ids)
+        cohort, members = self._meant(name, ids)
         return self._forgotten(self._parts.cohort.boxes.down(cohort, members, emit))
 
-    def _found(self, actor: Actor, name: str) -> Cohort:
+    def _found(self, name: str) -> Cohort:
         """The cohort with its secret: for services, never for a view."""
-        require_staff(actor)
         return self._parts.cohort.registrar.find(name)
 
-    def _chosen(self, actor: Actor, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member]]:
+    def _chosen(self, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member]]:
         """The learners named, or all that are in the cohort."""
-        cohort = self._found(actor, name)
+        cohort = self._found(name)
         return cohort, self._parts.cohort.registrar.members(cohort, ids)
 
-    def _meant(self, actor: Actor, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member] | None]:
+    def _meant(self, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member] | None]:
         """The learners named, or None for everybody's boxes, also of those who left the cohort."""
-        cohort = self._found(actor, name)
+        cohort = self._found(name)
         return cohort, self._parts.cohort.registrar.members(cohort, ids) if ids else None
 
-    def _plannable(self, actor: Actor, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member]]:
+    def _plannable(self, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member]]:
         from labctl.domain.access import rules
 
-        cohort, members = self._chosen(actor, name, ids)
+        cohort, members = self._chosen(name, ids)
         rules.require("staff", "up", cohort, time.time())
         return cohort, members
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labctl.app.access import require_staff
+from labctl.app.access import staff_only
 from labctl.errors import UsageError
 from labctl.hints import Hint
 
@@ -38,12 +38,14 @@ class GradesApi:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
+    @staff_only
     def book(
         self, actor: Actor, name: str, labs: Sequence[str] = (), learners: Sequence[str] = (), group: str = ""
     ) -> Book:
         """The grades as they are now. No engine is asked."""
-        return self._chosen(actor, name, labs, learners, group)[1]
+        return self._chosen(name, labs, learners, group)[1]
 
+    @staff_only
     def verify(
         self,
         actor: Actor,
@@ -58,13 +60,14 @@ class GradesApi:
         """Judge the boxes of these learners. ``ended`` hears of each learner's lab as it is judged, and how many there
         are in all. ``thorough``: the checks that reboot, kill or cut something too, on copies of the boxes. Raises
         LabctlError if the engine can't be asked."""
-        cohort, book = self._chosen(actor, name, labs, learners, group)
+        cohort, book = self._chosen(name, labs, learners, group)
         chosen = [lab.name for lab in book.labs]
         total = len(book.members) * len(chosen)
         return self._parts.cohort.verify.run(
             cohort, book.members, labs=chosen, thorough=thorough, ended=lambda one: ended(one, total)
         )
 
+    @staff_only
     def regrade(
         self,
         actor: Actor,
@@ -79,12 +82,13 @@ class GradesApi:
     ) -> Regraded:
         """Judge the boxes of these learners by the checks as they are now; a ``dry_run`` changes no grade. The rest as
         ``verify``."""
-        cohort, book = self._chosen(actor, name, (lab,), learners, group)
+        cohort, book = self._chosen(name, (lab,), learners, group)
         total = len(book.members)
         return self._parts.cohort.verify.regrade(
             cohort, book.members, lab, dry=dry_run, thorough=thorough, ended=lambda one: ended(one, total)
         )
 
+    @staff_only
     def export(
         self, actor: Actor, name: str, rendered: Callable[[Book, str], bytes]
     ) -> Iterator[tuple[str, Iterable[bytes]]]:
@@ -110,10 +114,7 @@ class GradesApi:
         yield "grades.csv", [rendered(book, "csv")]
         yield "grades.json", [rendered(book, "json")]
 
-    def _chosen(
-        self, actor: Actor, name: str, labs: Sequence[str], learners: Sequence[str], group: str
-    ) -> tuple[Cohort, Book]:
-        require_staff(actor)
+    def _chosen(self, name: str, labs: Sequence[str], learners: Sequence[str], group: str) -> tuple[Cohort, Book]:
         parts = self._parts.cohort
         cohort = parts.registrar.find(name)
         members = parts.registrar.members(cohort, learners)
