@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labctl.app.access import staff_only
+from labctl.app.labs import readable
 from labctl.errors import InvalidLabError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class ImagesApi:
         """labctl's images on the engine, and their sizes. Faulty labs of the catalog are left out."""
         from labctl.views.images import ImageList
 
-        labs = self._readable()
+        labs, _faults = readable(self._parts.catalog, InvalidLabError)
         found = self._parts.images.listing(labs)
         return ImageList(tuple(found), self._parts.images.unpacked(found, labs))
 
@@ -75,13 +76,3 @@ class ImagesApi:
     def _chosen(self, names: Sequence[str]) -> list[Lab]:
         """The labs named, or all."""
         return [self._parts.catalog.lab(name) for name in names or self._parts.catalog.names()]
-
-    def _readable(self) -> list[Lab]:
-        """All labs that are not faulty."""
-        found = []
-        for name in self._parts.catalog.names():
-            try:
-                found.append(self._parts.catalog.lab(name))
-            except InvalidLabError:
-                continue
-        return found

@@ -18,6 +18,8 @@ from labctl.services.claims import require_none_unclaimed
 if TYPE_CHECKING:
     from labctl.app.actor import Actor
     from labctl.app.parts import Parts
+    from labctl.domain.boxspec import Instance
+    from labctl.domain.lab.model import Lab
     from labctl.domain.notes import BoxNote
     from labctl.domain.observed import ObservedBox
     from labctl.domain.plan import Plan
@@ -40,10 +42,8 @@ class InstancesApi:
 
         if seed:
             require_staff(actor)
-        access = Access(self._parts, actor)
-        definition = self._parts.catalog.lab(lab)
-        access.require("up", lab)
-        done = self._parts.up.run(definition, access.instance(lab, seed), emit)
+        definition, instance = self._wanted(actor, lab, seed)
+        done = self._parts.up.run(definition, instance, emit)
         return LabIsUp(
             instance=done.instance,
             boxes=done.boxes,
@@ -58,10 +58,14 @@ class InstancesApi:
     @staff_only
     def plan_up(self, actor: Actor, lab: str, seed: str = "") -> Plan:
         """What ``up`` would do now. Changes nothing."""
+        return self._parts.up.plan(*self._wanted(actor, lab, seed))
+
+    def _wanted(self, actor: Actor, lab: str, seed: str) -> tuple[Lab, Instance]:
+        """What is to be brought up, if the actor may do that now."""
         access = Access(self._parts, actor)
         definition = self._parts.catalog.lab(lab)
         access.require("up", lab)
-        return self._parts.up.plan(definition, access.instance(lab, seed))
+        return definition, access.instance(lab, seed)
 
     @staff_only
     def down(self, actor: Actor, lab: str = "", *, emit: Emit) -> LabIsDown:

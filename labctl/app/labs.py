@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from labctl.app.access import Access
 from labctl.domain.lab.params import derive, template_values
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from labctl.app.parts import Parts
     from labctl.domain.lab.model import Lab, Task
     from labctl.domain.lab.params import Params
+    from labctl.ports import Catalog
     from labctl.views.labs import BriefPage, LabValues, TaskPage
 
 
@@ -34,17 +35,13 @@ class LabsApi:
 
     def listed(self, actor: Actor) -> tuple[list[Lab], list[InvalidLabError]]:
         """All labs that can be read, and what is wrong with the others."""
-        found, faults = [], []
-        for name in self._parts.catalog.names():
-            try:
-                found.append(self._parts.catalog.lab(name))
-            except InvalidLabError as error:
-                faults.append(error)
-        return found, faults
+        return readable(self._parts.catalog, InvalidLabError)
 
     def meant(self, actor: Actor, name: str = "") -> Lab:
         """The lab of that name; without one, the only lab of the learner that is up. Raises UsageError."""
-        access = Access(self._parts, actor)
+        return self._meant(Access(self._parts, actor), name)
+
+    def _meant(self, access: Access, name: str) -> Lab:
         return self._parts.catalog.lab(name) if name else access.found().lab
 
     def with_task(self, actor: Actor, task: str, name: str = "") -> Lab:
@@ -71,14 +68,14 @@ class LabsApi:
         """The brief with the learner's own values. Raises UsageError."""
         from labctl.views.labs import BriefPage
 
-        lab, params, values = self._values(actor, name)
+        lab, params, values = self._values(Access(self._parts, actor), name)
         return BriefPage(lab, params, fill(self._parts.catalog.brief(lab.name, actor.language), values))
 
     def values(self, actor: Actor, name: str = "") -> LabValues:
         """The learner's params and addresses. Raises UsageError."""
         from labctl.views.labs import LabValues
 
-        lab, _params, values = self._values(actor, name)
+        lab, _params, values = self._values(Access(self._parts, actor), name)
         return LabValues(lab.name, values)
 
     def task(self, actor: Actor, task: str, name: str = "") -> TaskPage:
@@ -86,9 +83,10 @@ class LabsApi:
         from labctl.domain.lab.brief import passages
         from labctl.views.labs import HintCount, TaskPage
 
-        lab, _params, values = self._values(actor, name)
+        access = Access(self._parts, actor)
+        lab, _params, values = self._values(access, name)
         found = require_task(lab, task)
-        instance = instance_id(lab.name, Access(self._parts, actor).learner)
+        instance = instance_id(lab.name, access.learner)
         store = self._parts.store
         # What the checks of the task told this learner to read.
         read = {
@@ -110,10 +108,9 @@ class LabsApi:
             passages=tuple(passages(brief, task, read)),
         )
 
-    def _values(self, actor: Actor, name: str) -> tuple[Lab, Params, Params]:
+    def _values(self, access: Access, name: str) -> tuple[Lab, Params, Params]:
         """The lab, the learner's params, and all that texts may use."""
-        access = Access(self._parts, actor)
-        lab = self.meant(actor, name)
+        lab = self._meant(access, name)
         params = derive(lab, self._seed(access, lab.name) or access.instance(lab.name).seed)
         return lab, params, template_values(lab, access.learner, params)
 
@@ -125,6 +122,20 @@ class LabsApi:
         except EngineError:
             return ""
         return boxes[0].seed if boxes else ""
+
+
+E = TypeVar("E", bound=LabctlError)
+
+
+def readable(catalog: Catalog, faulty: type[E]) -> tuple[list[Lab], list[E]]:
+    """All labs of the catalog that can be read, and the errors of that kind for the others."""
+    found, faults = [], []
+    for name in catalog.names():
+        try:
+            found.append(catalog.lab(name))
+        except faulty as error:
+            faults.append(error)
+    return found, faults
 
 
 def require_task(lab: Lab, task: str) -> Task:

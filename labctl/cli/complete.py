@@ -51,7 +51,7 @@ def complete_cohorts(ctx: click.Context, param: click.Parameter, incomplete: str
     """The cohorts that last."""
     with contextlib.suppress(Exception):
         labctl, actor = asked(ctx)
-        return [CompletionItem(name) for name in labctl.classroom.names(actor) if name.startswith(incomplete)]
+        return _beginning(labctl.classroom.names(actor), incomplete)
     return []
 
 
@@ -60,7 +60,7 @@ def complete_members(ctx: click.Context, param: click.Parameter, incomplete: str
     with contextlib.suppress(Exception):
         labctl, actor = asked(ctx)
         members = labctl.classroom.members(actor, ctx.params["name"])
-        return [CompletionItem(member.id) for member in members if member.id.startswith(incomplete)]
+        return _beginning((member.id for member in members), incomplete)
     return []
 
 

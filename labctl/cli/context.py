@@ -25,11 +25,10 @@ def asked(ctx: click.Context, learner: str = "") -> Request:
     from labctl.app.facade import Labctl
     from labctl.i18n import language
 
-    options = ctx.find_root().obj
-    options = {} if options is None else options
-    labctl = options.setdefault("labctl", None) or Labctl(tuple(options.get("catalog", ())))
-    options["labctl"] = labctl
-    return Request(labctl, at_the_engine(learner, language()))
+    options = ctx.find_root().ensure_object(dict)
+    if "labctl" not in options:
+        options["labctl"] = Labctl(tuple(options.get("catalog", ())))
+    return Request(options["labctl"], at_the_engine(learner, language()))
 
 
 def debugging(ctx: click.Context) -> bool:

@@ -9,13 +9,6 @@ import msgspec
 from labctl.domain.lab.model import Lab
 
 
-class FaultyLab(msgspec.Struct, frozen=True):
-    """A lab of the catalog that can't be read."""
-
-    name: str
-    why: str
-
-
 class BriefPage(msgspec.Struct, frozen=True):
     """A lab's brief in Markdown, with the learner's params filled in."""
 
