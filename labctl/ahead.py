@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from labctl.interrupts import held
+from labctl.interrupts import LOOK_SECONDS, held
 from labctl.threads import Thread
 
 R = TypeVar("R")
@@ -33,11 +35,12 @@ class Ahead(Generic[R]):
             self._errors.append(error)
         self._lock.release()
 
-    def result(self, seconds: float = -1.0) -> R:
-        """What the work gave or raised. Raises TimeoutError where it hasn't ended after
-        ``seconds``; a negative number waits without a limit."""
-        if not self._lock.acquire(timeout=seconds):
-            raise TimeoutError
+    def result(self, seconds: float = math.inf) -> R:
+        """What the work gave or raised. Raises TimeoutError where it hasn't ended after ``seconds``."""
+        end = time.monotonic() + seconds
+        while not self._lock.acquire(timeout=max(0, min(LOOK_SECONDS, end - time.monotonic()))):
+            if time.monotonic() >= end:
+                raise TimeoutError
         self._lock.release()
         if self._errors:
             raise self._errors[0]

@@ -17,9 +17,10 @@ from labctl.domain.lab.model import Lab, size_in_bytes
 from labctl.domain.observed import ObservedBox, expired
 from labctl.errors import LabctlError
 from labctl.events import Emit, Note
+from labctl.interrupts import uninterrupted
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.current import Current
-from labctl.services.parallel import each, uninterrupted
+from labctl.services.parallel import each
 from labctl.services.ready import serve, start_and_wait
 
 AT_ONCE = 3

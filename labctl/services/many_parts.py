@@ -9,13 +9,10 @@ from collections.abc import Callable, Sequence
 
 from labctl.errors import LabctlError
 from labctl.events import Emit, ManyStarted, OneEnded, OneStarted
-from labctl.interrupts import held
+from labctl.interrupts import wound_up
 from labctl.pool import Pool
 from labctl.services.parallel import WIDTH
 from labctl.views.work import Failure, Part, Tally
-
-_LOOK_SECONDS = 0.5
-"""A Ctrl-C in the moment before a wait begins is noticed when it ends."""
 
 
 class ManyParts:
@@ -30,8 +27,7 @@ class ManyParts:
         self._begun: dict[str, float] = {}
         self._done: list[Part] = []
         self._failed: list[Failure] = []
-        self._finished = threading.Event()
-        self._open = len(parts)
+        self._left: list[Part] = []
         self._broken: BaseException | None = None
         self._started = time.monotonic()
         emit(ManyStarted(total, len(parts), sum(part.boxes for part in parts)))
@@ -41,38 +37,24 @@ class ManyParts:
         called at a second Ctrl-C: work that waits for something is to end then."""
         if not self._waiting:
             return Tally((), nothing=self._total)
-        width = min(WIDTH, len(self._waiting))
-        with Pool(width, thread_name_prefix="crowd") as pool:
-            try:
-                left = self._go_on(lambda: pool.submit(self._work, work), width)
-            except BaseException:
-                leave()
-                raise
+        wound_up(lambda: self._all(work), self._wind_up, leave)
         if self._broken is not None:
             raise self._broken
-        parts = (tuple(self._done), tuple(self._failed), tuple(left))
+        parts = (tuple(self._done), tuple(self._failed), tuple(self._left))
         nothing = self._total - sum(map(len, parts))
         return Tally(*parts, nothing=nothing, seconds=time.monotonic() - self._started)
 
-    def _go_on(self, work: Callable[[], object], width: int) -> list[Part]:
-        """Until all that was begun has ended; what wasn't begun."""
-        left: list[Part] = []
-        try:
-            with held():
-                for _ in range(width):
-                    work()
-            self._await_end()
-        except KeyboardInterrupt:
-            with self._lock:
-                left = list(self._waiting)
-                self._waiting.clear()
-                self._closed(len(left))
-            self._await_end()
-        return left
+    def _all(self, work: Callable[[Part], None]) -> None:
+        width = min(WIDTH, len(self._waiting))
+        with Pool(width, thread_name_prefix="parts") as pool:  # it is left when all have ended
+            for _ in range(width):
+                pool.submit(self._work, work)
 
-    def _await_end(self) -> None:
-        while not self._finished.wait(_LOOK_SECONDS):
-            pass
+    def _wind_up(self) -> None:
+        """No other part is begun."""
+        with self._lock:
+            self._left += self._waiting
+            self._waiting.clear()
 
     def _work(self, work: Callable[[Part], None]) -> None:
         while (part := self._next()) is not None:
@@ -87,7 +69,7 @@ class ManyParts:
 
     def _next(self) -> Part | None:
         with self._lock:
-            if not self._waiting or self._finished.is_set():
+            if not self._waiting or self._broken:
                 return None
             part = self._waiting.popleft()
             self._begun[part.instance] = time.monotonic()
@@ -102,15 +84,8 @@ class ManyParts:
                 self._done.append(part)
             else:
                 self._failed.append(Failure(part, error))
-            self._closed(1)
 
     def _abort(self, error: BaseException) -> None:
         """Something that is no failure of one part: ``run`` raises it as soon as what is begun has ended."""
         with self._lock:
             self._broken = self._broken or error
-        self._finished.set()
-
-    def _closed(self, count: int) -> None:
-        self._open -= count
-        if self._open == 0:
-            self._finished.set()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import functools
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +15,6 @@ from labctl.pool import Pool
 from labctl.ports import Checker, CloneCheck, Engine, PowerAct
 from labctl.services.clone import Clone, Clones, at_once
 from labctl.services.current import Current
-from labctl.services.parallel import submit
 
 
 class OnClones:
@@ -48,9 +45,7 @@ class OnClones:
             with self._clones.images(current, emit) as images:
                 pool = Pool(at_once(current.lab), thread_name_prefix="clone")
                 try:
-                    begun: list[concurrent.futures.Future[list[CheckResult]]] = []
-                    one = functools.partial(self._one, current, images=images, emit=emit)
-                    submit(pool, [functools.partial(one, check) for check in checks], begun)
+                    begun = [pool.submit(self._one, current, check, images, emit) for check in checks]
                     return [result for done in begun for result in done.result()]
                 finally:
                     # Interrupted: those that wait don't begin, and those that run clear their clones away.

@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from labctl.errors import LabctlError
-from labctl.interrupts import held
+from labctl.interrupts import apart
 from labctl.pool import Pool
-from labctl.threads import Thread
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,83 +54,3 @@ def results(futures: Sequence[Future[R]]) -> list[R]:
             first.detail = "\n".join(part for part in (first.detail, others) if part)
         raise first
     return [future.result() for future in futures]
-
-
-def submit(pool: Pool, works: Sequence[Callable[[], R]], begun: list[Future[R]]) -> None:
-    """Have a pool do it all. What is on its way is in ``begun``, also where Ctrl-C comes just then."""
-    with held():
-        for work in works:
-            begun.append(pool.submit(work))  # noqa: PERF401  known one by one, should a thread not start
-
-
-def uninterrupted(work: Callable[[], R]) -> R:
-    """Do it to the end, even when Ctrl-C comes meanwhile: for taking back what was half-made."""
-    errand = _Errand(work)
-    while not errand.started:
-        with suppress(KeyboardInterrupt):
-            errand.start()
-    errand.await_end()
-    return errand.result()
-
-
-def apart(work: Callable[[], R], interrupted: Callable[[], object]) -> R:
-    """Do it in a thread of its own, which Ctrl-C doesn't reach. When Ctrl-C comes, ``interrupted`` is called, to have
-    it end soon; once it has ended, KeyboardInterrupt is raised."""
-    if threading.current_thread() is not threading.main_thread():
-        return work()
-    errand = _Errand(work)
-    try:
-        errand.start()
-        errand.wait()
-    except KeyboardInterrupt:
-        if errand.started:
-            with suppress(KeyboardInterrupt), held():
-                interrupted()
-            errand.await_end()
-        raise
-    return errand.result()
-
-
-class _Errand(Generic[R]):
-    """Work in a thread. The thread that waits for it does nothing but take a lock: conditions, events and futures don't
-    stand an exception that comes out of nowhere, and would leave one of their locks taken for ever."""
-
-    def __init__(self, work: Callable[[], R]) -> None:
-        self._work = work
-        self._results: list[R] = []
-        self._errors: list[BaseException] = []
-        self._ended = False
-        self._lock = threading.Lock()
-        self._lock.acquire()
-        self.started = False
-
-    def start(self) -> None:
-        """Raises KeyboardInterrupt, after it or before it has started."""
-        with held():
-            Thread(target=self._run, name="errand").start()
-            self.started = True
-
-    def _run(self) -> None:
-        try:
-            self._results.append(self._work())
-        except BaseException as error:
-            self._errors.append(error)
-        self._ended = True
-        self._lock.release()
-
-    def wait(self) -> None:
-        """Until it has ended. Raises KeyboardInterrupt."""
-        self._lock.acquire()
-
-    def await_end(self) -> None:
-        """Whatever comes meanwhile."""
-        with suppress(KeyboardInterrupt), held():
-            while not self._ended:
-                with suppress(KeyboardInterrupt):  # of another handler than labctl's own
-                    self._lock.acquire()
-
-    def result(self) -> R:
-        """What it gave, or raised."""
-        if self._errors:
-            raise self._errors[0]
-        return self._results[0]

@@ -53,9 +53,9 @@ class StartMany:
         plans = {job.instance: _planned(job) for job in jobs}
         working = {job.instance: job for job in jobs if _has_work(plans[job.instance])}
         parts = [Part(job.learner, job.lab, job.instance, len(_work(plans[name]))) for name, job in working.items()]
-        crowd = ManyParts(parts, len(jobs), emit)
+        many = ManyParts(parts, len(jobs), emit)
         if not parts:
-            return crowd.run(lambda _part: None)
+            return many.run(lambda _part: None)
         self._keeper.ensure()
         with ExitStack() as stack:
             readiness = stack.enter_context(_Readiness(self._keeper, self._locks, emit))
@@ -69,7 +69,7 @@ class StartMany:
                 with self._locks.hold(f"instance-{job.instance}", silent), turn(self._locks, silent):
                     self._bring(job, plan, each_in(pool), readiness, emit)
 
-            return crowd.run(work, readiness.close)
+            return many.run(work, readiness.close)
 
     def _steady(self, jobs: Sequence[StartJob]) -> Sequence[StartJob]:
         """The jobs with another look at those of which a box is paused: each commit pauses boxes for a moment."""

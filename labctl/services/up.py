@@ -14,6 +14,7 @@ from labctl.domain.plan import CreateBox, Plan, StartBox, discarded, first_time,
 from labctl.errors import RefusedError
 from labctl.events import Emit
 from labctl.hints import Hint
+from labctl.interrupts import uninterrupted
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.claims import require_none_unclaimed
 from labctl.services.current import steady
@@ -29,7 +30,6 @@ from labctl.services.instance import (
 )
 from labctl.services.limits import Allow, everything
 from labctl.services.pace import turn
-from labctl.services.parallel import uninterrupted
 from labctl.services.ready import start_and_wait
 
 

@@ -17,6 +17,7 @@ from labctl.domain.verdict import Attempt, Before, By, CheckResult, TaskResult, 
 from labctl.errors import ChecksError, LabctlError, UsageError
 from labctl.events import Emit, silent
 from labctl.hints import Hint
+from labctl.interrupts import apart
 from labctl.pool import Pool
 from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
 from labctl.services.current import Current, no_such_task, not_running, steady
@@ -79,12 +80,7 @@ class Verify:
         started = time.monotonic()
         current = self._steady(current)
         current.require_running()
-        with Pool(3, thread_name_prefix="judge") as pool:
-            try:
-                found, left_out = self._check(current, None, pool, thorough, emit)
-            except KeyboardInterrupt:
-                self.stop()
-                raise
+        found, left_out = self._check(current, None, thorough, emit)
         return Judgement(judge(current.lab, found.results), left_out, time.monotonic() - started)
 
     def run(
@@ -107,16 +103,11 @@ class Verify:
         started, at = time.monotonic(), time.time()
         current = self._steady(current)
         current.require_running()
-        with Pool(3, thread_name_prefix="verify") as pool:
-            try:
-                # The store takes its time to load: it does so while checks run, and not before.
-                opening: list[Ahead[Store]] = []
-                found, left_out = self._check(
-                    current, only, pool, thorough, emit, meanwhile=lambda: opening.append(Ahead(self._store))
-                )
-            except BaseException:
-                self._checker.stop()
-                raise
+        # The store takes its time to load: it does so while checks run, and not before.
+        opening: list[Ahead[Store]] = []
+        found, left_out = self._check(
+            current, only, thorough, emit, meanwhile=lambda: opening.append(Ahead(self._store))
+        )
         lost: LabctlError | None = None
         try:
             store = opening[0].result() if opening else self._store()
@@ -148,13 +139,32 @@ class Verify:
         self,
         current: Current,
         only: frozenset[str] | None,
-        pool: concurrent.futures.Executor,
         thorough: bool,
         emit: Emit,
         *,
         meanwhile: Callable[[], object] = lambda: None,
     ) -> tuple[Findings, int]:
-        """What all checks said; how many were left out. ``meanwhile`` is called once they run."""
+        """What all checks said; how many were left out. ``meanwhile`` is called once they run. Ctrl-C ends them."""
+
+        def check() -> tuple[Findings, int]:
+            with Pool(3, thread_name_prefix="verify") as pool:
+                try:
+                    return self._checked(current, only, pool, thorough, emit, meanwhile)
+                except BaseException:
+                    self.stop()
+                    raise
+
+        return apart(check, self.stop)
+
+    def _checked(
+        self,
+        current: Current,
+        only: frozenset[str] | None,
+        pool: concurrent.futures.Executor,
+        thorough: bool,
+        emit: Emit,
+        meanwhile: Callable[[], object],
+    ) -> tuple[Findings, int]:
         hurting: list[CloneCheck] = []
         on_clones: list[concurrent.futures.Future[list[CheckResult]]] = []
 

@@ -23,6 +23,7 @@ from labctl.domain.classroom.enrolment import instance_of
 from labctl.domain.observed import State
 from labctl.errors import BuildError, EngineError, NameTakenError, RefusedError
 from labctl.events import Event, ManyStarted, Note, OneEnded, OneStarted, silent
+from labctl.interrupts import interrupt
 from labctl.services.classroom.up import CohortBoxes
 from labctl.services.down import Down
 from labctl.services.parallel import WIDTH
@@ -213,7 +214,7 @@ def test_ctrl_c_finishes_what_is_begun_and_begins_nothing_more(world: World) -> 
 
     def ctrl_c(*_: object) -> None:
         gate.set()
-        raise KeyboardInterrupt
+        interrupt()
 
     before = signal.signal(signal.SIGINT, ctrl_c)
 
@@ -242,7 +243,7 @@ def test_a_second_ctrl_c_waits_for_nobody_and_leaves_nothing_half_made(world: Wo
 
     def ctrl_c(number: int, _frame: object) -> None:
         presses.append(number)
-        raise KeyboardInterrupt
+        interrupt()
 
     def hung() -> None:
         if all_wait.wait(30) == 0:  # one of them

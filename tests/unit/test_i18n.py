@@ -6,7 +6,7 @@ import ast
 import gettext
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -19,8 +19,9 @@ from labctl.cli.ui import advice
 from labctl.cli.ui.problem import text_of
 from labctl.cli.ui.table import print_table
 from labctl.errors import EngineError, UsageError
+from labctl.interrupts import apart, uninterrupted
 from labctl.pool import Pool
-from labctl.services.parallel import apart, each, submit, uninterrupted
+from labctl.services.parallel import each
 from labctl.threads import Thread
 
 PACKAGE = Path(labctl.__file__).parent
@@ -118,11 +119,8 @@ def _by_thread() -> str:
     return found[0]
 
 
-def _by_submit() -> str:
-    with Pool(1) as pool:
-        begun: list[Future[str]] = []
-        submit(pool, [i18n.language], begun)
-        return begun[0].result()
+def _by_apart() -> str:
+    return apart(i18n.language, lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +128,7 @@ def _by_submit() -> str:
     [
         _by_pool,
         _by_thread,
-        _by_submit,
+        _by_apart,
         lambda: each(lambda _item: i18n.language(), [1, 2])[1],
         lambda: each(lambda _item: each(lambda _inner: i18n.language(), [1, 2])[1], [1, 2])[1],
         lambda: uninterrupted(i18n.language),

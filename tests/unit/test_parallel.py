@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from labctl.errors import EngineError
-from labctl.interrupts import held, interrupt
-from labctl.services.parallel import each, uninterrupted
+from labctl.events import silent
+from labctl.interrupts import apart, held, interrupt, uninterrupted, wound_up
+from labctl.services.many_parts import ManyParts
+from labctl.services.parallel import each
+from labctl.views.work import Part
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +71,74 @@ def test_whenever_ctrl_c_comes_what_is_taken_back_is_taken_back() -> None:
 
     assert whenever(work) > 100
     assert done == list(range(1, rounds + 1))
+
+
+def test_whenever_ctrl_c_comes_what_is_wound_up_gives_what_it_has() -> None:
+    begun, ended, wound, stopped = [], [], [], []
+
+    def slow() -> str:
+        begun.append(1)
+        time.sleep(0.001)
+        ended.append(1)
+        return "all"
+
+    def work() -> None:
+        assert wound_up(slow, lambda: wound.append(1), lambda: stopped.append(1)) == "all"
+
+    whenever(work)
+    assert len(wound) > 100 and not stopped and begun == ended
+
+
+def test_a_second_ctrl_c_stops_it() -> None:
+    wound, stopped, ended = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        os.kill(os.getpid(), signal.SIGALRM)
+        wound.wait(10)
+        os.kill(os.getpid(), signal.SIGALRM)
+        ended.append(stopped.wait(10))
+
+    with pytest.raises(KeyboardInterrupt):
+        wound_up(work, wound.set, stopped.set)
+    assert ended == [True]
+
+
+def test_what_begins_just_as_it_is_stopped_is_stopped_too() -> None:
+    rounds: list[int] = []
+    enough = threading.Event()
+
+    def work() -> None:
+        os.kill(os.getpid(), signal.SIGALRM)
+        enough.wait(10)
+
+    def stop() -> None:
+        rounds.append(1)
+        if len(rounds) == 2:
+            enough.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        apart(work, stop)
+    assert len(rounds) == 2
+
+
+def test_whenever_ctrl_c_comes_all_parts_that_began_end() -> None:
+    """The main thread waited on an Event. An exception in the midst of that left the Event's lock taken: whoever was to
+    set it waited for ever, and no further Ctrl-C ended the command (Python 3.14: nearly each time)."""
+    begun, ended, told = [], [], []
+
+    def part(one: Part) -> None:
+        begun.append(one)
+        time.sleep(0.0005)
+        ended.append(one)
+
+    def work() -> None:
+        parts = [Part(f"l{number}", "pond", f"pond.l{number}", 3) for number in range(10)]
+        tally = ManyParts(parts, 10, silent).run(part)
+        told.append(len(tally.done) + len(tally.left))
+
+    whenever(work)
+    assert len(told) > 100 and set(told) == {10}
+    assert sorted(map(str, begun)) == sorted(map(str, ended))
 
 
 def test_an_interrupt_that_is_held_back_comes_at_the_end_and_once() -> None:

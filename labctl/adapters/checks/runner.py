@@ -32,6 +32,7 @@ from labctl.domain.site import RunningBox, Site, interfaces, spare_addresses
 from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, LabctlError
 from labctl.hints import Hint
+from labctl.interrupts import held
 from labctl.pool import Pool
 from labctl.ports import CloneCheck, Findings, PowerAct, PowerSwitch
 
@@ -58,7 +59,7 @@ class PytestChecker:
 
     def prepare(self, child: Child | None = None) -> None:
         """See ports.Checker. ``child`` is one that was started before this module was loaded."""
-        with self._lock:
+        with held(), self._lock:
             self._spare.append(_Prepared(self._probe, child or Child(self._start), early=True))
 
     def stop(self) -> None:

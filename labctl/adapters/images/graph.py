@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 from labctl.adapters.images.stop import Stop, StoppedError
 from labctl.errors import LabctlError
 from labctl.events import Emit, StepEnded, StepStarted
-from labctl.interrupts import held
+from labctl.interrupts import apart
 from labctl.pool import Pool
 
 
@@ -32,14 +32,22 @@ def run(jobs: Mapping[str, BuildJob], workers: int, emit: Emit) -> None:
     order = TopologicalSorter({key: [need for need in job.needs if need in jobs] for key, job in jobs.items()})
     order.prepare()
     stop = Stop()
+    errors = apart(lambda: _in_order(order, jobs, workers, emit, stop), stop.set)
+    if errors:
+        raise _together(errors)
+
+
+def _in_order(
+    order: TopologicalSorter[str], jobs: Mapping[str, BuildJob], workers: int, emit: Emit, stop: Stop
+) -> list[Exception]:
+    """What went wrong."""
     errors: list[Exception] = []
     running: dict[Future[None], str] = {}
     with Pool(workers, thread_name_prefix="images") as pool:
         try:
             while order.is_active():
-                with held():
-                    for key in order.get_ready():
-                        running[pool.submit(_one, key, jobs[key], emit, stop)] = key
+                for key in order.get_ready():
+                    running[pool.submit(_one, key, jobs[key], emit, stop)] = key
                 if not running:
                     break  # what is left needs what failed
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -57,8 +65,7 @@ def run(jobs: Mapping[str, BuildJob], workers: int, emit: Emit) -> None:
             for future in running:
                 future.cancel()
             raise
-    if errors:
-        raise _together(errors)
+    return errors
 
 
 def _one(key: str, job: BuildJob, emit: Emit, stop: Stop) -> None:

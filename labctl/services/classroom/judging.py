@@ -13,9 +13,9 @@ import msgspec
 from labctl.domain.observed import ObservedBox, expired
 from labctl.errors import LabctlError
 from labctl.events import Emit, Note, silent
+from labctl.interrupts import uninterrupted
 from labctl.ports import Engine, Keeper, Locks
 from labctl.services.current import Current
-from labctl.services.parallel import uninterrupted
 from labctl.services.power import Power
 
 T = TypeVar("T")

@@ -28,11 +28,11 @@ from labctl.domain.observed import State
 from labctl.errors import LabctlError, Phrase, Phrases, RefusedError
 from labctl.events import Emit, StepEnded, StepStarted
 from labctl.hints import Hint
+from labctl.interrupts import uninterrupted
 from labctl.ports import Catalog, Engine, Images, Provisioner
 from labctl.ports.server import Footprints, ServerPort
 from labctl.services.classroom.up import by_instance
 from labctl.services.down import Down
-from labctl.services.parallel import uninterrupted
 from labctl.services.up import Up
 from labctl.views.classroom import ClassPlan, LabPlan
 from labctl.views.work import Tally

@@ -17,6 +17,7 @@ from labctl.domain.plan import Plan, discarded
 from labctl.errors import RefusedError
 from labctl.events import Emit, silent
 from labctl.hints import Hint
+from labctl.interrupts import uninterrupted
 from labctl.ports import Catalog, Engine, Images, Keeper, Locks
 from labctl.services.claims import refuse_unclaimed
 from labctl.services.instance import (
@@ -31,7 +32,6 @@ from labctl.services.instance import (
     until_none,
 )
 from labctl.services.many_parts import ManyParts
-from labctl.services.parallel import uninterrupted
 from labctl.services.ready import serve, serves
 from labctl.services.start_many import StartJob, StartMany
 from labctl.views.work import Part, Tally

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, as_completed
-from functools import partial
+from concurrent.futures import as_completed
 
 import msgspec
 
@@ -19,11 +18,11 @@ from labctl.domain.verdict import Attempt, Verdict
 from labctl.errors import ChecksError, LabctlError
 from labctl.events import Emit, silent
 from labctl.hints import Hint
+from labctl.interrupts import apart
 from labctl.pool import Pool
 from labctl.ports import Catalog, Engine, Store
 from labctl.services.classroom.judging import Judging, has_expired
 from labctl.services.current import Current
-from labctl.services.parallel import submit
 from labctl.services.verify import Verify
 from labctl.views.grades import Judged, Regraded
 
@@ -58,9 +57,9 @@ class CohortVerify:
         emit: Emit = silent,
         ended: Callable[[Judged], None] = lambda _judged: None,
     ) -> list[Judged]:
-        """An attempt for each of their labs, ``ended`` called as each is there, from this thread. A learner whose lab
-        isn't up is reported, no error. Boxes whose time has passed are started for it, and stopped again. Raises
-        LabctlError where the engine can't be asked. Ctrl-C ends those that run; what was kept before stays."""
+        """An attempt for each of their labs, ``ended`` called as each is there, never by two threads at once. A learner
+        whose lab isn't up is reported, no error. Boxes whose time has passed are started for it, and stopped again.
+        Raises LabctlError where the engine can't be asked. Ctrl-C ends those that run; what was kept before stays."""
         now = time.time()
         found = self._found(cohort, members, labs, late=now)
 
@@ -147,18 +146,25 @@ class CohortVerify:
         results = [one for one, current in found if current is None]
         for one in results:
             ended(one)
-        with Pool(width, thread_name_prefix="cohort-verify") as pool:
-            try:
-                running: list[Future[Judged]] = []
-                submit(pool, [partial(work, one, current) for one, current in found if current is not None], running)
-                for future in as_completed(running):
-                    results.append(future.result())
-                    ended(results[-1])
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for verify in made:
-                    verify.stop()
-                raise
+        pool = Pool(width, thread_name_prefix="cohort-verify")
+
+        def stop() -> None:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for verify in tuple(made):
+                verify.stop()
+
+        def everything() -> None:
+            with pool:  # it is left when all have ended
+                try:
+                    running = [pool.submit(work, one, current) for one, current in found if current is not None]
+                    for future in as_completed(running):
+                        results.append(future.result())
+                        ended(results[-1])
+                except BaseException:
+                    stop()
+                    raise
+
+        apart(everything, stop)
         return sorted(results, key=lambda one: (one.learner, one.lab))
 
 

@@ -12,10 +12,10 @@ from labctl.domain.lab.model import Lab
 from labctl.domain.observed import expired
 from labctl.errors import LabctlError
 from labctl.events import Emit, Note
+from labctl.interrupts import uninterrupted
 from labctl.ports import Engine, Locks
 from labctl.services.current import Current, Finder
 from labctl.services.down import Down
-from labctl.services.parallel import uninterrupted
 from labctl.services.power import Power
 from labctl.services.up import Up
 

@@ -19,11 +19,11 @@ from labctl.domain.proof.rules import REFERENCE, At, Flakes, Flaw, Headings, Mut
 from labctl.domain.verdict import TaskResult
 from labctl.errors import BuildError, LabctlError
 from labctl.events import Emit, Event, Note, PlayFault, StepEnded, StepStarted
+from labctl.interrupts import apart
 from labctl.pool import Pool
 from labctl.ports import Provisioner
 from labctl.services.clone import Clones, at_once
 from labctl.services.current import Current
-from labctl.services.parallel import apart, submit
 from labctl.services.proof.bench import Bench, Trial
 from labctl.services.verify import Verify
 
@@ -158,7 +158,8 @@ class Round:
 
             def prove() -> None:
                 try:
-                    submit(pool, works, begun)
+                    for work in works:
+                        begun.append(pool.submit(work))  # noqa: PERF401  _break_off looks at them meanwhile
                     for done in begun:
                         done.result()
                 except BaseException:
