@@ -63,12 +63,12 @@ def interrupted_by_signals() -> None:
 
 def uninterrupted(work: Callable[[], R]) -> R:
     """Do it to the end, even when Ctrl-C comes meanwhile: for taking back what was half-made."""
-    errand = _Errand(work)
-    while not errand.started:
+    call = _ThreadedCall(work)
+    while not call.started:
         with suppress(KeyboardInterrupt):
-            errand.start()
-    errand.await_end()
-    return errand.result()
+            call.start()
+    call.await_end()
+    return call.result()
 
 
 def apart(work: Callable[[], R], stop: Callable[[], object]) -> R:
@@ -82,27 +82,27 @@ def wound_up(work: Callable[[], R], wind_up: Callable[[], object] | None, stop: 
     it returns then is returned. A second Ctrl-C calls ``stop``."""
     if threading.current_thread() is not threading.main_thread():
         return work()
-    errand = _Errand(work)
+    call = _ThreadedCall(work)
     try:
-        errand.start()
-        errand.wait()
+        call.start()
+        call.wait()
     except KeyboardInterrupt:
-        if not errand.started:
+        if not call.started:
             raise
         if wind_up is None:
-            errand.await_end(stop)
+            call.await_end(stop)
             raise
         try:
             with held():
                 wind_up()
-            errand.wait()
+            call.wait()
         except KeyboardInterrupt:
-            errand.await_end(stop)
+            call.await_end(stop)
             raise
-    return errand.result()
+    return call.result()
 
 
-class _Errand(Generic[R]):
+class _ThreadedCall(Generic[R]):
     """Work in a thread. The thread that waits for it does nothing but take a lock: conditions, events, futures and
     pools don't stand an exception that comes out of nowhere, and would leave one of their locks taken for ever."""
 
@@ -118,7 +118,7 @@ class _Errand(Generic[R]):
     def start(self) -> None:
         """Raises KeyboardInterrupt, after it or before it has started."""
         with held():
-            Thread(target=self._run, name="errand").start()
+            Thread(target=self._run, name="call").start()
             self.started = True
 
     def _run(self) -> None:

@@ -188,10 +188,10 @@ class GatewayApi:
 
         with sockets.listen(layout.socket) as listener:
             audit = AuditLog(Path(layout.log))
-            clerk = StoreWorker(lambda: self._parts.cohorts)
-            sessions = SessionTable(run, explain, clerk, audit, SessionLimits(each, together))
-            desk = RequestHandler(layout.socket, actor.language, sessions, explain, clerk, audit)
-            Broker(accounts, desk, sessions, clerk, audit).serve(listener, serving)
+            store_worker = StoreWorker(lambda: self._parts.cohorts)
+            sessions = SessionTable(run, explain, store_worker, audit, SessionLimits(each, together))
+            handler = RequestHandler(layout.socket, actor.language, sessions, explain, store_worker, audit)
+            Broker(accounts, handler, sessions, store_worker, audit).serve(listener, serving)
 
     def record(self, actor: Actor, what: Literal["begun", "refused"], said: str, verb: str = "") -> None:
         """From a learner's session: have the broker log what was typed in its menu."""

@@ -35,11 +35,11 @@ class Loop:
         self._wakeup = wakeup
         self._keeper = BoxWatcher(engine, Machine(), voice.say)
         self._notes = NoteTeller(voice, Terminals())
-        self._errands = EngineCalls(voice.say, engine.prefix)
+        self._calls = EngineCalls(voice.say, engine.prefix)
         self._measurer = Measurer()
-        self._reaper = Reaper(engine, self._errands, self._notes, time.time())
+        self._reaper = Reaper(engine, self._calls, self._notes, time.time())
         self._guard = Guard(self._notes)
-        self._survey = Survey(self._measurer, self._notes, self._errands)
+        self._survey = Survey(self._measurer, self._notes, self._calls)
         self._due = dict.fromkeys((self._reap, self._look, self._measure), time.monotonic())
 
     def run(self) -> None:
@@ -50,7 +50,7 @@ class Loop:
             self._serve(events)
         finally:
             events.close()
-            self._errands.close()
+            self._calls.close()
             self._measurer.close()
             for listener in self._keeper.listening.values():
                 listener.close()
@@ -67,8 +67,8 @@ class Loop:
                     selector.register(self._measurer.channel, selectors.EVENT_READ, "measure")
                 for box_id, listener in self._keeper.listening.items():
                     selector.register(listener, selectors.EVENT_READ, ("box", box_id))
-                for channel in self._errands.sockets():
-                    selector.register(channel, selectors.EVENT_READ, ("errand", channel.fileno()))
+                for channel in self._calls.sockets():
+                    selector.register(channel, selectors.EVENT_READ, ("call", channel.fileno()))
                 for key, _ in selector.select(max(0.0, min(self._due.values()) - time.monotonic())):
                     self._handle(key.data, events)
 
@@ -84,8 +84,8 @@ class Loop:
                 self._survey.on_measures(time.time(), time.monotonic())
             case ("box", box_id):
                 self._keeper.on_datagram(str(box_id))
-            case ("errand", int(descriptor)):
-                self._errands.on_readable(descriptor)
+            case ("call", int(descriptor)):
+                self._calls.on_readable(descriptor)
 
     def _on_event(self, event: EngineEvent) -> None:
         self._reaper.on_event(event, time.time())
@@ -104,7 +104,7 @@ class Loop:
             held.free(self._engine)
         with contextlib.suppress(OSError):
             self._reaper.tick(time.time())
-        self._errands.tick()
+        self._calls.tick()
         return _REAP_SECONDS
 
     def _look(self) -> float:

@@ -31,11 +31,11 @@ HEAD = "import os, pytest\nlisten = pytest.mark.task('listen')\n"
 
 
 class Bench:
-    """A nursery, and a folder of checks for each run."""
+    """A fork server, and a folder of checks for each run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.nursery = ForkServer()
+        self.server = ForkServer()
         self.probe = ProbeHere(folder)
 
     def checker(self, name: str, text: str) -> PytestChecker:
@@ -46,7 +46,7 @@ class Bench:
         def probe() -> Any:
             return self.probe
 
-        return PytestChecker(lambda _lab: folder, probe, self.nursery.start)
+        return PytestChecker(lambda _lab: folder, probe, self.server.start)
 
     def messages(self, name: str, text: str) -> list[str]:
         return [result.message for result in findings(self.checker(name, text))]
@@ -60,7 +60,7 @@ def findings(checker: PytestChecker) -> Any:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path)
     yield made
-    made.nursery.close()
+    made.server.close()
 
 
 def test_nothing_of_a_run_is_left_for_the_next(bench: Bench) -> None:
@@ -76,7 +76,7 @@ def test_it(box):
     pytest.fail(f"{os.getppid()} {os.environ.get('LEFT')} {sys.path.count('/nowhere')} {random.random()} {os.getcwd()}")
 """
     first, second = (bench.messages(name, text)[0].split() for name in ("a", "b"))
-    assert first[:3] == second[:3] and first[0] != str(os.getpid()), "both from one nursery"
+    assert first[:3] == second[:3] and first[0] != str(os.getpid()), "both from one fork server"
     assert first[1:3] == ["1", "1"]
     assert first[3] != second[3], "random values are each run's own"
     assert first[4] != second[4]
@@ -125,7 +125,7 @@ def test_one_can_be_stopped_while_another_goes_on(bench: Bench) -> None:
             running.result(10)
 
 
-def test_a_nursery_that_was_killed_is_replaced(bench: Bench) -> None:
+def test_a_fork_server_that_was_killed_is_replaced(bench: Bench) -> None:
     text = "@listen\ndef test_it(): pytest.fail(str(os.getppid()))\n"
     first = int(bench.messages("a", text)[0])
     os.kill(first, signal.SIGKILL)
@@ -145,25 +145,25 @@ def _alive(pid: int) -> bool:
 def test_nothing_is_left_when_it_is_closed(bench: Bench) -> None:
     first = int(bench.messages("a", "@listen\ndef test_it(): pytest.fail(str(os.getppid()))\n")[0])
     open_before = threading.active_count()
-    bench.nursery.close()
-    bench.nursery.close()
+    bench.server.close()
+    bench.server.close()
     assert not Path(f"/proc/{first}").exists()
     assert threading.active_count() == open_before
 
 
-def test_a_nursery_that_can_not_start_is_no_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_server_that_can_not_start_is_no_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nurseries, "command", lambda _module, _socket: ["/bin/false"])
     with pytest.raises(ChecksError):
         bench.messages("a", "@listen\ndef test_it(): pass\n")
 
 
 def test_descriptors_do_not_grow_in_number(bench: Bench) -> None:
-    nursery = int(bench.messages("a", "@listen\ndef test_it(): pytest.fail(str(os.getppid()))\n")[0])
+    server = int(bench.messages("a", "@listen\ndef test_it(): pytest.fail(str(os.getppid()))\n")[0])
     counts = []
     for _number in range(4):
         link, theirs = socket.socketpair()
         with link, theirs, tempfile.TemporaryFile() as output:
-            child = bench.nursery.start(theirs, output, "/")
+            child = bench.server.start(theirs, output, "/")
             theirs.close()
             link.close()  # no orders come: it ends by itself
             assert child.wait() == 0
@@ -171,4 +171,4 @@ def test_descriptors_do_not_grow_in_number(bench: Bench) -> None:
         counts.append(len(os.listdir("/proc/self/fd")))
     assert counts[-1] <= counts[0], counts
     # What it has at rest: the three that every process has, and the way to it.
-    until(lambda: len(os.listdir(f"/proc/{nursery}/fd")) == 4, "the nursery closed what it was handed")
+    until(lambda: len(os.listdir(f"/proc/{server}/fd")) == 4, "the fork server closed what it was handed")

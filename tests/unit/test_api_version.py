@@ -271,14 +271,14 @@ def test_the_keepers_errands_speak_what_was_negotiated(engine_of: MakeEngine) ->
     keeper = KeeperEngine(engine.path)
     keeper.events().close()
     said: list[object] = []
-    errands = EngineCalls(said.append, keeper.prefix, engine.path)
-    errands.stop("abc")
-    (channel,) = errands.sockets()
+    calls = EngineCalls(said.append, keeper.prefix, engine.path)
+    calls.stop("abc")
+    (channel,) = calls.sockets()
     channel.setblocking(True)
     channel.settimeout(10)
-    while errands.sockets():
+    while calls.sockets():
         channel.setblocking(True)
-        errands.on_readable(channel.fileno())
+        calls.on_readable(channel.fileno())
     assert not said
     assert engine.versioned()[-1] == "POST /v1.44/containers/abc/stop"
 

@@ -68,7 +68,7 @@ def _end(process: subprocess.Popen[bytes], control: socket.socket) -> None:
 
 
 class Forked:
-    """A child of the nursery, held by a descriptor: its number may be another's as soon as it has ended."""
+    """A child of the fork server, held by a descriptor: its number may be another's as soon as it has ended."""
 
     def __init__(self, told: socket.socket) -> None:
         self._told = told

@@ -1,6 +1,8 @@
-"""The nursery's process: ``python -m labctl.adapters.checks.forks DESCRIPTOR``. Each message on that socket is a run's
-folder, and brings three descriptors: of its link, of the file for what it prints, and of a socket on which its end is
-told."""
+"""The fork server's process: ``python -m labctl.adapters.checks.forks DESCRIPTOR``.
+
+Each message on that socket names the folder of a run. It carries three descriptors: the run's link, the file for its
+output, and a socket on which the exit of the run is reported.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The broker: who comes by SSH is given a process that does what they said, as the learner whose key they have.
 
 One thread, one loop, so that it may fork: sessions inherit what is loaded, and cost some milliseconds. Everything that
-takes its time is done by others, the clerk (the store) and the sessions themselves (the engine).
+takes its time is done by others, the store worker (the store) and the sessions themselves (the engine).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CHECK_SECONDS = 2.0
 _HELLO_SECONDS = 10.0
 _ANSWER_SECONDS = 60.0
 _STOP_SECONDS = 8.0
-_MOST_GUESTS = 2048
+_MOST_CONNECTIONS = 2048
 _AT_ONCE = 64
 
 
@@ -48,18 +48,23 @@ class Accounts(msgspec.Struct, frozen=True):
 
 
 class Broker:
-    """``desk`` answers hellos, ``sessions`` has what runs."""
+    """``handler`` answers hellos, ``sessions`` has what runs."""
 
     def __init__(
-        self, accounts: Accounts, desk: RequestHandler, sessions: SessionTable, clerk: StoreWorker, audit: AuditLog
+        self,
+        accounts: Accounts,
+        handler: RequestHandler,
+        sessions: SessionTable,
+        store_worker: StoreWorker,
+        audit: AuditLog,
     ) -> None:
         self._accounts = accounts
-        self._desk = desk
+        self._handler = handler
         self._sessions = sessions
-        self._clerk = clerk
+        self._store_worker = store_worker
         self._audit = audit
         self._selector = selectors.DefaultSelector()
-        self._guests: set[Connection] = set()
+        self._connections: set[Connection] = set()
         self._stopping = False
         self._checked = 0.0
 
@@ -74,7 +79,7 @@ class Broker:
         listener.setblocking(False)
         self._watch(listener, lambda: self._accept(listener))
         self._watch(woken, lambda: os.read(woken, 4096))
-        self._watch(self._sessions.reports, self._desk.record_reports)
+        self._watch(self._sessions.reports, self._handler.record_reports)
         self._start_clerk()
         ready()
         while not self._stopping:
@@ -94,13 +99,13 @@ class Broker:
             # One that was closed by what came before it in this turn is told by nothing any more.
             with contextlib.suppress(KeyError):
                 self._do(self._selector.get_key(key.fileobj).data)
-        self._do(self._desk.record_reports)
-        for guest in self._sessions.reap():
-            self._close(guest)
+        self._do(self._handler.record_reports)
+        for client in self._sessions.reap():
+            self._close(client)
         self._tick()
 
     def _do(self, work: Callable[[], object]) -> None:
-        """A fault in what one guest is answered must not end the others' sessions."""
+        """A fault in what one client is answered must not end the others' sessions."""
         try:
             work()
         except Exception:
@@ -109,27 +114,27 @@ class Broker:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if self._clerk.late():
+        if self._store_worker.late():
             self._audit.write("trouble", why="the store doesn't answer; its process is started anew")
             self._start_clerk()
         self._sessions.tick()
-        for guest in [guest for guest in self._guests if not guest.session]:
-            if now - guest.since > (_ANSWER_SECONDS if guest.greeted else _HELLO_SECONDS):
-                self._close(guest)
+        for client in [client for client in self._connections if not client.session]:
+            if now - client.since > (_ANSWER_SECONDS if client.greeted else _HELLO_SECONDS):
+                self._close(client)
         if now - self._checked > _CHECK_SECONDS:
             self._checked = now
             self._sessions.check()
-            self._desk.sweep()
+            self._handler.sweep()
 
     def _start_clerk(self) -> None:
-        old = self._clerk.connection
+        old = self._store_worker.connection
         if old is not None:
             self._selector.unregister(old)
-        self._watch(self._clerk.start(), self._clerk_said)
+        self._watch(self._store_worker.start(), self._store_worker_answered)
 
-    def _clerk_said(self) -> None:
-        if not self._clerk.answered() and not self._stopping:
-            self._audit.write("trouble", why="the clerk has ended; it is started anew")
+    def _store_worker_answered(self) -> None:
+        if not self._store_worker.answered() and not self._stopping:
+            self._audit.write("trouble", why="the store worker has ended; it is started anew")
             self._start_clerk()
 
     def _accept(self, listener: socket.socket) -> None:
@@ -140,52 +145,54 @@ class Broker:
                 return
             connection.setblocking(False)
             who = peer.peer_of(connection)
-            if not self._accounts.may(who.uid) or len(self._guests) >= _MOST_GUESTS:
+            if not self._accounts.may(who.uid) or len(self._connections) >= _MOST_CONNECTIONS:
                 self._audit.write("refused", uid=who.uid, pid=who.pid, why="this account may ask for nothing")
                 connection.close()
                 continue
-            guest = Connection(connection, who)
-            self._guests.add(guest)
-            self._watch(connection, partial(self._heard, guest))
+            client = Connection(connection, who)
+            self._connections.add(client)
+            self._watch(connection, partial(self._heard, client))
 
-    def _heard(self, guest: Connection) -> None:
-        if guest.greeted:
-            self._hear_more(guest)
+    def _heard(self, client: Connection) -> None:
+        if client.greeted:
+            self._hear_more(client)
             return
         try:
-            said = hello.receive(guest.connection)
+            said = hello.receive(client.connection)
         except BlockingIOError:
             return
         except OSError:
             said = None
-        guest.greeted = True
-        if said is None or said.what not in self._accounts.may(guest.who.uid):
+        client.greeted = True
+        if said is None or said.what not in self._accounts.may(client.who.uid):
             if said is not None:
                 said.close()
-                self._audit.write("refused", uid=guest.who.uid, pid=guest.who.pid, why=f"may not ask for: {said.what}")
-            self._close(guest)
+                self._audit.write(
+                    "refused", uid=client.who.uid, pid=client.who.pid, why=f"may not ask for: {said.what}"
+                )
+            self._close(client)
             return
-        self._desk.receive(guest, said, lambda: self._close(guest))
+        self._handler.receive(client, said, lambda: self._close(client))
 
-    def _hear_more(self, guest: Connection) -> None:
+    def _hear_more(self, client: Connection) -> None:
         try:
-            letter = guest.connection.recv(1)
+            letter = client.connection.recv(1)
         except BlockingIOError:
             return
         except OSError:
             letter = b""
         if letter:
-            self._sessions.pass_on(guest, letter)
+            self._sessions.pass_on(client, letter)
             return
-        self._sessions.leave(guest)
-        self._close(guest)
+        self._sessions.leave(client)
+        self._close(client)
 
-    def _close(self, guest: Connection) -> None:
-        if not guest.closed:
-            guest.closed = True
-            self._guests.discard(guest)
-            self._selector.unregister(guest.connection)
-            guest.connection.close()
+    def _close(self, client: Connection) -> None:
+        if not client.closed:
+            client.closed = True
+            self._connections.discard(client)
+            self._selector.unregister(client.connection)
+            client.connection.close()
 
     def _finish(self) -> None:
         self._sessions.end_all()
@@ -194,5 +201,5 @@ class Broker:
             if time.monotonic() > deadline:
                 self._sessions.kill_all()
             self._turn()
-        self._clerk.stop()
+        self._store_worker.stop()
         signal.set_wakeup_fd(-1)

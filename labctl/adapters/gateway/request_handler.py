@@ -33,25 +33,31 @@ class RequestHandler:
     """``socket`` is where logins' clients find the broker, ``language`` what it speaks with who doesn't say."""
 
     def __init__(
-        self, socket: str, language: str, sessions: SessionTable, explain: Explain, clerk: StoreWorker, audit: AuditLog
+        self,
+        socket: str,
+        language: str,
+        sessions: SessionTable,
+        explain: Explain,
+        store_worker: StoreWorker,
+        audit: AuditLog,
     ) -> None:
         self._socket = socket
         self.language = language
         self._sessions = sessions
         self._explain = explain
-        self._clerk = clerk
+        self._store_worker = store_worker
         self._audit = audit
         self._tickets = Tickets()
         self._since = time.time()
 
-    def receive(self, guest: Connection, hello: Hello, done: Done) -> None:
+    def receive(self, client: Connection, hello: Hello, done: Done) -> None:
         """Answer it, now or later. ``done`` is called where nothing more comes."""
         if hello.what == "key":
-            self._key(guest, hello, done)
+            self._key(client, hello, done)
         elif hello.what == "session":
-            _Arrival(self, guest, hello, done).begin()
+            _Arrival(self, client, hello, done).begin()
         else:
-            guest.answer(msgspec.json.encode(self._status()))
+            client.answer(msgspec.json.encode(self._status()))
             done()
 
     def sweep(self) -> None:
@@ -69,12 +75,12 @@ class RequestHandler:
             lost=self._audit.lost,
         )
 
-    def _key(self, guest: Connection, hello: Hello, done: Done) -> None:
+    def _key(self, client: Connection, hello: Hello, done: Done) -> None:
         """For sshd's AuthorizedKeysCommand: its parent is the sshd process of that one login."""
         kind, blob = hello.values
-        login = next(peer.ancestors(guest.who.pid), None)
+        login = next(peer.ancestors(client.who.pid), None)
         if login is None or not peer.is_sshd(login.pid) or not _KIND.fullmatch(kind) or not _BLOB.fullmatch(blob):
-            self._audit.write("refused", pid=guest.who.pid, why="a lookup of keys that isn't sshd's")
+            self._audit.write("refused", pid=client.who.pid, why="a lookup of keys that isn't sshd's")
             done()
             return
         key = f"{kind} {blob}"
@@ -82,14 +88,14 @@ class RequestHandler:
         def then(answer: StoreAnswer) -> None:
             if answer.holder is not None:
                 secret = self._tickets.issue(login, answer.holder)
-                guest.answer(f'restrict,pty,command="{self._socket} {secret}" {key}\n'.encode())
+                client.answer(f'restrict,pty,command="{self._socket} {secret}" {key}\n'.encode())
             else:
                 self._tickets.revoke(login)
                 why = answer.problem or "the key is nobody's"
                 self._audit.write("refused", key=fingerprint(key), sshd=login.pid, why=why)
             done()
 
-        self._clerk.ask(Question(key=key), then)
+        self._store_worker.ask(Question(key=key), then)
 
     def redeem(self, secret: str, pid: int) -> Ticket | None:
         """See Tickets."""
@@ -97,13 +103,13 @@ class RequestHandler:
 
     def whose(self, key: str, then: Callable[[StoreAnswer], None]) -> None:
         """Ask again: between the ticket and its use the cohort may have ended."""
-        self._clerk.ask(Question(key=key), then)
+        self._store_worker.ask(Question(key=key), then)
 
-    def admit(self, guest: Connection, session: Session, descriptors: tuple[int, ...]) -> None:
+    def admit(self, client: Connection, session: Session, descriptors: tuple[int, ...]) -> None:
         """Begin it. Raises LabctlError where it can't be."""
         self._sessions.admit(session.holder.learner)
         try:
-            self._sessions.start(guest, session, descriptors)
+            self._sessions.start(client, session, descriptors)
         except OSError as error:
             raise EngineError("the server can't start one more program: {why}", why=str(error.strerror)) from error
 
@@ -111,7 +117,7 @@ class RequestHandler:
         """In the log, and where the instructor sees it."""
         self._audit.write(what, learner=learner, **values)
         if deed is not None and learner:
-            self._clerk.ask(Question(happening=Happening(time.time(), learner, deed, text)))
+            self._store_worker.ask(Question(happening=Happening(time.time(), learner, deed, text)))
 
     def record_reports(self) -> None:
         """Of what is said in a menu the broker hears only so."""
@@ -122,36 +128,36 @@ class RequestHandler:
                 report.what, learner, "refused" if report.what == "refused" else deed, report.said, said=report.said
             )
 
-    def refuse(self, guest: Connection, error: LabctlError, language: str) -> None:
+    def refuse(self, client: Connection, error: LabctlError, language: str) -> None:
         """Say why not."""
-        guest.dismiss(int(error.exit_code), self._explain(error, language))
+        client.dismiss(int(error.exit_code), self._explain(error, language))
 
 
 class _Arrival:
     """A login that wants a session, from its hello until the session runs or is refused."""
 
-    def __init__(self, desk: RequestHandler, guest: Connection, hello: Hello, done: Done) -> None:
-        self._desk = desk
-        self._guest = guest
+    def __init__(self, handler: RequestHandler, client: Connection, hello: Hello, done: Done) -> None:
+        self._handler = handler
+        self._client = client
         self._hello = hello
         self._visit: Visit = visit(hello)
-        self._language = self._visit.language or desk.language
+        self._language = self._visit.language or handler.language
         self._done = done
 
     def begin(self) -> None:
         """The ticket first."""
-        ticket = self._desk.redeem(self._visit.ticket, self._guest.who.pid)
+        ticket = self._handler.redeem(self._visit.ticket, self._client.who.pid)
         if ticket is None:
             self._refuse(
                 RefusedError("this login is not known here", hint=Hint.LOG_IN), "", "a ticket of another login"
             )
             return
-        self._desk.whose(ticket.holder.key, lambda answer: self._known(ticket, answer))
+        self._handler.whose(ticket.holder.key, lambda answer: self._known(ticket, answer))
 
     def _known(self, ticket: Ticket, answer: StoreAnswer) -> None:
         holder = answer.holder
         learner = ticket.holder.learner
-        if self._guest.closed:
+        if self._client.closed:
             self._hello.close()
         elif answer.problem:
             self._refuse(
@@ -161,7 +167,7 @@ class _Arrival:
             self._refuse(RefusedError("you are not in this class any more"), learner, "not a member any more")
         else:
             if not ticket.used:
-                self._desk.record("login", learner, "login", self._visit.address, address=self._visit.address)
+                self._handler.record("login", learner, "login", self._visit.address, address=self._visit.address)
             ticket.used += 1
             self._welcome(holder)
 
@@ -171,27 +177,27 @@ class _Arrival:
         try:
             order = in_cohort(parse(visit.said), holder.labs)
             session = Session(holder, order, order.language or self._language, visit.terminal, visit.address)
-            self._desk.admit(self._guest, session, self._hello.descriptors)
+            self._handler.admit(self._client, session, self._hello.descriptors)
         except RefusedError as error:
             self._refuse(error, holder.learner, str(error))
             return
         except LabctlError as error:
-            self._desk.record("mistake", holder.learner, None, "", said=visit.said, why=str(error))
+            self._handler.record("mistake", holder.learner, None, "", said=visit.said, why=str(error))
             self._dismiss(error)
             return
         self._hello.close()
-        self._desk.record(
-            "begun", holder.learner, FORMS[order.verb].deed, said(order), said=said(order), pid=self._guest.session
+        self._handler.record(
+            "begun", holder.learner, FORMS[order.verb].deed, said(order), said=said(order), pid=self._client.session
         )
 
     def _refuse(self, error: LabctlError, learner: str, why: str) -> None:
         text = f"{self._visit.said[:200]!a}: {why}"
-        self._desk.record(
+        self._handler.record(
             "refused", learner, "refused", text, said=self._visit.said, address=self._visit.address, why=why
         )
         self._dismiss(error)
 
     def _dismiss(self, error: LabctlError) -> None:
         self._hello.close()
-        self._desk.refuse(self._guest, error, self._language)
+        self._handler.refuse(self._client, error, self._language)
         self._done()

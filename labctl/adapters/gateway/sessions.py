@@ -58,7 +58,7 @@ class Connection:
 class RunningSession(msgspec.Struct):
     """``ending``: since when it is asked to end (a monotonic clock), 0 for one that isn't."""
 
-    guest: Connection
+    client: Connection
     session: Session
     started: float
     ending: float = 0.0
@@ -68,11 +68,11 @@ class SessionTable:
     """All of them, by pid."""
 
     def __init__(
-        self, run: child.Run, explain: Explain, clerk: StoreWorker, audit: AuditLog, limits: SessionLimits
+        self, run: child.Run, explain: Explain, store_worker: StoreWorker, audit: AuditLog, limits: SessionLimits
     ) -> None:
         self._run = run
         self._explain = explain
-        self._clerk = clerk
+        self._store_worker = store_worker
         self._audit = audit
         self._limits = limits
         self._running: dict[int, RunningSession] = {}
@@ -92,20 +92,20 @@ class SessionTable:
         if len(self._running) >= self._limits.all:
             raise RefusedError("too many people are in here at the moment", hint=Hint.LATER)
 
-    def start(self, guest: Connection, session: Session, descriptors: tuple[int, ...]) -> None:
+    def start(self, client: Connection, session: Session, descriptors: tuple[int, ...]) -> None:
         """Begin. The descriptors stay the caller's. Raises OSError where there can be no more processes."""
-        guest.session = child.start(self._run, session, descriptors, self._ear.fileno())
-        self._running[guest.session] = RunningSession(guest, session, time.monotonic())
+        client.session = child.start(self._run, session, descriptors, self._ear.fileno())
+        self._running[client.session] = RunningSession(client, session, time.monotonic())
         self.served += 1
 
-    def pass_on(self, guest: Connection, letter: bytes) -> None:
+    def pass_on(self, client: Connection, letter: bytes) -> None:
         """A signal that the learner's terminal sent, to all that the session started."""
-        if guest.session in self._running and letter in _SIGNALS:
-            _kill(guest.session, _SIGNALS[letter])
+        if client.session in self._running and letter in _SIGNALS:
+            _kill(client.session, _SIGNALS[letter])
 
-    def leave(self, guest: Connection) -> None:
+    def leave(self, client: Connection) -> None:
         """Nobody is at the other end any more: what is half-made is taken back, and then it's over."""
-        self._end(guest.session)
+        self._end(client.session)
 
     def _end(self, pid: int) -> None:
         running = self._running.get(pid)
@@ -123,7 +123,7 @@ class SessionTable:
                     yield report, self._running[report.pid].session
 
     def reap(self) -> Iterator[Connection]:
-        """The guests of sessions that have ended, told how."""
+        """The clients of sessions that have ended, told how."""
         for pid in list(self._running):
             try:
                 found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -135,9 +135,9 @@ class SessionTable:
             _kill(pid, signal.SIGKILL)
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             running = self._running.pop(pid)
-            running.guest.session = 0
+            running.client.session = 0
             code = code if code >= 0 else 128 - code
-            running.guest.dismiss(code)
+            running.client.dismiss(code)
             self._audit.write(
                 "done",
                 learner=running.session.holder.learner,
@@ -145,7 +145,7 @@ class SessionTable:
                 code=code,
                 seconds=round(time.monotonic() - running.started, 2),
             )
-            yield running.guest
+            yield running.client
 
     def tick(self) -> None:
         """End by force what doesn't end by itself."""
@@ -160,7 +160,7 @@ class SessionTable:
             return
         self._checking = True
         keys = [(running.session.holder.learner, running.session.holder.key) for running in self._running.values()]
-        self._clerk.ask(Question(held=held_by(keys)), self._checked)
+        self._store_worker.ask(Question(held=held_by(keys)), self._checked)
 
     def _checked(self, answer: StoreAnswer) -> None:
         self._checking = False
@@ -168,7 +168,7 @@ class SessionTable:
             if digest(running.session.holder.key) in answer.gone and not running.ending:
                 self._audit.write("refused", learner=running.session.holder.learner, why="not a member any more")
                 error = RefusedError("you are not in this class any more")
-                running.guest.dismiss(int(error.exit_code), self._explain(error, running.session.language))
+                running.client.dismiss(int(error.exit_code), self._explain(error, running.session.language))
                 self._end(pid)
 
     def end_all(self) -> None:

@@ -85,7 +85,7 @@ class StoreWorker:
             self._waiting.append((time.monotonic(), then))
 
     def answered(self) -> bool:
-        """Take in what came. False where the clerk has ended."""
+        """Take in what came. False where the store worker has ended."""
         assert self._socket is not None  # noqa: S101  started
         while True:
             try:

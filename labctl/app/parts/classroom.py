@@ -97,7 +97,7 @@ class CohortParts:
         return Judging(app.engine, app.keeper, app.locks, app.power)
 
     @cached_property
-    def _nursery(self) -> ForkServer:
+    def _fork_server(self) -> ForkServer:
         from labctl.adapters.checks.fork_server import ForkServer
 
         return ForkServer()
@@ -109,7 +109,7 @@ class CohortParts:
         from labctl.services.verify import Verify
 
         app = self._app
-        checker = PytestChecker(app.catalog.checks_dir, lambda: app.probe, self._nursery.start)
+        checker = PytestChecker(app.catalog.checks_dir, lambda: app.probe, self._fork_server.start)
         return Verify(app.engine, checker, lambda: app.store, lambda: OnClones(app.engine, checker, app.clones))
 
     def instance(self, learner: str, lab: str, seed: str = "") -> Instance:

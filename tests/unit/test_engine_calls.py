@@ -52,27 +52,27 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.engine = SlowEngine(folder / "docker.sock")
         self.said: list[Mapping[str, object]] = []
-        self.errands = EngineCalls(self.said.append, lambda: "/v1.41", self.engine.path)
+        self.calls = EngineCalls(self.said.append, lambda: "/v1.41", self.engine.path)
 
     def settle(self) -> None:
         """As the keeper's loop does: read whatever is there to read."""
-        while ready := select.select(self.errands.sockets(), [], [], 0)[0]:
+        while ready := select.select(self.calls.sockets(), [], [], 0)[0]:
             for channel in ready:
-                self.errands.on_readable(channel.fileno())
+                self.calls.on_readable(channel.fileno())
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path)
     yield world
-    world.errands.close()
+    world.calls.close()
     world.engine.close()
 
 
 def test_each_call_is_what_the_engine_understands(world: World) -> None:
-    world.errands.stop("a")
-    world.errands.kill("b")
-    world.errands.remove("c")
+    world.calls.stop("a")
+    world.calls.kill("b")
+    world.calls.remove("c")
     assert world.engine.take() == [
         "POST /v1.41/containers/a/stop?t=10",
         "POST /v1.41/containers/b/kill?signal=KILL",
@@ -82,42 +82,42 @@ def test_each_call_is_what_the_engine_understands(world: World) -> None:
 
 def test_only_a_few_are_done_at_once_and_all_in_the_end(world: World) -> None:
     for number in range(10):
-        world.errands.stop(f"box{number}")
+        world.calls.stop(f"box{number}")
     done = world.engine.take()
     assert len(done) == 4
     while world.engine.open:
         world.engine.answer()
         world.settle()
-        assert len(world.errands.sockets()) <= 4
+        assert len(world.calls.sockets()) <= 4
         done += world.engine.take()
     assert len(done) == len(set(done)) == 10
-    assert not world.errands.sockets() and not world.said
+    assert not world.calls.sockets() and not world.said
 
 
 def test_what_is_asked_for_twice_is_done_once_at_a_time(world: World) -> None:
-    world.errands.stop("a")
-    world.errands.stop("a")
+    world.calls.stop("a")
+    world.calls.stop("a")
     assert len(world.engine.take()) == 1
     world.engine.answer()
     world.settle()
-    world.errands.stop("a")
+    world.calls.stop("a")
     assert len(world.engine.take()) == 1
 
 
 @pytest.mark.parametrize("status", [b"304 Not Modified", b"404 Not Found", b"409 Conflict"])
 def test_what_is_done_already_is_fine(world: World, status: bytes) -> None:
-    world.errands.stop("a")
+    world.calls.stop("a")
     world.engine.take()
     world.engine.answer(b"HTTP/1.0 " + status + b"\r\n\r\n")
     world.settle()
-    assert not world.said and not world.errands.sockets()
+    assert not world.said and not world.calls.sockets()
 
 
 @pytest.mark.parametrize(
     ("answer", "why"), [(b"HTTP/1.0 500 Oh\r\n\r\nno such thing\n", "no such thing"), (b"", "status 599")]
 )
 def test_what_the_engine_refuses_is_said(world: World, answer: bytes, why: str) -> None:
-    world.errands.kill("a")
+    world.calls.kill("a")
     world.engine.take()
     world.engine.answer(answer)
     world.settle()
@@ -127,16 +127,16 @@ def test_what_the_engine_refuses_is_said(world: World, answer: bytes, why: str) 
 
 def test_what_the_engine_never_answers_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
-        world.errands.stop(f"box{number}")
+        world.calls.stop(f"box{number}")
     assert len(world.engine.take()) == 4
     monkeypatch.setattr(module, "_SECONDS", -1.0)
-    world.errands.tick()
+    world.calls.tick()
     assert world.engine.take() == ["POST /v1.41/containers/box4/stop?t=10"]
 
 
 def test_no_engine_is_said_and_nothing_is_left_open(tmp_path: Path) -> None:
     said: list[Mapping[str, object]] = []
-    errands = EngineCalls(said.append, lambda: "/v1.41", str(tmp_path / "none.sock"))
-    errands.stop("a")
-    assert [line["keeper"] for line in said] == ["refused"] and not errands.sockets()
-    errands.on_readable(0)
+    calls = EngineCalls(said.append, lambda: "/v1.41", str(tmp_path / "none.sock"))
+    calls.stop("a")
+    assert [line["keeper"] for line in said] == ["refused"] and not calls.sockets()
+    calls.on_readable(0)
