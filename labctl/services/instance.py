@@ -4,6 +4,7 @@ there, the plan, the work, and taking back what a failed first time made."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
@@ -14,6 +15,7 @@ from labctl.domain.plan import Action, CreateBox, Plan, RemoveBox, StartBox, pla
 from labctl.errors import EngineError, LabctlError, RefusedError, UsageError
 from labctl.events import Emit, Note
 from labctl.hints import Hint
+from labctl.interrupts import uninterrupted
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.current import UNSTEADY, not_running
 from labctl.services.pace import bring
@@ -169,9 +171,19 @@ def take_back(engine: Engine, instance: str, emit: Emit, whose: str = "") -> Non
         _report(error, emit, whose)
 
 
-def take_keeper_back(engine: Engine, keeper: Keeper, locks: Locks, emit: Emit) -> None:
-    """Remove a keeper that was not there before, unless somebody else has come to need it. What can't be removed is
-    reported."""
+@contextmanager
+def keeper_only_if_needed(engine: Engine, keeper: Keeper, locks: Locks, emit: Emit) -> Iterator[None]:
+    """If no keeper existed before the block and no box exists after it, because the work failed or was interrupted, the
+    keeper is removed. An error of the removal is reported."""
+    existed = "missing" not in keeper.state().values()
+    try:
+        yield
+    finally:
+        if not existed:
+            uninterrupted(lambda: _release(engine, keeper, locks, emit))
+
+
+def _release(engine: Engine, keeper: Keeper, locks: Locks, emit: Emit) -> None:
     try:
         release(engine, keeper, locks, emit)
     except LabctlError as error:

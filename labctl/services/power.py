@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labctl.domain.observed import ObservedBox
+from labctl.domain.plan import StartBox
 from labctl.events import Emit
 from labctl.ports import Engine, Images, Keeper, Locks
-from labctl.services.instance import carry_out, plan_start, stop_boxes
+from labctl.services.instance import plan_start, stop_boxes
 from labctl.services.pace import turn
-from labctl.services.ready import serve, start_and_wait
+from labctl.services.ready import Readiness, serve
+from labctl.services.start_instance import StartInstance, StartJob
 
 
 class Power:
@@ -29,16 +31,18 @@ class Power:
     def start(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
         """Start what doesn't run, and wait until it is ready; the names."""
         with self._locks.hold(f"instance-{instance}", emit):
+            names = {box.box for box in boxes}
             plan = plan_start(boxes)
             if not plan.actions:
                 return []
             serve(self._keeper, self._images, self._locks, emit)
-            started: dict[str, str] = {}
-
-            def start() -> dict[str, str]:
-                started.update(carry_out(self._engine, self._locks, plan))
-                return started
-
-            with turn(self._locks, emit):
-                start_and_wait(self._keeper, self._locks, start, emit)
-        return list(started)
+            job = StartJob(
+                learner=boxes[0].learner,
+                lab=boxes[0].lab,
+                instance=instance,
+                observed=boxes,
+                plan=lambda found: plan_start(box for box in found if box.box in names),
+            )
+            with turn(self._locks, emit), Readiness(self._keeper, self._locks, emit) as readiness:
+                done = StartInstance(self._engine, self._locks).run(job, plan, readiness, emit)
+        return [action.box for action in done.plan.actions if isinstance(action, StartBox)]

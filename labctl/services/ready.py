@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 
 from labctl.errors import KeeperGoneError
-from labctl.events import Emit
-from labctl.ports import Images, Keeper, Locks
+from labctl.events import Emit, Note, silent
+from labctl.ports import Images, Keeper, KeeperWatch, Locks
 
 READY_SECONDS = 180.0
 """A box is up in half a second. One of three hundred on a loaded machine takes longer, on an emulated one it takes a
@@ -28,15 +29,53 @@ def serve(keeper: Keeper, images: Images, locks: Locks, emit: Emit) -> None:
 
 
 def start_and_wait(keeper: Keeper, locks: Locks, start: Callable[[], Mapping[str, str]], emit: Emit) -> None:
-    """``start`` starts boxes and tells them, name to id; back when systemd has finished starting in each. Raises what
-    ``start`` raises, and EngineError where one isn't ready within READY_SECONDS."""
-    with keeper.watch() as watch:
-        boxes = start()
-        with suppress(KeeperGoneError):
+    """``start`` starts boxes and returns them, name to id. Return when systemd has finished starting in each. Raises
+    the errors of ``start``, and EngineError if a box isn't ready within READY_SECONDS."""
+    with Readiness(keeper, locks, emit) as readiness:
+        readiness.wait(start(), emit)
+
+
+class Readiness:
+    """Reports of the keeper, for one or many threads that each wait for some boxes. Enter it before boxes are started.
+    If the keeper is replaced meanwhile, by a labctl of another user too, the new keeper is asked."""
+
+    def __init__(self, keeper: Keeper, locks: Locks, emit: Emit) -> None:
+        self._keeper = keeper
+        self._locks = locks
+        self._emit = emit
+        self._watching = ExitStack()
+        self._replacing = threading.Lock()
+        self._closed = False
+
+    def __enter__(self) -> Readiness:
+        self._watch: KeeperWatch = self._watching.enter_context(self._keeper.watch())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nobody waits any longer: who does is told that the keeper is gone."""
+        self._closed = True
+        self._watching.close()
+
+    def wait(self, boxes: Mapping[str, str], emit: Emit) -> None:
+        """Until systemd has finished starting in each of them (name to id). Raises LabctlError."""
+        watch = self._watch
+        try:
             watch.wait_ready(boxes, READY_SECONDS, emit)
-            return
-    # Another labctl (of another user, too) replaced the keeper, or removed it since nobody seemed to need it.
-    with locks.hold("engine", emit):
-        keeper.ensure()
-    with keeper.watch() as watch:
-        watch.wait_ready(boxes, READY_SECONDS, emit)
+        except KeeperGoneError:
+            if self._closed:
+                raise
+            self._renew(watch)
+            self._watch.wait_ready(boxes, READY_SECONDS, emit)
+
+    def _renew(self, gone: KeeperWatch) -> None:
+        with self._replacing:
+            if self._watch is not gone:
+                return
+            self._emit(Note("the keeper was replaced meanwhile; going on with the new one"))
+            with self._locks.hold("engine", silent):
+                self._keeper.ensure()
+            self._watching.close()
+            self._watch = self._watching.enter_context(self._keeper.watch())

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from labctl.domain.boxspec import Instance
 from labctl.domain.lab.model import Lab
 from labctl.domain.observed import ObservedBox, State, expired
-from labctl.domain.plan import CreateBox, Plan, StartBox, discarded, first_time, plan_boxes, plan_prerequisites
+from labctl.domain.plan import CreateBox, Plan, StartBox, plan_boxes, plan_prerequisites
 from labctl.errors import RefusedError
 from labctl.events import Emit
 from labctl.hints import Hint
-from labctl.interrupts import uninterrupted
 from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.claims import require_none_unclaimed
 from labctl.services.current import steady
 from labctl.services.instance import (
-    carry_out,
+    Tags,
+    keeper_only_if_needed,
     plan_instance,
     prepare,
     require_own,
     specs_of,
     starts,
-    take_back,
-    take_keeper_back,
 )
 from labctl.services.limits import Allow, everything
 from labctl.services.pace import turn
-from labctl.services.ready import start_and_wait
+from labctl.services.ready import Readiness
+from labctl.services.start_instance import StartedBoxes, StartInstance, StartJob
 
 
 class UpResult(msgspec.Struct, frozen=True):
@@ -77,35 +76,26 @@ class Up:
         the time, a limit, the seed, a build, does so before anything is removed. Raises LabctlError."""
         return self._run(lab, instance, frozenset(box.id for box in boxes), emit)
 
-    def _run(self, lab: Lab, instance: Instance, discard: Collection[str], emit: Emit) -> UpResult:
+    def _run(self, lab: Lab, instance: Instance, discard: frozenset[str], emit: Emit) -> UpResult:
         started = time.monotonic()
         if expired(instance.expires, time.time()):
             raise RefusedError("the time for {lab} is over", hint=Hint.ASK_FOR_TIME, lab=lab.name)
         with self._allow(lab, instance, emit), self._locks.hold(f"instance-{instance.id}", emit):
             states = self._keeper.state()
-            no_keeper = "missing" in states.values()
-            first = False
             tags = self._images.tags(lab)
             older = self._running_and_older(lab, instance) if tags is None and not discard else None
             if older is not None:
                 return older
-            try:
+            with keeper_only_if_needed(self._engine, self._keeper, self._locks, emit):
                 if tags is None or set(states.values()) != {"running"}:
                     tags = self.prepare(lab, emit)
-                observed = discarded(self._observe(instance), discard)
-                plan = plan_instance(lab, instance, tags, observed, self._engine.store, time.time())
-                first = first_time(observed)
-                boxes = self._carry_out(plan, observed, emit)
-            except BaseException:
-                if first or no_keeper:
-                    uninterrupted(lambda: self._take_back(instance if first else None, no_keeper, emit))
-                raise
+                done = self._start(self._job(lab, instance, tags, discard), emit)
         return UpResult(
             instance=instance,
-            boxes={name: boxes[name] for name in lab.boxes},
-            made=tuple(action.spec.name for action in plan.actions if isinstance(action, CreateBox)),
-            started=tuple(action.box for action in plan.actions if isinstance(action, StartBox)),
-            changed=plan.changed,
+            boxes={name: done.boxes[name] for name in lab.boxes},
+            made=tuple(action.spec.name for action in done.plan.actions if isinstance(action, CreateBox)),
+            started=tuple(action.box for action in done.plan.actions if isinstance(action, StartBox)),
+            changed=done.plan.changed,
             seconds=time.monotonic() - started,
         )
 
@@ -129,24 +119,15 @@ class Up:
         require_own(instance, observed)
         return observed
 
-    def _carry_out(self, plan: Plan, observed: list[ObservedBox], emit: Emit) -> dict[str, str]:
-        ids = {box.box: box.id for box in observed}
+    def _job(self, lab: Lab, instance: Instance, tags: Tags, discard: frozenset[str]) -> StartJob:
+        def plan(boxes: Sequence[ObservedBox]) -> Plan:
+            return plan_instance(lab, instance, tags, boxes, self._engine.store, time.time())
+
+        return StartJob(instance.learner, lab.name, instance.id, self._observe(instance), plan, discard)
+
+    def _start(self, job: StartJob, emit: Emit) -> StartedBoxes:
+        plan = job.planned()
         if not starts(plan):
-            return ids
-
-        def start() -> dict[str, str]:
-            waiting = carry_out(self._engine, self._locks, plan)
-            ids.update(waiting)
-            return waiting
-
-        with turn(self._locks, emit):
-            start_and_wait(self._keeper, self._locks, start, emit)
-        return ids
-
-    def _take_back(self, instance: Instance | None, keeper: bool, emit: Emit) -> None:
-        """The boxes of the instance, if this was its first time; the keeper, if there was none before (baking an image
-        starts one too)."""
-        if instance is not None:
-            take_back(self._engine, instance.id, emit)
-        if keeper:
-            take_keeper_back(self._engine, self._keeper, self._locks, emit)
+            return StartedBoxes(plan, {box.box: box.id for box in job.observed})
+        with turn(self._locks, emit), Readiness(self._keeper, self._locks, emit) as readiness:
+            return StartInstance(self._engine, self._locks).run(job, plan, readiness, emit)

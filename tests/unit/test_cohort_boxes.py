@@ -379,6 +379,13 @@ class TestAsOneLearnersUp:
         assert dict(note.values)["why"] == "db-1/s00 pond: can't remove"
         assert "replica2" in _why(tally)[0], "the error that was first is the learner's"
 
+    def test_a_reset_that_fails_leaves_nothing_half_made(self, world: World) -> None:
+        world.boxes.up(COHORT, members(2), silent)
+        world.keeper.late = {"replica2"}
+        tally = world.boxes.reset(COHORT, members(1), silent)
+        assert len(tally.failed) == 1
+        assert set(world.states()) == {"db-1/s01"}, "as after a reset of one learner that fails"
+
     def test_the_errors_of_all_boxes_are_told(self, world: World) -> None:
         def broken(spec: BoxSpec) -> str:
             raise EngineError("no {box}", box=spec.name)

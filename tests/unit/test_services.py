@@ -126,6 +126,20 @@ class TestPower:
         assert world.power.start("pond.lucy", world.current().boxes, silent) == []
         assert all(world.engine.running(box_id) for box_id in boxes.values())
 
+    def test_start_of_a_box_that_is_removed_meanwhile_starts_no_other(self, world: World) -> None:
+        boxes = world.up()
+        world.power.stop("pond.lucy", world.current().boxes, silent)
+        start = world.engine.start
+
+        def removed(box_id: str) -> None:
+            world.engine.boxes.pop(boxes["replica1"], None)
+            start(box_id)
+
+        chosen = [box for box in world.current().boxes if box.box == "replica1"]
+        world.engine.start = removed  # type: ignore[method-assign]
+        assert world.power.start("pond.lucy", chosen, silent) == []
+        assert not any(world.engine.running(boxes[name]) for name in ("master", "replica2"))
+
     def test_start_brings_a_keeper_that_is_gone(self, world: World) -> None:
         world.up()
         world.power.stop("pond.lucy", world.current().boxes, silent)

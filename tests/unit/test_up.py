@@ -12,7 +12,7 @@ from fakes import Crash, FakeEngine, FakeImages, FakeKeeper, FakeLocks
 from samples import make_instance, make_lab, make_specs
 
 from labctl.cli.ui.hints import plain
-from labctl.domain.boxspec import Instance
+from labctl.domain.boxspec import BoxSpec, Instance
 from labctl.domain.observed import State
 from labctl.domain.plan import AwaitReady, BuildImages, CreateBox, EnsureKeeper
 from labctl.errors import BuildError, EngineError, LabctlError, NameTakenError, UsageError
@@ -233,6 +233,21 @@ def test_a_foreign_container_of_that_name_is_left_alone_and_told_of(world: World
         world.run()
     assert world.engine.boxes == {}
     assert world.engine.foreign == {master.container}
+
+
+def test_up_goes_on_if_another_labctl_creates_a_box_meanwhile(world: World) -> None:
+    """Another user of the machine, whose lock is another one, brings the same learner's lab up at the same moment."""
+    create, made = world.engine.create, []
+
+    def other_first(spec: BoxSpec) -> str:
+        if spec.name == "master" and not made:
+            made.append(create(spec))
+            world.engine.start(made[0])
+        return create(spec)
+
+    world.engine.create = other_first  # type: ignore[method-assign]
+    result = world.run()
+    assert world.all_run() and result.boxes["master"] == made[0]
 
 
 def test_another_seed_is_refused_with_the_way_to_it(world: World) -> None:

@@ -13,27 +13,27 @@ from labctl.domain.classroom.cohort import Cohort, Member, learner_of, member_of
 from labctl.domain.classroom.enrolment import instance_of
 from labctl.domain.lab.model import Lab
 from labctl.domain.observed import ALIVE, ObservedBox
-from labctl.domain.plan import Plan, discarded
+from labctl.domain.plan import Plan
 from labctl.errors import RefusedError
 from labctl.events import Emit, silent
 from labctl.hints import Hint
-from labctl.interrupts import uninterrupted
 from labctl.ports import Catalog, Engine, Images, Keeper, Locks
 from labctl.services.claims import refuse_unclaimed
 from labctl.services.instance import (
     in_turn,
+    keeper_only_if_needed,
     plan_instance,
     plan_start,
     prepare,
     remove_boxes,
     require_time,
     stop_boxes,
-    take_keeper_back,
     until_none,
 )
 from labctl.services.many_parts import ManyParts
 from labctl.services.ready import serve, serves
-from labctl.services.start_many import StartJob, StartMany
+from labctl.services.start_instance import StartJob
+from labctl.services.start_many import StartMany
 from labctl.views.work import Part, Tally
 
 Boxes = Mapping[str, Sequence[ObservedBox]]
@@ -67,16 +67,11 @@ class CohortBoxes:
         Tally."""
         require_open(cohort, time.time())
         self._require(cohort, members)
-        with self._locks.hold(f"cohort-{cohort.name}", emit):
-            no_keeper = "missing" in self._keeper.state().values()
-            done = False
-            try:
-                tally = self._up(cohort, members, emit)
-                done = bool(tally.done or tally.nothing)
-                return tally
-            finally:
-                if no_keeper and not done:
-                    uninterrupted(lambda: take_keeper_back(self._engine, self._keeper, self._locks, emit))
+        with (
+            self._locks.hold(f"cohort-{cohort.name}", emit),
+            keeper_only_if_needed(self._engine, self._keeper, self._locks, emit),
+        ):
+            return self._up(cohort, members, emit)
 
     def _up(self, cohort: Cohort, members: Sequence[Member], emit: Emit) -> Tally:
         labs = [self._catalog.lab(name) for name in cohort.labs]
@@ -144,12 +139,7 @@ class CohortBoxes:
         _, member = member_of(first.learner) or ("", "")
         instance = msgspec.structs.replace(instance_of(cohort, member, lab.name, time.time()), seed=first.seed)
         job = self._job(lab, instance, tags[lab.name], {first.instance: boxes})
-        old = {box.id for box in boxes}
-
-        def plan(found: Sequence[ObservedBox]) -> Plan:
-            return job.plan(discarded(found, old))
-
-        return msgspec.structs.replace(job, plan=plan)
+        return msgspec.structs.replace(job, discard=frozenset(box.id for box in boxes))
 
     def stop(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
         """Shut down what runs."""
