@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
     from labctl.domain.verdict import Attempt, Verdict
     from labctl.events import Emit
     from labctl.services.current import Current
-    from labctl.services.verify import Verified
+    from labctl.services.verify import Verified, Verify
     from labctl.views.attempts import AttemptPage, Hints, History, JudgedPage
+
+_prepared: ContextVar[tuple[Parts, Verify] | None] = ContextVar("prepared", default=None)
+"""Of the block of ``preparing`` that this thread or task is in."""
 
 
 class AttemptsApi:
@@ -33,13 +37,19 @@ class AttemptsApi:
 
     @contextmanager
     def preparing(self) -> Iterator[None]:
-        """Around a verify that will come: the child that runs checks starts while the rest is loaded, and ends
-        afterwards."""
-        self._parts.prepare_verify()
+        """Around a verify that comes soon: the child that runs checks starts while other modules are loaded. What is
+        left of it ends with the block, and no other verify does."""
+        verify = self._parts.prepared_verify()
+        token = _prepared.set((self._parts, verify))
         try:
             yield
         finally:
-            self._parts.checker.stop()
+            _prepared.reset(token)
+            verify.stop()
+
+    def _verify(self) -> Verify:
+        found = _prepared.get()
+        return found[1] if found and found[0] is self._parts else self._parts.new_verify()
 
     def verify(
         self, actor: Actor, lab: str = "", tasks: Collection[str] = (), *, thorough: bool = False, emit: Emit
@@ -52,7 +62,7 @@ class AttemptsApi:
         current = access.current("judge", lab)
         with access.finishing(current, emit):
             only = frozenset(tasks) or None
-            verified = self._parts.verify.run(current, only, thorough=thorough, emit=emit, by=access.by)
+            verified = self._verify().run(current, only, thorough=thorough, emit=emit, by=access.by)
         return _page(actor, current.lab, verified)
 
     @staff_only
@@ -71,7 +81,7 @@ class AttemptsApi:
             tell(_page(actor, current.lab, verified, changed))
 
         find = partial(access.current, "judge", lab)
-        self._parts.watch.run(find, frozenset(tasks) or None, judged, access.by)
+        self._parts.watch(self._verify()).run(find, frozenset(tasks) or None, judged, access.by)
 
     def history(self, actor: Actor, lab: str = "") -> History:
         """All attempts, oldest first. Without a lab, of the only one that is up. Raises UsageError."""

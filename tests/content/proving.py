@@ -60,7 +60,7 @@ class Bench:
         def one(name: str) -> tuple[TaskResult, ...]:
             with self.app.clones.clone(current, images, silent) as clone:
                 act(name, clone.current.ids())
-                return self.app.verify.judge(clone.current).tasks
+                return self.app.new_verify().judge(clone.current).tasks
 
         with (
             self.app.clones.images(current, silent) as images,

@@ -22,7 +22,6 @@ from samples import error, failed, make_lab, passed, task
 
 from labctl.adapters.store import SqlStore
 from labctl.app.parts import Parts
-from labctl.app.parts.classroom import CohortParts
 from labctl.cli import main as cli_app
 from labctl.cli.main import run
 from labctl.cli.ui.wrap import cells
@@ -88,7 +87,8 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
     made = Class(tmp_path)
     for name, fake in {"engine": made.engine, "store": made.store, "catalog": FakeCatalog(LAB)}.items():
         monkeypatch.setattr(Parts, name, fake)
-    monkeypatch.setattr(CohortParts, "_one_verify", lambda _self: made.one_verify())
+    monkeypatch.setattr(Parts, "new_checker", lambda *_: None)
+    monkeypatch.setattr(Parts, "new_verify", lambda *_: made.one_verify())
     monkeypatch.setattr(cli_app, "_signals_interrupt", lambda: None)
     return made
 

@@ -95,11 +95,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         "keeper": made.keeper,
         "locks": made.locks,
         "images": made.images,
-        "checker": made.checker,
+        "new_checker": lambda *_: made.checker,
         "catalog": FakeCatalog(POND, LAKE),
         "store": made.store,
         "state_dir": tmp_path,
-        "prepare_verify": lambda _self: None,
+        "prepared_verify": lambda self: self.new_verify(),
     }
     for name, fake in fakes.items():
         monkeypatch.setattr(Parts, name, fake)
@@ -258,13 +258,13 @@ class TestAfterTheEnd:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         world.now = 999.99
-        prepare = Parts.verify.func  # type: ignore[attr-defined]
+        prepare = Parts.new_verify
 
         def late(app: Parts) -> object:
             world.now = 1000.0
             return prepare(app)
 
-        monkeypatch.setattr(Parts, "verify", property(late))
+        monkeypatch.setattr(Parts, "new_verify", late)
         world.said("verify")
         (row,) = Parts().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
         assert (row.points, row.attempts) == (0, 0)
@@ -452,8 +452,6 @@ class TestPaused:
         assert set(world.states().values()) == {State.RUNNING}
 
     def test_a_class_goes_on(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        app = Parts()
-        monkeypatch.setattr(CohortParts, "_one_verify", lambda _self: app.verify)
         code, out, _err = world.typed("cohort", "verify", "db-1")
         assert code == 6 and "20230001 pond  the box replica1 is paused" in out
         assert "0 judged, 0 of them complete · 1 not up · 1 could not be checked" in out

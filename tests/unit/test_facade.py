@@ -58,11 +58,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         "keeper": FakeKeeper(made.engine, running=True),
         "locks": FakeLocks(),
         "images": FakeImages(),
-        "checker": made.checker,
+        "new_checker": lambda *_: made.checker,
         "catalog": FakeCatalog(POND, LAKE),
         "store": made.store,
         "state_dir": tmp_path,
-        "prepare_verify": lambda _self: None,
+        "prepared_verify": lambda self: self.new_verify(),
     }
     for name, fake in fakes.items():
         monkeypatch.setattr(Parts, name, fake)
@@ -222,3 +222,20 @@ def _with_json(group: click.Group, *path: str) -> Iterator[str]:
 def test_every_command_with_json_has_a_schema() -> None:
     known = {command.partition(" --")[0].partition(" LAB")[0] for command in OUTPUTS}
     assert set(_with_json(main)) == known
+
+
+def test_two_judge_at_once_and_the_end_of_one_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of the browser judges for many learners in one process."""
+    made: list[FakeChecker] = []
+
+    def new_checker(*_: object) -> FakeChecker:
+        made.append(FakeChecker(passed("listen"), passed("auth")))
+        return made[-1]
+
+    monkeypatch.setattr(Parts, "new_checker", new_checker)
+    attempts = world.labctl.attempts
+    with attempts.preparing():
+        with attempts.preparing():
+            made[0].spare = 1
+        assert made[0].spare == 1, "its child runs on"
+    assert [checker.spare for checker in made] == [0, 0]

@@ -82,11 +82,11 @@ def say(
         "keeper": FakeKeeper(engine, running=True),
         "locks": locks,
         "images": FakeImages(),
-        "checker": FakeChecker(passed("listen"), passed("auth")),
+        "new_checker": lambda *_: FakeChecker(passed("listen"), passed("auth")),
         "catalog": FakeCatalog(make_lab(), make_lab(name="lake")),
         "store": store,
         "state_dir": tmp_path,
-        "prepare_verify": lambda _self: None,
+        "prepared_verify": lambda self: self.new_verify(),
     }
     for name, fake in fakes.items():
         monkeypatch.setattr(Parts, name, fake)

@@ -47,11 +47,20 @@ class Bench:
         self.watched: list[frozenset[str] | None] = []
         clones = Clones(self.engine, self.keeper, self.images, self.locks)
         on_clones = OnClones(self.engine, self.checker, clones)
-        self.prepare_verify = self.checker.prepare
         self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: on_clones)
         self.finder = Finder(self.engine, self.catalog)
-        self.watch = SimpleNamespace(run=lambda _find, only, _tell, _by: self.watched.append(only))
+        self.watcher = SimpleNamespace(run=lambda _find, only, _tell, _by: self.watched.append(only))
         Up(self.engine, self.keeper, self.images, self.locks).run(LAB, make_instance(LAB), silent)
+
+    def prepared_verify(self) -> Verify:
+        self.checker.prepare()
+        return self.verify
+
+    def new_verify(self) -> Verify:
+        raise AssertionError("the prepared one was not used")
+
+    def watch(self, _verify: Verify) -> SimpleNamespace:
+        return self.watcher
 
 
 Run = Callable[..., tuple[int, str, str]]
@@ -97,8 +106,8 @@ class TestExit:
         self, bench: Bench, labctl: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         order: list[str] = []
-        prepare, find = bench.prepare_verify, bench.finder.find
-        monkeypatch.setattr(bench, "prepare_verify", lambda: (order.append("prepare"), prepare())[1])
+        prepare, find = bench.prepared_verify, bench.finder.find
+        monkeypatch.setattr(bench, "prepared_verify", lambda: (order.append("prepare"), prepare())[1])
         monkeypatch.setattr(bench.finder, "find", lambda *asked: (order.append("find"), find(*asked))[1])
         labctl("verify")
         assert order == ["prepare", "find"] and bench.checker.spare == 0
@@ -337,5 +346,5 @@ def test_what_this_bench_gives_is_what_the_app_has(bench: Bench) -> None:
     """The facade asks the parts for nothing that a real one doesn't have."""
     from labctl.app.parts import Parts
 
-    used = ("checker", "verify", "watch", "finder", "store", "catalog", "settings")
+    used = ("prepared_verify", "new_verify", "watch", "finder", "store", "catalog", "settings")
     assert not [name for name in used if not hasattr(Parts, name) or not hasattr(bench, name)]

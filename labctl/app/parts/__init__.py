@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from labctl import ports
     from labctl.adapters.ansible.provisioner import AnsibleProvisioner
     from labctl.adapters.catalog import FileCatalog
+    from labctl.adapters.checks.process import Start
     from labctl.adapters.checks.runner import PytestChecker
     from labctl.adapters.docker.client import Client
     from labctl.adapters.docker.engine import DockerEngine
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from labctl.services.doctor import Doctor
     from labctl.services.down import Down
     from labctl.services.lint import Lint
-    from labctl.services.on_clones import OnClones
     from labctl.services.power import Power
     from labctl.services.proof.prove import Prove
     from labctl.services.up import Up
@@ -198,26 +198,30 @@ class Parts:
 
         return Finder(self.engine, self.catalog)
 
-    def prepare_verify(self) -> None:
-        """A verify is about to come: start the child that runs checks before all that it needs is loaded here."""
+    def prepared_verify(self) -> Verify:
+        """As ``new_verify``, for a run that comes soon: the child that runs checks starts before all that this process
+        needs is loaded."""
         from labctl.adapters.checks.process import Child
 
         child = Child()
-        self.checker.prepare(child)
+        checker = self.new_checker()
+        checker.prepare(child)
+        return self.new_verify(checker)
 
-    @cached_property
-    def verify(self) -> Verify:
-        """Judge."""
+    def new_verify(self, checker: PytestChecker | None = None) -> Verify:
+        """Judge, with a checker of its own, also on clones: stopping it stops no other."""
+        from labctl.services.on_clones import OnClones
         from labctl.services.verify import Verify
 
-        return Verify(self.engine, self.checker, lambda: self.store, lambda: self.on_clones)
+        own = checker or self.new_checker()
+        return Verify(self.engine, own, lambda: self.store, lambda: OnClones(self.engine, own, self.clones))
 
-    @cached_property
-    def checker(self) -> PytestChecker:
-        """Run checks."""
+    def new_checker(self, start: Start | None = None) -> PytestChecker:
+        """Run checks. ``start`` starts a child that runs them."""
+        from labctl.adapters.checks.process import spawn
         from labctl.adapters.checks.runner import PytestChecker
 
-        return PytestChecker(self.catalog.checks_dir, lambda: self.probe)
+        return PytestChecker(self.catalog.checks_dir, lambda: self.probe, start or spawn)
 
     @cached_property
     def probe(self) -> DockerProbe:
@@ -232,13 +236,12 @@ class Parts:
             make_ready=lambda: serve(self.keeper, self.images, self.locks, silent),
         )
 
-    @cached_property
-    def watch(self) -> Watch:
+    def watch(self, verify: Verify) -> Watch:
         """Judge again whenever something happens."""
         from labctl.adapters.checks.watcher import ProbeWatcher
         from labctl.services.watch import Watch
 
-        return Watch(self.verify, ProbeWatcher(lambda: self.probe))
+        return Watch(verify, ProbeWatcher(lambda: self.probe))
 
     @cached_property
     def clones(self) -> Clones:
@@ -246,13 +249,6 @@ class Parts:
         from labctl.services.clone import Clones
 
         return Clones(self.engine, self.keeper, self.images, self.locks, most=self.settings.copy.bytes)
-
-    @cached_property
-    def on_clones(self) -> OnClones:
-        """Run checks that want a clone."""
-        from labctl.services.on_clones import OnClones
-
-        return OnClones(self.engine, self.checker, self.clones)
 
     @cached_property
     def prove(self) -> Prove:
@@ -264,7 +260,7 @@ class Parts:
         bench = Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks)
         # Many mutants are made from the same images: they have to last longer than for one verify.
         clones = Clones(self.engine, self.keeper, self.images, self.locks, LIFETIME_SECONDS, self.settings.copy.bytes)
-        return Prove(self.engine, self.catalog, self.provisioner, bench, clones, self.verify, self._errors)
+        return Prove(self.engine, self.catalog, self.provisioner, bench, clones, self.new_verify(), self._errors)
 
     def _errors(self, lab: str) -> list[Text]:
         return [fault.in_a_line() for fault in self.lint.run(lab) if fault.severity == "error"]

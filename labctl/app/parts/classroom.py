@@ -86,7 +86,11 @@ class CohortParts:
         from labctl.services.classroom.verify import CohortVerify
 
         app = self._app
-        return CohortVerify(app.engine, app.catalog, lambda: app.store, self._one_verify, self.judging)
+
+        def one() -> Verify:
+            return app.new_verify(app.new_checker(self._fork_server.start))
+
+        return CohortVerify(app.engine, app.catalog, lambda: app.store, one, self.judging)
 
     @cached_property
     def judging(self) -> Judging:
@@ -101,16 +105,6 @@ class CohortParts:
         from labctl.adapters.checks.fork_server import ForkServer
 
         return ForkServer()
-
-    def _one_verify(self) -> Verify:
-        """With a checker of its own, also on clones: to stop it stops no other."""
-        from labctl.adapters.checks.runner import PytestChecker
-        from labctl.services.on_clones import OnClones
-        from labctl.services.verify import Verify
-
-        app = self._app
-        checker = PytestChecker(app.catalog.checks_dir, lambda: app.probe, self._fork_server.start)
-        return Verify(app.engine, checker, lambda: app.store, lambda: OnClones(app.engine, checker, app.clones))
 
     def instance(self, learner: str, lab: str, seed: str = "") -> Instance:
         """Of a learner of a cohort. Raises UsageError where there is no such cohort: its params can't be known."""
