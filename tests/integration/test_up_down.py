@@ -59,7 +59,8 @@ def test_first_up_that_gets_ctrl_c_leaves_nothing(engine: docker.DockerClient, l
         labctl.run("down", "mini")
         after *= 0.7
         code = stopped_after(labctl.start("up", "mini"), after, signal.SIGINT)
-    assert code == 130
+    # On a loaded machine the signal comes before Python has a handler for it, and the system ends the process.
+    assert code in (130, -signal.SIGINT)
     until(lambda: nothing_left(engine, labctl.learner), "containers and bridges gone")
 
 
