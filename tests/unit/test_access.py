@@ -43,7 +43,7 @@ def allowed(role: Role, act: Act, cohort: Cohort | None, now: float, expires: in
 
 @settings(max_examples=3000)
 @given(ROLES, ACTS, COHORTS, MOMENTS, st.integers(0, 60))
-def test_who_may_do_what_and_until_when(role: Role, act: Act, cohort: Cohort, now: float, expires: int) -> None:
+def test_an_act_is_allowed_by_role_and_time(role: Role, act: Act, cohort: Cohort, now: float, expires: int) -> None:
     may = allowed(role, act, cohort, now, expires)
     over = any(0 < moment <= now for moment in (cohort.until, cohort.ended))
     assert is_over(cohort, now) == over
@@ -65,7 +65,7 @@ def test_who_may_do_what_and_until_when(role: Role, act: Act, cohort: Cohort, no
 
 @settings(max_examples=2000)
 @given(ROLES, ACTS, COHORTS, MOMENTS, MOMENTS)
-def test_what_is_over_stays_over(role: Role, act: Act, cohort: Cohort, now: float, later: float) -> None:
+def test_a_refused_act_stays_refused_later(role: Role, act: Act, cohort: Cohort, now: float, later: float) -> None:
     if not allowed(role, act, cohort, now):
         assert not allowed(role, act, cohort, now + later)
 
@@ -76,7 +76,7 @@ def test_without_a_cohort_nothing_is_refused(role: Role, act: Act, now: float, e
 
 
 @given(COHORTS, st.sampled_from(get_args(By)), MOMENTS, MOMENTS)
-def test_what_counts_is_decided_by_its_beginning(cohort: Cohort, by: By, begun: float, seconds: float) -> None:
+def test_an_attempt_counts_if_it_began_before_the_end(cohort: Cohort, by: By, begun: float, seconds: float) -> None:
     one = Attempt("i", "pond", "db-1/li", "s", begun, seconds, (), by=by)
     assert counts(cohort, by, begun) == (by != "learner" or not 0 < end_of(cohort) <= begun)
     assert counts(cohort, by, one.at) == counts(cohort, by, begun), "however long it took"
@@ -86,7 +86,7 @@ def test_what_counts_is_decided_by_its_beginning(cohort: Cohort, by: By, begun: 
     ("begun", "by", "points"),
     [(99.9, "learner", 15), (100.0, "learner", 0), (5000.0, "learner", 0), (100.0, "staff", 15)],
 )
-def test_the_gradebook_takes_nothing_that_a_learner_began_after_the_end(begun: float, by: By, points: int) -> None:
+def test_the_gradebook_ignores_a_learners_attempt_that_began_after_the_end(begun: float, by: By, points: int) -> None:
     cohort = Cohort("db-1", ("pond",), "secret", 0.0, until=100.0)
     instance = instance_id("pond", "db-1/li")
     tasks = judge(LAB, [passed("listen"), passed("auth")])
@@ -97,7 +97,7 @@ def test_the_gradebook_takes_nothing_that_a_learner_began_after_the_end(begun: f
     assert entry.attempts == (by == "learner" and begun < 100.0)
 
 
-def test_what_came_after_the_end_hides_nothing_that_came_before() -> None:
+def test_an_attempt_after_the_end_hides_no_earlier_result() -> None:
     cohort = Cohort("db-1", ("pond",), "secret", 0.0, until=100.0)
     instance = instance_id("pond", "db-1/li")
     found = [

@@ -35,7 +35,7 @@ def taking(option: str) -> set[str]:
     return found
 
 
-def test_the_commands_that_take_a_learner_and_a_lab_are_known() -> None:
+def test_the_lists_of_commands_with_learner_and_lab_options_are_complete() -> None:
     assert taking("--learner") == advice.TAKE_LEARNER
     assert taking("--lab") == advice.TAKE_LAB
 
@@ -59,12 +59,12 @@ def test_the_commands_that_take_a_learner_and_a_lab_are_known() -> None:
         ({"language": "zh"}, "~/.config/labctl list", "~/.config/labctl list"),
     ],
 )
-def test_advised_commands_repeat_what_was_chosen(chosen: dict[str, Any], text: str, said: str) -> None:
+def test_advised_commands_repeat_the_chosen_options(chosen: dict[str, Any], text: str, said: str) -> None:
     advice.choose(**chosen)
     assert advice.advised(text) == said
 
 
-def test_in_the_gateway_nothing_is_repeated_but_the_language_that_was_said() -> None:
+def test_at_the_gateway_advice_repeats_only_a_language_that_was_typed() -> None:
     hints.begin(["hint", "a"])
     advice.choose(learner="db/li", language="zh")
     assert advice.advised("labctl hint a") == "labctl hint a"
@@ -89,7 +89,7 @@ def test_in_the_gateway_nothing_is_repeated_but_the_language_that_was_said() -> 
         (InvalidLabError("x", hint=Hint.LINT_WHAT), "tell your instructor"),
     ],
 )
-def test_a_learner_at_the_gateway_reads_no_command_that_is_not_there(error: LabctlError, told: str) -> None:
+def test_advice_at_the_gateway_names_no_command_that_the_gateway_lacks(error: LabctlError, told: str) -> None:
     hints.begin(["verify"])
     said = click.unstyle("\n".join(lines(error))).splitlines()
     assert said == ["error: x", *([f"try: {told}"] if told else [])]
@@ -107,12 +107,12 @@ def test_a_learner_at_the_gateway_reads_no_command_that_is_not_there(error: Labc
         ("verify", "labctl up x", "labctl up x"),
     ],
 )  # fmt: skip
-def test_a_remedy_is_never_the_command_that_was_typed(typed: str, hint: str, left: str) -> None:
+def test_a_hint_never_repeats_the_typed_command(typed: str, hint: str, left: str) -> None:
     advice.begin(typed.split())
     assert advice.hinted(hint) == left
 
 
-def test_a_question_that_nobody_can_answer_advises_the_whole_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_a_question_advises_the_whole_command_with_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
     advice.begin(["reset", "replica1", "--lab", "x"])
     with pytest.raises(UsageError) as caught:
@@ -148,19 +148,23 @@ def labctl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
         ("--lang", "zh", "cohort", "show", "nobody"),
     ],
 )
-def test_the_language_may_stand_anywhere(labctl: Callable[..., tuple[int, str, str]], argv: tuple[str, ...]) -> None:
+def test_the_lang_option_is_accepted_at_any_position(
+    labctl: Callable[..., tuple[int, str, str]], argv: tuple[str, ...]
+) -> None:
     code, _out, err = labctl(*argv)
     assert code == 2
     assert err.startswith("出错"), err
     assert "labctl --lang zh " in err
 
 
-def test_what_stands_behind_two_dashes_is_no_option() -> None:
+def test_words_after_two_dashes_are_no_options() -> None:
     assert app._early_language(["exec", "web", "--", "x", "--lang", "zh"]) == ""
 
 
 @pytest.mark.parametrize("argv", [("--lang", "xx", "list"), ("list", "--lang=xx"), ("cohort", "list", "--lang", "xx")])
-def test_an_unknown_language_is_one_line(labctl: Callable[..., tuple[int, str, str]], argv: tuple[str, ...]) -> None:
+def test_an_unknown_language_is_a_one_line_error(
+    labctl: Callable[..., tuple[int, str, str]], argv: tuple[str, ...]
+) -> None:
     assert labctl(*argv) == (2, "", "error: --lang is one of en, zh, not xx\n")
 
 
@@ -173,31 +177,31 @@ WITH_WORDS = {
 
 
 @pytest.mark.parametrize("name", [*ONE_LAB, *WITH_WORDS])
-def test_two_labs_are_one_line(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
+def test_two_named_labs_are_a_one_line_error(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
     code, out, err = labctl(name, "--lab", "firewall", "mysql", *WITH_WORDS.get(name, []))
     assert (code, out) == (2, "")
     assert err.splitlines()[0] == "error: two labs are named: mysql and firewall", err
 
 
-def test_every_command_that_needs_one_lab_takes_it_as_a_word() -> None:
+def test_every_command_that_needs_one_lab_accepts_it_as_an_argument() -> None:
     assert {*ONE_LAB, *WITH_WORDS} == advice.TAKE_LAB
 
 
 @pytest.mark.parametrize("name", [name for name in WITH_WORDS if name not in ("reset", "stop", "start", "show")])
-def test_a_missing_word_is_named(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
+def test_a_missing_argument_is_named_in_the_error(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
     code, _out, err = labctl(name)
     assert code == 2
     assert re.match(rf"error: {name} needs (BOX|TASK|SOURCE|BOX:PORT)\ntry: labctl {name} --help\n", err), err
 
 
 @pytest.mark.parametrize("name", ["hint", "logs", "open", "cp", "ssh-proxy"])
-def test_a_word_too_many_is_one_line(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
+def test_a_surplus_argument_is_a_one_line_error(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
     code, _out, err = labctl(name, "mysql", *WITH_WORDS[name], "more")
     assert code == 2
     assert err.startswith(f"error: {name} takes no more words than [LAB] "), err
 
 
-def test_at_the_gateway_the_learners_own_words_are_advised_and_nothing_else() -> None:
+def test_at_the_gateway_advice_repeats_only_what_the_learner_typed() -> None:
     hints.begin(["reset", "alpha"], "zh")
     advice.choose(language="zh", catalogs=["/srv/labs"], learner="db-1/li", lab="pond")
     assert advice.advised("labctl hint answer") == "labctl hint answer --lang zh"

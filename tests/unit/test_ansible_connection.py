@@ -20,7 +20,7 @@ def plugin() -> ModuleType:
     return module
 
 
-def test_its_engine_is_made_without_a_store_or_a_toolbox(plugin: ModuleType, tmp_path: Path) -> None:
+def test_the_connection_plugin_creates_its_engine_without_store_or_toolbox(plugin: ModuleType, tmp_path: Path) -> None:
     from labctl.errors import EngineError
 
     engine = plugin._engine(f"unix://{tmp_path}/none.sock")

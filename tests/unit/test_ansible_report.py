@@ -15,7 +15,7 @@ from labctl.errors import BuildError
 from labctl.events import Event, StepProgress
 
 
-def test_the_connection_plugin_has_an_engine_to_run_commands_with() -> None:
+def test_the_connection_plugin_loads_and_has_a_docker_engine() -> None:
     """It is loaded by Ansible, and by nothing else that a test of this kind would see."""
     file = Path(__file__).parents[2] / "playbooks" / "plugins" / "connection" / "labctl_engine.py"
     spec = importlib.util.spec_from_file_location("labctl_engine", file)
@@ -38,7 +38,7 @@ def judged(code: int, *lines: str) -> BuildError:
     return caught.value
 
 
-def test_tasks_are_told_as_they_start() -> None:
+def test_each_task_is_reported_when_it_starts() -> None:
     told: list[Event] = []
     report = PlayReport("setup", "key", told.append)
     report.line(b'{"labctl": "start", "box": "master", "task": "install"}\n')
@@ -60,33 +60,33 @@ def test_a_failure_in_several_boxes_is_one() -> None:
     assert str(error).startswith("play setup failed in master, replica1 at task")
 
 
-def test_a_rescued_failure_is_not_the_one() -> None:
+def test_a_rescued_failure_is_not_the_reported_one() -> None:
     assert judged(2, failed(task="tried"), failed(task="gave up")).values["task"] == "gave up"
     report = PlayReport("setup", "key", lambda _: None)
     report.line(failed(task="tried").encode())
     report.judge(0)
 
 
-def test_unreachable() -> None:
+def test_an_unreachable_box_is_reported() -> None:
     error = judged(4, failed(kind="unreachable"))
     assert str(error) == "play setup can't reach master at task “start redis”: no such unit"
 
 
-def test_a_parser_error_is_told_by_ansibles_own_words() -> None:
+def test_a_parser_error_keeps_ansibles_message() -> None:
     error = judged(4, "[ERROR]: couldn't resolve module/action 'x'.", "Origin: /play.yml:3:7")
     assert str(error) == "play setup can't be run: couldn't resolve module/action 'x'."
     assert error.detail.endswith("Origin: /play.yml:3:7")
 
 
-def test_other_ends() -> None:
+def test_any_other_exit_status_is_reported() -> None:
     assert str(judged(250)) == "play setup can't be run: ansible-playbook ended with 250"
 
 
-def test_a_play_for_nobody_is_an_error_though_ansible_is_content() -> None:
+def test_a_play_without_matching_hosts_is_an_error() -> None:
     assert str(judged(0, '{"labctl": "unmatched", "hosts": "mster"}')) == "play setup: no box is called mster"
 
 
-def test_the_inventory_has_the_boxes_by_container() -> None:
+def test_the_inventory_maps_boxes_to_containers() -> None:
     found = inventory({"master": "abc"})
     assert found == {
         "all": {

@@ -18,27 +18,27 @@ def unmet(box: str, found: str = "no") -> Unmet:
     return Unmet(box, expected="yes", found=found)
 
 
-def test_one_holds_what_it_was_given_in_both_languages() -> None:
+def test_an_unmet_fault_keeps_its_parts_in_both_languages() -> None:
     fault = Unmet("a", expected=("one", "一"), found="2", see="look here", read=("Heading", "标题"))
     assert fault.answers == (Answer(("a",), Text("one", "一"), Text("2", "2"), "look here", Text("Heading", "标题")),)
     assert str(fault).startswith("a: expected one; found 2 (`look here`)\n[zh] a：应为 一；实际 2")
     assert isinstance(fault, AssertionError)
 
 
-def test_one_of_no_box_names_none() -> None:
+def test_an_unmet_fault_without_a_box_names_no_box() -> None:
     fault = unmet("")
     assert fault.answers[0].boxes == ()
     assert str(fault).startswith("expected yes; found no\n")
 
 
-def test_several_that_say_the_same_are_one_of_several_boxes() -> None:
+def test_equal_faults_of_several_boxes_are_merged_into_one_answer() -> None:
     fault = AllUnmet([unmet("a"), unmet("b", "maybe"), unmet("c"), unmet("a")])
     assert [(answer.boxes, answer.found.en) for answer in fault.answers] == [(("a", "c"), "no"), (("b",), "maybe")]
     assert str(fault).splitlines()[:2] == ["a, c: expected yes; found no", "b: expected yes; found maybe"]
     assert "a、c：" in str(fault)
 
 
-def test_every_box_is_looked_at_at_the_same_time_and_told_in_order() -> None:
+def test_all_boxes_are_checked_at_once_and_reported_in_order() -> None:
     together = threading.Barrier(4, timeout=5)
 
     def look(name: str) -> None:
@@ -51,7 +51,7 @@ def test_every_box_is_looked_at_at_the_same_time_and_told_in_order() -> None:
     assert caught.value.answers[0].boxes == ("a", "c", "d")
 
 
-def test_what_is_no_verdict_comes_before_all_that_is_one() -> None:
+def test_an_error_outweighs_unmet_faults() -> None:
     def look(name: str) -> None:
         raise unmet(name) if name == "a" else OSError("no look")
 
@@ -59,18 +59,18 @@ def test_what_is_no_verdict_comes_before_all_that_is_one() -> None:
         every("ab", look)
 
 
-def test_no_boxes_and_no_faults_are_no_fault() -> None:
+def test_no_boxes_and_no_faults_raise_nothing() -> None:
     every([], unmet)
     every("ab", lambda _name: False)
 
 
 @given(st.text(alphabet=st.characters()), st.text(alphabet=st.characters()))
-def test_any_words_can_be_sent(one: str, two: str) -> None:
+def test_any_text_of_an_answer_can_be_encoded(one: str, two: str) -> None:
     fault = Unmet(one, expected=(one, two), found=two, see=one, read=one)
     assert msgspec.json.decode(msgspec.json.encode(fault.answers[0]), type=Answer) == fault.answers[0]
 
 
-def test_a_kind_of_str_of_its_own_is_a_str() -> None:
+def test_a_str_subclass_is_accepted_as_text() -> None:
     class Own(str):
         __slots__ = ()
 

@@ -49,7 +49,7 @@ def test_versions_compare_as_numbers() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1", "1.", "1.x", "1.44.1", "-1.4", " 1.44", None, 1.44, ["1.44"]])
-def test_what_is_no_version_is_none(text: object) -> None:
+def test_an_invalid_version_parses_as_none(text: object) -> None:
     assert parse(text) is None
 
 
@@ -64,29 +64,29 @@ def test_what_is_no_version_is_none(text: object) -> None:
         ("1.41", "1.41", "1.41"),
     ],
 )
-def test_the_lowest_version_that_both_support_is_spoken(least: str, most: str, spoken: str) -> None:
+def test_the_lowest_common_version_is_chosen(least: str, most: str, spoken: str) -> None:
     assert str(lowest_common(span(least, most))) == spoken
 
 
 @pytest.mark.parametrize(("least", "most"), [("1.12", "1.40"), ("1.12", "1.9"), ("1.52", "1.60")])
-def test_there_may_be_no_common_version(least: str, most: str) -> None:
+def test_disjoint_ranges_have_no_common_version(least: str, most: str) -> None:
     assert lowest_common(span(least, most)) is None
 
 
-def test_an_engine_that_does_not_say_its_oldest_is_taken_to_support_all_before() -> None:
+def test_an_engine_without_a_minimum_version_supports_all_older_versions() -> None:
     assert lowest_common(Span(Version(1, 0), Version(1, 45))) == OLDEST
     assert supported({"ApiVersion": "1.45"}) == Span(Version(1, 0), Version(1, 45))
 
 
 @pytest.mark.parametrize("answer", [{}, {"ApiVersion": 1}, [], None, "1.41"])
-def test_an_answer_that_is_none_of_an_engine_says_nothing(answer: object) -> None:
+def test_an_answer_that_is_not_an_engines_gives_no_range(answer: object) -> None:
     assert supported(answer) is None
 
 
 # labctl's client
 
 
-def test_an_engine_that_accepts_the_oldest_is_asked_nothing_more(engine_of: MakeEngine) -> None:
+def test_an_engine_that_accepts_the_oldest_version_gets_no_extra_request(engine_of: MakeEngine) -> None:
     engine = engine_of("1.12", "1.41")
     client = Client(engine.address)
     assert client.api.images() == []
@@ -98,7 +98,7 @@ def test_an_engine_that_accepts_the_oldest_is_asked_nothing_more(engine_of: Make
     ]
 
 
-def test_an_engine_that_refuses_the_oldest_gets_its_own_oldest(engine_of: MakeEngine) -> None:
+def test_an_engine_that_refuses_the_oldest_version_gets_its_minimum_version(engine_of: MakeEngine) -> None:
     engine = engine_of("1.44", "1.52")
     client = Client(engine.address)
     assert client.api.images() == []
@@ -133,7 +133,7 @@ def test_all_clients_and_threads_of_a_process_negotiate_once(engine_of: MakeEngi
     assert engine.versioned().count("GET /v1.41/images/json") == 1
 
 
-def test_a_body_that_can_be_sent_once_waits_for_the_version(engine_of: MakeEngine) -> None:
+def test_a_streamed_body_is_sent_after_the_version_is_negotiated(engine_of: MakeEngine) -> None:
     engine = engine_of("1.44", "1.52")
     client = Client(engine.address)
     assert client.api.put_archive("abc", "/", (piece for piece in (b"one", b"two")))
@@ -142,7 +142,7 @@ def test_a_body_that_can_be_sent_once_waits_for_the_version(engine_of: MakeEngin
     assert engine.uploads == [b"onetwo"]
 
 
-def test_a_body_of_bytes_is_sent_again_whole(engine_of: MakeEngine) -> None:
+def test_a_bytes_body_is_sent_again_in_full(engine_of: MakeEngine) -> None:
     engine = engine_of("1.44", "1.52")
     client = Client(engine.address)
     made = b"x" * 200
@@ -152,7 +152,7 @@ def test_a_body_of_bytes_is_sent_again_whole(engine_of: MakeEngine) -> None:
     assert engine.uploads == [made]
 
 
-def test_an_upload_after_an_accepted_call_costs_no_question(engine_of: MakeEngine) -> None:
+def test_an_upload_after_an_accepted_call_sends_no_version_request(engine_of: MakeEngine) -> None:
     engine = engine_of("1.12", "1.41")
     client = Client(engine.address)
     client.api.images()
@@ -161,7 +161,7 @@ def test_an_upload_after_an_accepted_call_costs_no_question(engine_of: MakeEngin
     assert "GET /version" not in engine.requests
 
 
-def test_an_attach_is_taken_over_in_the_version_that_was_negotiated(engine_of: MakeEngine) -> None:
+def test_an_attach_uses_the_negotiated_version(engine_of: MakeEngine) -> None:
     engine = engine_of("1.44", "1.52")
     stream = hijack(Client(engine.address).new_api(None), "/containers/abc/attach?stream=1&stdout=1")
     assert stream.read() == b"hello"
@@ -169,7 +169,7 @@ def test_an_attach_is_taken_over_in_the_version_that_was_negotiated(engine_of: M
     assert engine.versioned() == ["POST /v1.41/containers/abc/attach", "POST /v1.44/containers/abc/attach"]
 
 
-def test_images_are_saved_and_loaded_in_the_version_that_was_negotiated(engine_of: MakeEngine) -> None:
+def test_image_save_and_load_use_the_negotiated_version(engine_of: MakeEngine) -> None:
     engine = engine_of("1.44", "1.52")
     client = Client(engine.address)
     (loaded,) = messages(client, "/images/load", stop=Stop(), params={"quiet": "1"}, data=iter([b"tar"]))
@@ -179,7 +179,7 @@ def test_images_are_saved_and_loaded_in_the_version_that_was_negotiated(engine_o
     assert engine.uploads == [b"tar"]
 
 
-def test_an_engine_upgraded_under_a_process_is_negotiated_with_again(engine_of: MakeEngine) -> None:
+def test_the_version_is_negotiated_again_after_an_engine_upgrade(engine_of: MakeEngine) -> None:
     engine = engine_of("1.12", "1.41")
     client = Client(engine.address)
     client.api.images()
@@ -189,7 +189,7 @@ def test_an_engine_upgraded_under_a_process_is_negotiated_with_again(engine_of: 
     assert engine.versioned()[-1] == "GET /v1.44/images/json"
 
 
-def test_another_bad_request_is_the_engines_own_error(engine_of: MakeEngine) -> None:
+def test_another_bad_request_raises_the_engines_own_error(engine_of: MakeEngine) -> None:
     import docker.errors
 
     engine = engine_of("1.12", "1.41")
@@ -204,7 +204,7 @@ NO_COMMON = [("1.12", "1.40", "docker.io"), ("1.52", "1.60", "DOCKER_MIN_API_VER
 
 
 @pytest.mark.parametrize(("least", "most", "remedy"), NO_COMMON)
-def test_no_common_version_is_one_sentence_with_both_ranges(
+def test_no_common_version_is_one_error_with_both_ranges(
     engine_of: MakeEngine, least: str, most: str, remedy: str
 ) -> None:
     engine = engine_of(least, most)
@@ -224,7 +224,9 @@ def test_no_common_version_is_one_sentence_with_both_ranges(
 
 
 @pytest.mark.parametrize("words", [["doctor"], ["doctor", "--fix"], ["status"], ["up", "redis-replication"]])
-def test_a_command_says_it_and_exits_with_4(engine_of: MakeEngine, words: list[str], tmp_path: Path) -> None:
+def test_a_command_reports_no_common_version_and_exits_with_4(
+    engine_of: MakeEngine, words: list[str], tmp_path: Path
+) -> None:
     engine = engine_of("1.52", "1.60")
     environment = {**os.environ, "DOCKER_HOST": engine.address, "XDG_STATE_HOME": str(tmp_path / "state")}
     argv = [sys.executable, "-m", "labctl", "--lang", "en", *words]
@@ -237,7 +239,7 @@ def test_a_command_says_it_and_exits_with_4(engine_of: MakeEngine, words: list[s
 # the keeper's client
 
 
-def test_the_keeper_asks_nothing_more_of_an_engine_that_accepts_the_oldest(engine_of: MakeEngine) -> None:
+def test_the_keeper_sends_no_extra_request_if_the_oldest_version_is_accepted(engine_of: MakeEngine) -> None:
     engine = engine_of("1.12", "1.41")
     keeper = KeeperEngine(engine.path)
     keeper.events().close()
@@ -266,7 +268,7 @@ def test_the_keeper_negotiates_at_an_ordinary_call_too(engine_of: MakeEngine) ->
     assert engine.versioned() == ["GET /v1.41/containers/json", "GET /v1.44/containers/json"]
 
 
-def test_the_keepers_errands_speak_what_was_negotiated(engine_of: MakeEngine) -> None:
+def test_the_keepers_background_calls_use_the_negotiated_version(engine_of: MakeEngine) -> None:
     engine = engine_of("1.44", "1.52")
     keeper = KeeperEngine(engine.path)
     keeper.events().close()
@@ -284,7 +286,7 @@ def test_the_keepers_errands_speak_what_was_negotiated(engine_of: MakeEngine) ->
 
 
 @pytest.mark.parametrize(("least", "most"), [("1.12", "1.40"), ("1.52", "1.60")])
-def test_the_keeper_says_that_there_is_no_common_version(engine_of: MakeEngine, least: str, most: str) -> None:
+def test_the_keeper_reports_no_common_version(engine_of: MakeEngine, least: str, most: str) -> None:
     engine = engine_of(least, most)
     keeper = KeeperEngine(engine.path)
     for ask in (keeper.events, lambda: keeper.inspect("abc")):
@@ -292,13 +294,13 @@ def test_the_keeper_says_that_there_is_no_common_version(engine_of: MakeEngine, 
             ask()
 
 
-def test_another_bad_request_stays_the_engines_error(engine_of: MakeEngine) -> None:
+def test_another_bad_request_reaches_the_keeper_as_an_oserror(engine_of: MakeEngine) -> None:
     engine = engine_of("1.12", "1.41")
     with pytest.raises(OSError, match=r"400.*bad parameter"):
         KeeperEngine(engine.path).inspect("bad")
 
 
-def test_the_keepers_image_has_what_it_needs_to_negotiate() -> None:
+def test_the_keepers_image_contains_all_modules_that_negotiation_imports() -> None:
     """The keeper runs from a copy of a few modules: one that is missing there ends it at its start."""
     import ast
 

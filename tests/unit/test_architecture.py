@@ -38,7 +38,7 @@ def test_long_files_are_listed() -> None:
             warnings.warn(f"files of more than 400 lines: {', '.join(long)}", stacklevel=1)
 
 
-def test_the_domain_knows_no_lab_by_name() -> None:
+def test_the_domain_names_no_lab() -> None:
     """What differs from lab to lab is in the lab's file. A name with a dash is found within a text, too; examples in
     docstrings are allowed."""
     labs = FileCatalog().names()
@@ -79,7 +79,7 @@ def test_no_module_is_called_utils() -> None:
     assert not [str(file) for file in FILES if file.stem in odd]
 
 
-def test_every_module_and_everything_public_says_what_it_is_for() -> None:
+def test_every_module_and_every_public_name_has_a_docstring() -> None:
     silent = []
     for file in FILES:
         tree = ast.parse(file.read_text())
@@ -103,7 +103,7 @@ def test_public_class_names_are_unique() -> None:
     assert not {name: found for name, found in places.items() if len(found) > 1}
 
 
-def test_the_paths_through_the_code_name_functions_that_exist() -> None:
+def test_the_call_paths_of_the_architecture_page_name_existing_functions() -> None:
     """docs/architecture.md: each step of a path has a file and its functions; `Class.method` is a method."""
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     steps = re.findall(r"^\| [↓↑] \d+ \| `([^`]+)` \| ([^|]+) \|", page, re.MULTILINE)
@@ -157,7 +157,7 @@ def test_private_names_of_libraries_are_used_in_two_files_only() -> None:
     assert {name for name, found in own.items() if found} == PRIVATE_USERS, own
 
 
-def test_importing_the_command_line_imports_nothing_heavy() -> None:
+def test_importing_the_command_line_imports_no_heavy_module() -> None:
     """``labctl --help`` and completion are instant (DESIGN section 2)."""
     import subprocess
     import sys

@@ -64,7 +64,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["find", "put", "get"])
-def test_a_pause_is_waited_for_since_the_engines_calls_see_nothing_that_is_mounted(name: str) -> None:
+def test_a_copy_of_a_mounted_path_waits_until_the_box_is_unpaused(name: str) -> None:
     api = Api(paused=3)
     with pytest.raises(StartedError):
         work(archives_of(api), name)
@@ -82,7 +82,7 @@ def test_a_box_that_stays_paused_is_refused(name: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", ["put", "get"])
-def test_of_one_that_does_not_run_the_engines_calls_have_the_disk(name: str) -> None:
+def test_a_stopped_box_is_copied_by_the_engines_archive_calls(name: str) -> None:
     api = Api(paused=0, running=False)
     work(archives_of(api), name)
     assert api.calls == [name]

@@ -17,7 +17,7 @@ from labctl.domain.boxspec import BoxSpec, File, Instance, archive, box_specs
 from labctl.domain.lab.params import derive
 
 
-def test_a_box_has_the_learners_values_in_its_files_and_only_its_own_files() -> None:
+def test_a_box_gets_only_its_own_files_with_the_learners_params() -> None:
     lab = make_lab()
     master, replica1, _ = make_specs(lab)
     port = derive(lab, "seed")["port"]
@@ -25,7 +25,7 @@ def test_a_box_has_the_learners_values_in_its_files_and_only_its_own_files() -> 
     assert "/etc/pond.conf" not in {file.path for file in replica1.files}
 
 
-def test_every_box_can_tell_its_own_lab() -> None:
+def test_every_box_has_a_file_with_its_labs_name() -> None:
     """Its greeting and its prompt do."""
     for spec in make_specs(make_lab()):
         assert File("/etc/labctl/box", b"pond\n") in spec.files
@@ -37,7 +37,7 @@ def test_a_files_mode_and_owner_are_as_the_lab_says() -> None:
     assert File("/a", b"x", 0o600, 33, 44) in master.files
 
 
-def test_every_box_knows_the_others_by_name() -> None:
+def test_every_box_has_the_host_names_of_the_others() -> None:
     hosts = {"master": "10.10.10.11", "replica1": "10.10.10.12", "replica2": "10.10.10.13"}
     assert [spec.hosts for spec in make_specs(make_lab())] == [hosts] * 3
 
@@ -61,7 +61,7 @@ def test_two_learners_have_the_same_addresses_on_other_bridges() -> None:
     assert lucy.container != li.container
 
 
-def test_labels_tell_all_that_labctl_asks_an_engine() -> None:
+def test_labels_hold_everything_that_labctl_queries_from_an_engine() -> None:
     (master, *_) = make_specs(make_lab())
     labels = master.all_labels()
     assert labels == {
@@ -78,7 +78,7 @@ def test_labels_tell_all_that_labctl_asks_an_engine() -> None:
     assert wiring.decode(labels["labctl.wiring"]) == master.links
 
 
-def test_a_clone_has_names_and_bridges_of_its_own_and_is_the_same_inside() -> None:
+def test_a_clone_differs_in_names_and_bridges_only() -> None:
     lab = make_lab()
     mine, other, original = (
         box_specs(
@@ -106,13 +106,13 @@ def test_a_clone_has_names_and_bridges_of_its_own_and_is_the_same_inside() -> No
     assert "labctl.clone" not in original[0].labels
 
 
-def test_a_clone_gets_no_files_since_its_image_has_them() -> None:
+def test_a_clone_gets_no_files_because_its_image_has_them() -> None:
     lab = make_lab()
     specs = box_specs(lab, Instance(lab.name, "lucy", "seed", clone="0a"), {}, dict.fromkeys(lab.boxes, "i"))
     assert [spec.files for spec in specs] == [(), (), ()]
 
 
-def test_an_image_for_clones_is_no_box_and_none_of_labctls_images() -> None:
+def test_an_image_for_clones_is_labelled_neither_as_box_nor_as_own_image() -> None:
     assert Instance("pond", "lucy", "seed", 99, clone="0a").clone_image_labels() == {
         "labctl.role": "clone-image",
         "labctl.clone": "pond.lucy",
@@ -121,12 +121,12 @@ def test_an_image_for_clones_is_no_box_and_none_of_labctls_images() -> None:
     }
 
 
-def test_the_same_arguments_give_the_same_hash() -> None:
+def test_equal_specs_have_equal_hashes() -> None:
     assert [spec.spec_hash for spec in make_specs(make_lab())] == [spec.spec_hash for spec in make_specs(make_lab())]
 
 
 @pytest.mark.parametrize("field", BoxSpec.__struct_fields__)
-def test_the_hash_is_another_when_anything_is(field: str) -> None:
+def test_the_hash_changes_with_any_field(field: str) -> None:
     (master, *_) = make_specs(make_lab())
     other: dict[type, object] = {
         str: "other",
@@ -140,7 +140,7 @@ def test_the_hash_is_another_when_anything_is(field: str) -> None:
     assert changed.spec_hash != master.spec_hash
 
 
-def test_the_hash_stays_when_only_another_box_of_the_lab_changes() -> None:
+def test_the_hash_ignores_changes_to_other_boxes_of_the_lab() -> None:
     boxes = {"master": {"networks": {"lan": "10.10.10.11"}}, "b": {"networks": {"lan": "10.10.10.12"}}}
     bigger = {**boxes, "b": {**boxes["b"], "memory": "1GiB"}}
     before, after = (make_specs(make_lab(boxes=each)) for each in (boxes, bigger))
@@ -159,7 +159,7 @@ files = st.lists(
 
 
 @given(files)
-def test_an_archive_holds_exactly_the_files_and_is_the_same_each_time(wanted: tuple[File, ...]) -> None:
+def test_an_archive_holds_exactly_the_files_and_is_reproducible(wanted: tuple[File, ...]) -> None:
     data = archive(wanted)
     assert data == archive(wanted)
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
@@ -170,7 +170,7 @@ def test_an_archive_holds_exactly_the_files_and_is_the_same_each_time(wanted: tu
     assert found == wanted
 
 
-def test_when_it_expires_makes_no_box_another() -> None:
+def test_the_expiry_time_does_not_change_the_hash() -> None:
     """Hours are counted from each ``up``: those boxes that run are still what they should be."""
     lab = make_lab()
     hashes = []

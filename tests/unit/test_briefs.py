@@ -29,7 +29,7 @@ def short(file: Path) -> str:
 
 
 @pytest.mark.parametrize("file", BRIEFS, ids=short)
-def test_no_code_begins_with_a_prompt(file: Path) -> None:
+def test_no_code_block_begins_with_a_prompt(file: Path) -> None:
     """A prompt of root makes a comment of the command. A comment that says where to type stands first in its block."""
     found = blocks(file)
     assert len(found) > 1
@@ -40,7 +40,7 @@ def test_no_code_begins_with_a_prompt(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", BRIEFS, ids=short)
-def test_blocks_with_output_are_shell_as_they_stand(file: Path) -> None:
+def test_blocks_with_output_are_valid_shell(file: Path) -> None:
     for block in blocks(file):
         if "#> " in block:
             done = subprocess.run(["bash", "-n"], input=block, text=True, capture_output=True, check=False)
@@ -76,27 +76,27 @@ Set one.
 """
 
 
-def test_a_task_has_its_section_and_what_it_links_to() -> None:
+def test_a_task_gets_its_own_section_and_the_linked_ones() -> None:
     own, linked = passages(BRIEF, "listen")
     assert own.startswith("### `listen`: where it listens") and own.endswith("```")
     assert linked.startswith("### How it works") and "A net" not in linked
 
 
-def test_what_checks_say_to_read_belongs_to_the_task_too() -> None:
+def test_sections_that_checks_name_belong_to_the_task_too() -> None:
     assert len(passages(BRIEF, "auth")) == 1
     _own, read = passages(BRIEF, "auth", ["Tools you need", "auth: no answer without a password", "nowhere"])
     assert read == "### Tools you need\n\nA net."
     assert passages(BRIEF, "stranger") == []
 
 
-def test_a_section_that_is_in_another_comes_once() -> None:
+def test_a_section_inside_another_is_included_once() -> None:
     _own, concept = passages(BRIEF, "auth", ["Concept", "How it works"])
     assert concept.startswith("## Concept") and "A net" in concept
 
 
 @pytest.mark.parametrize("name", CATALOG.names())
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_task_of_the_catalog_has_its_passage(name: str, language: str) -> None:
+def test_every_task_of_the_catalog_has_a_section(name: str, language: str) -> None:
     brief = CATALOG.brief(name, language)
     for task in CATALOG.lab(name).tasks:
         own, *_others = passages(brief, task.id)
@@ -104,7 +104,7 @@ def test_every_task_of_the_catalog_has_its_passage(name: str, language: str) -> 
 
 
 class TestOutline:
-    def test_headings_of_both_forms_with_their_lines(self) -> None:
+    def test_headings_of_both_forms_are_found_with_their_lines(self) -> None:
         page = outline("# One #\n\nTwo\n---\n\n> ### Three\n\n    # code\n\n```sh\n# comment\n```\n#no heading\n")
         assert [(one.line, one.level, one.text) for one in page.headings] == [
             (1, 1, "One"),
@@ -112,7 +112,7 @@ class TestOutline:
             (6, 3, "Three"),
         ]
 
-    def test_a_heading_keeps_its_marks(self) -> None:
+    def test_a_heading_keeps_its_inline_markup(self) -> None:
         (heading,) = outline("### `listen`: where *it* listens (10 points)\n").headings
         assert (heading.task, heading.points) == ("listen", 10)
         assert heading.text == "`listen`: where *it* listens (10 points)"
@@ -132,11 +132,13 @@ class TestOutline:
             ("```\n```\n\n```\na\n```   \n", (1, 4), 0),
         ],
     )
-    def test_fences_and_the_one_that_never_ends(self, text: str, fences: tuple[int, ...], unclosed: int) -> None:
+    def test_fences_are_counted_and_an_unclosed_one_is_found(
+        self, text: str, fences: tuple[int, ...], unclosed: int
+    ) -> None:
         page = outline(text)
         assert (page.fences, page.unclosed) == (fences, unclosed)
 
-    def test_links_have_the_line_that_they_are_on_and_code_has_none(self) -> None:
+    def test_links_are_found_with_their_line_but_not_in_code(self) -> None:
         page = outline(
             "a [b](#b) and\n`[no](#no)`\n[c](c.md 'title') ![d](d.png)\n\n| e | [f](#f) |\n|---|---|\n| [g](#g) | |\n"
             "\n```\n[no](#no)\n```\n- [汉](#汉)\n"

@@ -14,11 +14,11 @@ LAN = Cable("eth0", "b1", "10.10.10.11/24", "02:00:00:00:00:01")
 DMZ = Cable("eth1", "b2", "10.10.20.11/24", "02:00:00:00:00:02")
 
 
-def test_a_bridge_has_no_address_and_passes_packets_at_once() -> None:
+def test_a_bridge_has_no_address_and_forwards_without_delay() -> None:
     assert cables.bridge_lines("b1") == ["link add b1 type bridge forward_delay 0", "link set b1 up"]
 
 
-def test_a_cable_is_made_in_the_switch_with_its_other_end_in_the_box() -> None:
+def test_a_cable_starts_in_the_switch_and_ends_in_the_box() -> None:
     assert cables.cable_lines(LAN, "v1", 42) == [
         "link add v1 type veth peer name eth0 address 02:00:00:00:00:01 netns 42"
     ]
@@ -66,7 +66,7 @@ def done(code: int = 0, stdout: str = "", stderr: str = "") -> subprocess.Comple
     return subprocess.CompletedProcess([], code, stdout, stderr)
 
 
-def test_all_lines_go_to_one_ip_in_the_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_lines_run_in_one_ip_process_in_the_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = Ran(monkeypatch, done())
     cables.run(42, ["link set lo up", "link set eth0 up"])
     assert ran.calls == [
@@ -80,7 +80,7 @@ def test_no_lines_start_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not ran.calls
 
 
-def test_interfaces_are_read_from_ips_json(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interfaces_are_read_from_the_json_of_ip(monkeypatch: pytest.MonkeyPatch) -> None:
     Ran(monkeypatch, done(stdout='[{"ifname": "lo"}, {"ifname": "b1"}]'))
     assert cables.interfaces(42) == {"lo", "b1"}
     Ran(monkeypatch, done(stdout=""))
@@ -95,9 +95,7 @@ def test_interfaces_are_read_from_ips_json(monkeypatch: pytest.MonkeyPatch) -> N
         (FileNotFoundError(2, "no nsenter"), "no nsenter"),
     ],
 )
-def test_whatever_goes_wrong_is_an_oserror_that_the_keeper_can_tell_of(
-    monkeypatch: pytest.MonkeyPatch, result: Any, words: str
-) -> None:
+def test_every_failure_of_ip_is_an_oserror(monkeypatch: pytest.MonkeyPatch, result: Any, words: str) -> None:
     Ran(monkeypatch, result)
     with pytest.raises(OSError, match=words):
         cables.run(42, ["link set lo up"])

@@ -61,7 +61,7 @@ def by_resource(count: int, **changes: Any) -> dict[str, Any]:
     return {one.resource: one for one in weigh(order(count), msgspec.structs.replace(SERVER, **changes))}
 
 
-def test_a_hundred_learners_on_a_server_that_has_room() -> None:
+def test_a_hundred_learners_fit_a_large_server() -> None:
     found = by_resource(100)
     assert tuple(found) == RESOURCES[1:]
     assert {one.fit for one in found.values()} == {Fit.OK}
@@ -91,7 +91,7 @@ def test_a_hundred_learners_on_a_server_that_has_room() -> None:
         ({"cpus": 0}, "cpu", "give the server more cpus: at rest already, the boxes would use all of them"),
     ],
 )
-def test_what_is_too_little_is_told_with_what_to_change(changes: dict[str, Any], resource: str, remedy: str) -> None:
+def test_a_shortage_is_reported_with_a_remedy(changes: dict[str, Any], resource: str, remedy: str) -> None:
     one = by_resource(100, **changes)[resource]
     assert one.fit is Fit.SHORT and one.lacking == one.need - one.have > 0
     assert one.remedy.format_map(one.values) == remedy
@@ -102,7 +102,9 @@ footprints = st.builds(Footprint, st.integers(1, 9), counts, st.floats(0, 4), co
 
 
 @given(st.lists(st.tuples(footprints, st.integers(0, 50)), max_size=4), st.integers(0, 200))
-def test_what_fits_fits_and_one_more_does_not(parts: list[tuple[Footprint, int]], learners: int) -> None:
+def test_the_largest_fitting_class_fits_and_one_more_learner_does_not(
+    parts: list[tuple[Footprint, int]], learners: int
+) -> None:
     """``learners_that_fit`` and ``weigh`` never say different things."""
     orders = tuple(LabDemand(LAB, one, count) for one, count in parts)
     fitting = learners_that_fit(orders, SERVER, learners)
@@ -119,7 +121,7 @@ def test_needs_add_up(one: Footprint, few: int, more: int) -> None:
 
 
 @given(footprints, footprints)
-def test_the_larger_of_two_covers_both(one: Footprint, other: Footprint) -> None:
+def test_the_larger_footprint_covers_both(one: Footprint, other: Footprint) -> None:
     both = larger(one, other)
     for name in ("memory", "cpu", "disk", "processes", "inotify", "files", "aio"):
         assert getattr(both, name) == max(getattr(one, name), getattr(other, name))
@@ -129,18 +131,18 @@ def test_the_larger_of_two_covers_both(one: Footprint, other: Footprint) -> None
 @pytest.mark.parametrize(
     ("limit", "resource"), [("engine_files", "engine files"), ("aio", "aio"), ("neighbours", "neighbours")]
 )
-def test_a_limit_that_is_not_known_is_not_weighed(limit: str, resource: str) -> None:
+def test_an_unknown_limit_is_ignored(limit: str, resource: str) -> None:
     assert resource in left(SERVER)
     assert resource not in left(msgspec.structs.replace(SERVER, **{limit: 0}))
 
 
-def test_a_remedy_is_enough() -> None:
+def test_the_advised_setting_is_large_enough() -> None:
     """With the setting as told it fits, and isn't even tight."""
     short = by_resource(100, inotify=128)["inotify"]
     assert by_resource(100, inotify=int(short.values["value"]))["inotify"].fit is Fit.OK
 
 
-def test_measured_figures_come_first_then_the_labs_own_then_an_estimate() -> None:
+def test_a_measured_footprint_overrides_the_labs_own_and_the_estimate() -> None:
     own = {"memory": "40MiB", "cpu": 0.02, "disk": "13MiB", "processes": 41, "inotify": 9, "files": 283, "aio": 7}
     lab = make_lab(footprint=own)
     assert footprint_of(lab, ONE) == ONE
@@ -148,12 +150,12 @@ def test_measured_figures_come_first_then_the_labs_own_then_an_estimate() -> Non
     assert footprint_of(LAB, None) == Footprint(3, 72 * MIB, 0.012, 3 * MIB, 72, 24, 480)
 
 
-def test_every_lab_of_the_catalog_says_what_it_takes() -> None:
+def test_every_lab_of_the_catalog_has_a_footprint() -> None:
     catalog = FileCatalog()
     assert [name for name in catalog.names() if catalog.lab(name).footprint is None] == []
 
 
-def test_time_by_rate_or_by_cpus() -> None:
+def test_start_time_is_estimated_by_rate_or_by_cpus() -> None:
     assert start_seconds(300, 2, rate=6.0) == 50
     assert start_seconds(300, 2) > start_seconds(300, 8) == start_seconds(300, 64)
     assert seconds_left(0, 300, 5.0) is None

@@ -57,20 +57,20 @@ def faults(root: Path, text: str) -> list[str]:
     return [line.removeprefix(f"{file}:") for line in str(caught.value).splitlines()]
 
 
-def test_a_lab_is_read(root: Path) -> None:
+def test_a_lab_file_is_read(root: Path) -> None:
     found = open_(root)
     assert "demo" in found.names()
     assert found.lab("demo").boxes["master"].networks == {"lan": "10.10.10.11"}
 
 
-def test_the_second_time_no_yaml_is_needed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cached_lab_is_read_without_yaml(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_(root).lab("demo")
     monkeypatch.setitem(sys.modules, "yaml", None)
     assert open_(root).lab("demo") == first
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 100, None], ids=["empty", "other", "flipped"])
-def test_a_damaged_copy_is_read_again(root: Path, damage: bytes | None) -> None:
+def test_a_damaged_cache_file_is_replaced(root: Path, damage: bytes | None) -> None:
     first = open_(root).lab("demo")
     (kept,) = (root.parent / "cache" / "labs").iterdir()
     data = kept.read_bytes()
@@ -85,17 +85,17 @@ def test_a_changed_lab_is_read_again(root: Path) -> None:
     assert open_(root).lab("demo").points == 6
 
 
-def test_a_cache_that_cannot_be_written_costs_nothing_but_time(root: Path, tmp_path: Path) -> None:
+def test_an_unwritable_cache_is_ignored(root: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert FileCatalog([root], cache=tmp_path / "file").lab("demo").name == "demo"
 
 
-def test_a_faulty_lab_is_not_kept(root: Path) -> None:
+def test_a_faulty_lab_is_not_cached(root: Path) -> None:
     faults(root, GOOD.replace("points: 5", "points: 0"))
     assert not (root.parent / "cache").exists()
 
 
-def test_an_unknown_lab_has_a_near_one(root: Path) -> None:
+def test_an_unknown_lab_is_reported_with_the_nearest(root: Path) -> None:
     with pytest.raises(UsageError) as caught:
         open_(root).lab("dmo")
     assert str(caught.value) == "there is no lab dmo"
@@ -103,31 +103,31 @@ def test_an_unknown_lab_has_a_near_one(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../demo", "demo/", "/etc"])
-def test_a_name_never_leaves_the_catalog(root: Path, name: str) -> None:
+def test_a_lab_name_cannot_leave_the_catalog(root: Path, name: str) -> None:
     with pytest.raises(UsageError, match="there is no lab"):
         open_(root).lab(name)
 
 
-def test_a_folder_without_labs_is_no_catalog(tmp_path: Path) -> None:
+def test_a_folder_without_labs_is_refused_as_catalog(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a catalog"):
         FileCatalog([tmp_path])
 
 
-def test_the_first_catalog_wins(root: Path, tmp_path: Path) -> None:
+def test_the_first_catalog_takes_precedence(root: Path, tmp_path: Path) -> None:
     write(tmp_path / "other", GOOD.replace("points: 5", "points: 9"))
     found = FileCatalog([root, tmp_path / "other"], cache=tmp_path / "cache")
     assert found.lab("demo").points == 5
     assert FileCatalog([tmp_path / "other", root], cache=tmp_path / "cache").lab("demo").points == 9
 
 
-def test_without_a_checkout_the_wheels_copy_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_copy_in_the_wheel_is_used_without_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog_module, "_PACKAGE", tmp_path / "site" / "labctl")
     assert catalog_module.own_root() == tmp_path / "site" / "labctl" / "_catalog"
     (tmp_path / "site" / "labs").mkdir(parents=True)
     assert catalog_module.own_root() == tmp_path / "site"
 
 
-def test_briefs_and_plays(root: Path) -> None:
+def test_briefs_and_plays_are_found(root: Path) -> None:
     (root / "labs" / "demo" / "brief.md").write_text("hello")
     plays = root / "playbooks" / "demo"
     (plays / "mutants").mkdir(parents=True)
@@ -144,7 +144,7 @@ def test_briefs_and_plays(root: Path) -> None:
     assert found.checks_dir("demo") == root / "checks" / "demo"
 
 
-def test_labctls_own_plugins_and_images_are_there(root: Path) -> None:
+def test_the_connection_plugin_and_images_are_found(root: Path) -> None:
     found = open_(root)
     assert (found.plugin_dir / "connection" / "labctl_engine.py").is_file()
     assert (found.image_dir("box") / "Dockerfile").is_file()
@@ -152,7 +152,7 @@ def test_labctls_own_plugins_and_images_are_there(root: Path) -> None:
         found.image_dir("bx")
 
 
-def test_all_faults_are_listed_with_line_path_and_what_is_allowed(root: Path) -> None:
+def test_all_faults_are_listed_with_line_path_and_allowed_values(root: Path) -> None:
     text = GOOD.replace("summary:", "sumary:").replace("image: box", "image: Box!").replace("points: 5", "points: many")
     text = text.replace("    networks: {lan: 10.10.10.11}", "    imgae: box\n    memory: 256\n    pids: 3")
     text = text.replace("{kind: port}", "{kind: prot}") + "level: beginer\n"
@@ -190,7 +190,7 @@ def test_all_faults_are_listed_with_line_path_and_what_is_allowed(root: Path) ->
         ("\n  master:\n    networks: {lan: 10.10.10.11}", " {}", ["5: boxes: expected a mapping of length >= 1"]),
     ],
 )
-def test_faults(root: Path, old: str, new: str, said: list[str] | None) -> None:
+def test_a_fault_in_a_lab_file_is_reported(root: Path, old: str, new: str, said: list[str] | None) -> None:
     found = faults(root, GOOD.replace(old, new))
     if said is None:
         assert len(found) == 1
@@ -199,7 +199,7 @@ def test_faults(root: Path, old: str, new: str, said: list[str] | None) -> None:
         assert found == said
 
 
-def test_bytes_that_are_no_text(root: Path) -> None:
+def test_a_lab_file_that_is_no_text_is_refused(root: Path) -> None:
     file = write(root, "")
     file.write_bytes(b"name: \xff\xfe")
     with pytest.raises(InvalidLabError, match="is not YAML"):

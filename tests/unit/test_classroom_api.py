@@ -72,7 +72,7 @@ ASKED: dict[str, Callable[[Labctl], object]] = {
 
 
 @pytest.mark.parametrize("view", ASKED)
-def test_the_secret_is_in_no_view(labctl: Labctl, view: str) -> None:
+def test_no_view_contains_the_cohorts_secret(labctl: Labctl, view: str) -> None:
     found = ASKED[view](labctl)
     assert found
     text = repr(found)
@@ -80,7 +80,9 @@ def test_the_secret_is_in_no_view(labctl: Labctl, view: str) -> None:
     assert b'"secret"' not in msgspec.json.encode(found)
 
 
-def test_the_life_of_a_cohort_without_a_front_end(labctl: Labctl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cohort_is_managed_from_create_to_end_by_the_facade_alone(
+    labctl: Labctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
     forgotten: list[str] = []
     monkeypatch.setattr("labctl.adapters.ssh.SshFiles.forget", lambda _self, instance: forgotten.append(instance))
     classroom = labctl.classroom

@@ -99,7 +99,7 @@ class TestHelp:
         assert "ssh-proxy" not in found.out
 
     @pytest.mark.parametrize("path", ALL, ids=" ".join)
-    def test_every_command_has_help_and_an_example_that_it_takes(self, path: tuple[str, ...], labctl: Labctl) -> None:
+    def test_every_command_has_help_and_a_valid_example(self, path: tuple[str, ...], labctl: Labctl) -> None:
         found = labctl(*path, "--help")
         assert found.code == 0, found.err
         assert "Example" in found.out
@@ -110,11 +110,11 @@ class TestHelp:
             assert all("labctl" in line for line in command.epilog.splitlines())
 
     @pytest.mark.parametrize("path", ALL, ids=" ".join)
-    def test_every_option_says_what_it_is_for(self, path: tuple[str, ...]) -> None:
+    def test_every_option_has_help(self, path: tuple[str, ...]) -> None:
         options = [param for param in ALL[path].params if isinstance(param, click.Option)]
         assert not [option.opts for option in options if not option.help and option.name != "pager"]
 
-    def test_every_command_that_reports_something_has_json(self) -> None:
+    def test_every_reporting_command_has_a_json_option(self) -> None:
         reports = ["list", "show", "up", "status", "verify", "hint", "history", "doctor"]
         paths = [*((name,) for name in reports), ("images", "list"), ("images", "prune"), ("config", "list")]
         assert not [path for path in paths if "--json" not in {opt for param in ALL[path].params for opt in param.opts}]
@@ -143,7 +143,7 @@ class TestErrors:
             (click.UsageError("x"), 2),
         ],
     )
-    def test_each_error_has_its_exit_code_and_says_one_line(
+    def test_each_error_is_one_line_with_its_exit_code(
         self, labctl: Labctl, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
     ) -> None:
         def fail(*_: object, **__: object) -> None:
@@ -161,7 +161,7 @@ class TestErrors:
         with pytest.raises(UsageError, match="there is no lab nowhere"):
             run(["--debug", "show", "nowhere"])
 
-    def test_an_unknown_command_is_guessed(self, labctl: Labctl) -> None:
+    def test_an_unknown_command_is_reported_with_the_nearest(self, labctl: Labctl) -> None:
         found = labctl("verfy")
         assert found.code == 2
         assert "There is no command verfy. Did you mean verify?" in found.err
@@ -170,7 +170,7 @@ class TestErrors:
         found = labctl("xyzzy")
         assert found.code == 2 and "Did you mean" not in found.err
 
-    def test_an_unknown_lab_is_guessed(self, labctl: Labctl) -> None:
+    def test_an_unknown_lab_is_reported_with_the_nearest(self, labctl: Labctl) -> None:
         found = labctl("up", "redis-replicaton")
         assert found.code == 2
         assert found.err.splitlines() == [
@@ -181,31 +181,29 @@ class TestErrors:
     @pytest.mark.parametrize(
         "path", [("status",), ("verify",), ("up", "redis-replication"), ("enter", "master"), ("down",)]
     )
-    def test_with_no_engine_every_command_says_so(self, labctl: Labctl, path: tuple[str, ...]) -> None:
+    def test_every_command_reports_a_missing_engine(self, labctl: Labctl, path: tuple[str, ...]) -> None:
         found = labctl(*path)
         assert found.code == 4
         assert found.err.startswith("error: no Docker engine answers at unix://")
         assert found.err.splitlines()[-1].startswith("try: sudo systemctl start docker")
 
-    def test_a_bad_option_says_how_to_get_help(self, labctl: Labctl) -> None:
+    def test_a_bad_option_points_to_help(self, labctl: Labctl) -> None:
         found = labctl("up", "--nope")
         assert found.code == 2
         assert "--nope" in found.err and "--help" in found.err
 
     @pytest.mark.parametrize("target", ["master", "master:", "master:http", "master:0", "master:65536", ":80x"])
-    def test_open_wants_a_box_and_a_port(self, labctl: Labctl, target: str) -> None:
+    def test_open_requires_a_box_and_a_port(self, labctl: Labctl, target: str) -> None:
         found = labctl("open", target)
         assert found.code == 2
         assert found.err.startswith(f"error: {target} is not BOX:PORT")
 
-    def test_cp_wants_one_side_in_a_box(self, labctl: Labctl) -> None:
+    def test_cp_requires_exactly_one_side_in_a_box(self, labctl: Labctl) -> None:
         for pair in (("a", "b"), ("master:/a", "replica1:/b")):
             found = labctl("cp", *pair)
             assert found.code == 2 and "one of the two must be in a box" in found.err
 
-    def test_an_error_is_shown_with_its_details_last_lines_and_the_way_on(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_an_error_shows_its_last_lines_of_detail_and_its_hint(self, capsys: pytest.CaptureFixture[str]) -> None:
         detail = "\n".join(f"line {n}" for n in range(100))
         show(BuildError("{image} can't be built", hint=Hint.LOGS, detail=detail, image="redis", box="master"))
         said = capsys.readouterr()
@@ -219,7 +217,7 @@ class TestErrors:
         show(UsageError("no {what}", what="100% {of} it"))
         assert capsys.readouterr().err == "error: no 100% {of} it\n"
 
-    def test_an_error_is_told_in_the_language_in_use(self) -> None:
+    def test_an_error_is_shown_in_the_chosen_language(self) -> None:
         i18n.choose_language("zh")
         assert text_of(UsageError("{file} can't be read: {why}", file="a", why="b")) == "无法读取 a：b"
         assert text_of(UsageError("no such text {box}", box="web")) == "no such text web"
@@ -239,7 +237,7 @@ class TestLanguage:
             ([], {"LABCTL_LANG": "xx", "LC_ALL": "C"}, "en"),
         ],
     )
-    def test_option_then_variable_then_locale(
+    def test_the_option_overrides_the_variable_and_the_variable_the_locale(
         self, monkeypatch: pytest.MonkeyPatch, argv: list[str], environment: dict[str, str], language: str
     ) -> None:
         for name, value in environment.items():
@@ -247,7 +245,7 @@ class TestLanguage:
         i18n.choose_language(app._early_language(argv))
         assert texts.language() == language
 
-    def test_the_setting_comes_before_the_locale(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_the_setting_overrides_the_locale(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
         (tmp_path / "labctl").mkdir()
         (tmp_path / "labctl" / "config.toml").write_text('lang = "zh"\n')
@@ -259,7 +257,7 @@ class TestLanguage:
 
 
 @pytest.mark.parametrize(("language", "wanted"), [("en", "Listens"), ("zh", "在监听")])
-def test_a_checks_text_is_split_into_its_languages(language: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bilingual_text_is_split_by_language(language: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     i18n.choose_language(language)
     for mark in ("zh: ", "zh:", "[zh] ", "[zh]\n"):
         assert texts.side(f"Listens\n{mark}在监听\n") == wanted
@@ -283,7 +281,7 @@ def test_a_checks_text_is_split_into_its_languages(language: str, wanted: str, m
         ("", ("", "")),
     ],
 )
-def test_a_box_and_a_path_are_told_from_a_path_here(text: str, parts: tuple[str, str]) -> None:
+def test_a_path_in_a_box_is_distinguished_from_a_local_path(text: str, parts: tuple[str, str]) -> None:
     assert split(text) == parts
 
 
@@ -301,7 +299,7 @@ def labs(draw: st.DrawFn) -> tuple[dict[str, object], dict[str, object]]:
 
 class TestDrawing:
     @given(labs())
-    def test_it_fits_80_columns_and_names_every_box_and_address(
+    def test_a_drawing_fits_80_columns_and_names_every_box_and_address(
         self, parts: tuple[dict[str, object], dict[str, object]]
     ) -> None:
         lab = make_lab(networks=parts[0], boxes=parts[1], files=[])
@@ -312,7 +310,7 @@ class TestDrawing:
             for index, address in enumerate(box.networks.values()):
                 assert f"eth{index} {address}" in picture
 
-    def test_the_labs_of_today_look_like_this(self) -> None:
+    def test_a_drawing_of_one_network_is_exact(self) -> None:
         boxes = {"web": {"networks": {"lan": "10.0.0.2"}}, "db": {"networks": {"lan": "10.0.0.3"}}}
         lab = make_lab(networks={"lan": {"subnet": "10.0.0.0/24"}}, boxes=boxes, files=[])
         assert drawing(lab).splitlines() == [
@@ -324,7 +322,7 @@ class TestDrawing:
             "└───────────────┘ └───────────────┘",
         ]
 
-    def test_every_line_of_a_network_is_as_wide_as_the_others(self) -> None:
+    def test_all_lines_of_a_network_drawing_have_the_same_width(self) -> None:
         widths = {len(line) for line in drawing(LAB).splitlines()}
         assert len(widths) == 1
 
@@ -334,7 +332,7 @@ def attempt(at: float, *found: CheckResult, only: frozenset[str] | None = None) 
 
 
 class TestHistory:
-    def test_each_attempt_tells_what_it_gained_and_lost(self) -> None:
+    def test_each_attempt_shows_gained_and_lost_tasks(self) -> None:
         rows = history_rows(
             LAB,
             [
@@ -353,7 +351,7 @@ class TestHistory:
             ("5", "10/15", "✓✗", "thorough", "+listen -auth"),
         ]
 
-    def test_watching_tells_only_what_is_another_than_before(self) -> None:
+    def test_watching_shows_only_changes(self) -> None:
         before, after = attempt(0, failed("listen"), passed("auth")), attempt(1, passed("listen"), passed("auth"))
         assert changes(before, after) == [("listen", Verdict.PASSED)]
         assert changes(after, after) == []
@@ -361,7 +359,7 @@ class TestHistory:
 
 
 class TestPlanText:
-    def test_every_action_has_its_words(self) -> None:
+    def test_every_action_of_a_plan_has_its_text(self) -> None:
         (spec, *_) = make_specs(LAB)
         actions = (
             BuildImages("pond"),
@@ -382,7 +380,7 @@ class TestPlanText:
         assert lines(Plan(())) == ["nothing to do"]
 
 
-def test_events_are_a_line_each_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_are_one_line_each_if_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     show_event = Plain()
     for event in (
         StepStarted("k", "building {subject}", "redis"),
@@ -403,7 +401,7 @@ def test_events_are_a_line_each_where_stderr_is_no_terminal(capsys: pytest.Captu
     ]
 
 
-def test_a_faulty_lab_hides_no_other(labctl: Labctl, tmp_path: Path) -> None:
+def test_a_faulty_lab_does_not_hide_the_others(labctl: Labctl, tmp_path: Path) -> None:
     folder = tmp_path / "labs" / "faulty"
     folder.mkdir(parents=True)
     (folder / "lab.yml").write_text("name: faulty\n")
@@ -422,13 +420,13 @@ def test_list_and_show_need_no_engine(labctl: Labctl) -> None:
     assert "10.10.10.11" in found.out and "{{" not in found.out
 
 
-def test_completion_is_a_script_for_each_shell(labctl: Labctl) -> None:
+def test_completion_prints_a_script_for_each_shell(labctl: Labctl) -> None:
     for shell in ("bash", "zsh", "fish"):
         found = labctl("completion", shell)
         assert found.code == 0 and "_LABCTL_COMPLETE" in found.out
 
 
-def test_observed_boxes_are_json_as_they_are() -> None:
+def test_observed_boxes_are_encoded_to_json_unchanged() -> None:
     """``labctl status --json`` is the model's own words."""
     (spec, *_) = make_specs(LAB)
     found = msgspec.to_builtins(observed_of(spec))

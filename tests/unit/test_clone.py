@@ -92,7 +92,7 @@ def world() -> World:
     return World()
 
 
-def test_a_clone_has_every_box_running_from_an_image_of_its_original_and_goes_with_it(world: World) -> None:
+def test_a_clone_runs_every_box_from_a_committed_image_and_is_removed(world: World) -> None:
     with world.clones.images(world.current, silent) as images:
         assert list(images) == list(LAB.boxes)
         assert set(images.values()) == set(world.engine.images)
@@ -108,7 +108,7 @@ def test_a_clone_has_every_box_running_from_an_image_of_its_original_and_goes_wi
     assert world.clean
 
 
-def test_both_images_and_boxes_expire_soon(world: World) -> None:
+def test_images_and_boxes_of_a_clone_expire_soon(world: World) -> None:
     def look() -> None:
         ends = [box.expires for box in world.engine.clones()] + [image.expires for image in world.engine.clone_images()]
         assert len(ends) == 6
@@ -118,14 +118,14 @@ def test_both_images_and_boxes_expire_soon(world: World) -> None:
     world.work(look)
 
 
-def test_a_whole_clone_changes_as_often_as_the_tests_below_think(world: World) -> None:
+def test_a_whole_clone_makes_as_many_changes_as_the_tests_assume(world: World) -> None:
     world.work(lambda: world.engine.calls.append("inside"))
     assert world.engine.calls.index("inside") == CHANGES
 
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("number", range(1, CHANGES + 1))
-def test_whatever_fails_at_any_change_nothing_is_left(world: World, number: int, error: BaseException) -> None:
+def test_a_clone_that_fails_at_any_change_leaves_nothing(world: World, number: int, error: BaseException) -> None:
     world.engine.fail_at(number, error)
     with pytest.raises(type(error)):
         world.work()
@@ -136,7 +136,7 @@ def test_whatever_fails_at_any_change_nothing_is_left(world: World, number: int,
 
 
 @pytest.mark.parametrize("error", [*ERRORS, GeneratorExit()])
-def test_whatever_happens_inside_nothing_is_left(world: World, error: BaseException) -> None:
+def test_an_error_inside_a_clone_leaves_nothing(world: World, error: BaseException) -> None:
     def fail() -> None:
         raise error
 
@@ -145,7 +145,7 @@ def test_whatever_happens_inside_nothing_is_left(world: World, error: BaseExcept
     assert world.clean
 
 
-def test_an_engine_that_refuses_to_remove_is_told_of_and_breaks_nothing(world: World) -> None:
+def test_a_failing_removal_is_reported_and_raises_nothing(world: World) -> None:
     world.engine.fail_at(CHANGES + 1, EngineError("busy"))
     world.work()
     notes = [event for event in world.events if isinstance(event, Note)]
@@ -153,7 +153,7 @@ def test_an_engine_that_refuses_to_remove_is_told_of_and_breaks_nothing(world: W
     assert len(world.engine.clones()) == len(world.engine.images) == 1
 
 
-def test_several_clones_of_the_same_images_at_once_know_nothing_of_each_other(world: World) -> None:
+def test_clones_of_the_same_images_are_independent(world: World) -> None:
     with (
         world.clones.images(world.current, silent) as images,
         world.clones.clone(world.current, images, silent) as one,
@@ -167,7 +167,7 @@ def test_several_clones_of_the_same_images_at_once_know_nothing_of_each_other(wo
     assert world.clean
 
 
-def test_a_clone_can_be_cloned_and_both_are_of_the_learners_instance(world: World) -> None:
+def test_a_clone_can_be_cloned_and_both_belong_to_the_learners_instance(world: World) -> None:
     with world.cloned() as clone, world.clones.images(clone.current, silent) as images:
         with world.clones.clone(clone.current, images, silent) as other:
             assert other.current.instance != clone.current.instance
@@ -200,14 +200,14 @@ def test_the_boxes_are_committed_under_the_instances_lock(world: World) -> None:
     assert world.locks.held == [f"instance-{LUCY.id}"]
 
 
-def test_keeper_and_toolbox_of_this_version_are_made_where_they_are_not_there(world: World) -> None:
+def test_a_missing_or_outdated_keeper_and_toolbox_are_created_for_a_clone(world: World) -> None:
     world.keeper.states["keeper"] = "outdated"
     world.work()
     assert set(world.keeper.state().values()) == {"running"}
     assert world.built.ensured == [[]]
 
 
-def test_a_keeper_that_goes_while_a_clone_starts_is_brought_back(world: World) -> None:
+def test_a_keeper_removed_while_a_clone_starts_is_recreated(world: World) -> None:
     def trouble(_number: int, name: str) -> None:
         if name == "wait_ready" and not gone:
             gone.append(name)
@@ -220,7 +220,7 @@ def test_a_keeper_that_goes_while_a_clone_starts_is_brought_back(world: World) -
 
 
 class TestPower:
-    def test_a_reboot_is_another_run_of_that_box_alone(self, world: World) -> None:
+    def test_a_reboot_restarts_that_box_only(self, world: World) -> None:
         with world.cloned() as clone:
             ids = clone.current.ids()
             clone.reboot("master")
@@ -229,7 +229,7 @@ class TestPower:
         assert all(box.state is State.RUNNING for box in boxes.values())
         assert world.clean
 
-    def test_a_power_cut_lasts_until_it_is_on_again(self, world: World) -> None:
+    def test_a_powered_off_box_stays_off_until_it_is_powered_on(self, world: World) -> None:
         with world.cloned() as clone:
             box = world.engine.boxes[clone.current.ids()["replica1"]]
             clone.off("replica1")
@@ -246,13 +246,13 @@ class TestPower:
                 clone.reboot("master")
         assert world.clean
 
-    def test_a_box_that_the_lab_does_not_have_is_told(self, world: World) -> None:
+    def test_an_unknown_box_is_reported(self, world: World) -> None:
         with world.cloned() as clone, pytest.raises(UsageError, match="no box"):
             clone.off("mister")
 
 
 class TestLeftOver:
-    def test_after_a_kill_a_sweep_removes_what_has_expired(self, world: World) -> None:
+    def test_a_sweep_removes_expired_clones_after_a_kill(self, world: World) -> None:
         world.leave_behind(lifetime=-1)
         assert len(world.engine.clones(LUCY.id)) == len(world.engine.clone_images(LUCY.id)) == 3
         world.clones.sweep("pond.li")
@@ -260,7 +260,7 @@ class TestLeftOver:
         world.clones.sweep(LUCY.id)
         assert world.clean
 
-    def test_a_sweep_leaves_a_clone_that_somebody_works_with(self, world: World) -> None:
+    def test_a_sweep_keeps_a_clone_in_use(self, world: World) -> None:
         def sweep() -> None:
             world.clones.sweep(LUCY.id)
             assert len(world.engine.clones()) == len(world.engine.images) == 3
@@ -276,20 +276,20 @@ class TestLeftOver:
             assert len(world.engine.clones()) == len(world.engine.images) == 3
         assert world.clean
 
-    def test_a_clone_is_nobodys_instance(self, world: World) -> None:
+    def test_a_clone_is_not_found_as_an_instance(self, world: World) -> None:
         world.leave_behind(lifetime=900)
         assert world.find() == world.current
         again = Up(world.engine, world.keeper, world.built, world.locks).run(LAB, LUCY, silent)
         assert again.nothing_done and again.boxes == world.originals
 
-    def test_down_removes_clones_and_images_and_tells_only_of_the_learners_boxes(self, world: World) -> None:
+    def test_down_removes_clones_and_images_and_reports_only_the_learners_boxes(self, world: World) -> None:
         world.leave_behind(lifetime=900)
         down = Down(world.engine, world.keeper, world.locks)
         assert sorted(down.run(LUCY.id, silent)) == sorted(LAB.boxes)
         assert not world.engine.boxes and not world.engine.images
         assert down.run(LUCY.id, silent) == []
 
-    def test_down_all_finds_clones_whose_original_is_gone(self, world: World) -> None:
+    def test_down_all_removes_clones_whose_original_is_missing(self, world: World) -> None:
         world.leave_behind(lifetime=900)
         for box_id in world.originals.values():
             world.engine.remove(box_id)
@@ -302,22 +302,22 @@ class TestLeftOver:
 
 
 @pytest.mark.parametrize(("expires", "now", "wanted"), [(0, 99, False), (5, 4.9, False), (5, 5, True), (5, 6, True)])
-def test_what_has_no_end_never_expires(expires: int, now: float, wanted: bool) -> None:
+def test_a_resource_without_expiry_never_expires(expires: int, now: float, wanted: bool) -> None:
     assert expired(expires, now) is wanted
 
 
-def test_an_image_for_clones_is_told_from_a_box() -> None:
+def test_an_image_for_clones_is_distinguished_from_a_box() -> None:
     labels = boxspec.Instance("pond", "lucy", "seed").clone_image_labels()
     assert labels[wiring.LABEL_ROLE] not in (wiring.ROLE_BOX, "image")
 
 
 @pytest.mark.parametrize(("memory", "wanted"), [("64MiB", 3), ("256MiB", 3), ("512MiB", 2), ("1GiB", 1), ("4GiB", 1)])
-def test_of_a_lab_of_large_boxes_fewer_clones_are_up_at_once(memory: str, wanted: int) -> None:
+def test_labs_with_large_boxes_run_fewer_clones_at_once(memory: str, wanted: int) -> None:
     lab = make_lab(boxes={name: {"memory": memory} for name in ("a", "b", "c")}, networks={}, files=[])
     assert at_once(lab) == wanted
 
 
-def test_boxes_are_committed_while_they_stand_still_and_none_that_is_too_large() -> None:
+def test_boxes_are_committed_while_paused_unless_one_is_too_large() -> None:
     world = World()
     held: list[set[str]] = []
     world.engine.trouble = lambda _number, name: held.append(set(world.keeper.held)) if name == "commit" else None
@@ -333,7 +333,7 @@ def test_boxes_are_committed_while_they_stand_still_and_none_that_is_too_large()
     assert not world.engine.clone_images()
 
 
-def test_the_checks_that_need_a_copy_of_a_box_that_is_too_large_fail_and_say_where_to_look() -> None:
+def test_checks_on_a_clone_of_a_too_large_box_fail_and_name_its_largest_file() -> None:
     world = World()
     world.keeper.weights["replica1"] = Weight(500 << 30, "/root/it's\nsparse", 499 << 30)
     checks = [CloneCheck("test_a", "task", "A title"), CloneCheck("test_b", "task", "Another")]
@@ -358,9 +358,7 @@ def test_the_checks_that_need_a_copy_of_a_box_that_is_too_large_fail_and_say_whe
 class TestLarge:
     """Copies of more than a GiB together."""
 
-    def test_they_are_written_under_a_lock_of_all_instances_and_nothing_is_held_while_it_is_waited_for(
-        self, world: World
-    ) -> None:
+    def test_large_copies_are_written_under_a_global_lock_with_no_box_paused_meanwhile(self, world: World) -> None:
         world.keeper.weights["replica1"] = Weight(2 << 30)
         world.locks.held.clear()
         written: list[str] = []
@@ -376,7 +374,7 @@ class TestLarge:
         assert len(written) == COMMITS and world.clean
         assert world.locks.held[-2:] == ["disk-copies", f"instance-{LUCY.id}"]
 
-    def test_they_are_weighed_again_when_it_is_their_turn(self, world: World) -> None:
+    def test_large_copies_are_weighed_again_after_the_lock_is_taken(self, world: World) -> None:
         free = 10 << 30
         weights = [Weight(7 << 30, free=free), Weight(7 << 30, free=free - (7 << 30))]
         hold = world.keeper.hold
@@ -392,7 +390,7 @@ class TestLarge:
             world.work()
         assert "commit" not in world.engine.calls and not weights and world.clean
 
-    def test_small_ones_wait_for_nobody(self, world: World) -> None:
+    def test_small_copies_do_not_wait_for_the_lock(self, world: World) -> None:
         world.keeper.weights = dict.fromkeys(LAB.boxes, Weight((1 << 30) // len(LAB.boxes)))
         with world.locks.hold("disk-copies", silent):
             world.work()

@@ -68,7 +68,7 @@ def world() -> World:
     return World()
 
 
-def test_everybody_is_up_and_again_changes_nothing(world: World) -> None:
+def test_up_starts_everybody_and_a_second_up_changes_nothing(world: World) -> None:
     events: list[Event] = []
     tally = world.boxes.up(COHORT, members(12), events.append)
     assert world.all_up(12)
@@ -90,7 +90,7 @@ def test_every_learner_has_params_of_their_own_and_the_end_of_the_cohort(world: 
     assert all(abs(box.expires - time.time() - 3600) < 60 for box in boxes)
 
 
-def test_one_look_at_the_engine_and_the_images_serves_all(world: World) -> None:
+def test_up_queries_the_engine_and_the_images_once_for_all(world: World) -> None:
     looks: list[str | None] = []
     observe, tags = world.engine.observe, world.images.tags
 
@@ -107,7 +107,7 @@ def test_one_look_at_the_engine_and_the_images_serves_all(world: World) -> None:
     assert looks == ["tags", None]
 
 
-def test_never_more_than_eight_starts_at_once(world: World) -> None:
+def test_at_most_eight_starts_run_at_once(world: World) -> None:
     running, most, full = 0, 0, threading.Event()
     lock = threading.Lock()
     create = world.engine.create
@@ -135,7 +135,7 @@ def test_never_more_than_eight_starts_at_once(world: World) -> None:
     assert most == WIDTH
 
 
-def test_one_learners_failure_is_told_and_leaves_nothing_and_the_others_are_up(world: World) -> None:
+def test_a_failing_learner_leaves_nothing_and_the_others_are_up(world: World) -> None:
     create = world.engine.create
 
     def broken(spec: BoxSpec) -> str:
@@ -155,7 +155,7 @@ def test_one_learners_failure_is_told_and_leaves_nothing_and_the_others_are_up(w
     assert world.all_up(10)
 
 
-def test_boxes_that_never_become_ready_are_that_learners_failure(world: World) -> None:
+def test_boxes_that_never_become_ready_fail_that_learner_only(world: World) -> None:
     class Stubborn(FakeKeeper):
         pass
 
@@ -166,7 +166,7 @@ def test_boxes_that_never_become_ready_are_that_learners_failure(world: World) -
     assert len(world.boxes.up(COHORT, members(2), silent).done) == 2
 
 
-def test_what_a_learner_brought_up_meanwhile_is_theirs(world: World) -> None:
+def test_boxes_that_a_learner_created_meanwhile_are_kept(world: World) -> None:
     """Between the look at all and their turn: the names are taken, and then all is as it should be."""
     alone = Up(world.engine, world.keeper, world.images, world.locks)
     observe = world.engine.observe
@@ -185,7 +185,7 @@ def test_what_a_learner_brought_up_meanwhile_is_theirs(world: World) -> None:
 
 @settings(max_examples=40)
 @given(st.integers(1, 40), st.booleans())
-def test_after_a_kill_at_any_moment_up_finishes_the_work(moment: int, twice: bool) -> None:
+def test_up_finishes_after_being_killed_at_any_moment(moment: int, twice: bool) -> None:
     world = World()
     for at in (moment, moment + 3) if twice else (moment,):
         world.engine.die_at(at)
@@ -199,7 +199,7 @@ def test_after_a_kill_at_any_moment_up_finishes_the_work(moment: int, twice: boo
     assert not tally.failed and world.all_up(5)
 
 
-def test_ctrl_c_finishes_what_is_begun_and_begins_nothing_more(world: World) -> None:
+def test_ctrl_c_finishes_started_work_and_starts_no_more(world: World) -> None:
     create = world.engine.create
     begun = threading.Event()
 
@@ -236,7 +236,7 @@ def test_ctrl_c_finishes_what_is_begun_and_begins_nothing_more(world: World) -> 
     assert len(world.boxes.up(COHORT, members(60), silent).done) == len(tally.left)
 
 
-def test_a_second_ctrl_c_waits_for_nobody_and_leaves_nothing_half_made(world: World) -> None:
+def test_a_second_ctrl_c_stops_at_once_and_leaves_nothing_half_created(world: World) -> None:
     main = threading.main_thread().ident or 0
     all_wait = threading.Barrier(WIDTH, lambda: signal.pthread_kill(main, signal.SIGINT))
     presses: list[int] = []
@@ -260,7 +260,7 @@ def test_a_second_ctrl_c_waits_for_nobody_and_leaves_nothing_half_made(world: Wo
     assert len(presses) == 2 and not world.states()
 
 
-def test_the_keeper_is_replaced_in_the_midst_of_it(world: World) -> None:
+def test_up_survives_a_replaced_keeper(world: World) -> None:
     started = threading.Event()
     create = world.engine.create
 
@@ -304,7 +304,7 @@ def test_stop_start_reset_down_each_converge(world: World) -> None:
     assert world.boxes.down(COHORT, None, silent).done == ()
 
 
-def test_down_takes_clones_too_and_what_a_learner_brings_up_meanwhile(world: World) -> None:
+def test_down_removes_clones_and_boxes_that_a_learner_starts_meanwhile(world: World) -> None:
     world.boxes.up(COHORT, members(2), silent)
     alone = Up(world.engine, world.keeper, world.images, world.locks)
     remove = world.engine.remove
@@ -331,7 +331,7 @@ def test_down_takes_clones_too_and_what_a_learner_brings_up_meanwhile(world: Wor
         msgspec.structs.replace(COHORT, until=5.0),
     ],
 )
-def test_what_is_over_is_not_started_and_can_be_taken_down(world: World, cohort: Cohort) -> None:
+def test_an_ended_cohort_is_not_started_but_can_be_taken_down(world: World, cohort: Cohort) -> None:
     world.boxes.up(COHORT, members(1), silent)
     for work in (world.boxes.up, world.boxes.start, world.boxes.reset):
         with pytest.raises(RefusedError):
@@ -342,7 +342,7 @@ def test_what_is_over_is_not_started_and_can_be_taken_down(world: World, cohort:
     assert len(world.boxes.down(cohort, None, silent).done) == 1
 
 
-def test_an_engine_that_is_gone_is_everybodys_failure_and_no_hang(world: World) -> None:
+def test_a_missing_engine_fails_every_learner_without_a_hang(world: World) -> None:
     world.boxes.up(COHORT, members(1), silent)
 
     def gone(_spec: BoxSpec) -> str:
@@ -368,7 +368,7 @@ def _why(tally: Tally) -> list[str]:
 class TestAsOneLearnersUp:
     """What ``up`` does for one learner it does for each of a class."""
 
-    def test_what_can_not_be_taken_back_is_reported(self, world: World) -> None:
+    def test_a_failing_rollback_is_reported(self, world: World) -> None:
         def stuck(_box_id: str) -> None:
             raise EngineError("can't remove")
 
@@ -386,7 +386,7 @@ class TestAsOneLearnersUp:
         assert len(tally.failed) == 1
         assert set(world.states()) == {"db-1/s01"}, "as after a reset of one learner that fails"
 
-    def test_the_errors_of_all_boxes_are_told(self, world: World) -> None:
+    def test_the_errors_of_all_boxes_are_reported(self, world: World) -> None:
         def broken(spec: BoxSpec) -> str:
             raise EngineError("no {box}", box=spec.name)
 
@@ -407,7 +407,7 @@ class TestAsOneLearnersUp:
             assert tally.nothing == 1
             assert _why(tally)[0].startswith(f"the box {box.spec.name} ")
 
-    def test_one_that_is_paused_for_a_moment_is_waited_for(self, world: World) -> None:
+    def test_a_briefly_paused_box_is_waited_for(self, world: World) -> None:
         world.boxes.up(COHORT, members(2), silent)
         box, observe, looks = next(iter(world.engine.boxes.values())), world.engine.observe, iter(range(9))
         box.state = State.PAUSED
@@ -420,7 +420,7 @@ class TestAsOneLearnersUp:
         world.engine.observe = soon  # type: ignore[assignment, method-assign]
         assert world.boxes.up(COHORT, members(2), silent).nothing == 2
 
-    def test_what_a_learner_made_meanwhile_with_another_seed_stays(self, world: World) -> None:
+    def test_boxes_that_a_learner_created_with_another_seed_are_kept(self, world: World) -> None:
         observe = world.engine.observe
 
         def late(instance: str | None = None) -> object:
@@ -437,7 +437,7 @@ class TestAsOneLearnersUp:
         assert hint == "labctl down pond --learner db-1/s00"
         assert len(world.states()["db-1/s00"]) == 3
 
-    def test_a_box_that_restarts_again_and_again_is_taken_back_with_the_others(
+    def test_a_box_that_restarts_repeatedly_is_rolled_back_with_the_others(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("labctl.services.current.PATIENCE_SECONDS", 0.0)
@@ -457,7 +457,7 @@ class TestAsOneLearnersUp:
         assert not world.states()
 
     @pytest.mark.parametrize("at", ["images", "boxes"])
-    def test_no_keeper_is_left_where_there_was_none(self, world: World, at: str) -> None:
+    def test_a_failed_up_leaves_no_keeper_if_there_was_none(self, world: World, at: str) -> None:
         world.keeper.states = dict.fromkeys(world.keeper.states, "missing")
         if at == "images":
             world.images.broken, world.images.all_present = True, False
@@ -469,7 +469,7 @@ class TestAsOneLearnersUp:
             assert len(world.boxes.up(COHORT, members(2), silent).failed) == 2
         assert set(world.keeper.state().values()) == {"missing"}
 
-    def test_a_keeper_that_somebody_needs_stays(self, world: World) -> None:
+    def test_a_failed_up_keeps_a_keeper_that_others_use(self, world: World) -> None:
         world.keeper.states = dict.fromkeys(world.keeper.states, "missing")
         _alone(world).run(LAB, _instance(9), silent)
         world.keeper.states["switch"] = "missing"
@@ -477,7 +477,7 @@ class TestAsOneLearnersUp:
         assert len(world.boxes.up(COHORT, members(2), silent).failed) == 2
         assert set(world.keeper.state().values()) == {"running"}
 
-    def test_boxes_of_before_are_asked_for_once_and_nothing_is_put_beside_them(self, world: World) -> None:
+    def test_boxes_without_a_store_are_queried_once_and_never_duplicated(self, world: World) -> None:
         for spec in make_specs(LAB, "db-1/s01", "by hand"):
             world.engine.start(world.engine.create(spec))
         world.engine.recognise = lambda _box: False
@@ -494,7 +494,7 @@ class TestAsOneLearnersUp:
         assert plain(tally.failed[0].error) == ("labctl adopt pond --learner db-1/s01")
         assert asked == [None] and len(tally.done) == 3
 
-    def test_start_goes_on_where_a_learner_takes_boxes_down_meanwhile(self, world: World) -> None:
+    def test_start_continues_if_a_learner_removes_boxes_meanwhile(self, world: World) -> None:
         world.boxes.up(COHORT, members(2), silent)
         world.boxes.stop(COHORT, None, silent)
         start, down = world.engine.start, Down(world.engine, world.keeper, FakeLocks())
@@ -509,7 +509,7 @@ class TestAsOneLearnersUp:
         assert not tally.failed and set(world.states()) == {"db-1/s01"}
 
 
-def test_down_removes_what_stands_behind_the_boxes_and_names_each_once(world: World) -> None:
+def test_down_removes_hidden_older_boxes_and_names_each_once(world: World) -> None:
     """After a downgrade an older labctl made boxes of its own, which are seen when the newer ones are gone."""
     _alone(world).run(LAB, _instance(), silent)
     observe, hidden = world.engine.observe, [True]

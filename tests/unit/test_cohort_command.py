@@ -65,7 +65,7 @@ def roster(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_the_life_of_a_cohort(labctl: Run, roster: str) -> None:
+def test_a_cohort_is_managed_from_create_to_end(labctl: Run, roster: str) -> None:
     code, out, _ = labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", roster, "--limits", "hours=8")
     assert code == 0 and "3 learners, 0 with a key" in out and "labctl cohort up db-1" in out
     assert labctl("cohort", "list")[1].splitlines()[1].split("\t")[:3] == ["db-1", "pond", "3"]
@@ -88,7 +88,7 @@ def test_the_life_of_a_cohort(labctl: Run, roster: str) -> None:
     assert labctl("cohort", "up", "db-1")[0] == 7
 
 
-def test_no_json_tells_the_secret(labctl: Run, roster: str) -> None:
+def test_no_json_output_contains_the_secret(labctl: Run, roster: str) -> None:
     made = json.loads(labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", roster, "--json")[1])
     assert [member["id"] for member in made["members"]] == ["s01", "s02", "s03"]
     for argv in (("list", "--json"), ("show", "db-1", "--json")):
@@ -97,7 +97,7 @@ def test_no_json_tells_the_secret(labctl: Run, roster: str) -> None:
     assert "secret" not in made
 
 
-def test_a_faulty_roster_is_told_whole_in_both_languages_and_nothing_is_kept(labctl: Run, tmp_path: Path) -> None:
+def test_a_faulty_roster_is_reported_in_full_in_both_languages_and_not_imported(labctl: Run, tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_text("学号;姓名;公钥\ns 1;李雷;ssh-dss AAAA\ns02;;\n", "gbk")
     create = ("cohort", "create", "db-1", "--lab", "pond", "--roster", str(file))
@@ -129,7 +129,7 @@ def test_a_faulty_roster_is_told_whole_in_both_languages_and_nothing_is_kept(lab
         (("up", "db-9"), 2, "there is no cohort db-9"),
     ],
 )
-def test_what_is_wrong_is_one_clear_line_and_nothing_is_kept(
+def test_a_wrong_argument_is_a_one_line_error_and_changes_nothing(
     labctl: Run, roster: str, argv: tuple[str, ...], code: int, said: str
 ) -> None:
     found, _, err = labctl("cohort", *(roster if word == "R" else word for word in argv))
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_one_clear_line_and_nothing_is_kept(
     assert json.loads(labctl("cohort", "list", "--all", "--json")[1]) == []
 
 
-def test_what_destroys_work_asks_first(labctl: Run, roster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_destructive_commands_ask_for_confirmation(labctl: Run, roster: str, monkeypatch: pytest.MonkeyPatch) -> None:
     labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", roster)
     labctl("cohort", "up", "db-1")
     monkeypatch.setattr("sys.stdin", io.StringIO())
@@ -147,7 +147,7 @@ def test_what_destroys_work_asks_first(labctl: Run, roster: str, monkeypatch: py
     assert "3 up already" in labctl("cohort", "up", "db-1")[1]
 
 
-def test_who_is_not_in_it_and_who_came_late(labctl: Run, roster: str, tmp_path: Path) -> None:
+def test_an_unknown_learner_is_refused_and_late_learners_can_be_added(labctl: Run, roster: str, tmp_path: Path) -> None:
     labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", roster)
     code, _, err = labctl("cohort", "up", "db-1", "--learner", "s1")
     assert code == 2 and "did you mean s01?" in err
@@ -179,7 +179,7 @@ def _members(labctl: Run) -> dict[str, dict[str, str]]:
     return {row["member"]["id"]: row["member"] for row in rows}
 
 
-def test_a_column_that_the_file_lacks_changes_nothing(labctl: Run, full: Callable[[str], str]) -> None:
+def test_a_missing_column_changes_nothing(labctl: Run, full: Callable[[str], str]) -> None:
     before = _members(labctl)
     code, out, _ = labctl("cohort", "add", "db-1", "--roster", full("id,name\ns01,Li Lei\ns02,Han\ns03,Jim\n"))
     assert code == 0 and "1 new, 1 changed, 1 as before" in out
@@ -188,9 +188,7 @@ def test_a_column_that_the_file_lacks_changes_nothing(labctl: Run, full: Callabl
     assert after["s01"] == {**before["s01"], "name": "Li Lei"} and after["s02"] == before["s02"]
 
 
-def test_an_empty_cell_changes_nothing_and_is_listed_and_a_dash_removes_the_value(
-    labctl: Run, full: Callable[[str], str]
-) -> None:
+def test_an_empty_cell_keeps_the_value_and_a_dash_removes_it(labctl: Run, full: Callable[[str], str]) -> None:
     file = full("id,email,group,key\ns01,,B,\ns02,-,,\n")
     code, out, _ = labctl("cohort", "add", "db-1", "--roster", file)
     assert code == 0
@@ -207,7 +205,7 @@ def test_an_empty_cell_changes_nothing_and_is_listed_and_a_dash_removes_the_valu
     assert after["s02"]["email"] == "" and after["s02"]["group"] == "A"
 
 
-def test_keys_alone_come_later_by_a_file_with_two_columns(labctl: Run, full: Callable[[str], str]) -> None:
+def test_keys_can_be_added_later_by_a_file_with_two_columns(labctl: Run, full: Callable[[str], str]) -> None:
     file = full(f"id,key\ns02,{OTHER}\n")
     code, out, _ = labctl("cohort", "add", "db-1", "--roster", file, "--dry-run")
     assert code == 0 and "  s02 key: none → SHA256:" in out and OTHER.split()[1] not in out
@@ -222,9 +220,7 @@ def test_keys_alone_come_later_by_a_file_with_two_columns(labctl: Run, full: Cal
     assert "did you mean s02?" in err
 
 
-def test_a_key_of_somebody_else_is_refused_with_its_line_and_nothing_changes(
-    labctl: Run, full: Callable[[str], str]
-) -> None:
+def test_a_key_of_another_learner_is_refused_with_its_line(labctl: Run, full: Callable[[str], str]) -> None:
     before = _members(labctl)
     code, _, err = labctl("cohort", "add", "db-1", "--roster", full(f"id,name,key\ns01,Li Lei,\ns02,Han,{KEY}\n"))
     assert code == 2 and ":3:9 (key): the key of s02 is that of s01 in the cohort db-1" in err
@@ -239,7 +235,7 @@ def test_a_key_of_somebody_else_is_refused_with_its_line_and_nothing_changes(
     assert (_members(labctl)["s01"]["key"], _members(labctl)["s02"]["key"]) == (OTHER, KEY)
 
 
-def test_create_has_a_dry_run_that_shows_how_the_file_was_read(labctl: Run, full: Callable[[str], str]) -> None:
+def test_create_with_dry_run_shows_how_the_file_was_read(labctl: Run, full: Callable[[str], str]) -> None:
     file = full(f"id,name,group,key\ns\u200b01,Li\u00a0Lei,A,{OTHER}\n")
     code, out, _ = labctl("cohort", "create", "db-2", "--lab", "pond", "--roster", file, "--dry-run")
     assert code == 0 and "s01\tLi Lei\tA\t\tSHA256:" in out
@@ -251,7 +247,7 @@ def test_create_has_a_dry_run_that_shows_how_the_file_was_read(labctl: Run, full
     assert made["notes"][0]["text"] == "invisible characters were removed: U+200B"
 
 
-def test_the_encoding_can_be_named(labctl: Run, full: Callable[[str], str], tmp_path: Path) -> None:
+def test_the_encoding_option_is_used(labctl: Run, full: Callable[[str], str], tmp_path: Path) -> None:
     file = tmp_path / "west.csv"
     file.write_bytes("id,name\ns03,Müller\n".encode("cp1252"))
     code, _, err = labctl("cohort", "add", "db-1", "--roster", str(file))
@@ -262,7 +258,7 @@ def test_the_encoding_can_be_named(labctl: Run, full: Callable[[str], str], tmp_
     assert code == 2 and "labctl reads no files in the encoding rot13" in err and "cp1252" in err
 
 
-def test_a_workbook_is_a_roster_too(labctl: Run, full: Callable[[str], str], tmp_path: Path) -> None:
+def test_a_workbook_is_accepted_as_a_roster(labctl: Run, full: Callable[[str], str], tmp_path: Path) -> None:
     from openpyxl import Workbook
 
     book = Workbook()
@@ -273,7 +269,7 @@ def test_a_workbook_is_a_roster_too(labctl: Run, full: Callable[[str], str], tmp
     assert code == 0 and "  s01 group: A → B\n" in out and _members(labctl)["s01"]["key"] == KEY
 
 
-def test_a_roster_that_is_no_file_is_one_clear_line(
+def test_a_roster_that_is_no_file_is_a_one_line_error(
     labctl: Run, full: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert f"{tmp_path} can't be read: Is a directory" in labctl("cohort", "add", "db-1", "--roster", str(tmp_path))[2]
@@ -286,7 +282,7 @@ def test_a_roster_that_is_no_file_is_one_clear_line(
     assert code == 2 and "can't be read: No such file" in err and "\x1b[31m" not in err
 
 
-def test_what_does_not_fit_is_refused_before_anything_starts_but_for_force(
+def test_a_class_that_does_not_fit_is_refused_unless_forced(
     labctl: Run, roster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", roster)
@@ -303,7 +299,7 @@ def test_what_does_not_fit_is_refused_before_anything_starts_but_for_force(
     assert labctl("cohort", "up", "db-1", "--force")[0] == 0
 
 
-def test_a_refusal_in_chinese_has_its_resources_in_chinese() -> None:
+def test_a_refusal_in_chinese_names_resources_in_chinese() -> None:
     one = Footprint(3, 1, 0.1, 1, 1, 100, 1)
     orders = (LabDemand(make_lab(), one, 4),)
     fitting = learners_that_fit(orders, SERVER, 4)
@@ -317,7 +313,7 @@ def test_a_refusal_in_chinese_has_its_resources_in_chinese() -> None:
     assert "放得下" not in text and "inotify 实例（需要 400，剩余 128，缺 272）" in text
 
 
-def test_failures_are_told_once_for_each_reason_with_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failures_are_grouped_by_reason_with_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     def failure(number: int, why: str) -> Failure:
         part = Part(f"db-1/s{number:02}", "pond", f"pond.{number}")
         return Failure(part, EngineError("the Docker engine refused: {why}", hint=Hint.DOCTOR, why=why))
@@ -342,7 +338,7 @@ def _happen(emit: Callable[[Any], None]) -> None:
         emit(OneEnded(f"db-1/s{number:02}", "pond", number != 3, 1.5, 3))
 
 
-def test_progress_that_is_piped_is_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+def test_piped_progress_is_one_line_per_learner(capsys: pytest.CaptureFixture[str]) -> None:
     with watched(quiet=False) as emit:
         assert isinstance(emit, Lines)
         _happen(emit)
@@ -352,7 +348,7 @@ def test_progress_that_is_piped_is_a_line_for_each(capsys: pytest.CaptureFixture
     assert lines[-1].endswith("10 of 10 · 30 of 30 boxes")
 
 
-def test_progress_on_a_terminal_is_a_table_with_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_on_a_terminal_is_a_table_with_the_remaining_time(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
     board = Board()
@@ -369,7 +365,7 @@ def test_progress_on_a_terminal_is_a_table_with_the_time_left(capsys: pytest.Cap
     assert all(len(line) <= 80 for line in shown.splitlines())
 
 
-def test_progress_for_programs_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with watched(quiet=True) as emit:
         _happen(emit)
     assert capsys.readouterr().err == ""

@@ -24,7 +24,7 @@ from labctl.errors import LabctlError, RefusedError, UsageError
 NOW = datetime.datetime(2026, 11, 23, 9, 30).timestamp()
 
 
-def test_limits_as_they_are_typed() -> None:
+def test_limits_are_parsed_from_typed_text() -> None:
     wanted = Limits(memory=2 << 30, disk=512 << 20, cpus=1.5, hours=8, boxes=6)
     assert parse_limits("memory=2GiB, disk=512M ,cpus=1.5,hours=8,boxes=6") == wanted
     assert parse_limits("") == Limits()
@@ -36,12 +36,12 @@ parts = st.integers(0, 4000).map(lambda number: number / 4)
 
 
 @given(st.builds(Limits, counts, counts, sizes, parts, counts, sizes, parts, parts))
-def test_limits_written_and_read_are_the_same(limits: Limits) -> None:
+def test_written_limits_parse_to_the_same_limits(limits: Limits) -> None:
     assert parse_limits(write_limits(limits)) == limits
 
 
 @given(st.text(alphabet="memorycpus=,1.5-GiB naninf\0é", max_size=30))
-def test_no_text_of_limits_raises_anything_else(text: str) -> None:
+def test_parsing_limits_raises_only_labctl_errors(text: str) -> None:
     try:
         parse_limits(text)
     except UsageError as error:
@@ -61,7 +61,7 @@ def test_no_text_of_limits_raises_anything_else(text: str) -> None:
         ("cpus=inf", "cpus: inf is no number above 0", ""),
     ],
 )
-def test_a_wrong_limit_is_told(text: str, message: str, hint: str) -> None:
+def test_a_wrong_limit_is_reported(text: str, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_limits(text)
     assert str(caught.value) == message
@@ -81,26 +81,26 @@ def test_a_wrong_limit_is_told(text: str, message: str, hint: str) -> None:
         ("", 0.0),
     ],
 )
-def test_dates_as_they_are_typed(text: str, until: float) -> None:
+def test_dates_are_parsed_from_typed_text(text: str, until: float) -> None:
     assert parse_until(text, NOW) == until
 
 
 @pytest.mark.parametrize(
     "text", ["tomorrow", "+", "+3", "3d", "2026-13-01", "2026-11-31", "9999-12-31", "18:00", "+9999d9h x"]
 )
-def test_what_is_no_date_is_told(text: str) -> None:
+def test_an_invalid_date_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is no date"):
         parse_until(text, NOW)
 
 
 @pytest.mark.parametrize("text", ["2026-11-22", "2026-11-23T09:30", "+0d", "1970-01-01T00:00"])
-def test_what_has_passed_is_told(text: str) -> None:
+def test_a_past_date_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="has passed"):
         parse_until(text, NOW)
 
 
 @given(st.text(alphabet="+0123456789dhmT:- Z", max_size=20))
-def test_no_date_raises_anything_else(text: str) -> None:
+def test_parsing_dates_raises_only_labctl_errors(text: str) -> None:
     try:
         assert parse_until(text, NOW) > NOW or not text
     except UsageError as error:
@@ -108,7 +108,7 @@ def test_no_date_raises_anything_else(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "A", "a_b", "-a", "a-", "a/b", "x" * 25, "班", "a\n"])
-def test_names_that_a_cohort_cannot_have(name: str) -> None:
+def test_an_invalid_cohort_name_is_refused(name: str) -> None:
     with pytest.raises(UsageError):
         check_name(name)
 
@@ -124,25 +124,25 @@ def test_names_that_a_cohort_cannot_have(name: str) -> None:
         ("cpus=1", "disk=2GiB", "what all together may write is known only where each box has a limit"),
     ],
 )
-def test_limits_that_a_lab_does_not_fit_in_are_refused_with_both_numbers(each: str, whole: str, said: str) -> None:
+def test_limits_below_a_labs_needs_are_refused_with_both_numbers(each: str, whole: str, said: str) -> None:
     with pytest.raises(LabctlError) as caught:
         check_limits(parse_limits(each), parse_limits(whole), (make_lab(),))
     assert str(caught.value) == said
     assert isinstance(caught.value, RefusedError) == ("needs" in said)
 
 
-def test_limits_that_are_just_enough_are_fine() -> None:
+def test_limits_equal_to_a_labs_needs_are_accepted() -> None:
     check_limits(parse_limits("memory=768MiB,boxes=3,pids=768,cpus=0.1"), Limits(), (make_lab(),))
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("1d", 86400), ("12h", 43200), ("1d12h", 129600), ("30m", 1800), ("0", 0)]
 )
-def test_graces_as_they_are_typed(text: str, seconds: int) -> None:
+def test_grace_periods_are_parsed_from_typed_text(text: str, seconds: int) -> None:
     assert parse_grace(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "1", "+1d", "-1d", "1 d", "1s", "1.5h", "99999d", "d"])
-def test_what_is_no_grace(text: str) -> None:
+def test_an_invalid_grace_period_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is no time span"):
         parse_grace(text)

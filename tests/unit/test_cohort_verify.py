@@ -69,7 +69,7 @@ class Class:
         return self.all.regrade(COHORT, self.members, "pond", dry=dry)
 
 
-def test_everybody_who_is_up_is_judged_and_the_rest_told() -> None:
+def test_learners_who_are_up_are_judged_and_the_others_reported() -> None:
     group = Class("li", "wang", "away")
     ended: list[str] = []
     found = group.all.run(COHORT, group.members, ended=lambda one: ended.append(one.learner))
@@ -80,7 +80,7 @@ def test_everybody_who_is_up_is_judged_and_the_rest_told() -> None:
     assert [one.learner for one in group.store.attempts_of("db-1")].count("db-1/li") == 1
 
 
-def test_one_that_fails_holds_up_nobody() -> None:
+def test_a_failing_learner_does_not_stop_the_others() -> None:
     group = Class(*(f"s{number}" for number in range(10)))
     turn = iter(range(100))
 
@@ -95,7 +95,7 @@ def test_one_that_fails_holds_up_nobody() -> None:
     assert broken.up and str(broken.why) == "no"
 
 
-def test_no_more_at_once_than_is_good() -> None:
+def test_at_most_three_learners_are_judged_at_once() -> None:
     group = Class(*(f"s{number}" for number in range(12)))
     together, most, lock = [0], [0], threading.Lock()
 
@@ -111,7 +111,7 @@ def test_no_more_at_once_than_is_good() -> None:
     assert 1 <= most[0] <= 3 and len(group.made) <= 3
 
 
-def test_ctrl_c_ends_what_runs_and_keeps_what_was_found() -> None:
+def test_ctrl_c_stops_running_checks_and_keeps_finished_attempts() -> None:
     group = Class("li", "wang")
 
     def interrupted(_one: Judged) -> None:
@@ -139,7 +139,7 @@ class TestAfterTheEnd:
     def judged(self, group: Class, cohort: Cohort = COHORT) -> dict[str, Judged]:
         return {one.learner: one for one in group.all.run(cohort, group.members)}
 
-    def test_what_they_left_is_started_judged_and_stopped(self, group: Class) -> None:
+    def test_expired_boxes_are_started_judged_and_stopped(self, group: Class) -> None:
         seen: list[tuple[set[str], set[State]]] = []
 
         def look() -> None:
@@ -155,7 +155,7 @@ class TestAfterTheEnd:
         away = found["db-1/away"]
         assert (away.up, away.why, away.unjudged) == (False, None, False), "never up, and still in its grace"
 
-    def test_boxes_that_run_still_are_stopped_first_with_all_shells_in_them(self, group: Class) -> None:
+    def test_running_boxes_are_stopped_before_judging_to_end_all_shells(self, group: Class) -> None:
         for box in group.engine.boxes.values():
             group.engine.start(box.id)
         before = {box.id: box.starts for box in group.engine.boxes.values()}
@@ -163,13 +163,13 @@ class TestAfterTheEnd:
         assert all(box.starts == before[box.id] + 1 for box in group.engine.boxes.values())
         assert {box.state for box in group.engine.observe()} == {State.STOPPED}
 
-    def test_boxes_that_were_removed_are_told_and_are_no_success(self, group: Class) -> None:
+    def test_removed_boxes_are_reported_and_not_judged(self, group: Class) -> None:
         group.engine.boxes.clear()
         over = msgspec.structs.replace(self.COHORT, grace=100.0)
         found = self.judged(group, over)
         assert all(one.unjudged and "were removed" in str(one.why) for one in found.values())
 
-    def test_a_stop_that_the_keeper_had_sent_before_costs_nobody_a_verdict(self, group: Class) -> None:
+    def test_an_earlier_stop_by_the_keeper_does_not_prevent_a_verdict(self, group: Class) -> None:
         turn = iter(range(100))
 
         def stop() -> None:
@@ -180,12 +180,12 @@ class TestAfterTheEnd:
         found = self.judged(group)
         assert found["db-1/li"].whole and found["db-1/wang"].whole
 
-    def test_checks_that_can_not_run_are_not_tried_again(self, group: Class) -> None:
+    def test_checks_that_cannot_run_are_not_repeated(self, group: Class) -> None:
         group.checker.results = [error("listen"), passed("auth")]
         found = self.judged(group)
         assert found["db-1/li"].unjudged and len(group.checker.asked) == 2
 
-    def test_what_goes_wrong_or_is_interrupted_leaves_no_box_running(self, group: Class) -> None:
+    def test_an_error_or_interrupt_leaves_no_box_running(self, group: Class) -> None:
         def broken() -> None:
             raise ChecksError("no")
 
@@ -201,24 +201,24 @@ class TestAfterTheEnd:
             group.all.run(self.COHORT, group.members, ended=interrupted)
         assert {box.state for box in group.engine.observe()} == {State.STOPPED} and group.keeper.spared == {}
 
-    def test_a_box_that_does_not_start_is_that_learners_error(self, group: Class) -> None:
+    def test_a_box_that_does_not_start_is_reported_for_that_learner(self, group: Class) -> None:
         group.keeper.late.add("replica1")
         found = self.judged(group)
         assert all(found[one].unjudged and found[one].why for one in ("db-1/li", "db-1/wang"))
         assert {box.state for box in group.engine.observe()} == {State.STOPPED}
 
-    def test_hours_that_have_passed_are_an_end_too(self, group: Class) -> None:
+    def test_expired_hours_of_a_box_count_as_an_end(self, group: Class) -> None:
         for box in group.engine.boxes.values():
             box.spec.labels["labctl.expires"] = "1500"
         found = self.judged(group, COHORT)
         assert found["db-1/li"].whole
         assert {box.state for box in group.engine.observe()} == {State.STOPPED}
 
-    def test_before_the_end_a_stopped_box_stays_so(self, group: Class) -> None:
+    def test_a_stopped_box_is_not_started_before_the_end(self, group: Class) -> None:
         found = self.judged(group, msgspec.structs.replace(COHORT, until=3000.0))
         assert not found["db-1/li"].up and "start" not in group.engine.calls
 
-    def test_a_regrade_takes_nothing_that_began_after_the_end(self, group: Class) -> None:
+    def test_a_regrade_ignores_attempts_that_began_after_the_end(self, group: Class) -> None:
         for box in group.engine.boxes.values():
             group.engine.start(box.id)
         instance = instance_of(COHORT, "li", "pond", 0.0)
@@ -229,7 +229,7 @@ class TestAfterTheEnd:
 
 
 class TestRegrade:
-    def test_who_has_another_grade_and_why(self) -> None:
+    def test_changed_grades_are_listed_with_their_reasons(self) -> None:
         group = Class("li", "wang", "away")
         group.run()
         group.checker.results = [passed("listen"), passed("auth")]
@@ -249,7 +249,7 @@ class TestRegrade:
         again = group.regrade()
         assert (again.changes, again.same) == ((), 2)
 
-    def test_what_could_not_be_checked_changes_no_grade(self) -> None:
+    def test_a_task_that_could_not_be_checked_changes_no_grade(self) -> None:
         group = Class("li")
         group.run()
         group.checker.results = [error("listen"), passed("auth")]
@@ -259,7 +259,7 @@ class TestRegrade:
         assert one.up and one.attempt is not None, "what was found is told"
         assert counting(LAB, group.store.attempts_of("db-1")) == group.store.attempts_of("db-1")[0]
 
-    def test_boxes_that_were_made_anew_keep_their_grade(self) -> None:
+    def test_recreated_boxes_keep_their_grade(self) -> None:
         group = Class("li")
         group.run()
         (attempt,) = group.store.attempts_of("db-1")

@@ -107,7 +107,7 @@ def labctl(group: Class, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_watch_prints_everybody_once_where_nobody_watches(labctl: Run, lang: str) -> None:
+def test_watch_prints_every_learner_once_if_stdout_is_no_terminal(labctl: Run, lang: str) -> None:
     code, out, _err = labctl("watch", "db-1", "--once", lang=lang)
     lines = out.splitlines()
     assert code == 0 and max(map(cells, lines)) <= 80
@@ -119,14 +119,14 @@ def test_watch_prints_everybody_once_where_nobody_watches(labctl: Run, lang: str
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_watch_names_its_columns_also_where_names_are_short(group: Class, labctl: Run, lang: str) -> None:
+def test_watch_shows_whole_column_titles_if_names_are_short(group: Class, labctl: Run, lang: str) -> None:
     cohort = msgspec.structs.replace(group.cohort, name="short")
     group.store.add_cohort(cohort, [Member("a", "Li")])
     out = labctl("watch", "short", "--once", lang=lang)[1]
     assert "…" not in out
 
 
-def test_watch_asks_neither_engine_nor_boxes(group: Class, labctl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watch_queries_neither_engine_nor_boxes(group: Class, labctl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_args: object) -> Any:
         raise EngineError("no engine")
 
@@ -135,7 +135,7 @@ def test_watch_asks_neither_engine_nor_boxes(group: Class, labctl: Run, monkeypa
         assert labctl(argv[0], "db-1", *argv[1:])[0] == 0
 
 
-def test_watch_tells_programs_all(labctl: Run) -> None:
+def test_watch_with_json_contains_all_results(labctl: Run) -> None:
     found = json.loads(labctl("watch", "db-1", "--json", "--group", "a")[1])["pond"]
     assert len(found) == 50 and {row["group"] for row in found} == {"a"}
     (second,) = (row for row in found if row["id"] == "s002")
@@ -143,7 +143,7 @@ def test_watch_tells_programs_all(labctl: Run) -> None:
     assert (second["points"], second["attempts"], second["hints"], second["stuck"]) == (20, 1, {"task-1": 2}, False)
 
 
-def test_csv_is_the_same_for_a_spreadsheet_and_on_stdout(labctl: Run, tmp_path: Path) -> None:
+def test_csv_is_the_same_in_a_file_and_on_stdout(labctl: Run, tmp_path: Path) -> None:
     _code, out, _err = labctl("report", "db-1")
     file = tmp_path / "grades.csv"
     assert labctl("report", "db-1", "--output", str(file))[1:] == ("", f"✓ {file}: 100 learners\n")
@@ -161,7 +161,7 @@ def test_csv_is_the_same_for_a_spreadsheet_and_on_stdout(labctl: Run, tmp_path: 
     assert rows[95]["first attempt"] == "" and rows[3]["task-3"] == "10" and rows[3]["task-4"] == "0"
 
 
-def test_html_holds_names_as_text(labctl: Run) -> None:
+def test_html_escapes_names(labctl: Run) -> None:
     class Page(HTMLParser):
         tags: list[str] = []  # noqa: RUF012
         text = ""
@@ -179,7 +179,7 @@ def test_html_holds_names_as_text(labctl: Run) -> None:
     assert NASTY[1] in page.text and "学员99" in page.text and "成绩" in page.text
 
 
-def test_a_workbook_goes_into_a_file(labctl: Run, tmp_path: Path) -> None:
+def test_a_workbook_is_written_to_a_file(labctl: Run, tmp_path: Path) -> None:
     from openpyxl import load_workbook
 
     code, out, err = labctl("report", "db-1", "--format", "xlsx")
@@ -191,12 +191,12 @@ def test_a_workbook_goes_into_a_file(labctl: Run, tmp_path: Path) -> None:
     assert all(isinstance(page.cell(row, 4).value, int) for row in range(2, 102))
 
 
-def test_what_can_not_be_written_is_told(labctl: Run, tmp_path: Path) -> None:
+def test_an_unwritable_output_file_is_reported(labctl: Run, tmp_path: Path) -> None:
     code, _out, err = labctl("export", "db-1", "--output", str(tmp_path / "none" / "x.tar.gz"))
     assert code == 2 and "can't be written" in err
 
 
-def test_an_archive_holds_everything_but_secrets_and_is_the_same_again(
+def test_an_archive_holds_everything_except_secrets_and_is_reproducible(
     group: Class, labctl: Run, tmp_path: Path
 ) -> None:
     group.store.remove_members("db-1", ["s001"])
@@ -220,7 +220,7 @@ def test_an_archive_holds_everything_but_secrets_and_is_the_same_again(
 
 
 class TestVerify:
-    def test_everybody_who_is_up(self, group: Class, labctl: Run) -> None:
+    def test_all_learners_who_are_up_are_judged(self, group: Class, labctl: Run) -> None:
         group.up("s000", "s001")
         code, out, _err = labctl("verify", "db-1", "--learner", "s000", "--learner", "s001", "--learner", "s002")
         lines = out.splitlines()
@@ -230,7 +230,7 @@ class TestVerify:
         assert lines[-1] == "2 judged, 2 of them complete · 1 not up · 0 could not be checked"
         assert [one.by for one in group.store.attempts_of("db-1")[90:]] == ["instructor"] * 2
 
-    def test_an_error_is_no_verdict(self, group: Class, labctl: Run) -> None:
+    def test_an_error_is_not_counted_as_a_verdict(self, group: Class, labctl: Run) -> None:
         group.up("s000")
         group.checker.results[4] = error("task-5")
         code, out, _err = labctl("verify", "db-1", "--learner", "s000")
@@ -238,7 +238,9 @@ class TestVerify:
 
 
 class TestRegrade:
-    def test_it_says_who_and_why_and_obeys_no_box(self, group: Class, labctl: Run) -> None:
+    def test_a_regrade_lists_learners_and_reasons_and_escapes_control_characters(
+        self, group: Class, labctl: Run
+    ) -> None:
         group.up("s001", "s002")
         group.checker.results = [check(number, 2) for number in range(13)]
         code, out, _err = labctl("regrade", "db-1", "--lab", "pond", "--group", "b", "--dry-run")
@@ -250,7 +252,7 @@ class TestRegrade:
         assert out.splitlines()[-1] == "0 人成绩有变，1 人不变"
         assert group.store.attempts_of("db-1")[-1].by == "regrade"
 
-    def test_worse_grades_have_their_reason(self, group: Class, labctl: Run) -> None:
+    def test_a_lower_grade_is_listed_with_its_reason(self, group: Class, labctl: Run) -> None:
         group.up("s002")
         group.checker.results = [check(number, 1) for number in range(13)]
         _code, out, _err = labctl("regrade", "db-1", "--lab", "pond", "--learner", "s002", lang="zh")
@@ -258,7 +260,7 @@ class TestRegrade:
         found = json.loads(labctl("report", "db-1", "--format", "json")[1])["labs"]["pond"][2]
         assert (found["id"], found["points"], found["attempts"]) == ("s002", 10, 1)
 
-    def test_what_could_not_be_checked_is_told_and_stays(self, group: Class, labctl: Run) -> None:
+    def test_a_task_that_could_not_be_checked_is_reported_and_keeps_its_grade(self, group: Class, labctl: Run) -> None:
         group.up("s002")
         group.checker.results[4] = error("task-5")
         code, out, _err = labctl("regrade", "db-1", "--lab", "pond", "--learner", "s002")
@@ -267,7 +269,7 @@ class TestRegrade:
         assert row["points"] == 20 and row["tasks"]["task-5"] == Verdict.ERROR
 
 
-def test_who_is_not_there_is_told(labctl: Run) -> None:
+def test_an_unknown_cohort_or_learner_is_reported(labctl: Run) -> None:
     for argv, why in (
         (("watch", "db-2"), "there is no cohort db-2"),
         (("report", "db-1", "--lab", "lake"), "db-1 has no lab lake"),

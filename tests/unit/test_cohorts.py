@@ -44,7 +44,7 @@ def world() -> World:
     return World()
 
 
-def test_a_cohort_has_a_secret_of_its_own_and_learners_have_seeds_of_their_own(world: World) -> None:
+def test_each_cohort_has_its_own_secret_and_each_learner_an_own_seed(world: World) -> None:
     one = world.create()
     other = world.registrar.create("db-2", ["pond"], Roster(()), 0.0, Limits(), Limits())
     assert len(one.secret) == 32 and one.secret != other.secret
@@ -56,13 +56,13 @@ def test_a_cohort_has_a_secret_of_its_own_and_learners_have_seeds_of_their_own(w
     ("name", "lab", "limits"),
     [("DB", "pond", ""), ("db-1", "nowhere", ""), ("db-1", "pond", "memory=1MiB")],
 )
-def test_nothing_is_taken_in_until_all_is_right(world: World, name: str, lab: str, limits: str) -> None:
+def test_nothing_is_stored_if_any_argument_is_wrong(world: World, name: str, lab: str, limits: str) -> None:
     with pytest.raises(LabctlError):
         world.registrar.create(name, [lab], Roster(tuple(MEMBERS)), 0.0, parse_limits(limits), Limits())
     assert world.store.cohorts() == []
 
 
-def test_when_an_instance_ends() -> None:
+def test_an_instance_ends_at_the_earlier_of_deadline_and_hours() -> None:
     cohort = Cohort("c", ("pond",), "s", 0.0)
     assert instance_of(cohort, "a", "pond", 1000.0).expires == 0
     assert instance_of(Cohort("c", ("pond",), "s", 0.0, until=5000.0), "a", "pond", 1000.0).expires == 5000
@@ -71,14 +71,14 @@ def test_when_an_instance_ends() -> None:
     assert instance_of(hours, "a", "pond", 2000.0).expires == 5000
 
 
-def test_what_is_stopped_is_removed_after_the_grace_that_was_asked_for(world: World) -> None:
+def test_stopped_boxes_are_removed_after_the_chosen_grace_period(world: World) -> None:
     made = world.registrar.create("db-3", ["pond"], Roster(()), 5000.0, Limits(), Limits(), 120.0)
     assert instance_of(world.registrar.find("db-3"), "a", "pond", 0.0).grace == made.grace == 120
     assert instance_of(world.create(), "a", "pond", 0.0).grace == 86400
     assert instance_of(Cohort("c", ("pond",), "s", 0.0, ended=7.0), "a", "pond", 1000.0).expires == 7
 
 
-def test_rows_say_what_is_up_and_when_somebody_was_seen(world: World) -> None:
+def test_rows_show_running_boxes_and_the_last_activity(world: World) -> None:
     cohort = world.create()
     world.boxes.up(cohort, MEMBERS[:1], silent)
     world.store.add_happening(Happening(5.0, "db-1/s01", "login"))
@@ -89,7 +89,7 @@ def test_rows_say_what_is_up_and_when_somebody_was_seen(world: World) -> None:
     ]
 
 
-def test_rows_without_an_engine_say_what_is_known(world: World) -> None:
+def test_rows_without_an_engine_show_the_stored_data(world: World) -> None:
     cohort = world.create()
 
     def gone(_instance: str | None = None) -> list[object]:
@@ -99,7 +99,7 @@ def test_rows_without_an_engine_say_what_is_known(world: World) -> None:
     assert [row.labs for row in world.registrar.rows(cohort, world.engine)] == [None, None]
 
 
-def test_more_learners_and_those_there_are_mended(world: World) -> None:
+def test_new_learners_are_added_and_existing_ones_updated(world: World) -> None:
     cohort = world.create()
     added = world.registrar.add(
         cohort, Roster((MEMBERS[0], Member("s02", "Han", key="ssh-rsa B"), Member("s03", "Jim")))
@@ -115,7 +115,7 @@ def test_more_learners_and_those_there_are_mended(world: World) -> None:
     assert [fault.what.format_map(fault.values) for fault in caught.value.faults] == ["S01 is in db-1 as s01"]
 
 
-def test_members_by_id_and_the_nearest_of_one_that_is_not_there(world: World) -> None:
+def test_members_are_found_by_id_and_an_unknown_id_gets_the_nearest(world: World) -> None:
     cohort = world.create()
     assert world.registrar.members(cohort, ["S02"]) == [MEMBERS[1]]
     with pytest.raises(UsageError, match="no learner s1 ") as caught:
@@ -126,7 +126,7 @@ def test_members_by_id_and_the_nearest_of_one_that_is_not_there(world: World) ->
     assert caught.value.values["near"] == "db-1"
 
 
-def test_who_leaves_has_no_boxes_and_no_key_any_more(world: World) -> None:
+def test_a_removed_learner_has_no_boxes_and_no_key(world: World) -> None:
     cohort = world.create()
     world.boxes.up(cohort, MEMBERS, silent)
     assert world.store.member_by_key("ssh-ed25519 AAAA") is not None
@@ -136,7 +136,7 @@ def test_who_leaves_has_no_boxes_and_no_key_any_more(world: World) -> None:
     assert world.store.member_by_key("ssh-ed25519 AAAA") is None
 
 
-def test_who_has_boxes_that_cannot_be_removed_stays(world: World) -> None:
+def test_a_learner_whose_boxes_cannot_be_removed_stays(world: World) -> None:
     cohort = world.create()
     world.boxes.up(cohort, MEMBERS, silent)
     world.engine.fail_at(1, EngineError("the Docker engine refused: {why}", why="busy"))
@@ -146,7 +146,7 @@ def test_who_has_boxes_that_cannot_be_removed_stays(world: World) -> None:
     assert not world.registrar.remove(cohort, MEMBERS[:1], world.boxes, silent).failed
 
 
-def test_an_end_closes_keys_takes_boxes_and_can_be_done_again(world: World) -> None:
+def test_ending_a_cohort_revokes_keys_removes_boxes_and_can_be_repeated(world: World) -> None:
     cohort = world.create()
     world.boxes.up(cohort, MEMBERS, silent)
     world.engine.fail_at(2, EngineError("the Docker engine refused: {why}", why="busy"))
@@ -216,7 +216,7 @@ def planner(world: World, tmp_path: Path) -> tuple[CohortPlan, FakeServer, FakeP
 Planner = tuple[CohortPlan, FakeServer, FakeProvisioner]
 
 
-def test_a_plan_is_for_what_does_not_run_yet(world: World, planner: Planner) -> None:
+def test_a_plan_counts_only_boxes_that_do_not_run(world: World, planner: Planner) -> None:
     plan, _server, _provisioner = planner
     cohort = world.create()
     before = plan.plan(cohort, MEMBERS)
@@ -228,7 +228,7 @@ def test_a_plan_is_for_what_does_not_run_yet(world: World, planner: Planner) -> 
     assert (after.boxes, [(lab.running, lab.wanted) for lab in after.labs]) == (3, [(1, 2)])
 
 
-def test_measuring_brings_one_up_fresh_and_solved_and_leaves_nothing(world: World, planner: Planner) -> None:
+def test_measuring_runs_one_instance_fresh_and_solved_and_leaves_nothing(world: World, planner: Planner) -> None:
     plan, server, provisioner = planner
     cohort = world.create()
     found = plan.measure(cohort.labs, silent)
@@ -240,7 +240,7 @@ def test_measuring_brings_one_up_fresh_and_solved_and_leaves_nothing(world: Worl
     assert len(server.measured) == 2
 
 
-def test_a_measuring_that_fails_leaves_nothing(world: World, planner: Planner) -> None:
+def test_a_failed_measurement_leaves_nothing(world: World, planner: Planner) -> None:
     plan, server, _provisioner = planner
 
     def broken(_boxes: list[str]) -> Footprint:
@@ -252,7 +252,7 @@ def test_a_measuring_that_fails_leaves_nothing(world: World, planner: Planner) -
     assert not world.engine.observe()
 
 
-def test_what_does_not_fit_is_told_with_how_many_would(world: World, planner: Planner) -> None:
+def test_a_misfit_names_how_many_learners_would_fit(world: World, planner: Planner) -> None:
     plan, server, _provisioner = planner
     cohort = world.create()
     assert plan.misfit(cohort, MEMBERS) is None
@@ -261,7 +261,7 @@ def test_what_does_not_fit_is_told_with_how_many_would(world: World, planner: Pl
     assert misfit is not None and misfit.fitting == 1 and not misfit.fits
 
 
-def test_footprints_are_kept_whole_and_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
+def test_footprints_are_saved_whole_and_a_damaged_file_is_ignored(tmp_path: Path) -> None:
     file = tmp_path / "state" / "footprints.json"
     kept = FileFootprints(file)
     one = Footprint(3, 1, 0.5, 2, 3, 4, 5, at=9.0)

@@ -64,7 +64,7 @@ def test_every_command_of_the_guide_exists() -> None:
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "docs/release.md"])
-def test_links_lead_to_headings_that_are_there(page: str) -> None:
+def test_links_lead_to_existing_headings(page: str) -> None:
     for target, anchor in re.findall(r"\]\(([^)#\s]+)#([^)\s]+)\)", (ROOT / page).read_text("utf-8")):
         text = ((ROOT / page).parent / target).read_text("utf-8")
         headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
@@ -73,7 +73,7 @@ def test_links_lead_to_headings_that_are_there(page: str) -> None:
 
 
 @pytest.mark.parametrize("file", FORMS, ids=lambda file: file.stem)
-def test_a_form_has_what_the_platform_requires(file: Path) -> None:
+def test_a_form_has_the_fields_that_the_platform_requires(file: Path) -> None:
     form = read(file)
     assert form["name"] and form["description"] and form["labels"]
     asked = [part for part in form["body"] if part["type"] != "markdown"]
@@ -87,7 +87,7 @@ def test_there_are_forms_for_bugs_labs_and_questions() -> None:
     assert isinstance(read(GITHUB / "ISSUE_TEMPLATE" / "config.yml")["blank_issues_enabled"], bool)
 
 
-def test_the_workflow_calls_the_ci_with_a_limit_and_pinned_actions() -> None:
+def test_the_workflow_runs_the_ci_script_with_a_time_limit_and_pinned_actions() -> None:
     (job,) = read(GITHUB / "workflows" / "ci.yml")["jobs"].values()
     assert job["timeout-minutes"] == 90
     assert job["container"]["image"] == "debian:12"
@@ -96,12 +96,12 @@ def test_the_workflow_calls_the_ci_with_a_limit_and_pinned_actions() -> None:
     assert actions and all(re.fullmatch(r"[\w./-]+@(v\d+|[0-9a-f]{40})", action) for action in actions)
 
 
-def test_dependabot_looks_at_the_lock_file_and_the_actions() -> None:
+def test_dependabot_updates_the_lock_file_and_the_actions() -> None:
     updates = read(GITHUB / "dependabot.yml")["updates"]
     assert {update["package-ecosystem"] for update in updates} == {"pip", "github-actions"}
 
 
-def test_hooks_run_what_set_up_runs_and_what_is_locked() -> None:
+def test_hooks_run_the_checks_of_setup_in_locked_versions() -> None:
     setup = (ROOT / "setup.sh").read_text("utf-8")
     local = {name: hook["entry"] for name, hook in hooks().items() if hook["language"] == "system"}
     assert set(local) == {"ruff", "ruff-format", "mypy", "shellcheck", "codespell"}
@@ -130,7 +130,7 @@ def test_the_hook_refuses_long_subjects(message: str, fits: bool) -> None:
     assert (re.search(hook["entry"].encode(), message.encode(), re.MULTILINE | re.DOTALL) is not None) is fits
 
 
-def test_the_subjects_of_the_last_commits_fit() -> None:
+def test_the_subjects_of_recent_commits_are_short_enough() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("no git here")
     git = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT)]
@@ -144,7 +144,7 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_the_lock_file_has_every_dependency_in_one_exact_version_and_no_index() -> None:
+def test_the_lock_file_pins_every_dependency_and_names_no_index() -> None:
     lines = [line for line in LOCK.splitlines() if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.!+]+( ; .+)?", line) for line in lines)
     locked = {plain(re.split(r"[\[=]", line)[0]) for line in lines}
@@ -154,7 +154,7 @@ def test_the_lock_file_has_every_dependency_in_one_exact_version_and_no_index() 
     assert "://" not in LOCK
 
 
-def test_the_guide_says_how_the_lock_file_was_made() -> None:
+def test_the_guide_has_the_command_that_made_the_lock_file() -> None:
     made = next(line for line in LOCK.splitlines() if "uv pip compile" in line).removeprefix("#").strip()
     assert f" {made}\n" in CONTRIBUTING
 
@@ -174,7 +174,7 @@ def test_every_folder_of_checks_is_type_checked() -> None:
     assert there and there <= covered | {(ROOT / "checks").resolve()}
 
 
-def test_coverage_is_told_for_the_whole_and_for_each_package() -> None:
+def test_coverage_is_reported_in_total_and_per_package() -> None:
     def file(covered: int, lines: int, branches: int = 0, taken: int = 0) -> dict[str, Any]:
         counts = (covered, lines, taken, branches)
         return {"summary": dict(zip(coverage_by_package.COUNTS, counts, strict=True))}

@@ -103,7 +103,7 @@ class TestUpload:
             ("/bin", "/usr/bin/local.conf"),  # a symbolic link to a folder, as on every Debian
         ],
     )
-    def test_a_file_goes_into_a_folder_or_under_the_name_given(
+    def test_a_file_is_copied_into_a_folder_or_to_the_given_name(
         self, box: Box, here: Path, target: str, path: str
     ) -> None:
         (here / "local.conf").write_text("port 1\n")
@@ -111,14 +111,14 @@ class TestUpload:
         assert box.read(path) == b"port 1\n"
         assert box.engine.boxes[box.id].tree["/bin"][0].issym()
 
-    def test_a_folder_goes_with_all_that_is_in_it_and_belongs_to_root(self, box: Box, here: Path) -> None:
+    def test_a_folder_is_copied_with_its_content_and_owned_by_root(self, box: Box, here: Path) -> None:
         (here / "conf" / "deep").mkdir(parents=True)
         (here / "conf" / "deep" / "a").write_text("a")
         assert box.copy.upload(box.id, here / "conf", "/etc") == ["conf", "conf/deep", "conf/deep/a"]
         node, content = box.engine.boxes[box.id].tree["/etc/conf/deep/a"]
         assert (content, node.uid, node.gid, node.uname) == (b"a", 0, 0, "root")
 
-    def test_the_folder_one_is_in_goes_by_its_own_name(
+    def test_the_current_folder_is_copied_under_its_own_name(
         self, box: Box, here: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (here / "a").write_text("a")
@@ -126,14 +126,14 @@ class TestUpload:
         box.copy.upload(box.id, Path("."), "/etc")
         assert box.read("/etc/here/a") == b"a"
 
-    def test_a_file_that_is_not_there_or_a_folder_that_is_not_is_told(self, box: Box, here: Path) -> None:
+    def test_a_missing_file_or_target_folder_is_reported(self, box: Box, here: Path) -> None:
         with pytest.raises(UsageError, match=r"there is no .*nothing here"):
             box.copy.upload(box.id, here / "nothing", "/etc")
         (here / "a").write_text("a")
         with pytest.raises(UsageError, match="no folder /nowhere in the box"):
             box.copy.upload(box.id, here / "a", "/nowhere/a")
 
-    def test_a_file_that_can_not_be_read_is_told(self, box: Box, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unreadable_file_is_reported(self, box: Box, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (here / "a").write_text("a")
 
         def refuse(*_: object, **__: object) -> None:
@@ -145,23 +145,23 @@ class TestUpload:
 
 
 class TestDownload:
-    def test_a_file_comes_into_a_folder_or_under_the_name_given(self, box: Box, here: Path) -> None:
+    def test_a_file_is_copied_into_a_folder_or_to_the_given_name(self, box: Box, here: Path) -> None:
         box.sends(("redis.conf", b"port 1\n"))
         assert box.copy.download(box.id, "/etc/redis.conf", here) == ["redis.conf"]
         assert box.copy.download(box.id, "/etc/redis.conf", here / "mine.conf") == ["mine.conf"]
         assert (here / "redis.conf").read_text() == (here / "mine.conf").read_text() == "port 1\n"
 
-    def test_a_folder_comes_with_its_links(self, box: Box, here: Path) -> None:
+    def test_a_folder_is_copied_with_its_links(self, box: Box, here: Path) -> None:
         box.sends(folder("log"), ("log/a", b"a"), link("log/b", "a"), link("log/c", "log/a", tarfile.LNKTYPE))
         box.copy.download(box.id, "/var/log", here)
         assert {name: (here / "log" / name).read_bytes() for name in "abc"} == dict.fromkeys("abc", b"a")
 
-    def test_a_folder_under_another_name_keeps_its_links_too(self, box: Box, here: Path) -> None:
+    def test_a_folder_copied_to_another_name_keeps_its_links(self, box: Box, here: Path) -> None:
         box.sends(folder("log"), ("log/a", b"a"), link("log/b", "a"), link("log/c", "log/a", tarfile.LNKTYPE))
         box.copy.download(box.id, "/var/log/", here / "mine")
         assert {name: (here / "mine" / name).read_bytes() for name in "abc"} == dict.fromkeys("abc", b"a")
 
-    def test_what_is_not_there_is_told(self, box: Box, here: Path) -> None:
+    def test_a_missing_source_is_reported(self, box: Box, here: Path) -> None:
         with pytest.raises(UsageError, match="there is no /nothing in the box"):
             box.copy.download(box.id, "/nothing", here)
         with pytest.raises(UsageError, match="there is no folder"):
@@ -189,7 +189,7 @@ class TestDownload:
             ([("top/" + "n" * 300, b"x")], "no file here can have that name"),
         ],
     )
-    def test_what_would_leave_the_target_or_is_no_file_is_left_out_and_told(
+    def test_members_outside_the_target_and_special_files_are_skipped_and_reported(
         self, box: Box, tmp_path: Path, here: Path, members: list[tarfile.TarInfo | tuple[str, bytes]], why: str
     ) -> None:
         box.sends(folder("top"), *members, ("top/good", b"x"))
@@ -199,7 +199,7 @@ class TestDownload:
         assert not list(tmp_path.rglob("evil"))
         assert [path.name for path in here.iterdir()] == ["top"]
 
-    def test_a_chain_of_links_longer_than_the_kernels_longest_path_leads_nowhere(
+    def test_a_link_chain_beyond_the_kernels_path_limit_cannot_escape(
         self, box: Box, tmp_path: Path, here: Path
     ) -> None:
         """CVE-2025-4517: a path that realpath() gives up on was taken for one inside."""
@@ -216,9 +216,7 @@ class TestDownload:
         assert not (tmp_path / "evil").exists()
         assert not (here / "top" / "escape").is_symlink()
 
-    def test_twice_into_one_folder_follows_no_link_of_the_first_time(
-        self, box: Box, tmp_path: Path, here: Path
-    ) -> None:
+    def test_a_second_copy_follows_no_link_of_the_first(self, box: Box, tmp_path: Path, here: Path) -> None:
         box.sends(folder("top"), folder("top/d"), link("top/l", "d"))
         box.copy.download(box.id, "/top", here)
         (here / "top" / "out").symlink_to(tmp_path)
@@ -230,7 +228,7 @@ class TestDownload:
             box.copy.download(box.id, "/top", here)
         assert not list(tmp_path.rglob("evil"))
 
-    def test_a_second_copy_replaces_files_keeps_others_and_gets_what_is_new(self, box: Box, here: Path) -> None:
+    def test_a_second_copy_replaces_files_keeps_others_and_adds_new_ones(self, box: Box, here: Path) -> None:
         (here / "log" / "old").mkdir(parents=True)
         (here / "log" / "a").write_text("before")
         (here / "log" / "mine").write_text("mine")
@@ -253,7 +251,7 @@ class TestDownload:
         assert [path.name for path in (here / "top").iterdir()] == ["a"]
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-    def test_nothing_is_left_of_a_copy_that_is_broken_off_and_what_was_there_stays(
+    def test_an_interrupted_copy_leaves_no_partial_file_and_keeps_existing_ones(
         self, box: Box, here: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
     ) -> None:
         (here / "top").mkdir()
@@ -273,7 +271,7 @@ class TestDownload:
         assert {path.name for path in here.rglob("*")} == {"top", "a"}
         assert (here / "top" / "a").read_text() == "before"
 
-    def test_an_archive_that_ends_early_or_is_none_changes_nothing(self, box: Box, here: Path) -> None:
+    def test_a_truncated_or_invalid_archive_changes_nothing(self, box: Box, here: Path) -> None:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as tar:
             info = tarfile.TarInfo("top")
@@ -285,7 +283,7 @@ class TestDownload:
                 box.copy.download(box.id, "/top", here)
             assert not list(here.iterdir())
 
-    def test_a_sparse_file_takes_no_more_of_the_disk_here(self, box: Box, here: Path) -> None:
+    def test_a_sparse_file_stays_sparse(self, box: Box, here: Path) -> None:
         size = 64 << 20
         box.sends(("big", bytes(size // 2) + b"x" + bytes(size // 2 - 1)))
         box.copy.download(box.id, "/big", here)
@@ -293,7 +291,7 @@ class TestDownload:
         assert found.st_size == size and found.st_blocks * 512 < size // 8
         assert (here / "big").read_bytes().count(b"x") == 1
 
-    def test_odd_names_come_as_they_are_and_are_told_in_one_line(self, box: Box, here: Path) -> None:
+    def test_unusual_names_are_kept_and_reported_in_one_line(self, box: Box, here: Path) -> None:
         name = "new\nline \udcff \x1b[31m"
         box.sends(folder("top"), (f"top/{name}", b"x"), link(f"top/l {name}", "/etc"))
         box.copy.download(box.id, "/top", here)
@@ -301,20 +299,20 @@ class TestDownload:
         (note,) = box.notes
         assert "\n" not in note and "\x1b" not in note
 
-    def test_a_link_that_is_named_itself_is_followed_in_the_box(self, box: Box, here: Path) -> None:
+    def test_a_link_named_as_source_is_followed_in_the_box(self, box: Box, here: Path) -> None:
         box.engine.put_archive(box.id, "/usr/bin", archive((File("tool", b"#!"),)))
         box.copy.download(box.id, "/bin", here)
         assert (here / "bin" / "tool").read_bytes() == b"#!"
 
     @pytest.mark.parametrize("path", ["/", "/root/..", "//"])
-    def test_all_of_a_box_is_not_copied(self, box: Box, here: Path, path: str) -> None:
+    def test_the_root_folder_of_a_box_is_not_copied(self, box: Box, here: Path, path: str) -> None:
         for target in (here, here / "new"):
             with pytest.raises(UsageError, match="all of a box"):
                 box.copy.download(box.id, path, target)
         assert not list(here.iterdir())
 
     @pytest.mark.parametrize("path", ["/proc/cpuinfo", "/sys/kernel/notes"])
-    def test_what_the_kernel_makes_up_is_not_copied(self, box: Box, here: Path, path: str) -> None:
+    def test_files_of_kernel_filesystems_are_not_copied(self, box: Box, here: Path, path: str) -> None:
         box.engine.boxes[box.id].tree[path] = (tarfile.TarInfo(path), b"")
         with pytest.raises(UsageError, match="made up by the kernel") as raised:
             box.copy.download(box.id, path, here)
@@ -323,7 +321,7 @@ class TestDownload:
             box.copy.put(box.id, b"1", path)
 
     @pytest.mark.parametrize("path", ["/run/file", "/etc/hosts", "/dev/shm/file"])
-    def test_of_a_stopped_box_what_is_mounted_is_not_there(self, box: Box, here: Path, path: str) -> None:
+    def test_mounted_files_of_a_stopped_box_cannot_be_copied(self, box: Box, here: Path, path: str) -> None:
         box.engine.put_archive(box.id, "/", archive((File(path.strip("/"), b"below"),)))
         box.engine.stop(box.id)
         (here / "a").write_text("a")
@@ -336,14 +334,12 @@ class TestDownload:
                 work()
         assert box.read(path) == b"below"
 
-    def test_an_absolute_name_stays_under_the_target(self, box: Box, here: Path) -> None:
+    def test_an_absolute_member_name_stays_under_the_target(self, box: Box, here: Path) -> None:
         box.sends(("/top/deep", b"x"))
         box.copy.download(box.id, "/top", here)
         assert [path for path in here.rglob("*") if path.is_file()] == [here / "top" / "deep"]
 
-    def test_a_file_of_the_box_never_replaces_what_a_link_here_leads_to_outside(
-        self, box: Box, tmp_path: Path, here: Path
-    ) -> None:
+    def test_a_copy_never_overwrites_the_target_of_a_local_link(self, box: Box, tmp_path: Path, here: Path) -> None:
         (tmp_path / "precious").write_text("mine")
         (here / "a").symlink_to(tmp_path / "precious")
         box.sends(("a", b"theirs"))
@@ -351,7 +347,7 @@ class TestDownload:
             box.copy.download(box.id, "/a", here)
         assert (tmp_path / "precious").read_text() == "mine"
 
-    def test_no_set_user_id_and_no_owner_of_the_box_comes_along(self, box: Box, here: Path) -> None:
+    def test_set_user_id_bits_and_owners_of_the_box_are_dropped(self, box: Box, here: Path) -> None:
         info = tarfile.TarInfo("tool")
         info.mode, info.uid, info.gid = 0o6755, 12345, 12345
         box.sends(info)
@@ -360,9 +356,7 @@ class TestDownload:
         assert found.st_mode & 0o7000 == 0
         assert found.st_uid == os.geteuid()
 
-    def test_a_target_that_can_not_be_written_is_told(
-        self, box: Box, here: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_an_unwritable_target_is_reported(self, box: Box, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         box.sends(("a", b"a"))
 
         def refuse(*_: object, **__: object) -> None:

@@ -112,7 +112,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 class TestReset:
     @pytest.mark.parametrize("door", ["gateway", "command"])
-    def test_after_the_end_nothing_is_removed(self, world: World, door: str) -> None:
+    def test_reset_is_refused_after_the_end_and_removes_nothing(self, world: World, door: str) -> None:
         before = world.ids()
         world.now = 1000.0
         reset = world.said if door == "gateway" else lambda line: world.typed(*line.split(), "--learner", LI)
@@ -120,7 +120,7 @@ class TestReset:
         assert (code, out) == (7, "") and "the time of the cohort db-1 is over" in err
         assert world.ids() == before and set(world.states().values()) == {State.RUNNING}
 
-    def test_an_end_that_passes_in_the_midst_of_it_leaves_the_old_boxes_or_new_ones(self, world: World) -> None:
+    def test_an_end_during_a_reset_leaves_no_mixture_of_old_and_new_boxes(self, world: World) -> None:
         remove = world.engine.remove
 
         def slowly(box_id: str) -> None:
@@ -132,7 +132,7 @@ class TestReset:
         assert world.said("reset --yes")[0] == 0
         assert len(world.ids()) == 3 and not world.ids() & before
 
-    def test_what_refuses_or_fails_before_does_so_before_anything_is_removed(self, world: World) -> None:
+    def test_a_reset_that_fails_early_removes_nothing(self, world: World) -> None:
         before = world.ids()
         app = Parts()
         access = Access(app, by_key(LI))
@@ -146,7 +146,7 @@ class TestReset:
             app.up.renew(POND, msgspec.structs.replace(instance, expires=400), current.boxes, silent)
         assert world.ids() == before and "remove" not in world.engine.calls
 
-    def test_a_question_that_is_open_holds_nobody_up(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_open_question_holds_no_lock(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         held: list[str] = []
         hold = world.locks.hold
 
@@ -164,7 +164,7 @@ class TestReset:
         assert world.said("reset")[0] == 0
         assert held[0].startswith("gateway-")
 
-    def test_one_of_the_boxes_is_new_and_the_others_are_as_they_were(self, world: World) -> None:
+    def test_reset_of_one_box_recreates_that_box_only(self, world: World) -> None:
         before = world.ids()
         code, out, _err = world.said("reset master --yes")
         assert code == 0 and "new: master" in out and len(world.ids() & before) == 2
@@ -173,7 +173,7 @@ class TestReset:
 
 class TestAfterTheEnd:
     @pytest.mark.parametrize("line", ["start", "stop", "verify", "hint listen", "enter master", "up pond", "reset -y"])
-    def test_a_learner_begins_nothing(self, world: World, line: str) -> None:
+    def test_a_learner_can_start_nothing(self, world: World, line: str) -> None:
         for box in world.engine.boxes.values():
             box.state = State.STOPPED
         world.now = 1000.0
@@ -183,7 +183,7 @@ class TestAfterTheEnd:
         assert world.by() == [] and world.store.hints(INSTANCE) == {}
 
     @pytest.mark.parametrize("verb", [verb for verb, form in FORMS.items() if verb != "menu"])
-    def test_every_word_of_the_gateway_is_decided(self, world: World, verb: str) -> None:
+    def test_every_gateway_command_is_either_refused_or_read_only(self, world: World, verb: str) -> None:
         """Those that only tell go on; nothing else does."""
         words = {
             "up": "up pond",
@@ -197,7 +197,7 @@ class TestAfterTheEnd:
         code, _out, _err = world.said(words.get(verb, verb))
         assert code == (0 if verb in ("help", "list", "show", "status", "history") else 7)
 
-    def test_a_file_that_comes_slowly_is_not_put_after_the_end(
+    def test_a_slow_upload_is_refused_if_the_end_passes_meanwhile(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What began before the end, and is sent after it."""
@@ -218,20 +218,20 @@ class TestAfterTheEnd:
         code, _out, err = world.said("put master:/root/answer")
         assert code == 7 and "is over" in err
 
-    def test_also_where_the_boxes_were_removed(self, world: World) -> None:
+    def test_a_learner_is_refused_although_the_boxes_were_removed(self, world: World) -> None:
         world.engine.boxes.clear()
         world.now = 1000.0
         code, _out, err = world.said("verify")
         assert code == 7 and "is over" in err
 
-    def test_an_instructor_is_told_how_to_judge(self, world: World) -> None:
+    def test_an_instructor_gets_the_command_that_judges(self, world: World) -> None:
         world.now = 1000.0
         for verb in ("start", "verify"):
             code, _out, err = world.typed(verb, "--learner", LI)
             assert code == 7 and err.splitlines()[1] == "try: labctl cohort verify db-1"
 
     @pytest.mark.parametrize("argv", [("enter", "master"), ("exec", "master", "true")])
-    def test_an_instructor_is_not_told_to_start_a_box(self, world: World, argv: tuple[str, ...]) -> None:
+    def test_an_instructor_gets_no_hint_to_start_a_box(self, world: World, argv: tuple[str, ...]) -> None:
         """That would be refused."""
         for box in world.engine.boxes.values():
             box.state = State.STOPPED
@@ -242,19 +242,19 @@ class TestAfterTheEnd:
             "try: labctl cohort verify db-1",
         ]
 
-    def test_nothing_is_planned(self, world: World) -> None:
+    def test_a_plan_is_refused(self, world: World) -> None:
         world.now = 1000.0
         code, out, err = world.typed("cohort", "plan", "db-1")
         assert (code, out) == (7, "") and "the time of the cohort db-1 is over" in err
 
-    def test_what_a_learner_began_before_counts_and_what_begins_at_the_end_does_not(self, world: World) -> None:
+    def test_an_attempt_that_began_before_the_end_counts_and_a_later_one_does_not(self, world: World) -> None:
         world.now = 999.0
         world.checker.meanwhile = lambda: setattr(world, "now", 1030.0)
         assert world.said("verify")[0] == 0
         (row,) = Parts().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
         assert (row.points, row.attempts) == (15, 1)
 
-    def test_the_end_may_pass_between_the_check_and_the_beginning(
+    def test_an_attempt_does_not_count_if_the_end_passes_before_it_begins(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         world.now = 999.99
@@ -281,7 +281,7 @@ class TestAfterTheEnd:
         assert world.said("reset --yes")[0] == 0, "new boxes have hours of their own"
         assert set(world.states().values()) == {State.RUNNING}
 
-    def test_a_verify_shortly_before_the_end_keeps_its_boxes_for_a_while(self, world: World) -> None:
+    def test_a_verify_shortly_before_the_end_delays_the_stop_of_its_boxes(self, world: World) -> None:
         held: list[dict[str, float]] = []
         world.checker.meanwhile = lambda: held.append(dict(world.keeper.spared))
         world.said("verify")
@@ -293,32 +293,32 @@ class TestAfterTheEnd:
 
 
 class TestWhoAsks:
-    def test_only_what_came_by_the_gateway_is_the_learners_own(self, world: World) -> None:
+    def test_only_an_attempt_through_the_gateway_is_the_learners_own(self, world: World) -> None:
         assert world.said("verify")[0] == 0
         assert world.typed("verify", "--learner", LI)[0] == 0
         assert world.by() == ["learner", "instructor"]
         (row,) = Parts().cohort.grades.book(world.cohort, [Member("20230001", "Li")]).entries["pond"]
         assert row.attempts == 1
 
-    def test_a_setting_makes_nobody_the_learner(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_setting_never_makes_the_caller_a_learner(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LABCTL_LEARNER", LI)
         monkeypatch.setenv("LABCTL_IS_LEARNER", "1")
         assert world.typed("verify")[0] == 0
         assert world.by() == ["instructor"]
 
-    def test_nothing_that_is_typed_makes_somebody_the_learner(self) -> None:
+    def test_no_option_makes_the_caller_a_learner(self) -> None:
         for one in ALL.values():
             assert not {"is_learner", "actor", "by"} & {param.name for param in one.params}
         assert {param.name for param in cli_app.main.params} == {"catalog", "lang", "debug", "version", "help"} - {
             "help"
         }
 
-    def test_on_ones_own_machine_it_is_ones_own(self, world: World) -> None:
+    def test_without_a_cohort_the_owner_is_the_learner(self, world: World) -> None:
         assert world.typed("up", "pond", "--learner", "lucy")[0] == 0
         assert world.typed("verify", "--learner", "lucy")[0] == 0
         assert [one.by for one in world.store.attempts("pond.lucy")] == ["learner"]
 
-    def test_a_hint_that_an_instructor_looks_up_was_not_seen_by_the_learner(self, world: World) -> None:
+    def test_a_hint_read_by_an_instructor_does_not_count_for_the_learner(self, world: World) -> None:
         assert world.typed("hint", "listen", "--learner", LI)[0] == 0
         assert world.store.hints(INSTANCE) == {}
         assert world.said("hint listen")[0] == 0
@@ -348,7 +348,7 @@ def _line(command: str, learner: str) -> list[str]:
 
 class TestWhoseItIs:
     @pytest.mark.parametrize("command", OF_LEARNERS)
-    def test_an_id_that_is_in_no_roster_is_refused_with_the_nearest(self, world: World, command: str) -> None:
+    def test_an_id_in_no_roster_is_refused_with_the_nearest(self, world: World, command: str) -> None:
         before = world.ids()
         code, out, err = world.typed(*_line(command, "db-1/20230O01"))
         assert (code, out) == (2, "")
@@ -359,19 +359,19 @@ class TestWhoseItIs:
         assert world.ids() == before and world.engine.observe(instance_id("pond", "db-1/20230O01")) == []
 
     @pytest.mark.parametrize("command", OF_LEARNERS)
-    def test_a_cohort_that_is_not_there_is_refused(self, world: World, command: str) -> None:
+    def test_an_unknown_cohort_is_refused(self, world: World, command: str) -> None:
         code, _out, err = world.typed(*_line(command, "db-7/20230001"))
         assert code == 2 and err.splitlines()[0] == "error: there is no cohort db-7"
 
     @pytest.mark.parametrize("half", ["db-1/", "/20230001", "/"])
     @pytest.mark.parametrize("command", OF_LEARNERS)
-    def test_half_a_name_makes_boxes_for_nobody(self, world: World, command: str, half: str) -> None:
+    def test_an_incomplete_learner_name_creates_no_boxes(self, world: World, command: str, half: str) -> None:
         before = world.ids()
         code, out, err = world.typed(*_line(command, half))
         assert (code, out) == (2, "") and f"{half} names no learner of a cohort" in err
         assert world.ids() == before
 
-    def test_a_name_like_anothers_on_the_engine_opens_nothing_of_theirs(self, world: World) -> None:
+    def test_a_learner_name_that_collides_on_the_engine_opens_nothing(self, world: World) -> None:
         twin = naming.slug(LI)
         before = world.ids()
         for command in ("verify", "start", "stop", "enter"):
@@ -381,17 +381,17 @@ class TestWhoseItIs:
         assert code == 2 and f"are those of {LI}" in err
         assert world.ids() == before
 
-    def test_all_commands_are_looked_at(self) -> None:
+    def test_all_commands_with_a_learner_are_tested(self) -> None:
         assert {"up", "down", "verify", "enter", "status", "history", "ssh-config"} <= set(OF_LEARNERS)
         assert len(OF_LEARNERS) >= 17
 
-    def test_who_was_removed_gets_no_boxes(self, world: World) -> None:
+    def test_a_removed_learner_gets_no_boxes(self, world: World) -> None:
         world.store.remove_members("db-1", ["20230002"])
         code, _out, err = world.typed("up", "pond", "--learner", "db-1/20230002")
         assert code == 2 and "there is no learner 20230002 in db-1" in err
         assert world.engine.observe(instance_id("pond", "db-1/20230002")) == []
 
-    def test_what_somebody_left_can_be_looked_at_and_taken_down(self, world: World) -> None:
+    def test_boxes_of_a_removed_learner_can_be_inspected_and_taken_down(self, world: World) -> None:
         world.said("verify")
         world.store.remove_members("db-1", ["20230001"])
         assert world.typed("history", "pond", "--learner", LI)[0] == 0
@@ -401,19 +401,19 @@ class TestWhoseItIs:
         assert world.typed("down", "pond", "--learner", LI)[0] == 0
         assert world.ids() == set()
 
-    def test_a_cohort_that_has_ended_starts_nothing(self, world: World) -> None:
+    def test_an_ended_cohort_starts_nothing(self, world: World) -> None:
         world.store.end_cohort("db-1", 600.0)
         world.now = 700.0
         code, _out, err = world.typed("up", "pond", "--learner", "db-1/20230002")
         assert code == 7 and "the cohort db-1 has ended" in err
         assert world.typed("status", "--learner", LI)[0] == 0
 
-    def test_a_lab_of_another_class_is_refused(self, world: World) -> None:
+    def test_a_lab_that_the_cohort_does_not_have_is_refused(self, world: World) -> None:
         code, _out, err = world.typed("up", "lake", "--learner", LI)
         assert code == 2 and err.splitlines() == ["error: db-1 has no lab lake", "try: its labs are: pond"]
         assert world.engine.observe(instance_id("lake", LI)) == []
 
-    def test_capitals_are_as_the_roster_has_them(self, world: World) -> None:
+    def test_learner_ids_are_matched_case_insensitively(self, world: World) -> None:
         world.store.add_members("db-1", [Member("zhao", "Zhao")])
         assert world.typed("up", "pond", "--learner", "db-1/ZHAO")[0] == 0
         assert len(world.engine.observe(instance_id("pond", "db-1/zhao"))) == 3
@@ -428,7 +428,7 @@ class TestPaused:
         (box,) = (box for box in world.engine.boxes.values() if box.spec.name == "replica1")
         box.state = State.PAUSED
 
-    def test_verify_is_an_error_and_no_verdict(self, world: World) -> None:
+    def test_verify_of_a_paused_box_is_an_error_without_an_attempt(self, world: World) -> None:
         code, _out, err = world.said("verify")
         assert code == 6
         lines = err.splitlines()
@@ -439,24 +439,26 @@ class TestPaused:
         assert world.checker.asked == [] and world.by() == []
 
     @pytest.mark.parametrize("line", ["enter replica1", "start", "start replica1", "up pond", "put replica1:/x"])
-    def test_others_say_so_in_a_line(self, world: World, line: str) -> None:
+    def test_other_commands_report_a_paused_box_in_one_line(self, world: World, line: str) -> None:
         code, out, err = world.said(line)
         assert (code, out) == (2, "") and "the box replica1 is paused\ntry: tell your instructor\n" in err
 
-    def test_status_tells_it(self, world: World) -> None:
+    def test_status_shows_a_paused_box(self, world: World) -> None:
         assert "replica1\tpaused" in world.said("status")[1]
 
-    def test_stop_and_reset_help(self, world: World) -> None:
+    def test_stop_and_start_resume_a_paused_box(self, world: World) -> None:
         assert "replica1" in world.said("stop replica1")[1]
         assert world.said("start")[0] == 0
         assert set(world.states().values()) == {State.RUNNING}
 
-    def test_a_class_goes_on(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_judging_a_class_continues_despite_a_paused_box(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         code, out, _err = world.typed("cohort", "verify", "db-1")
         assert code == 6 and "20230001 pond  the box replica1 is paused" in out
         assert "0 judged, 0 of them complete · 1 not up · 1 could not be checked" in out
 
-    def test_one_that_is_paused_for_a_moment_is_waited_for(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_briefly_paused_box_is_waited_for(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """As each commit does it."""
         monkeypatch.setattr("labctl.services.current.PATIENCE_SECONDS", 10.0)
         observe, looks = world.engine.observe, iter(range(100))
@@ -470,7 +472,7 @@ class TestPaused:
         world.engine.observe = soon  # type: ignore[assignment, method-assign]
         assert world.said("verify")[0] == 0
 
-    def test_one_that_is_paused_while_checks_run_makes_errors_of_them(self, world: World) -> None:
+    def test_a_box_paused_during_checks_makes_their_verdicts_errors(self, world: World) -> None:
         boxes = world.engine.boxes.values()
         for box in boxes:
             box.state = State.RUNNING
@@ -485,7 +487,7 @@ class TestPaused:
         assert world.store.attempts(INSTANCE)[-1].verdict == "error"
 
 
-def test_limits_are_looked_at_before_a_reset_removes_anything(world: World) -> None:
+def test_limits_are_checked_before_a_reset_removes_anything(world: World) -> None:
     """Boxes that are there count already; a lab that grew doesn't fit any more, and the old boxes stay."""
     cohort = Cohort("db-2", ("pond",), "secret", 1.0, each=Limits(boxes=3))
     world.store.add_cohort(cohort, [Member("a", "A")])

@@ -34,7 +34,7 @@ def said(finding: Finding) -> str:
     return f"{finding.what} {finding.remedy}".format_map(finding.values)
 
 
-def test_a_good_machine_has_nothing_to_complain_of() -> None:
+def test_a_good_machine_has_no_finding() -> None:
     findings = diagnose(GOOD)
     assert worst(findings) is Level.OK
     assert all(finding.level is Level.OK for finding in findings)
@@ -66,7 +66,7 @@ def test_a_good_machine_has_nothing_to_complain_of() -> None:
         ({"programs_missing": ("ssh",)}, Level.WARN, "ssh is missing", False),
     ],
 )
-def test_what_hurts_is_told_with_a_way_on(changes: dict[str, Any], level: Level, words: str, fixable: bool) -> None:
+def test_a_problem_is_reported_with_a_remedy(changes: dict[str, Any], level: Level, words: str, fixable: bool) -> None:
     findings = diagnose(msgspec.structs.replace(GOOD, **changes))
     (found,) = [finding for finding in findings if finding.level is not Level.OK]
     assert found.level is level
@@ -88,12 +88,12 @@ def test_what_hurts_is_told_with_a_way_on(changes: dict[str, Any], level: Level,
         {"registry": "mirror.example.org", "debian_mirror": "deb.example.org"},
     ],
 )
-def test_what_is_only_not_there_yet_is_no_complaint(changes: dict[str, Any]) -> None:
+def test_parts_that_are_not_built_yet_are_no_problem(changes: dict[str, Any]) -> None:
     findings = diagnose(msgspec.structs.replace(GOOD, **changes))
     assert worst(findings) is Level.OK
     assert all("{" not in said(finding) for finding in findings)
 
 
-def test_bad_outweighs_warn() -> None:
+def test_a_bad_finding_outweighs_a_warning() -> None:
     findings = diagnose(msgspec.structs.replace(GOOD, memory=1, disk_free=1))
     assert worst(findings) is Level.BAD

@@ -40,12 +40,12 @@ class Judge:
         (101, DiskVerdict.OVER),
     ],
 )
-def test_near_its_limit_a_box_is_warned_and_above_it_is_stopped(used: int, verdict: DiskVerdict) -> None:
+def test_a_box_is_warned_near_its_limit_and_stopped_above_it(used: int, verdict: DiskVerdict) -> None:
     assert Judge()(used * MIB, 0.0) is verdict
     assert verdict.ends == (verdict is DiskVerdict.OVER)
 
 
-def test_one_that_is_started_again_has_its_minutes_to_clear_up() -> None:
+def test_a_restarted_box_has_a_grace_period_to_free_space() -> None:
     judge = Judge()
     assert judge(150 * MIB, 0.0) is DiskVerdict.OVER
     judge.quota.started("box", 100.0)
@@ -54,7 +54,7 @@ def test_one_that_is_started_again_has_its_minutes_to_clear_up() -> None:
     assert judge(150 * MIB, 100.0 + GRACE_SECONDS) is DiskVerdict.OVER
 
 
-def test_one_that_was_cleared_is_as_any_other() -> None:
+def test_a_box_that_freed_space_is_judged_normally() -> None:
     judge = Judge()
     judge(150 * MIB, 0.0)
     judge.quota.started("box", 100.0)
@@ -64,7 +64,7 @@ def test_one_that_was_cleared_is_as_any_other() -> None:
     judge.quota.forget("box")
 
 
-def test_one_that_writes_on_instead_is_stopped_at_once() -> None:
+def test_a_restarted_box_that_keeps_writing_is_stopped_at_once() -> None:
     judge = Judge()
     judge(150 * MIB, 0.0)
     judge.quota.started("box", 100.0)
@@ -72,7 +72,7 @@ def test_one_that_writes_on_instead_is_stopped_at_once() -> None:
     assert judge(161 * MIB, 105.0) is DiskVerdict.OVER
 
 
-def test_what_a_box_wrote_while_it_was_being_stopped_does_not_stop_it_at_its_next_start() -> None:
+def test_data_written_during_a_stop_does_not_stop_the_box_at_its_next_start() -> None:
     """A disk writes a GiB in the second that a stop takes: its learner could never clear it otherwise."""
     judge = Judge()
     judge(150 * MIB, 0.0)
@@ -81,7 +81,7 @@ def test_what_a_box_wrote_while_it_was_being_stopped_does_not_stop_it_at_its_nex
     assert judge(911 * MIB, 105.0) is DiskVerdict.OVER
 
 
-def test_a_service_that_runs_wild_from_the_boot_on_leaves_some_chances_and_not_many() -> None:
+def test_a_service_that_writes_from_boot_is_given_few_restarts() -> None:
     judge, used = Judge(), 150
     judge(used * MIB, 0.0)
     for start in range(1, 6):
@@ -91,7 +91,7 @@ def test_a_service_that_runs_wild_from_the_boot_on_leaves_some_chances_and_not_m
         assert judge((used + 100) * MIB, 100.0 * start + 5) is DiskVerdict.OVER
 
 
-def test_too_many_files_stop_a_box_which_may_then_be_cleared() -> None:
+def test_too_many_files_stop_a_box_and_a_restart_allows_a_cleanup() -> None:
     judge = Judge()
     assert judge(MIB, 0.0, whole=False) is DiskVerdict.FILES
     judge.quota.started("box", 10.0)
@@ -102,7 +102,7 @@ def test_too_many_files_stop_a_box_which_may_then_be_cleared() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 200), st.booleans()), max_size=40))
-def test_no_row_of_starts_and_writes_gets_far_beyond_the_limit(steps: list[tuple[int, int, bool]]) -> None:
+def test_no_sequence_of_starts_and_writes_far_exceeds_the_limit(steps: list[tuple[int, int, bool]]) -> None:
     """Once it was stopped, a box that runs holds at most what it held then, or at one of its first starts, and a tenth,
     until it was cleared."""
     judge = Judge()
@@ -203,7 +203,7 @@ def world() -> World:
     return World()
 
 
-def test_every_box_with_a_limit_is_looked_at_within_ten_seconds_again_and_again(world: World) -> None:
+def test_every_box_with_a_limit_is_measured_every_ten_seconds(world: World) -> None:
     for number in range(300):
         world.add(f"box{number}")
     world.seconds["box7"] = 2.0
@@ -213,7 +213,7 @@ def test_every_box_with_a_limit_is_looked_at_within_ten_seconds_again_and_again(
     assert min(world.gaps("box7")) >= 8
 
 
-def test_boxes_without_a_limit_are_none_of_its_business(world: World) -> None:
+def test_boxes_without_a_limit_are_not_measured(world: World) -> None:
     world.add("free", 10**15, disk="0")
     world.add("odd", 10**15)
     world.add("wrong", 10**15, disk="many")
@@ -221,7 +221,7 @@ def test_boxes_without_a_limit_are_none_of_its_business(world: World) -> None:
     assert not world.asked and not world.killed
 
 
-def test_one_that_cannot_be_measured_is_told_of_and_not_taken_for_empty(world: World) -> None:
+def test_an_unmeasurable_box_is_reported_and_not_treated_as_empty(world: World) -> None:
     """Its disk is no overlay, or its layer can't be opened where it should be."""
     world.add("odd")
     world.add("elsewhere", UNREAD)
@@ -230,7 +230,7 @@ def test_one_that_cannot_be_measured_is_told_of_and_not_taken_for_empty(world: W
     assert not world.killed
 
 
-def test_one_that_was_stopped_is_urgent_when_it_starts_until_it_was_cleared(world: World) -> None:
+def test_a_stopped_box_is_measured_first_at_its_start_until_it_is_cleared(world: World) -> None:
     world.add("full", LIMIT + 1)
     world.add("fine")
     world.run(3)
@@ -240,7 +240,7 @@ def test_one_that_was_stopped_is_urgent_when_it_starts_until_it_was_cleared(worl
     assert not world.survey.is_urgent("full")
 
 
-def test_one_that_wrote_too_much_is_told_and_then_stopped_and_asked_no_more(world: World) -> None:
+def test_a_box_above_its_limit_is_warned_then_stopped_and_not_measured_again(world: World) -> None:
     world.add("full")
     world.add("fine")
     world.run(5)
@@ -252,13 +252,13 @@ def test_one_that_wrote_too_much_is_told_and_then_stopped_and_asked_no_more(worl
     assert world.gaps("fine")
 
 
-def test_one_that_comes_near_is_told_once(world: World) -> None:
+def test_a_box_near_its_limit_is_warned_once(world: World) -> None:
     world.add("near", 95 * MIB)
     world.run(300)
     assert not world.killed and len(world.told) == 1 and "95 MiB of the 100 MiB" in world.told[0][1]
 
 
-def test_where_the_disk_shrinks_all_are_looked_at_at_once_and_at_deleted_files_too(world: World) -> None:
+def test_shrinking_disk_space_triggers_a_measurement_of_all_boxes_with_deleted_files(world: World) -> None:
     for name in "abc":
         world.add(name)
     world.run(2)
@@ -271,7 +271,7 @@ def test_where_the_disk_shrinks_all_are_looked_at_at_once_and_at_deleted_files_t
     assert len(world.asked) == before + 3
 
 
-def test_deleted_files_are_looked_for_each_time_and_less_often_only_where_that_takes_long(world: World) -> None:
+def test_deleted_files_are_measured_less_often_only_if_this_takes_long(world: World) -> None:
     """Who fills the disk in the second in which as much is removed elsewhere makes it no smaller."""
     for name in ("light", "heavy", "monster"):
         world.add(name)
@@ -284,7 +284,7 @@ def test_deleted_files_are_looked_for_each_time_and_less_often_only_where_that_t
     assert len([order for _, order in world.asked if order.id == "monster" and order.pids]) < 5
 
 
-def test_where_the_disk_shrinks_while_a_box_is_looked_at_it_is_looked_at_again_at_once(world: World) -> None:
+def test_shrinking_disk_space_during_a_measurement_triggers_another_one(world: World) -> None:
     world.add("a")
     world.deep_seconds["a"] = 6.0
     world.survey.tick(world.boxes, 1e9, 0.0)
@@ -295,7 +295,7 @@ def test_where_the_disk_shrinks_while_a_box_is_looked_at_it_is_looked_at_again_a
     assert [(clock, bool(order.pids)) for clock, order in world.asked] == [(0.0, True), (1.0, True)]
 
 
-def test_a_box_that_takes_all_inotify_instances_is_stopped(world: World) -> None:
+def test_a_box_that_uses_all_inotify_instances_is_stopped(world: World) -> None:
     world.add("a")
     world.watching["a"] = most_watchers() + 1
     world.run(70)
@@ -309,7 +309,7 @@ def test_a_box_may_have_a_share_of_all_inotify_instances(tmp_path: Path, all_of_
     assert most_watchers(tmp_path / "none") == 128
 
 
-def test_a_box_started_again_is_looked_at_again_and_has_its_minutes(world: World) -> None:
+def test_a_restarted_box_is_measured_again_and_has_its_grace_period(world: World) -> None:
     world.add("a", LIMIT + 1)
     world.run(5)
     del world.boxes["a"]
@@ -322,7 +322,7 @@ def test_a_box_started_again_is_looked_at_again_and_has_its_minutes(world: World
     world.survey.forget("a")
 
 
-def test_a_child_that_dies_at_a_box_twice_says_that_it_holds_too_much(world: World) -> None:
+def test_a_measurer_that_dies_twice_at_a_box_blames_the_box(world: World) -> None:
     world.add("monster")
     world.dead = True
     world.run(1)
@@ -331,7 +331,7 @@ def test_a_child_that_dies_at_a_box_twice_says_that_it_holds_too_much(world: Wor
     assert world.killed == ["monster"] and "too many files" in world.told[0][1]
 
 
-def test_one_death_of_the_child_is_no_boxs_fault(world: World) -> None:
+def test_a_measurer_that_dies_once_blames_no_box(world: World) -> None:
     world.add("a")
     world.dead = True
     world.run(1)
@@ -344,7 +344,7 @@ def test_one_death_of_the_child_is_no_boxs_fault(world: World) -> None:
     assert not world.killed
 
 
-def test_a_child_that_never_answers_is_ended(world: World) -> None:
+def test_a_measurer_that_never_answers_is_killed(world: World) -> None:
     world.add("a")
     world.survey.tick(world.boxes, 1e9, 0.0)
     world.answers.clear()

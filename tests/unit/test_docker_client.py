@@ -46,17 +46,17 @@ def docker_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DockerFold
     return DockerFolder(tmp_path / "docker")
 
 
-def test_with_nothing_set_it_is_the_default_socket(docker_folder: DockerFolder) -> None:
+def test_the_default_address_is_the_default_socket(docker_folder: DockerFolder) -> None:
     assert resolve_address() == DEFAULT_ADDRESS == "unix:///var/run/docker.sock"
 
 
-def test_the_context_in_use_comes_before_the_default(docker_folder: DockerFolder) -> None:
+def test_the_current_context_overrides_the_default(docker_folder: DockerFolder) -> None:
     docker_folder.config({"currentContext": "class"})
     docker_folder.endpoint("class", "ssh://lab@server")
     assert resolve_address() == "ssh://lab@server"
 
 
-def test_docker_context_comes_before_the_context_in_use(
+def test_the_docker_context_variable_overrides_the_current_context(
     docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker_folder.config({"currentContext": "class"})
@@ -68,7 +68,7 @@ def test_docker_context_comes_before_the_context_in_use(
     assert resolve_address() == DEFAULT_ADDRESS
 
 
-def test_the_setting_comes_before_contexts_and_docker_host_before_all(
+def test_docker_host_overrides_the_setting_and_the_setting_overrides_contexts(
     docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker_folder.config({"currentContext": "class"})
@@ -83,22 +83,20 @@ def test_the_setting_comes_before_contexts_and_docker_host_before_all(
 @pytest.mark.parametrize(
     "config", ["", "{", "[]", "5", '{"currentContext": null}', '{"currentContext": "default"}', "{}"]
 )
-def test_a_docker_folder_that_says_nothing_is_passed_over(docker_folder: DockerFolder, config: str) -> None:
+def test_a_docker_folder_without_a_context_is_ignored(docker_folder: DockerFolder, config: str) -> None:
     docker_folder.config(config)
     assert resolve_address() == DEFAULT_ADDRESS
 
 
 @pytest.mark.parametrize("meta", ["{", "[]", "{}", '{"Endpoints": {}}', '{"Endpoints": {"docker": {}}}'])
-def test_a_damaged_context_is_no_wish_for_the_default_engine(docker_folder: DockerFolder, meta: str) -> None:
+def test_a_damaged_context_is_an_error(docker_folder: DockerFolder, meta: str) -> None:
     docker_folder.config({"currentContext": "class"})
     docker_folder.context("class", meta)
     with pytest.raises(EngineError, match="the docker context class can't be read"):
         resolve_address()
 
 
-def test_an_unknown_context_is_told_and_not_taken_for_the_default(
-    docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_context_is_an_error(docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     docker_folder.config({"currentContext": "gone"})
     with pytest.raises(EngineError, match="there is no docker context gone"):
         resolve_address()
@@ -109,9 +107,7 @@ def test_an_unknown_context_is_told_and_not_taken_for_the_default(
     assert resolve_address("unix:///run/my.sock") == "unix:///run/my.sock", "the context isn't asked"
 
 
-def test_tls_is_refused_where_docker_would_speak_it(
-    docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tls_address_is_refused(docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its streams aren't sockets that another process can go on with."""
     docker_folder.config({"currentContext": "class"})
     docker_folder.endpoint("class", "tcp://10.0.0.1:2376")
@@ -127,14 +123,14 @@ def test_tls_is_refused_where_docker_would_speak_it(
     refuse_unusable("unix:///run/docker.sock")
 
 
-def test_ssh_is_refused_with_a_way_that_works() -> None:
+def test_an_ssh_address_is_refused_with_a_working_alternative() -> None:
     with pytest.raises(EngineError, match="through ssh://") as caught:
         _ = Client("ssh://me@server:2222").api
     assert "-p 2222 me@server " in plain(caught.value)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:2375", "unix:///run/docker.sock"])
-def test_no_proxy_of_the_environment_comes_between(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_variables_are_ignored(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://user:secret@127.0.0.1:9")
     api = Client(address).api
@@ -146,7 +142,7 @@ def test_no_proxy_of_the_environment_comes_between(address: str, monkeypatch: py
 @pytest.mark.parametrize(
     ("options", "words"), [(["name=userns"], "userns-remap"), (["name=seccomp", "name=rootless"], "runs rootless")]
 )
-def test_an_engine_in_which_labctl_cannot_work_is_refused(options: list[str], words: str) -> None:
+def test_an_unsupported_engine_is_refused(options: list[str], words: str) -> None:
     client = Client("unix:///run/docker.sock")
     client.facts = {"SecurityOptions": options}
     with pytest.raises(EngineError, match=words) as caught:
@@ -167,14 +163,14 @@ def refused(address: str) -> EngineError:
     return error
 
 
-def test_no_socket_says_how_to_start_the_engine(tmp_path: Path) -> None:
+def test_a_missing_socket_is_reported_with_the_command_that_starts_the_engine(tmp_path: Path) -> None:
     error = refused(f"unix://{tmp_path}/none.sock")
     assert str(error) == f"no Docker engine answers at unix://{tmp_path}/none.sock"
     assert "systemctl start docker" in plain(error)
     assert error.exit_code is Exit.ENGINE_UNAVAILABLE
 
 
-def test_a_socket_that_nobody_listens_on_says_the_same(tmp_path: Path) -> None:
+def test_a_socket_without_a_listener_is_reported_alike(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "dead.sock"))
     assert str(refused(f"unix://{tmp_path}/dead.sock")).startswith("no Docker engine answers")
@@ -189,7 +185,7 @@ def test_a_socket_that_nobody_listens_on_says_the_same(tmp_path: Path) -> None:
         (OSError(113, "No route to host"), "can't be reached", "docker --host unix:///run/docker.sock version"),
     ],
 )
-def test_the_systems_error_underneath_decides_what_is_said(cause: OSError, words: str, hint: str) -> None:
+def test_the_underlying_system_error_determines_the_message(cause: OSError, words: str, hint: str) -> None:
     import requests.exceptions
     import urllib3.exceptions
 
@@ -201,7 +197,7 @@ def test_the_systems_error_underneath_decides_what_is_said(cause: OSError, words
     assert "\n" not in str(caught.value)
 
 
-def test_a_cause_is_found_behind_any_chain() -> None:
+def test_the_cause_is_found_through_any_exception_chain() -> None:
     import docker.errors
 
     with pytest.raises(EngineError, match="you may not use"), explained("unix:///run/docker.sock"):
@@ -223,14 +219,14 @@ def api_error(status: int, message: str) -> Any:
     return docker.errors.APIError("x", response=response, explanation=message)
 
 
-def test_what_the_engine_refuses_is_told_in_its_own_words() -> None:
+def test_a_refusal_by_the_engine_keeps_its_message() -> None:
     with pytest.raises(EngineError) as caught, explained("unix:///run/docker.sock"):
         raise api_error(500, "driver failed programming external connectivity\n")
     assert str(caught.value) == "the Docker engine refused: driver failed programming external connectivity"
     assert caught.value.hint
 
 
-def test_a_full_disk_has_a_remedy_of_its_own() -> None:
+def test_a_full_disk_is_reported_with_its_own_remedy() -> None:
     with pytest.raises(EngineError) as caught, explained("unix:///run/docker.sock"):
         raise api_error(500, "mkdir /var/lib/docker/x: no space left on device")
     assert str(caught.value) == "no space is left on the Docker engine's disk"
@@ -250,9 +246,9 @@ def test_each_thread_has_a_client_of_its_own(tmp_path: Path) -> None:
     client.api.close()
 
 
-def test_another_users_socket_is_refused_with_the_way_to_join_its_group(tmp_path: Path) -> None:
+def test_a_socket_without_permission_is_reported_with_the_command_to_join_its_group(tmp_path: Path) -> None:
     if os.geteuid() == 0:
-        return  # root may do all; test_the_systems_error_underneath_decides_what_is_said has this case too
+        return  # root may do all; test_the_underlying_system_error_determines_the_message covers this case
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "closed.sock"))
         (tmp_path / "closed.sock").chmod(0)

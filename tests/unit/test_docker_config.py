@@ -61,29 +61,29 @@ def test_a_box_is_never_privileged_and_shares_nothing_with_the_host(host: dict[s
     assert not host.get("PublishAllPorts") and "PortBindings" not in host
 
 
-def test_nothing_runs_in_the_cgroup_namespace_of_the_machine() -> None:
+def test_no_container_runs_in_the_hosts_cgroup_namespace() -> None:
     made = (keeper_config("k", "t", SOCKET), switch_config("k"), probe_config("k", "t"))
     assert [config["HostConfig"]["CgroupnsMode"] for config in made] == ["private"] * 3
 
 
-def test_a_boxs_confinement_is_dockers_own(host: dict[str, Any]) -> None:
+def test_a_boxs_confinement_is_dockers_default(host: dict[str, Any]) -> None:
     """No seccomp=unconfined, no apparmor=unconfined, no systempaths=unconfined."""
     assert not host.get("SecurityOpt")
     assert "MaskedPaths" not in host and "ReadonlyPaths" not in host
 
 
-def test_a_box_has_no_capability_but_those_listed(host: dict[str, Any]) -> None:
+def test_a_box_has_only_the_listed_capabilities(host: dict[str, Any]) -> None:
     assert host["CapDrop"] == ["ALL"]
     assert host["CapAdd"] == sorted(CAPABILITIES)
     assert not WALLS & set(host["CapAdd"])
 
 
-def test_a_capability_that_the_lab_asks_for_is_added() -> None:
+def test_a_capability_of_the_lab_is_added() -> None:
     spec = msgspec.structs.replace(SPEC, capabilities=("NET_ADMIN",))
     assert box_config(spec, "t")["HostConfig"]["CapAdd"] == sorted({*CAPABILITIES, "NET_ADMIN"})
 
 
-def test_the_toolbox_read_only_is_all_that_is_mounted_in_a_box(host: dict[str, Any]) -> None:
+def test_the_read_only_toolbox_is_the_only_mount_of_a_box(host: dict[str, Any]) -> None:
     assert host["Mounts"] == [
         {"Type": "volume", "Source": "labctl-toolbox-1", "Target": "/.labctl", "ReadOnly": True},
     ]
@@ -92,7 +92,7 @@ def test_the_toolbox_read_only_is_all_that_is_mounted_in_a_box(host: dict[str, A
     assert all("size=" in options for options in host["Tmpfs"].values())
 
 
-def test_a_boxs_limits_hold_with_no_way_round_by_swap(host: dict[str, Any]) -> None:
+def test_a_boxs_limits_cannot_be_bypassed_by_swap(host: dict[str, Any]) -> None:
     assert host["Memory"] == host["MemorySwap"] == SPEC.memory == 256 << 20
     assert host["NanoCpus"] == 1_000_000_000
     assert host["PidsLimit"] == 256
@@ -100,31 +100,31 @@ def test_a_boxs_limits_hold_with_no_way_round_by_swap(host: dict[str, Any]) -> N
     assert host["LogConfig"]["Config"]["max-size"]
 
 
-def test_settings_of_the_network_are_text() -> None:
+def test_sysctls_are_passed_as_text() -> None:
     spec = msgspec.structs.replace(SPEC, sysctls={"net.ipv4.ip_forward": 1})
     assert box_config(spec, "t")["HostConfig"]["Sysctls"] == {"net.ipv4.ip_forward": "1"}
 
 
-def test_a_part_of_a_processor_is_a_whole_number_of_nanocpus() -> None:
+def test_fractional_cpus_are_whole_nanocpus() -> None:
     host = box_config(msgspec.structs.replace(SPEC, cpus=0.3), "t")["HostConfig"]
     assert host["NanoCpus"] == 300_000_000
     assert isinstance(host["NanoCpus"], int)
 
 
-def test_a_box_comes_back_after_anything(host: dict[str, Any]) -> None:
+def test_a_box_always_restarts(host: dict[str, Any]) -> None:
     assert host["RestartPolicy"] == {"Name": "always"}
     assert box_config(SPEC, "t")["StopSignal"] == "SIGRTMIN+3"
 
 
-def test_a_box_is_begun_by_the_toolboxs_shell_which_a_learner_can_not_break() -> None:
+def test_a_box_boots_by_the_toolboxs_shell() -> None:
     assert box_config(SPEC, "t")["Entrypoint"] == ["/.labctl/bin/busybox", "sh", "/.labctl/bin/boot"]
 
 
-def test_a_box_finds_the_others_by_name(host: dict[str, Any]) -> None:
+def test_a_box_has_the_host_names_of_the_others(host: dict[str, Any]) -> None:
     assert host["ExtraHosts"] == ["master:10.10.10.11", "replica1:10.10.10.12", "replica2:10.10.10.13"]
 
 
-def test_a_boxs_files_are_its_entry_scripts_argument() -> None:
+def test_a_boxs_files_are_the_argument_of_its_entrypoint() -> None:
     (payload,) = box_config(SPEC, "t")["Cmd"]
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(base64.b64decode(payload)))) as tar:
         found = {f"/{item.name}": tar.extractfile(item).read() for item in tar}  # type: ignore[union-attr]
@@ -139,12 +139,12 @@ def test_all_boxes_are_in_one_cgroup(driver: str, cgroup: str) -> None:
     assert box_config(SPEC, "t", cgroup)["HostConfig"]["CgroupParent"] == cgroup
 
 
-def test_where_the_engine_makes_no_cgroups_boxes_are_in_none_of_their_own() -> None:
+def test_boxes_have_no_cgroup_parent_if_the_engine_uses_no_cgroups() -> None:
     assert boxes_cgroup("none") == ""
     assert "CgroupParent" not in box_config(SPEC, "t")["HostConfig"]
 
 
-def test_a_box_is_labelled_with_all_that_labctl_knows_of_it() -> None:
+def test_a_box_has_all_labels_of_its_spec() -> None:
     assert box_config(SPEC, "t")["Labels"] == SPEC.all_labels()
 
 
@@ -168,12 +168,12 @@ def test_the_keeper_has_five_capabilities_one_socket_and_no_network() -> None:
 
 
 @pytest.mark.parametrize("changed", [("k:2", "t", SOCKET), ("k:1", "u", SOCKET), ("k:1", "t", "/other.sock")])
-def test_another_image_toolbox_or_socket_makes_a_keeper_outdated(changed: tuple[str, str, str]) -> None:
+def test_another_image_toolbox_or_socket_changes_the_keepers_hash(changed: tuple[str, str, str]) -> None:
     assert keeper_hash("k:1", "t", SOCKET) != keeper_hash(*changed)
     assert keeper_config(*changed)["Labels"]["labctl.spec-hash"] == keeper_hash(*changed)
 
 
-def test_the_switch_can_do_nothing_and_forwards_nothing() -> None:
+def test_the_switch_has_no_capability_and_forwards_nothing() -> None:
     config = switch_config("labctl/keeper:1")
     host = config["HostConfig"]
     assert host["CapDrop"] == ["ALL"] and "CapAdd" not in host
@@ -185,7 +185,7 @@ def test_the_switch_can_do_nothing_and_forwards_nothing() -> None:
     assert config["Labels"]["labctl.role"] == "switch"
 
 
-def test_the_toolbox_is_filled_by_a_container_that_is_no_box() -> None:
+def test_the_toolbox_volume_is_filled_by_a_container_that_is_no_box() -> None:
     config = toolbox_config("labctl/toolbox:1", "labctl-toolbox-1")
     assert config["Labels"]["labctl.role"] == "toolbox"
     assert config["HostConfig"]["NetworkMode"] == "none"

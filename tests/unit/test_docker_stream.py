@@ -39,7 +39,7 @@ frames = st.lists(st.tuples(st.sampled_from([STDOUT, STDERR]), st.binary(max_siz
 
 
 @given(frames, st.data())
-def test_frames_cut_at_any_byte_are_put_together(sent: list[tuple[int, bytes]], data: st.DataObject) -> None:
+def test_frames_cut_at_any_byte_are_reassembled(sent: list[tuple[int, bytes]], data: st.DataObject) -> None:
     wire = b"".join(frame(kind, body) for kind, body in sent)
     cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(wire) - 1)), max_size=len(wire))))
     pieces = [wire[a:b] for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True) if a < b]
@@ -51,7 +51,7 @@ def test_frames_cut_at_any_byte_are_put_together(sent: list[tuple[int, bytes]], 
 
 
 @given(frames)
-def test_read_gives_stdout_alone_and_stderr_aside(sent: list[tuple[int, bytes]]) -> None:
+def test_read_returns_stdout_and_passes_stderr_aside(sent: list[tuple[int, bytes]]) -> None:
     errors: list[bytes] = []
     stream = stream_of([frame(kind, body) for kind, body in sent], on_stderr=errors.append)
     output = b""
@@ -61,18 +61,18 @@ def test_read_gives_stdout_alone_and_stderr_aside(sent: list[tuple[int, bytes]])
     assert b"".join(errors) == b"".join(body for kind, body in sent if kind == STDERR)
 
 
-def test_a_frame_with_nothing_in_it_is_not_the_end() -> None:
+def test_an_empty_frame_does_not_end_the_stream() -> None:
     stream = stream_of([frame(STDOUT, b"") + frame(STDERR, b"") + frame(STDOUT, b"more")])
     assert stream.read() == b"more"
     assert stream.read() == b""
 
 
-def test_a_stream_that_breaks_off_in_a_frame_gives_what_came() -> None:
+def test_a_stream_cut_within_a_frame_gives_the_received_bytes() -> None:
     assert stream_of([frame(STDOUT, b"whole")[:-2]]).read() == b"who"
     assert stream_of([frame(STDOUT, b"whole")[:5]]).read() == b""
 
 
-def test_what_is_buffered_is_pending() -> None:
+def test_buffered_data_is_pending() -> None:
     stream = stream_of([frame(STDOUT, b"one") + frame(STDOUT, b"two")])
     assert not stream.pending()
     assert stream.read() == b"one"
@@ -98,7 +98,7 @@ def test_bytes_that_came_with_the_headers_are_read_first(pair: tuple[RawStream, 
     assert not raw.pending()
 
 
-def test_writing_half_closes_and_closing_ends(pair: tuple[RawStream, socket.socket]) -> None:
+def test_write_end_closes_one_direction_and_close_ends_the_stream(pair: tuple[RawStream, socket.socket]) -> None:
     raw, theirs = pair
     raw.write(b"question")
     raw.close_write()
@@ -108,7 +108,7 @@ def test_writing_half_closes_and_closing_ends(pair: tuple[RawStream, socket.sock
     raw.close_write()
 
 
-def test_a_read_has_a_time_limit(pair: tuple[RawStream, socket.socket]) -> None:
+def test_a_read_times_out(pair: tuple[RawStream, socket.socket]) -> None:
     raw, _ = pair
     raw.read()
     raw.settimeout(0.01)

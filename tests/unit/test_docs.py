@@ -79,7 +79,7 @@ def _check_call(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["docs/commands.md", "docs/lab.schema.json", "docs/json.schema.json"])
-def test_what_is_made_from_code_is_fresh(name: str) -> None:
+def test_generated_pages_are_up_to_date(name: str) -> None:
     wanted = {str(file.relative_to(ROOT)): content for file, content in _generate().generated().items()}
     path = next(path for path in wanted if path.endswith(name))
     assert (ROOT / path).read_bytes() == wanted[path], f"{path} is stale: .venv/bin/python docs/generate.py"
@@ -93,7 +93,7 @@ def test_every_command_has_help_and_is_in_the_reference() -> None:
         assert "Example" in command.get_help(context), f"{path} has no example"
 
 
-def test_every_command_is_in_a_page_for_people() -> None:
+def test_every_command_is_described_in_a_guide() -> None:
     learner = (ROOT / "docs" / "learner.md").read_text("utf-8")
     prose = "\n".join(page.read_text("utf-8") for page in PROSE)
     for name, (_target, line) in COMMANDS.items():
@@ -103,7 +103,7 @@ def test_every_command_is_in_a_page_for_people() -> None:
 
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
-def test_commands_and_options_exist(page: Path) -> None:
+def test_commands_and_options_in_the_pages_exist(page: Path) -> None:
     for words in _calls(page):
         said = " ".join(words)
         try:
@@ -113,14 +113,14 @@ def test_commands_and_options_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_relative_links_lead_somewhere(page: Path) -> None:
+def test_relative_links_lead_to_existing_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
         if not re.match(r"[a-z]+:", target):
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"
 
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
-def test_files_that_are_named_exist(page: Path) -> None:
+def test_files_named_in_the_pages_exist(page: Path) -> None:
     for target in re.findall(
         r"`((?:\./)?(?:labctl|docs|tests|images|labs|playbooks|checks|bench)/[\w./-]*)`", page.read_text("utf-8")
     ):
@@ -136,7 +136,7 @@ def _is_an_image(target: str) -> bool:
 TRANSLATED = ("learner", "instructor", "operator")
 
 
-def test_languages_are_linked_to_each_other() -> None:
+def test_translated_pages_link_to_each_other() -> None:
     pairs = [(f"docs/{name}.md", f"docs/{name}.zh.md") for name in TRANSLATED]
     for one, other in (("README.md", "docs/README.zh.md"), *pairs):
         for page, link in ((ROOT / one, ROOT / other), (ROOT / other, ROOT / one)):
@@ -151,7 +151,7 @@ def test_the_examples_of_a_page_and_its_translation_are_the_same(name: str) -> N
     assert heads[0] - heads[1] == set()
 
 
-def test_the_lab_of_the_author_page_is_a_lab() -> None:
+def test_the_example_of_the_author_page_is_a_valid_lab() -> None:
     page = ROOT / "docs" / "author.md"
     lab = lab_file.parse(_fences(page, "yaml")[0].encode(), page, EXAMPLE)
     assert [task.id for task in lab.tasks] == ["word"]

@@ -69,7 +69,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     world.engine.close()
 
 
-def test_each_call_is_what_the_engine_understands(world: World) -> None:
+def test_each_call_is_a_valid_engine_request(world: World) -> None:
     world.calls.stop("a")
     world.calls.kill("b")
     world.calls.remove("c")
@@ -80,7 +80,7 @@ def test_each_call_is_what_the_engine_understands(world: World) -> None:
     ]
 
 
-def test_only_a_few_are_done_at_once_and_all_in_the_end(world: World) -> None:
+def test_at_most_four_calls_run_at_once_and_all_finish(world: World) -> None:
     for number in range(10):
         world.calls.stop(f"box{number}")
     done = world.engine.take()
@@ -94,7 +94,7 @@ def test_only_a_few_are_done_at_once_and_all_in_the_end(world: World) -> None:
     assert not world.calls.sockets() and not world.said
 
 
-def test_what_is_asked_for_twice_is_done_once_at_a_time(world: World) -> None:
+def test_the_same_call_runs_once_at_a_time(world: World) -> None:
     world.calls.stop("a")
     world.calls.stop("a")
     assert len(world.engine.take()) == 1
@@ -105,7 +105,7 @@ def test_what_is_asked_for_twice_is_done_once_at_a_time(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", [b"304 Not Modified", b"404 Not Found", b"409 Conflict"])
-def test_what_is_done_already_is_fine(world: World, status: bytes) -> None:
+def test_a_call_that_is_already_done_reports_nothing(world: World, status: bytes) -> None:
     world.calls.stop("a")
     world.engine.take()
     world.engine.answer(b"HTTP/1.0 " + status + b"\r\n\r\n")
@@ -116,7 +116,7 @@ def test_what_is_done_already_is_fine(world: World, status: bytes) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"), [(b"HTTP/1.0 500 Oh\r\n\r\nno such thing\n", "no such thing"), (b"", "status 599")]
 )
-def test_what_the_engine_refuses_is_said(world: World, answer: bytes, why: str) -> None:
+def test_a_refusal_by_the_engine_is_reported(world: World, answer: bytes, why: str) -> None:
     world.calls.kill("a")
     world.engine.take()
     world.engine.answer(answer)
@@ -125,7 +125,7 @@ def test_what_the_engine_refuses_is_said(world: World, answer: bytes, why: str) 
     assert world.said == [{"keeper": "refused", "call": call, "why": why}]
 
 
-def test_what_the_engine_never_answers_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_without_an_answer_times_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         world.calls.stop(f"box{number}")
     assert len(world.engine.take()) == 4
@@ -134,7 +134,7 @@ def test_what_the_engine_never_answers_is_given_up(world: World, monkeypatch: py
     assert world.engine.take() == ["POST /v1.41/containers/box4/stop?t=10"]
 
 
-def test_no_engine_is_said_and_nothing_is_left_open(tmp_path: Path) -> None:
+def test_a_missing_engine_is_reported_and_no_socket_stays_open(tmp_path: Path) -> None:
     said: list[Mapping[str, object]] = []
     calls = EngineCalls(said.append, lambda: "/v1.41", str(tmp_path / "none.sock"))
     calls.stop("a")

@@ -27,7 +27,7 @@ def test_each_server_has_one_engine_that_is_made_once() -> None:
 
 
 @pytest.mark.parametrize(("name", "hint"), [("locol", "did you mean local?"), ("x", "the servers are: local")])
-def test_a_server_that_is_not_there_is_refused(name: str, hint: str) -> None:
+def test_an_unknown_server_is_refused(name: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f"there is no server {name}") as caught:
         EngineRegistry({LOCAL: FakeEngine}).engine(ServerId(name))
     assert hint_of(caught.value) == hint

@@ -32,7 +32,7 @@ def _no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execs, "_POLL_SECONDS", 0.0)
 
 
-def test_a_pause_is_waited_for() -> None:
+def test_an_exec_waits_while_the_container_is_paused() -> None:
     api = Api(3, "Container x is paused, unpause the container before exec")
     started: tuple[str, object] = execs.start_exec(api, "x", ["ls"])
     assert started == ("ls", "/exec/ls/start")
@@ -40,14 +40,14 @@ def test_a_pause_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(("why", "status"), [("Container x is not running", 409), ("no space; paused", 500)])
-def test_nothing_else_is(why: str, status: int) -> None:
+def test_an_exec_retries_for_no_other_error(why: str, status: int) -> None:
     api = Api(3, why, status)
     with pytest.raises(docker.errors.APIError):
         execs.start_exec(api, "x", ["ls"])
     assert api.asked == 1
 
 
-def test_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exec_stops_waiting_after_its_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execs, "_SECONDS", 0.0)
     with pytest.raises(docker.errors.APIError, match="paused"):
         execs.start_exec(Api(3, "Container x is paused"), "x", ["ls"])

@@ -83,7 +83,7 @@ def as_learner(language: str = "en") -> Actor:
 
 
 class TestALearnersDay:
-    def test_from_the_list_of_labs_to_down(self, world: World) -> None:
+    def test_a_learner_uses_a_lab_from_list_to_down(self, world: World) -> None:
         labctl, me = world.labctl, at_the_engine("lucy")
         labs, faults = labctl.labs.listed(me)
         assert [lab.name for lab in labs] == ["lake", "pond"] and not faults
@@ -113,7 +113,7 @@ class TestALearnersDay:
         assert set(labctl.instances.down(me, emit=silent).boxes) == set(POND.boxes)
         assert labctl.instances.status(me) == ()
 
-    def test_what_is_not_there_is_an_error_and_no_view(self, world: World) -> None:
+    def test_an_unknown_lab_box_or_task_is_an_error(self, world: World) -> None:
         labctl, me = world.labctl, at_the_engine("lucy")
         for work in (
             lambda: labctl.attempts.verify(me, emit=silent),
@@ -127,13 +127,13 @@ class TestALearnersDay:
 
 
 class TestWhoAsks:
-    def test_a_learner_of_a_cohort(self, world: World) -> None:
+    def test_an_attempt_of_a_cohorts_learner_is_the_learners_own(self, world: World) -> None:
         labctl = world.labctl
         labctl.instances.up(as_learner(), "pond", emit=silent)
         assert labctl.attempts.verify(as_learner(), emit=silent).report.attempt.by == "learner"
         assert labctl.attempts.verify(at_the_engine(LI), emit=silent).report.attempt.by == "instructor"
 
-    def test_a_learner_reads_no_other_learners_name(self, world: World) -> None:
+    def test_a_learners_view_names_no_other_learner(self, world: World) -> None:
         labctl = world.labctl
         labctl.instances.up(as_learner(), "pond", emit=silent)
         like = (Likeness("port", "db-1/wang"), Likeness("port", "db-1/zhao"))
@@ -170,13 +170,13 @@ class TestWhoAsks:
             lambda labctl, actor: labctl.grades.book(actor, "db-1"),
         ],
     )
-    def test_a_learner_does_nothing_with_a_whole_cohort(self, world: World, work: Any) -> None:
+    def test_a_learner_cannot_change_a_cohort(self, world: World, work: Any) -> None:
         with pytest.raises(LabctlError):
             work(world.labctl, as_learner())
         assert world.store.cohort("db-1") == world.cohort
 
 
-def test_a_class(world: World) -> None:
+def test_an_instructor_manages_a_cohort_by_the_facade(world: World) -> None:
     labctl, me = world.labctl, at_the_engine()
     fits("cohort list", labctl.classroom.cohorts(me))
     page = labctl.classroom.show(me, "db-1")
@@ -186,7 +186,7 @@ def test_a_class(world: World) -> None:
     assert [member.id for member in book.members] == ["20230001", "20230002"]
 
 
-def test_two_actors_in_two_languages_at_once(world: World) -> None:
+def test_two_actors_get_answers_in_two_languages_at_once(world: World) -> None:
     """One process, one facade: each gets the answers in the language that the actor brought."""
     labctl = world.labctl
     labctl.instances.up(as_learner(), "pond", emit=silent)

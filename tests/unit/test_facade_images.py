@@ -105,7 +105,7 @@ def host(world: World) -> HostApi:
     return HostApi(parts)
 
 
-def test_one_process_at_a_time_changes_images(world: World) -> None:
+def test_only_one_process_at_a_time_changes_images(world: World) -> None:
     made = images(world)
     assert made.build(OWNER, ["pond"], emit=silent).labs == ("pond",)
     assert made.load(OWNER, "x.tar", emit=silent) == ("labctl/a:1",)
@@ -118,31 +118,31 @@ def test_one_process_at_a_time_changes_images(world: World) -> None:
     assert world.locked == []
 
 
-def test_writing_a_file_of_images_holds_nobody_up(world: World) -> None:
+def test_saving_images_holds_the_lock_only_while_they_are_built(world: World) -> None:
     saved = images(world).save(OWNER, "x.tar", ["pond"], emit=silent)
     assert (saved.file, saved.size) == ("x.tar", 7)
     assert world.did == [("ensure", ("pond",), ("engine",)), ("save", ("pond",), ())]
 
 
-def test_without_names_all_labs_are_meant(world: World) -> None:
+def test_without_names_all_labs_are_selected(world: World) -> None:
     assert images(world).build(OWNER, emit=silent).labs == ("lake", "pond")
     with pytest.raises(UsageError):
         images(world).build(OWNER, ["pont"], emit=silent)
 
 
-def test_a_faulty_lab_is_left_out_of_the_list_and_stops_what_would_remove(faulty: World) -> None:
+def test_a_faulty_lab_is_skipped_in_lists_and_stops_removals(faulty: World) -> None:
     assert images(faulty).listing(OWNER).unpacked.missing == ("pond",)
     with pytest.raises(InvalidLabError):
         images(faulty).prune(OWNER, emit=silent)
     assert faulty.did == [("listing", ("pond",), ())]
 
 
-def test_doctor_names_faulty_labs_after_all_else(faulty: World) -> None:
+def test_doctor_lists_faulty_labs_last(faulty: World) -> None:
     (fine, fault) = host(faulty).look(OWNER)
     assert fine == FINE
     assert (fault.topic, fault.level, fault.values["lab"]) == ("labs", Level.WARN, "swamp")
 
 
-def test_doctor_looks_once_it_has_repaired(faulty: World) -> None:
+def test_doctor_inspects_the_machine_once_after_a_repair(faulty: World) -> None:
     assert len(host(faulty).fix(OWNER, emit=silent)) == 2
     assert [what for what, *_rest in faulty.did] == ["fix", "look"]

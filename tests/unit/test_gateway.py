@@ -45,7 +45,7 @@ OPTIONS = {"--lab", "--task", "--attempt", "--yes", "--json", "--values"}
 @example("enter -- alpha")
 @example("show --lab")
 @example("x" * (LONGEST + 1))
-def test_no_line_whatever_gives_anything_but_an_allowed_order(line: str) -> None:
+def test_any_line_parses_to_an_allowed_order_or_is_refused(line: str) -> None:
     try:
         order = parse(line)
     except (RefusedError, UsageError) as error:
@@ -67,7 +67,7 @@ def test_no_line_whatever_gives_anything_but_an_allowed_order(line: str) -> None
 
 @settings(max_examples=300)
 @given(LINES)
-def test_the_words_of_an_order_say_the_same_again(line: str) -> None:
+def test_the_text_of_an_order_parses_to_the_same_order(line: str) -> None:
     try:
         order = in_cohort(parse(line), ["mini"])
     except LabctlError:
@@ -93,7 +93,7 @@ def test_the_words_of_an_order_say_the_same_again(line: str) -> None:
         ("", False),
     ],
 )
-def test_what_the_gateway_offers(words: str, offered: bool) -> None:
+def test_the_gateway_offers_only_its_own_commands(words: str, offered: bool) -> None:
     assert offers(words.split()) is offered
 
 
@@ -107,7 +107,9 @@ def test_what_the_gateway_offers(words: str, offered: bool) -> None:
         ("stop", ["alpha"], "", ()),
     ],
 )
-def test_which_lab_and_which_boxes_are_meant(line: str, boxes: list[str], lab: str, names: tuple[str, ...]) -> None:
+def test_the_lab_and_boxes_of_an_order_are_recognized(
+    line: str, boxes: list[str], lab: str, names: tuple[str, ...]
+) -> None:
     assert named(parse(line), ["mini", "alpha"], lambda: boxes) == (lab, names)
 
 
@@ -144,7 +146,7 @@ def test_two_labs_are_refused() -> None:
         ("--help", Order("help")),
     ],
 )
-def test_what_can_be_said(line: str, order: Order) -> None:
+def test_an_allowed_line_is_parsed(line: str, order: Order) -> None:
     assert parse(line) == order
 
 
@@ -202,7 +204,7 @@ put al/pha:/etc/x
         "put alpha:" + "文" * 400,
     ],
 )
-def test_what_is_refused(line: str) -> None:
+def test_a_forbidden_line_is_refused(line: str) -> None:
     with pytest.raises(RefusedError):
         parse(line)
 
@@ -210,18 +212,18 @@ def test_what_is_refused(line: str) -> None:
 @pytest.mark.parametrize(
     "line", ["enter", "hint", "put", "put alpha", "put alpha:", "put alpha:/tmp/", "put alpha:..", "verify --task"]
 )
-def test_what_is_incomplete(line: str) -> None:
+def test_an_incomplete_line_is_a_usage_error(line: str) -> None:
     with pytest.raises(UsageError):
         parse(line)
 
 
-def test_a_guess_for_a_mistyped_command() -> None:
+def test_a_mistyped_command_gets_the_nearest() -> None:
     with pytest.raises(RefusedError) as caught:
         parse("verfy")
     assert caught.value.values["near"] == "verify"
 
 
-def test_only_the_cohorts_labs() -> None:
+def test_an_order_is_limited_to_the_labs_of_the_cohort() -> None:
     assert in_cohort(parse("up"), ["mini"]).lab == "mini"
     assert in_cohort(parse("verify"), ["mini", "other"]).lab == ""
     with pytest.raises(RefusedError):
@@ -232,7 +234,7 @@ def test_only_the_cohorts_labs() -> None:
         in_cohort(parse("up"), ["mini", "other"])
 
 
-def test_a_lone_word_of_show_is_a_lab_of_the_class_or_a_task() -> None:
+def test_a_single_argument_of_show_is_a_lab_of_the_cohort_or_a_task() -> None:
     labs = ["mini", "other"]
     assert in_cohort(parse("show mini"), labs) == Order("show", lab="mini")
     assert in_cohort(parse("show listen"), labs) == Order("show", tasks=("listen",))
@@ -242,7 +244,7 @@ def test_a_lone_word_of_show_is_a_lab_of_the_class_or_a_task() -> None:
         in_cohort(parse("show --lab redis-replication"), labs)
 
 
-def test_the_first_word_of_stop_is_a_lab_unless_a_box_is_called_so() -> None:
+def test_the_first_argument_of_stop_is_a_lab_unless_a_box_has_that_name() -> None:
     labs = ["mini", "alpha"]
     assert in_cohort(parse("stop mini alpha"), labs, lambda: ["alpha"]) == Order("stop", names=("alpha",), lab="mini")
     assert in_cohort(parse("stop alpha"), labs, lambda: ["alpha"]).names == ("alpha",)
@@ -254,7 +256,7 @@ SSHD, OTHER_SSHD, LOGIN = LoginProcess(10, 1), LoginProcess(20, 1), LoginProcess
 LI, WANG = Holder("db/li", "ssh-ed25519 A"), Holder("db/wang", "ssh-ed25519 B")
 
 
-def test_a_ticket_is_worth_something_only_below_the_sshd_that_asked_for_it() -> None:
+def test_a_ticket_is_valid_only_below_the_sshd_that_requested_it() -> None:
     tickets = Tickets()
     secret = tickets.issue(SSHD, LI)
     found = tickets.redeem(secret, [LoginProcess(11, 5), SSHD, LOGIN])
@@ -266,7 +268,7 @@ def test_a_ticket_is_worth_something_only_below_the_sshd_that_asked_for_it() -> 
     assert tickets.redeem(secret, [LoginProcess(SSHD.pid, 2)]) is None, "another process that has its number now"
 
 
-def test_who_offers_another_ones_key_before_their_own_is_themselves() -> None:
+def test_offering_another_learners_key_first_does_not_change_the_identity() -> None:
     tickets = Tickets()
     offered = tickets.issue(SSHD, WANG)  # a public key is public
     proven = tickets.issue(SSHD, LI)
@@ -277,7 +279,7 @@ def test_who_offers_another_ones_key_before_their_own_is_themselves() -> None:
     assert tickets.redeem(proven, [SSHD]) is None
 
 
-def test_tickets_go_with_their_logins_and_are_never_too_many() -> None:
+def test_tickets_expire_with_their_logins_and_are_limited_in_number() -> None:
     tickets = Tickets(most=3)
     secrets = [tickets.issue(LoginProcess(number, 0), LI) for number in range(5)]
     assert len(tickets) == 3
@@ -312,7 +314,7 @@ def test_fingerprints_are_those_of_ssh_keygen(tmp_path: Path) -> None:
     assert fingerprint("") == fingerprint("ssh-rsa ???") == fingerprint("ssh-rsa AAAA\u200b") == ""
 
 
-def test_what_sshd_says_otherwise_is_found() -> None:
+def test_sshd_options_without_effect_are_found() -> None:
     layout = Layout()
     told = gateway_files.effective(
         "".join(f"{key.lower()} {value}\n" for key, value in gateway_files.wanted(layout).items())
@@ -328,7 +330,7 @@ def test_what_sshd_says_otherwise_is_found() -> None:
     assert gateway_files.changed_for_others({"a": ("1",), "maxstartups": ("1",)}, {"a": ("2",)}) == ["a"]
 
 
-def test_a_unit_file_expands_nothing() -> None:
+def test_a_unit_file_expands_no_variables_or_specifiers() -> None:
     text = gateway_files.unit(Layout(run_as="li"), ["/a b/python", "-m", "100%", "$HOME"], {"X": 'say "hi" $HOME'})
     assert 'ExecStart="/a b/python" -m "100%%" "$$HOME"' in text or 'ExecStart="/a b/python" -m 100%% "$$HOME"' in text
     assert 'Environment="X=say \\"hi\\" $HOME"' in text

@@ -51,7 +51,7 @@ print("whole")
 """
 
 
-def test_no_signal_whatever_gets_a_session_back_into_the_broker() -> None:
+def test_no_signal_returns_a_session_to_the_brokers_code() -> None:
     done = subprocess.run([sys.executable, "-c", STORM], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, "whole\n"), done.stderr[-500:]
 
@@ -60,7 +60,7 @@ def session(order: Order = Order("list")) -> Session:  # noqa: B008  frozen
     return Session(Holder("db/li", "ssh-ed25519 A"), order, "zh", "xterm", "192.0.2.1 2222")
 
 
-def test_a_session_has_its_stdio_its_language_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_inherits_only_its_stdio_and_its_language(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABCTL_DEBUG", "1")
     monkeypatch.setenv("LC_ALL", "de_DE")
     out, into = os.pipe()
@@ -89,7 +89,7 @@ def test_a_session_has_its_stdio_its_language_and_nothing_else(monkeypatch: pyte
     assert report == child.SessionReport(pid, "refused", "rm -rf /")
 
 
-def test_a_fault_is_told_to_the_learner_in_a_line_and_to_the_broker_in_full(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_is_one_line_to_the_learner_and_a_traceback_to_the_broker(capfd: pytest.CaptureFixture[str]) -> None:
     out, into = os.pipe()
     null = os.open(os.devnull, os.O_RDWR)
 
@@ -130,7 +130,7 @@ def received(data: bytes, descriptors: list[int]) -> hello.Hello | None:
         (b"\xff\xfe\0\0", 3),
     ],
 )
-def test_a_hello_that_is_none_is_taken_for_none_and_leaves_nothing_open(data: bytes, count: int) -> None:
+def test_an_invalid_hello_is_rejected_and_its_descriptors_are_closed(data: bytes, count: int) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     before = len(os.listdir("/proc/self/fd"))
     assert received(data, [null] * count) is None
@@ -138,7 +138,7 @@ def test_a_hello_that_is_none_is_taken_for_none_and_leaves_nothing_open(data: by
     os.close(null)
 
 
-def test_a_hello_of_a_login() -> None:
+def test_a_hello_carries_the_terminal_ticket_and_language_of_a_login() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     said = received(b"session\0t\0li\xffst\0$(id)\0C.UTF-8\0\0zh_CN.UTF-8\x00192.0.2.1 5000 192.0.2.9 22", [null] * 3)
     assert said is not None and len(said.descriptors) == 3
@@ -148,7 +148,7 @@ def test_a_hello_of_a_login() -> None:
     assert visit == hello.Visit("t", "li\udcffst", "", "zh", "192.0.2.1 5000")
 
 
-def test_ancestors_are_those_of_the_kernel() -> None:
+def test_the_ancestors_of_a_process_match_the_kernels() -> None:
     code = "import os, time; print(os.getpid(), flush=True); os.read(0, 1)"
     process = subprocess.Popen(
         ["/bin/sh", "-c", f"{sys.executable} -c '{code}'; true"],
@@ -167,7 +167,7 @@ def test_ancestors_are_those_of_the_kernel() -> None:
     assert peer.process(os.getpid()) != LoginProcess(os.getpid(), 0)
 
 
-def test_a_log_that_can_not_be_written_ends_nothing(tmp_path: Path) -> None:
+def test_an_unwritable_log_raises_nothing(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "logs" / "gateway.log")
     log.write("login", learner="db/li\nroot")
     assert (tmp_path / "logs" / "gateway.log").read_text().count("\n") == 1

@@ -101,7 +101,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     return made
 
 
-def test_it_installs_where_sshd_never_ran_since_the_boot(server: Server) -> None:
+def test_install_works_if_sshd_has_not_run_since_boot(server: Server) -> None:
     assert not (server.folder / "run" / "sshd").exists()
     made, back = server.install()
     assert (made[-1], back) == (server.layout.sshd_part, [])
@@ -109,7 +109,9 @@ def test_it_installs_where_sshd_never_ran_since_the_boot(server: Server) -> None
     assert server.install() == ([], []), "twice is once"
 
 
-def test_who_may_not_make_the_folder_is_told_how(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_install_without_permission_for_the_folder_names_the_command(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError
 
@@ -121,7 +123,7 @@ def test_who_may_not_make_the_folder_is_told_how(server: Server, monkeypatch: py
     assert plain(caught.value) == f"sudo mkdir -m 755 {folder}"
 
 
-def test_a_configuration_that_is_wrong_already_stops_it_before_anything_is_made(server: Server) -> None:
+def test_install_stops_before_any_change_if_the_configuration_is_invalid(server: Server) -> None:
     (server.folder / "run" / "bad").touch()
     before = server.files()
     assert server.install() == ([], [])
@@ -130,7 +132,7 @@ def test_a_configuration_that_is_wrong_already_stops_it_before_anything_is_made(
 
 
 @pytest.mark.parametrize("way", ["file", "folder"])
-def test_something_in_the_way_stops_it_before_anything_is_made(server: Server, way: str) -> None:
+def test_install_stops_before_any_change_if_a_file_is_in_the_way(server: Server, way: str) -> None:
     in_the_way = server.folder / ("lib" if way == "file" else "etc/sshd_config.d/labctl.conf")
     if way == "file":
         in_the_way.write_text("a file where a folder is wanted")
@@ -142,7 +144,7 @@ def test_something_in_the_way_stops_it_before_anything_is_made(server: Server, w
     assert (server.files(), server.accounts) == (before, {})
 
 
-def test_what_was_made_is_taken_back_where_a_step_fails(server: Server) -> None:
+def test_a_failed_step_rolls_the_installation_back(server: Server) -> None:
     server.usable = False  # the accounts are made, and can't start the program
     before = server.files()
     made, back = server.install()
@@ -154,7 +156,7 @@ def test_what_was_made_is_taken_back_where_a_step_fails(server: Server) -> None:
     assert made and not back, "and the next time it works"
 
 
-def test_a_part_that_has_no_effect_takes_all_back(server: Server) -> None:
+def test_a_configuration_without_effect_rolls_the_installation_back(server: Server) -> None:
     server.says(PermitTTY="no")
     before = server.files()
     made, back = server.install()
@@ -164,7 +166,7 @@ def test_a_part_that_has_no_effect_takes_all_back(server: Server) -> None:
     assert server.ran[-2:] != [] and any("disable --now" in line for line in server.ran)
 
 
-def test_what_was_there_before_stays_as_it_was(server: Server) -> None:
+def test_a_rollback_keeps_what_existed_before(server: Server) -> None:
     server.install()
     login = Path(server.layout.login)
     login.write_text("an older version")
@@ -176,7 +178,7 @@ def test_what_was_there_before_stays_as_it_was(server: Server) -> None:
     assert server.accounts == accounts and Path(server.layout.sshd_part).exists()
 
 
-def test_a_program_that_never_ends_is_no_installation_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_never_ends_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "_MOST_SECONDS", 0.2)
     with pytest.raises(LabctlError, match=r"sleep 60 didn't end within 0\.2 s"):
         system.run(["sleep", "60"])

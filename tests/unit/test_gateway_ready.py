@@ -11,7 +11,9 @@ from labctl.adapters.gateway import system
 
 
 @pytest.mark.parametrize("name", ["notify", "@"])
-def test_systemd_is_told_when_logins_can_come(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systemd_is_notified_when_the_gateway_is_ready(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = f"@labctl-{tmp_path}" if name.startswith("@") else str(tmp_path / name)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(f"\0{name[1:]}" if name.startswith("@") else name)
@@ -20,7 +22,7 @@ def test_systemd_is_told_when_logins_can_come(name: str, tmp_path: Path, monkeyp
         assert manager.recv(100, socket.MSG_DONTWAIT) == b"READY=1"
 
 
-def test_where_nobody_waits_nobody_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_notify_socket_nothing_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     system.tell_ready()
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))

@@ -104,7 +104,7 @@ def say(
     return say
 
 
-def test_a_list_has_the_labs_of_the_cohort_only(say: Callable[..., Said]) -> None:
+def test_list_shows_only_the_labs_of_the_cohort(say: Callable[..., Said]) -> None:
     code, out, _err = say("list")
     assert code == 0 and [line.split("\t")[0] for line in out.splitlines()[1:]] == ["pond"]
 
@@ -122,30 +122,28 @@ def test_a_list_has_the_labs_of_the_cohort_only(say: Callable[..., Said]) -> Non
         ("history", []),
     ],
 )
-def test_what_makes_the_server_work_is_done_once_at_a_time(
-    say: Callable[..., Said], locks: Locks, line: str, held: list[str]
-) -> None:
+def test_expensive_orders_run_one_at_a_time(say: Callable[..., Said], locks: Locks, line: str, held: list[str]) -> None:
     assert say(line)[0] == 0
     assert [name for name in locks.names if name.startswith("gateway-")] == held
 
 
-def test_who_waits_for_an_order_reads_what_was_typed(say: Callable[..., Said]) -> None:
+def test_the_arguments_of_the_process_are_those_of_the_order(say: Callable[..., Said]) -> None:
     assert say("labctl stop pond master replica1 --lang zh")[0] == 0
     assert sys.argv[1:] == ["stop", "pond", "master", "replica1"]
 
 
-def test_the_first_word_of_stop_is_the_lab(say: Callable[..., Said]) -> None:
+def test_the_first_argument_of_stop_is_the_lab(say: Callable[..., Said]) -> None:
     assert say("stop pond master") == (0, "stopped: master\n", "")
     code, _out, err = say("start nobox")
     assert code == 2 and "there is no box nobox in pond" in err
 
 
-def test_json_is_json(say: Callable[..., Said]) -> None:
+def test_json_output_is_valid_json(say: Callable[..., Said]) -> None:
     assert {box["box"] for box in json.loads(say("status --json")[1])} == {"master", "replica1", "replica2"}
     assert json.loads(say("verify --json")[1])["attempt"]["learner"] == LI
 
 
-def test_the_language_is_the_orders_then_the_sessions(say: Callable[..., Said]) -> None:
+def test_the_language_of_the_order_overrides_that_of_the_session(say: Callable[..., Said]) -> None:
     assert say("hint nothing --lang zh")[2].startswith("出错")
     assert say("hint nothing")[2].startswith("error: there is no task nothing")
     assert say("hint nothing", language="zh")[2].startswith("出错")
@@ -159,7 +157,7 @@ def test_an_advised_command_repeats_the_language_once(say: Callable[..., Said]) 
     assert parse("reset master --yes --lang en").yes
 
 
-def test_an_engine_that_is_away_is_not_the_learners(
+def test_a_missing_engine_is_reported_with_a_hint_to_tell_the_instructor(
     say: Callable[..., Said], engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_instance: str | None = None) -> list[object]:
@@ -169,7 +167,7 @@ def test_an_engine_that_is_away_is_not_the_learners(
     assert say("status") == (4, "", "error: no Docker engine answers at x\ntry: tell your instructor\n")
 
 
-def test_ctrl_c_is_one_word(say: Callable[..., Said], engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_prints_one_word(say: Callable[..., Said], engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_instance: str | None = None) -> list[object]:
         raise KeyboardInterrupt
 
@@ -177,7 +175,7 @@ def test_ctrl_c_is_one_word(say: Callable[..., Said], engine: FakeEngine, monkey
     assert say("status") == (130, "", "interrupted\n")
 
 
-def test_a_file_is_put_into_a_box(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_put_writes_a_file_into_a_box(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
     too_large = SimpleNamespace(isatty=lambda: False, buffer=SimpleNamespace(read=lambda most: b"x" * most))
     monkeypatch.setattr(sys, "stdin", too_large)
     code, out, err = say("put master:/root/x")
@@ -187,7 +185,7 @@ def test_a_file_is_put_into_a_box(say: Callable[..., Said], monkeypatch: pytest.
     assert (code, out) == (2, "") and "put takes the file from standard input" in err
 
 
-def test_the_menu_tells_where_the_learner_is(say: Callable[..., Said], engine: FakeEngine) -> None:
+def test_the_menu_shows_the_learners_boxes_attempts_and_points(say: Callable[..., Said], engine: FakeEngine) -> None:
     labctl, actor = Labctl(), by_key(LI, "en")
     assert say("stop master")[0] == 0 and say("verify --task nothing")[0] == 2
     (replica,) = (one for one in engine.boxes.values() if one.spec.name == "replica2")
@@ -200,7 +198,7 @@ def test_the_menu_tells_where_the_learner_is(say: Callable[..., Said], engine: F
 
 
 @pytest.mark.parametrize(("count", "start"), [(1, "1 more check runs"), (3, "3 more checks run")])
-def test_checks_that_a_learner_cannot_run_are_the_instructors(
+def test_checks_that_a_learner_cannot_run_point_to_the_instructor(
     capsys: pytest.CaptureFixture[str], count: int, start: str
 ) -> None:
     hints.begin(["verify"])

@@ -51,7 +51,7 @@ def parsed(*argv: str) -> dict[str, object]:
         (("master", "--lab", "pond", "-t", "--", "ls", "--lab"), ("master", "ls", "--lab"), "pond", True),
     ],
 )
-def test_options_behind_the_box_belong_to_its_command(
+def test_options_after_the_box_belong_to_the_command_in_it(
     argv: tuple[str, ...], words: tuple[str, ...], lab: str, tty: bool
 ) -> None:
     found = parsed(*argv)
@@ -61,7 +61,7 @@ def test_options_behind_the_box_belong_to_its_command(
 @pytest.mark.parametrize(
     "argv", [("down", "--lab", "pond", "--lab", "lake"), ("status", "--learner=a", "--learner", "b")]
 )
-def test_an_option_that_takes_one_value_is_not_taken_twice(typed: Typed, argv: tuple[str, ...]) -> None:
+def test_an_option_with_one_value_is_refused_if_repeated(typed: Typed, argv: tuple[str, ...]) -> None:
     code, out, err = typed(*argv)
     assert (code, out) == (2, "")
     assert err.splitlines() == [
@@ -73,7 +73,7 @@ def test_an_option_that_takes_one_value_is_not_taken_twice(typed: Typed, argv: t
 @pytest.mark.parametrize(
     "argv", [("list", "--lang", "en", "--lang", "en"), ("cohort", "plan", "--learner", "a", "--help")]
 )
-def test_what_may_stand_twice_may(typed: Typed, argv: tuple[str, ...]) -> None:
+def test_a_repeatable_option_may_be_repeated(typed: Typed, argv: tuple[str, ...]) -> None:
     assert typed(*argv)[0] == 0
 
 
@@ -82,7 +82,9 @@ def test_help_is_a_command_as_well(typed: Typed, words: tuple[str, ...], of: tup
     assert typed("help", *words) == typed(*of, "--help")
 
 
-def test_a_task_that_is_mistyped_is_no_lab(typed: Typed, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistyped_task_is_not_treated_as_a_lab(
+    typed: Typed, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     up = SimpleNamespace(find=lambda *_: SimpleNamespace(lab=POND))
     monkeypatch.setattr(Parts, "finder", up)
     code, _out, err = typed("show", "lisen")
@@ -91,7 +93,7 @@ def test_a_task_that_is_mistyped_is_no_lab(typed: Typed, engine: FakeEngine, mon
     assert code == 2 and "there is no lab lak" in err
 
 
-def test_of_a_stopped_box_without_a_word_of_its_console_it_is_said(
+def test_logs_of_a_stopped_box_with_an_empty_console_say_so(
     typed: Typed, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box = SimpleNamespace(id="1", state=State.STOPPED)
@@ -102,7 +104,7 @@ def test_of_a_stopped_box_without_a_word_of_its_console_it_is_said(
     assert (code, out) == (0, "") and err.startswith("master is stopped, and its console said nothing")
 
 
-def test_every_command_may_be_asked_for_its_help_first() -> None:
+def test_every_command_accepts_help_as_its_first_word() -> None:
     """``help`` is no command's own name."""
     assert isinstance(cli_app.main, click.Group) and "help" not in cli_app.main.list_commands(
         click.Context(cli_app.main)

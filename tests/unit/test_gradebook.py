@@ -71,7 +71,7 @@ ATTEMPTS = st.lists(st.tuples(CHECKS, st.sampled_from(BY)), max_size=12).map(
 
 
 @given(ATTEMPTS)
-def test_what_counts_is_the_best_since_the_last_regrade(attempts: list[Attempt]) -> None:
+def test_the_best_attempt_since_the_last_regrade_counts(attempts: list[Attempt]) -> None:
     found = entry(*attempts)
     sound = [one for one in attempts if one.by != "regrade" or one.verdict is not Verdict.ERROR]
     regrades = [number for number, one in enumerate(sound) if one.by == "regrade"]
@@ -83,7 +83,9 @@ def test_what_counts_is_the_best_since_the_last_regrade(attempts: list[Attempt])
 
 
 @given(ATTEMPTS, st.floats(0, 2000), st.floats(60, 1000))
-def test_stuck_is_never_who_got_further_or_did_not_try(attempts: list[Attempt], now: float, seconds: float) -> None:
+def test_a_learner_who_progressed_or_did_not_try_is_never_stuck(
+    attempts: list[Attempt], now: float, seconds: float
+) -> None:
     attempts = [one for one in attempts if one.at <= now]
     found = entry(*attempts)
     if found.stuck(now, seconds):
@@ -97,7 +99,7 @@ def test_stuck_is_never_who_got_further_or_did_not_try(attempts: list[Attempt], 
         assert not found.complete
 
 
-def test_who_is_stuck() -> None:
+def test_a_learner_who_tries_without_progress_is_stuck() -> None:
     trying = [attempt(minute * MINUTE, *HALF) for minute in (0.1, 10, 19, 25)]
     assert entry(*trying).stuck(26 * MINUTE, 20 * MINUTE)
     assert not entry(*trying).stuck(50 * MINUTE, 20 * MINUTE), "gone, not stuck"
@@ -107,14 +109,14 @@ def test_who_is_stuck() -> None:
     assert not entry().stuck(1e9, 60)
 
 
-def test_an_instructors_attempt_gives_points_and_is_no_attempt_of_theirs() -> None:
+def test_an_instructors_attempt_gives_points_but_is_no_attempt_of_the_learner() -> None:
     found = entry(attempt(1, *NONE), attempt(2, *ALL, by="instructor"), seen=5.0)
     assert (found.points, found.attempts, found.first, found.last, found.seen) == (15, 1, 1.0, 1.0, 5.0)
     assert found.now == {"listen": Verdict.PASSED, "auth": Verdict.PASSED}
     assert not entry(attempt(2, *NONE, by="instructor")).came
 
 
-def test_what_a_regrade_changes() -> None:
+def test_a_regrade_reports_the_changed_tasks() -> None:
     before, after = attempt(1, *HALF), attempt(2, *ALL, by="regrade")
     found = change(before, after)
     assert found is not None
@@ -128,7 +130,7 @@ def test_what_a_regrade_changes() -> None:
     )
 
 
-def test_a_regrade_that_could_not_check_a_task_takes_no_grade_away() -> None:
+def test_a_regrade_that_could_not_check_a_task_lowers_no_grade() -> None:
     best, broken = attempt(1, *ALL), attempt(2, error("listen"), passed("auth"), by="regrade")
     assert counting(LAB, [best, broken]) == best
     assert counting(LAB, [broken, attempt(3, *HALF, by="regrade"), attempt(4, error("listen"), error("auth"))]) == (
@@ -136,7 +138,7 @@ def test_a_regrade_that_could_not_check_a_task_takes_no_grade_away() -> None:
     )
 
 
-def test_who_only_met_errors_is_not_stuck() -> None:
+def test_a_learner_with_errors_only_is_not_stuck() -> None:
     errors = (error("listen"), error("auth"))
     assert not entry(attempt(1, *errors), attempt(25 * MINUTE, *errors)).stuck(26 * MINUTE, 20 * MINUTE)
     assert entry(attempt(1, *NONE), attempt(25 * MINUTE, error("listen"), failed("auth"))).stuck(
@@ -145,7 +147,7 @@ def test_who_only_met_errors_is_not_stuck() -> None:
 
 
 @given(ATTEMPTS, st.lists(st.tuples(st.sampled_from(["listen", "auth", "new"]), st.integers(1, 30)), min_size=1))
-def test_a_lab_that_was_changed_gives_nobody_more_than_all(
+def test_points_never_exceed_the_labs_maximum_after_a_lab_change(
     attempts: list[Attempt], tasks: list[tuple[str, int]]
 ) -> None:
     lab = make_lab(tasks=[task(name, points) for name, points in dict(tasks).items()])
@@ -157,7 +159,7 @@ def test_a_lab_that_was_changed_gives_nobody_more_than_all(
 
 
 @given(ATTEMPTS, st.data())
-def test_more_attempts_of_ones_own_never_take_points_away(attempts: list[Attempt], data: st.DataObject) -> None:
+def test_a_learners_further_attempts_never_lower_the_points(attempts: list[Attempt], data: st.DataObject) -> None:
     more = data.draw(CHECKS)
     later = attempt(100.0 * (len(attempts) + 1), *more)
     assert entry(*attempts, later).points >= entry(*attempts).points
@@ -175,7 +177,7 @@ def book(members: Sequence[Member], attempts: Sequence[Attempt] = (), labs: tupl
     return Grades(store, catalog).book(cohort, store.members("db-1"))
 
 
-def test_a_book_is_read_from_the_store() -> None:
+def test_a_gradebook_is_read_from_the_store() -> None:
     found = book([LI, WANG], [attempt(1, *HALF), attempt(2, *ALL, member=WANG)])
     li, wang = found.entries["pond"]
     assert (li.points, li.hints, wang.points, wang.seen) == (10, {"auth": 2}, 15, 50.0)
@@ -186,7 +188,7 @@ def test_a_book_is_read_from_the_store() -> None:
 class TestReports:
     ATTEMPTS = (attempt(1_000_000, *HALF), attempt(1_000_060, *NONE), attempt(1_000_000, *ALL, member=NASTY))
 
-    def test_csv_is_read_back_and_holds_no_formula(self) -> None:
+    def test_csv_can_be_read_back_and_contains_no_formula(self) -> None:
         text = rendered(book([LI, NASTY], self.ATTEMPTS), "csv").decode("utf-8-sig")
         head, li, nasty = csv.reader(io.StringIO(text))
         assert head == [
@@ -203,7 +205,7 @@ class TestReports:
         assert {len(row) for row in rows} == {11}
         assert [row[:2] for row in rows[1:]] == [["pond", "li"], ["pond", "wang"], ["lake", "li"], ["lake", "wang"]]
 
-    def test_html_shows_names_as_text(self) -> None:
+    def test_html_escapes_names(self) -> None:
         page = rendered(book([LI, NASTY], self.ATTEMPTS), "html").decode()
         tags: list[str] = []
 
@@ -215,7 +217,7 @@ class TestReports:
         assert "script" not in tags and tags.count("tr") == 3
         assert "李雷" in page and "&lt;script&gt;" in page and "\u202e" not in page
 
-    def test_a_workbook_has_numbers_dates_and_no_formula(self) -> None:
+    def test_a_workbook_has_numbers_and_dates_and_no_formula(self) -> None:
         from openpyxl import load_workbook
 
         content = rendered(book([LI, NASTY], self.ATTEMPTS, ("pond", "lake")), "xlsx")
@@ -228,7 +230,7 @@ class TestReports:
         assert page["B3"].data_type == "s" and page["B3"].value.startswith("=cmd")
         assert [workbook["summary"].cell(2, column).value for column in range(4, 9)] == [10, 0, 10, 30, 33.3]
 
-    def test_json(self) -> None:
+    def test_json_contains_tasks_and_points(self) -> None:
         found = json.loads(msgspec.json.encode(grade_report(book([LI, WANG], self.ATTEMPTS[:2]))))
         li, wang = found["labs"]["pond"]
         assert li["tasks"] == {"listen": "passed", "auth": "failed"} and li["graded"] == 1_000_000
@@ -238,7 +240,7 @@ class TestReports:
 
 class TestMatrix:
     @pytest.mark.parametrize("language", ["en", "zh"])
-    def test_it_is_80_columns_wide_for_15_tasks(self, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_matrix_of_15_tasks_is_80_columns_wide(self, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
         i18n.choose_language(language)
         tasks = [
             {"id": f"task-{n}", "title": {"en": "t", "zh": "任"}, "points": 10, "hints": [{"en": "a", "zh": "啊"}] * 3}
@@ -256,7 +258,7 @@ class TestMatrix:
         assert (ninth, last) == (rows[0].find("·") + 16, rows[0].rfind("·"))
         assert max(cells(line) for line in matrix.lines(found, 1e9, 600, columns=120) if "s000" in line) > 80
 
-    def test_who_is_stuck_stands_first_and_who_never_came_last(self) -> None:
+    def test_stuck_learners_are_listed_first_and_absent_ones_last(self) -> None:
         members = [Member(name, name) for name in ("absent", "done", "stuck", "works")]
         _absent, done, stuck, works = members
         attempts = [
@@ -280,6 +282,6 @@ class TestMatrix:
 @example("＝HYPERLINK(1)", 1)
 @example("\n=1+1", 1)
 @given(st.text(max_size=20), st.integers() | st.floats(allow_nan=False) | st.none())
-def test_no_text_is_a_formula(text: str, number: float | None) -> None:
+def test_no_text_cell_is_a_formula(text: str, number: float | None) -> None:
     assert not gradesheet.guarded(text).startswith(tuple("=+-@\t\r\n＝＋－＠"))
     assert gradesheet.guarded(number) == gradesheet.plain(number)

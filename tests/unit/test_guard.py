@@ -31,12 +31,12 @@ V2 = f"0::/labctl.slice/docker-{ID}.scope/system.slice/nginx.service\n"
 V2_MOUNTS = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
 
 
-def test_a_box_is_found_in_each_hierarchy_of_v1() -> None:
+def test_a_boxs_cgroup_is_found_in_each_hierarchy_of_v1() -> None:
     assert cgroup_folder(V1, V1_MOUNTS, ID, "pids") == f"/sys/fs/cgroup/pids/docker/{ID}"
     assert cgroup_folder(V1, V1_MOUNTS, ID, "cpu") == f"/sys/fs/cgroup/cpu,cpuacct/docker/{ID}"
 
 
-def test_and_in_the_one_of_v2_not_in_what_its_systemd_made() -> None:
+def test_a_boxs_cgroup_on_v2_is_the_engines_and_not_a_systemd_child() -> None:
     assert cgroup_folder(V2, V2_MOUNTS, ID, "memory") == f"/sys/fs/cgroup/labctl.slice/docker-{ID}.scope"
 
 
@@ -50,7 +50,7 @@ def test_a_hierarchy_may_be_mounted_from_below_its_root() -> None:
 @pytest.mark.parametrize(
     ("cgroup", "mounts"), [("", V1_MOUNTS), (V1, ""), ("8:pids:/docker/other\n", V1_MOUNTS), ("0::/x\n", V2_MOUNTS)]
 )
-def test_what_is_not_there_is_an_oserror(cgroup: str, mounts: str) -> None:
+def test_a_missing_cgroup_is_an_oserror(cgroup: str, mounts: str) -> None:
     with pytest.raises(OSError):
         cgroup_folder(cgroup, mounts, ID, "pids")
 
@@ -74,7 +74,7 @@ def put(folder: Path, files: dict[str, str]) -> Cgroup:
     return cast("Cgroup", Folders(folder))
 
 
-def test_the_counters_of_v1(tmp_path: Path) -> None:
+def test_counters_are_read_on_v1(tmp_path: Path) -> None:
     files = {"pids.current": "12\n", "pids.max": "256\n", "pids.events": "max 3\n", "memory.limit_in_bytes": "1024\n"}
     files |= {"memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"}
     files |= {"cpu.stat": "nr_periods 600\nnr_throttled 500\nthrottled_time 123456789\n", "cpuacct.usage": "7000999\n"}
@@ -82,7 +82,7 @@ def test_the_counters_of_v1(tmp_path: Path) -> None:
     assert read_counters(put(tmp_path, files)) == Counters(12, 256, 3, 2, 1024, 7000, 500_000)
 
 
-def test_the_counters_of_v2(tmp_path: Path) -> None:
+def test_counters_are_read_on_v2(tmp_path: Path) -> None:
     files = {"pids.current": "12\n", "pids.max": "256\n", "pids.events": "max 3\n", "memory.max": "1024\n"}
     files |= {"memory.events": "low 0\nhigh 0\nmax 9\noom 1\noom_kill 2\noom_group_kill 0\n"}
     files |= {"cpu.stat": "usage_usec 5\nnr_periods 600\nnr_throttled 500\nthrottled_usec 7\nnr_bursts 0\n"}
@@ -95,15 +95,15 @@ def test_the_counters_of_v2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "files", [{"cpu.max": "max 100000\n"}, {"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"}]
 )
-def test_processor_time_without_a_limit(tmp_path: Path, files: dict[str, str]) -> None:
+def test_the_cpu_quota_is_zero_without_a_limit(tmp_path: Path, files: dict[str, str]) -> None:
     assert read_counters(put(tmp_path, {"pids.current": "12\n", "pids.max": "max\n", **files})).quota == 0
 
 
-def test_what_an_old_kernel_does_not_count_is_nothing(tmp_path: Path) -> None:
+def test_counters_that_an_old_kernel_lacks_are_zero(tmp_path: Path) -> None:
     assert read_counters(put(tmp_path, {"pids.current": "12\n", "pids.max": "max\n"})) == Counters(12)
 
 
-def test_a_box_that_has_ended_is_an_oserror(tmp_path: Path) -> None:
+def test_an_ended_box_is_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         read_counters(put(tmp_path, {}))
 
@@ -139,14 +139,14 @@ class World:
         self.guard.look([self.box], now)
 
 
-def test_what_was_counted_before_the_keeper_looked_is_told_to_nobody() -> None:
+def test_events_before_the_keepers_start_are_not_reported() -> None:
     world = World()
     world.look(0.0, refused=5, killed=5)
     world.look(10.0)
     assert not world.told
 
 
-def test_a_process_that_the_kernel_killed_is_told() -> None:
+def test_a_process_killed_for_lack_of_memory_is_reported() -> None:
     world = World()
     world.look(0.0, memory=256 << 20)
     world.look(10.0, killed=1)
@@ -155,7 +155,7 @@ def test_a_process_that_the_kernel_killed_is_told() -> None:
 
 
 @pytest.mark.parametrize("counters", [{"refused": 1}, {"pids": 256}])
-def test_a_fork_bomb_is_told(counters: dict[str, int]) -> None:
+def test_a_fork_bomb_is_reported(counters: dict[str, int]) -> None:
     """Older kernels count on v2 only where a process could not be made, which may be below the box's own cgroup."""
     world = World()
     world.look(0.0)
@@ -163,7 +163,7 @@ def test_a_fork_bomb_is_told(counters: dict[str, int]) -> None:
     assert len(world.told) == 1 and "as many processes as it may have (256)" in world.told[0]
 
 
-def test_a_box_with_no_limit_on_processes_is_never_at_it() -> None:
+def test_a_box_without_a_pids_limit_never_reaches_it() -> None:
     world = World()
     world.look(0.0, most=0)
     world.look(10.0, pids=0)
@@ -176,7 +176,7 @@ def run(world: World, seconds: int, *, used: float, quota: int = 500_000) -> Non
         world.look(float(now), used=int(now * used * (quota or 1_000_000)), quota=quota)
 
 
-def test_a_busy_loop_is_told_after_a_minute_and_then_once_an_hour() -> None:
+def test_a_busy_loop_is_reported_after_a_minute_and_then_hourly() -> None:
     world = World()
     run(world, 50, used=1)
     assert not world.told
@@ -184,20 +184,20 @@ def test_a_busy_loop_is_told_after_a_minute_and_then_once_an_hour() -> None:
     assert len(world.told) == 1 and "most of its processor time" in world.told[0]
 
 
-def test_so_is_one_that_gets_less_than_its_quota_since_others_have_work_too() -> None:
+def test_a_busy_loop_below_its_quota_is_reported_on_a_busy_machine() -> None:
     world = World()
     run(world, 60, used=0.55)
     assert len(world.told) == 1
 
 
 @pytest.mark.parametrize(("used", "quota"), [(0.4, 500_000), (0, 500_000), (1, 0)])
-def test_work_now_and_then_or_without_a_limit_is_no_busy_loop(used: float, quota: int) -> None:
+def test_occasional_or_unlimited_work_is_no_busy_loop(used: float, quota: int) -> None:
     world = World()
     run(world, 1800, used=used, quota=quota)
     assert not world.told
 
 
-def test_a_box_that_starts_again_is_looked_at_anew() -> None:
+def test_a_restarted_box_is_counted_from_zero() -> None:
     world = World()
     world.look(0.0, killed=9)
     world.box = Container("id1", 8, {}, running=True)
@@ -208,7 +208,7 @@ def test_a_box_that_starts_again_is_looked_at_anew() -> None:
     assert len(world.told) == 1
 
 
-def test_a_box_that_ends_while_it_is_looked_at_is_no_matter() -> None:
+def test_a_box_that_ends_while_it_is_read_is_ignored() -> None:
     world = World()
     world.look(0.0)
     world.counters = None
@@ -217,14 +217,14 @@ def test_a_box_that_ends_while_it_is_looked_at_is_no_matter() -> None:
     assert not world.told
 
 
-def test_nobody_works_in_a_clone() -> None:
+def test_nothing_is_reported_for_a_clone() -> None:
     world = World(**{"labctl.clone": "pond.lucy"})
     world.look(0.0)
     world.look(10.0, killed=1)
     assert not world.told
 
 
-def test_what_happened_before_the_first_look_at_a_box_is_told_where_it_started_since() -> None:
+def test_events_before_the_first_reading_are_reported_if_the_box_started_since() -> None:
     """Within ten seconds of its start. What a keeper finds when it comes itself is past."""
     world = World()
     world.counters = Counters(10, 256, refused=1, killed=1)

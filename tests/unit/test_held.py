@@ -47,13 +47,13 @@ class FakeEngine:
 
 
 class TestMarks:
-    def test_boxes_of_a_holder_that_lives_are_left_alone(self) -> None:
+    def test_boxes_of_a_live_holder_stay_paused(self) -> None:
         engine = FakeEngine()
         name = held.mark(engine, ["1", "2"])
         held.free(engine)
         assert engine.went_on == [] and list(engine.volumes) == [name]
 
-    def test_those_of_one_that_died_go_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_boxes_of_a_dead_holder_are_unpaused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         engine = FakeEngine(refusing=("1",))
         with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE) as process:
             with monkeypatch.context() as patch:
@@ -64,7 +64,7 @@ class TestMarks:
             held.free(engine)
         assert engine.went_on == ["2"] and engine.volumes == {}
 
-    def test_another_process_with_the_same_pid_is_another_one(self) -> None:
+    def test_another_process_with_the_holders_pid_is_not_the_holder(self) -> None:
         engine = FakeEngine()
         name = held.mark(engine, ["1"])
         engine.volumes[name] = {**engine.volumes[name], wiring.LABEL_HOLDER: f"{os.getpid()} 1"}
@@ -130,13 +130,15 @@ def hold_with(api: Api) -> Any:
 
 
 class TestClient:
-    def test_a_command_that_lets_the_boxes_go_on_is_believed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_boxes_stay_untouched_if_the_command_reports_that_it_unpaused_them(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         with command(monkeypatch, WEIGHTS, last=GONE_ON) as api, hold_with(api) as weights:
             assert weights["a"].size == 7
         assert api.went_on == []
 
     @pytest.mark.parametrize("closes", [True, False])
-    def test_after_one_that_died_the_boxes_that_ran_before_go_on(
+    def test_boxes_that_ran_before_are_unpaused_if_the_command_dies(
         self, monkeypatch: pytest.MonkeyPatch, closes: bool
     ) -> None:
         monkeypatch.setattr(hold, "_LET_GO_SECONDS", 0.1)
@@ -144,13 +146,17 @@ class TestClient:
             assert api.went_on == []
         assert api.went_on == ["1", "3"], "2 was paused by somebody else"
 
-    def test_so_they_do_where_it_never_said_a_word(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_boxes_that_ran_before_are_unpaused_if_the_command_never_answers(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(hold, "_SECONDS", 0.1)
         with command(monkeypatch) as api, pytest.raises(EngineError), hold_with(api):
             pass
         assert api.went_on == ["1", "3"]
 
-    def test_an_error_is_told_and_what_comes_after_it_in_one_piece(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_error_is_reported_even_if_more_output_follows_in_the_same_frame(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         with (
             command(monkeypatch, frame({"error": "no such box"}) + GONE_ON) as api,
             pytest.raises(EngineError, match="no such box"),

@@ -34,13 +34,13 @@ def sample(hint: Hint, near: str = "") -> LabctlError:
     return UsageError("x", hint=hint, **{name: SAMPLE.get(name, "web") for name in hint.needs}, near=near)
 
 
-def test_every_hint_has_words_and_a_code_of_its_own() -> None:
+def test_every_hint_has_a_wording_and_a_unique_code() -> None:
     assert set(WORDINGS) == set(Hint)
     assert len({hint.code for hint in Hint}) == len(list(Hint))
 
 
 @every_hint
-def test_the_words_name_the_values_that_the_hint_needs_and_no_others(hint: Hint) -> None:
+def test_a_wording_uses_exactly_the_values_of_its_hint(hint: Hint) -> None:
     assert set(re.findall(r"\{(\w+)\}", WORDINGS[hint].text)) == set(hint.needs)
     if hint in NEAREST:
         assert set(re.findall(r"\{(\w+)\}", NEAREST[hint].text)) <= {*hint.needs, "near"}
@@ -48,7 +48,7 @@ def test_the_words_name_the_values_that_the_hint_needs_and_no_others(hint: Hint)
 
 @every_hint
 @pytest.mark.parametrize("near", ["", "wet"])
-def test_a_learner_reads_words_of_the_gateway_or_that_they_tell_their_instructor(hint: Hint, near: str) -> None:
+def test_a_hint_at_the_gateway_is_a_gateway_command_or_tell_your_instructor(hint: Hint, near: str) -> None:
     gateway.begin(["menu"])
     said = hint_of(sample(hint, near))
     wording = gateway.words_at_gateway(hint, bool(near))
@@ -65,14 +65,14 @@ def test_a_learner_reads_words_of_the_gateway_or_that_they_tell_their_instructor
         assert "labctl" not in unmarked, "a command is a Run"
 
 
-def test_what_is_to_be_typed_again_can_be_said_at_the_gateway() -> None:
+def test_a_command_to_repeat_is_valid_at_the_gateway() -> None:
     gateway.begin(["reset", "web"], "zh")
     said = hint_of(UsageError("x", hint=Hint.SAY_YES, typed=advice.typed()))
     assert said == "labctl reset web --yes --lang zh"
     assert parse(said).yes
 
 
-def test_on_the_command_line_a_command_is_a_run() -> None:
+def test_every_command_in_a_wording_is_a_run() -> None:
     """One that stands in plain text repeats nothing. ``…`` is any command."""
     allowed = {Hint.OPTION_LAB, Hint.CATALOG_FORM, Hint.TELL_AUTHOR, Hint.JOIN_GROUP, Hint.ROOT_OR_UIDMAP}
     for hint in set(Hint) - allowed:
@@ -95,7 +95,7 @@ def test_no_error_advises_the_command_that_raised_it(hint: Hint, kind: type[Labc
 
 
 @pytest.mark.parametrize("language", [language for language in languages() if language != "en"])
-def test_translations_keep_the_commands_in_their_order(language: str) -> None:
+def test_translations_keep_the_order_of_commands(language: str) -> None:
     choose_language(language)
     for wording in all_wordings():
         pieces = pieces_of(wording)
@@ -139,7 +139,7 @@ def test_translations_keep_the_commands_in_their_order(language: str) -> None:
         ),
     ],
 )
-def test_commands_repeat_what_was_chosen(
+def test_commands_in_hints_repeat_the_chosen_options(
     typed: str, chosen: dict[str, str], hint: Hint, values: dict[str, str], said: str
 ) -> None:
     advice.begin(typed.split())
@@ -147,7 +147,7 @@ def test_commands_repeat_what_was_chosen(
     assert hint_of(UsageError("x", hint=hint, **values)) == said
 
 
-def test_commands_are_completed_and_left_out_in_translations() -> None:
+def test_commands_in_translated_hints_get_the_chosen_options() -> None:
     choose_language("zh")
     advice.begin(["images", "build"])
     advice.choose(language="zh")
@@ -160,14 +160,14 @@ def test_commands_are_completed_and_left_out_in_translations() -> None:
     )
 
 
-def test_a_hint_in_a_table_of_failures_is_the_same_for_everybody() -> None:
+def test_a_hint_in_a_table_of_failures_has_no_chosen_options() -> None:
     advice.begin(["cohort", "up"])
     advice.choose(language="en", learner="li")
     assert plain(UsageError("x", hint=Hint.START_BOX, box="web")) == "labctl start web"
     assert plain(UsageError("x")) == ""
 
 
-def test_where_nothing_else_is_left() -> None:
+def test_a_fallback_hint_is_used_if_the_command_itself_failed() -> None:
     advice.begin(["doctor"])
     assert hint_of(EngineError("x", hint=Hint.DOCTOR)) == "docker info"
     assert hint_of(EngineError("x")) == "" == hint_of(StoreError("x"))
@@ -177,7 +177,7 @@ def test_where_nothing_else_is_left() -> None:
     assert hint_of(UsageError("x")) == ""
 
 
-def test_a_wording_is_its_parts() -> None:
+def test_a_wording_exposes_its_ways_and_runs() -> None:
     wording = Wording("first ", CommandLine("list"), " and ", CommandLine("gateway install", sudo=True))
     assert wording.text == "first labctl list and sudo labctl gateway install"
     assert (len(wording.ways), len(wording.runs)) == (1, 2)
@@ -232,7 +232,7 @@ labctl down
 """
 
 
-def test_a_page_at_the_gateway_has_no_lines_of_code_that_cannot_be_said() -> None:
+def test_a_page_at_the_gateway_omits_commands_that_it_does_not_offer() -> None:
     assert advice.sayable_page(PAGE) == PAGE
     gateway.begin(["show"])
     left = advice.sayable_page(PAGE)
@@ -249,7 +249,7 @@ LABS = PACKAGE.parent / "labs"
 
 
 @pytest.mark.parametrize("brief", sorted(LABS.glob("*/brief*.md")), ids=lambda file: f"{file.parent.name}-{file.name}")
-def test_no_brief_names_a_command_that_the_gateway_does_not_offer(brief: Path) -> None:
+def test_no_brief_at_the_gateway_names_a_command_that_is_not_offered(brief: Path) -> None:
     gateway.begin(["show"])
     page = advice.sayable_page(brief.read_text("utf-8"))
     named = re.findall(r"(?<![\w/.-])labctl((?: [\w{}./:=<>-]+)+)", page, re.ASCII)

@@ -28,7 +28,7 @@ def weigh(folder: Path, **bounds: int) -> dict[str, Any]:
 
 
 class TestWeigh:
-    def test_holes_count_and_the_largest_file_is_named(self, tmp_path: Path) -> None:
+    def test_holes_of_sparse_files_count_and_the_largest_file_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "root").mkdir()
         for name, size in {"root/big": 500 << 30, "small": 10}.items():
             with (tmp_path / name).open("wb") as file:
@@ -38,26 +38,26 @@ class TestWeigh:
         assert 500 << 30 < found["size"] < (500 << 30) + 10_000
         assert found["free"] > 0
 
-    def test_many_files_add_up_and_one_with_two_names_counts_once(self, tmp_path: Path) -> None:
+    def test_sizes_add_up_and_a_hard_linked_file_counts_once(self, tmp_path: Path) -> None:
         for number in range(20):
             with (tmp_path / f"sparse{number}").open("wb") as file:
                 file.truncate(1 << 30)
             os.link(tmp_path / f"sparse{number}", tmp_path / f"again{number}")
         assert 20 << 30 < weigh(tmp_path)["size"] < 21 << 30
 
-    def test_links_are_not_followed_and_devices_have_no_length(self, tmp_path: Path) -> None:
+    def test_links_are_not_followed_and_special_files_have_no_size(self, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to("/usr")
         os.mkfifo(tmp_path / "fifo")
         assert weigh(tmp_path)["size"] < 10_000
 
-    def test_too_many_files_or_too_little_time_is_told(self, tmp_path: Path) -> None:
+    def test_too_many_files_or_too_little_time_makes_a_weight_incomplete(self, tmp_path: Path) -> None:
         for number in range(1100):
             (tmp_path / str(number)).touch()
         assert weigh(tmp_path, most=1000)["whole"] is False
         assert hold.weigh(str(tmp_path), 0.0)["whole"] is False
         assert weigh(tmp_path)["whole"] is True
 
-    def test_folders_in_each_other_are_looked_at_to_a_depth(self, tmp_path: Path) -> None:
+    def test_nested_folders_are_weighed_to_a_maximum_depth(self, tmp_path: Path) -> None:
         folder = os.open(tmp_path, os.O_RDONLY)
         for _ in range(hold._DEEPEST + 2):
             os.mkdir("d", dir_fd=folder)
@@ -67,7 +67,7 @@ class TestWeigh:
         os.close(folder)
         assert weigh(tmp_path)["whole"] is False
 
-    def test_of_many_folders_in_one_nothing_is_kept(self, tmp_path: Path) -> None:
+    def test_a_folder_with_many_entries_is_weighed_in_little_memory(self, tmp_path: Path) -> None:
         for number in range(2000):
             (tmp_path / f"{number:0200}").mkdir()
         tracemalloc.start()
@@ -79,7 +79,7 @@ class TestWeigh:
         assert found["whole"] is True and found["size"] >= 2000 * 1024
         assert most_bytes < 2000 * 200 / 4, "their names alone are four times that"
 
-    def test_all_of_a_tree_is_counted_once(self, tmp_path: Path) -> None:
+    def test_every_file_of_a_tree_is_counted_once(self, tmp_path: Path) -> None:
         for folder in ("a/b/c", "a/d", "e"):
             (tmp_path / folder).mkdir(parents=True)
             (tmp_path / folder / "file").write_bytes(b"12345")
@@ -128,7 +128,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return dict(json.loads(answer))
 
 
-def test_boxes_stand_still_while_they_are_weighed_and_until_stdin_ends(
+def test_boxes_stay_paused_while_they_are_weighed_until_stdin_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine = FakeEngine(standing=("2",), stopped="3")
@@ -151,7 +151,7 @@ def test_boxes_stand_still_while_they_are_weighed_and_until_stdin_ends(
     assert told(capsys) == {"boxes": {"a": {"size": 7}, "b": {"size": 7}, "c": {"size": 7}}}
 
 
-def test_where_a_box_does_not_go_on_the_mark_stays(
+def test_the_mark_stays_if_a_box_cannot_be_unpaused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(_box: str) -> None:
@@ -166,7 +166,7 @@ def test_where_a_box_does_not_go_on_the_mark_stays(
     assert "gone_on" not in capsys.readouterr().out
 
 
-def test_boxes_go_on_where_one_of_them_can_not_be_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+def test_boxes_are_unpaused_if_one_of_them_cannot_be_weighed(capsys: pytest.CaptureFixture[str]) -> None:
     engine = FakeEngine(fails="2")
     hold.hold(engine, {"a": "1", "b": "2"})  # type: ignore[arg-type]
     assert sorted(engine.calls[1:3]) == ["pause 1", "pause 2"]
@@ -174,7 +174,7 @@ def test_boxes_go_on_where_one_of_them_can_not_be_looked_at(capsys: pytest.Captu
     assert told(capsys) == {"error": "no such box"}
 
 
-def test_a_box_that_can_not_be_frozen_at_once_is_tried_again(
+def test_a_box_that_cannot_be_paused_at_once_is_retried(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(hold, "_weight", lambda *_: {"size": 1})
@@ -185,7 +185,7 @@ def test_a_box_that_can_not_be_frozen_at_once_is_tried_again(
         assert list(told(capsys)) == [wanted]
 
 
-def test_where_nobody_listens_any_more_boxes_go_on_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boxes_are_unpaused_if_nobody_reads_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
     class Closed(io.StringIO):
         def write(self, _text: str) -> int:
             raise BrokenPipeError
@@ -199,22 +199,22 @@ def test_where_nobody_listens_any_more_boxes_go_on_too(monkeypatch: pytest.Monke
 
 
 class TestLimits:
-    def test_a_box_with_a_limit_may_be_copied_up_to_twice_that_and_any_other_up_to_a_default(self) -> None:
+    def test_a_box_may_be_copied_up_to_twice_its_limit_or_the_default(self) -> None:
         assert most(1 << 30) == 2 << 30
         assert most(0) == MOST
         assert most(0, 5) == 5
 
-    def test_the_sum_of_a_box_is_what_counts(self) -> None:
+    def test_the_total_size_of_a_box_counts(self) -> None:
         assert too_large({"a": Weight(10), "b": Weight(11)}, {"a": 10, "b": 10}) == "b"
         assert too_large({"a": Weight(10)}, {"a": 10}) is None
         assert too_large({"a": Weight(1, whole=False)}, {"a": 10}) == "a"
 
-    def test_all_boxes_together_have_to_fit_and_leave_some_free(self) -> None:
+    def test_all_boxes_together_must_fit_and_leave_free_space(self) -> None:
         assert lacking({"a": Weight(5, free=SPARE + 9), "b": Weight(4, free=SPARE + 9)}) == 0
         assert lacking({"a": Weight(5, free=SPARE + 8), "b": Weight(4, free=SPARE + 8)}) == 1
         assert lacking({"a": Weight(5)}) == 0
 
-    def test_a_box_that_is_too_large_is_named_with_its_largest_file(self) -> None:
+    def test_a_too_large_box_is_reported_with_its_largest_file(self) -> None:
         with pytest.raises(TooLargeError) as raised:
             refuse_too_large({"a": Weight(20 << 30, "/root/b\n g", 19 << 30)}, {"a": MOST})
         assert str(raised.value) == (
@@ -225,6 +225,6 @@ class TestLimits:
         with pytest.raises(TooLargeError, match="too many files"):
             refuse_too_large({"a": Weight(1, whole=False)}, {"a": MOST})
 
-    def test_a_full_disk_is_not_a_learners_fault(self) -> None:
+    def test_a_full_disk_is_an_engine_error(self) -> None:
         with pytest.raises(EngineError, match=r"too little room .* 1.0 GiB more are needed"):
             refuse_too_large({"a": Weight(1 << 30, free=SPARE)}, {"a": MOST})

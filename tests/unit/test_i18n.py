@@ -100,7 +100,7 @@ def test_two_threads_speak_two_languages_at_once(monkeypatch: pytest.MonkeyPatch
     assert i18n.language() == "en"
 
 
-def test_a_thread_that_nobody_told_speaks_english() -> None:
+def test_a_new_thread_uses_english() -> None:
     i18n.choose("zh")
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(i18n.language).result() == "en"
@@ -135,13 +135,13 @@ def _by_apart() -> str:
         lambda: apart(i18n.language, lambda: None),
     ],
 )
-def test_work_in_other_threads_speaks_the_language_of_who_asked(work: Callable[[], str]) -> None:
+def test_worker_threads_use_the_language_of_their_caller(work: Callable[[], str]) -> None:
     with i18n.speaking("zh"):
         assert work() == "zh"
     assert work() == "en"
 
 
-def test_what_a_worker_chooses_stays_with_the_work() -> None:
+def test_a_language_chosen_in_a_worker_stays_in_its_task() -> None:
     def choose(chosen: str) -> str:
         before = i18n.language()
         i18n.choose(chosen)
@@ -181,11 +181,11 @@ def test_the_gateways_refusals_are_in_the_learners_language() -> None:
         ("de_DE.UTF-8", ""), ("C", ""), ("C.UTF-8", ""), ("POSIX", ""), ("", ""), ("../zh", ""),
     ],
 )  # fmt: skip
-def test_a_locale_chooses_among_the_languages(locale: str, language: str) -> None:
+def test_a_locale_selects_a_language(locale: str, language: str) -> None:
     assert i18n.matching(locale) == language
 
 
-def test_a_language_with_no_catalog_is_english() -> None:
+def test_a_language_without_a_catalog_falls_back_to_english() -> None:
     i18n.choose("xx")
     assert i18n._("Options") == "Options"
     assert i18n.ngettext("{n} box", "{n} boxes", 1) == "{n} box"
@@ -197,7 +197,7 @@ def test_the_empty_text_is_empty_in_every_language() -> None:
         assert i18n._("") == ""
 
 
-def test_click_speaks_the_language_in_use_and_gettext_is_left_alone() -> None:
+def test_click_uses_the_chosen_language_and_gettext_is_unchanged() -> None:
     def usage() -> str:
         command = click.Command("x")
         return command.get_help(click.Context(command))

@@ -28,7 +28,7 @@ LAB = Lab(
 )
 
 
-def test_bakes_boxes_are_the_labs_without_a_learner() -> None:
+def test_boxes_of_a_bake_are_the_labs_without_a_learner() -> None:
     (spec,) = bake_specs(LAB, {"one": "labctl/box:1"}, "abcd", 1000)
     assert spec.image == "labctl/box:1"
     assert spec.labels[wiring.LABEL_INSTANCE].startswith("bake-demo.")
@@ -38,17 +38,17 @@ def test_bakes_boxes_are_the_labs_without_a_learner() -> None:
     assert len(spec.links) == 1
 
 
-def test_a_setup_has_more_room_than_a_learner() -> None:
+def test_boxes_of_a_bake_get_more_resources_than_a_learners() -> None:
     (spec,) = bake_specs(LAB, {"one": "labctl/box:1"}, "abcd", 0)
     assert (spec.memory, spec.pids) == (1 << 30, 1024)
 
 
-def test_what_tells_machines_apart_is_cleaned_away() -> None:
+def test_machine_specific_files_are_removed_after_a_bake() -> None:
     for path in ("/etc/machine-id", "/etc/ssh/ssh_host_", "/var/lib/labctl", "/var/log/journal", "random-seed"):
         assert path in _CLEAN
 
 
-def test_a_bake_that_was_given_up_makes_nothing() -> None:
+def test_a_cancelled_bake_creates_nothing() -> None:
     stop = Stop()
     stop.set()
 
@@ -61,7 +61,7 @@ def test_a_bake_that_was_given_up_makes_nothing() -> None:
         bakery.bake(LAB, {}, {}, silent, "key", stop)
 
 
-def test_a_setup_that_writes_too_much_makes_no_image() -> None:
+def test_a_setup_that_writes_too_much_creates_no_image() -> None:
     keeper = FakeKeeper(FakeEngine(), running=True)
     bakery = Bakery(None, None, keeper, None, most=1 << 30)  # type: ignore[arg-type]
     bakery._weigh(LAB, {"one": "1"})

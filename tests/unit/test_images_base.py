@@ -35,7 +35,7 @@ def base_on(client: FakeClient) -> Base:
     return Base(client, Settings())  # type: ignore[arg-type]
 
 
-def test_its_identity_goes_along_when_it_is_saved_and_leaves_nothing_here() -> None:
+def test_a_base_is_saved_with_an_identity_tag_that_is_removed_afterwards() -> None:
     here = FakeClient({TAG: CONFIG})
     with base_on(here).carrying_identity(dict(here.tags)) as carried:
         assert carried == identity_tag(CONFIG)
@@ -43,32 +43,32 @@ def test_its_identity_goes_along_when_it_is_saved_and_leaves_nothing_here() -> N
     assert here.tags == {TAG: CONFIG}
 
 
-def test_one_that_came_from_elsewhere_is_saved_with_the_identity_that_it_came_with() -> None:
+def test_a_loaded_base_is_saved_with_its_original_identity() -> None:
     here = FakeClient({TAG: MANIFEST, identity_tag(CONFIG): MANIFEST})
     with base_on(here).carrying_identity(dict(here.tags)) as carried:
         assert carried == identity_tag(CONFIG)
     assert here.tags == {TAG: MANIFEST, identity_tag(CONFIG): MANIFEST}
 
 
-def test_loaded_into_another_store_it_keeps_its_identity() -> None:
+def test_a_base_keeps_its_identity_in_another_image_store() -> None:
     here = FakeClient({TAG: MANIFEST, identity_tag(CONFIG): MANIFEST})
     base_on(here).take_identity([TAG, identity_tag(CONFIG)], dict(here.tags))
     assert base_on(here).identity(here.tags) == CONFIG
 
 
-def test_loaded_into_the_same_store_it_needs_no_tag() -> None:
+def test_a_base_in_the_same_image_store_needs_no_identity_tag() -> None:
     here = FakeClient({TAG: CONFIG, identity_tag(CONFIG): CONFIG})
     base_on(here).take_identity([TAG, identity_tag(CONFIG)], dict(here.tags))
     assert here.tags == {TAG: CONFIG}
 
 
-def test_the_identity_that_came_last_counts() -> None:
+def test_the_last_loaded_identity_applies() -> None:
     here = FakeClient({TAG: MANIFEST, identity_tag(CONFIG): MANIFEST, identity_tag(OTHER): MANIFEST})
     base_on(here).take_identity([TAG, identity_tag(OTHER)], dict(here.tags))
     assert base_on(here).identity(here.tags) == OTHER
 
 
-def test_a_file_of_an_older_labctl_carries_none_and_changes_nothing() -> None:
+def test_a_file_of_an_older_labctl_changes_no_identity() -> None:
     here = FakeClient({TAG: MANIFEST, identity_tag(CONFIG): MANIFEST})
     base_on(here).take_identity([TAG], dict(here.tags))
     assert base_on(here).identity(here.tags) == CONFIG

@@ -63,7 +63,7 @@ def image(id_: str, parent: str = "", tags: tuple[str, ...] = (), of: str = "") 
 BOX_TAG = "labctl/box:0123456789abcdef"
 
 
-def test_left_over_layers_are_labctls_own() -> None:
+def test_only_labctls_own_layers_are_left_over() -> None:
     inventory = Inventory(
         FakeClient(  # type: ignore[arg-type]
             [
@@ -83,11 +83,11 @@ def test_left_over_layers_are_labctls_own() -> None:
     assert [tag for tag, _ in inventory.own()] == [BOX_TAG]
 
 
-def test_a_tag_without_the_label_is_not_labctls() -> None:
+def test_a_tag_without_the_label_is_not_labctls_own() -> None:
     assert Inventory(FakeClient([image("x", tags=(BOX_TAG,))])).own() == []  # type: ignore[arg-type]
 
 
-def test_layers_of_a_build_are_told_from_those_of_the_cache() -> None:
+def test_built_layers_are_distinguished_from_cached_ones() -> None:
     said = [
         "Step 1/4 : FROM debian:bookworm-slim",
         " ---> 6571ea715801",
@@ -112,7 +112,7 @@ def test_layers_of_a_build_are_told_from_those_of_the_cache() -> None:
     assert StepProgress("key", "Step 3/4 : RUN true") in told
 
 
-def test_a_build_that_fails_says_where_and_what_it_said_last() -> None:
+def test_a_failed_build_reports_its_step_and_its_last_lines() -> None:
     progress = _Progress("redis", silent, "key")
     for line in ["Step 1/2 : FROM x", "Step 2/2 : RUN   false;  \\  oh", *(f"line {n}" for n in range(30))]:
         progress.line(line)
@@ -121,7 +121,7 @@ def test_a_build_that_fails_says_where_and_what_it_said_last() -> None:
     assert error.detail.splitlines() == [f"line {n}" for n in range(15, 30)]
 
 
-def test_jobs_run_after_what_they_need() -> None:
+def test_jobs_run_after_their_dependencies() -> None:
     done: list[str] = []
     jobs = {
         "c": job(lambda _: done.append("c"), "b"),
@@ -134,7 +134,7 @@ def test_jobs_run_after_what_they_need() -> None:
     assert [event.key for event in told if isinstance(event, StepStarted)] == done
 
 
-def test_one_failure_lets_the_others_go_on_and_all_are_told() -> None:
+def test_a_failed_job_does_not_stop_the_others_and_all_failures_are_reported() -> None:
     done: list[str] = []
 
     def fail(text: str) -> Callable[[Stop], None]:
@@ -159,7 +159,7 @@ def test_one_failure_lets_the_others_go_on_and_all_are_told() -> None:
     assert [event.ok for event in told if isinstance(event, StepEnded)].count(False) == 2
 
 
-def test_an_interrupt_wakes_what_waits_and_waits_until_it_has_cleaned_up() -> None:
+def test_an_interrupt_stops_waiting_jobs_and_waits_for_their_cleanup() -> None:
     cleaned = []
 
     def waits(stop: Stop) -> None:
@@ -180,7 +180,7 @@ def test_an_interrupt_wakes_what_waits_and_waits_until_it_has_cleaned_up() -> No
     assert cleaned == [True]
 
 
-def test_stop_hides_what_it_caused() -> None:
+def test_an_error_caused_by_stop_is_a_stopped_error() -> None:
     stop = Stop()
     with pytest.raises(StoppedError), stop.waking(lambda: None):
         stop.set()
@@ -189,7 +189,7 @@ def test_stop_hides_what_it_caused() -> None:
         raise AssertionError("it never gets here")
 
 
-def test_a_context_is_the_same_whenever_it_is_made(tmp_path: Path) -> None:
+def test_a_build_context_is_reproducible(tmp_path: Path) -> None:
     (tmp_path / "files" / "__pycache__").mkdir(parents=True)
     (tmp_path / "files" / "__pycache__" / "x.pyc").write_text("litter")
     (tmp_path / "files" / "x~").write_text("litter")
@@ -213,7 +213,7 @@ def test_a_context_is_the_same_whenever_it_is_made(tmp_path: Path) -> None:
     assert modes["files"] == (0o755, 0, True)
 
 
-def test_the_keepers_context_has_the_code_that_it_runs() -> None:
+def test_the_keepers_context_contains_its_code() -> None:
     paths = {file.path for file in Sources(FileCatalog()).image("keeper").files}
     wanted = ("__init__.py", "keeper/__main__.py", "node/__init__.py", "domain/__init__.py", "domain/wiring.py")
     assert {f"src/labctl/{name}" for name in wanted} <= paths
@@ -238,7 +238,7 @@ TEXT = Text("a", "b")
 LAB = Lab("x", TEXT, TEXT, "box", {"one": Box()}, (Task("t", TEXT, 1, (TEXT, TEXT, TEXT)),))
 
 
-def test_a_lab_that_names_an_unknown_image_is_told_where(tmp_path: Path) -> None:
+def test_an_unknown_image_is_reported_with_file_and_path(tmp_path: Path) -> None:
     (tmp_path / "labs" / "x").mkdir(parents=True)
     (tmp_path / "labs" / "x" / "lab.yml").touch()
     lab = msgspec.structs.replace(LAB, boxes={"one": Box(image="bx")})
@@ -246,7 +246,7 @@ def test_a_lab_that_names_an_unknown_image_is_told_where(tmp_path: Path) -> None
         Sources(FileCatalog([tmp_path])).for_lab(lab)
 
 
-def test_a_registry_mirror_has_official_images_below_library() -> None:
+def test_official_images_are_below_library_in_a_registry_mirror() -> None:
     assert _in_registry("debian:bookworm-slim", "") == "debian:bookworm-slim"
     assert _in_registry("debian:bookworm-slim", "https://mirror:5000/") == "mirror:5000/library/debian:bookworm-slim"
     assert _in_registry("somebody/thing:1", "mirror") == "mirror/somebody/thing:1"
@@ -255,7 +255,7 @@ def test_a_registry_mirror_has_official_images_below_library() -> None:
     assert _split("mirror:5000/thing:1") == ("mirror:5000/thing", "1")
 
 
-def test_a_debian_mirror_is_for_builds_and_not_for_tags() -> None:
+def test_a_debian_mirror_changes_the_build_tag_only() -> None:
     plain = Base(None, settings())  # type: ignore[arg-type]
     mirrored = Base(None, settings(debian="http://mirror.example/debian/"))  # type: ignore[arg-type]
     assert plain.tag == mirrored.tag == plain.build_tag
@@ -265,12 +265,12 @@ def test_a_debian_mirror_is_for_builds_and_not_for_tags() -> None:
         Base(None, settings(debian="'; rm -rf /")).variant()  # type: ignore[arg-type]
 
 
-def test_mmdebstrap_is_asked_for_a_minimal_system() -> None:
+def test_mmdebstrap_is_run_for_a_minimal_system() -> None:
     assert bootstrap.command("bookworm", "")[-2:] == ["bookworm", "-"]
     assert bootstrap.command("bookworm", "http://m/debian")[-1] == "http://m/debian"
 
 
-def test_without_mmdebstrap_the_way_on_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_mmdebstrap_is_reported_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(BuildError) as caught:
         bootstrap.make(None, "bookworm", "", silent, "base", Stop())  # type: ignore[arg-type]
@@ -283,7 +283,7 @@ def test_buildx_gets_the_tag_and_the_mirrors() -> None:
     assert "--tag labctl/x:1 --build-arg PIP_INDEX_URL=http://m" in " ".join(words)
 
 
-def test_buildx_reads_its_context_and_tells_its_lines(tmp_path: Path) -> None:
+def test_buildx_reads_its_context_and_reports_its_output(tmp_path: Path) -> None:
     fake = tmp_path / "docker"
     fake.write_text('#!/bin/sh\ncat > "$OUT"; echo "#1 working" >&2; exit 3\n')
     fake.chmod(0o755)
@@ -295,7 +295,7 @@ def test_buildx_reads_its_context_and_tells_its_lines(tmp_path: Path) -> None:
     assert lines == ["#1 working\n"]
 
 
-def test_buildx_is_ended_by_an_interrupt(tmp_path: Path) -> None:
+def test_an_interrupt_ends_buildx(tmp_path: Path) -> None:
     fake = tmp_path / "docker"
     fake.write_text("#!/bin/sh\nexec sleep 30\n")
     fake.chmod(0o755)

@@ -59,7 +59,7 @@ regular = files.map(lambda some: [msgspec.structs.replace(file, link=False) for 
 
 
 @given(regular, regular)
-def test_other_files_have_another_tag(some: list[SourceFile], others: list[SourceFile]) -> None:
+def test_different_files_have_different_tags(some: list[SourceFile], others: list[SourceFile]) -> None:
     assume({msgspec.json.encode(f) for f in some} != {msgspec.json.encode(f) for f in others})
     assert tag(*some) != tag(*others)
 
@@ -74,15 +74,15 @@ def test_other_files_have_another_tag(some: list[SourceFile], others: list[Sourc
     ],
     ids=["byte", "path", "mode", "link"],
 )
-def test_each_part_of_a_file_counts(other: SourceFile) -> None:
+def test_each_attribute_of_a_file_changes_the_tag(other: SourceFile) -> None:
     assert tag(SourceFile("a", b"x")) != tag(other)
 
 
-def test_bytes_may_not_move_from_one_file_to_the_next() -> None:
+def test_moving_bytes_between_files_changes_the_tag() -> None:
     assert tag(SourceFile("a", b"xy"), SourceFile("b", b"")) != tag(SourceFile("a", b"x"), SourceFile("b", b"y"))
 
 
-def test_the_base_counts_for_those_that_start_from_it() -> None:
+def test_the_base_changes_the_tags_of_images_built_on_it() -> None:
     assert tag() != tag(base="sha256:2")
     scratch = {"box": ImageSource("box", (SourceFile("Dockerfile", b"FROM scratch\nCOPY . /\n"),))}
     assert imagery.image_tags(scratch, "sha256:1") == imagery.image_tags(scratch, "sha256:2")
@@ -91,7 +91,7 @@ def test_the_base_counts_for_those_that_start_from_it() -> None:
 CONFIG, MANIFEST = f"sha256:{'c' * 64}", f"sha256:{'d' * 64}"
 
 
-def test_a_base_that_came_from_another_image_store_counts_as_what_it_was_there() -> None:
+def test_a_base_from_another_image_store_counts_by_its_original_identity() -> None:
     """With the containerd image store an image has another id than without it. What was saved on one engine has to be
     found on the other."""
     base = imagery.base_tag("debian:bookworm-slim")
@@ -107,13 +107,13 @@ def test_the_identity_of_another_base_does_not_count() -> None:
     assert imagery.identity_of("", {}) == ""
 
 
-def test_an_identity_is_none_of_the_images_that_are_listed() -> None:
+def test_an_identity_tag_is_not_listed_as_an_image() -> None:
     told = imagery.identity_tag(CONFIG)
     assert imagery.is_identity_tag(told) and not imagery.is_own_tag(told)
     assert not imagery.is_identity_tag(imagery.base_tag("debian:bookworm-slim"))
 
 
-def test_a_parent_counts_and_a_sibling_does_not() -> None:
+def test_a_parent_changes_the_tag_and_a_sibling_does_not() -> None:
     def tags(box: bytes, other: bytes) -> dict[str, str]:
         child = ImageSource("redis", (SourceFile("Dockerfile", b"FROM labctl/box\n"),))
         sources = {
@@ -128,7 +128,7 @@ def test_a_parent_counts_and_a_sibling_does_not() -> None:
     assert first["redis"] == tags(b"1", b"2")["redis"]
 
 
-def test_a_tag_is_one_of_labctls() -> None:
+def test_labctls_own_tags_are_recognized() -> None:
     assert imagery.is_own_tag(tag())
     assert imagery.is_own_tag(imagery.base_tag("debian:bookworm-slim"))
     assert imagery.is_own_tag(imagery.base_tag("debian:bookworm-slim", "http://mirror/debian"))
@@ -149,13 +149,13 @@ FROM labctl/nothing
 """
 
 
-def test_references_are_the_images_and_not_the_stages() -> None:
+def test_references_are_images_and_not_build_stages() -> None:
     expected = ("labctl/toolbox", "debian:bookworm-slim", "labctl/keeper", "busybox:1")
     assert imagery.references(DOCKERFILE) == expected
     assert imagery.needs(ImageSource("x", (SourceFile("Dockerfile", DOCKERFILE.encode()),))) == ("toolbox", "keeper")
 
 
-def test_resolved_names_tags_and_labels_each_stage() -> None:
+def test_a_resolved_dockerfile_has_tags_and_labels_in_each_stage() -> None:
     tags = {"toolbox": "labctl/toolbox:1", "keeper": "labctl/keeper:2"}
     text = imagery.resolved(DOCKERFILE, tags, "labctl/base:b", {"labctl.role": "image"})
     assert text.splitlines()[1:7] == [
@@ -169,11 +169,11 @@ def test_resolved_names_tags_and_labels_each_stage() -> None:
     assert text.endswith("FROM labctl/nothing\n")
 
 
-def test_a_last_line_without_an_end_is_labelled_too() -> None:
+def test_a_last_line_without_a_newline_is_labelled_too() -> None:
     assert imagery.resolved("FROM scratch", {}, "", {"a": "b"}) == 'FROM scratch\nLABEL a="b"\n'
 
 
-def test_a_circle_is_told() -> None:
+def test_a_cycle_of_images_is_reported() -> None:
     sources = {
         "a": ImageSource("a", (SourceFile("Dockerfile", b"FROM labctl/b\n"),)),
         "b": ImageSource("b", (SourceFile("Dockerfile", b"FROM labctl/a\n"),)),
@@ -182,13 +182,13 @@ def test_a_circle_is_told() -> None:
         imagery.image_tags(sources, "sha256:1")
 
 
-def test_a_missing_parent_is_told() -> None:
+def test_a_missing_parent_image_is_reported() -> None:
     sources = {"a": ImageSource("a", (SourceFile("Dockerfile", b"FROM labctl/b\n"),))}
     with pytest.raises(InvalidLabError, match="images/a/Dockerfile: FROM labctl/b: there is no image b"):
         imagery.image_tags(sources, "sha256:1")
 
 
-def test_a_bake_depends_on_what_the_setup_sees() -> None:
+def test_the_tag_of_a_bake_depends_on_the_setups_inputs() -> None:
     tags = {"box": "labctl/box:1"}
     play = SourceFile("setup.yml", b"- hosts: all\n")
     first = imagery.bake_tags(a_lab(), tags, [play])
@@ -207,19 +207,19 @@ def test_a_bake_depends_on_what_the_setup_sees() -> None:
         assert not set(other.values()) & set(first.values())
 
 
-def test_a_bake_does_not_depend_on_what_comes_at_up() -> None:
+def test_the_tag_of_a_bake_ignores_values_that_only_up_uses() -> None:
     tags = {"box": "labctl/box:1"}
     bigger = {name: msgspec.structs.replace(box, memory="1GiB") for name, box in a_lab().boxes.items()}
     assert imagery.bake_tags(a_lab(boxes=bigger, minutes=5), tags, []) == imagery.bake_tags(a_lab(), tags, [])
 
 
-def test_solutions_and_mutants_are_no_setup() -> None:
+def test_solutions_and_mutants_are_not_part_of_the_setup() -> None:
     names = ["setup.yml", "solve.yml", "solve-other.yml", "mutants/x.yml", "files/a", "templates/solve.yml"]
     found = imagery.setup_files(SourceFile(name, b"") for name in names)
     assert [file.path for file in found] == ["setup.yml", "files/a", "templates/solve.yml"]
 
 
-def test_roles_are_found_through_roles() -> None:
+def test_roles_are_found_through_other_roles() -> None:
     roles = {
         "redis": [SourceFile("tasks/main.yml", b"- include_role: {name: apt-source}")],
         "apt-source": [SourceFile("tasks/main.yml", b"")],
@@ -233,5 +233,5 @@ def test_roles_are_found_through_roles() -> None:
     ("reference", "suite"),
     [("debian:bookworm-slim", "bookworm"), ("mirror/library/debian:trixie", "trixie"), ("ubuntu:24.04", "")],
 )
-def test_suite(reference: str, suite: str) -> None:
+def test_the_suite_of_a_debian_reference_is_recognized(reference: str, suite: str) -> None:
     assert imagery.suite_of(reference) == suite

@@ -17,16 +17,16 @@ LAB = make_lab(
 OWN: Params = {"port": 6400, "password": "mine", "size": 3}
 
 
-def test_an_answer_that_is_not_ones_own_and_that_nobody_types_by_chance_is_wrong() -> None:
+def test_an_answer_that_differs_and_is_hard_to_guess_is_wrong() -> None:
     assert wrong_answers(LAB, OWN, {"port": "6401", "password": "theirs"}) == {"port": "6401", "password": "theirs"}
 
 
-def test_right_empty_missing_common_and_unknown_ones_are_not() -> None:
+def test_correct_empty_missing_common_and_unknown_answers_are_not_wrong() -> None:
     assert wrong_answers(LAB, OWN, {"port": "6400", "password": "", "size": "4", "stranger": "x"}) == {}
     assert wrong_answers(LAB, OWN, {}) == {}
 
 
-def test_one_that_is_anothers_own_is_foreign_and_one_that_another_gave_is_the_same() -> None:
+def test_another_learners_own_value_is_foreign_and_an_equal_wrong_one_is_same() -> None:
     wrong = {"port": "6401", "password": "shared"}
     others = [
         Other("li", {"port": 6401, "password": "li's"}, {"port": "6401"}),
@@ -37,7 +37,7 @@ def test_one_that_is_anothers_own_is_foreign_and_one_that_another_gave_is_the_sa
     assert likenesses(wrong, others) == ([Likeness("port", "li")], [Likeness("password", "mo")])
 
 
-def test_nothing_odd_is_nothing() -> None:
+def test_an_integrity_without_findings_is_false() -> None:
     assert not Integrity()
     assert not Integrity({"master": ()})
     assert Integrity({"master": ("/usr/bin/x",)})

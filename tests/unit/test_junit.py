@@ -32,7 +32,7 @@ def parsed(text: str) -> ElementTree.Element:
 
 
 @given(anything, suites)
-def test_any_text_gives_well_formed_xml_that_says_the_same(name: str, found: list[Suite]) -> None:
+def test_any_text_gives_well_formed_xml_with_the_same_text(name: str, found: list[Suite]) -> None:
     root = parsed(document(name, found, 0.0, 1.0))
     assert root.get("name") == visible(name)
     told = [
@@ -53,14 +53,14 @@ def test_any_text_gives_well_formed_xml_that_says_the_same(name: str, found: lis
 
 
 @given(suites)
-def test_the_counts_are_those_of_what_is_in_it(found: list[Suite]) -> None:
+def test_counts_equal_the_number_of_elements(found: list[Suite]) -> None:
     root = parsed(document("pond", found, 0.0, 1.0))
     for element in (root, *root.findall("testsuite")):
         for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
             assert element.get(name) == str(len(list(element.iter(tag))))
 
 
-def test_it_looks_as_ci_systems_want_it() -> None:
+def test_a_report_has_the_form_that_ci_systems_expect() -> None:
     case = Case(
         "test_a.py::test_it",
         Verdict.FAILED,

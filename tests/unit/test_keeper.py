@@ -155,7 +155,7 @@ def world() -> Iterator[World]:
         each.close()
 
 
-def test_a_box_that_starts_is_plugged_in_then_opened_then_told_of(world: World) -> None:
+def test_a_started_box_is_connected_then_opened_then_reported(world: World) -> None:
     pid = world.start("master", "lan", "dmz")
     assert world.machine.addressed[pid] == {"eth0", "eth1"}
     assert len(world.bridges) == len(world.ports) == 2
@@ -164,7 +164,7 @@ def test_a_box_that_starts_is_plugged_in_then_opened_then_told_of(world: World) 
     assert list(world.keeper.listening) == ["master"]
 
 
-def test_boxes_of_one_network_hang_on_one_bridge_and_those_of_another_learner_on_another(world: World) -> None:
+def test_a_network_has_one_bridge_and_another_learners_network_another(world: World) -> None:
     world.start("a", "lan")
     world.start("b", "lan")
     assert len(world.bridges) == 1
@@ -180,7 +180,7 @@ def test_a_box_with_no_network_is_opened_too(world: World) -> None:
 
 
 @pytest.mark.parametrize("message", [b"READY=1", b"READY=1\nSTATUS=Ready.", b"X_SYSTEMD_UNIT_ACTIVE=a\nREADY=1"])
-def test_a_box_is_ready_when_its_systemd_says_so(world: World, message: bytes) -> None:
+def test_a_box_is_ready_when_its_systemd_reports_it(world: World, message: bytes) -> None:
     pid = world.start("master", "lan")
     world.tell("master", message)
     assert world.said[-1] == {"box": "master", "pid": pid, "state": "ready"}
@@ -188,14 +188,14 @@ def test_a_box_is_ready_when_its_systemd_says_so(world: World, message: bytes) -
 
 
 @pytest.mark.parametrize("message", [b"", b"STATUS=READY=1", b"READY=10", b"READY=0", b"\xff\0"])
-def test_anything_else_that_is_said_makes_no_box_ready(world: World, message: bytes) -> None:
+def test_other_messages_make_no_box_ready(world: World, message: bytes) -> None:
     world.start("master", "lan")
     world.tell("master", message)
     assert world.states("master") == ["wired"]
     assert list(world.keeper.listening) == ["master"]
 
 
-def test_a_box_that_floods_its_socket_is_listened_to_no_more(world: World) -> None:
+def test_a_box_that_floods_its_socket_is_no_longer_read(world: World) -> None:
     world.start("master", "lan")
     for _ in range(_MAX_DATAGRAMS):
         assert world.states("master") == ["wired"]
@@ -206,27 +206,27 @@ def test_a_box_that_floods_its_socket_is_listened_to_no_more(world: World) -> No
     assert world.states("master") == ["wired", "unknown"]
 
 
-def test_nothing_to_read_is_no_message(world: World) -> None:
+def test_a_wakeup_without_data_is_no_message(world: World) -> None:
     world.start("master", "lan")
     for _ in range(_MAX_DATAGRAMS + 1):
         world.keeper.on_datagram("master")
     assert world.states("master") == ["wired"]
 
 
-def test_a_box_whose_socket_can_not_be_held_is_whole_all_the_same(world: World) -> None:
+def test_a_box_is_wired_even_if_its_socket_cannot_be_opened(world: World) -> None:
     world.machine.deaf = True
     world.start("master", "lan")
     assert world.states("master") == ["wired"]
     assert not world.keeper.listening
 
 
-def test_the_same_start_told_twice_is_done_once(world: World) -> None:
+def test_a_start_event_received_twice_is_handled_once(world: World) -> None:
     world.start("master", "lan")
     world.keeper.tend("master")
     assert world.states("master") == ["wired"]
 
 
-def test_a_box_that_reboots_is_made_whole_again(world: World) -> None:
+def test_a_rebooted_box_is_wired_again(world: World) -> None:
     first = world.start("master", "lan")
     world.end("master", "die")
     assert not world.keeper.listening
@@ -236,7 +236,7 @@ def test_a_box_that_reboots_is_made_whole_again(world: World) -> None:
     assert len(world.bridges) == 1
 
 
-def test_a_box_that_is_gone_before_the_keeper_looks_is_no_matter(world: World) -> None:
+def test_a_box_removed_before_the_keeper_inspects_it_is_ignored(world: World) -> None:
     labels = box_labels("gone", "lan")
     world.keeper.on_event(EngineEvent("start", "gone", labels))
     world.engine.all["stopped"] = Container("stopped", 0, labels)
@@ -244,7 +244,7 @@ def test_a_box_that_is_gone_before_the_keeper_looks_is_no_matter(world: World) -
     assert world.states("gone") == world.states("stopped") == []
 
 
-def test_without_a_switch_boxes_wait_until_it_is_there() -> None:
+def test_boxes_wait_until_the_switch_runs() -> None:
     world = World()
     world.keeper.reconcile()
     assert world.said == [{"keeper": "waiting", "why": "the switch isn't running"}]
@@ -256,7 +256,7 @@ def test_without_a_switch_boxes_wait_until_it_is_there() -> None:
     assert world.said[-1] == {"keeper": "ready"}
 
 
-def test_a_new_switch_gets_every_box_plugged_in_anew(world: World) -> None:
+def test_every_box_is_reconnected_to_a_new_switch(world: World) -> None:
     world.start("a", "lan")
     world.tell("a", b"READY=1")
     world.start("b", "lan", "dmz")
@@ -265,7 +265,7 @@ def test_a_new_switch_gets_every_box_plugged_in_anew(world: World) -> None:
     assert world.states("a")[-1] in ("ready", "unknown")
 
 
-def test_a_box_that_was_starting_when_the_switch_came_back_can_still_become_ready(world: World) -> None:
+def test_a_box_that_starts_while_the_switch_returns_can_become_ready(world: World) -> None:
     world.start("a", "lan")
     world.start_switch(pid=200)
     if "a" in world.keeper.listening:
@@ -273,7 +273,7 @@ def test_a_box_that_was_starting_when_the_switch_came_back_can_still_become_read
     assert world.states("a")[-1] in ("ready", "unknown")
 
 
-def test_a_new_keeper_leaves_a_box_that_is_whole_as_it_is(world: World) -> None:
+def test_a_new_keeper_leaves_wired_boxes_unchanged(world: World) -> None:
     pid = world.start("master", "lan")
     before = {pid: set(found) for pid, found in world.machine.switches.items()}
     world.new_keeper().reconcile()
@@ -281,14 +281,14 @@ def test_a_new_keeper_leaves_a_box_that_is_whole_as_it_is(world: World) -> None:
     assert world.machine.switches == before
 
 
-def test_a_new_keeper_plugs_in_what_the_last_one_did_not_come_to(world: World) -> None:
+def test_a_new_keeper_connects_boxes_that_the_last_one_did_not(world: World) -> None:
     world.engine.all["master"] = Container("master", 1, box_labels("master", "lan", "dmz"))
     world.new_keeper().reconcile()
     assert world.machine.addressed[1] == {"eth0", "eth1"}
     assert world.states("master") == ["wired"]
 
 
-def test_a_new_keeper_finishes_a_box_that_the_last_one_left_half_made(world: World) -> None:
+def test_a_new_keeper_finishes_a_box_that_the_last_one_left_unfinished(world: World) -> None:
     """It was killed when the cable was made, but had no address yet, and the box waits to be opened."""
     labels = box_labels("master", "lan")
     (link,) = wiring.decode(labels[wiring.LABEL_WIRING])
@@ -299,7 +299,7 @@ def test_a_new_keeper_finishes_a_box_that_the_last_one_left_half_made(world: Wor
     assert world.states("master") == ["wired"]
 
 
-def test_bridges_that_no_box_wants_any_more_are_swept_and_other_interfaces_kept(world: World) -> None:
+def test_unused_bridges_are_removed_and_other_interfaces_kept(world: World) -> None:
     world.start("master", "lan")
     wanted = world.bridges
     world.machine.switches[SWITCH_PID] |= {wiring.bridge_name("gone", "lan"), "lo", "bond0"}
@@ -308,7 +308,7 @@ def test_bridges_that_no_box_wants_any_more_are_swept_and_other_interfaces_kept(
     assert len(world.bridges) == 2  # the wanted one and bond0
 
 
-def test_nothing_is_swept_while_it_is_not_known_what_a_box_hangs_on(world: World) -> None:
+def test_no_bridge_is_removed_while_a_box_has_unknown_wiring(world: World) -> None:
     world.start("alpha", "lan")
     world.engine.all["odd"] = Container("odd", 0, {**box_labels("odd"), wiring.LABEL_WIRING: '[{"plug": 1}]'})
     world.machine.switches[SWITCH_PID].add("b01234567890abc")
@@ -319,7 +319,7 @@ def test_nothing_is_swept_while_it_is_not_known_what_a_box_hangs_on(world: World
     assert "b01234567890abc" not in world.machine.switches[SWITCH_PID]
 
 
-def test_bridges_go_with_the_last_box_of_their_instance(world: World) -> None:
+def test_bridges_are_removed_with_the_last_box_of_their_instance(world: World) -> None:
     world.start("a", "lan")
     world.start("b", "lan", "dmz")
     world.start("other", "lan", instance="pond.li")
@@ -331,20 +331,20 @@ def test_bridges_go_with_the_last_box_of_their_instance(world: World) -> None:
     assert world.said[-1] == {"instance": "pond.lucy", "state": "swept"}
 
 
-def test_a_bridge_that_only_the_removed_box_was_on_goes_at_once(world: World) -> None:
+def test_a_bridge_is_removed_with_its_only_box(world: World) -> None:
     world.start("a", "lan")
     world.start("b", "lan", "dmz")
     world.end("b")
     assert world.bridges == {wiring.bridge_name("pond.lucy", "lan")}
 
 
-def test_a_box_that_only_stops_keeps_its_bridge(world: World) -> None:
+def test_a_stopped_box_keeps_its_bridge(world: World) -> None:
     world.start("a", "lan")
     world.end("a", "die")
     assert len(world.bridges) == 1
 
 
-def test_cables_of_a_box_that_ended_are_pulled_since_its_network_may_live_on(world: World) -> None:
+def test_cables_of_an_ended_box_are_removed(world: World) -> None:
     old = port("a", world.start("a", "lan"))
     assert old in world.machine.switches[SWITCH_PID]
     world.end("a", "die")
@@ -353,7 +353,7 @@ def test_cables_of_a_box_that_ended_are_pulled_since_its_network_may_live_on(wor
     assert old != new and new in world.machine.switches[SWITCH_PID]
 
 
-def test_a_keeper_that_was_away_pulls_them_later(world: World) -> None:
+def test_a_new_keeper_removes_cables_of_boxes_that_ended_meanwhile(world: World) -> None:
     old, other = port("a", world.start("a", "lan")), port("b", world.start("b", "lan"))
     world.engine.all["a"] = Container("a", 0, world.engine.all["a"].labels)
     world.new_keeper().reconcile()
@@ -361,7 +361,7 @@ def test_a_keeper_that_was_away_pulls_them_later(world: World) -> None:
     assert old not in left and other in left
 
 
-def test_nothing_is_pulled_while_a_box_can_not_be_looked_at(world: World) -> None:
+def test_no_cable_is_removed_while_a_box_cannot_be_inspected(world: World) -> None:
     old = port("a", world.start("a", "lan"))
     world.machine.opened.clear()
     world.machine.trouble = OSError("ip: no")
@@ -370,7 +370,7 @@ def test_nothing_is_pulled_while_a_box_can_not_be_looked_at(world: World) -> Non
 
 
 @pytest.mark.parametrize("error", [OSError("ip: no"), ValueError("what?")])
-def test_a_machine_that_fails_is_told_of_and_the_next_box_is_served(world: World, error: Exception) -> None:
+def test_a_failure_is_reported_and_the_next_box_is_served(world: World, error: Exception) -> None:
     world.machine.trouble = error
     pid = world.start("master", "lan")
     assert world.said[-1] == {"box": "master", "state": "failed", "error": str(error)}
@@ -388,7 +388,7 @@ def test_a_box_that_failed_is_tried_again_at_its_next_start(world: World) -> Non
     assert world.states("master") == ["failed", "wired"]
 
 
-def test_a_box_with_a_label_that_labctl_did_not_write_is_refused_and_no_others_suffer(world: World) -> None:
+def test_an_invalid_wiring_label_is_refused_and_other_boxes_are_served(world: World) -> None:
     pid = world.start("odd", **{wiring.LABEL_WIRING: '[{"bridge": 5}]'})
     assert world.states("odd") == ["failed"]
     assert not world.machine.is_open(pid)
@@ -399,7 +399,7 @@ def test_a_box_with_a_label_that_labctl_did_not_write_is_refused_and_no_others_s
     world.end("odd")
 
 
-def test_a_question_is_answered_with_every_state(world: World) -> None:
+def test_a_query_reports_the_state_of_every_box(world: World) -> None:
     one, two = world.start("a", "lan"), world.start("b", "lan")
     world.tell("b", b"READY=1")
     world.said.clear()
@@ -411,21 +411,21 @@ def test_a_question_is_answered_with_every_state(world: World) -> None:
 
 
 @pytest.mark.parametrize("action", ["exec_start: bash -l", "exec_die", "oom"])
-def test_what_is_begun_in_a_box_changes_nothing_of_it(world: World, action: str) -> None:
+def test_an_exec_in_a_box_changes_nothing(world: World, action: str) -> None:
     pid = world.start("master", "lan")
     world.keeper.on_event(EngineEvent(action, "master", box_labels("master", "lan")))
     assert port("master", pid) in world.machine.switches[SWITCH_PID]
     assert list(world.keeper.listening) == list(world.keeper.running) == ["master"]
 
 
-def test_it_knows_which_boxes_run(world: World) -> None:
+def test_the_keeper_knows_the_running_boxes(world: World) -> None:
     pid = world.start("master", "lan")
     assert world.keeper.running["master"].pid == pid
     world.end("master", "die")
     assert not world.keeper.running
 
 
-def test_events_of_other_containers_are_none_of_its_business(world: World) -> None:
+def test_events_of_other_containers_are_ignored(world: World) -> None:
     before = len(world.said)
     world.keeper.on_event(EngineEvent("start", "x", {wiring.LABEL_ROLE: "doctor"}))
     world.keeper.on_event(EngineEvent("destroy", "x", {}))

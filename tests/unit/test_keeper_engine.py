@@ -99,23 +99,23 @@ def happened(action: str, number: int = 1) -> EngineEvent:
     return EngineEvent(action, f"id{number}", {"labctl.role": "box"})
 
 
-def test_a_running_container_is_told_with_its_pid(server: Server) -> None:
+def test_a_running_container_has_a_pid(server: Server) -> None:
     server.answer(json_answer({"Id": "abc", "State": {"Running": True, "Pid": 7}, "Config": {"Labels": {"a": "b"}}}))
     assert KeeperEngine(server.path).inspect("abc") == Container("abc", 7, {"a": "b"}, running=True)
     assert server.requests[0].startswith(b"GET /v1.41/containers/abc/json HTTP/1.1\r\n")
 
 
-def test_one_that_does_not_run_has_no_pid(server: Server) -> None:
+def test_a_stopped_container_has_no_pid(server: Server) -> None:
     server.answer(json_answer({"Id": "abc", "State": {"Running": False, "Pid": 7}, "Config": {"Labels": {}}}))
     assert KeeperEngine(server.path).inspect("abc") == Container("abc", 0, {})
 
 
-def test_one_that_is_gone_is_none(server: Server) -> None:
+def test_a_missing_container_is_none(server: Server) -> None:
     server.answer(json_answer({"message": "No such container"}, "404 Not Found"))
     assert KeeperEngine(server.path).inspect("abc") is None
 
 
-def test_containers_are_asked_for_by_label(server: Server) -> None:
+def test_containers_are_queried_by_label(server: Server) -> None:
     found = [{"Id": "a", "Labels": {"x": "y"}, "State": "running"}, {"Id": "b", "Labels": {}, "State": "exited"}]
     server.answer(json_answer(found))
     assert KeeperEngine(server.path).containers({"x": "y", "z": "1"}) == [
@@ -127,7 +127,7 @@ def test_containers_are_asked_for_by_label(server: Server) -> None:
     assert json.loads(query["filters"][0]) == {"label": ["x=y", "z=1"]}
 
 
-def test_it_is_told_where_the_engine_keeps_what_it_mounts_in_a_box(server: Server) -> None:
+def test_a_container_has_the_paths_of_the_engines_mounted_files(server: Server) -> None:
     paths = {"HostsPath": "/d/hosts", "HostnamePath": "", "ResolvConfPath": "/d/resolv.conf"}
     found = {"Id": "abc", "State": {"Running": True, "Pid": 7}, "Config": {"Labels": {}}, **paths}
     server.answer(json_answer(found))
@@ -139,7 +139,7 @@ def running(argv: list[str], *, runs: bool = True) -> bytes:
     return json_answer({"Running": runs, "ProcessConfig": {"entrypoint": argv[0], "arguments": argv[1:]}})
 
 
-def test_what_runs_in_a_box_is_told_as_in_the_events_of_its_start(server: Server) -> None:
+def test_execs_of_a_box_are_returned_as_in_their_start_events(server: Server) -> None:
     server.answer_each(
         json_answer({"Id": "abc", "ExecIDs": ["e1", "e2", "e3"]}),
         running(["bash", "-l"]),
@@ -150,12 +150,12 @@ def test_what_runs_in_a_box_is_told_as_in_the_events_of_its_start(server: Server
 
 
 @pytest.mark.parametrize("answer", [json_answer({"Id": "abc", "ExecIDs": None}), json_answer({}, "404 Not Found")])
-def test_in_a_box_where_nothing_was_begun_nothing_runs(server: Server, answer: bytes) -> None:
+def test_a_box_without_execs_has_no_commands(server: Server, answer: bytes) -> None:
     server.answer(answer)
     assert KeeperEngine(server.path).commands("abc") == []
 
 
-def test_images_are_asked_for_by_label_and_removed_without_those_below(server: Server) -> None:
+def test_images_are_queried_by_label_and_removed_without_their_parents(server: Server) -> None:
     server.answer(json_answer([{"Id": "sha256:a", "Labels": {"x": "y"}}]))
     assert KeeperEngine(server.path).images({"x": "y"}) == [Image("sha256:a", {"x": "y"})]
     server.answer(json_answer([{"Deleted": "sha256:a"}]))
@@ -163,7 +163,7 @@ def test_images_are_asked_for_by_label_and_removed_without_those_below(server: S
     assert server.requests[1].startswith(b"DELETE /v1.41/images/sha256:a?noprune=1 ")
 
 
-def test_an_image_that_a_box_was_made_from_is_an_oserror(server: Server) -> None:
+def test_removing_an_image_in_use_is_an_oserror(server: Server) -> None:
     server.answer(json_answer({"message": "conflict"}, "409 Conflict"))
     with pytest.raises(OSError, match="409"):
         KeeperEngine(server.path).remove_image("sha256:a")
@@ -178,13 +178,13 @@ def test_an_image_that_a_box_was_made_from_is_an_oserror(server: Server) -> None
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
     ],
 )
-def test_an_engine_that_answers_wrongly_is_an_oserror(server: Server, answer: bytes) -> None:
+def test_an_invalid_answer_is_an_oserror(server: Server, answer: bytes) -> None:
     server.answer(answer)
     with pytest.raises(OSError):
         KeeperEngine(server.path).inspect("abc")
 
 
-def test_no_engine_is_an_oserror(tmp_path: Path) -> None:
+def test_a_missing_engine_is_an_oserror(tmp_path: Path) -> None:
     engine = KeeperEngine(str(tmp_path / "none.sock"))
     calls: list[Callable[[], object]] = [lambda: engine.inspect("a"), lambda: engine.containers({}), engine.events]
     for call in calls:
@@ -192,7 +192,7 @@ def test_no_engine_is_an_oserror(tmp_path: Path) -> None:
             call()
 
 
-def test_only_boxes_starts_and_ends_and_what_is_begun_in_them_are_listened_to(server: Server) -> None:
+def test_only_events_of_boxes_and_their_execs_are_requested(server: Server) -> None:
     server.answer(HEAD, close=False)
     EventStream(server.path, "/v1.41").close()
     path = unquote(server.requests[0].split()[1].decode())
@@ -204,7 +204,7 @@ def test_only_boxes_starts_and_ends_and_what_is_begun_in_them_are_listened_to(se
     }
 
 
-def test_events_come_whole_however_the_engine_cuts_them(server: Server) -> None:
+def test_events_cut_at_any_byte_are_read_whole(server: Server) -> None:
     server.answer(HEAD[:20], HEAD[20:], close=False)
     events = EventStream(server.path, "/v1.41")
     wire = event("start", 1) + event("die", 2) + b"\n" + event("destroy", 3)
@@ -216,7 +216,7 @@ def test_events_come_whole_however_the_engine_cuts_them(server: Server) -> None:
     events.close()
 
 
-def test_several_events_at_once_are_all_read(server: Server) -> None:
+def test_several_events_in_one_read_are_all_returned(server: Server) -> None:
     server.answer(HEAD, close=False)
     events = EventStream(server.path, "/v1.41")
     server.send(event("start", 1) + event("start", 2) + event("die", 3)[:5])
@@ -226,7 +226,7 @@ def test_several_events_at_once_are_all_read(server: Server) -> None:
     events.close()
 
 
-def test_an_event_that_came_with_the_head_is_not_lost(server: Server) -> None:
+def test_an_event_received_with_the_headers_is_kept(server: Server) -> None:
     server.answer(HEAD + event("start", 1), close=False)
     events = EventStream(server.path, "/v1.41")
     server.send(event("die", 2))
@@ -246,7 +246,7 @@ def test_the_end_of_the_stream_is_an_oserror(server: Server) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.0 2", b"HTTP/1.0 500 Internal Server Error\r\n\r\n"])
-def test_no_stream_at_all_is_an_oserror(server: Server, answer: bytes) -> None:
+def test_a_failed_start_of_the_stream_is_an_oserror(server: Server, answer: bytes) -> None:
     server.answer(answer)
     with pytest.raises(OSError, match="events"):
         EventStream(server.path, "/v1.41")

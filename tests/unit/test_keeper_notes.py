@@ -49,7 +49,7 @@ def world() -> World:
     return World()
 
 
-def test_labctl_reads_what_the_keeper_notes(world: World) -> None:
+def test_labctl_reads_the_keepers_notes(world: World) -> None:
     world.notes.tell(BOX, "disk", 1000.0, used=3 << 30, limit=2 << 30)
     world.notes.tell(BOX, "cpu", 1001.5)
     assert world.read() == [
@@ -58,13 +58,13 @@ def test_labctl_reads_what_the_keeper_notes(world: World) -> None:
     ]
 
 
-def test_a_note_is_no_word_on_whether_a_box_has_started(world: World) -> None:
+def test_a_note_is_not_mistaken_for_the_state_of_a_box(world: World) -> None:
     """Whoever waits for a box to start looks for ``box`` and ``state``."""
     world.notes.tell(BOX, "cpu", 1000.0)
     assert not {"box", "state"} & world.said[0].keys()
 
 
-def test_the_same_is_told_once_an_hour_and_again_after_a_start(world: World) -> None:
+def test_a_note_is_repeated_hourly_and_after_a_restart(world: World) -> None:
     for now in (0.0, 10.0, HOUR - 1):
         world.notes.tell(BOX, "pids", 1000.0 + now, limit=5)
     world.notes.tell(BOX, "memory", 1000.0, limit=5)
@@ -76,17 +76,17 @@ def test_the_same_is_told_once_an_hour_and_again_after_a_start(world: World) -> 
     assert len(world.terminals.written) == 4
 
 
-def test_a_start_of_a_box_of_which_nothing_was_noted_is_not_told(world: World) -> None:
+def test_a_start_is_noted_only_if_the_box_has_notes(world: World) -> None:
     world.notes.started(BOX.id, BOX.labels, 5000.0)
     assert not world.said
 
 
-def test_a_box_that_does_not_run_has_no_terminals(world: World) -> None:
+def test_nothing_is_written_to_terminals_of_a_stopped_box(world: World) -> None:
     world.notes.tell(Container("id1", 0, BOX.labels), "idle", 1000.0)
     assert world.read() and not world.terminals.written
 
 
-def test_what_was_noted_is_said_again_before_the_log_forgets_it(world: World) -> None:
+def test_notes_are_repeated_before_the_log_drops_them(world: World) -> None:
     voice = Voice(world.lines.append)
     notes = NoteTeller(voice, world.terminals)
     notes.tell(BOX, "disk", 1000.0, used=2, limit=1)
@@ -101,7 +101,7 @@ def test_what_was_noted_is_said_again_before_the_log_forgets_it(world: World) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_has_its_words(world: World, kind: Kind) -> None:
+def test_each_kind_of_note_has_its_text(world: World, kind: Kind) -> None:
     note = BoxNote(1000.0, "id1", "pond.lucy", "master", kind, used=5 << 20, limit=4 << 20, minutes=10)
     assert "master" in note_text.text_of(note)
     written = messages.text(kind, {"used": 5 << 20, "limit": 4 << 20, "minutes": 10})
@@ -114,7 +114,7 @@ def test_each_kind_has_its_words(world: World, kind: Kind) -> None:
     assert "{" not in written
 
 
-def test_numbers_of_things_are_no_sizes() -> None:
+def test_counts_are_not_formatted_as_sizes() -> None:
     assert "(256)" in messages.text("pids", {"limit": 256}) and "（256）" in messages.text("pids", {"limit": 256})
     assert "256 MiB" in messages.text("memory", {"limit": 256 << 20})
     note = BoxNote(0.0, "i", "p", "master", "pids", limit=2048)
@@ -150,11 +150,11 @@ def test_sizes_are_short(count: int, shown: str) -> None:
         b"",
     ],
 )
-def test_what_is_no_note_is_left_out(line: bytes) -> None:
+def test_a_line_that_is_no_note_is_skipped(line: bytes) -> None:
     assert not list(notes_in(line + b"\n"))
 
 
-def test_values_of_later_versions_are_left_out() -> None:
+def test_unknown_values_of_later_versions_are_skipped() -> None:
     said = {"note": "cpu", "id": "i", "instance": "p", "name": "b", "at": 1, "values": {"watts": 5}}
     assert note_from(said) == BoxNote(1.0, "i", "p", "b", "cpu")
 
@@ -167,7 +167,7 @@ NOTES = st.lists(st.builds(note, st.sampled_from(get_args(Kind)), st.integers(0,
 
 
 @given(NOTES)
-def test_the_latest_of_each_kind_since_the_last_start(notes: list[BoxNote]) -> None:
+def test_the_latest_note_of_each_kind_since_the_last_start_is_kept(notes: list[BoxNote]) -> None:
     found = latest(notes)
     assert found == sorted(found, key=lambda each: each.at)
     assert len({(each.box_id, each.kind) for each in found}) == len(found)
@@ -179,7 +179,7 @@ def test_the_latest_of_each_kind_since_the_last_start(notes: list[BoxNote]) -> N
     assert latest(found) == found
 
 
-def test_of_a_stopped_box_the_reason_and_of_one_that_runs_what_happened_lately() -> None:
+def test_a_stopped_box_shows_its_reason_and_a_running_box_recent_notes() -> None:
     notes = [
         note("cpu", 10.0),
         note("idle", 20.0),
@@ -192,11 +192,11 @@ def test_of_a_stopped_box_the_reason_and_of_one_that_runs_what_happened_lately()
     assert timely([note("cpu", 10.0)], {"id1": False}, 1000.0) == []
 
 
-def test_a_box_that_was_started_and_then_stopped_by_its_learner_has_no_reason() -> None:
+def test_a_box_that_its_learner_stopped_after_a_start_shows_no_reason() -> None:
     assert timely([note("disk", 30.0), note("started", 40.0)], {"id1": False}, 1000.0) == []
 
 
-def test_that_time_ends_is_said_once_for_all_boxes() -> None:
+def test_the_end_of_time_is_shown_once_for_all_boxes() -> None:
     both = [note("ending", 1.0, "a"), note("ending", 1.0, "b"), note("cpu", 1.0, "a"), note("cpu", 1.0, "b")]
     assert len(note_text.lines(both)) == 3
     assert "ending" not in STOPPED

@@ -13,7 +13,7 @@ from labctl.domain import wiring
 
 
 @pytest.mark.parametrize("status", [404, 409])
-def test_a_keeper_that_goes_while_one_waits_for_it_is_looked_for_again(
+def test_ensure_looks_again_for_a_keeper_that_was_removed_while_waiting(
     monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     asked: list[str] = []

@@ -26,12 +26,12 @@ def served(*ends: OSError) -> tuple[list[str], int]:
 
 
 @pytest.mark.parametrize("end", [ConnectionRefusedError(111, "Connection refused"), FileNotFoundError(2, "no socket")])
-def test_it_ends_where_nobody_listens_on_the_socket_that_is_mounted_into_it(end: OSError) -> None:
+def test_the_keeper_ends_if_nobody_listens_on_its_mounted_socket(end: OSError) -> None:
     """With live-restore another daemon leaves it running, and serves at another socket of the same path."""
     said, pauses = served(end)
     assert said == [str(end)] and pauses == 0
 
 
-def test_a_connection_that_broke_off_is_made_again() -> None:
+def test_the_keeper_reconnects_after_a_broken_connection() -> None:
     said, pauses = served(OSError("the engine closed its events"), TimeoutError("timed out"), ConnectionRefusedError())
     assert len(said) == 3 and pauses == 2

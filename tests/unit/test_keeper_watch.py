@@ -69,25 +69,25 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Stream.test_ended.set()
 
 
-def test_a_keeper_that_was_replaced_without_a_word_is_told() -> None:
+def test_a_keeper_that_was_replaced_silently_is_reported() -> None:
     with pytest.raises(KeeperGoneError):
         watch(Api(), of="another").wait_ready({"alpha": "a"}, 10, lambda _event: None)
 
 
-def test_a_box_whose_word_was_lost_is_asked_itself() -> None:
+def test_a_box_whose_message_was_lost_is_queried_directly() -> None:
     heard: list[Any] = []
     watch(Api(b"degraded\n"), '{"box":"a","state":"wired"}').wait_ready({"alpha": "a"}, 10, heard.append)
     assert [event.box for event in heard] == ["alpha"]
 
 
-def test_one_that_is_still_starting_is_late_in_the_end() -> None:
+def test_a_box_that_keeps_starting_is_reported_after_the_time_limit() -> None:
     api = Api()
     with pytest.raises(EngineError, match=r"alpha did not finish starting within 1 s \(state: wired\)"):
         watch(api, '{"box":"a","state":"wired"}').wait_ready({"alpha": "a"}, 0.6, lambda _event: None)
     assert 1 <= api.asked < 5
 
 
-def test_a_box_that_is_stopped_meanwhile_is_not_waited_for() -> None:
+def test_a_box_that_is_stopped_meanwhile_is_reported() -> None:
     api = Api()
     api.status = "exited"
     with pytest.raises(EngineError, match="alpha was stopped while it was starting"):

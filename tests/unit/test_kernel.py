@@ -53,16 +53,16 @@ NONE = "512 410 0:86 / / rw,relatime - overlay overlay rw\n513 512 0:88 / /proc 
         ("", None),
     ],
 )
-def test_systemds_own_cgroup_is_found(mountinfo: str, mount: CgroupMount | None) -> None:
+def test_the_mount_of_systemds_cgroup_is_found(mountinfo: str, mount: CgroupMount | None) -> None:
     assert cgroup_mount(mountinfo) == mount
 
 
-def test_what_a_superblock_may_is_not_what_the_mount_may() -> None:
+def test_the_mounts_options_count_and_not_the_superblocks() -> None:
     """``rw`` behind the dash is the file system's own: read-only is the mount."""
     assert cgroup_mount(V2) == CgroupMount("/sys/fs/cgroup", False)
 
 
-def test_of_two_mounts_at_one_place_the_upper_one_counts() -> None:
+def test_the_upper_of_two_mounts_at_one_path_counts() -> None:
     covered = V2 + "900 735 0:29 / /sys/fs/cgroup rw,relatime - cgroup2 cgroup rw,nsdelegate\n"
     assert cgroup_mount(covered) == CgroupMount("/sys/fs/cgroup", True)
 
@@ -79,13 +79,13 @@ def test_of_two_mounts_at_one_place_the_upper_one_counts() -> None:
         "735 734 0:29 / /elsewhere ro - cgroup2 cgroup rw",
     ],
 )
-def test_a_line_that_is_none_is_passed_over(line: str) -> None:
+def test_an_invalid_line_is_skipped(line: str) -> None:
     assert cgroup_mount(line) is None
     assert cgroup_mount(f"{line}\n{V1}") == CgroupMount("/sys/fs/cgroup/systemd", False)
     assert delegation_is_safe(line)
 
 
-def test_a_mount_with_optional_fields_and_with_none_is_read_alike() -> None:
+def test_optional_fields_of_a_mount_are_skipped() -> None:
     shared = V2.replace("relatime - cgroup2", "relatime shared:4 master:5 - cgroup2")
     assert cgroup_mount(shared) == cgroup_mount(V2)
     assert not delegation_is_safe(V2_BARE.replace("relatime - cgroup2", "relatime shared:4 - cgroup2"))
@@ -95,5 +95,5 @@ def test_a_mount_with_optional_fields_and_with_none_is_read_alike() -> None:
     ("mountinfo", "safe"),
     [(V1, True), (V1_OPEN, True), (HYBRID, True), (V2, True), (V2_NO_NSDELEGATE, False), (V2_BARE, False)],
 )
-def test_on_cgroup_v2_a_box_may_have_its_cgroup_only_with_nsdelegate(mountinfo: str, safe: bool) -> None:
+def test_delegation_on_cgroup_v2_is_safe_only_with_nsdelegate(mountinfo: str, safe: bool) -> None:
     assert delegation_is_safe(mountinfo) is safe

@@ -60,7 +60,7 @@ def test_a_good_lab_has_no_fault() -> None:
         ),
     ],
 )
-def test_a_fault_has_its_path_and_says_what_is_allowed(changes: dict[str, Any], path: str, word: str) -> None:
+def test_a_fault_has_its_path_and_the_allowed_values(changes: dict[str, Any], path: str, word: str) -> None:
     basis: dict[str, Any] = (
         {"params": {}, "files": []} if "params" not in changes and "files" not in changes else {"files": []}
     )
@@ -69,7 +69,7 @@ def test_a_fault_has_its_path_and_says_what_is_allowed(changes: dict[str, Any], 
     assert word in found.what
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     lab = make_lab(networks={}, tasks=[task("a"), task("a")], files=[{"path": "/a", "content": "{{ x }}"}])
     assert [fault.path for fault in faults(lab)] == [
         *(f"boxes.{box}.networks.lan" for box in ("master", "replica1", "replica2")),
@@ -79,7 +79,7 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("subnet", ["10.0.0.0/8", "0.0.0.0/0"])
-def test_a_huge_network_is_judged_without_counting_its_addresses(subnet: str) -> None:
+def test_a_huge_network_is_checked_without_listing_its_addresses(subnet: str) -> None:
     assert faults(make_lab(networks={"lan": {"subnet": subnet}})) == []
 
 
@@ -99,7 +99,7 @@ def test_both_addresses_of_a_point_to_point_network_may_be_used() -> None:
         ({"colour": "blue"}, ""),
     ],
 )
-def test_a_fault_of_type_has_a_path(changes: dict[str, Any], path: str) -> None:
+def test_a_type_fault_has_its_path(changes: dict[str, Any], path: str) -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert(lab_data(**changes), Lab)
     fault = fault_of(caught.value)
@@ -111,7 +111,7 @@ def test_sizes_are_powers_of_two() -> None:
     assert [size_in_bytes(size) for size in ("1kiB", "256MiB", "2GiB")] == [1024, 256 << 20, 2 << 30]
 
 
-def test_points_and_addresses_are_looked_up() -> None:
+def test_points_addresses_tasks_and_images_are_looked_up() -> None:
     lab = make_lab()
     assert lab.points == 15
     assert lab.address_of("replica1") == "10.10.10.12"

@@ -22,18 +22,18 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 CATALOG = FileCatalog()
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_a_valid_json_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
 @pytest.mark.parametrize("name", CATALOG.names())
-def test_every_lab_is_valid_and_names_it(name: str) -> None:
+def test_every_lab_matches_the_schema_and_names_it(name: str) -> None:
     file: Path = CATALOG.lab_dir(name) / "lab.yml"
     assert [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(file.read_text("utf-8")))] == []
     assert file.read_text("utf-8").startswith("# yaml-language-server: $schema=../../docs/lab.schema.json\n")
 
 
-def test_every_field_is_described_and_no_other_is_allowed() -> None:
+def test_every_field_is_described_and_unknown_fields_are_forbidden() -> None:
     silent = [
         f"{name}.{field}"
         for name, struct in SCHEMA["$defs"].items()
@@ -44,7 +44,7 @@ def test_every_field_is_described_and_no_other_is_allowed() -> None:
     assert all(struct["additionalProperties"] is False for struct in SCHEMA["$defs"].values())
 
 
-def test_it_is_the_same_text_in_whatever_order_msgspec_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schema_text_does_not_depend_on_the_order_in_msgspec(monkeypatch: pytest.MonkeyPatch) -> None:
     """Releases of msgspec differ in that, and docs/lab.schema.json is compared by the byte."""
 
     made = msgspec.json.schema(Lab)
@@ -56,7 +56,7 @@ def test_it_is_the_same_text_in_whatever_order_msgspec_has_it(monkeypatch: pytes
     assert schema() == before
 
 
-def test_a_good_lab_is_taken_by_both() -> None:
+def test_a_valid_lab_is_accepted_by_schema_and_loader() -> None:
     data = lab_data()
     VALIDATOR.validate(json.loads(json.dumps(data)))
     msgspec.convert(data, Lab)
@@ -93,7 +93,7 @@ def test_a_good_lab_is_taken_by_both() -> None:
     ],
     ids=str,
 )
-def test_a_bad_lab_is_refused_by_both(changes: dict[str, Any]) -> None:
+def test_an_invalid_lab_is_refused_by_schema_and_loader(changes: dict[str, Any]) -> None:
     data = json.loads(json.dumps(copy.deepcopy(lab_data(**changes))))
     assert not VALIDATOR.is_valid(data)
     with pytest.raises(msgspec.ValidationError):

@@ -26,13 +26,13 @@ BUILDX = [
 
 
 @pytest.mark.parametrize("history", [CLASSIC, BUILDX])
-def test_steps_that_only_set_something_are_no_layers(history: list[tuple[str, int]]) -> None:
+def test_steps_that_only_set_metadata_are_no_layers(history: list[tuple[str, int]]) -> None:
     found = layers(["a", "b", "c", "d"], history)
     assert [layer.size for layer in found] == [70, 30, 0, 2]
     assert found[0].chain == "a"
 
 
-def test_the_chain_is_the_one_of_the_image_specification() -> None:
+def test_the_chain_id_is_that_of_the_image_specification() -> None:
     # ChainID(L0|L1) = SHA256(ChainID(L0) + " " + DiffID(L1))
     import hashlib
 
@@ -50,7 +50,9 @@ def test_the_chain_is_the_one_of_the_image_specification() -> None:
         (["a", "b"], [("RUN true", 0), ("RUN x", 5), ("RUN true", 0)], [0, 5]),
     ],
 )
-def test_odd_histories_lose_no_byte(ids: list[str], history: list[tuple[str, int]], sizes: list[int]) -> None:
+def test_inconsistent_histories_keep_all_sizes(
+    ids: list[str], history: list[tuple[str, int]], sizes: list[int]
+) -> None:
     assert [layer.size for layer in layers(ids, history)] == sizes
 
 
@@ -61,6 +63,6 @@ def test_a_shared_layer_counts_once() -> None:
     assert total([]) == 0
 
 
-def test_the_same_files_on_other_layers_are_kept_twice() -> None:
+def test_equal_files_on_different_parents_count_twice() -> None:
     one, other = layers(["a", "x"], [("p", 1), ("q", 5)]), layers(["b", "x"], [("p", 1), ("q", 5)])
     assert total([one, other]) == 12

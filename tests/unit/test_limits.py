@@ -74,7 +74,7 @@ def test_each_limit_holds_for_a_learner(limits: Limits, says: str) -> None:
     assert world.boxes() == 4, "what is up may be brought up again"
 
 
-def test_a_limit_of_all_together() -> None:
+def test_a_limit_of_the_whole_cohort_applies_to_all_learners_together() -> None:
     world = World(whole=Limits(boxes=5))
     world.up("li")
     with pytest.raises(RefusedError, match="all of db-1 together may have boxes=5; with pond it would be 6"):
@@ -89,7 +89,7 @@ def test_a_limit_of_all_together() -> None:
         (Limits(disk=5 << 20), "disk=5MiB; with pond it would be 6MiB"),
     ],
 )
-def test_cores_and_disk_of_all_together_are_what_each_may_use(whole: Limits, says: str) -> None:
+def test_cpus_and_disk_of_the_whole_cohort_count_each_learners_limit(whole: Limits, says: str) -> None:
     world = World(each=Limits(cpus=1.25, disk=1 << 20), whole=whole)
     world.up("li")
     with pytest.raises(RefusedError) as refused:
@@ -97,13 +97,13 @@ def test_cores_and_disk_of_all_together_are_what_each_may_use(whole: Limits, say
     assert says in str(refused.value)
 
 
-def test_the_shorter_of_two_times_holds() -> None:
+def test_the_shorter_of_two_durations_applies() -> None:
     cohort = Cohort("c", ("pond",), "s", 0.0, each=Limits(hours=2, idle=9), whole=Limits(hours=1, idle=10))
     made = instance_of(cohort, "li", "pond", 0.0)
     assert (made.expires, made.idle) == (3600, 540)
 
 
-def test_two_at_once_do_not_both_slip_through() -> None:
+def test_two_concurrent_ups_cannot_both_pass_a_limit() -> None:
     world = World(each=Limits(instances=1))
 
     def bring(lab: Any) -> bool:
@@ -119,7 +119,7 @@ def test_two_at_once_do_not_both_slip_through() -> None:
             world.all.down(world.cohort, None, silent)
 
 
-def test_a_whole_class_is_refused_before_anything_is_started() -> None:
+def test_a_whole_class_is_refused_before_any_box_is_started() -> None:
     for world, says in (
         (World(each=Limits(instances=1)), "db-1/li may have instances=1; with lake it would be 2"),
         (World(whole=Limits(boxes=7)), "all of db-1 together may have boxes=7, and this would be 8"),
@@ -134,7 +134,7 @@ def test_a_whole_class_is_refused_before_anything_is_started() -> None:
     world.all.up(world.cohort, [LI, WANG], silent)
 
 
-def test_who_is_in_no_cohort_has_no_limits() -> None:
+def test_a_learner_without_a_cohort_has_no_limits() -> None:
     world = World(each=Limits(instances=1), whole=Limits(boxes=1))
     for lab in (POND, LAKE):
         world.one.run(
@@ -147,7 +147,7 @@ CORES = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.floats(0.1, 8
 
 
 @given(CORES, st.floats(0.5, 16))
-def test_cores_are_shared_out(cpus: dict[str, float], limit: float) -> None:
+def test_cpus_are_shared_out_within_the_limit(cpus: dict[str, float], limit: float) -> None:
     found = shared_out(cpus, limit)
     assert found.keys() == cpus.keys()
     assert sum(found.values()) <= max(limit, 0) + 0.02 * len(cpus)
@@ -162,9 +162,7 @@ def test_cores_are_shared_out(cpus: dict[str, float], limit: float) -> None:
     st.lists(st.integers(0, 9), min_size=6, max_size=6),
     st.sampled_from((COUNTED, TOGETHER)),
 )
-def test_what_is_refused_is_more_than_the_limit_and_nothing_else(
-    use: Use, numbers: list[int], names: tuple[str, ...]
-) -> None:
+def test_only_a_value_above_its_limit_is_refused(use: Use, numbers: list[int], names: tuple[str, ...]) -> None:
     limits = Limits(**dict(zip(TOGETHER, numbers, strict=True)))
     passing = [name for name in names if 0 < getattr(limits, name) < getattr(use, name)]
     found = excess(limits, use, names)

@@ -276,7 +276,7 @@ def test_a_good_lab_has_no_fault(root: Path) -> None:
         (_MUTANT, "[one]", "[two]", [(_LAB, 18, "task-without-mutant")]),
     ],
 )
-def test_a_fault_is_found_and_nothing_else(
+def test_each_fault_is_found_and_no_other(
     root: Path, file: str, old: str, new: str, wanted: list[tuple[str, int, str]]
 ) -> None:
     change(root, file, old, new)
@@ -294,12 +294,12 @@ def test_a_fault_is_found_and_nothing_else(
         (_MUTANT, [(_LAB, 18, "task-without-mutant")]),
     ],
 )
-def test_what_is_missing_is_told(root: Path, file: str, wanted: list[tuple[str, int, str]]) -> None:
+def test_a_missing_file_is_reported(root: Path, file: str, wanted: list[tuple[str, int, str]]) -> None:
     (root / file).unlink()
     assert found(root) == wanted
 
 
-def test_without_checks_each_task_is_told(root: Path) -> None:
+def test_each_task_without_a_check_is_reported(root: Path) -> None:
     shutil.rmtree(root / "checks")
     change(root, _EN, "{{ web_address }}", "{{ web_address }} {{ number }}")
     assert found(root) == [(_LAB, 18, "task-without-check"), (_LAB, 22, "task-without-check")]
@@ -316,13 +316,13 @@ def test_without_checks_each_task_is_told(root: Path) -> None:
         ("FROM debian:bookworm-slim\n", []),
     ],
 )
-def test_dockerfiles(root: Path, dockerfile: str, wanted: list[tuple[str, int, str]]) -> None:
+def test_faults_of_dockerfiles_are_reported(root: Path, dockerfile: str, wanted: list[tuple[str, int, str]]) -> None:
     change(root, _LAB, "image: box", "image: web")
     (root / _WEB).write_text(dockerfile)
     assert found(root) == wanted
 
 
-def test_all_faults_are_told_at_once_also_where_lab_yml_is_faulty(root: Path) -> None:
+def test_all_faults_are_reported_even_if_lab_yml_is_invalid(root: Path) -> None:
     change(root, _LAB, "points: 5", "points: many")
     change(root, _LAB, "image: box", "imgae: box")
     change(root, _CHECKS, "    zh: 词在\n", "")
@@ -331,12 +331,12 @@ def test_all_faults_are_told_at_once_also_where_lab_yml_is_faulty(root: Path) ->
     assert sorted(rules) == ["no-chinese-title", "not-a-playbook", "schema", "schema", "schema"]
 
 
-def test_a_lab_yml_that_is_no_yaml_is_told_with_its_line(root: Path) -> None:
+def test_invalid_yaml_is_reported_with_its_line(root: Path) -> None:
     change(root, _LAB, "image: box", "image: [box")
     assert found(root) == [(_LAB, 6, "schema")]
 
 
-def test_marks_of_modules_and_classes_count(root: Path) -> None:
+def test_marks_of_modules_and_classes_apply_to_their_checks(root: Path) -> None:
     text = (
         'pytestmark = [pytest.mark.task("two"), pytest.mark.destructive]\n\n\nclass TestAll:\n    def test_it(self):\n'
     )
@@ -353,7 +353,7 @@ def test_a_check_is_never_executed(root: Path) -> None:
     assert not (root / "ran").exists()
 
 
-def test_what_ansible_says_is_told_and_only_of_plays_that_are_well_otherwise(root: Path) -> None:
+def test_ansible_checks_only_plays_without_other_faults(root: Path) -> None:
     asked: list[set[str]] = []
 
     class Refuses:
@@ -370,7 +370,7 @@ def test_what_ansible_says_is_told_and_only_of_plays_that_are_well_otherwise(roo
     ]
 
 
-def test_an_unknown_lab_has_a_near_one(root: Path) -> None:
+def test_an_unknown_lab_is_reported_with_the_nearest(root: Path) -> None:
     with pytest.raises(UsageError, match="there is no lab dmo"):
         Lint(LintFiles(FileCatalog([root], cache=root / "cache")), TakesAll()).run("dmo")
 
@@ -384,7 +384,7 @@ def _rules() -> list[Rule]:
     ]
 
 
-def test_every_rule_says_what_why_and_what_to_do_in_both_languages() -> None:
+def test_every_rule_has_what_why_and_fix_in_both_languages() -> None:
     assert len({rule.id for rule in _rules()}) == len({id(rule) for rule in _rules()}) >= 35
     for rule in _rules():
         for english, chinese in (rule.what, rule.why, rule.fix):

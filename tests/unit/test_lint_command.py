@@ -26,7 +26,7 @@ def labctl(*argv: str) -> int:
     return caught.value.code
 
 
-def test_warnings_are_no_failure_and_errors_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lint_fails_on_errors_and_not_on_warnings(capsys: pytest.CaptureFixture[str]) -> None:
     assert labctl("new", "demo", "--in", "own") == 0
     assert "own/labs/demo/lab.yml" in capsys.readouterr().out.splitlines()
     assert labctl("--catalog", "own", "lint", "demo") == 0
@@ -49,13 +49,13 @@ def test_json_has_both_languages(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(first["what"]) == {"en", "zh"}
 
 
-def test_a_lab_must_be_named_or_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lint_requires_a_lab_or_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert labctl("lint") == 2
     assert "labctl lint --all" in capsys.readouterr().err
     assert labctl("lint", "--all") == 0
 
 
-def test_nothing_is_overwritten_and_a_bad_name_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_overwrites_nothing_and_refuses_an_invalid_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert labctl("new", "demo", "--in", "own") == 0
     assert labctl("new", "demo", "--in", "own") == 7
     assert labctl("new", "My_Lab") == 2
@@ -70,5 +70,5 @@ def test_nothing_is_overwritten_and_a_bad_name_is_told(capsys: pytest.CaptureFix
     ],
     ids=["2.19", "2.17"],
 )
-def test_the_place_that_ansible_tells_is_found(said: str) -> None:
+def test_the_line_of_an_ansible_error_is_found(said: str) -> None:
     assert _place(said, "own/solve.yml") == (11, "couldn't resolve module/action 'coppy'.")

@@ -68,7 +68,7 @@ def another_labctl(folder: Path, name: str, *, own: bool = False) -> Iterator[Ot
             other.kill()
 
 
-def test_one_that_is_held_is_waited_for_with_a_word_and_a_killed_holder_lets_go(tmp_path: Path) -> None:
+def test_a_held_lock_is_waited_for_with_a_note_and_a_killed_holder_frees_it(tmp_path: Path) -> None:
     events: list[Event] = []
     order: list[str] = []
     locks = FileLocks(tmp_path / "locks")
@@ -100,7 +100,7 @@ def test_one_that_is_held_is_waited_for_with_a_word_and_a_killed_holder_lets_go(
     assert order == ["got it"]
 
 
-def test_this_very_program_is_no_other_labctl(tmp_path: Path) -> None:
+def test_a_lock_held_by_the_same_process_is_waited_for_without_a_note(tmp_path: Path) -> None:
     """Two threads of one command: the one that works shows its steps already."""
     locks, events = FileLocks(tmp_path), list[Event]()
     waits, got = threading.Event(), threading.Event()
@@ -119,7 +119,7 @@ def test_this_very_program_is_no_other_labctl(tmp_path: Path) -> None:
     assert got.is_set() and events == []
 
 
-def test_nor_is_a_child_of_it(tmp_path: Path) -> None:
+def test_a_lock_held_by_the_parent_process_is_waited_for_without_a_note(tmp_path: Path) -> None:
     locks, events = FileLocks(tmp_path), list[Event]()
     done = threading.Event()
 
@@ -148,7 +148,7 @@ LIES = [
 
 
 @pytest.mark.parametrize("written", LIES)
-def test_what_is_written_and_is_not_so_is_not_said(tmp_path: Path, written: str) -> None:
+def test_a_stale_holder_is_not_named(tmp_path: Path, written: str) -> None:
     """A file that an older labctl locks, or one that was killed; and a number that is another process's by now."""
     locks, events = FileLocks(tmp_path), list[Event]()
     done = threading.Event()
@@ -170,13 +170,13 @@ def test_what_is_written_and_is_not_so_is_not_said(tmp_path: Path, written: str)
     assert (tmp_path / "engine.lock").read_text() == "", "who lets go is not named any more"
 
 
-def test_no_url_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_file_contains_no_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["labctl", "config", "set", "store", "postgresql://ada:s3cr3t@h/d"])
     with FileLocks(tmp_path).hold("engine", silent):
         assert '"labctl config set store"' in (tmp_path / "engine.lock").read_text()
 
 
-def test_a_forgotten_lock_leaves_nothing_and_those_of_others_stay(tmp_path: Path) -> None:
+def test_forgetting_locks_removes_only_those_of_the_instance(tmp_path: Path) -> None:
     locks = FileLocks(tmp_path / "locks")
     locks.forget("instance-pond.lucy")
     names = ["instance-pond.lucy", "instance-pond.lucy.0a1b", "instance-pond.lucy-2", "engine"]
@@ -189,7 +189,7 @@ def test_a_forgotten_lock_leaves_nothing_and_those_of_others_stay(tmp_path: Path
         pass
 
 
-def test_a_lock_is_let_go_whatever_happens_in_it(tmp_path: Path) -> None:
+def test_a_lock_is_released_after_any_error(tmp_path: Path) -> None:
     locks = FileLocks(tmp_path / "locks")
     for _ in range(2):
         try:
@@ -200,7 +200,7 @@ def test_a_lock_is_let_go_whatever_happens_in_it(tmp_path: Path) -> None:
     assert (tmp_path / "locks").stat().st_mode & 0o077 == 0
 
 
-def test_places_are_taken_by_as_many_as_there_are_and_a_killed_holder_gives_its_own_back(tmp_path: Path) -> None:
+def test_slots_are_limited_and_a_killed_holder_frees_its_own(tmp_path: Path) -> None:
     locks = FileLocks(tmp_path / "locks")
     busy, most, guard = 0, 0, threading.Lock()
     together = threading.Barrier(3, timeout=10)
@@ -234,7 +234,7 @@ def test_places_are_taken_by_as_many_as_there_are_and_a_killed_holder_gives_its_
             pass
 
 
-def test_one_who_waits_long_for_a_place_is_told_and_has_it_next(tmp_path: Path) -> None:
+def test_a_process_that_waits_long_gets_a_note_and_the_next_slot(tmp_path: Path) -> None:
     locks = FileLocks(tmp_path / "locks")
     events: list[Event] = []
     done = threading.Event()
@@ -252,7 +252,7 @@ def test_one_who_waits_long_for_a_place_is_told_and_has_it_next(tmp_path: Path) 
     thread.join(10)
 
 
-def test_stores_that_share_a_folder_do_not_wait_for_each_others_places(tmp_path: Path) -> None:
+def test_stores_in_one_folder_have_separate_slots(tmp_path: Path) -> None:
     one, other = (FileLocks(tmp_path / "locks", lambda store=store: store) for store in ("aaaaaaaa", "bbbbbbbb"))  # type: ignore[misc]
     with one.slot("starts", 1, silent), other.slot("starts", 1, silent):
         assert {file.name for file in (tmp_path / "locks").glob("starts-*.0.lock")} == {

@@ -52,12 +52,12 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_boxes_are_told_by_their_cgroups(proc: Path) -> None:
+def test_resources_are_counted_per_box_by_cgroup(proc: Path) -> None:
     seen = look.look([BOX])
     assert seen["boxes"] == {BOX: {"processes": 9, "files": 39, "inotify": 3, "aio": (0x10000 - 32) // 64}}
 
 
-def test_the_machine_and_the_engine(proc: Path) -> None:
+def test_limits_of_the_machine_and_the_engine_are_read(proc: Path) -> None:
     seen = look.look([])
     assert seen["boxes"] == {}
     wanted = {
@@ -82,11 +82,11 @@ def test_the_machine_and_the_engine(proc: Path) -> None:
     assert {name: seen[name] for name in wanted} == wanted
 
 
-def test_processes_that_end_meanwhile_are_no_trouble(proc: Path) -> None:
+def test_processes_that_end_during_the_reading_are_skipped(proc: Path) -> None:
     (proc / "999").mkdir()
     assert look.look([BOX])["threads"] == 48
 
 
-def test_the_real_machine_has_something() -> None:
+def test_the_real_machine_has_positive_values() -> None:
     seen = look.look([])
     assert all(int(str(seen[name])) > 0 for name in ("threads", "memory", "disk", "pid_max", "files"))

@@ -31,7 +31,7 @@ def blocks(folder: Path) -> int:
     return sum(file.lstat().st_blocks * 512 for file in folder.rglob("*"))
 
 
-def test_all_that_is_written_counts_also_in_folders_nobody_may_read(tmp_path: Path) -> None:
+def test_all_written_data_counts_even_in_unreadable_folders(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     fill(tmp_path / "a" / "b" / "c", 3 * MIB)
     fill(tmp_path / "d", 2 * MIB)
@@ -40,7 +40,7 @@ def test_all_that_is_written_counts_also_in_folders_nobody_may_read(tmp_path: Pa
     assert found.watchers == -1
 
 
-def test_a_file_with_many_names_counts_once_and_a_sparse_one_what_is_in_it(tmp_path: Path) -> None:
+def test_hard_links_count_once_and_sparse_files_by_their_blocks(tmp_path: Path) -> None:
     fill(tmp_path / "one", MIB)
     for number in range(20):
         os.link(tmp_path / "one", tmp_path / f"name{number}")
@@ -49,13 +49,13 @@ def test_a_file_with_many_names_counts_once_and_a_sparse_one_what_is_in_it(tmp_p
     assert MIB <= measure(order(tmp_path)).used < 2 * MIB
 
 
-def test_space_that_is_only_reserved_counts(tmp_path: Path) -> None:
+def test_reserved_space_counts(tmp_path: Path) -> None:
     with (tmp_path / "reserved").open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, 8 * MIB)
     assert measure(order(tmp_path)).used >= 8 * MIB
 
 
-def test_no_link_is_followed(tmp_path: Path) -> None:
+def test_links_are_not_followed(tmp_path: Path) -> None:
     fill(tmp_path / "large", 4 * MIB)
     (tmp_path / "upper" / "x").mkdir(parents=True)
     (tmp_path / "upper" / "x" / "up").symlink_to("../..")
@@ -64,13 +64,13 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     assert found.whole and found.used < MIB
 
 
-def test_what_the_engine_mounts_in_the_box_counts(tmp_path: Path) -> None:
+def test_files_that_the_engine_mounts_in_the_box_count(tmp_path: Path) -> None:
     (tmp_path / "upper").mkdir()
     fill(tmp_path / "hosts", 2 * MIB)
     assert measure(order(tmp_path / "upper", files=(f"{tmp_path}/hosts", "/nowhere"))).used >= 2 * MIB
 
 
-def test_too_many_files_and_too_long_a_way_down_are_given_up(tmp_path: Path) -> None:
+def test_too_many_files_or_too_deep_folders_make_a_measurement_incomplete(tmp_path: Path) -> None:
     for number in range(11):
         (tmp_path / f"file{number}").touch()
     assert measure(order(tmp_path), most=12).whole
@@ -87,18 +87,18 @@ def test_too_many_files_and_too_long_a_way_down_are_given_up(tmp_path: Path) -> 
     assert not measure(order(here)).whole
 
 
-def test_time_runs_out(tmp_path: Path) -> None:
+def test_a_measurement_that_times_out_is_incomplete(tmp_path: Path) -> None:
     for number in range(1001):
         (tmp_path / f"file{number}").touch()
     assert not measure(order(tmp_path), seconds=-1.0).whole
 
 
-def test_a_layer_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_layer_is_not_measured_as_empty(tmp_path: Path) -> None:
     found = measure(order(tmp_path / "gone"))
     assert found.whole and found.used == UNREAD
 
 
-def test_it_holds_while_a_learner_moves_folders_to_and_fro(tmp_path: Path) -> None:
+def test_measuring_works_while_folders_are_moved(tmp_path: Path) -> None:
     for name in "abcdef":
         (tmp_path / name / "x" / "y").mkdir(parents=True)
         fill(tmp_path / name / "x" / "y" / "z", 1000)
@@ -123,7 +123,7 @@ def test_it_holds_while_a_learner_moves_folders_to_and_fro(tmp_path: Path) -> No
         mover.join()
 
 
-def test_deleted_files_that_are_held_open_or_mapped_count(tmp_path: Path) -> None:
+def test_deleted_files_that_are_open_or_mapped_count(tmp_path: Path) -> None:
     def deleted() -> int:
         return held_open([os.getpid(), os.getpid()], time.monotonic() + 10, tmp_path.stat().st_dev)[0]
 
@@ -143,7 +143,7 @@ def test_deleted_files_that_are_held_open_or_mapped_count(tmp_path: Path) -> Non
     assert deleted() - before < 2 * MIB
 
 
-def test_watchers_are_counted() -> None:
+def test_inotify_instances_are_counted() -> None:
     import ctypes
 
     libc = ctypes.CDLL(None)
@@ -156,11 +156,11 @@ def test_watchers_are_counted() -> None:
             os.close(descriptor)
 
 
-def test_processes_that_have_ended_hold_nothing() -> None:
+def test_ended_processes_hold_nothing() -> None:
     assert held_open([2**22 + 1], time.monotonic() + 10) == (0, 0)
 
 
-def test_the_child_answers_line_by_line_and_ends_with_its_channel(
+def test_the_measurer_answers_line_by_line_and_ends_with_its_channel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(tmp_path / "file", MIB)
@@ -181,7 +181,7 @@ def test_the_child_answers_line_by_line_and_ends_with_its_channel(
     assert not child.is_alive()
 
 
-def test_a_child_that_was_killed_is_an_oserror_and_another_is_started(tmp_path: Path) -> None:
+def test_a_killed_measurer_is_an_oserror_and_is_restarted(tmp_path: Path) -> None:
     measurer = Measurer()
     try:
         measurer.ask(order(tmp_path))

@@ -37,7 +37,7 @@ def outcome(before: list[Member], merged: Merged) -> dict[str, Member]:
 
 
 @given(learners, rosters())
-def test_no_value_is_lost_but_by_another_or_a_dash(before: list[Member], roster: Roster) -> None:
+def test_a_value_changes_only_by_another_value_or_a_dash(before: list[Member], roster: Roster) -> None:
     merged = merge("db-1", before, roster)
     after = outcome(before, merged)
     given_ = {member.id: member for member in roster.members}
@@ -52,20 +52,20 @@ def test_no_value_is_lost_but_by_another_or_a_dash(before: list[Member], roster:
 
 
 @given(learners, rosters())
-def test_the_same_roster_again_changes_nothing(before: list[Member], roster: Roster) -> None:
+def test_merging_the_same_roster_again_changes_nothing(before: list[Member], roster: Roster) -> None:
     once = outcome(before, merge("db-1", before, roster))
     again = merge("db-1", list(once.values()), roster)
     assert not again.write and not again.changes and not again.new
 
 
 @given(learners, rosters())
-def test_what_is_kept_is_listed_where_the_file_has_the_column(before: list[Member], roster: Roster) -> None:
+def test_kept_values_are_listed_if_the_file_has_their_column(before: list[Member], roster: Roster) -> None:
     merged = merge("db-1", before, roster)
     assert all(one.field in roster.columns for one in merged.kept)
     assert not {(one.id, one.field) for one in merged.kept} & {(one.id, one.field) for one in merged.changes}
 
 
-def test_a_key_that_moves_within_the_file_is_nobody_elses() -> None:
+def test_a_key_may_move_between_learners_within_one_file() -> None:
     before = [Member("a", "A", key="1"), Member("b", "B", key="2")]
     roster = Roster((Member("a", "A", key="2"), Member("b", "B", key="1")))
     after = outcome(before, merge("db-1", before, roster))

@@ -36,7 +36,7 @@ def test_values_are_hashed_as_mongodb_does(value: object, found: int) -> None:
     assert int(cluster.hashed(value)) == found
 
 
-def test_options_of_the_command_line_count_more_than_those_of_the_file(tmp_path: Path) -> None:
+def test_command_line_options_override_those_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "mongos.conf"
     file.write_text("sharding:\n  configDB: cfg/a:1,b:2\nnet:\n  port: 27017\n  bindIp: localhost,router\n")
     said = options.parse(["--config", str(file), "--port", "27100"])
@@ -45,14 +45,14 @@ def test_options_of_the_command_line_count_more_than_those_of_the_file(tmp_path:
 
 
 @pytest.mark.parametrize("text", ["net:\n  prot: 1\n", "- a\n", "net: [\n"])
-def test_files_that_mongos_would_not_take(tmp_path: Path, text: str) -> None:
+def test_a_file_that_mongos_would_refuse_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "mongos.conf"
     file.write_text(text)
     with pytest.raises(options.WrongOptionError):
         options.parse(["--config", str(file)])
 
 
-def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("c2VjcmV0\nc2VjcmV0\n")
     file.chmod(0o644)
@@ -76,7 +76,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
         ({"anyResource": True}, "config", "shards", False, True),
     ],
 )
-def test_what_a_privilege_covers(
+def test_a_privilege_covers_its_resources_only(
     resource: dict[str, object], db: str, collection: str, whole: bool, covered: bool
 ) -> None:
     assert access._covers(resource, db, collection, whole) is covered
@@ -103,7 +103,7 @@ def test_a_message_of_two_sections_is_one_command() -> None:
     there.close()
 
 
-def test_who_speaks_something_else_is_told_so() -> None:
+def test_another_protocol_is_refused() -> None:
     here, there = socket.socketpair()
     here.sendall(b"GET / HTTP/1.1\r\nHost: router\r\n\r\n")
     with pytest.raises(wire.BrokenError):

@@ -20,14 +20,14 @@ def parse(text: str) -> Mutant:
     return mutant_file.parse(text.encode(), FILE, ["listen", "auth"])
 
 
-def test_the_tasks_of_all_its_plays() -> None:
+def test_a_mutant_has_the_tasks_of_all_its_plays() -> None:
     assert parse(PLAY.replace("FAILS", "[listen]")) == Mutant("deaf", ("listen",))
     both = PLAY.replace("FAILS", "[auth]") + PLAY.replace("FAILS", "[listen, auth]") + "- hosts: master\n"
     assert parse(both) == Mutant("deaf", ("auth", "listen"))
     assert parse(both).play == "mutants/deaf"
 
 
-def test_what_only_ansible_understands_does_not_disturb() -> None:
+def test_yaml_tags_that_only_ansible_knows_are_ignored() -> None:
     assert parse(PLAY.replace("FAILS", "[auth]") + "  x: !unsafe '{{ y }}'\n").fails == ("auth",)
 
 
@@ -48,7 +48,7 @@ def test_a_fault_has_its_line(text: str, wanted: str) -> None:
         parse(text)
 
 
-def test_a_catalog_finds_them_all(tmp_path: Path) -> None:
+def test_a_catalog_lists_all_mutants(tmp_path: Path) -> None:
     import json
 
     (tmp_path / "labs/pond").mkdir(parents=True)

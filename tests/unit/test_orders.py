@@ -31,7 +31,7 @@ lines = st.lists(st.binary(min_size=1, max_size=40).map(lambda data: data.replac
 
 
 @given(lines, st.data())
-def test_lines_cut_anywhere_come_whole(sent: list[bytes], data: st.DataObject) -> None:
+def test_lines_cut_at_any_byte_are_read_whole(sent: list[bytes], data: st.DataObject) -> None:
     wire = b"".join(line + b"\n" for line in sent)
     cuts = sorted(data.draw(st.sets(st.integers(0, len(wire)), max_size=6)))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -43,7 +43,7 @@ def test_lines_cut_anywhere_come_whole(sent: list[bytes], data: st.DataObject) -
     theirs.close()
 
 
-def test_what_breaks_off_is_no_line(pair: tuple[MessageChannel, socket.socket]) -> None:
+def test_an_incomplete_line_is_dropped(pair: tuple[MessageChannel, socket.socket]) -> None:
     link, theirs = pair
     theirs.sendall(b"whole\nhal")
     theirs.close()
@@ -66,7 +66,7 @@ def test_a_descriptor_comes_with_its_line(pair: tuple[MessageChannel, socket.soc
     os.close(reader)
 
 
-def test_a_long_line_with_a_descriptor_goes_through_a_full_socket(pair: tuple[MessageChannel, socket.socket]) -> None:
+def test_a_long_line_with_a_descriptor_passes_a_full_socket(pair: tuple[MessageChannel, socket.socket]) -> None:
     link, theirs = pair
     reader, writer = os.pipe()
     long = Opened("x" * (4 << 20))
@@ -95,13 +95,13 @@ def test_a_long_line_with_a_descriptor_goes_through_a_full_socket(pair: tuple[Me
     ],
     ids=lambda said: type(said).__name__,
 )  # fmt: skip
-def test_what_a_child_says_is_understood(pair: tuple[MessageChannel, socket.socket], said: Said) -> None:
+def test_messages_of_a_child_are_decoded(pair: tuple[MessageChannel, socket.socket], said: Said) -> None:
     link, theirs = pair
     MessageChannel(theirs).send(said)
     assert msgspec.json.decode(link.line(), type=Said) == said
 
 
-def test_nobody_at_the_other_end_is_told(pair: tuple[MessageChannel, socket.socket]) -> None:
+def test_a_closed_peer_is_an_error(pair: tuple[MessageChannel, socket.socket]) -> None:
     link, theirs = pair
     theirs.close()
     assert link.line() == b""

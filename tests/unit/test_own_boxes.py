@@ -136,7 +136,7 @@ def old_instance(user: User, learner: str, seed: str) -> set[str]:
     return {old_box(user, learner, seed, name) for name in LAB.boxes}
 
 
-def test_both_bring_the_same_names_up_with_boxes_networks_and_seeds_of_their_own(ann: User, bob: User) -> None:
+def test_two_stores_bring_up_the_same_names_with_separate_boxes_networks_and_seeds(ann: User, bob: User) -> None:
     ann.begin()
     bob.begin()
     one, other = ann.engine.observe(), bob.engine.observe()
@@ -164,7 +164,7 @@ ACTS: dict[str, Callable[[User], object]] = {
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_what_one_does_the_other_does_not_notice(ann: User, bob: User, act: str) -> None:
+def test_changes_by_one_store_do_not_affect_the_other(ann: User, bob: User, act: str) -> None:
     ann.begin()
     bob.begin()
     before, mine = bob.states(), ann.states()
@@ -173,7 +173,7 @@ def test_what_one_does_the_other_does_not_notice(ann: User, bob: User, act: str)
     assert bob.states() == before and set(before.values()) == {State.RUNNING}
 
 
-def test_keeper_and_switch_go_with_the_last_box_of_the_last_store(ann: User, bob: User) -> None:
+def test_keeper_and_switch_are_removed_with_the_last_box_of_the_last_store(ann: User, bob: User) -> None:
     ann.begin()
     bob.begin()
     for user in (ann, bob):
@@ -184,7 +184,7 @@ def test_keeper_and_switch_go_with_the_last_box_of_the_last_store(ann: User, bob
     assert bob.keeper.state()["keeper"] == "missing"
 
 
-def test_a_failed_first_up_leaves_the_keeper_to_another_store(ann: User, bob: User) -> None:
+def test_a_failed_first_up_keeps_the_keeper_for_another_store(ann: User, bob: User) -> None:
     bob.begin()
     ann.keeper.remove()
     ann.engine.fail_at(2, RuntimeError("broken"))
@@ -194,7 +194,7 @@ def test_a_failed_first_up_leaves_the_keeper_to_another_store(ann: User, bob: Us
     assert ann.keeper.state()["keeper"] == "running"
 
 
-def test_limits_count_the_own_store_only(world: FakeEngine, bob: User) -> None:
+def test_limits_count_only_boxes_of_the_same_store(world: FakeEngine, bob: User) -> None:
     bob.begin()
     ann = User(world, "aaaaaaaa", Limits(instances=1, boxes=3))
     ann.begin()
@@ -209,14 +209,14 @@ def test_a_class_is_judged_and_shown_by_its_own_store(ann: User, bob: User) -> N
     assert all(row.labs for row in bob.registrar.rows(bob.cohort, bob.engine))
 
 
-def test_nobody_finds_another_stores_instance(ann: User, bob: User) -> None:
+def test_an_instance_of_another_store_is_not_found(ann: User, bob: User) -> None:
     bob.begin()
     for lab in ("", "pond"):
         with pytest.raises(UsageError, match=r"no lab is up|pond is not up"):
             ann.finder.find("root", lab)
 
 
-def test_clones_and_their_images_are_the_stores_own(ann: User, bob: User) -> None:
+def test_clones_and_their_images_belong_to_their_store(ann: User, bob: User) -> None:
     ann.begin()
     bob.begin()
     current = ann.finder.find("root")
@@ -229,7 +229,7 @@ def test_clones_and_their_images_are_the_stores_own(ann: User, bob: User) -> Non
     assert ann.engine.clones() == [] and ann.engine.clone_images() == []
 
 
-def test_a_bench_clears_up_after_its_own_store_only(ann: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bench_removes_only_boxes_of_its_own_store(ann: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     late = time.time() + 2 * LIFETIME_SECONDS
     for user in (ann, bob):
         expires = int(time.time()) + 60
@@ -240,7 +240,7 @@ def test_a_bench_clears_up_after_its_own_store_only(ann: User, bob: User, monkey
 
 
 class TestBoxesOfBefore:
-    def test_what_a_store_derived_the_seed_of_is_its_own_and_nobody_elses(self, ann: User, bob: User) -> None:
+    def test_an_old_box_belongs_to_the_store_that_derived_its_seed(self, ann: User, bob: User) -> None:
         mine = old_instance(ann, "root", ann.instance().seed)
         member = instance_of(ann.cohort, "s01", "pond", 0.0)
         mine |= old_instance(ann, member.learner, member.seed)
@@ -249,7 +249,7 @@ class TestBoxesOfBefore:
         assert bob.engine.observe() == []
         assert {box.id for box in bob.engine.unclaimed()} == mine
 
-    def test_up_goes_on_with_them(self, ann: User) -> None:
+    def test_up_reuses_old_boxes(self, ann: User) -> None:
         master = old_box(ann, "root", ann.instance().seed)
         ann.engine.stop(master)
         result = ann.up.run(LAB, ann.instance(), silent)
@@ -260,7 +260,7 @@ class TestBoxesOfBefore:
         assert len({link.bridge for box in ann.engine.boxes.values() for link in box.spec.links}) == 1
         assert ann.up.run(LAB, ann.instance(), silent).nothing_done
 
-    def test_so_does_a_class(self, ann: User) -> None:
+    def test_a_class_reuses_old_boxes(self, ann: User) -> None:
         member = instance_of(ann.cohort, "s01", "pond", 0.0)
         mine = old_instance(ann, member.learner, member.seed)
         tally = ann.boxes.up(ann.cohort, MEMBERS, silent)
@@ -273,7 +273,7 @@ class TestBoxesOfBefore:
         ann.boxes.down(ann.cohort, None, silent)
         assert ann.engine.observe_all() == []
 
-    def test_another_store_does_not_touch_them_and_makes_its_own_beside_them(self, ann: User, bob: User) -> None:
+    def test_another_store_ignores_old_boxes_and_creates_its_own(self, ann: User, bob: User) -> None:
         mine = old_instance(ann, "root", ann.instance().seed)
         bob.begin()
         bob.boxes.down(bob.cohort, None, silent)
@@ -281,7 +281,7 @@ class TestBoxesOfBefore:
         assert {box.id for box in ann.engine.observe()} == mine
         assert bob.keeper.state()["keeper"] == "running"
 
-    def test_those_with_a_seed_by_hand_wait_until_somebody_adopts_them(self, ann: User, bob: User) -> None:
+    def test_old_boxes_with_a_typed_seed_wait_for_an_adoption(self, ann: User, bob: User) -> None:
         mine = old_instance(ann, "root", "demo")
         for user in (ann, bob):
             assert user.engine.observe() == []
@@ -296,25 +296,25 @@ class TestBoxesOfBefore:
         ann.down.run("pond.root", silent)
         assert ann.engine.observe_all() == []
 
-    def test_those_of_another_store_are_never_adopted(self, ann: User, bob: User) -> None:
+    def test_boxes_of_another_store_are_never_adopted(self, ann: User, bob: User) -> None:
         old_instance(ann, "root", ann.instance().seed)
         with pytest.raises(RefusedError, match="may belong to another store"):
             bob.adopt.run("root")
         assert bob.adopted.ids() == frozenset() and bob.engine.observe() == []
 
-    def test_there_may_be_nothing_to_adopt(self, ann: User) -> None:
+    def test_adopt_reports_if_there_is_nothing_to_adopt(self, ann: User) -> None:
         old_instance(ann, "lucy", "demo")
         for lab in ("", "pond"):
             with pytest.raises(UsageError, match="there is nothing to adopt for root"):
                 ann.adopt.run("root", lab)
 
-    def test_none_are_adopted_beside_boxes_of_the_same_instance(self, ann: User) -> None:
+    def test_old_boxes_are_not_adopted_beside_boxes_of_the_same_instance(self, ann: User) -> None:
         ann.up.run(LAB, ann.instance(), silent)
         old_instance(ann, "root", "demo")
         with pytest.raises(RefusedError, match="pond is up in other boxes already"):
             ann.adopt.run("root", "pond")
 
-    def test_those_that_an_older_labctl_made_after_a_downgrade_go_with_the_others(self, ann: User) -> None:
+    def test_boxes_of_an_older_labctl_after_a_downgrade_are_removed_with_the_others(self, ann: User) -> None:
         ann.up.run(LAB, ann.instance(), silent)
         old_instance(ann, "root", ann.instance().seed)
         assert {box.store for box in ann.engine.observe()} == {ann.engine.store}
@@ -322,7 +322,7 @@ class TestBoxesOfBefore:
         ann.down.run("pond.root", silent)
         assert ann.engine.observe_all() == []
 
-    def test_no_secret_is_asked_for_before_a_box_makes_it_necessary(self) -> None:
+    def test_secrets_are_read_only_if_a_box_requires_them(self) -> None:
         asked: list[str] = []
 
         def secret(name: str) -> str:
@@ -346,14 +346,14 @@ def observed(spec: BoxSpec) -> ObservedBox:
 
 
 class TestNames:
-    def test_a_spec_without_a_store_is_as_it_was_before_stores_had_ids(self) -> None:
+    def test_a_spec_without_a_store_has_the_old_names(self) -> None:
         (spec, *_) = make_specs(LAB)
         assert spec.container == "labctl-pond.lucy.master"
         assert (spec.labels["labctl.instance"], spec.labels["labctl.owner"]) == ("pond.lucy", "lucy")
         assert wiring.LABEL_STORE not in spec.labels
         assert spec.links[0].bridge == wiring.bridge_name("pond.lucy", "lan")
 
-    def test_a_stores_id_is_in_all_that_another_labctl_could_take_for_its_own(self) -> None:
+    def test_a_stores_id_is_in_every_name_that_another_labctl_could_match(self) -> None:
         instance = Instance("pond", "db-1/s01", "seed", clone="0a1b")
         images = dict.fromkeys(LAB.boxes, "x")
         specs = [box_specs(LAB, instance, derive(LAB, "seed"), images, store)[0] for store in ("aaaaaaaa", "bbbbbbbb")]
@@ -368,14 +368,14 @@ class TestNames:
         assert not set(labels[0].values()) & set(labels[1].values()) - {"clone-image", "0"}
 
     @given(st.sampled_from(["", "5700e001", "00000000"]), st.text(max_size=20), st.sampled_from(["", "0a1b"]))
-    def test_from_its_name_on_an_engine_the_name_in_the_store_is_known(
+    def test_a_name_on_the_engine_maps_back_to_the_name_in_the_store(
         self, store: str, learner: str, clone: str
     ) -> None:
         instance = naming.instance_id("pond", learner, clone)
         assert naming.in_store(naming.on_engine(instance, store), store) == instance
         assert naming.owner_in_store(naming.owner_on_engine(learner, store), store) == learner
 
-    def test_new_boxes_get_the_names_of_those_that_are_there(self) -> None:
+    def test_new_boxes_follow_the_naming_of_existing_ones(self) -> None:
         old = observed(make_specs(LAB)[0])
         new = observed(make_specs(LAB, store="5700e001")[0])
         leaving = msgspec.structs.replace(old, state=State.REMOVING)
@@ -384,20 +384,20 @@ class TestNames:
             "5700e001",
         ]
 
-    def test_the_plan_of_a_dry_run_has_them(self, ann: User) -> None:
+    def test_the_plan_of_a_dry_run_shows_names_with_the_stores_id(self, ann: User) -> None:
         plan = ann.up.plan(LAB, ann.instance())
         made = [action.spec.container for action in plan.actions if isinstance(action, CreateBox)]
         assert made == [f"labctl-pond.root_aaaaaaaa.{name}" for name in LAB.boxes]
 
 
 class TestIds:
-    def test_an_id_is_made_once(self, tmp_path: Path) -> None:
+    def test_a_store_id_is_created_once(self, tmp_path: Path) -> None:
         first = store_id(tmp_path, "", lambda: pytest.fail("there is no database to ask"))
         assert len(first) == 8 and first == store_id(tmp_path, "", lambda: "")
         assert (tmp_path / "store-id").stat().st_mode & 0o777 == 0o600
         assert len({new_store_id() for _ in range(100)}) == 100
 
-    def test_a_database_is_asked_once_whatever_its_password(self, tmp_path: Path) -> None:
+    def test_a_database_is_queried_once_whatever_its_password(self, tmp_path: Path) -> None:
         asked: list[int] = []
 
         def ask() -> str:
@@ -410,12 +410,12 @@ class TestIds:
         assert store_id(tmp_path, "postgresql://ada@db/other", lambda: "ffffffff") == "ffffffff"
         assert store_id(tmp_path, "", ask) not in ("0a1b2c3d", "ffffffff")
 
-    def test_a_file_with_something_else_in_it_is_told_of(self, tmp_path: Path) -> None:
+    def test_an_invalid_store_id_file_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "store-id").write_text("")
         with pytest.raises(UsageError, match="store-id should have the id of a store"):
             store_id(tmp_path, "", new_store_id)
 
-    def test_what_was_adopted_is_kept_while_it_is_there(self, tmp_path: Path) -> None:
+    def test_an_adoption_is_kept_while_the_box_exists(self, tmp_path: Path) -> None:
         adopted = AdoptedFile(lambda: tmp_path / "adopted")
         assert adopted.ids() == frozenset()
         adopted.add(["a", "b"], ["a", "b", "c"])
@@ -425,7 +425,7 @@ class TestIds:
 
 
 @pytest.mark.parametrize("what", ["latin-1", "folder", "link", "fifo"])
-def test_a_store_id_that_is_no_text_is_one_error_at_once(tmp_path: Path, what: str) -> None:
+def test_an_unreadable_store_id_file_is_reported_at_once(tmp_path: Path, what: str) -> None:
     file = tmp_path / "store-id"
     makers: dict[str, Callable[[], object]] = {
         "latin-1": lambda: file.write_bytes(b"\xe9"),

@@ -21,7 +21,7 @@ from labctl.adapters.checks.pace import MOST, Clock, slowness
         ("nonsense", 0, 1.0),
     ],
 )
-def test_a_machine_is_as_slow_as_programs_want_its_cores(loadavg: str, cores: int, times: float) -> None:
+def test_slowness_is_the_load_per_core(loadavg: str, cores: int, times: float) -> None:
     assert slowness(loadavg, cores) == pytest.approx(times)
 
 
@@ -38,7 +38,7 @@ class Machine:
         return self.slow
 
 
-def test_a_clock_goes_as_fast_as_the_machine_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_slows_down_with_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(monkeypatch)
     start = machine.clock()
     machine.now += 4
@@ -52,7 +52,7 @@ def test_a_clock_goes_as_fast_as_the_machine_works(monkeypatch: pytest.MonkeyPat
     assert machine.clock() - start == pytest.approx(8.5)
 
 
-def test_the_machine_is_asked_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_load_is_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(monkeypatch)
     for _ in range(40):
         machine.now += 0.1

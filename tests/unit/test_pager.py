@@ -22,7 +22,7 @@ def told(first: int, last: int, count: int) -> str:
 
 
 @given(KEYS, st.integers(0, 120), st.integers(2, 40))
-def test_a_page_fits_and_holds_lines_that_are_there(keys: list[Key], count: int, height: int) -> None:
+def test_a_page_fits_its_height_and_shows_existing_lines(keys: list[Key], count: int, height: int) -> None:
     lines, offset = [str(number) for number in range(count)], 0
     for key in keys:
         offset = pager.moved(offset, key, count, pager.room(count, height))
@@ -70,7 +70,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(("typed", "key"), [(typed, key) for key in Key for typed in key.value])
-def test_keys_are_told_without_enter(terminal: tuple[int, int], typed: bytes, key: Key) -> None:
+def test_keys_are_read_without_enter(terminal: tuple[int, int], typed: bytes, key: Key) -> None:
     hand, own = terminal
     before = termios.tcgetattr(own)
     with pager.keyboard() as wait:
@@ -82,7 +82,7 @@ def test_keys_are_told_without_enter(terminal: tuple[int, int], typed: bytes, ke
     assert termios.tcgetattr(own) == before
 
 
-def test_where_nobody_types_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_input_the_wait_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(writing)
     monkeypatch.setattr("sys.stdin", Stdin(reading))

@@ -40,7 +40,7 @@ def whenever(work: Callable[[], object]) -> int:
     return came
 
 
-def test_whenever_ctrl_c_comes_no_branch_outlives_it() -> None:
+def test_no_branch_outlives_ctrl_c_at_any_moment() -> None:
     """A thread that was interrupted in the midst of its start was nobody's, and what it made stayed."""
     begun, ended, left = [], [], []
 
@@ -59,7 +59,7 @@ def test_whenever_ctrl_c_comes_no_branch_outlives_it() -> None:
     assert set(left) == {0}
 
 
-def test_whenever_ctrl_c_comes_what_is_taken_back_is_taken_back() -> None:
+def test_a_rollback_completes_despite_ctrl_c_at_any_moment() -> None:
     done: list[int] = []
     rounds = 0
 
@@ -73,7 +73,7 @@ def test_whenever_ctrl_c_comes_what_is_taken_back_is_taken_back() -> None:
     assert done == list(range(1, rounds + 1))
 
 
-def test_whenever_ctrl_c_comes_what_is_wound_up_gives_what_it_has() -> None:
+def test_work_that_is_wound_up_returns_its_result_despite_ctrl_c() -> None:
     begun, ended, wound, stopped = [], [], [], []
 
     def slow() -> str:
@@ -89,7 +89,7 @@ def test_whenever_ctrl_c_comes_what_is_wound_up_gives_what_it_has() -> None:
     assert len(wound) > 100 and not stopped and begun == ended
 
 
-def test_a_second_ctrl_c_stops_it() -> None:
+def test_a_second_ctrl_c_stops_work_that_is_being_wound_up() -> None:
     wound, stopped, ended = threading.Event(), threading.Event(), []
 
     def work() -> None:
@@ -103,7 +103,7 @@ def test_a_second_ctrl_c_stops_it() -> None:
     assert ended == [True]
 
 
-def test_what_begins_just_as_it_is_stopped_is_stopped_too() -> None:
+def test_work_that_begins_during_a_stop_is_stopped_too() -> None:
     rounds: list[int] = []
     enough = threading.Event()
 
@@ -121,7 +121,7 @@ def test_what_begins_just_as_it_is_stopped_is_stopped_too() -> None:
     assert len(rounds) == 2
 
 
-def test_whenever_ctrl_c_comes_all_parts_that_began_end() -> None:
+def test_all_started_parts_end_despite_ctrl_c_at_any_moment() -> None:
     """The main thread waited on an Event. An exception in the midst of that left the Event's lock taken: whoever was to
     set it waited for ever, and no further Ctrl-C ended the command (Python 3.14: nearly each time)."""
     begun, ended, told = [], [], []
@@ -141,7 +141,7 @@ def test_whenever_ctrl_c_comes_all_parts_that_began_end() -> None:
     assert sorted(map(str, begun)) == sorted(map(str, ended))
 
 
-def test_an_interrupt_that_is_held_back_comes_at_the_end_and_once() -> None:
+def test_a_held_interrupt_is_raised_once_at_the_end() -> None:
     steps = []
     with pytest.raises(KeyboardInterrupt), held(), held():
         os.kill(os.getpid(), signal.SIGALRM)
@@ -152,7 +152,7 @@ def test_an_interrupt_that_is_held_back_comes_at_the_end_and_once() -> None:
     assert steps == ["inner", "again"]
 
 
-def test_another_thread_holds_nothing_back() -> None:
+def test_an_interrupt_is_not_delayed_by_another_thread() -> None:
     entered, leave = threading.Event(), threading.Event()
 
     def other() -> None:
@@ -170,7 +170,7 @@ def test_another_thread_holds_nothing_back() -> None:
     thread.join()
 
 
-def test_every_branch_ends_and_the_first_error_tells_of_the_others() -> None:
+def test_every_branch_ends_and_the_first_error_lists_the_others() -> None:
     ended = []
 
     def branch(number: int) -> None:

@@ -36,7 +36,7 @@ kinds: st.SearchStrategy[dict[str, Any]] = st.one_of(
 
 
 @given(params=st.dictionaries(names, kinds, max_size=6), seed=seeds)
-def test_the_same_seed_gives_the_same_params_as_their_kinds_say(params: dict[str, dict[str, Any]], seed: str) -> None:
+def test_a_seed_always_gives_the_same_params_of_their_kinds(params: dict[str, dict[str, Any]], seed: str) -> None:
     lab = make_lab(params=params, files=[])
     if faults(lab):
         return
@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_params_as_their_kinds_say(params: dict[str
 
 
 @given(count=st.integers(1, 8), spare=st.integers(0, 2), seed=seeds)
-def test_ports_of_a_lab_differ_from_each_other_even_in_the_tightest_range(count: int, spare: int, seed: str) -> None:
+def test_ports_of_a_lab_differ_even_in_the_smallest_range(count: int, spare: int, seed: str) -> None:
     port = {"kind": "port", "first": 6400, "last": 6400 + count - 1 + spare}
     lab = make_lab(params={f"port{n}": port for n in range(count)}, files=[])
     assert faults(lab) == []
@@ -73,7 +73,7 @@ def test_more_ports_than_a_range_holds_is_a_fault() -> None:
     assert "2" in faults(lab)[0].what
 
 
-def test_a_wide_range_before_a_narrow_one_that_it_may_use_up_is_a_fault() -> None:
+def test_a_wide_port_range_that_can_use_up_a_later_narrow_one_is_a_fault() -> None:
     """For some seeds the first param would take the only port of the second."""
     params = {"wide": {"kind": "port", "first": 80, "last": 90}, "narrow": {"kind": "port", "first": 85, "last": 85}}
     assert [fault.path for fault in faults(make_lab(params=params, files=[]))] == ["params.narrow"]
@@ -89,7 +89,7 @@ def test_other_seeds_labs_and_names_give_other_passwords() -> None:
     assert len(set(found)) == len(found)
 
 
-def test_every_value_of_a_range_comes_up_about_as_often() -> None:
+def test_all_values_of_a_range_are_about_equally_frequent() -> None:
     lab = make_lab(params={"n": {"kind": "int", "first": 0, "last": 4}}, files=[])
     found = [derive(lab, str(seed))["n"] for seed in range(2000)]
     assert all(300 < found.count(n) < 500 for n in range(5))
@@ -102,7 +102,7 @@ def test_a_seed_depends_on_secret_learner_and_lab() -> None:
     assert seed_for("s", "l", "a") == seed_for("s", "l", "a")
 
 
-def test_templates_know_the_learner_the_lab_and_every_address() -> None:
+def test_template_values_contain_learner_lab_and_every_address() -> None:
     lab = make_lab(boxes={"web-1": {"networks": {"lan": "10.10.10.5"}}, "alone": {}}, files=[])
     assert template_values(lab, "lucy", {"port": 80}) == {
         "learner": "lucy",
@@ -114,6 +114,6 @@ def test_templates_know_the_learner_the_lab_and_every_address() -> None:
 
 
 @pytest.mark.parametrize("name", ["learner", "lab", "master_address"])
-def test_a_param_can_not_take_a_name_that_is_labctls_own(name: str) -> None:
+def test_a_param_cannot_have_a_reserved_name(name: str) -> None:
     lab = make_lab(params={name: {"kind": "port"}}, files=[])
     assert [fault.path for fault in faults(lab)] == [f"params.{name}"]

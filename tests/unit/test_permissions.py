@@ -73,7 +73,7 @@ def _call(method: Any, **more: Any) -> None:
     list(answer or ())  # an export is made file by file
 
 
-def test_every_part_of_the_facade_is_looked_at() -> None:
+def test_every_part_of_the_facade_is_tested() -> None:
     parts = {name for name in vars(Labctl) if not name.startswith("_")}
     assert len(parts) == len(APIS)
     for api in APIS:
@@ -81,7 +81,7 @@ def test_every_part_of_the_facade_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize(("api", "name"), list(_refused()), ids=lambda value: getattr(value, "__name__", value))
-def test_what_is_not_offered_is_refused_before_anything_is_asked(api: type, name: str) -> None:
+def test_a_method_that_is_not_offered_is_refused_before_any_access(api: type, name: str) -> None:
     with pytest.raises(RefusedError):
         _call(getattr(api(Nothing()), name))
 
@@ -94,6 +94,6 @@ def test_what_is_not_offered_is_refused_before_anything_is_asked(api: type, name
         (AttemptsApi, "verify", {"thorough": True}),
     ],
 )
-def test_so_are_options_that_are_not_offered(api: type, name: str, option: dict[str, Any]) -> None:
+def test_an_option_that_is_not_offered_is_refused(api: type, name: str, option: dict[str, Any]) -> None:
     with pytest.raises(RefusedError):
         _call(getattr(api(Nothing()), name), **option)

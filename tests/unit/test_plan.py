@@ -61,14 +61,14 @@ def carried_out(plan: Plan, world: list[ObservedBox]) -> list[ObservedBox]:
 
 
 @given(worlds())
-def test_after_the_plan_there_is_nothing_left_to_do(world: list[ObservedBox]) -> None:
+def test_a_plan_leaves_nothing_to_do(world: list[ObservedBox]) -> None:
     after = carried_out(plan_boxes(SPECS, world), world)
     assert {box.box for box in after if box.state in ALIVE} == {spec.name for spec in SPECS}
     assert plan_boxes(SPECS, after).actions == ()
 
 
 @given(worlds())
-def test_a_box_that_runs_is_never_touched(world: list[ObservedBox]) -> None:
+def test_a_running_box_is_never_changed(world: list[ObservedBox]) -> None:
     running = {box.box for box in world if box.state is State.RUNNING}
     for action in plan_boxes(SPECS, world).actions:
         match action:
@@ -81,7 +81,7 @@ def test_a_box_that_runs_is_never_touched(world: list[ObservedBox]) -> None:
 
 
 @given(worlds())
-def test_a_box_of_another_definition_is_told_of_and_kept(world: list[ObservedBox]) -> None:
+def test_a_box_of_another_definition_is_reported_and_kept(world: list[ObservedBox]) -> None:
     plan = plan_boxes(SPECS, world)
     older = {box.box for box in world if box.spec_hash == "another" and box.state is not State.REMOVING}
     assert set(plan.changed) == older
@@ -104,11 +104,11 @@ def _name(action: CreateBox | StartBox) -> str:
 
 
 @given(worlds())
-def test_it_is_the_first_time_while_nothing_but_removals_is_there(world: list[ObservedBox]) -> None:
+def test_an_up_is_the_first_if_only_boxes_in_removal_exist(world: list[ObservedBox]) -> None:
     assert first_time(world) == all(box.state is State.REMOVING for box in world)
 
 
-def test_images_and_keeper_come_before_any_box() -> None:
+def test_images_and_keeper_are_planned_before_any_box() -> None:
     up = {"keeper": "running", "switch": "running"}
     assert plan_prerequisites("pond", True, up) == ()
     assert plan_prerequisites("pond", False, up) == (BuildImages("pond"), EnsureKeeper())
@@ -116,7 +116,7 @@ def test_images_and_keeper_come_before_any_box() -> None:
         assert plan_prerequisites("pond", True, {**up, "keeper": state}) == (EnsureKeeper(),)
 
 
-def test_nothing_there_makes_every_box_in_the_labs_order() -> None:
+def test_without_boxes_a_plan_creates_all_in_the_labs_order() -> None:
     plan = plan_boxes(SPECS, [])
     made: list[BoxSpec] = [action.spec for action in plan.actions if isinstance(action, CreateBox)]
     assert made == list(SPECS)

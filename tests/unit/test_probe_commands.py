@@ -46,52 +46,52 @@ def cmdline(pid: str) -> bytes:
         return b""
 
 
-def test_every_byte_of_both_streams_and_the_status_come_as_they_are() -> None:
+def test_output_bytes_and_the_exit_status_are_returned_unchanged() -> None:
     assert sh(r"printf '\000\377\n\r'; printf '\376\000' >&2; exit 5") == (5, b"\0\xff\n\r", b"\xfe\0")
     assert sh("true") == (0, b"", b"")
 
 
 @pytest.mark.parametrize("number", [1, 9, 11, 15])
-def test_a_death_by_a_signal_is_told_as_a_shell_tells_it(number: int) -> None:
+def test_death_by_a_signal_has_the_exit_status_of_a_shell(number: int) -> None:
     assert sh(f"kill -{number} $$").status == 128 + number
 
 
-def test_ten_megabytes_go_in_and_come_out() -> None:
+def test_ten_megabytes_pass_through_stdin_and_stdout() -> None:
     data = os.urandom(10 << 20)
     found = run("cat", stdin=data)
     assert found.status == 0
     assert hashlib.sha256(found.stdout).digest() == hashlib.sha256(data).digest()
 
 
-def test_input_that_nobody_reads_is_in_nobodys_way() -> None:
+def test_unread_input_does_not_block_a_command() -> None:
     data = bytes(1 << 20)
     assert run("true", stdin=data) == (0, b"", b"")
     assert run("head", "-c", "3", stdin=data).stdout == b"\0\0\0"
     assert sh("exec <&-; sleep 0.1; echo done", stdin=data).stdout == b"done\n"
 
 
-def test_input_ends() -> None:
+def test_the_input_of_a_command_ends() -> None:
     assert run("cat").stdout == b""
     assert run("cat", stdin=b"x").stdout == b"x"
 
 
-def test_a_stream_that_is_closed_early_is_not_the_end() -> None:
+def test_a_stream_that_is_closed_early_does_not_end_the_command() -> None:
     assert sh("exec >&-; sleep 0.1; echo later >&2; exit 4") == (4, b"", b"later\n")
     assert sh("exec >&- 2>&-; sleep 0.1; exit 4").status == 4
 
 
 @pytest.mark.parametrize("stream", ["", ">&2"])
-def test_too_much_output_is_no_result(stream: str) -> None:
+def test_too_much_output_is_an_error(stream: str) -> None:
     with pytest.raises(CommandError, match="more than 1 MiB of output"):
         sh(f"echo mark71; while :; do head -c 100000 /dev/zero {stream}; done", most=1 << 20)
     assert gone("mark71")
 
 
-def test_output_of_just_the_limit_is_one() -> None:
+def test_output_of_exactly_the_limit_is_accepted() -> None:
     assert len(run("head", "-c", "1048576", "/dev/zero", most=1 << 20).stdout) == 1 << 20
 
 
-def test_a_command_with_no_end_is_ended_with_all_of_its_session() -> None:
+def test_a_command_that_times_out_is_killed_with_its_session() -> None:
     started = time.monotonic()
     with pytest.raises(CommandError, match=r"no end within 0\.2 s"):
         sh("sleep 7772 & (sleep 7772; :) & trap '' TERM HUP; sleep 7772", seconds=0.2)
@@ -99,13 +99,13 @@ def test_a_command_with_no_end_is_ended_with_all_of_its_session() -> None:
     assert gone("7772")
 
 
-def test_a_command_that_prints_all_the_time_has_no_more_of_it() -> None:
+def test_a_command_that_prints_constantly_times_out_too() -> None:
     with pytest.raises(CommandError, match="no end within"):
         sh("while :; do echo x; sleep 0.01; done", seconds=0.2)
 
 
 @pytest.mark.parametrize("script", ["sleep 7773 &", "(sleep 7773; echo late) &", "yes 7773 &", "yes 7773 >&2 &"])
-def test_what_a_command_leaves_running_is_neither_waited_for_nor_left(script: str) -> None:
+def test_background_processes_are_neither_waited_for_nor_left_running(script: str) -> None:
     started = time.monotonic()
     found = sh(f"echo before; {script} exit 3")
     assert (found.status, found.stdout.splitlines()[0]) == (3, b"before")
@@ -113,7 +113,7 @@ def test_what_a_command_leaves_running_is_neither_waited_for_nor_left(script: st
     assert gone("7773")
 
 
-def test_a_program_that_is_missing_or_none_is_told() -> None:
+def test_a_missing_or_invalid_program_is_reported() -> None:
     with pytest.raises(CommandError, match="/no/such/program can't be started: No such file"):
         run("/no/such/program")
     with pytest.raises(CommandError, match="can't be started: Permission denied"):
@@ -122,7 +122,7 @@ def test_a_program_that_is_missing_or_none_is_told() -> None:
         sh(": " + "x" * 200_000)
 
 
-def test_a_command_has_the_environment_that_it_is_given_and_no_terminal_of_ours() -> None:
+def test_a_command_has_only_the_given_environment_and_no_controlling_terminal() -> None:
     env = shutil.which("env") or ""
     found = run(env).stdout.decode().splitlines()
     assert dict(line.split("=", 1) for line in found) == commands.ENVIRONMENT
@@ -130,7 +130,7 @@ def test_a_command_has_the_environment_that_it_is_given_and_no_terminal_of_ours(
     assert run(sys.executable, "-S", "-c", session).stdout == b"True\n"
 
 
-def test_nothing_is_left_open() -> None:
+def test_no_descriptor_stays_open() -> None:
     before = sorted(os.listdir("/proc/self/fd"))
     sh("echo", stdin=b"x" * 100_000)
     for _ in range(3):

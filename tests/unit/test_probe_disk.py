@@ -14,7 +14,7 @@ OPTIONS = "rw,lowerdir=/d/l/A:/d/l/B,upperdir=/d/x/diff,workdir=/d/x/work"
 ROOT = f"512 410 0:86 / / rw,relatime master:173 - overlay overlay {OPTIONS}\n"
 
 
-def test_the_layers_of_the_root_are_found_and_no_others() -> None:
+def test_the_layers_of_the_root_mount_only_are_found() -> None:
     other = "600 512 0:99 / /srv rw - overlay overlay rw,lowerdir=/no,upperdir=/no,workdir=/no\n"
     proc = "513 512 0:88 / /proc rw,nosuid - proc proc rw\n"
     assert overlay_options(other + proc + ROOT) == {
@@ -25,12 +25,12 @@ def test_the_layers_of_the_root_are_found_and_no_others() -> None:
     }
 
 
-def test_layers_that_were_added_one_by_one_are_several() -> None:
+def test_layers_added_one_by_one_are_all_found() -> None:
     options = "rw,lowerdir+=/d/A,lowerdir+=/d/B,upperdir=/d/x,workdir=/d/w"
     assert overlay_options(f"512 410 0:86 / / rw - overlay overlay {options}\n")["lowerdir"] == ["/d/A", "/d/B"]
 
 
-def test_names_that_the_kernel_escapes_are_read_as_they_are() -> None:
+def test_escaped_names_are_decoded() -> None:
     r"""A data folder with a blank in its path: \040. A comma or a backslash in an option is escaped, too; a colon in a
     name of ``lowerdir`` has a backslash before it, which is itself escaped."""
     options = r"rw,lowerdir=/a\040b/l/A:/a\040b/l\134:/B,upperdir=/a\040b/x\054y/diff,workdir=/a\040b/x/work"
@@ -38,7 +38,7 @@ def test_names_that_the_kernel_escapes_are_read_as_they_are() -> None:
     assert found == Layers("/a b/x,y/diff", ("/a b/l/A", "/a b/l:/B"))
 
 
-def test_where_all_names_are_longer_than_a_page_they_are_found_by_where_the_engine_mounted_the_box() -> None:
+def test_layers_too_long_for_mountinfo_are_found_by_the_engines_mounts() -> None:
     """Docker names the layers from its own folder then (overlay2, ``mountFrom``)."""
     box = "512 410 0:86 / / rw - overlay overlay rw,lowerdir=l/A:l/B,upperdir=ID/diff,workdir=ID/work\n"
     others = "40 30 0:85 / /d/overlay2/OTHER/merged rw shared:1 - overlay overlay rw,upperdir=OTHER/diff\n"
@@ -61,7 +61,7 @@ def test_where_all_names_are_longer_than_a_page_they_are_found_by_where_the_engi
         "512 410 0:86 / /x\x0b1\x1f1\x1f0:1\x1f/\x1f/\x1frw - ext4 overlay rw,lowerdir=/A,upperdir=/B\n",
     ],
 )
-def test_a_disk_that_is_no_overlay_is_refused(mountinfo: str) -> None:
+def test_a_root_that_is_no_overlay_is_refused(mountinfo: str) -> None:
     with pytest.raises(OSError, match="no overlay"):
         overlay_options(mountinfo)
 
@@ -75,7 +75,7 @@ def lay(folder: Path, **files: str) -> Path:
     return folder
 
 
-def test_every_file_is_told_and_no_link_is_followed(tmp_path: Path) -> None:
+def test_every_file_is_listed_and_no_link_is_followed(tmp_path: Path) -> None:
     outside = lay(tmp_path / "outside", secret="x", deep__secret="x")
     upper = lay(tmp_path / "upper", usr__bin__a="1", root__b="2")
     (upper / "folder").mkdir()
@@ -88,7 +88,7 @@ def test_every_file_is_told_and_no_link_is_followed(tmp_path: Path) -> None:
     assert found["usr/bin/a"] == 1
 
 
-def test_a_layer_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_layer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list(written(str(tmp_path / "nothing")))
     (tmp_path / "link").symlink_to(tmp_path)
@@ -96,7 +96,9 @@ def test_a_layer_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> None:
         list(written(str(tmp_path / "link")))
 
 
-def test_too_much_is_refused_and_nothing_is_left_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_files_are_refused_and_no_descriptor_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = len(os.listdir("/proc/self/fd"))
     lay(tmp_path / "upper", **{f"f{number}": "" for number in range(10)})
     monkeypatch.setattr(disk, "_MOST_FILES", 10)
@@ -141,24 +143,24 @@ def packaged(found: Layers, **files: str) -> list[str]:
     return disk._changes(found)["packaged"]
 
 
-def test_a_file_of_a_package_with_another_content_is_told(found: Layers) -> None:
+def test_a_packaged_file_with_different_content_is_reported(found: Layers) -> None:
     changed = packaged(
         found, usr__bin__changed="after!", usr__bin__longer="xx", usr__bin__newer="older", usr__lib__lib="y"
     )
     assert changed == ["/usr/bin/changed", "/usr/bin/longer", "/usr/bin/newer", "/usr/lib/lib"]
 
 
-def test_one_that_was_only_touched_is_not(found: Layers) -> None:
+def test_a_file_with_changed_times_only_is_not_reported(found: Layers) -> None:
     assert packaged(found, usr__bin__same="same", usr__bin__newer="newer") == []
 
 
-def test_what_an_administrator_works_with_is_not(found: Layers) -> None:
+def test_files_that_administrators_change_are_not_reported(found: Layers) -> None:
     assert packaged(found, etc__conf="y", usr__bin__own="y", usr__bin__new="y", root__x="y") == []
     files = disk._changes(found)["files"]
     assert set(files) == {"/etc/conf", "/usr/bin/own", "/usr/bin/new", "/root/x"}
 
 
-def test_a_file_that_became_a_link_or_a_fifo_is_another(found: Layers) -> None:
+def test_a_file_replaced_by_a_link_or_fifo_is_reported(found: Layers) -> None:
     folder = Path(found.upper, "usr/bin")
     folder.mkdir(parents=True)
     (folder / "link").symlink_to("/usr/bin/same")
@@ -166,7 +168,7 @@ def test_a_file_that_became_a_link_or_a_fifo_is_another(found: Layers) -> None:
     assert packaged(found) == ["/usr/bin/link", "/usr/bin/same"]
 
 
-def test_a_folder_that_is_a_link_below_is_not_followed(found: Layers, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_link_in_a_lower_layer_is_not_followed(found: Layers, tmp_path: Path) -> None:
     """A layer's own links lead from the box's root, not from the engine's machine."""
     outside = lay(tmp_path / "outside", changed="after!")
     Path(found.upper, "usr").mkdir()
@@ -179,7 +181,7 @@ def test_a_folder_that_is_a_link_below_is_not_followed(found: Layers, tmp_path: 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a whiteout")
-def test_a_whiteout_is_a_file_that_is_gone(found: Layers) -> None:
+def test_a_whiteout_counts_as_a_deleted_file(found: Layers) -> None:
     Path(found.upper, "usr/bin").mkdir(parents=True)
     try:
         os.mknod(Path(found.upper, "usr/bin/same"), 0o20000, os.makedev(0, 0))

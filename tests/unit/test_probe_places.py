@@ -27,7 +27,7 @@ def hosts_at(path: str) -> str:
     return f"522 512 254:0 /c/hosts {path} rw,relatime - ext4 /dev/vda rw\n"
 
 
-def test_what_can_be_written_run_or_followed_is_open() -> None:
+def test_mounts_that_are_writable_executable_or_follow_links_are_open() -> None:
     assert open_mounts(OPEN) == [
         ("/", "overlay"),
         ("/proc", "proc"),
@@ -37,17 +37,17 @@ def test_what_can_be_written_run_or_followed_is_open() -> None:
     ]
 
 
-def test_where_all_is_locked_nothing_is_open() -> None:
+def test_fully_locked_mounts_are_not_open() -> None:
     assert open_mounts(LOCKED) == []
 
 
 @pytest.mark.parametrize("options", ["ro,relatime", "noexec,relatime", "rw,noexec", "rox,noexec", "relatime"])
-def test_half_locked_is_open(options: str) -> None:
+def test_partly_locked_mounts_are_open(options: str) -> None:
     line = f"522 512 254:0 / /x {options} - ext4 /dev/vda ro,noexec\n"
     assert open_mounts(line) == [("/x", "ext4")]
 
 
-def test_only_the_toolbox_itself_is_left_out() -> None:
+def test_only_the_toolbox_itself_is_excluded() -> None:
     for path in ("/.labctl2", "/.labctl/bin", "/x/.labctl"):
         assert open_mounts(hosts_at(path)) == [(path, "ext4")]
 
@@ -64,5 +64,5 @@ def test_only_the_toolbox_itself_is_left_out() -> None:
         ("/etc\xa0ro,noexec/hosts", "/etc\xa0ro,noexec/hosts"),
     ],
 )
-def test_a_name_is_no_option_and_no_line(written: str, path: str) -> None:
+def test_special_characters_in_a_mount_path_are_decoded(written: str, path: str) -> None:
     assert open_mounts(hosts_at(written)) == [(path, "ext4")]

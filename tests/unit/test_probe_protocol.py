@@ -19,7 +19,7 @@ messages = st.lists(st.builds(Message, st.dictionaries(words, values, max_size=3
 
 
 @given(messages, st.data())
-def test_messages_cut_at_any_byte_come_whole_and_in_order(sent: list[Message], data: st.DataObject) -> None:
+def test_messages_cut_at_any_byte_are_read_whole_and_in_order(sent: list[Message], data: st.DataObject) -> None:
     wire = b"".join(encode(*message) for message in sent)
     cuts = sorted(data.draw(st.sets(st.integers(0, len(wire)), max_size=12)))
     decoder = Decoder()
@@ -27,7 +27,7 @@ def test_messages_cut_at_any_byte_come_whole_and_in_order(sent: list[Message], d
     assert came == sent
 
 
-def test_a_message_is_there_with_its_last_byte_and_not_before() -> None:
+def test_a_message_is_complete_with_its_last_byte() -> None:
     wire = encode({"id": 1}, b"payload")
     decoder = Decoder()
     assert [list(decoder.feed(bytes([byte]))) for byte in wire[:-1]] == [[]] * (len(wire) - 1)
@@ -35,7 +35,7 @@ def test_a_message_is_there_with_its_last_byte_and_not_before() -> None:
 
 
 @given(st.dictionaries(words, values, max_size=3))
-def test_a_header_survives_with_what_is_no_character(header: dict[str, Any]) -> None:
+def test_a_header_keeps_bytes_that_are_no_characters(header: dict[str, Any]) -> None:
     odd = {**header, "path": "/a\udcff\0\n"}
     ((came, payload),) = Decoder().feed(encode(odd))
     assert (came, payload) == (odd, b"")
@@ -44,16 +44,16 @@ def test_a_header_survives_with_what_is_no_character(header: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("header", "payload"), [(MAX_HEADER + 1, 0), (0, MAX_PAYLOAD + 1), (2**32 - 1, 2**32 - 1), (MAX_HEADER + 1, 2)]
 )
-def test_lengths_that_nobody_writes_are_refused_before_anything_is_waited_for(header: int, payload: int) -> None:
+def test_an_invalid_length_is_refused_before_any_payload_is_read(header: int, payload: int) -> None:
     with pytest.raises(ProtocolError, match="a message of"):
         list(Decoder().feed(struct.pack(">II", header, payload)))
 
 
-def test_the_largest_lengths_are_waited_for() -> None:
+def test_the_largest_lengths_are_accepted() -> None:
     assert list(Decoder().feed(struct.pack(">II", MAX_HEADER, MAX_PAYLOAD))) == []
 
 
-def test_what_would_be_refused_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_beyond_the_limits_is_not_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ProtocolError):
         encode({"text": "x" * MAX_HEADER})
     monkeypatch.setattr(protocol, "MAX_PAYLOAD", 10)

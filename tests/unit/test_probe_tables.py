@@ -31,7 +31,7 @@ little = pytest.mark.skipif(sys.byteorder != "little", reason="samples of little
 
 
 @little
-def test_listening_sockets_are_found_with_address_port_and_owner() -> None:
+def test_listening_sockets_have_address_port_and_owner() -> None:
     assert parse_sockets("tcp", TCP, "0A") == [
         {"protocol": "tcp", "address": "10.10.10.11", "port": 6379, "uid": 101, "inode": "28011"},
         {"protocol": "tcp", "address": "127.0.0.1", "port": 3306, "uid": 0, "inode": "28012"},
@@ -40,7 +40,7 @@ def test_listening_sockets_are_found_with_address_port_and_owner() -> None:
 
 
 @little
-def test_those_of_version_6_are_tcp_as_well() -> None:
+def test_ipv6_sockets_are_reported_as_tcp() -> None:
     found = [(item["protocol"], item["address"], item["port"]) for item in parse_sockets("tcp6", TCP6, "0A")]
     assert found == [("tcp", "::", 22), ("tcp", "::1", 8080), ("tcp", "::ffff:10.10.10.11", 80)] or found == [
         ("tcp", "::", 22),
@@ -50,13 +50,13 @@ def test_those_of_version_6_are_tcp_as_well() -> None:
 
 
 @little
-def test_a_bound_udp_socket_waits_and_a_connected_one_does_not() -> None:
+def test_a_bound_udp_socket_is_listed_and_a_connected_one_is_not() -> None:
     (found,) = parse_sockets("udp", UDP, "07")
     assert (found["protocol"], found["address"], found["port"], found["inode"]) == ("udp", "127.0.0.1", 53, "31001")
 
 
 @pytest.mark.parametrize("table", ["", "\n", "  sl  local_address\n", "  sl\n   0: short line\n", "x\n" * 5])
-def test_a_table_with_nothing_in_it_has_nothing_in_it(table: str) -> None:
+def test_an_empty_table_has_no_sockets(table: str) -> None:
     assert parse_sockets("tcp", table, "0A") == []
 
 
@@ -73,7 +73,7 @@ def test_a_table_with_nothing_in_it_has_nothing_in_it(table: str) -> None:
         ("20010DB8000000000000000000000001", "big", "2001:db8::1"),
     ],
 )
-def test_an_address_is_words_in_the_machines_order(text: str, order: str, address: str) -> None:
+def test_an_address_is_decoded_in_the_machines_byte_order(text: str, order: str, address: str) -> None:
     assert parse_address(text, order) == address
 
 
@@ -84,7 +84,7 @@ def mapping(permissions: str, path: str, anonymous: int = 0) -> str:
     return f"{padded}\nSize:               1024 kB\nAnonymous:      {anonymous:8} kB\nVmFlags: rd ex mr mw me sd \n"
 
 
-def test_files_that_are_executed_from_are_told_and_others_are_not() -> None:
+def test_only_files_mapped_as_executable_are_listed() -> None:
     smaps = (
         mapping("r--p", "/data") + mapping("r-xp", "/bin/a") + mapping("rw-p", "/bin/a", 8) + mapping("r-xs", "/b c")
     )
@@ -93,16 +93,16 @@ def test_files_that_are_executed_from_are_told_and_others_are_not() -> None:
 
 
 @pytest.mark.parametrize("path", ["", "[heap]", "[stack]", "[anon:vdso]", "[anon:[vdso]]", "anon_inode:x"])
-def test_code_of_no_file_is_seen_whatever_it_is_called(path: str) -> None:
+def test_anonymous_code_is_detected_whatever_its_name(path: str) -> None:
     assert parse_code(mapping("rwxp", path)) == (set(), True)
 
 
-def test_code_that_was_written_over_in_memory_is_seen() -> None:
+def test_code_overwritten_in_memory_is_detected() -> None:
     assert parse_code(mapping("r-xp", "/bin/a", 4)) == ({"/bin/a"}, True)
     assert parse_code(mapping("r-xp", "[vdso]", 4)) == (set(), True)
 
 
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\r", " ", "\t"])
-def test_a_name_holds_what_others_take_for_the_end_of_a_line(end: str) -> None:
+def test_a_path_may_contain_line_separators(end: str) -> None:
     path = f"/lib/libc.so.6{end}0-1 r--p 0 0:0 0 /x"
     assert parse_code(mapping("r-xp", path)) == ({path}, False)

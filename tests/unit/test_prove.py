@@ -149,7 +149,7 @@ def world() -> Iterator[World]:
     yield World()
 
 
-def test_a_good_lab_has_no_flaw_and_everything_was_tried(world: World) -> None:
+def test_a_good_lab_has_no_flaw_in_any_phase(world: World) -> None:
     proof = world.run(Wishes(seeds=2, repeat=2, phases=ALL))
     assert proof.flaws == () and proof.verdict is Verdict.PASSED
     (lab,) = proof.labs
@@ -167,13 +167,13 @@ def test_a_good_lab_has_no_flaw_and_everything_was_tried(world: World) -> None:
     assert {"up", "fresh", "solutions", "mutants", "reboot", "thorough", "reset"} == set(lab.seconds)
 
 
-def test_seeds_differ_and_are_the_same_again(world: World) -> None:
+def test_seeds_differ_and_are_reproducible(world: World) -> None:
     first = [seed.seed for seed in world.run(Wishes(seeds=2, repeat=1)).labs[0].seeds]
     assert first == [seed.seed for seed in world.run(Wishes(seeds=2, repeat=1)).labs[0].seeds]
     assert len(set(first)) == 2
 
 
-def test_no_learner_and_no_history_is_touched(world: World) -> None:
+def test_a_proof_changes_no_learners_boxes_and_no_history(world: World) -> None:
     mine = world.up.run(LAB, make_instance(LAB), silent).boxes
     world.prove.run([LAB], ONE, silent)
     assert {box.id for box in world.engine.observe()} == set(mine.values())
@@ -187,14 +187,14 @@ def test_the_solved_boxes_are_committed_once_for_all_mutants(world: World) -> No
     assert "solve-hand" not in world.plays.ran
 
 
-def test_no_more_than_three_are_judged_at_once(world: World) -> None:
+def test_at_most_three_instances_are_judged_at_once(world: World) -> None:
     world.catalog.all_mutants = [Mutant(f"m{n}", ("listen", "auth")) for n in range(9)]
     world.run(Wishes(seeds=1, repeat=1, phases=frozenset({Phase.MUTANTS})))
     assert 0 < world.checker.most <= 3
 
 
 class TestFlaws:
-    def test_a_task_that_passes_on_fresh_boxes(self, world: World) -> None:
+    def test_a_task_that_passes_on_fresh_boxes_is_a_flaw(self, world: World) -> None:
         def odd(plays: set[str], result: CheckResult) -> CheckResult:
             return _passed(result) if not plays and result.task == "auth" else result
 
@@ -204,7 +204,7 @@ class TestFlaws:
             ("reset", "", "auth", "failed", "passed"),
         ]
 
-    def test_a_mutant_that_is_not_caught_and_one_that_fails_more(self, world: World) -> None:
+    def test_a_mutant_that_fails_too_few_or_too_many_tasks_is_a_flaw(self, world: World) -> None:
         def odd(plays: set[str], result: CheckResult) -> CheckResult:
             if "mutants/deaf" in plays:
                 return _passed(result)
@@ -216,7 +216,7 @@ class TestFlaws:
             ("mutants", "open", "listen", "passed", "failed"),
         ]
 
-    def test_a_solution_that_passes_less_is_tried_no_further(self, world: World) -> None:
+    def test_a_failing_solution_is_not_tested_further(self, world: World) -> None:
         def odd(plays: set[str], result: CheckResult) -> CheckResult:
             return _failed(result) if "solve-hand" in plays and result.task == "auth" else result
 
@@ -225,7 +225,7 @@ class TestFlaws:
         assert [_short(flaw) for flaw in proof.flaws] == [("solutions", "solve-hand", "auth", "passed", "failed")]
         assert not proof.labs[0].of(Phase.REBOOT, "solve-hand") and proof.labs[0].of(Phase.REBOOT, "solve")
 
-    def test_a_reference_solution_that_fails_leaves_no_state_for_mutants(self, world: World) -> None:
+    def test_a_failing_reference_solution_ends_the_proof_of_mutants(self, world: World) -> None:
         world.plays.broken["solve"] = BuildError("the play {play} failed", play="solve", detail="no such file")
         proof = world.run()
         (flaw,) = proof.flaws
@@ -235,14 +235,14 @@ class TestFlaws:
         assert not any(proof.labs[0].caught(mutant) for mutant in MUTANTS)
         assert proof.labs[0].of(Phase.THOROUGH, "solve-hand") and proof.labs[0].of(Phase.RESET)
 
-    def test_images_that_can_not_be_built_are_the_labs_flaw_and_others_go_on(self, world: World) -> None:
+    def test_images_that_cannot_be_built_are_a_flaw_of_that_lab_only(self, world: World) -> None:
         world.images.all_present, world.images.broken = False, True
         proof = world.run()
         (flaw,) = proof.flaws
         assert (flaw.at.phase, flaw.expected, flaw.broken) == (Phase.FRESH, "that it can be done", False)
         assert proof.verdict is Verdict.FAILED and proof.labs[0].seeds == ()
 
-    def test_what_does_not_last(self, world: World) -> None:
+    def test_a_solution_that_is_lost_by_a_reboot_is_a_flaw(self, world: World) -> None:
         def odd(plays: set[str], result: CheckResult) -> CheckResult:
             rebooted = any(box.starts > 1 for box in world.engine.boxes.values())
             return _failed(result) if "solve" in plays and rebooted and result.name == "test_it" else result
@@ -251,14 +251,14 @@ class TestFlaws:
         found = world.flaws(Wishes(1, 1, frozenset({Phase.SOLUTIONS, Phase.REBOOT})))
         assert ("reboot", "solve", "auth", "passed", "failed") in found
 
-    def test_a_check_that_hurts_and_fails(self, world: World) -> None:
+    def test_a_failing_thorough_check_is_a_flaw(self, world: World) -> None:
         def odd(plays: set[str], result: CheckResult) -> CheckResult:
             return _failed(result) if result.name == "hurts" and "solve" in plays else result
 
         world.checker.odd = odd
         assert world.flaws() == [("thorough", "solve", "auth", "passed", "failed")]
 
-    def test_a_verdict_that_changes(self, world: World) -> None:
+    def test_a_changing_verdict_is_a_flaw(self, world: World) -> None:
         said: list[str] = []
 
         def odd(plays: set[str], result: CheckResult) -> CheckResult:
@@ -272,7 +272,7 @@ class TestFlaws:
         assert [(flaw.task, flaw.values) for flaw in proof.flaws] == [("auth", {"n": "1", "of": "3"})]
         assert proof.labs[0].flakes.differing == 1
 
-    def test_checks_that_can_not_run_are_no_word_on_the_lab(self, world: World) -> None:
+    def test_checks_that_cannot_run_make_the_proof_an_error(self, world: World) -> None:
         def breaks(plays: set[str]) -> None:
             if "mutants/open" in plays:
                 raise ChecksError("the checks of {lab} could not run: {why}", lab="pond", why="gone")
@@ -282,7 +282,7 @@ class TestFlaws:
         assert [(flaw.at.name, flaw.broken) for flaw in proof.flaws] == [("open", True)]
         assert proof.verdict is Verdict.ERROR
 
-    def test_answers_sources_mutants_and_files(self, world: World) -> None:
+    def test_flaws_of_answers_sources_mutants_and_files_are_reported(self, world: World) -> None:
         def odd(plays: set[str], result: CheckResult) -> CheckResult:
             if result.task == "listen":
                 result = CheckResult(result.task, result.name, result.verdict, source=Source.IN_BOX)
@@ -301,7 +301,7 @@ class TestFlaws:
             ("solutions", "listen", "a trusted check"),
         ]
 
-    def test_a_lab_without_a_solution_is_invalid_before_anything_is_made(self, world: World) -> None:
+    def test_a_lab_without_a_solution_is_refused_before_any_box_is_created(self, world: World) -> None:
         world.plays.all = ["setup"]
         with pytest.raises(InvalidLabError, match=r"no reference solution: playbooks/pond/solve\.yml"):
             world.run()
@@ -319,19 +319,19 @@ def _failed(result: CheckResult) -> CheckResult:
 class TestNothingIsLeft:
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug")])
     @pytest.mark.parametrize("play", ["solve", "solve-hand", "mutants/open"])
-    def test_whatever_happens_in_a_play(self, world: World, play: str, error: BaseException) -> None:
+    def test_an_error_in_a_play_leaves_nothing(self, world: World, play: str, error: BaseException) -> None:
         world.plays.broken[play] = error
         with pytest.raises(type(error)):
             world.run()
 
     @pytest.mark.parametrize("number", range(1, 60, 3))
-    def test_ctrl_c_at_any_change(self, world: World, number: int) -> None:
+    def test_ctrl_c_at_any_change_leaves_nothing(self, world: World, number: int) -> None:
         wishes = Wishes(1, 1, ALL)
         world.engine.fail_at(number, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
             world.run(wishes)
 
-    def test_what_waits_does_not_begin_after_an_interrupt(self, world: World) -> None:
+    def test_queued_work_does_not_start_after_an_interrupt(self, world: World) -> None:
         world.catalog.all_mutants = [Mutant(f"m{n}", ("listen",)) for n in range(30)]
         world.plays.broken["mutants/m0"] = KeyboardInterrupt()
         with pytest.raises(KeyboardInterrupt):
@@ -339,7 +339,9 @@ class TestNothingIsLeft:
         assert len(world.plays.ran) < 30 and world.plays.stopped
 
     @pytest.mark.parametrize("number", range(1, 5))
-    def test_ctrl_c_while_work_is_handed_out(self, world: World, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def test_ctrl_c_while_work_is_submitted_leaves_nothing(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
         """It happened: the other solution's instance stayed."""
         handed: list[int] = []
         submit = concurrent.futures.ThreadPoolExecutor.submit
@@ -357,7 +359,7 @@ class TestNothingIsLeft:
         with pytest.raises(KeyboardInterrupt):
             world.run()
 
-    def test_an_engine_that_refuses_to_remove_is_told_of(self, world: World) -> None:
+    def test_a_failing_removal_is_reported(self, world: World) -> None:
         def trouble(_number: int, name: str) -> None:
             if name == "remove":
                 raise EngineError("busy")
@@ -367,7 +369,7 @@ class TestNothingIsLeft:
         assert proof.verdict is Verdict.PASSED
         assert Note("could not take everything back: {why}", (("why", "busy"),)) in world.events
 
-    def test_what_a_killed_one_left_goes_once_its_time_has_passed(self, world: World) -> None:
+    def test_boxes_of_a_killed_proof_are_removed_after_they_expired(self, world: World) -> None:
         def expired(learner: str) -> dict[str, str]:
             specs = box_specs(
                 LAB, make_instance(LAB, learner, expires=1), derive(LAB, "seed"), dict.fromkeys(LAB.boxes, "pond:1")
@@ -380,14 +382,14 @@ class TestNothingIsLeft:
         left = set(world.engine.boxes)
         assert left == set(mine.values()) | set(young.values()) and not left & set(old.values())
 
-    def test_its_boxes_expire(self, world: World) -> None:
+    def test_boxes_of_a_proof_expire(self, world: World) -> None:
         with world.bench.trial(LAB, "seed", silent) as trial:
             trial.up(silent)
             assert all(box.expires > 0 for box in trial.current.boxes)
             assert LIFETIME_SECONDS > 3600
 
 
-def test_steps_are_told_as_they_end_and_those_of_the_services_are_not(world: World) -> None:
+def test_steps_of_the_proof_are_reported_and_inner_steps_are_not(world: World) -> None:
     world.checker.odd = lambda plays, result: _passed(result) if "mutants/deaf" in plays else result
     world.run(Wishes(1, 1, frozenset({Phase.FRESH, Phase.MUTANTS})))
     ended = {event.key: event.ok for event in world.events if isinstance(event, StepEnded)}

@@ -36,13 +36,13 @@ def plain(lines: list[str]) -> list[str]:
 
 class TestFold:
     @given(LETTERS, st.integers(4, 40))
-    def test_no_letter_is_lost_and_no_line_too_wide(self, text: str, width: int) -> None:
+    def test_folding_keeps_every_letter_and_the_width(self, text: str, width: int) -> None:
         lines = fold(text, width)
         assert "".join("".join(plain(lines)).split()) == "".join(click.unstyle(text).split())
         for line in lines:
             assert cells(line) <= width or wrap.widest(line) > width
 
-    def test_a_line_never_begins_with_a_sign_that_closes(self) -> None:
+    def test_a_line_never_begins_with_a_closing_sign(self) -> None:
         text = "主节点（master）接受写入，从节点跟随它。" * 4
         for width in range(12, 60):
             assert not [line for line in fold(text, width)[1:] if line[0] in CLOSING], width
@@ -52,19 +52,19 @@ class TestFold:
             lines = fold("一台 Redis 就有单点故障，Redis 一倒，服务就停了 Redis", width)
             assert sum(line.count("Redis") for line in lines) == 3, width
 
-    def test_a_style_begins_again_on_the_next_line_and_ends_on_each(self) -> None:
+    def test_a_style_ends_on_each_line_and_resumes_on_the_next(self) -> None:
         lines = fold(f"one {click.style('two three', bold=True)} four", 8)
         assert plain(lines) == ["one two", "three", "four"]
         assert lines[:2] == ["one \x1b[1mtwo\x1b[0m", "\x1b[1mthree\x1b[0m"]
 
-    def test_styles_take_no_columns(self) -> None:
+    def test_styles_have_no_width(self) -> None:
         assert cells(click.style("主", fg="red")) == 2
         assert cells("e\u0301") == 1
 
 
 class TestTable:
     @given(st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=4), st.integers(4, 90))
-    def test_nothing_is_cut_and_nothing_too_wide(self, rows: list[list[str]], width: int) -> None:
+    def test_a_table_keeps_every_letter_and_the_width(self, rows: list[list[str]], width: int) -> None:
         lines = plain(list(layout(("x", "y", "z"), rows, width)))
         longest = max((wrap.widest(cell) for row in rows for cell in row), default=0)
         assert all(cells(line) <= max(width, longest + 3) for line in lines)
@@ -72,7 +72,7 @@ class TestTable:
         for letter in "ab主从，。":
             assert said.count(letter) == sum(cell.count(letter) for row in rows for cell in row)
 
-    def test_what_fits_stands_in_columns(self) -> None:
+    def test_a_table_that_fits_has_columns(self) -> None:
         assert plain(list(layout(("lab", "标题"), [("a", "主从"), ("long-name", "b")], 80))) == [
             "lab        标题",
             "───────────────",
@@ -80,7 +80,7 @@ class TestTable:
             "long-name  b",
         ]
 
-    def test_where_words_dont_fit_beside_each_other_each_row_is_a_list(self) -> None:
+    def test_a_table_that_is_too_wide_becomes_a_list_per_row(self) -> None:
         assert plain(list(layout(("lab", "key"), [("a" * 9, "b" * 9), ("c", "d")], 16))) == [
             "lab  aaaaaaaaa",
             "key  bbbbbbbbb",
@@ -90,7 +90,7 @@ class TestTable:
         ]
 
     @pytest.mark.parametrize("language", ["en", "zh"])
-    def test_the_list_of_labs_shows_whole_titles(
+    def test_the_list_of_labs_shows_complete_titles(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str
     ) -> None:
         i18n.choose_language(language)
@@ -108,7 +108,7 @@ class TestTable:
 
 
 class TestMarkdown:
-    def test_a_block_of_code_is_left_as_it_is(self) -> None:
+    def test_a_code_block_is_unchanged(self) -> None:
         long = "grep -oE '[+-](sdown|odown)' " + "x" * 90
         text = f"1. one\n\n   ```\n   {long}\n\tif true; then\n   ```\n\n```\n{long}\n\n    deep\n```\n"
         lines = plain(rendered(text, 40))
@@ -116,18 +116,18 @@ class TestMarkdown:
         assert "    deep" in lines
         assert not [line for line in lines if line != line.rstrip()]
 
-    def test_inline_code_is_not_broken(self) -> None:
+    def test_inline_code_is_not_split(self) -> None:
         lines = plain(rendered("Then run `systemctl restart redis-server now` and look.", 40))
         assert "systemctl restart redis-server now" in "\n".join(lines)
         assert (
             "  `namei -l 路径`  ".strip(" `") in plain(rendered("先看看权限和属主，再看看 `namei -l 路径`。", 30))[-1]
         )
 
-    def test_lines_of_the_file_are_joined_without_a_blank_in_chinese(self) -> None:
+    def test_chinese_lines_are_joined_without_a_space(self) -> None:
         assert plain(rendered("主节点\n接受写入", 80)) == ["主节点接受写入"]
         assert plain(rendered("one\ntwo", 80)) == ["one two"]
 
-    def test_lists_tables_headings_and_links(self) -> None:
+    def test_lists_tables_headings_and_links_are_rendered(self) -> None:
         text = "# A\n\n## B `c`\n\n- one\n- two\n\n3. x\n4. y\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
         text += "[w](#b) [v](http://v)\n\n> q"
         assert plain(rendered(text, 40)) == [
@@ -138,7 +138,7 @@ class TestMarkdown:
     @pytest.mark.parametrize("width", [80, 63, 40])
     @pytest.mark.parametrize("language", ["en", "zh"])
     @pytest.mark.parametrize("name", CATALOG.names())
-    def test_the_briefs(self, name: str, language: str, width: int) -> None:
+    def test_every_brief_is_rendered_within_the_width(self, name: str, language: str, width: int) -> None:
         brief = CATALOG.brief(name, language)
         lines = rendered(brief, width)
         nodes = list(SyntaxTreeNode(MarkdownIt("commonmark").enable("table").parse(brief)).walk())
@@ -152,7 +152,7 @@ class TestMarkdown:
         assert code <= {*plain(lines), ""}
 
 
-def test_a_pipe_gets_the_text_as_it_is(capsys: pytest.CaptureFixture[str], labctl: Callable[..., int]) -> None:
+def test_a_pipe_gets_the_unrendered_text(capsys: pytest.CaptureFixture[str], labctl: Callable[..., int]) -> None:
     assert labctl("show", "mysql") == 0
     assert "## Tasks" in capsys.readouterr().out
 
@@ -175,7 +175,7 @@ def labctl(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
 
 class TestShow:
-    def test_one_task(self, capsys: pytest.CaptureFixture[str], labctl: Callable[..., int]) -> None:
+    def test_show_prints_one_task(self, capsys: pytest.CaptureFixture[str], labctl: Callable[..., int]) -> None:
         assert labctl("show", "redis-replication", "listen") == 0
         said = capsys.readouterr().out
         assert said.startswith("**listen**: Every box listens on port ")
@@ -186,7 +186,7 @@ class TestShow:
             assert labctl("show", *argv) == 0
             assert capsys.readouterr().out == said
 
-    def test_one_task_as_json(self, capsys: pytest.CaptureFixture[str], labctl: Callable[..., int]) -> None:
+    def test_show_prints_one_task_as_json(self, capsys: pytest.CaptureFixture[str], labctl: Callable[..., int]) -> None:
         import json
 
         assert labctl("show", "redis-replication", "listen", "--json") == 0
@@ -194,7 +194,7 @@ class TestShow:
         assert (found["task"], found["points"], found["hints"]) == ("listen", 8, {"of": 3, "seen": 0})
         assert len(found["passages"]) == 1
 
-    def test_the_values(self, capsys: pytest.CaptureFixture[str], labctl: Callable[..., int]) -> None:
+    def test_show_prints_the_values(self, capsys: pytest.CaptureFixture[str], labctl: Callable[..., int]) -> None:
         import json
 
         assert labctl("show", "redis-replication", "--values") == 0
@@ -213,14 +213,14 @@ class TestShow:
             (("mysql", "charset", "--values"), "--values and TASK don't go together"),
         ],
     )
-    def test_what_is_wrong_is_one_line(
+    def test_a_wrong_argument_is_a_one_line_error(
         self, capsys: pytest.CaptureFixture[str], labctl: Callable[..., int], argv: tuple[str, ...], said: str
     ) -> None:
         assert labctl("show", *argv) == 2
         assert capsys.readouterr().err.splitlines()[0] == f"error: {said}"
 
 
-def test_a_note_of_somebody_elses_box_says_whose_it_is() -> None:
+def test_a_note_on_another_learners_box_names_the_learner() -> None:
     note = BoxNote(0.0, "1", "pond.li", "master", "idle")
     (line,) = note_lines([note], {"1": "db-1/li"})
     assert line.startswith("db-1/li: master was stopped at ")

@@ -110,7 +110,7 @@ def world() -> World:
     return World()
 
 
-def test_boxes_whose_time_has_passed_are_stopped_and_no_others(world: World) -> None:
+def test_only_expired_boxes_are_stopped(world: World) -> None:
     for name, expires in {"early": 99, "now": 100, "later": 101, "never": 0, "odd": "soon", "arabic": "\u0669"}.items():
         world.box(name, expires=expires)
     world.box("stopped", running=False, expires=1)
@@ -120,7 +120,7 @@ def test_boxes_whose_time_has_passed_are_stopped_and_no_others(world: World) -> 
     assert {name for name, text in world.terminals.written if "is over" in text} == {"early", "now"}
 
 
-def test_what_is_judged_is_left_alone_until_it_has_been(world: World) -> None:
+def test_boxes_being_judged_are_spared_until_the_end_of_judging(world: World) -> None:
     for name, instance in {"alpha": "pond.li", "beta": "pond.li", "gamma": "pond.wang"}.items():
         world.box(name, instance=instance, expires=100, grace=50)
     world.box("idle", instance="pond.zhao", idle=10)
@@ -141,7 +141,7 @@ def test_what_is_judged_is_left_alone_until_it_has_been(world: World) -> None:
     assert sorted(world.engine.removed) == ["alpha", "beta", "gamma"]
 
 
-def test_after_their_grace_they_are_removed_if_they_have_one(world: World) -> None:
+def test_expired_boxes_are_removed_after_their_grace_period_if_they_have_one(world: World) -> None:
     world.box("graceful", expires=100, grace=50)
     world.box("eternal", expires=100)
     world.reaper.tick(100.0)
@@ -152,7 +152,7 @@ def test_after_their_grace_they_are_removed_if_they_have_one(world: World) -> No
     assert "eternal" in world.engine.all
 
 
-def test_one_that_runs_long_after_its_grace_is_stopped_before_it_is_removed(world: World) -> None:
+def test_a_running_box_past_its_grace_period_is_stopped_before_it_is_removed(world: World) -> None:
     """The keeper was away, or the clock was wrong."""
     world.box("old", expires=100, grace=50)
     world.reaper.tick(10_000.0)
@@ -161,7 +161,7 @@ def test_one_that_runs_long_after_its_grace_is_stopped_before_it_is_removed(worl
     assert world.engine.removed == ["old"]
 
 
-def test_its_learner_is_warned_ten_minutes_and_one_minute_before(world: World) -> None:
+def test_a_learner_is_warned_ten_minutes_and_one_minute_before_the_end(world: World) -> None:
     world.box("box", expires=3600)
     for now in range(2900, 3600, 20):
         world.reaper.tick(float(now))
@@ -172,13 +172,13 @@ def test_its_learner_is_warned_ten_minutes_and_one_minute_before(world: World) -
     assert not world.engine.stopped
 
 
-def test_a_warning_says_what_is_really_left(world: World) -> None:
+def test_a_warning_shows_the_actual_remaining_time(world: World) -> None:
     world.box("box", expires=300)
     world.reaper.tick(100.0)
     assert "ends in 4 min" in world.terminals.written[0][1] and "4 分钟" in world.terminals.written[0][1]
 
 
-def test_warning_a_class_asks_the_engine_once_for_each_box(world: World) -> None:
+def test_warning_a_class_queries_the_engine_once_per_box(world: World) -> None:
     for number in range(30):
         world.box(f"box{number}", expires=3600)
     for now in range(3000, 3500, 20):
@@ -190,7 +190,7 @@ def clone_image(expires: int, role: str = "clone-image") -> Image:
     return Image(f"image-{role}-{expires}", {wiring.LABEL_ROLE: role, wiring.LABEL_EXPIRES: str(expires)})
 
 
-def test_clones_whose_time_has_passed_are_removed_and_then_their_images(world: World) -> None:
+def test_expired_clones_are_removed_before_their_images(world: World) -> None:
     for name, expires in {"old": 99, "new": 101, "forever": 0}.items():
         world.box(name, expires=expires, clone="pond.lucy")
     world.box("learners", expires=99, clone="")
@@ -202,7 +202,7 @@ def test_clones_whose_time_has_passed_are_removed_and_then_their_images(world: W
     assert world.engine.stopped == ["learners"]
 
 
-def test_what_can_not_be_removed_now_keeps_nothing_else_and_goes_later(world: World) -> None:
+def test_a_failed_removal_is_retried_and_delays_no_other(world: World) -> None:
     for name in ("one", "two"):
         world.box(name, expires=99, clone="pond.lucy")
     image = clone_image(99)
@@ -215,7 +215,7 @@ def test_what_can_not_be_removed_now_keeps_nothing_else_and_goes_later(world: Wo
     assert world.engine.removed == ["two", "one", image.id]
 
 
-def test_an_instance_nobody_is_in_is_stopped_as_a_whole(world: World) -> None:
+def test_an_idle_instance_is_stopped_as_a_whole(world: World) -> None:
     world.box("a", idle=60)
     world.box("b", idle=60)
     world.box("c", idle=60, instance="pond.li")
@@ -229,7 +229,7 @@ def test_an_instance_nobody_is_in_is_stopped_as_a_whole(world: World) -> None:
     assert world.engine.stopped == ["a", "b", "c"]
 
 
-def test_a_session_in_one_box_keeps_all_of_the_instance(world: World) -> None:
+def test_a_session_in_one_box_keeps_the_whole_instance(world: World) -> None:
     world.box("a", idle=60)
     world.box("b", idle=60)
     world.engine.execs["a"] = [SHELL]
@@ -244,7 +244,7 @@ def test_a_session_in_one_box_keeps_all_of_the_instance(world: World) -> None:
     assert world.engine.stopped == ["a", "b"]
 
 
-def test_judging_every_five_minutes_keeps_nobody_awake(world: World) -> None:
+def test_regular_judging_does_not_count_as_use(world: World) -> None:
     world.box("a", idle=600)
     for number in range(3):
         now = BEGAN + number * 300
@@ -255,13 +255,13 @@ def test_judging_every_five_minutes_keeps_nobody_awake(world: World) -> None:
     assert world.engine.stopped == ["a"]
 
 
-def test_labctls_own_commands_are_known_by_how_they_begin() -> None:
+def test_labctls_own_commands_are_recognized_by_their_prefix() -> None:
     assert OWN.startswith(OWN_COMMANDS)
     assert f"{TOOLBOX}/bin/systemctl is-system-running".startswith(OWN_COMMANDS)
     assert not f"{TOOLBOX}/bin/nc -N 127.0.0.1 80".startswith(OWN_COMMANDS)
 
 
-def test_events_of_what_is_no_box_are_no_use(world: World) -> None:
+def test_events_of_other_containers_do_not_count_as_use(world: World) -> None:
     world.box("a", idle=60)
     labels = {**world.engine.all["a"].labels, wiring.LABEL_ROLE: wiring.ROLE_PROBE}
     world.reaper.on_event(EngineEvent("exec_start: bash", "probe", labels), BEGAN + 50)
@@ -269,7 +269,7 @@ def test_events_of_what_is_no_box_are_no_use(world: World) -> None:
     assert world.engine.stopped == ["a"]
 
 
-def test_where_it_can_not_be_known_nothing_is_stopped_and_others_are(world: World) -> None:
+def test_an_instance_with_unknown_use_is_kept_and_others_are_stopped(world: World) -> None:
     world.box("a", idle=60)
     world.box("b", idle=60, instance="pond.li")
     world.engine.busy = {"a"}
@@ -289,9 +289,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(20, 200))
-def test_what_is_in_use_or_was_lately_is_never_stopped_whatever_the_order(
-    steps: list[tuple[str, int, str]], idle: int
-) -> None:
+def test_an_instance_in_recent_use_is_never_stopped(steps: list[tuple[str, int, str]], idle: int) -> None:
     """Four boxes of two instances. What a learner began counts, from its beginning until ``idle`` after its end."""
     world = World()
     names = {"a": "pond.lucy", "b": "pond.lucy", "c": "pond.li", "d": "pond.li"}
@@ -332,9 +330,7 @@ def test_what_is_in_use_or_was_lately_is_never_stopped_whatever_the_order(
     st.booleans(),
     st.lists(st.integers(0, 400), max_size=12),
 )
-def test_nothing_is_stopped_before_its_time_nor_removed_before_its_grace(
-    expires: int, grace: int | None, running: bool, waits: list[int]
-) -> None:
+def test_no_box_is_stopped_or_removed_early(expires: int, grace: int | None, running: bool, waits: list[int]) -> None:
     world = World()
     labels: dict[str, Any] = {} if grace is None else {"grace": grace}
     world.box("box", running=running, expires=expires, **labels)

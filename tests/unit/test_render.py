@@ -16,7 +16,7 @@ from labctl.events import PlayFault
         ("zh", ["  deaf：listen：应为 未通过，实际是 通过", "    在那里"]),
     ],
 )
-def test_what_does_not_hold_is_told_with_what_the_checks_said(
+def test_a_failed_expectation_is_printed_with_the_checks_messages(
     capsys: pytest.CaptureFixture[str], language: str, lines: list[str]
 ) -> None:
     choose_language(language)

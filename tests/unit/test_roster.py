@@ -56,7 +56,7 @@ def said(text: str | bytes) -> list[tuple[int, int, str, str]]:
     return [(one.line, one.column, one.field, one.what.format_map(one.values)) for one in faults(text)]
 
 
-def test_a_plain_roster() -> None:
+def test_a_plain_roster_is_read() -> None:
     key = GOOD_KEYS["ed25519"]
     text = f'{HEAD}\ns01,Li Lei,li@example.org,A,{key} li@laptop\n\n"s02","Han, Meimei",,,\n'
     assert read(text.encode(), "class.csv").members == (
@@ -65,12 +65,12 @@ def test_a_plain_roster() -> None:
     )
 
 
-def test_chinese_headers_in_any_order_case_and_form() -> None:
+def test_chinese_headers_are_read_in_any_order_case_and_width() -> None:
     text = "公钥;班级;Ｅ-Mail ; 姓 名 ;学号\n;一班;li@example.org;李雷;s01\n"
     assert read(text.encode("gbk"), "class.csv").members == (Member("s01", "李雷", "li@example.org", "一班"),)
 
 
-def test_the_line_with_which_excel_names_its_delimiter() -> None:
+def test_excels_line_with_the_delimiter_is_read() -> None:
     assert read(b"sep=;\r\nid;name\r\ns01;Li, Lei\r\n", "x").members == (Member("s01", "Li, Lei"),)
     assert said(b"sep=;\r\nid;name\r\ns01;\r\n")[0][0] == 3
 
@@ -88,7 +88,7 @@ def test_all_faults_at_once_each_with_line_column_and_header() -> None:
     ]
 
 
-def test_lines_stay_right_after_newlines_within_quotes() -> None:
+def test_line_numbers_stay_correct_after_newlines_in_quotes() -> None:
     text = 'id,name,group\r\ns01,"Li\r\nLei","a\nb"\r\n"s\n02",Han,x\r\n'
     assert said(text) == [(5, 1, "id", "s 02 can't be an id")]
 
@@ -118,17 +118,17 @@ def test_lines_stay_right_after_newlines_within_quotes() -> None:
         (b"a" * (5 << 20), (1, 1), "too large for a roster: more than 4 MiB"),
     ],
 )
-def test_each_fault_says_where_and_what(text: str | bytes, place: tuple[int, int], what: str) -> None:
+def test_each_fault_has_its_place_and_message(text: str | bytes, place: tuple[int, int], what: str) -> None:
     assert (*place, what) in [(line, column, message) for line, column, _field, message in said(text)]
 
 
-def test_a_mistyped_header_gets_the_nearest() -> None:
+def test_a_mistyped_header_is_reported_with_the_nearest() -> None:
     (fault, *_rest) = faults("id,name,gruop\ns01,Li,\n")
     assert fault.remedy.format_map(fault.values) == "did you mean group? If not, delete the column"
 
 
 @pytest.mark.parametrize("name", GOOD_KEYS)
-def test_good_keys_are_taken_without_comment(name: str) -> None:
+def test_good_keys_are_accepted_without_their_comment(name: str) -> None:
     text = f"id,name,key\ns01,Li,{GOOD_KEYS[name]} a comment here\n"
     assert read(text.encode(), "x").members[0].key == GOOD_KEYS[name]
 
@@ -231,7 +231,7 @@ def test_a_comment_may_have_the_name_of_a_type() -> None:
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa -m PEM", "rsa -m PKCS8", "ecdsa -m PEM", "ecdsa -b 521 -m PKCS8"])
-def test_a_private_key_is_known_by_its_body_alone(kind: str, tmp_path: Path) -> None:
+def test_a_private_key_is_recognized_by_its_body_alone(kind: str, tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-N", "", "-t", *kind.split(), "-f", tmp_path / "key"], check=True)
     body = (tmp_path / "key").read_text().splitlines()[1]
     found = faults(f"id,name,key\ns01,Li,{body}\n")
@@ -240,13 +240,13 @@ def test_a_private_key_is_known_by_its_body_alone(kind: str, tmp_path: Path) -> 
 
 @settings(max_examples=300)
 @given(st.sampled_from(sorted(ssh_key._FIELDS)), st.lists(st.binary(max_size=70), max_size=4))
-def test_whatever_is_in_a_key_its_fault_is_one_of_a_cell(kind: str, fields: list[bytes]) -> None:
+def test_any_invalid_key_is_a_fault_of_its_cell(kind: str, fields: list[bytes]) -> None:
     with contextlib.suppress(CellError):
         assert ssh_key.parse(line(kind, *fields)).startswith(f"{kind} AAAA")
 
 
 @pytest.mark.parametrize("name", BAD_KEYS)
-def test_bad_keys_are_told_why(name: str) -> None:
+def test_bad_keys_are_reported_with_the_reason(name: str) -> None:
     text, what = BAD_KEYS[name]
     (found,) = said(f"id,name,key\ns01,Li,{text}\n")
     assert found[:3] == (2, 8, "key")
@@ -274,7 +274,7 @@ def test_a_private_key_is_urgent_and_never_echoed(text: str) -> None:
     assert not any(part[start : start + 8] in told for part in secret for start in range(0, len(part) - 8, 4))
 
 
-def test_the_same_key_twice_names_both_lines() -> None:
+def test_a_repeated_key_is_reported_with_both_lines() -> None:
     key = GOOD_KEYS["ed25519"]
     assert said(f"id,name,key\ns01,Li,{key} a\ns02,Han,{key} b\n") == [(3, 9, "key", "the same key is on line 2")]
 
@@ -300,7 +300,7 @@ CHINESE = {"id": "学号", "name": "姓名", "email": "邮箱", "group": "班级
     st.permutations(list(CHINESE)),
     st.booleans(),
 )
-def test_what_a_spreadsheet_writes_comes_back(
+def test_a_roster_written_by_a_spreadsheet_is_read_unchanged(
     roster: list[Member], encoding: str, delimiter: str, newline: str, quoting: int, order: list[str], chinese: bool
 ) -> None:
     out = io.StringIO(newline="")
@@ -316,7 +316,7 @@ def test_what_a_spreadsheet_writes_comes_back(
 
 @settings(max_examples=100)
 @given(rosters, st.sampled_from(("utf-16-le", "utf-16-be", "gb18030")))
-def test_without_a_name_for_the_encoding_a_file_is_read_rightly_or_refused(roster: list[Member], encoding: str) -> None:
+def test_a_file_of_unknown_encoding_is_read_correctly_or_refused(roster: list[Member], encoding: str) -> None:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(CHINESE.values())
@@ -332,7 +332,7 @@ western = st.text("abcdefghijklmnopqrstuvwxyzABCDE éüößñçøåÉÖÜàî", 
 
 @settings(max_examples=300)
 @given(st.lists(western, min_size=1, max_size=4))
-def test_no_western_name_in_cp1252_becomes_chinese_silently(names: list[str]) -> None:
+def test_no_western_name_in_cp1252_is_read_as_chinese_without_a_note(names: list[str]) -> None:
     rows = [f"s{number},{name.strip()}\n" for number, name in enumerate(names)]
     data = f"id,name\n{''.join(rows)}".encode("cp1252")
     try:
@@ -346,7 +346,7 @@ def test_no_western_name_in_cp1252_becomes_chinese_silently(names: list[str]) ->
 
 @settings(max_examples=600)
 @given(st.binary(max_size=300))
-def test_no_bytes_raise_anything_else(data: bytes) -> None:
+def test_any_bytes_are_read_or_raise_a_roster_error(data: bytes) -> None:
     try:
         read(data, "x")
     except RosterError as error:
@@ -360,7 +360,7 @@ pieces = st.sampled_from(
 
 @settings(max_examples=500)
 @given(st.lists(pieces, max_size=40).map("".join), st.sampled_from(("utf-8", "gb18030", "utf-16")))
-def test_no_text_raises_anything_else_and_every_fault_is_in_the_file(text: str, encoding: str) -> None:
+def test_any_text_is_read_or_raises_a_roster_error_with_valid_places(text: str, encoding: str) -> None:
     try:
         read(text.encode(encoding), "x")
     except RosterError as error:

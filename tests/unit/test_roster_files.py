@@ -48,12 +48,12 @@ def notes(roster: Roster) -> list[str]:
         (KOPF + "s01,李雷,A\n", "utf-32", "utf-32-le"),
     ],
 )
-def test_an_encoding_that_is_certain_enough_is_used(text: str, encoding: str, read_as: str) -> None:
+def test_an_encoding_is_detected_if_it_is_certain_enough(text: str, encoding: str, read_as: str) -> None:
     roster = read(text.encode(encoding), "x")
     assert (roster.encoding, roster.members[0].name) == (read_as, text.splitlines()[1].split(",")[1])
 
 
-def test_a_guess_is_in_the_notes_with_an_example() -> None:
+def test_a_guessed_encoding_is_noted_with_an_example() -> None:
     assert notes(read((HEAD + "s01,李雷,A\n").encode("gbk"), "x")) == [
         "the file was read as gb18030: 李雷; if that is wrong, name its encoding with --encoding"
     ]
@@ -83,7 +83,7 @@ def test_two_plausible_encodings_are_refused_with_both_readings(
     assert names((HEAD + text).encode(encoding), codec)[0] == meant
 
 
-def test_a_western_name_in_a_chinese_file_is_refused_too() -> None:
+def test_a_western_name_in_a_chinese_file_is_refused() -> None:
     (fault,) = refused((KOPF + "s01,李雷,A\n").encode("gbk") + "s02,Müller,B\n".encode("cp1252"))
     assert (fault.line, fault.column) == (3, 6) and "M黮ler (gb18030)" in text_of(fault)
 
@@ -91,7 +91,7 @@ def test_a_western_name_in_a_chinese_file_is_refused_too() -> None:
 @pytest.mark.parametrize(
     "rest", ["s02,韩梅梅,B\n".encode("gbk"), "s02,Müller,B\n".encode("cp1252"), "李".encode()[:-1]]
 )
-def test_a_file_in_two_encodings_is_refused_where_the_second_begins(rest: bytes) -> None:
+def test_a_file_in_two_encodings_is_refused_at_the_first_line_of_the_second(rest: bytes) -> None:
     (fault,) = refused((HEAD + "s01,李雷,A\n").encode() + rest)
     assert fault.line == 3 and text_of(fault).startswith("from here on this is not UTF-8, but the text before it is")
 
@@ -102,7 +102,7 @@ Lætitia Mañé Ángel Peñíscola Ö"""
 
 
 @pytest.mark.parametrize("name", WESTERN.split())
-def test_no_western_name_becomes_chinese(name: str) -> None:
+def test_no_western_name_is_read_as_chinese(name: str) -> None:
     for rest in ("", "s02,Anna Smith,\n", "s03,Großmütter,\n", "s04,Weißß,\n"):
         refused(f"{HEAD}s01,{name},\n{rest}".encode("cp1252"))
 
@@ -116,7 +116,7 @@ def test_chinese_names_in_gbk_are_read(name: str) -> None:
     assert names(f"{HEAD}s01,{name},\n".encode("gbk")) == [name]
 
 
-def test_an_encoding_that_was_named_is_kept_to() -> None:
+def test_a_named_encoding_is_used() -> None:
     (fault,) = refused((HEAD + "s01,Müller,A\n").encode("utf-8-sig"), "cp1252")
     assert text_of(fault).startswith("the file begins with the mark of utf-8, and --encoding names cp1252")
     (fault,) = refused((HEAD + "s01,Müller,A\n").encode("cp1252"), "utf-8")
@@ -145,7 +145,7 @@ def test_an_encoding_that_was_named_is_kept_to() -> None:
         ("真实姓名,学号,最终成绩\n".encode("gbk"), "a table of 头歌"),
     ],
 )
-def test_what_is_no_roster_is_named(data: bytes, what: str) -> None:
+def test_a_file_that_is_no_roster_is_reported_by_its_kind(data: bytes, what: str) -> None:
     (fault,) = refused(data)
     assert (fault.line, fault.column) == (1, 1) and what in text_of(fault)
 
@@ -177,15 +177,15 @@ def test_an_id_that_a_program_changed_is_refused(cell: str, what: str) -> None:
 @pytest.mark.parametrize(
     "good", ["12E05", "1.5", "2023.10", "110101199003071234", "1234567890123450", "00123", "A-1_b.c"]
 )
-def test_an_id_that_only_looks_like_one_stays(good: str) -> None:
+def test_an_id_that_only_looks_changed_is_kept(good: str) -> None:
     assert [one.id for one in read(f"id,name\n{good},Li\n".encode(), "x").members] == [good]
 
 
-def test_ids_of_which_one_is_not_rounded_are_kept() -> None:
+def test_ids_are_kept_if_one_of_them_is_not_rounded() -> None:
     assert len(read(b"id,name\n110101199003071000,Li\n110101199003071234,Han\n", "x").members) == 2
 
 
-def test_a_zero_that_may_be_lost_is_noted() -> None:
+def test_a_possibly_lost_leading_zero_is_noted() -> None:
     roster = read(b"id,name\n00123,a\n00124,b\n00125,c\n126,d\n", "x")
     assert notes(roster) == ["126 is shorter than the other ids: has a spreadsheet removed a 0 before it?"]
     assert (roster.notes[0].line, roster.notes[0].column) == (5, 1)
@@ -210,7 +210,7 @@ def test_a_zero_that_may_be_lost_is_noted() -> None:
         ("name", "\uf90a", "\uf90a", ""),
     ],
 )
-def test_what_is_changed_about_a_value_is_noted(column: str, cell: str, value: str, note: str) -> None:
+def test_a_corrected_value_is_noted(column: str, cell: str, value: str, note: str) -> None:
     cells = {"id": "s01", "name": "Li", "email": "", "group": ""} | {column: cell}
     roster = read(f"{','.join(cells)}\n{','.join(cells.values())}\n".encode(), "x")
     assert getattr(roster.members[0], column) == value
@@ -237,13 +237,13 @@ def test_what_is_changed_about_a_value_is_noted(column: str, cell: str, value: s
         ("email", "nan", "nan is no e-mail address"),
     ],
 )
-def test_a_value_that_can_not_be_meant_is_refused(column: str, cell: str, what: str) -> None:
+def test_an_implausible_value_is_refused(column: str, cell: str, what: str) -> None:
     cells = {"id": "s01", "name": "Li", "email": "", "group": ""} | {column: cell}
     (fault,) = refused(f"{','.join(cells)}\n{','.join(cells.values())}\n".encode())
     assert fault.field == column and what in text_of(fault)
 
 
-def test_full_width_commas_and_bars_between_cells_are_read() -> None:
+def test_full_width_commas_and_bars_are_read_as_delimiters() -> None:
     assert names("学号，姓名，班级\ns01，李雷，一班\n".encode()) == ["李雷"]
     assert names(b"id|name\ns01|Li, Lei\n") == ["Li, Lei"]
 
@@ -259,16 +259,16 @@ def test_full_width_commas_and_bars_between_cells_are_read() -> None:
         (b"id,name\n" + "ü,".encode("cp1252") * (1 << 15), (2, 1), "not certain; this cell reads ü (cp1252)"),
     ],
 )
-def test_a_file_that_is_something_else_altogether_has_one_fault(data: bytes, place: tuple[int, int], what: str) -> None:
+def test_a_file_of_another_kind_has_one_fault(data: bytes, place: tuple[int, int], what: str) -> None:
     (fault,) = refused(data)
     assert (fault.line, fault.column) == place and what in text_of(fault)
 
 
-def test_a_row_of_invisible_blanks_is_no_learner() -> None:
+def test_a_row_of_invisible_blanks_is_skipped() -> None:
     assert names("id,name\n\u00a0,\u3000\ns01,Li,\u00a0\n\ufeff,\n".encode()) == ["Li"]
 
 
-def test_a_dash_clears_an_empty_cell_says_nothing_and_a_missing_column_is_known() -> None:
+def test_a_dash_clears_a_value_and_an_empty_cell_does_not() -> None:
     roster = read(b"id,email,group\ns01,-,\n", "x", names=False)
     assert roster.columns == {"id", "email", "group"}
     assert roster.cleared == {"s01": frozenset({"email"})}
@@ -276,7 +276,7 @@ def test_a_dash_clears_an_empty_cell_says_nothing_and_a_missing_column_is_known(
     assert refused(b"id,email\ns01,-\n")[0].what == "there is no column {column}"
 
 
-def test_a_private_key_is_not_echoed_by_a_fault_of_the_encoding() -> None:
+def test_a_fault_of_the_encoding_never_echoes_a_private_key() -> None:
     pem = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----"
     for encoding in ("cp1252", "utf-16-le"):
         found = refused(f'id,name,key\ns01,Müller,"{pem} Müller"\n'.encode(encoding))

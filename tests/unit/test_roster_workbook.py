@@ -40,7 +40,7 @@ def refused(data: bytes) -> list[tuple[int, int, str]]:
     return [(one.line, one.column, one.what.format_map(one.values)) for one in caught.value.faults]
 
 
-def test_texts_and_whole_numbers_are_what_the_sheet_shows() -> None:
+def test_texts_and_whole_numbers_are_read_as_the_sheet_shows_them() -> None:
     found = roster(made(), "class.xlsx")
     assert found.members == (Member("20230001", "李雷", group="一班"), Member("20230002", "韩梅梅", group="3"))
     assert found.encoding == "xlsx" and found.columns == {"id", "name", "group"}
@@ -88,12 +88,12 @@ def _format(sheet: Any) -> None:
         (lambda sheet: sheet.cell(2, 300, "x"), (2, 300, "there is a cell far from all others")),
     ],
 )
-def test_what_may_look_otherwise_is_refused(change: Callable[[Any], None], fault: tuple[int, int, str]) -> None:
+def test_a_cell_that_may_look_different_is_refused(change: Callable[[Any], None], fault: tuple[int, int, str]) -> None:
     (found,) = refused(made(change))
     assert found[:2] == fault[:2] and fault[2] in found[2]
 
 
-def test_hidden_sheets_and_styles_are_no_part_of_the_roster() -> None:
+def test_hidden_sheets_and_styles_are_ignored() -> None:
     def change(sheet: Any) -> None:
         other = sheet.parent.create_sheet("list")
         other.append(["x"])
@@ -104,19 +104,19 @@ def test_hidden_sheets_and_styles_are_no_part_of_the_roster() -> None:
 
 
 @pytest.mark.parametrize("cut", [40, 400, -30])
-def test_a_damaged_workbook_is_one_clear_line(cut: int) -> None:
+def test_a_damaged_workbook_is_a_one_line_error(cut: int) -> None:
     data = made()[:cut] + (b"" if cut > 0 else b"xl/")
     assert refused(data)[0][2] in ("this workbook can't be read", "this is a ZIP archive or a workbook, not CSV")
 
 
-def test_an_archive_with_a_bomb_is_not_unpacked() -> None:
+def test_a_zip_bomb_is_not_unpacked() -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("xl/workbook.xml", bytes(100 << 20))
     assert refused(stream.getvalue()) == [(1, 1, "this workbook is too large for a roster")]
 
 
-def test_an_empty_workbook_and_a_document() -> None:
+def test_an_empty_workbook_and_another_document_are_refused() -> None:
     stream = io.BytesIO()
     Workbook().save(stream)
     assert refused(stream.getvalue()) == [(1, 1, "the file is empty")]
@@ -135,7 +135,7 @@ def test_a_private_key_in_a_workbook_is_urgent_and_not_echoed() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(rosters)
-def test_what_a_spreadsheet_keeps_comes_back(members: list[Member]) -> None:
+def test_a_workbook_is_read_unchanged(members: list[Member]) -> None:
     names = Member.__struct_fields__
     data = made_of([list(names), *([getattr(member, name) for name in names] for member in members)])
     assert workbook.is_workbook(data)
@@ -165,10 +165,10 @@ def test_all_faults_of_a_sheet_are_reported_at_once() -> None:
     assert [(line, column) for line, column, _ in refused(made(change))] == [(2, 1), (2, 2), (3, 1)]
 
 
-def test_a_name_is_not_taken_away() -> None:
+def test_a_dash_cannot_remove_a_name() -> None:
     assert refused(made(rows=[["s01", "-", ""]])) == [(2, 2, "the name is missing")]
 
 
-def test_an_encoding_is_not_silently_left_alone() -> None:
+def test_an_encoding_for_a_workbook_is_refused() -> None:
     with pytest.raises(UsageError, match="--encoding is for text files"):
         roster(made(), "class.xlsx", "utf-8")

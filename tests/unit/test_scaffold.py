@@ -28,7 +28,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_a_new_lab_has_no_error_and_says_what_is_left_to_write(tmp_path: Path) -> None:
+def test_a_new_lab_has_no_error_and_lists_its_todos(tmp_path: Path) -> None:
     written = scaffold.make("my-lab", tmp_path / "own")
     catalog = FileCatalog([tmp_path / "own"], cache=tmp_path / "cache")
     told = Lint(LintFiles(catalog), TakesAll()).run("my-lab")
@@ -40,7 +40,7 @@ def test_a_new_lab_has_no_error_and_says_what_is_left_to_write(tmp_path: Path) -
     ]
 
 
-def test_the_schema_is_beside_the_labs_unless_it_is_among_the_docs(tmp_path: Path) -> None:
+def test_the_schema_is_written_beside_the_labs_unless_docs_has_it(tmp_path: Path) -> None:
     scaffold.make("one", tmp_path)
     kept = tmp_path / "labs" / "lab.schema.json"
     assert json.loads(kept.read_text()) == json.loads(schema())
@@ -55,7 +55,7 @@ def test_the_schema_is_beside_the_labs_unless_it_is_among_the_docs(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["labs", "playbooks", "checks"])
-def test_what_is_there_is_never_overwritten(tmp_path: Path, kind: str) -> None:
+def test_existing_files_are_never_overwritten(tmp_path: Path, kind: str) -> None:
     (tmp_path / kind / "mine").mkdir(parents=True)
     (tmp_path / kind / "mine" / "kept").write_text("mine")
     before = files(tmp_path)
@@ -65,19 +65,19 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "My-lab", "1lab", "a/b", "..", "lab_1", "x" * 33, "实验", "lab\n"])
-def test_a_name_that_no_lab_can_have_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_invalid_lab_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="can't be the name of a lab"):
         scaffold.make(name, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="can't be written"):
         scaffold.make("mine", tmp_path / "file")
 
 
-def test_half_a_lab_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_lab_is_rolled_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write, count = scaffold._write, iter(range(99))
 
     def fails(file: Path, text: str, written: list[Path]) -> None:

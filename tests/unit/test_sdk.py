@@ -68,7 +68,7 @@ def engine() -> Iterator[Engine]:
     engine.close()
 
 
-def test_head_quotes_the_path_and_reads_what_the_engine_says_of_a_file(engine: Engine) -> None:
+def test_head_quotes_the_path_and_decodes_the_engines_stat(engine: Engine) -> None:
     said = base64.b64encode(json.dumps(STAT).encode()).decode()
     engine.answer = f"HTTP/1.1 200 OK\r\nX-Docker-Container-Path-Stat: {said}\r\nConnection: close\r\n\r\n".encode()
     assert archives_of(engine)._stat("abc", "/a b") == STAT
@@ -77,7 +77,7 @@ def test_head_quotes_the_path_and_reads_what_the_engine_says_of_a_file(engine: E
     assert first.endswith(b"/containers/abc/archive?path=%2Fa+b HTTP/1.1")
 
 
-def test_head_of_nothing(engine: Engine) -> None:
+def test_head_of_a_missing_file_returns_none(engine: Engine) -> None:
     engine.answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     assert archives_of(engine)._stat("abc", "/nowhere") is None
 
@@ -92,7 +92,7 @@ def test_an_error_has_the_engines_explanation(engine: Engine) -> None:
     assert caught.value.explanation == "no such container"
 
 
-def test_a_connection_is_taken_over_with_what_came_early(engine: Engine) -> None:
+def test_a_hijacked_connection_keeps_bytes_that_arrived_early(engine: Engine) -> None:
     engine.answer = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly"
     stream = hijack(Client(engine.address).api, "/exec/abc/start", {"Tty": True})
     stream.settimeout(10)
@@ -108,7 +108,7 @@ def test_a_connection_is_taken_over_with_what_came_early(engine: Engine) -> None
     assert engine.requests[0].endswith(b'{"Tty": true}')
 
 
-def test_the_version_that_is_spoken_can_be_changed(engine: Engine) -> None:
+def test_the_api_version_can_be_changed(engine: Engine) -> None:
     engine.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
     api = Client(engine.address).api
     sdk.speak_version(api, "1.44")

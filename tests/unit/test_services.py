@@ -74,18 +74,18 @@ def world() -> World:
 
 
 class TestDown:
-    def test_every_box_goes_and_nobody_elses(self, world: World) -> None:
+    def test_down_removes_the_instances_boxes_only(self, world: World) -> None:
         world.up()
         world.up(LAKE)
         world.up(POND, "li")
         assert sorted(world.down.run("pond.lucy", silent)) == ["master", "replica1", "replica2"]
         assert {box.instance for box in world.engine.observe()} == {"lake.lucy", "pond.li"}
 
-    def test_nothing_there_is_fine(self, world: World) -> None:
+    def test_down_without_boxes_does_nothing(self, world: World) -> None:
         assert world.down.run("pond.lucy", silent) == []
 
     @pytest.mark.parametrize("number", [1, 2, 3])
-    def test_after_being_killed_a_second_down_finishes(self, world: World, number: int) -> None:
+    def test_a_second_down_finishes_after_a_kill(self, world: World, number: int) -> None:
         world.up()
         world.engine.die_at(number)
         with pytest.raises(Crash):
@@ -94,20 +94,20 @@ class TestDown:
         world.down.run("pond.lucy", silent)
         assert world.engine.boxes == {}
 
-    def test_a_box_that_can_not_be_removed_does_not_keep_the_others(self, world: World) -> None:
+    def test_a_box_that_cannot_be_removed_does_not_keep_the_others(self, world: World) -> None:
         world.up()
         world.engine.fail_at(1, EngineError("busy"))
         with pytest.raises(EngineError, match="busy"):
             world.down.run("pond.lucy", silent)
         assert len(world.engine.boxes) == 1
 
-    def test_all_takes_the_keeper_too_when_nobody_needs_it(self, world: World) -> None:
+    def test_down_all_removes_the_keeper_if_nobody_needs_it(self, world: World) -> None:
         world.up()
         world.up(LAKE)
         assert world.down.run_all("lucy", silent) == ["lake.lucy", "pond.lucy"]
         assert set(world.keeper.state().values()) == {"missing"}
 
-    def test_all_leaves_the_keeper_for_others(self, world: World) -> None:
+    def test_down_all_keeps_the_keeper_for_others(self, world: World) -> None:
         world.up()
         world.up(POND, "li")
         world.down.run_all("lucy", silent)
@@ -116,7 +116,7 @@ class TestDown:
 
 
 class TestPower:
-    def test_stop_and_start_act_on_what_has_to_change(self, world: World) -> None:
+    def test_stop_and_start_change_only_boxes_in_the_other_state(self, world: World) -> None:
         boxes = world.up()
         world.engine.stop(boxes["master"])
         stopped = world.power.stop("pond.lucy", world.current().boxes, silent)
@@ -140,14 +140,14 @@ class TestPower:
         assert world.power.start("pond.lucy", chosen, silent) == []
         assert not any(world.engine.running(boxes[name]) for name in ("master", "replica2"))
 
-    def test_start_brings_a_keeper_that_is_gone(self, world: World) -> None:
+    def test_start_recreates_a_missing_keeper(self, world: World) -> None:
         world.up()
         world.power.stop("pond.lucy", world.current().boxes, silent)
         world.keeper.remove()
         world.power.start("pond.lucy", world.current().boxes, silent)
         assert set(world.keeper.state().values()) == {"running"}
 
-    def test_start_after_an_upgrade_builds_the_keeper_that_it_needs(self, world: World) -> None:
+    def test_start_after_an_upgrade_builds_the_required_keeper(self, world: World) -> None:
         world.up()
         world.power.stop("pond.lucy", world.current().boxes, silent)
         world.keeper.states["keeper"] = "outdated"
@@ -167,13 +167,13 @@ class TestFinder:
         assert current.params == derive(POND, "seed")
         assert current.values["master_address"] == "10.10.10.11"
 
-    def test_no_lab_is_told_with_the_way_to_one(self, world: World) -> None:
+    def test_no_lab_up_is_reported_with_the_command_that_starts_one(self, world: World) -> None:
         world.up(POND, "li")
         with pytest.raises(UsageError, match="no lab is up") as caught:
             world.current()
         assert "labctl up" in plain(caught.value)
 
-    def test_of_several_one_has_to_be_named(self, world: World) -> None:
+    def test_one_of_several_labs_must_be_named(self, world: World) -> None:
         world.up()
         world.up(LAKE)
         with pytest.raises(UsageError, match="lake, pond") as caught:
@@ -187,14 +187,14 @@ class TestFinder:
         with pytest.raises(UsageError, match="pond is not up"):
             world.current("pond")
 
-    def test_an_unknown_box_is_told_with_the_nearest(self, world: World) -> None:
+    def test_an_unknown_box_is_reported_with_the_nearest(self, world: World) -> None:
         world.up()
         with pytest.raises(UsageError, match="no box repilca1 in pond") as caught:
             world.current().box("repilca1")
         hint = plain(caught.value)
         assert "did you mean replica1?" in hint and "master, replica1, replica2" in hint
 
-    def test_a_stopped_box_is_told_unless_it_may_be(self, world: World) -> None:
+    def test_a_stopped_box_is_refused_unless_allowed(self, world: World) -> None:
         boxes = world.up()
         world.engine.stop(boxes["master"])
         current = world.current()
@@ -204,7 +204,7 @@ class TestFinder:
             current.require_running()
         assert current.box("master", running=False).state is State.STOPPED
 
-    def test_a_box_that_is_gone_or_going_is_missing(self, world: World) -> None:
+    def test_a_removed_box_is_reported_as_missing(self, world: World) -> None:
         boxes = world.up()
         world.engine.remove(boxes["master"])
         world.engine.boxes[boxes["replica1"]].state = State.REMOVING
@@ -213,13 +213,13 @@ class TestFinder:
                 world.current().box(name, running=False)
             assert plain(caught.value) == "labctl up pond"
 
-    def test_the_nearest_word_is_none_where_none_is_near(self) -> None:
+    def test_the_nearest_word_is_empty_if_none_is_similar(self) -> None:
         assert nearest("xyz", ["master", "replica1"]) == ""
         assert nearest("replica", ["master", "replica1"]) == "replica1"
 
 
 class TestVerify:
-    def test_an_attempt_is_judged_and_kept(self, world: World) -> None:
+    def test_an_attempt_is_judged_and_stored(self, world: World) -> None:
         boxes = world.up()
         world.checker.results = [passed("listen"), failed("auth")]
         first = world.verify.run(world.current())
@@ -233,7 +233,7 @@ class TestVerify:
         assert world.checker.asked[0][0] == boxes
         assert world.checker.asked[0][1]["master_address"] == "10.10.10.11"
 
-    def test_a_whole_verify_after_one_of_a_task_is_compared_with_the_last_whole_one(self, world: World) -> None:
+    def test_a_whole_verify_is_compared_with_the_last_whole_one(self, world: World) -> None:
         world.up()
         world.checker.results = [failed("listen"), failed("auth")]
         whole = world.verify.run(world.current())
@@ -253,7 +253,7 @@ class TestVerify:
         "meanwhile",
         [FakeEngine.stop, FakeEngine.restart, FakeEngine.remove],
     )
-    def test_a_box_that_goes_away_meanwhile_makes_every_verdict_an_error(
+    def test_a_box_that_stops_during_checks_makes_every_verdict_an_error(
         self, world: World, meanwhile: Callable[[FakeEngine, str], None]
     ) -> None:
         boxes = world.up()
@@ -264,7 +264,7 @@ class TestVerify:
         assert attempt.points == 0
         assert all("replica1 stopped or restarted" in check.message for task in attempt.tasks for check in task.checks)
 
-    def test_a_box_that_went_away_just_before_is_told_and_nothing_is_kept(self, world: World) -> None:
+    def test_a_box_that_stopped_just_before_is_reported_and_nothing_is_stored(self, world: World) -> None:
         boxes = world.up()
         current = world.current()
         world.engine.stop(boxes["master"])
@@ -272,7 +272,7 @@ class TestVerify:
             world.verify.run(current)
         assert world.checker.asked == [] and world.store.attempts("pond.lucy") == []
 
-    def test_boxes_that_do_not_run_are_told_and_nothing_is_checked(self, world: World) -> None:
+    def test_stopped_boxes_are_reported_and_nothing_is_checked(self, world: World) -> None:
         boxes = world.up()
         world.engine.stop(boxes["master"])
         with pytest.raises(UsageError, match="master is stopped"):
@@ -280,13 +280,13 @@ class TestVerify:
         assert world.checker.asked == []
         assert world.store.attempts("pond.lucy") == []
 
-    def test_an_unknown_task_is_told_with_the_nearest(self, world: World) -> None:
+    def test_an_unknown_task_is_reported_with_the_nearest(self, world: World) -> None:
         world.up()
         with pytest.raises(UsageError, match="no task lisen in pond") as caught:
             world.verify.run(world.current(), frozenset({"lisen"}))
         assert "did you mean listen?" in plain(caught.value)
 
-    def test_only_the_tasks_asked_for_count(self, world: World) -> None:
+    def test_only_the_chosen_tasks_count(self, world: World) -> None:
         world.up()
         attempt = world.verify.run(world.current(), frozenset({"auth"})).attempt
         assert [task.task for task in attempt.tasks] == ["auth"]
@@ -304,7 +304,7 @@ class TestVerify:
         assert [task.verdict for task in attempt.tasks] == [Verdict.PASSED, Verdict.ERROR]
         assert attempt.points == 10
 
-    def test_what_is_no_news_is_not_kept(self, world: World) -> None:
+    def test_an_attempt_that_the_caller_declines_is_not_stored(self, world: World) -> None:
         world.up()
         world.verify.run(world.current())
         verified = world.verify.run(world.current(), keep=lambda _attempt: False)
@@ -312,7 +312,7 @@ class TestVerify:
         assert len(world.store.attempts("pond.lucy")) == 1
 
     @pytest.mark.parametrize("when", ["opening", "attempts", "latest", "add_attempt"])
-    def test_a_verdict_outlives_a_store_that_is_away(
+    def test_a_verdict_is_returned_even_if_the_store_fails(
         self, world: World, monkeypatch: pytest.MonkeyPatch, when: str
     ) -> None:
         world.up()
@@ -351,7 +351,7 @@ class TestThorough:
 
     REBOOT, KILL = CloneCheck("t.py::test_reboot", "auth", "Back"), CloneCheck("t.py::test_kill", "listen", "Up")
 
-    def test_without_being_asked_they_are_counted_and_left_out(self, world: World) -> None:
+    def test_thorough_checks_are_counted_and_skipped_by_default(self, world: World) -> None:
         world.up()
         world.checker.hurts = [self.REBOOT, self.KILL]
         world.engine.calls.clear()
@@ -360,12 +360,12 @@ class TestThorough:
         assert not verified.attempt.thorough
         assert world.engine.calls == []
 
-    def test_of_other_tasks_none_is_counted(self, world: World) -> None:
+    def test_skipped_checks_of_other_tasks_are_not_counted(self, world: World) -> None:
         world.up()
         world.checker.hurts = [self.REBOOT, self.KILL]
         assert world.verify.run(world.current(), frozenset({"auth"})).left_out == 1
 
-    def test_each_runs_on_a_clone_of_its_own_and_nothing_is_left(self, world: World) -> None:
+    def test_each_thorough_check_runs_on_its_own_clone_that_is_removed(self, world: World) -> None:
         boxes = world.up()
         sites: list[Site] = []
 
@@ -393,7 +393,7 @@ class TestThorough:
         assert started.items() >= {(self.REBOOT.name, "auth"), (self.KILL.name, "listen")}
         assert {event.key for event in told if isinstance(event, StepEnded)} == started.keys()
 
-    def test_a_clone_that_can_not_be_made_is_those_checks_error(self, world: World) -> None:
+    def test_a_failed_clone_is_an_error_of_its_checks_only(self, world: World) -> None:
         world.up()
         world.checker.hurts = [self.REBOOT]
 
@@ -407,7 +407,7 @@ class TestThorough:
         assert auth.verdict is Verdict.ERROR
         assert auth.checks[-1].message == "on a clone: no space is left on the Docker engine's disk"
 
-    def test_what_could_not_be_done_to_a_box_is_told_to_the_check_only(self, world: World) -> None:
+    def test_a_failed_power_action_is_reported_to_its_check_only(self, world: World) -> None:
         world.up()
 
         def ask(check: CloneCheck, _site: Site, power: PowerSwitch) -> CheckResult:
@@ -425,7 +425,7 @@ class TestCopy:
     FIRST, SECOND = (CloneCheck(f"t.py::test_{name}", "auth", "", shared=True) for name in ("first", "second"))
     KILL = CloneCheck("t.py::test_kill", "listen", "Up")
 
-    def test_they_run_on_one_clone_in_every_verify_and_nothing_is_left(self, world: World) -> None:
+    def test_checks_that_share_a_clone_run_in_every_verify_on_one_that_is_removed(self, world: World) -> None:
         boxes = world.up()
         sites: list[Site] = []
 
@@ -445,14 +445,14 @@ class TestCopy:
         assert not {running.id for running in sites[0].boxes.values()} & set(boxes.values())
         assert (world.engine.clones(), world.engine.images) == ([], {})
 
-    def test_thorough_runs_the_others_beside_them(self, world: World) -> None:
+    def test_thorough_runs_the_remaining_checks_as_well(self, world: World) -> None:
         world.up()
         world.checker.hurts = [self.FIRST, self.KILL]
         verified = world.verify.run(world.current(), thorough=True)
         assert verified.left_out == 0
         assert [len(task.checks) for task in verified.attempt.tasks] == [2, 2]
 
-    def test_a_clone_that_can_not_be_made_is_the_error_of_each(self, world: World) -> None:
+    def test_a_failed_clone_is_an_error_of_each_check(self, world: World) -> None:
         world.up()
         world.checker.hurts = [self.FIRST, self.SECOND]
 
@@ -480,26 +480,26 @@ class TestIntegrity:
             up.run(POND, make_instance(POND, learner, seed=f"seed of {learner}"), silent)
         return world
 
-    def test_files_of_packages_that_were_changed(self, world: World) -> None:
+    def test_changed_files_of_packages_are_reported(self, world: World) -> None:
         world.up()
         world.checker.changed = {"master": ("/usr/bin/ss",), "replica1": ()}
         attempt = world.verify.run(world.current()).attempt
         assert attempt.integrity == Integrity({"master": ("/usr/bin/ss",)})
         assert attempt.integrity and attempt.verdict is Verdict.PASSED
 
-    def test_the_own_answer_is_nothing_odd(self, two: World) -> None:
+    def test_the_learners_own_answer_is_not_reported(self, two: World) -> None:
         own = derive(POND, "seed of lucy")["password"]
         self.verify(two, "li", password=own)
         assert not self.verify(two, "lucy", password=own).integrity
 
-    def test_anothers_right_answer_and_the_same_wrong_one(self, two: World) -> None:
+    def test_another_learners_answer_and_a_shared_wrong_answer_are_reported(self, two: World) -> None:
         self.verify(two, "li", password="made up", port=80)
         theirs = derive(POND, "seed of li")["password"]
         attempt = self.verify(two, "lucy", password=theirs, port=80)
         assert attempt.integrity == Integrity({}, (Likeness("password", "li"),), (Likeness("port", "li"),))
         assert attempt.verdict is Verdict.PASSED
 
-    def test_ones_own_earlier_attempt_is_nobody_else(self, two: World) -> None:
+    def test_the_learners_own_earlier_attempt_is_not_reported(self, two: World) -> None:
         self.verify(two, "lucy", password="made up")
         assert not self.verify(two, "lucy", password="made up").integrity
 
@@ -533,13 +533,13 @@ class TestDoctor:
         host = FakeHost(sysctls)
         return Doctor(world.engine, world.keeper, world.images, world.locks, host), host
 
-    def test_it_looks_and_changes_nothing(self, world: World) -> None:
+    def test_doctor_inspects_and_changes_nothing(self, world: World) -> None:
         doctor, host = self.doctor(world, {**WANTED_SYSCTLS, "kernel.pid_max": 1})
         findings = doctor.look([POND])
         assert [finding.values["name"] for finding in findings if finding.level is Level.WARN] == ["kernel.pid_max"]
         assert host.raised == [] and world.images.ensured == [] and world.engine.calls == []
 
-    def test_fix_raises_what_is_low_and_starts_the_keeper(self, world: World) -> None:
+    def test_fix_raises_low_limits_and_starts_the_keeper(self, world: World) -> None:
         world.keeper.remove()
         doctor, host = self.doctor(world, {**WANTED_SYSCTLS, "kernel.pid_max": 1})
         doctor.fix(silent)
@@ -553,7 +553,7 @@ class TestDoctor:
         doctor.fix(silent)
         assert host.raised == []
 
-    def test_labs_built_and_missing_are_told_apart(self, world: World) -> None:
+    def test_built_and_missing_labs_are_listed_separately(self, world: World) -> None:
         world.images.all_present = False
         world.images.built = {"pond"}
         doctor, _ = self.doctor(world, WANTED_SYSCTLS)
@@ -562,7 +562,7 @@ class TestDoctor:
         assert "not built yet: lake" in said
 
 
-def test_a_lab_whose_boxes_changed_since_keeps_its_instance(world: World) -> None:
+def test_an_instance_stays_usable_after_its_lab_gained_a_box(world: World) -> None:
     """The catalog may be newer than what is up."""
     world.up()
     bigger = msgspec.structs.replace(POND, boxes={**POND.boxes, "extra": POND.boxes["master"]})

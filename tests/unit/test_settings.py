@@ -42,14 +42,14 @@ def fault(text: str, home: Path) -> UsageError:
     return caught.value
 
 
-def test_defaults() -> None:
+def test_defaults_are_loaded_without_file_and_variables() -> None:
     found = settings.load()
     assert (found.learner, found.lang, found.catalog) == ("ada", "", ())
     assert found.image.base == "debian:bookworm-slim"
     assert found.mirror.debian == ""
 
 
-def test_the_learner_is_who_called_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_learner_is_the_user_who_called_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "grace")
     assert settings.load().learner == "grace"
     monkeypatch.delenv("SUDO_USER")
@@ -57,7 +57,7 @@ def test_the_learner_is_who_called_sudo(monkeypatch: pytest.MonkeyPatch) -> None
     assert settings.load().learner == "learner"
 
 
-def test_the_environment_goes_before_the_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_overrides_the_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(home, 'lang = "zh"\ncatalog = ["/x"]\n[mirror]\ndebian = "http://file/debian"\n')
     monkeypatch.setenv("LABCTL_MIRROR_DEBIAN", "http://env/debian")
     monkeypatch.setenv("LABCTL_CATALOG", "/a:/b")
@@ -67,7 +67,7 @@ def test_the_environment_goes_before_the_file(home: Path, monkeypatch: pytest.Mo
     assert (sources["lang"], sources["mirror.debian"], sources["engine"]) == ("file", "env", "default")
 
 
-def test_set_get_unset(home: Path) -> None:
+def test_a_setting_can_be_set_read_and_unset(home: Path) -> None:
     settings.set_("mirror.npm", "http://m/npm")
     settings.set_("catalog", "/x:/y")
     assert settings.get("mirror.npm") == Setting("mirror.npm", "http://m/npm", "file")
@@ -111,7 +111,7 @@ base = "debian:bookworm-slim"
         (lambda: settings.unset("image.base"), 'base = "debian:bookworm-slim"\n', ""),
     ],
 )
-def test_the_rest_of_the_file_stays_as_it_was_written(
+def test_set_and_unset_keep_the_text_around_the_setting(
     change: Callable[[], None], before: str, after: str, home: Path
 ) -> None:
     file = write(home, _WRITTEN)
@@ -165,7 +165,7 @@ def test_a_value_comes_into_a_file_of_any_form(text: str, key: str, wanted: dict
     assert settings.get(key).source == "default"
 
 
-def test_a_file_that_is_a_link_stays_one(home: Path) -> None:
+def test_a_symlinked_file_stays_a_link(home: Path) -> None:
     file = write(home, "")
     elsewhere = home / "dotfiles.toml"
     file.rename(elsewhere)
@@ -181,7 +181,7 @@ def test_a_wrong_value_can_be_set_right(home: Path) -> None:
     assert settings.load().lang == "en"
 
 
-def test_an_unknown_setting_has_a_near_one() -> None:
+def test_an_unknown_setting_is_reported_with_the_nearest() -> None:
     for action in (settings.get, settings.unset, lambda key: settings.set_(key, "x")):
         with pytest.raises(UsageError) as caught:
             action("mirror.debain")
@@ -189,7 +189,7 @@ def test_an_unknown_setting_has_a_near_one() -> None:
         assert plain(caught.value) == ("did you mean mirror.debian? All settings: labctl config list")
 
 
-def test_a_value_that_cannot_be_is_refused_and_not_kept() -> None:
+def test_an_invalid_value_is_refused_and_not_stored() -> None:
     with pytest.raises(UsageError, match="lang: allowed: en, zh"):
         settings.set_("lang", "fr")
     assert not settings.config_file().exists()
@@ -206,19 +206,19 @@ def test_a_value_that_cannot_be_is_refused_and_not_kept() -> None:
         ("learner = 3", r"config\.toml: learner: Expected str, got int"),
     ],
 )
-def test_faults_of_the_file(text: str, said: str, home: Path) -> None:
+def test_a_fault_in_the_file_is_reported(text: str, said: str, home: Path) -> None:
     error = fault(text, home)
     with pytest.raises(UsageError, match=said):
         raise error
 
 
-def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_variable_is_reported_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABCTL_LANG", "fr")
     with pytest.raises(UsageError, match="LABCTL_LANG: lang: allowed"):
         settings.load()
 
 
-def test_the_secret_is_made_once_and_for_nobody_else(home: Path) -> None:
+def test_the_secret_is_created_once_with_private_permissions(home: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = set(pool.map(lambda _: settings.secret(), range(16)))
     assert len(made) == 1
@@ -243,7 +243,7 @@ def test_the_secret_is_made_once_and_for_nobody_else(home: Path) -> None:
         ("ada:s3cret@db.example/labctl", "ada:***@db.example/labctl"),
     ],
 )
-def test_the_password_of_the_store_is_shown_to_nobody(home: Path, url: str, shown: str) -> None:
+def test_the_password_of_the_store_is_never_shown(home: Path, url: str, shown: str) -> None:
     settings.set_("store", url)
     assert settings.load().store == url
     assert settings.get("store").value == shown

@@ -50,7 +50,7 @@ def ended(child: pexpect.spawn) -> tuple[int | None, str]:
 @pytest.mark.skipif(LESS is None, reason="less is not installed")
 class TestLess:
     @pytest.mark.parametrize("less", [None, "", "-M", "FX", "iM", "-S"])
-    def test_a_long_brief_comes_page_by_page(self, terminal: Callable[..., pexpect.spawn], less: str | None) -> None:
+    def test_a_long_brief_is_shown_by_pages(self, terminal: Callable[..., pexpect.spawn], less: str | None) -> None:
         child = terminal("show", "redis-replication", **({} if less is None else {"LESS": less}))
         child.expect("no surprises")
         child.expect("master")
@@ -61,7 +61,7 @@ class TestLess:
         status, said = ended(child)
         assert status == 0 and "Traceback" not in said
 
-    def test_ctrl_c_leaves_less_where_it_is_and_q_ends_it(self, terminal: Callable[..., pexpect.spawn]) -> None:
+    def test_ctrl_c_leaves_less_running_and_q_ends_it(self, terminal: Callable[..., pexpect.spawn]) -> None:
         child = terminal("show", "redis-replication")
         child.expect("master")
         child.sendintr()
@@ -69,18 +69,16 @@ class TestLess:
         status, said = ended(child)
         assert status == 0 and "Traceback" not in said and "interrupted" not in said
 
-    def test_what_fits_is_only_printed(self, terminal: Callable[..., pexpect.spawn]) -> None:
+    def test_a_short_text_is_printed_without_a_pager(self, terminal: Callable[..., pexpect.spawn]) -> None:
         status, said = ended(terminal("show", "redis-replication", "auth"))
         assert status == 0 and "labctl hint" in said
 
-    def test_without_a_pager_all_comes_at_once(self, terminal: Callable[..., pexpect.spawn]) -> None:
+    def test_no_pager_prints_the_whole_text(self, terminal: Callable[..., pexpect.spawn]) -> None:
         status, said = ended(terminal("show", "redis-replication", "--no-pager"))
         assert status == 0 and said.count("\n") > 400
 
 
-def test_the_users_pager_gets_the_text_and_less_its_options(
-    terminal: Callable[..., pexpect.spawn], tmp_path: Path
-) -> None:
+def test_the_users_pager_and_less_options_are_used(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
     pager = tmp_path / "my pager"
     pager.write_text('#!/bin/sh\necho "LESS=$LESS"\nhead -n 1\n')
     pager.chmod(0o755)
@@ -89,7 +87,7 @@ def test_the_users_pager_gets_the_text_and_less_its_options(
     assert "LESS=-RFX -iM" in said and "Redis replication" in said
 
 
-def test_where_there_is_no_less_labctl_pages_itself(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
+def test_labctls_own_pager_is_used_if_less_is_missing(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     child = terminal("show", "redis-replication", PATH=str(tmp_path / "bin"))
     child.expect("lines 1–[0-9]+ of")
@@ -104,7 +102,7 @@ def test_where_there_is_no_less_labctl_pages_itself(terminal: Callable[..., pexp
     assert not before[3] & termios.ICANON, "keys were read as they were typed"
 
 
-def test_ctrl_c_in_labctls_own_pager(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
+def test_ctrl_c_ends_labctls_own_pager(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
     child = terminal("show", "redis-replication", PATH=str(tmp_path))
     child.expect("lines 1–")
     child.sendintr()
@@ -123,7 +121,7 @@ sys.exit(SessionRunner().run(Session(Holder("", ""), Order("show", lab="redis-re
 """With no cohort: whose labs are meant the settings say."""
 
 
-def test_in_the_gateway_no_program_is_started(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
+def test_show_at_the_gateway_starts_no_program(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
     """Keys with which less starts a shell, an editor or another file do nothing; PAGER and LESSOPEN neither."""
     proof = tmp_path / "escaped"
     evil = f"sh -c 'touch {proof}'"
@@ -140,7 +138,7 @@ def test_in_the_gateway_no_program_is_started(terminal: Callable[..., pexpect.sp
     assert not proof.exists()
 
 
-def test_ctrl_c_is_labctls_again_once_the_pager_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_handler_of_ctrl_c_is_restored_after_the_pager(monkeypatch: pytest.MonkeyPatch) -> None:
     from labctl.adapters import pager
 
     monkeypatch.setenv("PAGER", "true")

@@ -14,7 +14,7 @@ from labctl.domain.wiring import bridge_name
 
 
 @given(st.integers(16, 28), st.integers(), st.data())
-def test_a_spare_address_is_a_host_of_the_network_and_no_boxs(prefix: int, seed: int, data: st.DataObject) -> None:
+def test_a_spare_address_is_a_free_host_address_of_the_network(prefix: int, seed: int, data: st.DataObject) -> None:
     network = ipaddress.IPv4Network((f"10.{data.draw(st.integers(0, 255))}.0.0", prefix))
     hosts = st.integers(1, network.num_addresses - 2)
     taken = data.draw(st.lists(hosts, min_size=1, max_size=min(12, network.num_addresses - 3), unique=True))
@@ -28,12 +28,12 @@ def test_a_spare_address_is_a_host_of_the_network_and_no_boxs(prefix: int, seed:
         assert address.ip not in {network[host] for host in taken}
 
 
-def test_it_is_another_each_time() -> None:
+def test_spare_addresses_are_random() -> None:
     lab = make_lab()
     assert len({spare_addresses(lab, random.SystemRandom())["lan"] for _ in range(50)}) > 10
 
 
-def test_a_network_that_is_full_has_none_and_others_have() -> None:
+def test_a_full_network_has_no_spare_address_and_others_have() -> None:
     boxes = {f"box{host}": {"networks": {"lan": f"10.10.10.{host}"}} for host in (1, 2)}
     subnets = {"lan": {"subnet": "10.10.10.0/30"}, "dmz": {"subnet": "10.10.11.0/24"}}
     found = spare_addresses(make_lab(networks=subnets, boxes=boxes, files=[]), random.Random(1))
@@ -51,6 +51,6 @@ def test_interfaces_are_counted_in_the_order_of_the_boxs_networks() -> None:
     assert interfaces(lab, "web") == {"dmz": "eth0"}
 
 
-def test_a_bridge_is_the_instances_own() -> None:
+def test_a_bridge_belongs_to_its_instance() -> None:
     site = Site("pond.lucy", {"master": RunningBox("id", 1, "now")})
     assert site.bridge("lan") == bridge_name("pond.lucy", "lan") != bridge_name("pond.li", "lan")

@@ -35,7 +35,7 @@ def as_ssh_reads_it(config: Path, host: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("host", ["master", "master.pond"])
 @pytest.mark.parametrize("learner", ["lucy", "李 雷", "50%h; reboot"])
-def test_openssh_reads_what_was_meant(folder: Path, host: str, learner: str) -> None:
+def test_openssh_parses_the_configuration_as_intended(folder: Path, host: str, learner: str) -> None:
     files = SshFiles(folder)
     (folder / "pond.x").mkdir(parents=True)
     files.write_config("pond.x", "pond", learner, ["master", "replica1"])
@@ -47,7 +47,7 @@ def test_openssh_reads_what_was_meant(folder: Path, host: str, learner: str) -> 
     assert argv[1:] == ["-m", "labctl", "ssh-proxy", "master", "--lab", "pond", "--learner", learner]
 
 
-def test_folders_with_more_labs_are_known_to_the_proxy_wherever_it_runs(
+def test_the_proxy_command_has_absolute_paths_of_extra_catalogs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -57,7 +57,7 @@ def test_folders_with_more_labs_are_known_to_the_proxy_wherever_it_runs(
     assert f"--catalog={tmp_path}/more labs" in argv and argv.index("ssh-proxy") > 3
 
 
-def test_sessions_get_the_language_and_the_colours(tmp_path: Path) -> None:
+def test_sessions_get_the_language_and_colour_variables(tmp_path: Path) -> None:
     (tmp_path / "pond.x").mkdir()
     sent = {"LC_MESSAGES": "zh_CN.UTF-8", "COLORTERM": "truecolor"}
     text = SshFiles(tmp_path).write_config("pond.x", "pond", "x", ["master"], sent)
@@ -65,7 +65,7 @@ def test_sessions_get_the_language_and_the_colours(tmp_path: Path) -> None:
     as_ssh_reads_it(tmp_path / "pond.x" / "config", "master")
 
 
-def test_the_configuration_is_the_users_own_and_is_what_is_printed(tmp_path: Path) -> None:
+def test_the_configuration_is_private_and_equals_the_printed_text(tmp_path: Path) -> None:
     (tmp_path / "pond.lucy").mkdir()
     text = SshFiles(tmp_path).write_config("pond.lucy", "pond", "lucy", ["master"])
     file = tmp_path / "pond.lucy" / "config"
@@ -82,7 +82,7 @@ def test_forgetting_an_instance_leaves_others(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["pond.li"]
 
 
-def test_without_openssh_there_is_a_way_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_openssh_is_reported_with_an_alternative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     for call in (lambda: SshFiles(tmp_path).public_key("x"), lambda: SshFiles(tmp_path).run_client("x", "master", [])):
         with pytest.raises(UsageError, match="not installed") as caught:
@@ -102,7 +102,7 @@ class FakeSshFiles:
         return " ".join([instance, lab, learner, *boxes])
 
 
-def test_the_key_goes_into_every_box_that_runs() -> None:
+def test_the_public_key_is_copied_into_every_running_box() -> None:
     engine, lab = FakeEngine(), make_lab()
     ids = {spec.name: engine.create(spec) for spec in make_specs(lab)}
     for name in ("master", "replica1"):

@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     store.close()
 
 
-def test_what_was_kept_is_there_for_the_next_program(store: SqlStore, tmp_path: Path) -> None:
+def test_stored_data_is_read_by_the_next_process(store: SqlStore, tmp_path: Path) -> None:
     store.add_attempt(attempt(at=1.0))
     store.add_hint("pond.lucy", "listen", 2)
     other = SqlStore(tmp_path / "state" / "labctl.db")
@@ -38,11 +38,11 @@ def test_what_was_kept_is_there_for_the_next_program(store: SqlStore, tmp_path: 
     other.close()
 
 
-def test_its_folder_is_the_users_own(store: SqlStore, tmp_path: Path) -> None:
+def test_the_stores_folder_is_private(store: SqlStore, tmp_path: Path) -> None:
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
 
 
-def test_its_files_are_the_users_own_also_in_a_folder_that_was_there(tmp_path: Path) -> None:
+def test_the_stores_files_are_private_even_in_an_existing_folder(tmp_path: Path) -> None:
     """The secrets of cohorts are in them."""
     store = SqlStore(tmp_path / "labctl.db")
     store.add_attempt(attempt())
@@ -66,7 +66,7 @@ def test_stores_opened_at_once_for_the_first_time_all_work(tmp_path: Path) -> No
         assert sorted(pool.map(one, range(8))) == list(range(1, 9))
 
 
-def test_a_damaged_file_is_told_in_one_line_and_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported_in_one_line_and_kept(tmp_path: Path) -> None:
     file, content = tmp_path / "labctl.db", b"this is no database, but long enough to look at " * 50
     file.write_bytes(content)
     with pytest.raises(LabctlError) as caught:
@@ -76,19 +76,19 @@ def test_a_damaged_file_is_told_in_one_line_and_stays_as_it_is(tmp_path: Path) -
     assert file.read_bytes() == content
 
 
-def test_a_folder_in_its_place_is_told_too(tmp_path: Path) -> None:
+def test_a_folder_at_the_stores_path_is_reported(tmp_path: Path) -> None:
     (tmp_path / "labctl.db").mkdir()
     with pytest.raises(LabctlError, match="can't be used: unable to open database file"):
         SqlStore(tmp_path / "labctl.db")
 
 
-def test_a_folder_that_can_not_be_made_is_told_too(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(LabctlError, match="can't be used"):
         SqlStore(tmp_path / "state" / "labctl.db")
 
 
-def test_attempts_of_before_answers_came_are_read_as_they_are(store: SqlStore, tmp_path: Path) -> None:
+def test_attempts_without_answers_of_older_versions_are_read(store: SqlStore, tmp_path: Path) -> None:
     """A learner's history outlives versions of labctl."""
     import sqlite3
 

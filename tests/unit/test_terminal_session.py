@@ -21,7 +21,7 @@ class Raw:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_in_the_midst_of_it_leaves_no_shell_behind(
+def test_a_signal_during_a_session_leaves_no_shell_running(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     """A terminal that goes away ends the stream first, and then there are signals."""

@@ -22,7 +22,7 @@ def terminal() -> Iterator[tuple[int, int, str]]:
     os.close(far)
 
 
-def test_words_come_to_a_terminal(terminal: tuple[int, int, str]) -> None:
+def test_a_text_is_written_to_a_terminal(terminal: tuple[int, int, str]) -> None:
     near, _, name = terminal
     folder = os.open("/dev/pts", os.O_RDONLY)
     assert _write(folder, name, "满了\r\n".encode())
@@ -30,7 +30,7 @@ def test_words_come_to_a_terminal(terminal: tuple[int, int, str]) -> None:
     os.close(folder)
 
 
-def test_a_terminal_that_nobody_reads_is_not_waited_for(terminal: tuple[int, int, str]) -> None:
+def test_a_terminal_that_nobody_reads_does_not_block(terminal: tuple[int, int, str]) -> None:
     folder = os.open("/dev/pts", os.O_RDONLY)
     started = time.monotonic()
     with pytest.raises(BlockingIOError):
@@ -40,7 +40,7 @@ def test_a_terminal_that_nobody_reads_is_not_waited_for(terminal: tuple[int, int
     os.close(folder)
 
 
-def test_nothing_but_terminals_is_written_to(tmp_path: Path) -> None:
+def test_only_terminals_are_written_to(tmp_path: Path) -> None:
     (tmp_path / "root/dev/pts").mkdir(parents=True)
     (tmp_path / "root/dev/pts/0").write_bytes(b"xxxxx")
     device = (tmp_path / "root/dev/pts").stat().st_dev

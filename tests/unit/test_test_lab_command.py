@@ -119,7 +119,7 @@ def labctl(world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     i18n.choose_language("en")
 
 
-def test_all_that_holds_is_a_table_and_exit_0(labctl: Run) -> None:
+def test_a_proof_without_flaws_prints_a_table_and_exits_with_0(labctl: Run) -> None:
     code, out, _ = labctl("test-lab", "pond")
     assert code == 0
     lines = out.splitlines()
@@ -132,7 +132,7 @@ def test_all_that_holds_is_a_table_and_exit_0(labctl: Run) -> None:
     assert lines[-1] == "✓ pond: all holds" and "≠" not in out
 
 
-def test_what_does_not_hold_is_said_exactly_and_exit_1(world: World, labctl: Run) -> None:
+def test_flaws_are_printed_exactly_and_exit_with_1(world: World, labctl: Run) -> None:
     wrong = (
         state(Phase.FRESH, frozenset({"auth"})),
         *GOOD[1:-1],
@@ -149,14 +149,14 @@ def test_what_does_not_hold_is_said_exactly_and_exit_1(world: World, labctl: Run
     assert out.splitlines()[-1] == "✗ pond: 2 flaws"
 
 
-def test_a_mutant_that_passes_all_is_told_so(world: World, labctl: Run) -> None:
+def test_a_mutant_that_fails_no_task_is_shown(world: World, labctl: Run) -> None:
     world.proof = proven((*GOOD[:-1], state(Phase.MUTANTS, ALL, "open", ["auth"])))
     assert "✗\topen\tauth\tnone" in labctl("test-lab", "pond")[1]
     world.proof = proven(GOOD[:-1])
     assert "✗\topen\tauth\tnot tried" in labctl("test-lab", "pond")[1]
 
 
-def test_what_could_not_be_tried_is_exit_6(world: World, labctl: Run) -> None:
+def test_an_error_of_the_proof_exits_with_6(world: World, labctl: Run) -> None:
     at = At("pond", "a1", Phase.MUTANTS, "open")
     gone = ChecksError("the checks of {lab} could not run: {why}", lab="pond", why="gone", detail="last words")
     flaw = proof.not_tried(at, gone.message, gone.values, gone.detail, broken=True)
@@ -168,7 +168,7 @@ def test_what_could_not_be_tried_is_exit_6(world: World, labctl: Run) -> None:
     assert "实际  pond 的检查" in labctl("--lang", "zh", "test-lab", "pond")[1]
 
 
-def test_faults_of_the_files_are_told_in_the_language_in_use(world: World, labctl: Run) -> None:
+def test_faults_of_files_are_shown_in_the_chosen_language(world: World, labctl: Run) -> None:
     world.proof = proven(GOOD, [*proof.lint_flaws("pond", [Text("lab.yml:1: a fault", "lab.yml:1：有错")])])
     code, out, _ = labctl("test-lab", "pond")
     assert code == 1
@@ -176,14 +176,14 @@ def test_faults_of_the_files_are_told_in_the_language_in_use(world: World, labct
     assert "实际  lab.yml:1：有错\n" in labctl("--lang", "zh", "test-lab", "pond")[1]
 
 
-def test_a_faulty_lab_is_exit_3_and_a_ctrl_c_130(world: World, labctl: Run) -> None:
+def test_an_invalid_lab_exits_with_3_and_ctrl_c_with_130(world: World, labctl: Run) -> None:
     world.raises = InvalidLabError("{faults}", faults="x.yml:2: y", file="x.yml")
     assert labctl("test-lab", "pond")[0] == 3
     world.raises = KeyboardInterrupt()
     assert labctl("test-lab", "pond")[0] == 130
 
 
-def test_which_labs_and_what_of_them(world: World, labctl: Run) -> None:
+def test_labs_and_options_are_passed_to_the_proof(world: World, labctl: Run) -> None:
     assert labctl("test-lab")[0] == 2
     assert labctl("test-lab", "pont")[0] == 2
     labctl("test-lab", "pond", "lake", "pond")
@@ -200,7 +200,7 @@ def test_which_labs_and_what_of_them(world: World, labctl: Run) -> None:
     )
 
 
-def test_json_has_all_of_it(world: World, labctl: Run) -> None:
+def test_json_contains_the_whole_proof(world: World, labctl: Run) -> None:
     world.proof = proven((state(Phase.FRESH, frozenset({"auth"})), *GOOD[1:]))
     code, out, err = labctl("test-lab", "pond", "--json")
     found = json.loads(out)
@@ -220,7 +220,7 @@ def test_json_has_all_of_it(world: World, labctl: Run) -> None:
     assert labctl("test-lab", "pond", "--json", "--report", "-")[0] == 2
 
 
-def test_the_report_is_a_table_of_markdown(labctl: Run, tmp_path: Path) -> None:
+def test_the_report_is_a_markdown_table(labctl: Run, tmp_path: Path) -> None:
     file = tmp_path / "labs.md"
     assert labctl("test-lab", "pond", "--report", str(file))[0] == 0
     lines = file.read_text().splitlines()
@@ -235,7 +235,7 @@ def test_the_report_is_a_table_of_markdown(labctl: Run, tmp_path: Path) -> None:
     assert labctl("--lang", "zh", "test-lab", "pond", "--report", "-")[1].startswith("| 实验 | 标题 | 任务")
 
 
-def test_a_report_keeps_the_rows_of_labs_that_were_not_proven_this_time(labctl: Run, tmp_path: Path) -> None:
+def test_a_report_keeps_the_rows_of_other_labs(labctl: Run, tmp_path: Path) -> None:
     file = tmp_path / "labs.md"
     labctl("test-lab", "pond", "--report", str(file))
     head, line, pond, *notes = file.read_text().splitlines()
@@ -248,19 +248,19 @@ def test_a_report_keeps_the_rows_of_labs_that_were_not_proven_this_time(labctl: 
     assert file.read_text().splitlines() == [head, line, pond, *notes]
 
 
-def test_a_report_that_can_not_be_written_is_told_before_anything_is_done(world: World, labctl: Run) -> None:
+def test_an_unwritable_report_is_refused_before_the_proof(world: World, labctl: Run) -> None:
     assert labctl("test-lab", "pond", "--report", "/proc/none/labs.md")[0] == 2
     assert world.asked == []
 
 
-def test_chinese(world: World, labctl: Run) -> None:
+def test_the_output_is_translated_to_chinese(world: World, labctl: Run) -> None:
     world.proof = proven((state(Phase.FRESH, frozenset({"auth"})), *GOOD[1:]))
     _, out, _ = labctl("--lang", "zh", "test-lab", "pond")
     assert "任务\t初始\t重置\tsolve\tsolve-hand" in out
     assert "✗ pond，种子 a1，初始：auth\n    应为  未通过\n    实际  通过" in out
 
 
-def test_it_fits_a_terminal_of_80_columns() -> None:
+def test_the_output_fits_80_columns() -> None:
     """With colours there, and many mutants with long names."""
     script = (
         "import sys; sys.path[:0] = ['tests', 'tests/unit']\n"
@@ -296,6 +296,6 @@ def test_it_fits_a_terminal_of_80_columns() -> None:
     assert sum("replication-user" in line for line in lines) == 9
 
 
-def test_a_proof_can_be_sent() -> None:
+def test_a_proof_survives_json() -> None:
     made = proven()
     assert msgspec.json.decode(msgspec.json.encode(made), type=Proof) == made

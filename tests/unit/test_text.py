@@ -19,15 +19,15 @@ from labctl.domain.text import Text, fill, placeholders, visible
         ("", ""),
     ],
 )
-def test_names_in_double_braces_are_replaced_and_nothing_else(template: str, filled: str) -> None:
+def test_only_placeholders_in_double_braces_are_replaced(template: str, filled: str) -> None:
     assert fill(template, {"port": 80}) == filled
 
 
-def test_a_value_is_not_filled_again() -> None:
+def test_a_filled_value_is_not_filled_again() -> None:
     assert fill("{{ a }}", {"a": "{{ b }}", "b": "x"}) == "{{ b }}"
 
 
-def test_a_name_with_no_value_is_an_error() -> None:
+def test_a_placeholder_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="prot"):
         fill("{{ prot }}", {"port": 80})
 
@@ -51,12 +51,12 @@ def test_a_text_is_there_in_both_languages() -> None:
         ("two\nlines\tand 中文，“引号” é 🙂", "two\nlines\tand 中文，“引号” é 🙂"),
     ],
 )
-def test_what_a_terminal_would_obey_is_written_out(text: str, shown: str) -> None:
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
 @given(st.text())
-def test_what_is_visible_stays_so_and_can_be_written_anywhere(text: str) -> None:
+def test_escaping_is_idempotent_and_gives_valid_unicode(text: str) -> None:
     shown = visible(text)
     assert visible(shown) == shown
     assert shown.encode().decode() == shown

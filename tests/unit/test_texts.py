@@ -27,7 +27,7 @@ CATALOGS = {language: texts.read(file) for language, file in texts.catalogs().it
 every_language = pytest.mark.parametrize("language", sorted(CATALOGS))
 
 
-def test_there_is_a_chinese_catalog() -> None:
+def test_the_chinese_catalog_exists() -> None:
     assert "zh" in CATALOGS
     assert len(texts.translations(CATALOGS["zh"])) > 1000
 
@@ -38,12 +38,12 @@ def test_every_text_has_its_translation(language: str) -> None:
 
 
 @every_language
-def test_no_translation_is_left_of_texts_that_are_gone(language: str) -> None:
+def test_no_translation_of_a_removed_text_is_left(language: str) -> None:
     assert texts.stale(CATALOGS[language]) == [], "python docs/texts.py --update"
 
 
 @every_language
-def test_what_labctl_reads_is_compiled_from_what_translators_write(language: str) -> None:
+def test_the_compiled_catalog_matches_the_po_file(language: str) -> None:
     assert texts.compiled(texts.catalogs()[language]) == texts.translations(CATALOGS[language]), (
         "python docs/texts.py --update"
     )
@@ -56,7 +56,7 @@ def test_no_text_is_in_a_catalog_twice(language: str) -> None:
 
 
 @every_language
-def test_placeholders_are_the_same(language: str) -> None:
+def test_translations_have_the_same_placeholders(language: str) -> None:
     fields = re.compile(r"\{[^}]*\}")
     other = {
         key: translation
@@ -67,7 +67,7 @@ def test_placeholders_are_the_same(language: str) -> None:
 
 
 @every_language
-def test_plural_forms_have_no_placeholders_of_their_own(language: str) -> None:
+def test_plural_forms_add_no_placeholders(language: str) -> None:
     plurals = {key: forms for key, forms in texts.translations(CATALOGS[language]).items() if isinstance(key, tuple)}
     assert plurals
     for key, forms in plurals.items():
@@ -76,12 +76,12 @@ def test_plural_forms_have_no_placeholders_of_their_own(language: str) -> None:
 
 
 @every_language
-def test_an_update_changes_nothing_but_where_texts_are(language: str) -> None:
+def test_an_update_changes_only_the_places_of_texts(language: str) -> None:
     catalog = CATALOGS[language]
     assert texts.translations(texts.updated(catalog, language)) == texts.translations(catalog)
 
 
-def test_texts_are_found_with_and_without_a_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_marked_and_unmarked_texts_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "module.py").write_text(
         '_("marked")\n'
         'raise UsageError("of an error", remedy="its remedy")\n'
@@ -96,7 +96,7 @@ def test_texts_are_found_with_and_without_a_mark(tmp_path: Path, monkeypatch: py
     }  # fmt: skip
 
 
-def test_a_new_language_is_one_more_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_language_can_be_added_by_a_catalog_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from labctl import i18n
     from labctl.cli.i18n import choose_language
 

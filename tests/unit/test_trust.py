@@ -60,13 +60,13 @@ FROM_OUTSIDE = [
 
 
 @pytest.mark.parametrize("command", [*ASK_SYSTEMD, *READ_OWN_PROC])
-def test_one_that_asks_in_the_box_is_run_in_it_and_not_trusted(command: str) -> None:
+def test_a_command_that_queries_a_program_in_the_box_runs_there_and_is_untrusted(command: str) -> None:
     assert needs_inside(command)
     assert source_of(command) is Source.IN_BOX
 
 
 @pytest.mark.parametrize("command", [command for command in FROM_OUTSIDE if "#" not in command])
-def test_one_that_looks_from_outside_is_trusted(command: str) -> None:
+def test_a_command_that_reads_files_runs_outside_and_is_trusted(command: str) -> None:
     assert not needs_inside(command)
     assert source_of(command) is Source.TRUSTED
 
@@ -74,17 +74,17 @@ def test_one_that_looks_from_outside_is_trusted(command: str) -> None:
 @pytest.mark.parametrize(
     "command", ["dpkg-query -W redis", "rpm -q redis", "sh -c 'dpkg -l'", "apt-cache policy x|head"]
 )
-def test_one_that_reads_notes_is_run_outside_and_not_trusted(command: str) -> None:
+def test_a_command_that_reads_package_data_runs_outside_and_is_untrusted(command: str) -> None:
     assert not needs_inside(command)
     assert source_of(command) is Source.IN_BOX
 
 
-def test_one_of_several_is_enough() -> None:
+def test_one_untrusted_command_makes_the_whole_line_untrusted() -> None:
     assert source_of("systemctl --root=/ is-enabled a; systemctl is-active a") is Source.IN_BOX
     assert source_of("systemctl --root=/ is-enabled a; systemctl --root=/ is-enabled b") is Source.TRUSTED
 
 
-def test_in_doubt_it_is_not_trusted() -> None:
+def test_an_ambiguous_command_is_untrusted() -> None:
     """A name may be an argument only; the verdict is labelled, and stays right."""
     assert source_of("grep systemctl /etc/crontab") is Source.IN_BOX
     assert source_of("cat /etc/fstab # mount") is Source.IN_BOX

@@ -52,7 +52,7 @@ def world() -> World:
     return World()
 
 
-def test_a_first_up_makes_and_starts_every_box(world: World) -> None:
+def test_a_first_up_creates_and_starts_every_box(world: World) -> None:
     result = world.run()
     assert world.all_run()
     assert result.made == ("master", "replica1", "replica2")
@@ -61,7 +61,7 @@ def test_a_first_up_makes_and_starts_every_box(world: World) -> None:
     assert {event.box for event in world.events if isinstance(event, BoxReady)} == set(LAB.boxes)
 
 
-def test_up_twice_changes_nothing_and_says_so(world: World) -> None:
+def test_a_second_up_changes_nothing_and_reports_it(world: World) -> None:
     first = world.run()
     world.engine.calls.clear()
     second = world.run()
@@ -70,7 +70,7 @@ def test_up_twice_changes_nothing_and_says_so(world: World) -> None:
     assert second.boxes == first.boxes
 
 
-def test_up_builds_images_only_where_they_are_missing(world: World) -> None:
+def test_up_builds_only_missing_images(world: World) -> None:
     world.run()
     assert world.images.ensured == [["pond"]]  # with the keeper, under the engine's lock
     world.run()
@@ -78,7 +78,7 @@ def test_up_builds_images_only_where_they_are_missing(world: World) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, CHANGES + 1))
-def test_after_being_killed_at_any_change_a_second_up_finishes(world: World, number: int) -> None:
+def test_a_second_up_finishes_after_a_kill_at_any_change(world: World, number: int) -> None:
     world.engine.die_at(number)
     with pytest.raises(Crash):
         world.run()
@@ -88,7 +88,7 @@ def test_after_being_killed_at_any_change_a_second_up_finishes(world: World, num
     assert len(world.engine.boxes) == 3
 
 
-def test_a_whole_up_changes_as_often_as_the_test_above_thinks(world: World) -> None:
+def test_a_whole_up_makes_as_many_changes_as_the_test_above_assumes(world: World) -> None:
     world.run()
     assert len(world.engine.calls) == CHANGES
 
@@ -106,7 +106,7 @@ def test_a_first_up_that_fails_at_any_change_leaves_nothing(world: World, number
     assert world.run().made
 
 
-def test_the_errors_of_all_boxes_are_told(world: World) -> None:
+def test_the_errors_of_all_boxes_are_reported(world: World) -> None:
     reasons = iter(["one", "two", "three"])
 
     def trouble(_number: int, name: str) -> None:
@@ -119,7 +119,7 @@ def test_the_errors_of_all_boxes_are_told(world: World) -> None:
     assert sorted([str(caught.value), *caught.value.detail.splitlines()]) == ["no: one", "no: three", "no: two"]
 
 
-def test_taking_back_that_fails_too_does_not_hide_why_up_failed(world: World) -> None:
+def test_a_failing_rollback_does_not_hide_the_error_of_up(world: World) -> None:
     def trouble(number: int, name: str) -> None:
         if name == "wait_ready":
             raise EngineError("late")
@@ -132,7 +132,7 @@ def test_taking_back_that_fails_too_does_not_hide_why_up_failed(world: World) ->
     assert any("take everything back" in getattr(event, "text", "") for event in world.events)
 
 
-def test_a_box_that_never_gets_ready_takes_the_first_up_back(world: World) -> None:
+def test_a_box_that_never_becomes_ready_rolls_the_first_up_back(world: World) -> None:
     world.keeper.late = {"replica2"}
     with pytest.raises(EngineError, match="replica2"):
         world.run()
@@ -140,7 +140,7 @@ def test_a_box_that_never_gets_ready_takes_the_first_up_back(world: World) -> No
 
 
 @pytest.mark.parametrize("error", [EngineError("no"), KeyboardInterrupt()])
-def test_an_up_that_is_not_the_first_takes_nothing_back(world: World, error: BaseException) -> None:
+def test_a_later_up_that_fails_rolls_nothing_back(world: World, error: BaseException) -> None:
     result = world.run()
     world.engine.stop(result.boxes["replica1"])
     world.engine.fail_at(1, error)
@@ -152,7 +152,7 @@ def test_an_up_that_is_not_the_first_takes_nothing_back(world: World, error: Bas
     assert world.run().started == ("replica1",)
 
 
-def test_a_failing_up_leaves_other_learners_boxes_and_the_keeper_alone(world: World) -> None:
+def test_a_failed_up_keeps_other_learners_boxes_and_the_keeper(world: World) -> None:
     li = make_instance(LAB, "li")
     world.run(li)
     world.engine.fail_at(2, EngineError("no"))
@@ -163,7 +163,7 @@ def test_a_failing_up_leaves_other_learners_boxes_and_the_keeper_alone(world: Wo
     assert set(world.keeper.state().values()) == {"running"}
 
 
-def test_a_keeper_that_was_there_before_stays_when_up_fails() -> None:
+def test_a_failed_up_keeps_a_keeper_that_existed_before() -> None:
     world = World()
     world.keeper.ensure()
     world.engine.fail_at(1, EngineError("no"))
@@ -173,7 +173,7 @@ def test_a_keeper_that_was_there_before_stays_when_up_fails() -> None:
 
 
 @pytest.mark.parametrize("error", [EngineError("the keeper does not start"), KeyboardInterrupt()])
-def test_a_keeper_that_does_not_start_is_taken_back(world: World, error: BaseException) -> None:
+def test_a_keeper_that_does_not_start_is_rolled_back(world: World, error: BaseException) -> None:
     def trouble() -> None:
         raise error
 
@@ -183,7 +183,7 @@ def test_a_keeper_that_does_not_start_is_taken_back(world: World, error: BaseExc
     assert set(world.keeper.state().values()) == {"missing"}
 
 
-def test_a_keeper_that_another_labctl_takes_away_meanwhile_is_brought_back(world: World) -> None:
+def test_a_keeper_that_another_labctl_removes_meanwhile_is_recreated(world: World) -> None:
     gone = iter([True])
 
     def trouble(_number: int, name: str) -> None:
@@ -196,7 +196,7 @@ def test_a_keeper_that_another_labctl_takes_away_meanwhile_is_brought_back(world
     assert set(world.keeper.state().values()) == {"running"}
 
 
-def test_images_that_can_not_be_built_leave_no_keeper(world: World) -> None:
+def test_a_failed_image_build_leaves_no_keeper(world: World) -> None:
     world.images.all_present, world.images.broken = False, True
     with pytest.raises(BuildError):
         world.run()
@@ -204,7 +204,7 @@ def test_images_that_can_not_be_built_leave_no_keeper(world: World) -> None:
     assert set(world.keeper.state().values()) == {"missing"}
 
 
-def test_a_keeper_that_baking_an_image_started_is_taken_back_too(world: World) -> None:
+def test_a_keeper_started_for_a_bake_is_rolled_back_too(world: World) -> None:
     world.images.all_present, world.images.baking = False, world.keeper.ensure
     world.engine.fail_at(1, EngineError("no"))
     with pytest.raises(EngineError):
@@ -212,7 +212,7 @@ def test_a_keeper_that_baking_an_image_started_is_taken_back_too(world: World) -
     assert set(world.keeper.state().values()) == {"missing"}
 
 
-def test_what_fails_before_any_box_is_looked_at_touches_none(world: World) -> None:
+def test_a_failure_before_boxes_are_inspected_changes_none(world: World) -> None:
     """The keeper is gone, say, and can't be started again: the boxes that are there are not this up's own."""
     world.run()
     world.keeper.remove()
@@ -226,7 +226,7 @@ def test_what_fails_before_any_box_is_looked_at_touches_none(world: World) -> No
     assert world.all_run()
 
 
-def test_a_foreign_container_of_that_name_is_left_alone_and_told_of(world: World) -> None:
+def test_a_foreign_container_with_the_same_name_is_kept_and_reported(world: World) -> None:
     (master, *_) = make_specs(LAB, store=world.engine.store)
     world.engine.foreign.add(master.container)
     with pytest.raises(NameTakenError, match=master.container):
@@ -250,7 +250,7 @@ def test_up_goes_on_if_another_labctl_creates_a_box_meanwhile(world: World) -> N
     assert world.all_run() and result.boxes["master"] == made[0]
 
 
-def test_another_seed_is_refused_with_the_way_to_it(world: World) -> None:
+def test_another_seed_is_refused_with_the_command_to_use_it(world: World) -> None:
     world.run()
     with pytest.raises(UsageError) as caught:
         world.run(make_instance(LAB, seed="other"))
@@ -259,7 +259,7 @@ def test_another_seed_is_refused_with_the_way_to_it(world: World) -> None:
     assert world.all_run()
 
 
-def test_a_box_that_is_stopped_is_started_and_the_others_stay(world: World) -> None:
+def test_up_starts_a_stopped_box_and_leaves_the_others(world: World) -> None:
     result = world.run()
     world.engine.stop(result.boxes["replica1"])
     before = {name: world.engine.running(box) for name, box in result.boxes.items()}
@@ -269,14 +269,14 @@ def test_a_box_that_is_stopped_is_started_and_the_others_stay(world: World) -> N
     assert world.engine.running(result.boxes["master"]) == before["master"]
 
 
-def test_a_box_that_is_gone_is_made_again(world: World) -> None:
+def test_up_recreates_a_removed_box(world: World) -> None:
     result = world.run()
     world.engine.remove(result.boxes["replica1"])
     assert world.run().made == ("replica1",)
     assert world.all_run()
 
 
-def test_a_box_of_an_older_definition_is_told_of_and_kept(world: World) -> None:
+def test_a_box_of_an_older_definition_is_reported_and_kept(world: World) -> None:
     before = world.run().boxes
     newer = msgspec.structs.replace(LAB, boxes={**LAB.boxes, "master": make_lab().boxes["replica1"]})
     result = world.up.run(newer, LUCY, silent)
@@ -293,7 +293,7 @@ def test_a_plan_changes_nothing(world: World) -> None:
     assert set(world.keeper.state().values()) == {"missing"}
 
 
-def test_the_plan_of_what_is_up_is_empty(world: World) -> None:
+def test_the_plan_of_a_lab_that_is_up_is_empty(world: World) -> None:
     world.run()
     assert world.up.plan(LAB, LUCY).actions == ()
 
@@ -310,19 +310,19 @@ def at_once(*work: Callable[[], object]) -> None:
             future.result(20)
 
 
-def test_two_ups_of_one_lab_at_once_end_with_one_instance(world: World) -> None:
+def test_two_concurrent_ups_of_a_lab_create_one_instance(world: World) -> None:
     at_once(world.run, world.run)
     assert world.all_run()
     assert world.engine.calls.count("create") == 3
 
 
-def test_eight_learners_at_once_all_get_their_lab_and_one_keeper(world: World) -> None:
+def test_eight_learners_at_once_get_their_labs_and_share_one_keeper(world: World) -> None:
     learners = [make_instance(LAB, f"learner{n}") for n in range(8)]
     at_once(*(lambda each=each: world.run(each) for each in learners))
     assert all(world.all_run(each) for each in learners)
 
 
-def test_an_engine_that_can_not_be_reached_is_an_error_before_anything_is_done(world: World) -> None:
+def test_an_unreachable_engine_is_reported_before_any_change(world: World) -> None:
     def unreachable(_instance: str | None = None) -> list[object]:
         raise EngineError("no Docker engine answers")
 

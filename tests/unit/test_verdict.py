@@ -26,7 +26,7 @@ def test_an_error_outweighs_a_failure_and_a_failure_a_pass(found: list[Verdict])
 
 
 @given(checks)
-def test_a_task_is_passed_only_when_it_has_checks_and_all_of_them_passed(found: list[CheckResult]) -> None:
+def test_a_task_passes_only_if_it_has_checks_and_all_pass(found: list[CheckResult]) -> None:
     for result in judge(LAB, found):
         own = [check.verdict for check in found if check.task == result.task]
         assert (result.verdict is Verdict.PASSED) == (bool(own) and set(own) == {Verdict.PASSED})
@@ -38,7 +38,7 @@ def test_every_task_has_one_result_in_the_labs_order(found: list[CheckResult]) -
     assert [result.task for result in judge(LAB, found)] == ["listen", "auth"]
 
 
-def test_a_task_that_no_check_looked_at_is_an_error_and_says_so() -> None:
+def test_a_task_without_a_result_is_an_error() -> None:
     listen, auth = judge(LAB, [passed("listen")])
     assert (listen.verdict, listen.points) == (Verdict.PASSED, 10)
     assert (auth.verdict, auth.points) == (Verdict.ERROR, 0)
@@ -49,7 +49,7 @@ PARTS = make_lab(tasks=[{**task("listen", 16), "partial": True}, {**task("auth",
 
 
 @given(checks)
-def test_points_in_part_are_never_more_than_the_tasks_and_none_for_nothing(found: list[CheckResult]) -> None:
+def test_partial_points_stay_within_the_tasks_and_need_a_passed_check(found: list[CheckResult]) -> None:
     for result in judge(PARTS, found):
         right = [check for check in result.checks if check.verdict is Verdict.PASSED]
         assert 0 <= result.points <= result.of
@@ -58,7 +58,7 @@ def test_points_in_part_are_never_more_than_the_tasks_and_none_for_nothing(found
 
 
 @given(checks)
-def test_one_more_check_that_passes_never_costs_points(found: list[CheckResult]) -> None:
+def test_a_further_passed_check_never_lowers_points(found: list[CheckResult]) -> None:
     more = judge(PARTS, [*found, passed("listen", "test_more")])
     assert more[0].points >= judge(PARTS, found)[0].points
 
@@ -69,7 +69,7 @@ def test_each_check_that_passes_gives_its_share_rounded_down() -> None:
     assert (listen.points, listen.of, listen.verdict) == (10, 16, Verdict.FAILED)
 
 
-def test_only_the_tasks_asked_for_are_judged() -> None:
+def test_only_the_chosen_tasks_are_judged() -> None:
     (auth,) = judge(LAB, [passed("auth"), failed("listen")], frozenset({"auth"}))
     assert auth.task == "auth"
     assert auth.verdict is Verdict.PASSED

@@ -53,7 +53,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 class TestAnswers:
-    def test_each_part_has_its_line_and_the_boxes_that_say_the_same_are_together(
+    def test_each_part_has_a_line_and_boxes_with_equal_answers_are_grouped(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         print_attempt(LAB, attempt(passed("listen"), wrong("auth", *ANSWERS)), 3, None)
@@ -74,7 +74,9 @@ class TestAnswers:
             "Stuck? labctl hint auth",
         ]
 
-    def test_in_chinese(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_answers_are_translated_to_chinese(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         i18n.choose_language("zh")
         print_attempt(LAB, attempt(passed("listen"), wrong("auth", *ANSWERS)), 3, None)
         assert said(capsys)[2:] == [
@@ -92,7 +94,9 @@ class TestAnswers:
             "卡住了？试试 labctl hint auth",
         ]
 
-    def test_points_in_part_and_only_the_checks_that_are_not_passed(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_partial_points_are_shown_with_only_the_checks_that_did_not_pass(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         found = [passed("listen", "a"), wrong("listen", ANSWERS[1]), passed("listen", "c")]
         print_attempt(LAB, attempt(*found, only=frozenset({"listen"})), 1, None)
         assert said(capsys)[:3] == [
@@ -101,7 +105,7 @@ class TestAnswers:
             "      replica1",
         ]
 
-    def test_what_stands_above_already_is_told_in_a_line(
+    def test_an_answer_shown_above_is_repeated_as_a_reference(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         again = msgspec.structs.replace(ANSWERS[0], boxes=("replica1",))
@@ -121,7 +125,7 @@ class TestAnswers:
         lines = said(capsys)
         assert (lines[8], lines[11]) == ("      replica1：同上", "      replica1：同 listen")
 
-    def test_what_says_no_parts_says_its_message(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_check_without_an_answer_shows_its_message(self, capsys: pytest.CaptureFixture[str]) -> None:
         print_attempt(LAB, attempt(wrong("listen", title="", message="b: no\n[zh] 不"), error("auth")), 1, None)
         assert said(capsys)[:4] == [
             "✗ listen  do listen  0/16",
@@ -130,18 +134,18 @@ class TestAnswers:
             "      could not be checked: OSError: gone",
         ]
 
-    def test_a_commands_whole_output_does_not_flood_the_screen(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_long_output_of_a_command_is_shortened(self, capsys: pytest.CaptureFixture[str]) -> None:
         long = "\n".join(f"line {n}" for n in range(100))
         print_attempt(LAB, attempt(wrong("auth", Answer((), Text("x", "x"), Text(long, long)))), 1, None)
         lines = [line.strip() for line in said(capsys) if "line" in line]
         assert lines == ["found     line 0", *(f"line {n}" for n in range(1, 7)), "… and 93 more lines"]
 
-    def test_a_line_without_end_does_not_either(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_very_long_line_is_shortened(self, capsys: pytest.CaptureFixture[str]) -> None:
         long = "x" * 100_000
         print_attempt(LAB, attempt(wrong("auth", Answer((), Text("x", "x"), Text(long, long)))), 1, None)
         assert max(map(len, said(capsys))) < 1000
 
-    def test_no_terminal_obeys_what_was_found_in_a_box(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_control_characters_from_a_box_are_escaped(self, capsys: pytest.CaptureFixture[str]) -> None:
         evil = Text("\x1b]0;owned\x07\x9b2J", "\x1b[2J")
         found = [wrong("auth", Answer(("a\x1bb",), evil, evil, "\x1b[0m", evil)), wrong("listen", message="\x1b[2J")]
         print_attempt(LAB, attempt(*found), 1, None)
@@ -149,7 +153,7 @@ class TestAnswers:
         assert "\x1b]" not in out and "\x1b[2J" not in out and "\x9b" not in out
         assert r"\x1b]0;owned\x07\x9b2J" in out
 
-    def test_an_author_sees_which_check_it_is_and_what_it_rests_on(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_author_sees_each_checks_name_and_source(self, capsys: pytest.CaptureFixture[str]) -> None:
         check = msgspec.structs.replace(wrong("auth", ANSWERS[1]), source=Source.IN_BOX)
         print_attempt(LAB, attempt(check), 1, None, author=True)
         assert "    Without a password no box answers [test_it, in-box]" in said(capsys)
@@ -158,39 +162,39 @@ class TestAnswers:
 
 
 class TestSummary:
-    def test_what_changed_since_the_attempt_before(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_changes_since_the_previous_attempt_are_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = attempt(passed("listen"), failed("auth"))
         print_attempt(LAB, attempt(failed("listen"), passed("auth")), 4, Before(3, before))
         assert "since attempt 3: +auth -listen, 16 → 5 points" in said(capsys)
 
-    def test_points_alone_are_news_too_and_nothing_new_is_no_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_change_of_points_alone_is_shown_and_no_change_prints_nothing(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         before = attempt(failed("listen", "a"), failed("listen", "b"), failed("auth"))
         print_attempt(LAB, attempt(passed("listen", "a"), failed("listen", "b"), failed("auth")), 2, Before(1, before))
         assert "since attempt 1: 0 → 8 points" in said(capsys)
         print_attempt(LAB, before, 2, Before(1, before))
         assert "since" not in "".join(said(capsys))
 
-    def test_only_what_both_looked_at_is_compared(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_only_tasks_of_both_attempts_are_compared(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = attempt(failed("auth"), only=frozenset({"auth"}))
         print_attempt(LAB, attempt(passed("listen"), passed("auth")), 2, Before(1, before))
         assert "since attempt 1: +auth" in said(capsys)
 
-    def test_an_error_is_no_loss(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_error_is_not_shown_as_a_loss(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = attempt(passed("listen"), passed("auth"))
         print_attempt(LAB, attempt(error("listen"), passed("auth")), 2, Before(1, before))
         assert "since attempt 1: !listen, 21 → 5 points" in said(capsys)
 
     @pytest.mark.parametrize(("count", "start"), [(1, "1 more check reboots"), (3, "3 more checks reboot")])
-    def test_checks_that_were_left_out_are_told(
-        self, capsys: pytest.CaptureFixture[str], count: int, start: str
-    ) -> None:
+    def test_skipped_checks_are_reported(self, capsys: pytest.CaptureFixture[str], count: int, start: str) -> None:
         print_attempt(LAB, attempt(passed("listen"), passed("auth")), 1, None, count)
         last = said(capsys)[-1]
         assert last.startswith(start) and last.endswith("labctl verify --thorough")
         print_attempt(LAB, attempt(passed("listen"), passed("auth")), 1, None, 0)
         assert "--thorough" not in "".join(said(capsys))
 
-    def test_what_looks_odd_is_told_without_naming_another_learner(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_integrity_findings_are_shown_without_names_of_learners(self, capsys: pytest.CaptureFixture[str]) -> None:
         odd = Integrity(
             {"master": (), "replica1": ("/usr/bin/ss", "/a", "/b", "/c", "/d"), "replica2": ("/usr/bin/ip",)},
             (Likeness("password", "hanmeimei"), Likeness("password", "liming")),
@@ -206,12 +210,12 @@ class TestSummary:
             "note: another learner gave the same wrong answer to port",
         ]
 
-    def test_a_task_that_the_lab_has_no_more_is_shown_by_its_id(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_task_that_the_lab_no_longer_has_is_shown_by_its_id(self, capsys: pytest.CaptureFixture[str]) -> None:
         print_attempt(make_lab(tasks=[task("auth")]), attempt(passed("listen"), passed("auth")), 1, None)
         assert said(capsys)[0] == "✓ listen    16/16"
 
 
-def test_a_box_whose_files_could_not_be_compared_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_box_whose_files_could_not_be_compared_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     now = msgspec.structs.replace(attempt(failed("auth")), integrity=Integrity(unseen={"master": "no overlay"}))
     print_attempt(LAB, now, 1, None)
     assert "files of master could not be compared with its packages: no overlay" in " ".join(said(capsys))
@@ -220,7 +224,7 @@ def test_a_box_whose_files_could_not_be_compared_is_told(capsys: pytest.CaptureF
 class TestWidth:
     @pytest.mark.usefixtures("terminal")
     @pytest.mark.parametrize("language", ["en", "zh"])
-    def test_nothing_but_a_command_is_wider_than_80_columns(
+    def test_only_a_command_may_exceed_80_columns(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str
     ) -> None:
         i18n.choose_language(language)
@@ -240,17 +244,17 @@ class TestWidth:
         assert not [line for line in lines if re.match(r"\s*[，。、；：）”]", line)], "begins with a closing sign"
         assert not [line for line in lines if re.search(r"[（“]$", line)], "ends with an opening sign"
 
-    def test_in_a_pipe_nothing_is_broken(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_lines_in_a_pipe_are_not_wrapped(self, capsys: pytest.CaptureFixture[str]) -> None:
         long = Text("word " * 100, "字" * 300)
         print_attempt(LAB, attempt(wrong("auth", Answer(("master",), long, long))), 1, None)
         assert f"        found     {('word ' * 100).strip()}" in said(capsys)
 
     @pytest.mark.usefixtures("terminal")
-    def test_what_is_tied_stays_together(self) -> None:
+    def test_tied_words_stay_on_one_line(self) -> None:
         text = " ".join([*["abcd"] * 15, f"attempt{wrap.TIED}1234"])
         assert wrap.wrap(text, 2, 0).splitlines()[-1] == "  attempt 1234"
 
 
 @given(st.text())
-def test_a_text_in_pieces_is_the_same_text(text: str) -> None:
+def test_the_pieces_of_a_text_join_to_the_same_text(text: str) -> None:
     assert "".join(wrap._PIECES.findall(text)) == text

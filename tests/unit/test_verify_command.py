@@ -98,11 +98,13 @@ def is_wrong(bench: Bench) -> None:
 
 class TestExit:
     @pytest.mark.parametrize(("verdict", "code"), [(Verdict.PASSED, 0), (Verdict.FAILED, 1), (Verdict.ERROR, 6)])
-    def test_the_status_is_the_worst_verdict(self, bench: Bench, labctl: Run, verdict: Verdict, code: int) -> None:
+    def test_the_exit_status_is_that_of_the_worst_verdict(
+        self, bench: Bench, labctl: Run, verdict: Verdict, code: int
+    ) -> None:
         bench.checker.results[1] = msgspec.structs.replace(passed("auth"), verdict=verdict)
         assert labctl("verify")[0] == code
 
-    def test_the_child_is_started_first_and_none_is_left(
+    def test_the_child_is_started_first_and_ended(
         self, bench: Bench, labctl: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         order: list[str] = []
@@ -113,12 +115,12 @@ class TestExit:
         assert order == ["prepare", "find"] and bench.checker.spare == 0
 
     @pytest.mark.parametrize("argv", [("--lab", "sea"), ("--task", "sea")])
-    def test_what_was_prepared_is_ended_on_an_error(self, bench: Bench, labctl: Run, argv: tuple[str, ...]) -> None:
+    def test_a_prepared_child_is_ended_on_an_error(self, bench: Bench, labctl: Run, argv: tuple[str, ...]) -> None:
         code, out, err = labctl("verify", *argv)
         assert (code, out) == (2, "") and "sea" in err
         assert bench.checker.spare == 0
 
-    def test_also_when_no_lab_is_up(self, bench: Bench, labctl: Run) -> None:
+    def test_a_prepared_child_is_ended_if_no_lab_is_up(self, bench: Bench, labctl: Run) -> None:
         bench.engine.boxes.clear()
         code, _out, err = labctl("verify")
         assert code == 2 and err.startswith("error: no lab is up")
@@ -133,7 +135,7 @@ class TestAStoreThatIsAway:
 
         monkeypatch.setattr(bench.store, "add_attempt", fail)
 
-    def test_the_verdict_is_shown_and_said_not_to_count(self, labctl: Run) -> None:
+    def test_the_verdict_is_shown_with_a_note_that_it_does_not_count(self, labctl: Run) -> None:
         code, out, err = labctl("verify")
         assert code == 6, "what all passed, but counts for nothing, is no success"
         assert "✓ listen" in out and "· not kept" in out and "attempt 0" not in out
@@ -142,12 +144,12 @@ class TestAStoreThatIsAway:
             "try: psql U, to try it by hand; labctl config get store shows the setting",
         ]
 
-    def test_programs_are_told_too(self, labctl: Run) -> None:
+    def test_json_shows_that_the_verdict_was_not_stored(self, labctl: Run) -> None:
         code, out, _err = labctl("verify", "--json")
         told = json.loads(out)
         assert (code, told["kept"], told["number"], told["verdict"]) == (6, False, 0, "passed")
 
-    def test_in_chinese(self, labctl: Run) -> None:
+    def test_the_note_is_translated_to_chinese(self, labctl: Run) -> None:
         _code, out, err = labctl("--lang", "zh", "verify")
         assert "未保存" in out
         assert "本次评测没有保存，不计入成绩：记录库 S 不能用：W" in err
@@ -155,21 +157,21 @@ class TestAStoreThatIsAway:
 
 class TestOptions:
     @pytest.mark.parametrize("other", [("--thorough",), ("--json",), ("--junit", "x.xml"), ("--junit", "-")])
-    def test_watching_goes_with_no_report(self, bench: Bench, labctl: Run, other: tuple[str, ...]) -> None:
+    def test_watch_and_a_report_exclude_each_other(self, bench: Bench, labctl: Run, other: tuple[str, ...]) -> None:
         code, out, err = labctl("verify", "--watch", *other)
         assert (code, out) == (2, "")
         assert err.splitlines() == [f"error: --watch and {other[0]} don't go together", "try: labctl verify --watch"]
         assert bench.watched == [] and bench.checker.spare == 0
 
-    def test_two_reports_on_stdout_do_not_go_together(self, labctl: Run) -> None:
+    def test_two_reports_on_stdout_exclude_each_other(self, labctl: Run) -> None:
         code, _out, err = labctl("verify", "--json", "--junit", "-")
         assert code == 2 and err.startswith("error: --junit - and --json don't go together")
 
-    def test_watching_watches(self, bench: Bench, labctl: Run) -> None:
+    def test_watch_passes_the_chosen_tasks(self, bench: Bench, labctl: Run) -> None:
         assert labctl("verify", "--watch", "--task", "auth")[0] == 0
         assert bench.watched == [frozenset({"auth"})] and bench.checker.spare == 0
 
-    def test_thorough_runs_what_hurts_and_tells_on_stderr(self, bench: Bench, labctl: Run) -> None:
+    def test_thorough_runs_destructive_checks_and_reports_progress_on_stderr(self, bench: Bench, labctl: Run) -> None:
         bench.checker.hurts = [HURTS]
         code, out, err = labctl("verify")
         assert code == 0 and "1 more check reboots" in out
@@ -183,7 +185,7 @@ class TestOptions:
 
 
 class TestJson:
-    def test_it_has_all_under_keys_that_stay(self, bench: Bench, labctl: Run) -> None:
+    def test_json_contains_everything_under_stable_keys(self, bench: Bench, labctl: Run) -> None:
         is_wrong(bench)
         bench.checker.hurts = [HURTS]
         bench.checker.changed = {"master": ("/usr/bin/ss",)}
@@ -221,7 +223,7 @@ class TestJson:
 
 
 class TestJunit:
-    def test_a_file_beside_what_is_shown(self, bench: Bench, labctl: Run, tmp_path: Path) -> None:
+    def test_a_junit_file_is_written_beside_the_output(self, bench: Bench, labctl: Run, tmp_path: Path) -> None:
         is_wrong(bench)
         file = tmp_path / "report.xml"
         code, out, _err = labctl("verify", "--junit", str(file))
@@ -248,7 +250,7 @@ class TestJunit:
         said = {item.get("name"): item.get("value") for item in root[0].findall("properties/property")}
         assert said["learner"] == "lucy" and said["points"] == "8" and said["of"] == "16" and said["attempt"] == "1"
 
-    def test_its_names_are_the_same_in_chinese_and_its_texts_are_not(
+    def test_names_in_junit_are_untranslated_and_texts_are_translated(
         self, bench: Bench, labctl: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         is_wrong(bench)
@@ -261,20 +263,20 @@ class TestJunit:
         (failure,) = chinese.iter("failure")
         assert failure.get("message") == "监听" and "应为: 关闭" in (failure.text or "")
 
-    def test_with_json_on_stdout_it_still_goes_into_its_file(self, labctl: Run, tmp_path: Path) -> None:
+    def test_a_junit_file_can_be_combined_with_json_on_stdout(self, labctl: Run, tmp_path: Path) -> None:
         file = tmp_path / "report.xml"
         _code, out, _err = labctl("verify", "--json", "--junit", str(file))
         assert json.loads(out)["number"] == 1
         assert ElementTree.fromstring(file.read_bytes()).get("tests") == "2"
 
-    def test_an_old_report_is_replaced_also_by_a_shorter_one(self, labctl: Run, tmp_path: Path) -> None:
+    def test_a_longer_old_report_is_replaced(self, labctl: Run, tmp_path: Path) -> None:
         file = tmp_path / "report.xml"
         file.write_text("old" * 10_000)
         labctl("verify", "--junit", str(file))
         assert ElementTree.fromstring(file.read_bytes()).get("tests") == "2"
 
     @pytest.mark.parametrize("where", ["none/report.xml", "."])
-    def test_what_can_not_be_written_is_told_before_anything_runs(
+    def test_an_unwritable_report_is_refused_before_any_check(
         self, bench: Bench, labctl: Run, tmp_path: Path, where: str
     ) -> None:
         code, out, err = labctl("verify", "--junit", f"{tmp_path}/{where}")
@@ -295,7 +297,7 @@ class TestJunit:
             assert labctl("verify", "--junit", str(tmp_path / name))[0] == 6
         assert [file.name for file in tmp_path.iterdir()] == ["old.xml"] and old.read_text() == "old"
 
-    def test_a_pipe_is_written_to(self, labctl: Run, tmp_path: Path) -> None:
+    def test_a_report_can_be_written_to_a_pipe(self, labctl: Run, tmp_path: Path) -> None:
         pipe, read = tmp_path / "pipe", []
         os.mkfifo(pipe)
         reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
@@ -306,7 +308,7 @@ class TestJunit:
 
 
 class TestHistory:
-    def test_one_attempt_again_as_verify_printed_it(self, bench: Bench, labctl: Run) -> None:
+    def test_history_prints_an_attempt_as_verify_did(self, bench: Bench, labctl: Run) -> None:
         bench.checker.results = [failed("listen"), failed("auth")]
         labctl("verify")
         is_wrong(bench)
@@ -320,13 +322,13 @@ class TestHistory:
         assert "since attempt 1: 0 → 8 points" in again and "expected  closed" in again
         assert "应为  关闭" in labctl("--lang", "zh", "history", "pond", "--attempt", "2")[1]
 
-    def test_as_json_it_is_what_verify_printed(self, bench: Bench, labctl: Run) -> None:
+    def test_history_with_json_prints_an_attempt_as_verify_did(self, bench: Bench, labctl: Run) -> None:
         is_wrong(bench)
         printed = json.loads(labctl("verify", "--json")[1])
         again = json.loads(labctl("history", "--attempt", "1", "--json")[1])
         assert again == {key: value for key, value in printed.items() if key not in ("left_out", "kept")}
 
-    def test_the_first_is_compared_with_none_and_one_that_is_not_there_is_told(self, labctl: Run) -> None:
+    def test_the_first_attempt_has_no_comparison_and_an_unknown_one_is_reported(self, labctl: Run) -> None:
         labctl("verify")
         assert "since" not in labctl("history", "--attempt", "1")[1]
         code, out, err = labctl("history", "--attempt", "2")
@@ -334,7 +336,7 @@ class TestHistory:
         assert err.splitlines() == ["error: there is no attempt 2 of pond; there are 1", "try: labctl history pond"]
         assert labctl("history", "--attempt", "0")[0] == 2
 
-    def test_thorough_ones_are_marked(self, labctl: Run) -> None:
+    def test_thorough_attempts_are_marked(self, labctl: Run) -> None:
         labctl("verify")
         labctl("verify", "--thorough")
         head, first, second = (line.split("\t") for line in labctl("history")[1].splitlines())
@@ -342,7 +344,7 @@ class TestHistory:
         assert labctl("--lang", "zh", "history")[1].splitlines()[2].split("\t")[4] == texts._("thorough") == "彻底检查"
 
 
-def test_what_this_bench_gives_is_what_the_app_has(bench: Bench) -> None:
+def test_the_bench_has_only_parts_of_the_real_app(bench: Bench) -> None:
     """The facade asks the parts for nothing that a real one doesn't have."""
     from labctl.app.parts import Parts
 

@@ -99,13 +99,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def test_what_is_right_is_judged_once(clock: Clock) -> None:
+def test_a_solved_lab_is_judged_once(clock: Clock) -> None:
     world = World(clock, {0: RIGHT}, [])
     assert watched(world).points == 15
     assert world.runs == [0]
 
 
-def test_after_a_change_it_is_judged_at_once_and_a_few_times_more_and_then_no_more(clock: Clock) -> None:
+def test_a_change_triggers_a_judgement_and_a_limited_number_of_repeats(clock: Clock) -> None:
     world = World(clock, {0: WRONG}, [100.0])
     with pytest.raises(KeyboardInterrupt):
         watched(world)
@@ -118,38 +118,38 @@ def test_after_a_change_it_is_judged_at_once_and_a_few_times_more_and_then_no_mo
     assert len(after) <= 1 + len(watch.LATER_SECONDS)
 
 
-def test_a_fix_is_seen_well_within_two_seconds(clock: Clock) -> None:
+def test_a_fix_is_noticed_within_two_seconds(clock: Clock) -> None:
     world = World(clock, {0: WRONG, 60.0: RIGHT}, [60.0])
     watched(world)
     assert clock.now <= 62
 
 
-def test_a_service_that_needs_time_is_looked_at_again_without_another_change(clock: Clock) -> None:
+def test_a_slow_service_is_judged_again_without_another_change(clock: Clock) -> None:
     world = World(clock, {0: WRONG, 65.0: RIGHT}, [60.0])
     assert watched(world).points == 15
     assert clock.now <= 70
 
 
-def test_many_changes_in_a_row_are_one(clock: Clock) -> None:
+def test_changes_in_quick_succession_are_judged_as_one(clock: Clock) -> None:
     world = World(clock, {0: WRONG, 61.0: RIGHT}, [60.0 + n / 20 for n in range(21)])
     watched(world)
     assert len([moment for moment in world.runs if moment >= 60]) <= 3
 
 
-def test_only_news_goes_into_the_history(clock: Clock) -> None:
+def test_only_changed_results_are_stored(clock: Clock) -> None:
     world = World(clock, {0: WRONG, 50.0: HALF, 90.0: RIGHT}, [20.0, 50.0, 70.0, 90.0])
     watched(world)
     assert len(world.runs) > 3
     assert len(world.kept) == 3
 
 
-def test_a_box_that_reboots_meanwhile_is_waited_for_and_watched_anew(clock: Clock) -> None:
+def test_a_rebooting_box_is_waited_for_and_watched_again(clock: Clock) -> None:
     world = World(clock, {0: WRONG, 25.0: RIGHT}, [20.0])
     world.down = (20.0, 24.0)
     assert watched(world).points == 15
 
 
-def test_a_box_that_stays_down_ends_it(clock: Clock) -> None:
+def test_a_box_that_stays_down_ends_the_watch(clock: Clock) -> None:
     world = World(clock, {0: WRONG}, [20.0])
     world.down = (20.0, 2000.0)
     with pytest.raises(UsageError):
@@ -157,7 +157,7 @@ def test_a_box_that_stays_down_ends_it(clock: Clock) -> None:
     assert clock.now < 20 + 2 * watch.REBOOT_SECONDS
 
 
-def test_a_child_is_ready_for_the_next_look(clock: Clock) -> None:
+def test_a_child_is_prepared_for_the_next_judgement(clock: Clock) -> None:
     world = World(clock, {0: WRONG, 60.0: RIGHT}, [60.0])
     watched(world)
     assert world.prepared >= len(world.runs) - 1

@@ -18,7 +18,7 @@ def mode_of(file: Path) -> int:
     return stat.S_IMODE(file.stat().st_mode)
 
 
-def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
+def test_an_error_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("before")
     with pytest.raises(RuntimeError), whole_file(file) as stream:
@@ -28,7 +28,7 @@ def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_what_is_not_on_the_disk_is_not_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_could_not_be_synced_is_not_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     file.write_text("before")
 
@@ -42,14 +42,14 @@ def test_what_is_not_on_the_disk_is_not_renamed(tmp_path: Path, monkeypatch: pyt
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_the_file_and_then_its_name_are_made_to_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_synced_before_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, kept = tmp_path / "file", []
     monkeypatch.setattr("os.fsync", lambda descriptor: kept.append((os.fstat(descriptor), file.exists())))
     write_whole(file, "text")
     assert [(stat.S_ISDIR(status.st_mode), there) for status, there in kept] == [(False, False), (True, True)]
 
 
-def test_permissions_are_those_that_are_asked_for_less_the_umask(tmp_path: Path) -> None:
+def test_permissions_are_the_requested_ones_minus_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         write_whole(tmp_path / "own", "text")
@@ -60,7 +60,7 @@ def test_permissions_are_those_that_are_asked_for_less_the_umask(tmp_path: Path)
     assert mode_of(tmp_path / "shared") == 0o644
 
 
-def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
+def test_a_link_is_kept_and_its_target_is_written(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     link.symlink_to(target)
     write_whole(link, b"new")
@@ -78,7 +78,7 @@ def test_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
         os.close(reader)
 
 
-def test_two_who_write_at_once_both_write_all_of_it(tmp_path: Path) -> None:
+def test_two_concurrent_writers_both_write_whole_files(tmp_path: Path) -> None:
     file = tmp_path / "file"
     with whole_file(file) as first, whole_file(file) as second:
         first.write(b"first")
@@ -86,7 +86,7 @@ def test_two_who_write_at_once_both_write_all_of_it(tmp_path: Path) -> None:
     assert file.read_bytes() == b"first"  # its block ended last
 
 
-def test_where_nothing_can_be_written_the_reason_is_told(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_reported_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Is a directory"):
         write_whole(tmp_path, "text")
     with (

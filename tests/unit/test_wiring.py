@@ -13,18 +13,18 @@ links = st.lists(st.builds(Cable, words, words, words, words), max_size=5).map(t
 
 
 @given(links)
-def test_what_was_encoded_is_decoded(wired: tuple[Cable, ...]) -> None:
+def test_decode_reverses_encode(wired: tuple[Cable, ...]) -> None:
     assert decode(encode(wired)) == wired
 
 
 @given(instance=words, network=words, pid=st.integers(1, 1 << 22))
-def test_interface_names_fit_the_kernel(instance: str, network: str, pid: int) -> None:
+def test_interface_names_are_valid_for_the_kernel(instance: str, network: str, pid: int) -> None:
     for name, kind in ((bridge_name(instance, network), "b"), (port_name(instance, pid, network), "v")):
         assert len(name) == 15  # IFNAMSIZ less its closing zero
         assert name.startswith(kind) and name.isalnum() and name.isascii()
 
 
-def test_names_are_the_same_for_the_same_and_other_for_others() -> None:
+def test_names_are_stable_and_distinct() -> None:
     assert bridge_name("a", "lan") == bridge_name("a", "lan")
     assert bridge_name("a", "lan") != bridge_name("b", "lan")
     assert bridge_name("a", "b") != bridge_name("ab", "")
@@ -33,7 +33,7 @@ def test_names_are_the_same_for_the_same_and_other_for_others() -> None:
 
 
 @given(words, words, words)
-def test_hardware_addresses_are_locally_administered_and_no_multicast(instance: str, box: str, network: str) -> None:
+def test_mac_addresses_are_locally_administered_and_unicast(instance: str, box: str, network: str) -> None:
     mac = bytes.fromhex(mac_address(instance, box, network).replace(":", ""))
     assert len(mac) == 6
     assert mac[0] & 0b11 == 0b10
@@ -48,12 +48,12 @@ def test_hardware_addresses_are_locally_administered_and_no_multicast(instance: 
         '[{"interface": 0, "bridge": "b", "address": "a", "mac": "m"}]',
     ],
 )
-def test_a_label_that_labctl_did_not_write_is_refused(garbage: str) -> None:
+def test_an_invalid_label_is_refused(garbage: str) -> None:
     with pytest.raises(ValueError):
         decode(garbage)
 
 
-def test_what_a_newer_version_says_besides_is_left_alone() -> None:
+def test_unknown_fields_of_a_newer_version_are_ignored() -> None:
     label = '[{"interface": "eth0", "bridge": "b", "address": "a", "mac": "m", "more": "b"}]'
     assert decode(label) == (Cable("eth0", "b", "a", "m"),)
 

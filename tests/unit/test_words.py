@@ -24,7 +24,7 @@ def never() -> list[str]:
         (["mysql", "a", "web:/b"], 2, "mysql", ("a", "web:/b")),
     ],
 )
-def test_one_word_more_than_the_command_takes_is_the_lab(
+def test_one_argument_more_than_the_command_takes_is_the_lab(
     words: list[str], count: int, lab: str, rest: tuple[str, ...]
 ) -> None:
     assert by_count(words, count) == (lab, rest)
@@ -40,12 +40,12 @@ def test_one_word_more_than_the_command_takes_is_the_lab(
         (["mysql", "web"], ["mysql", "web"], "", ("mysql", "web")),
     ],
 )
-def test_a_lab_is_told_from_a_box_by_its_name(
+def test_a_lab_is_distinguished_from_a_box_by_its_name(
     words: list[str], own: list[str], lab: str, rest: tuple[str, ...]
 ) -> None:
     assert by_name(words, LABS, lambda: own) == (lab, rest)
 
 
-def test_words_that_name_no_lab_are_boxes() -> None:
+def test_words_that_are_no_lab_are_boxes() -> None:
     assert by_name(["web", "mysql"], LABS, never) == ("", ("web", "mysql"))
     assert by_name([], LABS, never) == ("", ())
