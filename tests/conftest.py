@@ -1,4 +1,4 @@
-"""Where all tests run, the images are built while those run that need no engine."""
+"""Builds the images in the background while tests without an engine run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _needs_images(item: pytest.Item) -> bool:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin to build, at low priority."""
+    """Start the build of the images at low priority."""
     first = next((number for number, item in enumerate(session.items) if _needs_images(item)), 0)
     if first < _BEFORE or session.config.option.collectonly:
         return
@@ -42,7 +42,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """The first test that needs an image waits for all of them."""
+    """Wait for all images before the first test that needs one."""
     found = item.config.stash.get(_BUILD, None)
     if found is None or not _needs_images(item):
         return
@@ -50,7 +50,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     code = process.wait(_LIMIT_SECONDS)
     if code:
         said.seek(0)
-        # The test itself builds what is missing, and says then what is wrong.
+        # The test itself builds a missing image and reports the error.
         sys.stderr.write(f"labctl images build: exit status {code}\n{said.read().decode(errors='replace')}\n")
         said.truncate(0)
     del item.config.stash[_BUILD]
@@ -58,7 +58,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Nothing goes on behind the tests."""
+    """Stop the build so that no process outlives the tests."""
     found = session.config.stash.get(_BUILD, None)
     if found is not None:
         _end(found)

@@ -1,4 +1,4 @@
-"""Print how much of labctl the measured tests ran: one line for the whole, then one for each package.
+"""Print how much of labctl the measured tests ran: one line in total, then one line for each package.
 
     coverage run -m pytest tests/unit tests/contract -m "not engine"
     python tests/coverage_by_package.py
@@ -20,14 +20,14 @@ COUNTS = ("covered_lines", "num_statements", "covered_branches", "num_branches")
 
 
 def package_of(file: str) -> str:
-    """The package below labctl that a measured file is in: ``domain`` for ``labctl/domain/lab/model.py``. Modules
+    """Return the package below labctl of a measured file: ``domain`` for ``labctl/domain/lab/model.py``. Modules
     directly in labctl are in ``(top)``."""
     parts = PurePosixPath(file).parts
     return parts[1] if len(parts) > 2 else "(top)"
 
 
 def by_package(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Counter[str]]:
-    """The counts of each package, from the part ``files`` of coverage's JSON report."""
+    """Return the counts of each package. ``files`` is the part of that name in coverage's JSON report."""
     packages: dict[str, Counter[str]] = {}
     for file, found in files.items():
         counts = packages.setdefault(package_of(file), Counter())
@@ -36,7 +36,7 @@ def by_package(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Counter[str]
 
 
 def line(name: str, counts: Mapping[str, int]) -> str:
-    """One line: the share in percent, and how many lines and branches there are."""
+    """Return one line: the share in percent, and the number of lines and branches."""
     ran = counts["covered_lines"] + counts["covered_branches"]
     all_of_it = counts["num_statements"] + counts["num_branches"]
     share = 100 * ran / all_of_it if all_of_it else 100.0
@@ -44,7 +44,7 @@ def line(name: str, counts: Mapping[str, int]) -> str:
 
 
 def lines(files: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """The whole, then each package, by name."""
+    """Return the line of the total, then one line for each package, sorted by name."""
     packages = by_package(files)
     yield line("coverage", sum(packages.values(), Counter()))
     for name in sorted(packages):

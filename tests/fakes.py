@@ -1,4 +1,5 @@
-"""The ports of labctl in memory. ``tests/contract`` runs one suite on these and on the real ones, so they can't lie."""
+"""The ports of labctl in memory. ``tests/contract`` runs the same tests on these fakes and on the real ports, so the
+fakes behave alike."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ Tree = dict[str, tuple[tarfile.TarInfo, bytes]]
 
 
 class Crash(BaseException):
-    """SIGKILL: nothing that labctl does has an effect any more."""
+    """Stands for SIGKILL: no later call of labctl has an effect."""
 
 
 @dataclass
@@ -64,9 +65,8 @@ class FakeImage:
 
 
 class FakeEngine:
-    """Implements ports.Engine. ``trouble`` is called with the number (from 1) and the name of every call that changes
-    something, before it does, and may raise. ``recognise`` says of boxes without a store's id whether they are this
-    store's."""
+    """Implements ports.Engine. ``trouble`` is called before every change, with the number (from 1) and the name of the
+    call, and may raise. ``recognise`` decides for boxes without a store id whether they belong to this store."""
 
     def __init__(self, store: str = "5700e001", recognise: Callable[[ObservedBox], bool] = lambda _box: True) -> None:
         self.store = store
@@ -80,7 +80,7 @@ class FakeEngine:
         self._lock = threading.RLock()
 
     def for_store(self, store: str, recognise: Callable[[ObservedBox], bool] = lambda _box: False) -> FakeEngine:
-        """The same engine as another store's labctl has it."""
+        """Return the same engine for the labctl of another store."""
         other = FakeEngine(store, recognise)
         other.boxes, other.images, other.foreign, other._lock = self.boxes, self.images, self.foreign, self._lock
         other._number = self._number
@@ -92,7 +92,7 @@ class FakeEngine:
             self.trouble(len(self.calls), name)
 
     def fail_at(self, number: int, error: BaseException) -> None:
-        """The change of that number fails; those after it don't."""
+        """Let the change with that number fail. Later changes succeed."""
         self.calls.clear()
 
         def trouble(at: int, _name: str) -> None:
@@ -102,7 +102,7 @@ class FakeEngine:
         self.trouble = trouble
 
     def die_at(self, number: int) -> None:
-        """From the change of that number on, nothing has an effect: labctl was killed."""
+        """Let all changes from that number on have no effect, as if labctl was killed."""
         self.calls.clear()
 
         def trouble(at: int, _name: str) -> None:
@@ -112,7 +112,7 @@ class FakeEngine:
         self.trouble = trouble
 
     def heal(self) -> None:
-        """No more trouble."""
+        """Remove all faults that were set."""
         self.calls.clear()
         self.trouble = lambda _number, _name: None
 
@@ -123,7 +123,7 @@ class FakeEngine:
         return box
 
     def info(self) -> EngineInfo:
-        """See ports.Engine; so have all methods below."""
+        """See ports.Engine, also for all methods below."""
         return INFO
 
     def observe(self, instance: str | None = None) -> list[ObservedBox]:
@@ -321,7 +321,7 @@ def _put(tree: Tree, path: str, content: bytes, mode: int = 0o644) -> None:
 
 
 def _resolve(tree: Tree, path: str) -> str | None:
-    """The path with its last symlink followed."""
+    """Return the path after following a symlink at its end."""
     clean = posixpath.normpath(path)
     node = tree.get(clean, (None, b""))[0]
     if node is not None and node.issym():
@@ -346,7 +346,7 @@ _ECHO = re.compile(r"echo (?P<words>[^;>]*?)\s*(?P<err>>&2)?")
 
 
 def _shell(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str]) -> ExecResult:
-    """As much of a shell as the contract needs: cat, and sh -c with echo, exit and variables."""
+    """Run as much of a shell as the contract tests need: cat, and sh -c with echo, exit and variables."""
     if argv[0] in ("cat", "/bin/cat"):
         return ExecResult(0, stdin, b"")
     if list(argv[:2]) != ["/bin/sh", "-c"]:
@@ -365,8 +365,8 @@ def _shell(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str]) ->
 
 
 class FakeKeeper:
-    """Implements ports.Keeper. ``trouble`` may raise in ``ensure``, ``late`` makes boxes never ready, ``hung`` is
-    called where somebody waits for ever; ``weights`` of boxes by name."""
+    """Implements ports.Keeper. ``trouble`` may raise in ``ensure``. Boxes in ``late`` never become ready. ``hung`` is
+    called if somebody waits without end. ``weights`` are those of boxes by name."""
 
     def __init__(self, engine: FakeEngine, running: bool = False) -> None:
         self._engine = engine
@@ -441,7 +441,7 @@ class FakeWatch:
 
 
 class FakeImages:
-    """Implements what Up and Doctor need of ports.Images."""
+    """Implements the part of ports.Images that Up and Doctor need."""
 
     def __init__(self, present: bool = True, version: str = "1") -> None:
         self.built: set[str] = set()
@@ -491,7 +491,7 @@ class FakeStore:
         return [attempt for attempt in self._attempts if attempt.instance == instance]
 
     def latest(self, lab: str) -> list[Attempt]:
-        # As a table has it: in the order in which they were kept.
+        # Like a database table: in the order of insertion.
         last = {attempt.instance: at for at, attempt in enumerate(self._attempts) if attempt.lab == lab}
         return [self._attempts[at] for at in sorted(last.values())]
 
@@ -504,7 +504,8 @@ class FakeStore:
 
 
 class FakeLocks:
-    """Implements ports.Locks among threads. One that is held by the thread that asks for it is a deadlock: it fails."""
+    """Implements ports.Locks among threads. A thread that requests a lock which it already holds would deadlock, so the
+    request fails."""
 
     def __init__(self) -> None:
         self._locks: dict[str, threading.Lock] = {}
@@ -516,9 +517,9 @@ class FakeLocks:
     def hold(self, name: str, emit: Emit) -> Iterator[None]:
         lock = self._locks.setdefault(name, threading.Lock())
         if not lock.acquire(blocking=False):
-            assert self._owners.get(name) != threading.get_ident(), f"{name} is held by this very thread"
+            assert self._owners.get(name) != threading.get_ident(), f"{name} is held by this thread already"
             emit(Note("another labctl is at work on {what}; waiting for it", (("what", name),)))
-            assert lock.acquire(timeout=10), f"the lock {name} was never let go"
+            assert lock.acquire(timeout=10), f"the lock {name} was never released"
         self._owners[name] = threading.get_ident()
         self.held.append(name)
         try:
@@ -530,7 +531,7 @@ class FakeLocks:
     @contextmanager
     def slot(self, name: str, width: int, emit: Emit) -> Iterator[None]:
         places = self.places.setdefault(name, threading.BoundedSemaphore(width))
-        assert places.acquire(timeout=10), f"no place of {name} was ever free"
+        assert places.acquire(timeout=10), f"no slot of {name} became free"
         try:
             yield
         finally:
@@ -565,8 +566,8 @@ class FakeCatalog:
 
 
 class FakeChecker:
-    """Implements ports.Checker. ``meanwhile`` is called while the checks run; ``hurts`` are checks that run on a clone
-    only, and say ``on_clone``."""
+    """Implements ports.Checker. ``meanwhile`` is called while the checks run. ``hurts`` are the checks that run on a
+    clone only, and ``on_clone`` returns their results."""
 
     def __init__(self, *results: CheckResult) -> None:
         self.results = list(results)
@@ -597,7 +598,7 @@ class FakeChecker:
         power: PowerSwitch | None = None,
     ) -> Findings:
         if pick is not None:
-            assert power is not None, "a check that hurts needs a power switch"
+            assert power is not None, "a check on a clone needs a power switch"
             return Findings([self.on_clone(check, site, power) for check in self.hurts if check.name in pick], {})
         self.spare = max(0, self.spare - 1)
         self.asked.append(({name: running.id for name, running in site.boxes.items()}, params, only))
@@ -607,7 +608,8 @@ class FakeChecker:
 
 
 def until(condition: Callable[[], bool], why: str, seconds: float = 10.0) -> None:
-    """Wait for something that another thread or process does; ``why`` says what was waited for in vain."""
+    """Wait for something that another thread or process does. ``why`` is the message of the error after the time
+    limit."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not condition():

@@ -1,5 +1,5 @@
-"""What cohorts need of a store, in memory. ``tests/contract/test_cohorts.py`` runs one suite on this and on the real
-ones."""
+"""The store of cohorts in memory. ``tests/contract/test_cohorts.py`` runs the same tests on this fake and on the real
+store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FakeCohorts(FakeStore):
         self._happenings: list[Happening] = []
 
     def add_cohort(self, cohort: Cohort, members: Sequence[Member]) -> None:
-        """See ports.Cohorts; so have all methods below."""
+        """See ports.Cohorts, also for all methods below."""
         if cohort.name in self._cohorts:
             raise UsageError("there is a cohort {cohort} already, or there was one", cohort=cohort.name)
         inside = self._with(cohort.name, members)
@@ -89,7 +89,7 @@ class FakeCohorts(FakeStore):
         return self._cohorts[name]
 
     def _with(self, cohort: str, new: Sequence[Member]) -> dict[str, Member]:
-        """Who is in it then, if all keys are their own."""
+        """Return the members after adding ``new``. Raises UsageError if two learners have the same key."""
         inside = self._members.get(cohort, {}) | {member.id: member for member in new}
         owners = {member.key: (cohort, member.id) for member in inside.values() if member.id not in {m.id for m in new}}
         for name, other in self._cohorts.items():

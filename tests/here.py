@@ -1,5 +1,5 @@
-"""A probe whose places are this machine: the real agent as a subprocess, its places entered without any privilege, and
-the engine's frames put around what it writes."""
+"""A probe whose places are on this machine. The real agent runs as a subprocess, enters its places without privileges,
+and its output is wrapped in the engine's frames."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ agent.main()
 
 
 class ProbeHere:
-    """Stands in for DockerProbe. Commands run in ``folder``; a box is alive as long as the process with its pid, of
-    which 1 is the agent itself and 404 is gone."""
+    """Stands in for DockerProbe. Commands run in ``folder``. A box is alive as long as the process with its pid: pid 1
+    is the agent itself, and pid 404 does not exist."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -59,7 +59,7 @@ class ProbeHere:
 
     def shell(self, box_id: str, argv: Sequence[str]) -> RawStream:
         self.shells.append((box_id, tuple(argv)))
-        # Here is no toolbox, and env(1) starts a shell as well as busybox does.
+        # There is no toolbox here, and env(1) starts a shell as well as busybox does.
         return self._stream(["/bin/sh", "-c", f"sed -u s,{BUSYBOX},env,g | /bin/sh"])
 
     def switch(self) -> int:
@@ -69,7 +69,7 @@ class ProbeHere:
         return True
 
     def make_ready(self) -> None:
-        """It always is."""
+        """Do nothing: the probe is always ready."""
 
     def _stream(self, argv: list[str]) -> RawStream:
         ours, theirs = socket.socketpair()
@@ -82,7 +82,7 @@ class ProbeHere:
 
 
 def _serve(process: subprocess.Popen[bytes], connection: socket.socket) -> None:
-    """As the engine does it, until both sides have ended."""
+    """Serve as the engine does, until both sides have ended."""
     assert process.stdin and process.stdout and process.stderr
     lock = threading.Lock()
     works = [

@@ -1,4 +1,4 @@
-"""PostgreSQL for tests: a server of the test's own in a folder of its own, reached by a Unix socket only."""
+"""PostgreSQL for tests: a server of the test's own, in a folder of its own, that listens on a Unix socket only."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ _USER = "postgres"
 
 
 class Server:
-    """A cluster that runs."""
+    """A running cluster."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = f"postgresql://{_USER}@/postgres?host={quote(str(folder), safe='')}"
 
     def create(self) -> str:
-        """The URL of a new, empty schema: as good as a database, and made in no time."""
+        """Create a new, empty schema and return its URL. A schema is as good as a database here, and is created
+        faster."""
         name = f"labctl_{uuid.uuid4().hex[:12]}"
         with self.connect() as connection:
             connection.execute(f'CREATE SCHEMA "{name}"'.encode())
         return f"{self.url}&options=-csearch_path%3D{name}"
 
     def connect(self, url: str = "") -> psycopg.Connection:
-        """The driver's own connection, to look behind labctl."""
+        """Return a connection of the driver itself, to inspect the database without labctl."""
         return psycopg.connect(url or self.url, autocommit=True)
 
 
 @contextmanager
 def running() -> Iterator[Server]:
-    """A server for as long as that lasts; it ends with this process, however this ends."""
-    # Not pytest's own: another user can't go in there, and the path of a socket has at most 107 characters.
-    # Nor TMPDIR, which may lie below a home that is closed to others.
+    """Run a server inside the ``with`` block. The server also ends if this process is killed."""
+    # Not pytest's own folder: another user can't enter it, and the path of a socket has at most 107 characters.
+    # Not TMPDIR either: it may lie below a home folder that is closed to other users.
     folder = Path(tempfile.mkdtemp(prefix="labctl-pg-", dir="/tmp"))
     process = None
     try:
@@ -60,13 +61,13 @@ def running() -> Iterator[Server]:
         yield server
     finally:
         if process is not None:
-            process.send_signal(3)  # SIGQUIT: at once
+            process.send_signal(3)  # SIGQUIT: immediate shutdown
             process.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _own(folder: Path) -> list[str]:
-    """What a command begins with so that it isn't root's, and ends with this process."""
+    """Return the prefix of a command that drops root and ends the command with this process."""
     words = ["setpriv", "--pdeathsig", "QUIT"]
     if os.geteuid() == 0:
         try:
@@ -78,7 +79,7 @@ def _own(folder: Path) -> list[str]:
 
 
 def _program(name: str) -> str:
-    # Debian keeps them out of PATH, a folder for each version.
+    # Debian keeps these programs out of PATH, in a folder for each version.
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda file: int(file.parts[4].split(".")[0]))
     program = str(found[-1]) if found else shutil.which(name)
     if not program:

@@ -1,4 +1,4 @@
-"""Keys and rosters for tests: what a spreadsheet may hold, and labctl reads without a note."""
+"""Keys and rosters for tests: content that a spreadsheet may hold and that labctl reads without a note."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PRIVATE = (
     .decode()
 )
 
-# What a name may be made of: nothing that can't be seen, no blank but the plain one.
+# The characters of a name: visible ones only, and no blank except the plain space.
 letters = st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cs", "Mn", "Mc", "Zs", "Zl", "Zp")).filter(
     lambda letter: visible(letter) == letter and composed(letter) == letter and not ALL.search(letter)
 )

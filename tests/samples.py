@@ -1,4 +1,4 @@
-"""Labs and boxes to test with."""
+"""Labs and boxes for tests."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from labctl.domain.verdict import CheckResult, Verdict
 
 
 def text(english: str, chinese: str = "中文") -> dict[str, str]:
-    """A text in both languages, as lab.yml has it."""
+    """Return a text in both languages, as in lab.yml."""
     return {"en": english, "zh": chinese}
 
 
 def task(name: str, points: int = 10) -> dict[str, Any]:
-    """A task, as lab.yml has it."""
+    """Return a task, as in lab.yml."""
     return {"id": name, "title": text(f"do {name}"), "points": points, "hints": [text("a"), text("b"), text("c")]}
 
 
 def lab_data(**changes: Any) -> dict[str, Any]:
-    """A lab with three boxes on one network, as lab.yml has it."""
+    """Return a lab with three boxes on one network, as in lab.yml."""
     return {
         "name": "pond",
         "title": text("A pond", "池塘"),
@@ -44,25 +44,26 @@ def lab_data(**changes: Any) -> dict[str, Any]:
 
 
 def make_lab(**changes: Any) -> Lab:
-    """That lab, decoded."""
+    """Return the lab of ``lab_data``, decoded."""
     return msgspec.convert(lab_data(**changes), Lab)
 
 
 def make_instance(lab: Lab, learner: str = "lucy", seed: str = "seed", expires: int = 0) -> Instance:
-    """The learner's instance of it."""
+    """Return the learner's instance of the lab."""
     return Instance(lab.name, learner, seed, expires)
 
 
 def make_specs(
     lab: Lab, learner: str = "lucy", seed: str = "seed", image: str = "pond:1", store: str = ""
 ) -> tuple[BoxSpec, ...]:
-    """Its boxes, of that store; without one, as they were made before stores had ids."""
+    """Return the specs of the lab's boxes for that store. Without a store the specs have the old names without a store
+    id."""
     images = dict.fromkeys(lab.boxes, image)
     return box_specs(lab, make_instance(lab, learner, seed), derive(lab, seed), images, store)
 
 
 def observed_of(spec: BoxSpec, state: State = State.RUNNING, **changes: Any) -> ObservedBox:
-    """The box made from that, as an engine tells of it."""
+    """Return the box created from the spec, as an engine reports it."""
     labels = spec.all_labels()
     box = ObservedBox(
         id=f"id-{spec.container}",
@@ -82,15 +83,15 @@ def observed_of(spec: BoxSpec, state: State = State.RUNNING, **changes: Any) -> 
 
 
 def passed(name: str, check: str = "test_it") -> CheckResult:
-    """A check of that task that passed."""
+    """Return a passed check of the task."""
     return CheckResult(name, check, Verdict.PASSED)
 
 
 def failed(name: str, check: str = "test_it", message: str = "expected a, found b") -> CheckResult:
-    """A check of that task that failed."""
+    """Return a failed check of the task."""
     return CheckResult(name, check, Verdict.FAILED, message=message)
 
 
 def error(name: str, check: str = "test_it") -> CheckResult:
-    """A check of that task that could not run."""
+    """Return a check of the task that could not run."""
     return CheckResult(name, check, Verdict.ERROR, message="OSError: gone")

@@ -1,5 +1,5 @@
-"""A Docker engine's HTTP side on a Unix socket: it supports a span of API versions and refuses the others, in the words
-of the real one. It knows a few paths, and remembers what was asked of it."""
+"""The HTTP side of a Docker engine on a Unix socket. It supports a range of API versions and refuses the others with
+the messages of the real engine. It knows a few paths, and records all requests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from labctl.domain.api_version import Version, parse
 
 
 class VersionedEngine:
-    """Serves between ``with`` and its end. ``requests``: method and path of each; ``uploads``: the bodies that came in
-    whole."""
+    """Serves inside a ``with`` block. ``requests`` has method and path of each request; ``uploads`` has the bodies that
+    arrived complete."""
 
     def __init__(self, path: Path, least: str, most: str) -> None:
         self.path = str(path)
@@ -29,11 +29,11 @@ class VersionedEngine:
 
     @property
     def address(self) -> str:
-        """As in DOCKER_HOST."""
+        """Return the address, as in DOCKER_HOST."""
         return f"unix://{self.path}"
 
     def versioned(self) -> list[str]:
-        """What was asked for with a version in its path, without the query."""
+        """Return the requests with a version in the path, without the query."""
         return [each.partition("?")[0] for each in self.requests if " /v1." in each]
 
     def __enter__(self) -> VersionedEngine:
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         return "unix"
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Write no log."""
 
     def do_GET(self) -> None:
         self._serve()
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         assert version is not None
         refused = self._refused(version)
         if refused:
-            # As the engine does: without reading the body, which a client may still be sending.
+            # Like the engine: without reading the body, which a client may still be sending.
             self.close_connection = True
             self._say(400, {"message": refused})
             return

@@ -26,17 +26,17 @@ TASKS = judge(make_lab(), [passed("listen"), failed("auth", message="期望 6400
 
 
 def place(text: str) -> Path | str:
-    """A URL, or a file's path."""
+    """Return a URL or the path of a file."""
     return text if "://" in text else Path(text)
 
 
 def attempt(instance: str, number: int) -> Attempt:
-    """The one that should get that number."""
+    """Return the attempt that should get that number."""
     return Attempt(instance, "pond", f"spring/{instance}", "seed", float(number), 1.5, TASKS)
 
 
 def write(where: str, instance: str, count: int, say: Callable[[int], object]) -> None:
-    """Add so many; ``say`` is called with each number once it was returned."""
+    """Add that many attempts. ``say`` is called with each number after it was returned."""
     store = SqlStore(place(where))
     for number in range(1, count + 1):
         say(store.add_attempt(attempt(instance, number)))
@@ -44,7 +44,7 @@ def write(where: str, instance: str, count: int, say: Callable[[int], object]) -
 
 
 def start(where: str, instance: str, count: int) -> tuple[int, int]:
-    """A process of its own that does so: its id, and a pipe with what it said."""
+    """Start a process that writes attempts. Return its id, and a pipe with its output."""
     outlet, inlet = os.pipe()
     process = os.fork()
     if process:
@@ -59,13 +59,14 @@ def start(where: str, instance: str, count: int) -> tuple[int, int]:
 
 
 def said(outlet: int) -> list[int]:
-    """All of it, once the process has ended."""
+    """Return the whole output after the process has ended."""
     with os.fdopen(outlet) as stream:
         return [int(line) for line in stream]
 
 
 def kill(where: str, rounds: int) -> dict[str, list[int]]:
-    """SIGKILL after up to 0.2 s: since they began, when the first make the database, or since they first wrote."""
+    """Kill the writers by SIGKILL after up to 0.2 s. The time counts from their start, when the first one creates the
+    database, or from their first write."""
     kept = {}
     for turn in range(rounds):
         writers = {f"pond.{turn}-{name}": start(where, f"pond.{turn}-{name}", 1_000_000) for name in "ab"}
@@ -76,18 +77,18 @@ def kill(where: str, rounds: int) -> dict[str, list[int]]:
             os.kill(process, signal.SIGKILL)
         for instance, (process, outlet) in writers.items():
             kept[instance] = said(outlet)
-            assert os.waitpid(process, 0)[1] == signal.SIGKILL, "it ended before it was killed"
+            assert os.waitpid(process, 0)[1] == signal.SIGKILL, "the writer ended before it was killed"
     return kept
 
 
 def together(where: str, number: int, each: int) -> dict[str, list[int]]:
-    """All of them at once."""
+    """Run all writers at once."""
     names = ["pond.all"] * number + [f"pond.{one}" for one in range(number)]
     writers = [(name, start(where, name, each)) for name in names]
     kept: dict[str, list[int]] = {}
     for name, (process, outlet) in writers:
         kept.setdefault(name, []).extend(said(outlet))
-        assert os.waitpid(process, 0)[1] == 0, "it failed"
+        assert os.waitpid(process, 0)[1] == 0, "the writer failed"
     return kept
 
 

@@ -1,4 +1,4 @@
-"""No unit test sees the user's own settings, engine or language."""
+"""Hides the user's own settings, engine and language from all unit tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ settings.load_profile("labctl")
 
 @pytest.fixture(scope="session", autouse=True)
 def _hanging_up_ends_children() -> None:
-    """Under nohup it would not."""
+    """Restore the default action of SIGHUP, which is ignored under nohup."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 

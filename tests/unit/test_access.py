@@ -1,4 +1,4 @@
-"""What is still allowed at a time: by the thousand, and in the gradebook."""
+"""Which acts are allowed at which time, with thousands of random examples, and what the gradebook counts."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def test_an_act_is_allowed_by_role_and_time(role: Role, act: Act, cohort: Cohort
     over = any(0 < moment <= now for moment in (cohort.until, cohort.ended))
     assert is_over(cohort, now) == over
     if act == "look":
-        assert may, "what is kept can always be looked at"
+        assert may, "what is kept can always be read"
     elif over and role == "learner":
-        assert not may, "a learner begins nothing after the end"
+        assert not may, "a learner starts nothing after the end"
     elif over and act in MAKES:
         assert not may, "nobody starts boxes that are stopped at once"
     elif act == "remove" and role != "learner":
         assert may
     elif not over and not 0 < expires <= now:
-        assert may, "before the end everything may be done"
+        assert may, "everything is allowed before the end"
     elif not over and act == "reset":
-        assert may, "hours of the boxes end; new boxes have new ones"
+        assert may, "new boxes have new hours, so reset is allowed"
     if may and act != "look" and role == "learner":
         assert not is_over(cohort, now) and (not 0 < expires <= now or act in ("stop", "remove", "reset"))
 
@@ -79,7 +79,7 @@ def test_without_a_cohort_nothing_is_refused(role: Role, act: Act, now: float, e
 def test_an_attempt_counts_if_it_began_before_the_end(cohort: Cohort, by: By, begun: float, seconds: float) -> None:
     one = Attempt("i", "pond", "db-1/li", "s", begun, seconds, (), by=by)
     assert counts(cohort, by, begun) == (by != "learner" or not 0 < end_of(cohort) <= begun)
-    assert counts(cohort, by, one.at) == counts(cohort, by, begun), "however long it took"
+    assert counts(cohort, by, one.at) == counts(cohort, by, begun), "the duration does not matter"
 
 
 @pytest.mark.parametrize(

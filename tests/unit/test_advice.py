@@ -1,4 +1,5 @@
-"""Advised commands work as they stand, and are never the one that has just failed. Labs and languages as words."""
+"""Advised commands work as they are printed, and never repeat the failed command. Arguments that name labs, and the
+language option."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ LABCTL = Path(app.__file__).parent.parent
 
 
 def taking(option: str) -> set[str]:
-    """The commands that take it."""
+    """Return the commands that have the option."""
     found = set()
     for name in COMMANDS:
         command = main.get_command(click.Context(main), name)
@@ -122,7 +123,7 @@ def test_without_a_terminal_a_question_advises_the_whole_command_with_yes(monkey
 
 @pytest.fixture
 def labctl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
-    """Run labctl in this process, with an engine that isn't there."""
+    """Run labctl in this process, with an engine that does not exist."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/none.sock")
     monkeypatch.setattr(app, "_signals_interrupt", lambda: None)
 

@@ -1,4 +1,5 @@
-"""Ansible's connection to a box. It is no part of the package, so mypy doesn't see that it fits: here it is made."""
+"""Ansible's connection to a box. The plugin is not part of the package, so mypy does not check its calls. These tests
+create its engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ansible-playbook run is told as, and what it gets to know: no engine."""
+"""Which errors and events a run of ansible-playbook gives, and which inventory it gets. Without an engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labctl.events import Event, StepProgress
 
 
 def test_the_connection_plugin_loads_and_has_a_docker_engine() -> None:
-    """It is loaded by Ansible, and by nothing else that a test of this kind would see."""
+    """Only Ansible loads the plugin, and no other unit test would find a fault in it."""
     file = Path(__file__).parents[2] / "playbooks" / "plugins" / "connection" / "labctl_engine.py"
     spec = importlib.util.spec_from_file_location("labctl_engine", file)
     assert spec is not None and spec.loader is not None

@@ -1,4 +1,4 @@
-"""What a check says is wrong: part by part, of one box and of several."""
+"""The answers of a failed check: part by part, for one box and for several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which version of the Engine API is spoken: the pure rule, and labctl's client and the keeper's against an engine that
+"""The version of the Engine API: the pure rule, and the clients of labctl and of the keeper against an engine that
 refuses versions."""
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def test_an_engine_that_refuses_the_oldest_version_gets_its_minimum_version(engi
 def test_all_clients_and_threads_of_a_process_negotiate_once(engine_of: MakeEngine) -> None:
     engine = engine_of("1.44", "1.52")
     client = Client(engine.address)
-    early = client.new_api(5)  # made before anything is known
+    early = client.new_api(5)  # created before the version is known
     client.api.images()
     client.api.close()
 
@@ -301,7 +301,7 @@ def test_another_bad_request_reaches_the_keeper_as_an_oserror(engine_of: MakeEng
 
 
 def test_the_keepers_image_contains_all_modules_that_negotiation_imports() -> None:
-    """The keeper runs from a copy of a few modules: one that is missing there ends it at its start."""
+    """The keeper runs from a copy of a few modules. A missing module would end the keeper at its start."""
     import ast
 
     from labctl.adapters.images.sources import _EXTRA

@@ -1,4 +1,4 @@
-"""Layers point one way, files stay small, and no module is a drawer for odds and ends."""
+"""Layers import in one direction, files stay small, and no module collects unrelated code."""
 
 from __future__ import annotations
 
@@ -17,30 +17,33 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 def test_the_import_contracts_hold() -> None:
-    """import-linter's, in pyproject.toml. With no cache: a test leaves nothing in the tree."""
+    """The contracts are those of import-linter in pyproject.toml. No cache is used, so a test leaves no file in the
+    tree."""
     from importlinter.application.use_cases import read_user_options
     from importlinter.cli import configuration, lint_imports
 
     configuration.configure()
     options = read_user_options(config_filename=str(ROOT / "pyproject.toml"))
     assert len(options.contracts_options) >= 7
-    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0, "see lint-imports"
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0, (
+        "run lint-imports to see the reason"
+    )
 
 
 def test_long_files_are_listed() -> None:
-    """A file of more than 400 lines is a warning, not a failure: a split may separate what belongs together, and people
-    decide that."""
+    """A file of more than 400 lines is a warning, not a failure. A split may separate code that belongs together, so
+    people decide."""
     lines = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in FILES}
     long = sorted(f"{name}: {count} lines" for name, count in lines.items() if count > 400)
     if long:
         with warnings.catch_warnings():
-            warnings.simplefilter("default")  # pytest shows it; everywhere else a warning is an error
+            warnings.simplefilter("default")  # pytest shows this warning; every other warning is an error
             warnings.warn(f"files of more than 400 lines: {', '.join(long)}", stacklevel=1)
 
 
 def test_the_domain_names_no_lab() -> None:
-    """What differs from lab to lab is in the lab's file. A name with a dash is found within a text, too; examples in
-    docstrings are allowed."""
+    """Everything that differs from lab to lab is in the lab's file. A name with a dash is found inside a text as well.
+    Examples in docstrings are allowed."""
     labs = FileCatalog().names()
     assert labs
     found = [
@@ -55,7 +58,7 @@ def test_the_domain_names_no_lab() -> None:
 
 
 def strings(tree: ast.AST) -> Iterator[tuple[ast.Constant, str]]:
-    """The string constants that are no docstrings, and their texts."""
+    """Return the string constants that are not docstrings, with their texts."""
     for node in ast.walk(tree):
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.Constant) and isinstance(child.value, str) and not isinstance(node, ast.Expr):
@@ -63,7 +66,7 @@ def strings(tree: ast.AST) -> Iterator[tuple[ast.Constant, str]]:
 
 
 def test_packages_import_nothing() -> None:
-    """The start of the command line stays quick: importing a module imports no sibling of it."""
+    """The command line starts fast only if importing a module imports none of its siblings."""
     allowed = {"app/parts", "ports", "adapters/store", "i18n"}
     files = [file for file in FILES if file.name == "__init__.py" and file.parent != PACKAGE]
     busy = [
@@ -93,7 +96,7 @@ def test_every_module_and_every_public_name_has_a_docstring() -> None:
 
 
 def test_public_class_names_are_unique() -> None:
-    """One name means one thing in the whole package: a search for a class finds one."""
+    """One name means one thing in the whole package: a search for a class finds exactly one."""
     places: dict[str, list[str]] = {}
     for file in FILES:
         for node in ast.walk(ast.parse(file.read_text())):
@@ -104,7 +107,7 @@ def test_public_class_names_are_unique() -> None:
 
 
 def test_the_call_paths_of_the_architecture_page_name_existing_functions() -> None:
-    """docs/architecture.md: each step of a path has a file and its functions; `Class.method` is a method."""
+    """In docs/architecture.md each step of a path has a file and its functions. `Class.method` is a method."""
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     steps = re.findall(r"^\| [↓↑] \d+ \| `([^`]+)` \| ([^|]+) \|", page, re.MULTILINE)
     assert len(steps) > 60
@@ -118,7 +121,7 @@ def test_the_call_paths_of_the_architecture_page_name_existing_functions() -> No
 
 
 def defined(tree: ast.Module) -> set[str]:
-    """The functions and classes of a module, methods as ``Class.method``."""
+    """Return the functions and classes of a module, methods as ``Class.method``."""
     kinds = (ast.FunctionDef, ast.ClassDef)
     found = {node.name: node for node in tree.body if isinstance(node, kinds)}
     methods = {
@@ -131,14 +134,14 @@ def defined(tree: ast.Module) -> set[str]:
     return found.keys() | methods
 
 
-# Where private names of a library are used; pyproject.toml bounds the versions of those libraries.
+# The files that use private names of a library. pyproject.toml bounds the versions of those libraries.
 PRIVATE_USERS = {"adapters/docker/sdk.py", "adapters/workbook.py"}
-# Named tuples and SQLAlchemy's rows have these for everybody; os._exit is documented.
+# These names of named tuples and of SQLAlchemy's rows are public; os._exit is documented.
 PUBLIC = {"_", "_replace", "_asdict", "_fields", "_mapping", "_exit"}
 
 
 def _private_names(tree: ast.Module) -> set[str]:
-    """Names with one underscore that are taken from something else than self, cls or super()."""
+    """Return the names with one leading underscore that are attributes of something else than self, cls or super()."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
@@ -150,7 +153,7 @@ def _private_names(tree: ast.Module) -> set[str]:
 
 def test_private_names_of_libraries_are_used_in_two_files_only() -> None:
     users = {str(file.relative_to(PACKAGE)): _private_names(ast.parse(file.read_text())) for file in FILES}
-    own = {  # of labctl: the name is defined in the file that uses it
+    own = {  # labctl's own: the name is defined in the file that uses it
         name: {word for word in found if f"def {word}(" not in (PACKAGE / name).read_text()}
         for name, found in users.items()
     }
@@ -158,7 +161,7 @@ def test_private_names_of_libraries_are_used_in_two_files_only() -> None:
 
 
 def test_importing_the_command_line_imports_no_heavy_module() -> None:
-    """``labctl --help`` and completion are instant (DESIGN section 2)."""
+    """``labctl --help`` and completion must start at once (DESIGN section 2)."""
     import subprocess
     import sys
 

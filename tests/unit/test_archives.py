@@ -1,4 +1,4 @@
-"""Files into a box and out of it, where a verify has the box stand still meanwhile."""
+"""Copying files into a box and out of it while a verify has the box paused."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from labctl.errors import UsageError
 
 
 class StartedError(Exception):
-    """A command was started in the box."""
+    """Raised when a command is started in the box."""
 
 
 class Api:
-    """An engine with a box that is paused when it is asked for so many times."""
+    """An engine whose box is paused for the first ``paused`` requests."""
 
     timeout = 1
 

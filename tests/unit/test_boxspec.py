@@ -1,4 +1,4 @@
-"""What a box's container is made from."""
+"""The spec that a box's container is created from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_box_gets_only_its_own_files_with_the_learners_params() -> None:
 
 
 def test_every_box_has_a_file_with_its_labs_name() -> None:
-    """Its greeting and its prompt do."""
+    """The greeting and the prompt read this file."""
     for spec in make_specs(make_lab()):
         assert File("/etc/labctl/box", b"pond\n") in spec.files
 
@@ -171,7 +171,7 @@ def test_an_archive_holds_exactly_the_files_and_is_reproducible(wanted: tuple[Fi
 
 
 def test_the_expiry_time_does_not_change_the_hash() -> None:
-    """Hours are counted from each ``up``: those boxes that run are still what they should be."""
+    """Hours are counted from each ``up``, so running boxes still match their spec."""
     lab = make_lab()
     hashes = []
     for expires in (0, 1000, 2000):

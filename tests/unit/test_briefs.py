@@ -1,4 +1,4 @@
-"""The briefs of the catalog: their code can be pasted as it stands. And the passages that belong to a task."""
+"""The briefs of the catalog: their code can be pasted unchanged. Also the sections that belong to a task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CATALOG = FileCatalog()
 
 
 def blocks(file: Path) -> list[str]:
-    """The code of each block."""
+    """Return the code of each block."""
     return re.findall(r"^```\w*\n(.*?)^```$", file.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
@@ -30,7 +30,8 @@ def short(file: Path) -> str:
 
 @pytest.mark.parametrize("file", BRIEFS, ids=short)
 def test_no_code_block_begins_with_a_prompt(file: Path) -> None:
-    """A prompt of root makes a comment of the command. A comment that says where to type stands first in its block."""
+    """With a prompt of root the command would be a comment. A comment about the place to type comes first in its
+    block."""
     found = blocks(file)
     assert len(found) > 1
     later = [line for block in found for line in block.splitlines()[1:]]

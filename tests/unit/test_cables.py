@@ -1,4 +1,4 @@
-"""The exact lines that ip(8) gets."""
+"""The exact lines that ip(8) receives."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Ran:
         monkeypatch.setattr(subprocess, "run", self)
 
     def __call__(self, argv: list[str], **options: Any) -> Any:
-        assert options["timeout"], "a program that may hang the keeper for ever"
+        assert options["timeout"], "a program that may block the keeper for ever"
         self.calls.append((argv, options.get("input")))
         if isinstance(self._result, Exception):
             raise self._result

@@ -1,4 +1,4 @@
-"""Whether a class fits: arithmetic alone."""
+"""Whether a class fits the server. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ footprints = st.builds(Footprint, st.integers(1, 9), counts, st.floats(0, 4), co
 def test_the_largest_fitting_class_fits_and_one_more_learner_does_not(
     parts: list[tuple[Footprint, int]], learners: int
 ) -> None:
-    """``learners_that_fit`` and ``weigh`` never say different things."""
+    """``learners_that_fit`` and ``weigh`` always agree."""
     orders = tuple(LabDemand(LAB, one, count) for one, count in parts)
     fitting = learners_that_fit(orders, SERVER, learners)
     assert 0 <= fitting <= learners
@@ -137,7 +137,7 @@ def test_an_unknown_limit_is_ignored(limit: str, resource: str) -> None:
 
 
 def test_the_advised_setting_is_large_enough() -> None:
-    """With the setting as told it fits, and isn't even tight."""
+    """With the advised setting the class fits with some room to spare."""
     short = by_resource(100, inotify=128)["inotify"]
     assert by_resource(100, inotify=int(short.values["value"]))["inotify"].fit is Fit.OK
 

@@ -1,4 +1,4 @@
-"""The catalog: finding labs, reading lab.yml, and what is said of its faults."""
+"""The catalog: finding labs, reading lab.yml, and reporting its faults."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def open_(root: Path) -> FileCatalog:
 
 
 def faults(root: Path, text: str) -> list[str]:
-    """The lines of the error, without the file's name."""
+    """Return the lines of the error, without the file's name."""
     file = write(root, text)
     with pytest.raises(InvalidLabError) as caught:
         open_(root).lab("demo")

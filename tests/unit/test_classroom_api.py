@@ -1,4 +1,4 @@
-"""The facade of a class: no learner gets in, and no view has the cohort's secret."""
+"""The facade of a class: no learner has access, and no view has the cohort's secret."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET = "the-secret"
 
 
 class Nothing:
-    """Parts of which none may be asked."""
+    """Fails if any part is accessed."""
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"{name} was asked")
@@ -32,7 +32,7 @@ class Nothing:
 
 @pytest.fixture
 def labctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Labctl:
-    """A cohort of two, whose boxes are of a fake engine."""
+    """Return labctl with a cohort of two learners, whose boxes are on a fake engine."""
     engine = FakeEngine()
     fakes = {
         "engine": engine,
@@ -92,7 +92,7 @@ def test_a_cohort_is_managed_from_create_to_end_by_the_facade_alone(
     assert len(classroom.stop(STAFF, "db-1", ["s01"], emit=silent).done) == 1
     assert forgotten == []
     (gone,) = classroom.remove(STAFF, "db-1", ["s01"], emit=silent).done
-    assert forgotten == [gone.instance], "the SSH files of an instance go with its boxes"
+    assert forgotten == [gone.instance], "the SSH files of an instance are removed with its boxes"
     roster = classroom.read_roster(STAFF, ROSTER, "late.csv", names=False)
     assert classroom.add(STAFF, "db-1", roster).new == ("s03",)
     assert len(classroom.end(STAFF, "db-1", emit=silent).done) == 1 and len(forgotten) == 2

@@ -47,7 +47,7 @@ LAB = make_lab()
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command with its path, groups too."""
+    """Return every command and group with its path."""
     for name in group.list_commands(click.Context(group)):
         command = group.get_command(click.Context(group), name)
         assert command is not None
@@ -60,7 +60,7 @@ ALL = dict(commands(main))
 
 
 class Result:
-    """What a run of the command line left."""
+    """The result of a run of the command line."""
 
     def __init__(self, code: object, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
@@ -71,13 +71,13 @@ Labctl = Callable[..., Result]
 
 @pytest.fixture
 def labctl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Labctl:
-    """Run labctl in this process. The engine is at a socket that isn't there."""
+    """Run labctl in this process. The socket of the engine does not exist."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     monkeypatch.setattr(app, "_signals_interrupt", lambda: None)
 
     def labctl(*argv: str) -> Result:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # the SDK leaves a socket open that couldn't connect
+            warnings.simplefilter("ignore", ResourceWarning)  # the SDK leaves a socket open if it could not connect
             with pytest.raises(SystemExit) as caught:
                 run(list(argv))
             code = caught.value.code
@@ -287,7 +287,7 @@ def test_a_path_in_a_box_is_distinguished_from_a_local_path(text: str, parts: tu
 
 @st.composite
 def labs(draw: st.DrawFn) -> tuple[dict[str, object], dict[str, object]]:
-    """Up to seven boxes on up to two networks, with names of any length."""
+    """Draw up to seven boxes on up to two networks, with names of any length."""
     name = st.builds(lambda letter, length: letter * length, st.sampled_from("abcdefghij"), st.integers(1, 32))
     networks = draw(st.lists(name, min_size=1, max_size=2, unique=True))
     boxes: dict[str, object] = {}
@@ -427,7 +427,7 @@ def test_completion_prints_a_script_for_each_shell(labctl: Labctl) -> None:
 
 
 def test_observed_boxes_are_encoded_to_json_unchanged() -> None:
-    """``labctl status --json`` is the model's own words."""
+    """``labctl status --json`` prints the model without a change."""
     (spec, *_) = make_specs(LAB)
     found = msgspec.to_builtins(observed_of(spec))
     assert (found["box"], found["state"], found["learner"]) == ("master", "running", "lucy")

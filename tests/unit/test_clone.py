@@ -1,4 +1,4 @@
-"""Clones of an instance, in memory: nothing of them is left, and nothing of them is taken for a learner's."""
+"""Clones of an instance, in memory: nothing of a clone is left, and no clone is mistaken for a learner's box."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ERRORS = [EngineError("no space"), KeyboardInterrupt(), RuntimeError("a bug")]
 
 
 class World:
-    """An instance that is up, and the means to clone it."""
+    """A running instance, and the services that clone it."""
 
     def __init__(self) -> None:
         self.engine = FakeEngine()
@@ -55,7 +55,7 @@ class World:
 
     @contextmanager
     def cloned(self) -> Iterator[Clone]:
-        """A clone, up."""
+        """Return a running clone."""
         with (
             self.clones.images(self.current, self.events.append) as images,
             self.clones.clone(self.current, images, self.events.append) as clone,
@@ -63,12 +63,12 @@ class World:
             yield clone
 
     def work(self, inside: Callable[[], object] = lambda: None) -> None:
-        """A whole verify on a clone."""
+        """Run a whole verify on a clone."""
         with self.cloned():
             inside()
 
     def leave_behind(self, lifetime: int) -> None:
-        """All that a verify makes, and then SIGKILL."""
+        """Create everything that a verify creates, then stop as by SIGKILL."""
         self.clones = self.make(lifetime)
 
         def die() -> None:
@@ -82,7 +82,7 @@ class World:
 
     @property
     def clean(self) -> bool:
-        """Only the learner's boxes are there, and they run."""
+        """Whether only the learner's boxes exist and run."""
         mine = {box.id for box in self.engine.observe(LUCY.id) if box.state is State.RUNNING}
         return not self.engine.images and set(self.engine.boxes) == set(self.originals.values()) == mine
 
@@ -295,7 +295,7 @@ class TestLeftOver:
             world.engine.remove(box_id)
         down = Down(world.engine, world.keeper, world.locks)
         assert down.run_all("li", silent) == []
-        assert set(world.keeper.state().values()) == {"running"}, "it ends what has expired"
+        assert set(world.keeper.state().values()) == {"running"}, "the keeper stays to remove expired clones"
         assert down.run_all("lucy", silent) == [LUCY.id]
         assert not world.engine.boxes and not world.engine.images
         assert set(world.keeper.state().values()) == {"missing"}
@@ -356,7 +356,7 @@ def test_checks_on_a_clone_of_a_too_large_box_fail_and_name_its_largest_file() -
 
 
 class TestLarge:
-    """Copies of more than a GiB together."""
+    """Copies of more than one GiB in total."""
 
     def test_large_copies_are_written_under_a_global_lock_with_no_box_paused_meanwhile(self, world: World) -> None:
         world.keeper.weights["replica1"] = Weight(2 << 30)

@@ -1,4 +1,5 @@
-"""The boxes of a whole cohort, on fakes: paced, converging, one failure holds nobody up, Ctrl-C breaks off in order."""
+"""The boxes of a whole cohort, on fakes: starts are limited, repeats converge, one failure stops nobody else, and
+Ctrl-C ends the work in order."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ def members(count: int) -> list[Member]:
 
 @dataclass
 class World:
-    """An engine with labctl on it."""
+    """An engine and labctl's services for it."""
 
     engine: FakeEngine = field(default_factory=FakeEngine)
     images: FakeImages = field(default_factory=FakeImages)
@@ -167,7 +168,8 @@ def test_boxes_that_never_become_ready_fail_that_learner_only(world: World) -> N
 
 
 def test_boxes_that_a_learner_created_meanwhile_are_kept(world: World) -> None:
-    """Between the look at all and their turn: the names are taken, and then all is as it should be."""
+    """The learner's boxes appear between the query of the engine and the learner's turn. The names are taken, but the
+    boxes match."""
     alone = Up(world.engine, world.keeper, world.images, world.locks)
     observe = world.engine.observe
 
@@ -206,7 +208,7 @@ def test_ctrl_c_finishes_started_work_and_starts_no_more(world: World) -> None:
     def slow(spec: BoxSpec) -> str:
         if not begun.is_set():
             begun.set()
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # wakes it where it waits
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # wakes the main thread
         return create(spec)
 
     gate = threading.Event()
@@ -221,7 +223,7 @@ def test_ctrl_c_finishes_started_work_and_starts_no_more(world: World) -> None:
     def emit(event: Event) -> None:
         events.append(event)
         if isinstance(event, OneStarted) and sum(isinstance(one, OneStarted) for one in events) > WIDTH:
-            gate.wait(30)  # until the signal has come
+            gate.wait(30)  # until the signal has arrived
 
     world.engine.create = slow  # type: ignore[method-assign]
     try:
@@ -366,7 +368,7 @@ def _why(tally: Tally) -> list[str]:
 
 
 class TestAsOneLearnersUp:
-    """What ``up`` does for one learner it does for each of a class."""
+    """``up`` of a class does for each learner what ``up`` does for one learner."""
 
     def test_a_failing_rollback_is_reported(self, world: World) -> None:
         def stuck(_box_id: str) -> None:
@@ -377,7 +379,7 @@ class TestAsOneLearnersUp:
         tally = world.boxes.up(COHORT, members(1), events.append)
         (note,) = (event for event in events if isinstance(event, Note))
         assert dict(note.values)["why"] == "db-1/s00 pond: can't remove"
-        assert "replica2" in _why(tally)[0], "the error that was first is the learner's"
+        assert "replica2" in _why(tally)[0], "the first error is the learner's"
 
     def test_a_reset_that_fails_leaves_nothing_half_made(self, world: World) -> None:
         world.boxes.up(COHORT, members(2), silent)
@@ -510,7 +512,8 @@ class TestAsOneLearnersUp:
 
 
 def test_down_removes_hidden_older_boxes_and_names_each_once(world: World) -> None:
-    """After a downgrade an older labctl made boxes of its own, which are seen when the newer ones are gone."""
+    """After a downgrade an older labctl created boxes of its own. They become visible when the newer ones are
+    removed."""
     _alone(world).run(LAB, _instance(), silent)
     observe, hidden = world.engine.observe, [True]
 

@@ -37,7 +37,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def labctl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Exit code, stdout, stderr. The lab is pond; boxes are of a fake engine."""
+    """Run labctl; return exit status, stdout and stderr. The lab is pond; boxes are on a fake engine."""
     engine = FakeEngine()
     keeper, locks, images = FakeKeeper(engine, running=True), FakeLocks(), FakeImages()
     fakes = {"engine": engine, "keeper": keeper, "locks": locks, "images": images, "catalog": FakeCatalog(make_lab())}
@@ -162,7 +162,8 @@ OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGOPsIsbIbCeFzN5SbDrHIN0NYNnKyCqhDk
 
 @pytest.fixture
 def full(labctl: Run, tmp_path: Path) -> Callable[[str], str]:
-    """A cohort whose learners have all there is. What is given is written to a file, whose name it returns."""
+    """Create a cohort whose learners have a value in every column. The fixture writes a text to a file and returns its
+    name."""
 
     def file(text: str) -> str:
         path = tmp_path / "late.csv"
@@ -229,7 +230,7 @@ def test_a_key_of_another_learner_is_refused_with_its_line(labctl: Run, full: Ca
     for argv in (("--dry-run",), ()):
         code, _, err = labctl("cohort", "create", "db-2", "--lab", "pond", "--roster", new, *argv)
         assert code == 2 and ":2:9 (key): the key of t01 is that of s01 in the cohort db-1" in err
-    # A learner who gives a key away gets another in the same file.
+    # A learner who gives a key to another learner gets a new one in the same file.
     swap = full(f"id,key\ns01,{OTHER}\ns02,{KEY}\n")
     assert labctl("cohort", "add", "db-1", "--roster", swap)[0] == 0
     assert (_members(labctl)["s01"]["key"], _members(labctl)["s02"]["key"]) == (OTHER, KEY)

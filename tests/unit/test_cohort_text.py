@@ -1,4 +1,4 @@
-"""What is typed of a cohort: limits, dates, names."""
+"""Texts that are typed for a cohort: limits, dates and names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Judging a whole cohort: everybody who is up, nobody held up by another, and grades anew after a check was mended."""
+"""Judging a whole cohort: everybody who is up, independently of each other, and regrading after a check was
+corrected."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ COHORT = Cohort("db-1", ("pond",), "secret", 0.0)
 
 
 class Class:
-    """Learners whose boxes are up, and one (``away``) whose aren't."""
+    """Learners whose boxes are up. The learner ``away`` has no boxes."""
 
     def __init__(self, *ids: str) -> None:
         self.engine, self.checker, self.store = (
@@ -123,7 +124,7 @@ def test_ctrl_c_stops_running_checks_and_keeps_finished_attempts() -> None:
 
 
 class TestAfterTheEnd:
-    """Of a cohort whose time has passed: the keeper has stopped its boxes."""
+    """A cohort whose time has passed. The keeper has stopped its boxes."""
 
     COHORT = msgspec.structs.replace(COHORT, until=1000.0)
 
@@ -153,7 +154,7 @@ class TestAfterTheEnd:
         assert seen == [({instance_of(COHORT, "li", "pond", 0.0).id}, {State.RUNNING})]
         assert {box.state for box in group.engine.observe()} == {State.STOPPED} and group.keeper.spared == {}
         away = found["db-1/away"]
-        assert (away.up, away.why, away.unjudged) == (False, None, False), "never up, and still in its grace"
+        assert (away.up, away.why, away.unjudged) == (False, None, False), "never up, and the grace period lasts"
 
     def test_running_boxes_are_stopped_before_judging_to_end_all_shells(self, group: Class) -> None:
         for box in group.engine.boxes.values():
@@ -238,7 +239,7 @@ class TestRegrade:
             ("db-1/li", 10, 15),
             ("db-1/wang", 10, 15),
         ]
-        assert len(group.store.attempts_of("db-1")) == 2, "dry"
+        assert len(group.store.attempts_of("db-1")) == 2, "a dry run stores nothing"
         found = group.regrade()
         assert [one.after for one in found.changes] == [15, 15]
         assert [one.learner for one in found.kept] == ["db-1/away"]
@@ -256,7 +257,7 @@ class TestRegrade:
         found = group.regrade()
         assert (found.changes, found.same, [one.learner for one in found.kept]) == ((), 0, ["db-1/li"])
         (one,) = found.kept
-        assert one.up and one.attempt is not None, "what was found is told"
+        assert one.up and one.attempt is not None, "the found result is reported"
         assert counting(LAB, group.store.attempts_of("db-1")) == group.store.attempts_of("db-1")[0]
 
     def test_recreated_boxes_keep_their_grade(self) -> None:

@@ -1,5 +1,4 @@
-"""What an instructor sees of a class of a hundred, by the commands themselves, from a real store; boxes and checks are
-fakes."""
+"""What an instructor sees of a class of a hundred: real commands on a real store; boxes and checks are fakes."""
 
 from __future__ import annotations
 
@@ -45,7 +44,8 @@ def check(number: int, done: int) -> CheckResult:
 
 
 class Class:
-    """A hundred learners of the cohort db-1; the first six have names that do harm. Number N did N modulo 14 tasks."""
+    """The cohort db-1 with a hundred learners. The first six have names with harmful characters. Learner number N
+    solved N modulo 14 tasks."""
 
     def __init__(self, folder: Path) -> None:
         self.store = SqlStore(folder / "labctl.db")
@@ -95,7 +95,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
 
 @pytest.fixture
 def labctl(group: Class, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
-    """Exit code, stdout, stderr."""
+    """Run labctl; return exit status, stdout and stderr."""
 
     def labctl(*argv: str, lang: str = "en") -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as caught:
@@ -112,7 +112,7 @@ def test_watch_prints_every_learner_once_if_stdout_is_no_terminal(labctl: Run, l
     lines = out.splitlines()
     assert code == 0 and max(map(cells, lines)) <= 80
     rows = [line for line in lines if line[2:3] == "s"]
-    assert len(rows) == 100, "a line each, whatever is in the name"
+    assert len(rows) == 100, "one line each, whatever the name contains"
     assert len({cells(line.rstrip()) for line in rows}) == 1
     assert "\x1b" not in out and "\u202e" not in out
     assert ("100 人中" if lang == "zh" else "of 100 complete") in lines[0]
@@ -147,7 +147,9 @@ def test_csv_is_the_same_in_a_file_and_on_stdout(labctl: Run, tmp_path: Path) ->
     _code, out, _err = labctl("report", "db-1")
     file = tmp_path / "grades.csv"
     assert labctl("report", "db-1", "--output", str(file))[1:] == ("", f"✓ {file}: 100 learners\n")
-    assert file.read_bytes() == f"\ufeff{out}".encode(), "Excel in Chinese Windows needs the mark; a pipe doesn't"
+    assert file.read_bytes() == f"\ufeff{out}".encode(), (
+        "Excel in Chinese Windows needs the byte order mark; a pipe must not have it"
+    )
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["id"] for row in rows] == [f"s{number:03}" for number in range(100)]
     assert [row["name"] for row in rows[:6]] == [
@@ -208,10 +210,10 @@ def test_an_archive_holds_everything_except_secrets_and_is_reproducible(
     with tarfile.open(first) as tar:
         files = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
     listed = {line.split()[0].decode() for line in files["README"].splitlines() if b"  " in line}
-    assert listed == files.keys() - {"README"}, "README says what is what"
+    assert listed == files.keys() - {"README"}, "README explains the files"
     assert b"the-secret" not in gzip.decompress(first.read_bytes())
     attempts = [json.loads(line) for line in files["attempts.jsonl"].splitlines()]
-    assert len(attempts) == 90 and attempts[1]["learner"] == "db-1/s001", "also of who has left"
+    assert len(attempts) == 90 and attempts[1]["learner"] == "db-1/s001", "removed learners are included"
     assert attempts[0]["tasks"][0]["checks"][0]["message"].startswith("no task-1")
     assert len(json.loads(files["roster.json"])) == 99
     assert len(json.loads(files["hints.json"])) == 90

@@ -1,4 +1,4 @@
-"""Cohorts: made, looked at, changed, ended."""
+"""Creating, listing, changing and ending cohorts."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ class FakeServer:
 
 
 class FakeProvisioner:
-    """Of ports.Provisioner as much as measuring needs."""
+    """Implements the part of ports.Provisioner that a measurement needs."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []

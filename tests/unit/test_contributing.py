@@ -23,22 +23,22 @@ RELEASE = (ROOT / "docs" / "release.md").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCK = (ROOT / "requirements-dev.txt").read_text("utf-8")
 FORMS = sorted(file for file in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if file.name != "config.yml")
-MOST = 72  # characters of a commit's subject
+MOST = 72  # the maximum length of a commit's subject
 
 
 def read(file: Path) -> Any:
-    """A YAML file."""
+    """Return the content of a YAML file."""
     return yaml.safe_load(file.read_text("utf-8"))
 
 
 def hooks() -> dict[str, dict[str, Any]]:
-    """The hooks of pre-commit, by id."""
+    """Return the hooks of pre-commit by id."""
     (repository,) = read(ROOT / ".pre-commit-config.yaml")["repos"]
     return {hook["id"]: hook for hook in repository["hooks"]}
 
 
 def commands(page: str) -> Iterator[list[str]]:
-    """Each command of the shell examples of a page."""
+    """Return each command of the shell examples of a page."""
     for fence in re.findall(r"```sh\n(.*?)```", page, re.DOTALL):
         for line in fence.splitlines():
             for command in line.split("  #")[0].split("&&"):
@@ -47,12 +47,12 @@ def commands(page: str) -> Iterator[list[str]]:
 
 def test_every_command_of_the_guide_exists() -> None:
     scripts = {script.name for script in entry_points(group="console_scripts")}
-    # Some packages bring a program that is no script of Python's: ruff.
+    # Some packages install a program that is not a Python script: ruff.
     known = {"python", "pip", "rm", "labctl", *scripts, *re.findall(r"^[\w.-]+", LOCK, re.MULTILINE)}
     found = [*commands(CONTRIBUTING), *commands(RELEASE)]
     for command in found:
         if command[0] == ".venv/bin/pip":
-            known |= set(command[2:])  # what the reader installs
+            known |= set(command[2:])  # packages that the reader installs
     missing = set()
     for program, *words in found:
         if program.startswith((".venv/bin/", "labctl")) or "/" not in program:
@@ -124,7 +124,7 @@ def test_hooks_run_the_checks_of_setup_in_locked_versions() -> None:
     ],
 )
 def test_the_hook_refuses_long_subjects(message: str, fits: bool) -> None:
-    """pre-commit's pygrep with --multiline searches the whole message; with --negate, no match is a failure."""
+    """pre-commit's pygrep with --multiline searches the whole message. With --negate, no match is a failure."""
     hook = hooks()["subject"]
     assert hook["args"] == ["--multiline", "--negate"]
     assert (re.search(hook["entry"].encode(), message.encode(), re.MULTILINE | re.DOTALL) is not None) is fits
@@ -140,7 +140,7 @@ def test_the_subjects_of_recent_commits_are_short_enough() -> None:
 
 
 def plain(name: str) -> str:
-    """A package's name as indexes compare it."""
+    """Return a package's name as indexes compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -165,7 +165,7 @@ def test_the_package_has_its_type_marker_and_its_authors() -> None:
 
 
 def test_every_folder_of_checks_is_type_checked() -> None:
-    """By the pattern in tests/types; a folder of checks elsewhere would be forgotten."""
+    """tests/types selects the folders by a pattern, so a folder of checks elsewhere would be missed."""
     words = (ROOT / "tests" / "types").read_text("utf-8").split()
     patterns = [word.rstrip(";") for word in words if word.rstrip(";").endswith("checks/*/")]
     covered = {folder.resolve() for pattern in patterns for folder in ROOT.glob(pattern)}

@@ -1,4 +1,4 @@
-"""Copying to and from a box. What comes from a box is a learner's: nothing is written outside of the target."""
+"""Copying to and from a box. A learner controls everything that a box sends: nothing is written outside the target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from labctl.services.copy import Copy
 
 
 class Box:
-    """A box to copy to and from."""
+    """A box to copy to and from, and the notes of the copy."""
 
     def __init__(self) -> None:
         self.engine = FakeEngine()
@@ -41,7 +41,7 @@ class Box:
         return self.engine.boxes[self.id].tree[path][1]
 
     def sends(self, *members: tarfile.TarInfo | tuple[str, bytes]) -> None:
-        """The archive that comes from the box, whatever is asked for: root in a box may well forge one."""
+        """Set the archive that the box sends for any request: root in a box can forge one."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as tar:
             for member in members:
@@ -202,7 +202,7 @@ class TestDownload:
     def test_a_link_chain_beyond_the_kernels_path_limit_cannot_escape(
         self, box: Box, tmp_path: Path, here: Path
     ) -> None:
-        """CVE-2025-4517: a path that realpath() gives up on was taken for one inside."""
+        """CVE-2025-4517: a path that realpath() could not resolve was taken for a path inside."""
         long = "d" * 247
         members: list[tarfile.TarInfo | tuple[str, bytes]] = [folder("top")]
         path = "top"

@@ -1,5 +1,5 @@
-"""A class before and after its end, by the commands themselves: an instructor types them, or a learner by the gateway.
-Boxes and checks are fakes, the store is a real one."""
+"""A class before and after its end, by real commands: an instructor types them, or a learner at the gateway. Boxes and
+checks are fakes, the store is real."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ OF_LEARNERS = sorted(name for name, one in ALL.items() if any(param.name == "lea
 
 
 class World:
-    """The cohort db-1 of li and wang, with the lab pond, that ends at 1000; it is 500. li's boxes are up."""
+    """The cohort db-1 of li and wang with the lab pond. The time is 500, and the cohort ends at 1000. li's boxes are
+    up."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -64,14 +65,14 @@ class World:
         return self.now
 
     def typed(self, *argv: str) -> tuple[int, str, str]:
-        """By whoever has the engine."""
+        """Run a command as the owner of the engine."""
         with pytest.raises(SystemExit) as caught:
             cli_app.run(list(argv))
         out, err = self._capsys.readouterr()
         return int(caught.value.code or 0), out, err
 
     def said(self, line: str) -> tuple[int, str, str]:
-        """By li, at the gateway."""
+        """Run an order as li at the gateway."""
         session = Session(Holder(LI, "k e", ("pond",)), parse(line), "en", "", "::1")
         code = SessionRunner().perform(session, session.order)
         out, err = self._capsys.readouterr()
@@ -184,7 +185,7 @@ class TestAfterTheEnd:
 
     @pytest.mark.parametrize("verb", [verb for verb, form in FORMS.items() if verb != "menu"])
     def test_every_gateway_command_is_either_refused_or_read_only(self, world: World, verb: str) -> None:
-        """Those that only tell go on; nothing else does."""
+        """Commands that only read go on; all others are refused."""
         words = {
             "up": "up pond",
             "enter": "enter master",
@@ -200,7 +201,7 @@ class TestAfterTheEnd:
     def test_a_slow_upload_is_refused_if_the_end_passes_meanwhile(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What began before the end, and is sent after it."""
+        """The upload began before the end, and the file arrives after it."""
 
         class Slow:
             buffer: Slow
@@ -232,7 +233,7 @@ class TestAfterTheEnd:
 
     @pytest.mark.parametrize("argv", [("enter", "master"), ("exec", "master", "true")])
     def test_an_instructor_gets_no_hint_to_start_a_box(self, world: World, argv: tuple[str, ...]) -> None:
-        """That would be refused."""
+        """That command would be refused."""
         for box in world.engine.boxes.values():
             box.state = State.STOPPED
         world.now = 1000.0
@@ -278,7 +279,7 @@ class TestAfterTheEnd:
             code, _out, err = world.said(line)
             assert code == 7 and "the time for pond is over" in err and "labctl reset" in err
         assert set(world.states().values()) == {State.STOPPED}
-        assert world.said("reset --yes")[0] == 0, "new boxes have hours of their own"
+        assert world.said("reset --yes")[0] == 0, "new boxes have new hours"
         assert set(world.states().values()) == {State.RUNNING}
 
     def test_a_verify_shortly_before_the_end_delays_the_stop_of_its_boxes(self, world: World) -> None:
@@ -289,7 +290,7 @@ class TestAfterTheEnd:
         world.said("verify")
         (name,) = {box.on_engine for box in world.engine.observe(INSTANCE)}
         assert [set(one) for one in held] == [{name}, set()] and world.keeper.spared == {}
-        assert held[0][name] == 800.0, "so much from now: no longer than five minutes after the end"
+        assert held[0][name] == 800.0, "counted from now, and at most five minutes after the end"
 
 
 class TestWhoAsks:
@@ -326,7 +327,7 @@ class TestWhoAsks:
 
 
 def _line(command: str, learner: str) -> list[str]:
-    """The command with what it needs."""
+    """Return the command with the arguments that it requires."""
     words = {
         "up": ["pond"],
         "enter": ["master"],
@@ -420,7 +421,7 @@ class TestWhoseItIs:
 
 
 class TestPaused:
-    """By ``docker pause``."""
+    """Paused by ``docker pause``."""
 
     @pytest.fixture(autouse=True)
     def _paused(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -434,7 +435,7 @@ class TestPaused:
         lines = err.splitlines()
         assert lines[0] == "error: the box replica1 is paused"
         (paused,) = [box.container for box in world.engine.observe(INSTANCE) if box.box == "replica1"]
-        assert lines[1] == "try: tell your instructor", "a learner has no docker"
+        assert lines[1] == "try: tell your instructor", "a learner has no docker command"
         assert f"try: docker unpause {paused}" in world.typed("verify", "--learner", LI)[2]
         assert world.checker.asked == [] and world.by() == []
 
@@ -459,7 +460,7 @@ class TestPaused:
         assert "0 judged, 0 of them complete · 1 not up · 1 could not be checked" in out
 
     def test_a_briefly_paused_box_is_waited_for(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As each commit does it."""
+        """Each commit pauses the box."""
         monkeypatch.setattr("labctl.services.current.PATIENCE_SECONDS", 10.0)
         observe, looks = world.engine.observe, iter(range(100))
 
@@ -488,7 +489,7 @@ class TestPaused:
 
 
 def test_limits_are_checked_before_a_reset_removes_anything(world: World) -> None:
-    """Boxes that are there count already; a lab that grew doesn't fit any more, and the old boxes stay."""
+    """Existing boxes count already. The boxes of a lab that grew no longer fit, and the old boxes stay."""
     cohort = Cohort("db-2", ("pond",), "secret", 1.0, each=Limits(boxes=3))
     world.store.add_cohort(cohort, [Member("a", "A")])
     assert world.typed("up", "pond", "--learner", "db-2/a")[0] == 0

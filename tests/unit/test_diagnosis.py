@@ -1,4 +1,4 @@
-"""What will hurt later."""
+"""Problems of the machine that will cause failures later."""
 
 from __future__ import annotations
 

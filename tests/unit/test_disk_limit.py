@@ -1,4 +1,4 @@
-"""Who is stopped for what they wrote, decided; who is looked at when, with a measurer that the test plays."""
+"""Which boxes are stopped for the data that they wrote, and when each is measured. The test plays the measurer."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_restarted_box_that_keeps_writing_is_stopped_at_once() -> None:
 
 
 def test_data_written_during_a_stop_does_not_stop_the_box_at_its_next_start() -> None:
-    """A disk writes a GiB in the second that a stop takes: its learner could never clear it otherwise."""
+    """A disk writes a GiB in the second that a stop takes. Without this rule the learner could never free space."""
     judge = Judge()
     judge(150 * MIB, 0.0)
     judge.quota.started("box", 100.0)
@@ -103,8 +103,8 @@ def test_too_many_files_stop_a_box_and_a_restart_allows_a_cleanup() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 200), st.booleans()), max_size=40))
 def test_no_sequence_of_starts_and_writes_far_exceeds_the_limit(steps: list[tuple[int, int, bool]]) -> None:
-    """Once it was stopped, a box that runs holds at most what it held then, or at one of its first starts, and a tenth,
-    until it was cleared."""
+    """A box that was stopped holds at most a tenth of its limit more than at that stop or at one of its first starts,
+    until it frees space."""
     judge = Judge()
     now, most, chances = 0.0, 0, 3
     for used, wait, restart in steps:
@@ -119,12 +119,12 @@ def test_no_sequence_of_starts_and_writes_far_exceeds_the_limit(steps: list[tupl
         elif verdict.ends:
             most = most or used * MIB
         elif used * MIB > most + LIMIT // 10:
-            assert restart and most and chances, "a start of its own"
+            assert restart and most and chances, "only a first measurement after a start may find more"
             most, chances = used * MIB, chances - 1
 
 
 class World:
-    """A survey of boxes that are numbers: what they wrote, and what a look at them takes."""
+    """A survey of boxes that are numbers: how much they wrote, and how long a measurement takes."""
 
     def __init__(self) -> None:
         self.boxes: dict[str, Container] = {}
@@ -186,7 +186,7 @@ class World:
         self.answers.clear()
 
     def run(self, seconds: int) -> None:
-        """The keeper's loop: a tick every second, the child's answers as they come."""
+        """Run the keeper's loop: a tick every second, and the measurer's answers as they arrive."""
         for _ in range(seconds):
             self.survey.tick(self.boxes, 1e9 + self.clock, self.clock)
             while self.answers or (self.dead and self.survey._asked):
@@ -222,7 +222,7 @@ def test_boxes_without_a_limit_are_not_measured(world: World) -> None:
 
 
 def test_an_unmeasurable_box_is_reported_and_not_treated_as_empty(world: World) -> None:
-    """Its disk is no overlay, or its layer can't be opened where it should be."""
+    """The root of the box is not an overlay, or its layer can't be opened at its path."""
     world.add("odd")
     world.add("elsewhere", UNREAD)
     world.run(30)
@@ -272,7 +272,7 @@ def test_shrinking_disk_space_triggers_a_measurement_of_all_boxes_with_deleted_f
 
 
 def test_deleted_files_are_measured_less_often_only_if_this_takes_long(world: World) -> None:
-    """Who fills the disk in the second in which as much is removed elsewhere makes it no smaller."""
+    """A learner who fills the disk while the same amount is removed elsewhere does not make the free space smaller."""
     for name in ("light", "heavy", "monster"):
         world.add(name)
     world.deep_seconds |= {"heavy": 0.4, "monster": 6.0}

@@ -1,4 +1,4 @@
-"""One way to the engine, and why it can't be gone."""
+"""The address of the engine, and why the engine can't be used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from labctl.errors import EngineError, Exit
 
 
 class DockerFolder:
-    """``~/.docker`` with contexts."""
+    """A folder like ``~/.docker`` with contexts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -104,11 +104,11 @@ def test_an_unknown_context_is_an_error(docker_folder: DockerFolder, monkeypatch
     with pytest.raises(EngineError, match="there is no docker context typo") as caught:
         resolve_address()
     assert "docker context ls" in plain(caught.value) and caught.value.exit_code is Exit.ENGINE_UNAVAILABLE
-    assert resolve_address("unix:///run/my.sock") == "unix:///run/my.sock", "the context isn't asked"
+    assert resolve_address("unix:///run/my.sock") == "unix:///run/my.sock", "the context is not read"
 
 
 def test_a_tls_address_is_refused(docker_folder: DockerFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its streams aren't sockets that another process can go on with."""
+    """TLS streams are not sockets that another process can take over."""
     docker_folder.config({"currentContext": "class"})
     docker_folder.endpoint("class", "tcp://10.0.0.1:2376")
     refuse_unusable("tcp://10.0.0.1:2376")
@@ -154,7 +154,7 @@ def test_an_unsupported_engine_is_refused(options: list[str], words: str) -> Non
 
 def refused(address: str) -> EngineError:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # the SDK leaves a socket open that couldn't connect
+        warnings.simplefilter("ignore", ResourceWarning)  # the SDK leaves a socket open if it could not connect
         with pytest.raises(EngineError) as caught, explained(address):
             Client(address, timeout=2).api.ping()
         error = EngineError(caught.value.message, hint=caught.value.hint, **caught.value.values)
@@ -248,7 +248,7 @@ def test_each_thread_has_a_client_of_its_own(tmp_path: Path) -> None:
 
 def test_a_socket_without_permission_is_reported_with_the_command_to_join_its_group(tmp_path: Path) -> None:
     if os.geteuid() == 0:
-        return  # root may do all; test_the_underlying_system_error_determines_the_message covers this case
+        return  # root may do anything; test_the_underlying_system_error_determines_the_message covers this case
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "closed.sock"))
         (tmp_path / "closed.sock").chmod(0)

@@ -1,4 +1,4 @@
-"""What the engine is asked to make, and above all what it isn't."""
+"""The configuration of containers: what the engine is asked to create, and above all what is excluded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from labctl.adapters.docker.config import (
 (SPEC, OTHER, _) = make_specs(make_lab())
 SOCKET = "/var/run/docker.sock"
 
-# What would let root in a box out of it (capabilities(7)).
+# Capabilities by which root in a box could get out of it (capabilities(7)).
 WALLS = {
     *(
         "SYS_ADMIN",
@@ -67,7 +67,7 @@ def test_no_container_runs_in_the_hosts_cgroup_namespace() -> None:
 
 
 def test_a_boxs_confinement_is_dockers_default(host: dict[str, Any]) -> None:
-    """No seccomp=unconfined, no apparmor=unconfined, no systempaths=unconfined."""
+    """None of seccomp=unconfined, apparmor=unconfined and systempaths=unconfined is set."""
     assert not host.get("SecurityOpt")
     assert "MaskedPaths" not in host and "ReadonlyPaths" not in host
 
@@ -164,7 +164,7 @@ def test_the_keeper_has_five_capabilities_one_socket_and_no_network() -> None:
         ("volume", "labctl-toolbox-1", "/.labctl"),
     ]
     assert config["Labels"]["labctl.role"] == "keeper"
-    assert config["StopSignal"] == "SIGTERM"  # else Docker takes SIGUSR1 for a wish to end it
+    assert config["StopSignal"] == "SIGTERM"  # otherwise Docker stops the container at SIGUSR1
 
 
 @pytest.mark.parametrize("changed", [("k:2", "t", SOCKET), ("k:1", "u", SOCKET), ("k:1", "t", "/other.sock")])

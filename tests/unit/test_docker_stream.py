@@ -1,4 +1,4 @@
-"""The engine's frames, however the network cuts them (POST /containers/{id}/attach of the Engine API)."""
+"""The engine's frames, wherever the network cuts them (POST /containers/{id}/attach of the Engine API)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labctl.adapters.docker.stream import STDERR, STDOUT, FrameStream, RawStream
 
 
 class Pieces:
-    """Stands in for RawStream: one piece a read."""
+    """Stands in for RawStream: each read returns one piece."""
 
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces

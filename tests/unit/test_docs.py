@@ -1,4 +1,4 @@
-"""Documentation that can't be wrong: pages made from code are fresh, links lead somewhere, commands exist."""
+"""Documentation that is tested: generated pages are up to date, links lead to files, commands exist."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from labctl.errors import Exit
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 PROSE = [page for page in PAGES if page.name not in ("commands.md", "CHANGELOG.md")]
-# The lab that docs/author.md writes is in no catalog of this repository.
+# The lab that docs/author.md writes is not in a catalog of this repository.
 EXAMPLE = "first-file"
 
 
@@ -37,7 +37,7 @@ def _fences(page: Path, language: str) -> list[str]:
 
 
 def _command_lines(page: Path) -> Iterator[str]:
-    """Each ``labctl …`` that a reader may type, from fences and from inline code, without comments."""
+    """Return each ``labctl …`` that a reader may type, from fences and inline code, without comments."""
     for fence in _fences(page, "sh"):
         yield from (line.split("  #")[0] for line in fence.splitlines())
     for fence in _fences(page, "text"):
@@ -57,7 +57,7 @@ def _calls(page: Path) -> Iterator[list[str]]:
 
 
 def _check_call(words: list[str]) -> None:
-    """Raises AssertionError for a command or an option that isn't there."""
+    """Raise AssertionError for a command or an option that does not exist."""
     command: click.Command = main
     context = click.Context(main, info_name="labctl", **main.context_settings)
     while words:
@@ -129,7 +129,7 @@ def test_files_named_in_the_pages_exist(page: Path) -> None:
 
 
 def _is_an_image(target: str) -> bool:
-    """``labctl/box``, as Dockerfiles and the engine call it."""
+    """Whether the target is an image such as ``labctl/box``, as Dockerfiles and the engine name it."""
     return (ROOT / "images" / target.removeprefix("labctl/") / "Dockerfile").exists()
 
 

@@ -1,4 +1,4 @@
-"""What the keeper has the engine do without waiting: against an engine that answers when the test wants."""
+"""Calls that the keeper sends to the engine without waiting. The test decides when the engine answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OK = b"HTTP/1.0 204 No Content\r\n\r\n"
 
 
 class SlowEngine:
-    """Takes connections, and answers each when asked to."""
+    """Accepts connections, and answers each one on request."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
@@ -27,7 +27,7 @@ class SlowEngine:
         self.open: list[tuple[str, socket.socket]] = []
 
     def take(self) -> list[str]:
-        """The calls that came since the last time."""
+        """Return the calls that arrived since the last time."""
         came = []
         while select.select([self._listener], [], [], 0)[0]:
             connection, _ = self._listener.accept()
@@ -37,7 +37,7 @@ class SlowEngine:
         return came
 
     def answer(self, answer: bytes = OK) -> None:
-        """To the oldest call."""
+        """Answer the oldest call."""
         _, connection = self.open.pop(0)
         connection.sendall(answer)
         connection.close()
@@ -55,7 +55,7 @@ class World:
         self.calls = EngineCalls(self.said.append, lambda: "/v1.41", self.engine.path)
 
     def settle(self) -> None:
-        """As the keeper's loop does: read whatever is there to read."""
+        """Read everything that is ready, like the keeper's loop."""
         while ready := select.select(self.calls.sockets(), [], [], 0)[0]:
             for channel in ready:
                 self.calls.on_readable(channel.fileno())

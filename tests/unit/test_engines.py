@@ -1,4 +1,4 @@
-"""The registry of engines: a server that is there has one engine, and another one is refused."""
+"""The registry of engines: each existing server has one engine, and an unknown server is refused."""
 
 from __future__ import annotations
 

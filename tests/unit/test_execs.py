@@ -1,4 +1,4 @@
-"""A process in a container that stands still for a moment."""
+"""Starting an exec in a container that is paused for a moment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labctl.adapters.docker import execs
 
 
 class Api:
-    """An engine that refuses so many times, and says why."""
+    """An engine that refuses ``times`` requests with the given reason."""
 
     def __init__(self, times: int, why: str, status: int = 409) -> None:
         self.times, self.why, self.status, self.asked = times, why, status, 0

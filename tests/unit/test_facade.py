@@ -1,5 +1,5 @@
-"""The whole facade without any front end: an actor asks, views answer, and nothing of click is there. Ports are in
-memory, but for the store."""
+"""The whole facade without a front end: an actor asks, views answer, and click is not used. All ports except the store
+are in memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LI = "db-1/20230001"
 
 
 class World:
-    """A cohort of li and wang with the lab pond until 1000; it is 500."""
+    """A cohort of li and wang with the lab pond that ends at 1000. The time is 500."""
 
     def __init__(self, folder: Path) -> None:
         self.now = 500.0
@@ -73,7 +73,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def fits(command: str, view: object) -> None:
-    """What the command would print is as docs/json.schema.json says."""
+    """Check that the output of the command matches docs/json.schema.json."""
     plain = json.loads(msgspec.json.encode(view))
     jsonschema.validate(plain, {**SCHEMA["properties"][command], "$defs": SCHEMA["$defs"]})
 
@@ -187,7 +187,7 @@ def test_an_instructor_manages_a_cohort_by_the_facade(world: World) -> None:
 
 
 def test_two_actors_get_answers_in_two_languages_at_once(world: World) -> None:
-    """One process, one facade: each gets the answers in the language that the actor brought."""
+    """One process and one facade: each actor gets the answers in the actor's language."""
     labctl = world.labctl
     labctl.instances.up(as_learner(), "pond", emit=silent)
     titles: dict[str, set[str]] = {"en": set(), "zh": set()}

@@ -1,4 +1,4 @@
-"""Images and the host by the facade: which labs are meant, and what is locked meanwhile."""
+"""Images and the host by the facade: which labs are selected, and which locks are held."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Catalog(FakeCatalog):
 
 
 class World:
-    """The parts, which note what is done, and with what lock."""
+    """The parts, which record each call with the locks that are held."""
 
     def __init__(self, catalog: FakeCatalog) -> None:
         self.catalog = catalog

@@ -1,4 +1,4 @@
-"""What learners may say over SSH: nothing that anybody types becomes anything else."""
+"""Orders that learners may send over SSH: nothing that is typed becomes another order."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def test_a_ticket_is_valid_only_below_the_sshd_that_requested_it() -> None:
     assert tickets.redeem(secret, []) is None
     assert tickets.redeem("", [SSHD]) is None
     assert tickets.redeem(f"{secret}x", [SSHD]) is None
-    assert tickets.redeem(secret, [LoginProcess(SSHD.pid, 2)]) is None, "another process that has its number now"
+    assert tickets.redeem(secret, [LoginProcess(SSHD.pid, 2)]) is None, "another process that has the same number now"
 
 
 def test_offering_another_learners_key_first_does_not_change_the_identity() -> None:
@@ -297,7 +297,7 @@ def test_a_line_of_the_log_can_be_neither_broken_nor_forged(values: dict[str, ob
     assert line.isascii() and line.isprintable()
     moment, what, *_rest = line.split(" ")
     assert (moment, what) == ("2023-11-14T22:13:20.500+00:00", "refused")
-    # And it can be read back: a value never reaches into the next one.
+    # The line can be read back: a value never extends into the next one.
     rest = line.partition(" refused")[2]
     for name, value in values.items():
         assert rest.startswith(f" {name}=")

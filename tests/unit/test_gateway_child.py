@@ -1,4 +1,4 @@
-"""A session's process, and the broker's tables of them."""
+"""The process of a session, and the broker's tables of sessions."""
 
 from __future__ import annotations
 

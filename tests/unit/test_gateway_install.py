@@ -1,4 +1,4 @@
-"""The gateway's installation: all is checked before anything is written, and what was made is taken back."""
+"""The gateway's installation: everything is checked before any change, and a failure rolls the changes back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ exit 0
 
 
 class Server:
-    """One whose files are in a folder of the test's, whose accounts are a set, and whose sshd is a script."""
+    """A server with its files in a folder of the test, a dict of accounts, and a script as sshd."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.accounts, self.ran = folder, dict[str, str](), list[str]()
@@ -73,18 +73,18 @@ class Server:
         return pwd.struct_passwd((name, "*", 990, 990, gateway_files.MARK, "/", self.accounts[name]))
 
     def says(self, **other: str) -> None:
-        """What its sshd has in effect for everybody."""
+        """Set the options that its sshd reports as effective for everybody."""
         values = {**gateway_files.wanted(self.layout), **other}
         text = "".join(f"{keyword.lower()} {value}\n" for keyword, value in values.items())
         (self.folder / "run" / "says").write_text(text)
 
     def files(self) -> list[str]:
-        """All that is there, but sshd's own folder."""
+        """Return all files except those of sshd's own folder."""
         found = (path.relative_to(self.folder) for path in self.folder.rglob("*"))
         return sorted(str(path) for path in found if path.parts[0] != "run")
 
     def install(self) -> tuple[list[str], list[str]]:
-        """Targets that were made, and those that were taken back."""
+        """Install; return the targets that were created, and those that were rolled back."""
         made: list[str] = []
         back: list[str] = []
         try:
@@ -106,7 +106,7 @@ def test_install_works_if_sshd_has_not_run_since_boot(server: Server) -> None:
     made, back = server.install()
     assert (made[-1], back) == (server.layout.sshd_part, [])
     assert (server.folder / "run" / "sshd").stat().st_mode & 0o777 == 0o755
-    assert server.install() == ([], []), "twice is once"
+    assert server.install() == ([], []), "a second installation changes nothing"
 
 
 def test_install_without_permission_for_the_folder_names_the_command(
@@ -145,7 +145,7 @@ def test_install_stops_before_any_change_if_a_file_is_in_the_way(server: Server,
 
 
 def test_a_failed_step_rolls_the_installation_back(server: Server) -> None:
-    server.usable = False  # the accounts are made, and can't start the program
+    server.usable = False  # the accounts are created, but can't start the program
     before = server.files()
     made, back = server.install()
     assert "can't run" in str(server.error)
@@ -153,7 +153,7 @@ def test_a_failed_step_rolls_the_installation_back(server: Server) -> None:
     assert (server.files(), server.accounts) == (before, {})
     server.usable = True
     made, back = server.install()
-    assert made and not back, "and the next time it works"
+    assert made and not back, "the next installation works"
 
 
 def test_a_configuration_without_effect_rolls_the_installation_back(server: Server) -> None:

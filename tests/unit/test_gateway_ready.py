@@ -1,4 +1,4 @@
-"""Who starts the gateway's broker and waits for it is told when logins can come (sd_notify(3))."""
+"""The gateway's broker notifies its parent when logins are possible (sd_notify(3))."""
 
 from __future__ import annotations
 

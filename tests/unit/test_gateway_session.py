@@ -1,4 +1,5 @@
-"""What a learner's order does at the gateway, from the parsed line to the exit status. Boxes and checks are fakes."""
+"""The effect of a learner's order at the gateway, from the parsed line to the exit status. Boxes and checks are
+fakes."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ Said = tuple[int, str, str]
 
 
 class Locks(FakeLocks):
-    """Notes what is held."""
+    """Records the locks that are held."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ def say(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., Said]:
-    """Has li say a line; exit status, stdout and stderr. The lab pond is up."""
+    """Return a function that runs an order as li, and returns exit status, stdout and stderr. The lab pond is up."""
     store = SqlStore(tmp_path / "labctl.db")
     store.add_cohort(Cohort("db-1", ("pond",), "secret", 1.0), [Member("li", "Li")])
     fakes = {
@@ -151,7 +152,7 @@ def test_the_language_of_the_order_overrides_that_of_the_session(say: Callable[.
 
 
 def test_an_advised_command_repeats_the_language_once(say: Callable[..., Said]) -> None:
-    """Nothing can be asked: standard input is no terminal."""
+    """labctl can't ask, because standard input is no terminal."""
     code, _out, err = say("reset master --lang en")
     assert code == 2 and err.splitlines()[-1] == "try: labctl reset master --yes --lang en"
     assert parse("reset master --yes --lang en").yes

@@ -1,4 +1,4 @@
-"""What is typed goes where it is meant to go, or is refused: nothing of it is dropped silently."""
+"""Each argument has the intended meaning or is refused: none is dropped silently."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_logs_of_a_stopped_box_with_an_empty_console_say_so(
 
 
 def test_every_command_accepts_help_as_its_first_word() -> None:
-    """``help`` is no command's own name."""
+    """No command of labctl itself is called ``help``."""
     assert isinstance(cli_app.main, click.Group) and "help" not in cli_app.main.list_commands(
         click.Context(cli_app.main)
     )

@@ -1,4 +1,4 @@
-"""What counts, who is stuck, and how it is told."""
+"""Which attempts count, which learners are stuck, and how both are shown."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def entry(*attempts: Attempt, seen: float = 0.0) -> Any:
 
 
 def results(task_id: str) -> st.SearchStrategy[CheckResult]:
-    """Each kind of result of one task."""
+    """Return each kind of result of one task."""
     return st.sampled_from((passed, failed, error)).map(lambda make: make(task_id))
 
 
@@ -102,9 +102,9 @@ def test_a_learner_who_progressed_or_did_not_try_is_never_stuck(
 def test_a_learner_who_tries_without_progress_is_stuck() -> None:
     trying = [attempt(minute * MINUTE, *HALF) for minute in (0.1, 10, 19, 25)]
     assert entry(*trying).stuck(26 * MINUTE, 20 * MINUTE)
-    assert not entry(*trying).stuck(50 * MINUTE, 20 * MINUTE), "gone, not stuck"
+    assert not entry(*trying).stuck(50 * MINUTE, 20 * MINUTE), "absent, not stuck"
     assert not entry(*trying, attempt(26 * MINUTE, *ALL)).stuck(27 * MINUTE, 20 * MINUTE)
-    assert not entry(attempt(1, *NONE), attempt(2, *NONE)).stuck(60, 20 * MINUTE), "has only begun"
+    assert not entry(attempt(1, *NONE), attempt(2, *NONE)).stuck(60, 20 * MINUTE), "this learner has only begun"
     assert not entry(attempt(1, *NONE), attempt(25 * MINUTE, *HALF)).stuck(26 * MINUTE, 20 * MINUTE)
     assert not entry().stuck(1e9, 60)
 

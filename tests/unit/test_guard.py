@@ -1,4 +1,4 @@
-"""Who is told of being out of memory, processes or processor time: decided from what cgroups count, v1 and v2."""
+"""Reports of too little memory, too many processes or too much CPU time, from the counters of cgroups v1 and v2."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_boxs_cgroup_on_v2_is_the_engines_and_not_a_systemd_child() -> None:
 
 
 def test_a_hierarchy_may_be_mounted_from_below_its_root() -> None:
-    """Docker in a container."""
+    """This happens if Docker runs in a container."""
     cgroup = f"8:pids:/outer/docker/{ID}\n"
     mounts = "39 31 0:36 /outer /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
     assert cgroup_folder(cgroup, mounts, ID, "pids") == f"/sys/fs/cgroup/pids/docker/{ID}"
@@ -56,7 +56,7 @@ def test_a_missing_cgroup_is_an_oserror(cgroup: str, mounts: str) -> None:
 
 
 class Folders:
-    """A box's cgroups in a folder of the test's: all controllers in one, as v2 has them."""
+    """The cgroups of a box in a folder of the test: all controllers in one, as on v2."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -126,7 +126,7 @@ class World:
         return cast("Cgroup", self)
 
     def bound(self) -> None:
-        """As of a cgroup."""
+        """Stands in for Cgroup.bound."""
 
     def _read(self, _cgroup: Cgroup) -> Counters:
         if self.counters is None:
@@ -156,7 +156,8 @@ def test_a_process_killed_for_lack_of_memory_is_reported() -> None:
 
 @pytest.mark.parametrize("counters", [{"refused": 1}, {"pids": 256}])
 def test_a_fork_bomb_is_reported(counters: dict[str, int]) -> None:
-    """Older kernels count on v2 only where a process could not be made, which may be below the box's own cgroup."""
+    """On v2, older kernels count only in the cgroup in which the process could not be created. This may be a child of
+    the box's cgroup."""
     world = World()
     world.look(0.0)
     world.look(10.0, **counters)
@@ -171,7 +172,7 @@ def test_a_box_without_a_pids_limit_never_reaches_it() -> None:
 
 
 def run(world: World, seconds: int, *, used: float, quota: int = 500_000) -> None:
-    """Ten-second looks at a box that uses so much of its quota all the time."""
+    """Read the counters every ten seconds from a box that constantly uses that part of its quota."""
     for now in range(0, seconds + 1, 10):
         world.look(float(now), used=int(now * used * (quota or 1_000_000)), quota=quota)
 
@@ -225,7 +226,7 @@ def test_nothing_is_reported_for_a_clone() -> None:
 
 
 def test_events_before_the_first_reading_are_reported_if_the_box_started_since() -> None:
-    """Within ten seconds of its start. What a keeper finds when it comes itself is past."""
+    """A box that started within the last ten seconds counts. Events from before the keeper's own start do not."""
     world = World()
     world.counters = Counters(10, 256, refused=1, killed=1)
     world.guard.look([world.box], 0.0)

@@ -1,4 +1,4 @@
-"""Boxes that a verify has stand still go on, also where what holds them dies."""
+"""Boxes that a verify paused are unpaused, even if the process that holds them dies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from labctl.keeper import held
 
 
 class FakeEngine:
-    """What marks are made in. ``refusing``: these can't go on."""
+    """The engine that stores the marks. Boxes in ``refusing`` can't be unpaused."""
 
     def __init__(self, refusing: tuple[str, ...] = ()) -> None:
         self.refusing = refusing
@@ -60,7 +60,7 @@ class TestMarks:
                 patch.setattr(held.os, "getpid", lambda: process.pid)
                 held.mark(engine, ["1", "2"])
             process.kill()
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie is dead, too
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie counts as dead
             held.free(engine)
         assert engine.went_on == ["2"] and engine.volumes == {}
 
@@ -73,7 +73,7 @@ class TestMarks:
 
 
 class Api:
-    """The engine for the client. ``2`` is paused by somebody else."""
+    """The engine for the client. Somebody else paused the box ``2``."""
 
     def __init__(self) -> None:
         self.went_on: list[str] = []
@@ -96,14 +96,16 @@ def frame(answer: object) -> bytes:
 
 @contextmanager
 def command(monkeypatch: pytest.MonkeyPatch, *answers: bytes, last: bytes = b"", closes: bool = True) -> Iterator[Api]:
-    """The client's hold, where the command gives these answers, and the last one when its stdin ends."""
+    """Patch the client so that the command gives these answers, and ``last`` when its stdin ends."""
     mine, theirs = socket.socketpair()
 
     def serve() -> None:
         theirs.recv(65536)
         for answer in answers:
             theirs.sendall(answer)
-        with suppress(ConnectionError):  # a client that was refused has gone, perhaps with an answer unread
+        with suppress(
+            ConnectionError
+        ):  # a client that was refused has closed the connection, perhaps with an answer unread
             while theirs.recv(65536):
                 pass
             theirs.sendall(last)
@@ -144,7 +146,7 @@ class TestClient:
         monkeypatch.setattr(hold, "_LET_GO_SECONDS", 0.1)
         with command(monkeypatch, WEIGHTS, closes=closes) as api, hold_with(api):
             assert api.went_on == []
-        assert api.went_on == ["1", "3"], "2 was paused by somebody else"
+        assert api.went_on == ["1", "3"], "somebody else paused 2"
 
     def test_boxes_that_ran_before_are_unpaused_if_the_command_never_answers(
         self, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,5 @@
-"""Hints are codes. Every code has words on the command line; at the gateway, it has words that can be said there, or
-none."""
+"""Hints are codes. Every code has a wording on the command line. At the gateway, a hint names a command of the gateway
+or is left out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ every_hint = pytest.mark.parametrize("hint", Hint, ids=lambda hint: hint.code)
 
 
 def sample(hint: Hint, near: str = "") -> LabctlError:
-    """An error with this hint, and a word for each of its values."""
+    """Return an error with this hint and a sample for each of its values."""
     return UsageError("x", hint=hint, **{name: SAMPLE.get(name, "web") for name in hint.needs}, near=near)
 
 
@@ -60,9 +60,9 @@ def test_a_hint_at_the_gateway_is_a_gateway_command_or_tell_your_instructor(hint
     for run in wording.runs:
         assert not run.sudo
         parse(str(run).format_map(values).replace("LAB", "lake"))
-    if hint is not Hint.OPTION_LAB:  # an option for whatever command it was
+    if hint is not Hint.OPTION_LAB:  # an option of any command
         unmarked = "".join(part for way in wording.ways for part in way if not isinstance(part, CommandLine))
-        assert "labctl" not in unmarked, "a command is a Run"
+        assert "labctl" not in unmarked, "a command must be a Run"
 
 
 def test_a_command_to_repeat_is_valid_at_the_gateway() -> None:
@@ -73,7 +73,7 @@ def test_a_command_to_repeat_is_valid_at_the_gateway() -> None:
 
 
 def test_every_command_in_a_wording_is_a_run() -> None:
-    """One that stands in plain text repeats nothing. ``…`` is any command."""
+    """A command in plain text would not repeat the chosen options. ``…`` stands for any command."""
     allowed = {Hint.OPTION_LAB, Hint.CATALOG_FORM, Hint.TELL_AUTHOR, Hint.JOIN_GROUP, Hint.ROOT_OR_UIDMAP}
     for hint in set(Hint) - allowed:
         for near in (False, True):
@@ -184,7 +184,7 @@ def test_a_wording_exposes_its_ways_and_runs() -> None:
 
 
 def calls() -> Iterator[tuple[str, ast.Call, ast.expr]]:
-    """The calls with a hint: where, the call, and the hint."""
+    """Return the calls with a hint: place, call and hint."""
     for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call):
@@ -194,7 +194,7 @@ def calls() -> Iterator[tuple[str, ast.Call, ast.expr]]:
 
 
 def test_errors_have_the_values_that_their_hints_need() -> None:
-    """As far as they stand in the call: ``**values`` are not looked into."""
+    """Only values in the call itself are checked, not those in ``**values``."""
     seen = set()
     for where, call, hint in calls():
         assert not [node for node in ast.walk(hint) if isinstance(node, ast.Constant)], f"{where}: a hint is a code"
@@ -242,7 +242,7 @@ def test_a_page_at_the_gateway_omits_commands_that_it_does_not_offer() -> None:
         "labctl exec web -- ls",
         "labctl logs web",
     ]
-    assert left.endswith("\nlabctl down\n"), "prose stays as it is"
+    assert left.endswith("\nlabctl down\n"), "prose is unchanged"
 
 
 LABS = PACKAGE.parent / "labs"

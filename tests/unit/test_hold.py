@@ -1,4 +1,4 @@
-"""How much a copy of a box would write: by the lengths of files, each once, in bounded time."""
+"""The size of a copy of a box: by the lengths of files, each counted once, in bounded time."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class TestWeigh:
         finally:
             tracemalloc.stop()
         assert found["whole"] is True and found["size"] >= 2000 * 1024
-        assert most_bytes < 2000 * 200 / 4, "their names alone are four times that"
+        assert most_bytes < 2000 * 200 / 4, "the names alone need four times that"
 
     def test_every_file_of_a_tree_is_counted_once(self, tmp_path: Path) -> None:
         for folder in ("a/b/c", "a/d", "e"):
@@ -87,8 +87,8 @@ class TestWeigh:
 
 
 class FakeEngine:
-    """What ``hold`` asks the engine for. ``standing`` boxes are paused already, ``stopped`` is one by the time that it
-    is to be paused; ``restless`` pauses don't succeed."""
+    """The engine of ``hold``. Boxes in ``standing`` are paused already. ``stopped`` is a box that stops before it can
+    be paused. The first ``restless`` pauses fail."""
 
     def __init__(self, standing: tuple[str, ...] = (), fails: str = "", restless: int = 0, stopped: str = "") -> None:
         self.standing = standing
@@ -144,7 +144,7 @@ def test_boxes_stay_paused_while_they_are_weighed_until_stdin_ends(
     monkeypatch.setattr(hold, "_weight", look)
     monkeypatch.setattr(hold.os, "read", read)
     hold.hold(engine, {"a": "1", "b": "2", "c": "3"})  # type: ignore[arg-type]
-    # One that somebody else has paused stays so, also where that was at the last moment.
+    # A box that somebody else paused stays paused, even if this happened at the last moment.
     assert engine.calls[0] == "mark 1 3"
     assert sorted(engine.calls[1:3]) == ["pause 1", "pause 3"]
     assert engine.calls[3:] == ["weigh 1", "weigh 2", "weigh 3", "stdin", "unpause 1", "no mark"]

@@ -1,4 +1,5 @@
-"""The language belongs to the context: threads have one each, and those that labctl starts have their maker's."""
+"""The language belongs to the context: each thread has its own, and a thread that labctl starts has the language of its
+creator."""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ def _table(print_in: Callable[[Callable[[], None]], str]) -> str:
 
 
 def _said(language: str, both: threading.Barrier, print_in: Callable[[Callable[[], None]], str]) -> list[str]:
-    """What a thread reads that chose that language, with the other thread a step ahead or behind at each text."""
+    """Return the texts that a thread in this language reads, while the other thread is a step ahead or behind."""
     i18n.choose(language)
     advice.begin(())
     said = []
@@ -152,7 +153,7 @@ def test_a_language_chosen_in_a_worker_stays_in_its_task() -> None:
 
 
 def test_no_thread_of_labctl_starts_with_an_empty_context() -> None:
-    """Keeper and probe run without labctl; a timer that only kills a process shows no text."""
+    """Keeper and probe run without labctl. A timer that only kills a process shows no text."""
     kinds = ("Thread", "ThreadPoolExecutor")
     found = []
     for file in sorted(PACKAGE.rglob("*.py")):

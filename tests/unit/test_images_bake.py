@@ -1,4 +1,4 @@
-"""The boxes that a lab is baked in: nobody's, with nothing of a learner's in them. No engine."""
+"""The boxes in which a lab is baked: they belong to nobody, and contain nothing of a learner. Without an engine."""
 
 from __future__ import annotations
 

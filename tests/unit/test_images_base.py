@@ -1,4 +1,4 @@
-"""What a base is known by, as it travels between engines that give it different ids."""
+"""The identity of a base that moves between engines which give it different ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TAG = "labctl/base:debian-bookworm-slim"
 
 
 class FakeClient:
-    """An engine's tags with their images' ids."""
+    """An engine's tags with the ids of their images."""
 
     address = "fake"
 

@@ -1,4 +1,4 @@
-"""What builds say, how jobs run together, and which images are whose: no engine."""
+"""What builds report, how jobs run in parallel, and which images belong to labctl. Without an engine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def job(run: Callable[[Stop], None], *needs: str) -> BuildJob:
 
 
 class FakeClient:
-    """Answers what an engine would to Inventory."""
+    """Answers Inventory like an engine."""
 
     address = "fake"
 

@@ -1,4 +1,4 @@
-"""Tags: the same for the same content, another for any other."""
+"""Tags: equal for equal content, different for any other content."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_same_content_has_the_same_tag_in_any_order(some: list[SourceFile], 
     assert tag(*some) == tag(*shuffled)
 
 
-# A link's permissions are none, so the two that differ only in them are the same.
+# A link has no permissions, so two links that differ only in permissions are equal.
 regular = files.map(lambda some: [msgspec.structs.replace(file, link=False) for file in some])
 
 
@@ -92,8 +92,7 @@ CONFIG, MANIFEST = f"sha256:{'c' * 64}", f"sha256:{'d' * 64}"
 
 
 def test_a_base_from_another_image_store_counts_by_its_original_identity() -> None:
-    """With the containerd image store an image has another id than without it. What was saved on one engine has to be
-    found on the other."""
+    """The containerd image store gives an image another id. An image saved on one engine must be found on the other."""
     base = imagery.base_tag("debian:bookworm-slim")
     saved_there = tag(base=imagery.identity_of(CONFIG, {base: CONFIG}))
     loaded_here = {base: MANIFEST, imagery.identity_tag(CONFIG): MANIFEST}

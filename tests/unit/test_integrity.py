@@ -1,4 +1,4 @@
-"""Wrong answers beside other learners'."""
+"""Wrong answers that equal those of other learners."""
 
 from __future__ import annotations
 

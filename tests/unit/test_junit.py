@@ -1,4 +1,4 @@
-"""JUnit XML: whatever a check says, it is well-formed, and says the same."""
+"""JUnit XML: well-formed whatever a check reports, and with the same text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the keeper decides, on an engine and a machine in memory."""
+"""The decisions of the keeper, on an engine and a machine in memory."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class FakeEngine:
         return self.all.get(container_id)
 
     def containers(self, labels: Mapping[str, str]) -> list[Container]:
-        """As the engine has it: with no pids."""
+        """Return the containers without pids, like the engine."""
         return [Container(c.id, 0, c.labels) for c in self.all.values() if labels.items() <= c.labels.items()]
 
 
 class FakeMachine:
-    """Implements MachinePort, and remembers what hangs where."""
+    """Implements MachinePort, and records all bridges and cables."""
 
     def __init__(self) -> None:
         self.switches: dict[int, set[str]] = {}
@@ -46,19 +46,19 @@ class FakeMachine:
         return set(self.switches[pid])
 
     def add_bridges(self, pid: int, bridges: list[str]) -> None:
-        assert not set(bridges) & self.switches[pid], "a bridge that is there already"
+        assert not set(bridges) & self.switches[pid], "the bridge exists already"
         self.switches[pid] |= set(bridges)
 
     def remove_bridges(self, pid: int, bridges: list[str]) -> None:
-        assert set(bridges) <= self.switches[pid], "a bridge that isn't there"
+        assert set(bridges) <= self.switches[pid], "the bridge does not exist"
         self.switches[pid] -= set(bridges)
 
     def plug(self, switch: int, box: int, cables: list[tuple[Cable, str]], there: set[str]) -> None:
         if self.trouble:
             raise self.trouble
         for link, port in cables:
-            assert link.bridge in self.switches[switch], "no such bridge"
-            assert (port in self.switches[switch]) == (port in there), "the keeper is wrong about what is there"
+            assert link.bridge in self.switches[switch], "the bridge does not exist"
+            assert (port in self.switches[switch]) == (port in there), "the keeper is wrong about the existing cables"
             self.switches[switch].add(port)
             self.addressed.setdefault(box, set()).add(link.interface)
 
@@ -78,7 +78,7 @@ class FakeMachine:
 
 
 class World:
-    """A keeper with all that is around it."""
+    """A keeper with its engine and its machine."""
 
     def __init__(self) -> None:
         self.engine = FakeEngine()
@@ -99,7 +99,7 @@ class World:
         self.keeper.on_event(EngineEvent("start", "switch", labels))
 
     def start(self, name: str, *networks: str, instance: str = "pond.lucy", **labels: str) -> int:
-        """The box starts, with an interface on each of these networks; its pid."""
+        """Start the box with an interface on each of these networks; return its pid."""
         pid = next(self._pids)
         all_labels = {**box_labels(name, *networks, instance=instance), **labels}
         self.engine.all[name] = Container(name, pid, all_labels)
@@ -124,7 +124,7 @@ class World:
         return {name for found in self.machine.switches.values() for name in found if name.startswith("v")}
 
     def tell(self, name: str, message: bytes) -> None:
-        """The box's systemd says something."""
+        """Send a message of the box's systemd."""
         self.machine.writers[-1].send(message)
         self.keeper.on_datagram(name)
 
@@ -142,7 +142,7 @@ def box_labels(name: str, *networks: str, instance: str = "pond.lucy") -> dict[s
 
 
 def port(name: str, pid: int) -> str:
-    """The switch's end of a box's first cable."""
+    """Return the switch's end of a box's first cable."""
     return wiring.port_name(name, pid, "eth0")
 
 
@@ -289,7 +289,8 @@ def test_a_new_keeper_connects_boxes_that_the_last_one_did_not(world: World) -> 
 
 
 def test_a_new_keeper_finishes_a_box_that_the_last_one_left_unfinished(world: World) -> None:
-    """It was killed when the cable was made, but had no address yet, and the box waits to be opened."""
+    """The last keeper was killed after it created the cable and before it set the address. The box still waits to be
+    opened."""
     labels = box_labels("master", "lan")
     (link,) = wiring.decode(labels[wiring.LABEL_WIRING])
     world.engine.all["master"] = Container("master", 1, labels)

@@ -1,4 +1,4 @@
-"""The keeper's own little client of the Engine API, against a server on a Unix socket."""
+"""The keeper's own small client of the Engine API, against a server on a Unix socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labctl.keeper.engine import Container, EngineEvent, EventStream, Image, Kee
 
 
 class Server:
-    """Answers each connection with the pieces that it is given, one send each, when ``go`` is called for them."""
+    """Answers each connection with the given pieces, one send for each piece."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
@@ -28,12 +28,12 @@ class Server:
         self._threads: list[threading.Thread] = []
 
     def answer(self, *pieces: bytes, close: bool = True) -> None:
-        """To the next connection; a thread does it."""
+        """Answer the next connection, in a thread."""
 
         self._start(lambda: self._serve(pieces, close=close))
 
     def answer_each(self, *answers: bytes) -> None:
-        """To so many connections, one after the other."""
+        """Answer as many connections, one after the other."""
 
         def serve() -> None:
             for answer in answers:
@@ -60,7 +60,7 @@ class Server:
         self._threads.append(thread)
 
     def send(self, data: bytes) -> None:
-        """More on the last connection."""
+        """Send more on the last connection."""
         for thread in self._threads:
             thread.join(10)
         self._connections[-1].sendall(data)

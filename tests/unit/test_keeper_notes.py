@@ -1,4 +1,4 @@
-"""What the keeper notes of boxes: said once in a while, never forgotten, in two languages; and read back by labctl."""
+"""The keeper's notes on boxes: repeated at intervals, never lost, in two languages, and read back by labctl."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_labctl_reads_the_keepers_notes(world: World) -> None:
 
 
 def test_a_note_is_not_mistaken_for_the_state_of_a_box(world: World) -> None:
-    """Whoever waits for a box to start looks for ``box`` and ``state``."""
+    """The code that waits for a box to start looks for ``box`` and ``state``."""
     world.notes.tell(BOX, "cpu", 1000.0)
     assert not {"box", "state"} & world.said[0].keys()
 
@@ -106,7 +106,7 @@ def test_each_kind_of_note_has_its_text(world: World, kind: Kind) -> None:
     assert "master" in note_text.text_of(note)
     written = messages.text(kind, {"used": 5 << 20, "limit": 4 << 20, "minutes": 10})
     if kind == "idle":
-        assert not written  # nobody is there to read it
+        assert not written  # nobody is present to read it
         return
     english, chinese = written.split("\n")
     assert set(english) <= set(string.printable) and len(english) < 160

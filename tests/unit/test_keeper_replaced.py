@@ -1,4 +1,4 @@
-"""Another labctl replaces the keeper while this one does."""
+"""Another labctl replaces the keeper while this labctl replaces it."""
 
 from __future__ import annotations
 

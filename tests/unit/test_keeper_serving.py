@@ -1,4 +1,4 @@
-"""What the keeper does when its connection to the engine breaks off."""
+"""The keeper after its connection to the engine breaks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labctl.keeper.notes import Voice
 
 
 def served(*ends: OSError) -> tuple[list[str], int]:
-    """What it said, when connections ended so, one after the other; and how often it waited."""
+    """Return what the keeper reported after connections ended with these errors in turn, and how often it waited."""
     left = list(ends)
     lines: list[str] = []
     pauses: list[float] = []
@@ -27,7 +27,7 @@ def served(*ends: OSError) -> tuple[list[str], int]:
 
 @pytest.mark.parametrize("end", [ConnectionRefusedError(111, "Connection refused"), FileNotFoundError(2, "no socket")])
 def test_the_keeper_ends_if_nobody_listens_on_its_mounted_socket(end: OSError) -> None:
-    """With live-restore another daemon leaves it running, and serves at another socket of the same path."""
+    """With live-restore another daemon leaves the keeper running, and listens on another socket of the same path."""
     said, pauses = served(end)
     assert said == [str(end)] and pauses == 0
 

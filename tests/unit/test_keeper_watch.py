@@ -1,4 +1,4 @@
-"""Waiting for boxes: the keeper's stream may stay silent for ever, and a box's word may be lost."""
+"""Waiting for boxes: the keeper's stream may stay silent for ever, and a message about a box may be lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labctl.errors import EngineError, KeeperGoneError
 
 
 class Stream:
-    """Says these lines, and then nothing while the test lasts."""
+    """Returns these lines, then blocks while the test lasts."""
 
     test_ended = threading.Event()
 
@@ -31,7 +31,7 @@ class Stream:
 
 
 class Api:
-    """The engine: it kills what is called ``keeper``, and boxes say ``said``."""
+    """The engine. Only the container ``keeper`` accepts a kill, and commands in boxes print ``said``."""
 
     def __init__(self, said: bytes = b"starting\n") -> None:
         self.said = said

@@ -1,4 +1,4 @@
-"""What the keeper reads in mountinfo (proc_pid_mountinfo(5)), on samples of real machines."""
+"""What the keeper reads from mountinfo (proc_pid_mountinfo(5)), on samples of real machines."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_mount_of_systemds_cgroup_is_found(mountinfo: str, mount: CgroupMoun
 
 
 def test_the_mounts_options_count_and_not_the_superblocks() -> None:
-    """``rw`` behind the dash is the file system's own: read-only is the mount."""
+    """``rw`` after the dash belongs to the file system. The mount itself is read-only."""
     assert cgroup_mount(V2) == CgroupMount("/sys/fs/cgroup", False)
 
 

@@ -1,4 +1,4 @@
-"""What is wrong in a lab.yml that types can't say, with its path."""
+"""Faults in a lab.yml that types can't express, with their paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of lab.yml says what the loader says."""
+"""The JSON Schema of lab.yml agrees with the loader."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_field_is_described_and_unknown_fields_are_forbidden() -> None:
 
 
 def test_the_schema_text_does_not_depend_on_the_order_in_msgspec(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Releases of msgspec differ in that, and docs/lab.schema.json is compared by the byte."""
+    """Releases of msgspec differ in this order, and docs/lab.schema.json is compared byte by byte."""
 
     made = msgspec.json.schema(Lab)
     for name, struct in made["$defs"].items():

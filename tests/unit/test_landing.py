@@ -1,6 +1,6 @@
-"""Whatever archive a box sends, nothing outside of the target is made, changed or read. Random archives, made to be
-malicious: few names, so that they meet; links of all kinds to inside, outside and each other; several in a row into the
-same folder."""
+"""Whatever archive a box sends, nothing outside the target is created, changed or read. The archives are random and
+malicious: few names, so that they collide; links of all kinds to inside, outside and each other; several archives in a
+row into the same folder."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_local_device_or_fifo_is_never_replaced(tmp_path: Path, kind: str) -> 
 
 
 def archive_of(*names: str) -> bytes:
-    """Files, and folders whose names end in a slash."""
+    """Return an archive of files, and of folders whose names end in a slash."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for name in names:

@@ -1,4 +1,4 @@
-"""How much images take unpacked, each layer once."""
+"""The unpacked size of images, each layer counted once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from labctl.domain.layers import Layer, alone, layers, total
 
-# As engines tell it: the classic builder's, and buildx's.
+# As engines report it after the classic builder and after buildx.
 CLASSIC = [
     ("/bin/sh -c #(nop) ADD file:3a in / ", 70),
     ('/bin/sh -c #(nop)  CMD ["bash"]', 0),
@@ -46,7 +46,7 @@ def test_the_chain_id_is_that_of_the_image_specification() -> None:
         (["a"], [], [0]),
         ([], [("LABEL x=y", 0)], []),
         (["a", "b"], [("imported", 9)], [9, 0]),
-        # Two empty steps that may both be layers, where there is one layer: the higher one is left out.
+        # Two empty steps that may both be layers, while there is one layer: the higher step is left out.
         (["a", "b"], [("RUN true", 0), ("RUN x", 5), ("RUN true", 0)], [0, 5]),
     ],
 )

@@ -1,4 +1,4 @@
-"""What would pass a limit is refused before anything is started; cores are shared out."""
+"""A request that would exceed a limit is refused before any box is started. CPUs are shared out."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def test_each_limit_holds_for_a_learner(limits: Limits, says: str) -> None:
     assert says in str(refused.value) and refused.value.exit_code == 7
     assert world.boxes() == 3, "nothing was started"
     world.up("wang", LAKE)
-    assert world.boxes() == 4, "another's limits are their own"
+    assert world.boxes() == 4, "limits apply to each learner separately"
     world.up("li")
-    assert world.boxes() == 4, "what is up may be brought up again"
+    assert world.boxes() == 4, "a running instance may be brought up again"
 
 
 def test_a_limit_of_the_whole_cohort_applies_to_all_learners_together() -> None:

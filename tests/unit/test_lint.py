@@ -1,4 +1,4 @@
-"""Lint: each fault made on a copy of a good lab is found, on its line, and nothing else is."""
+"""Lint: each fault in a copy of a good lab is reported on its line, and no other fault is reported."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ _MUTANT, _WEB = "playbooks/demo/mutants/no-one.yml", "images/web/Dockerfile"
 
 
 class TakesAll:
-    """An Ansible that has nothing against any play."""
+    """Stands in for Ansible, and accepts every play."""
 
     def faults(self, lab: Lab, plays: Mapping[str, str]) -> list[tuple[str, int, str]]:
         return []
@@ -390,7 +390,7 @@ def test_every_rule_has_what_why_and_fix_in_both_languages() -> None:
         for english, chinese in (rule.what, rule.why, rule.fix):
             assert english.strip() and chinese.strip()
             names = [{f[1] for f in Formatter().parse(side) if f[1]} for side in (english, chinese)]
-            # A word in one language may have a form of its own: {near} and {near_zh}, {section} and {zh}.
+            # A value may have a form for each language: {near} and {near_zh}, {section} and {zh}.
             assert {name.removesuffix("_zh") for name in names[1]} in (names[0], {"zh"}), rule.id
 
 

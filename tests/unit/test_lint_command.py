@@ -1,4 +1,4 @@
-"""``labctl lint`` and ``labctl new`` as they are typed."""
+"""``labctl lint`` and ``labctl new`` as typed commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One piece of work at a time, among programs; the kernel lets go for one that is killed."""
+"""One process at a time does each kind of work. The kernel frees the lock of a killed process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _soon_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Other:
-    """A program that has a lock."""
+    """A process that holds a lock."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -56,8 +56,8 @@ class Other:
 
 @contextmanager
 def another_labctl(folder: Path, name: str, *, own: bool = False) -> Iterator[Other]:
-    """A program that holds the lock until it is killed, or its stdin ends with this one; ``own``: a child of this
-    one."""
+    """Run a process that holds the lock until it is killed, or until this process ends. ``own``: it is a child of this
+    process."""
     argv = [sys.executable, "-c", HOLD, str(folder), name, "child" if own else "other"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout
@@ -94,14 +94,14 @@ def test_a_held_lock_is_waited_for_with_a_note_and_a_killed_holder_frees_it(tmp_
         assert len(events) == 1
         assert order == []
         with locks.hold("engine", silent):
-            pass  # another name is another lock
+            pass  # a lock of another name is free
         child.kill()
         thread.join(10)
     assert order == ["got it"]
 
 
 def test_a_lock_held_by_the_same_process_is_waited_for_without_a_note(tmp_path: Path) -> None:
-    """Two threads of one command: the one that works shows its steps already."""
+    """Two threads of one command: the working one shows its steps already."""
     locks, events = FileLocks(tmp_path), list[Event]()
     waits, got = threading.Event(), threading.Event()
 
@@ -114,7 +114,7 @@ def test_a_lock_held_by_the_same_process_is_waited_for_without_a_note(tmp_path: 
     with locks.hold("engine", silent):
         thread.start()
         assert waits.wait(10)
-        assert not got.wait(_TOLD_BY_NOW), "it waits"
+        assert not got.wait(_TOLD_BY_NOW), "the thread waits"
     thread.join(10)
     assert got.is_set() and events == []
 
@@ -149,7 +149,8 @@ LIES = [
 
 @pytest.mark.parametrize("written", LIES)
 def test_a_stale_holder_is_not_named(tmp_path: Path, written: str) -> None:
-    """A file that an older labctl locks, or one that was killed; and a number that is another process's by now."""
+    """An older labctl or a killed process left the file without a holder, or the number is that of another process
+    now."""
     locks, events = FileLocks(tmp_path), list[Event]()
     done = threading.Event()
 
@@ -158,7 +159,7 @@ def test_a_stale_holder_is_not_named(tmp_path: Path, written: str) -> None:
             done.set()
 
     with another_labctl(tmp_path, "engine"):
-        # Of a process that lives: the first one.
+        # The number of a live process: the first one.
         started = Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19]
         (tmp_path / "engine.lock").write_text(written.replace("PID", "1").replace("STARTED", started))
         thread = threading.Thread(target=wait)
@@ -167,7 +168,7 @@ def test_a_stale_holder_is_not_named(tmp_path: Path, written: str) -> None:
     thread.join(10)
     assert events == [Note("another labctl is at work on {what}; waiting for it", (("what", "engine"),))]
     assert done.is_set()
-    assert (tmp_path / "engine.lock").read_text() == "", "who lets go is not named any more"
+    assert (tmp_path / "engine.lock").read_text() == "", "a released lock names no holder"
 
 
 def test_a_lock_file_contains_no_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +229,7 @@ def test_slots_are_limited_and_a_killed_holder_frees_its_own(tmp_path: Path) -> 
 
     with another_labctl(tmp_path / "locks", "starts.0") as child:
         with locks.slot("starts", 2, silent):
-            pass  # the other place
+            pass  # the other slot
         child.kill()
         with locks.slot("starts", 1, silent):
             pass

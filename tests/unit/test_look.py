@@ -1,4 +1,4 @@
-"""What a container sees of the engine's machine, on a /proc of the test's own."""
+"""What a container sees of the engine's machine, on a /proc folder of the test."""
 
 from __future__ import annotations
 

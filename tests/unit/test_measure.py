@@ -1,4 +1,4 @@
-"""How much a box has written, counted on real files."""
+"""How much data a box has written, measured on real files."""
 
 from __future__ import annotations
 

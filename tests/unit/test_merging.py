@@ -1,4 +1,4 @@
-"""What a roster changes about learners who are there: only what it says."""
+"""Which values of existing learners a roster changes: only those in the file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ columns = st.frozensets(st.sampled_from(FIELDS)).map(lambda some: some | {"id"})
 
 @st.composite
 def rosters(draw: st.DrawFn) -> Roster:
-    """As ``read`` makes them: nothing in a column that the file lacks, and nothing in a cell that clears."""
+    """Draw rosters as ``read`` returns them: a missing column has no values, and a cleared cell is empty."""
     has = draw(columns)
     members, cleared = [], {}
     for member in draw(learners):

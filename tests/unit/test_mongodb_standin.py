@@ -1,4 +1,4 @@
-"""The stand-in for mongos: what it works out itself."""
+"""The stand-in for mongos: the values that it computes itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ sys.path.insert(0, str(FOLDER))
 from standin import access, cluster, options, wire  # type: ignore[import-not-found]  # noqa: E402
 
 
-# As mongod 6.0.5 put them into a hashed index.
+# As mongod 6.0.5 stored them in a hashed index.
 @pytest.mark.parametrize(
     ("value", "found"),
     [

@@ -1,4 +1,4 @@
-"""Which tasks a mutant says must fail; a wrong one is an invalid lab, with line and path."""
+"""Which tasks a mutant must fail. A wrong mutant makes the lab invalid, with line and path."""
 
 from __future__ import annotations
 

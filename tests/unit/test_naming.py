@@ -1,4 +1,4 @@
-"""Names on the engine: valid, and never the same for two."""
+"""Names on the engine: valid, and never equal for two different things."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_plain_name_is_its_own_slug() -> None:
 
 
 def test_thousands_of_chinese_names_have_distinct_slugs() -> None:
-    """Nothing of such a name is kept but its hash, so that has to be long enough."""
+    """Only the hash of such a name is kept, so the hash must be long enough."""
     names = [chr(0x4E00 + a) + chr(0x4E00 + b) for a in range(200) for b in range(100)]
     assert len({slug(name) for name in names}) == len(names)
 
@@ -61,6 +61,6 @@ def test_every_container_name_is_valid_for_docker(learner: str, box: str, lab: s
     ],
 )
 def test_two_boxes_never_share_a_container_name(one: tuple[str, ...], other: tuple[str, ...]) -> None:
-    """Of lab, learner, box, and the clone where it is one's."""
+    """A name is made of lab, learner, box, and the clone's id if the box is a clone."""
     names = {container_name(instance_id(lab, learner, *clone), box) for lab, learner, box, *clone in (one, other)}
     assert len(names) == 2

@@ -1,4 +1,4 @@
-"""Lines and descriptors between labctl and its child, however the socket cuts them."""
+"""Lines and descriptors between labctl and its child, wherever the socket cuts them."""
 
 from __future__ import annotations
 

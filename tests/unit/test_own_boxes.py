@@ -1,4 +1,4 @@
-"""Two stores on one engine never touch each other's boxes; boxes of before stores had ids stay with their store."""
+"""Two stores on one engine never touch each other's boxes. Boxes from before store ids stay with their store."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class AdoptedIds:
 
 
 class User:
-    """A Unix user: a store of their own, and a cohort of the same name as everybody's."""
+    """A Unix user with a store of their own. All users have a cohort of the same name."""
 
     def __init__(self, engine: FakeEngine, store: str, each: Limits = Limits()) -> None:  # noqa: B008  frozen
         self.secret = f"secret of {store}"
@@ -101,7 +101,7 @@ class User:
         return make_instance(LAB, "root", seed or seed_for(self.secret, "root", "pond"))
 
     def begin(self) -> None:
-        """A lab of their own, and the whole class."""
+        """Bring up a lab for this user, and for the whole class."""
         self.up.run(LAB, self.instance(), silent)
         assert not self.boxes.up(self.cohort, MEMBERS, silent).failed
 
@@ -125,7 +125,7 @@ def bob(world: FakeEngine) -> User:
 
 
 def old_box(user: User, learner: str, seed: str, name: str = "master") -> str:
-    """A running box as labctl made it before stores had ids."""
+    """Create a running box as labctl did before stores had ids."""
     specs = {spec.name: spec for spec in make_specs(LAB, learner, seed)}
     box_id = user.engine.create(specs[name])
     user.engine.start(box_id)
@@ -147,7 +147,7 @@ def test_two_stores_bring_up_the_same_names_with_separate_boxes_networks_and_see
     bridges = [
         {link.bridge for found in user.engine.boxes.values() for link in found.spec.links} for user in (ann, bob)
     ]
-    assert len(bridges[0]) == 6, "three instances of each store, with a network each"
+    assert len(bridges[0]) == 6, "three instances of each store, with one network each"
 
 
 ACTS: dict[str, Callable[[User], object]] = {
@@ -363,7 +363,7 @@ class TestNames:
         assert one.labels["labctl.owner"] == "aaaaaaaa:db-1/s01"
         assert one.container != other.container
         assert one.links[0].bridge != other.links[0].bridge and one.links[0].mac != other.links[0].mac
-        assert one.hostname == other.hostname == "master", "nothing in the box tells the store"
+        assert one.hostname == other.hostname == "master", "nothing in the box reveals the store"
         labels = [instance.clone_image_labels(store) for store in ("aaaaaaaa", "bbbbbbbb")]
         assert not set(labels[0].values()) & set(labels[1].values()) - {"clone-image", "0"}
 

@@ -1,4 +1,4 @@
-"""How long checks wait on a machine that is busy."""
+"""How long checks wait on a busy machine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from labctl.adapters.checks.pace import MOST, Clock, slowness
     [
         ("0.10 0.20 0.30 1/512 4711", 2, 1.0),
         ("13.02 6.00 3.00 14/512 4711", 2, 6.51),
-        ("0.90 0.20 0.30 14/512 4711", 2, 6.5),  # it has only just become busy
-        ("13.00 9.00 3.00 1/512 4711", 2, 6.5),  # what is busy waits for its turn just now
+        ("0.90 0.20 0.30 14/512 4711", 2, 6.5),  # the machine became busy just now
+        ("13.00 9.00 3.00 1/512 4711", 2, 6.5),  # the busy processes do not run at this moment
         ("13.00 9.00 3.00 14/512 4711", 16, 1.0),
         ("900.00 9.00 3.00 1/512 4711", 2, MOST),
         ("", 2, 1.0),
@@ -26,7 +26,7 @@ def test_slowness_is_the_load_per_core(loadavg: str, cores: int, times: float) -
 
 
 class Machine:
-    """One whose time and load are the test's."""
+    """A machine whose time and load the test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.slow, self.asked = 100.0, 1.0, 0

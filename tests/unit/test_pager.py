@@ -1,4 +1,4 @@
-"""Pages of a long view, and the keys that move them."""
+"""Pages of a long view, and the keys that turn them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_line_is_reached(count: int, height: int) -> None:
 
 
 class Stdin:
-    """A terminal that somebody types on."""
+    """A terminal on which keys are typed."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -61,7 +61,7 @@ class Stdin:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
-    """The hand's end and labctl's end of it."""
+    """Return the user's end and labctl's end of a terminal."""
     hand, own = pty.openpty()
     monkeypatch.setattr("sys.stdin", Stdin(own))
     yield hand, own

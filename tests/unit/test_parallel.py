@@ -1,4 +1,4 @@
-"""What runs side by side, and Ctrl-C in the midst of it."""
+"""Work in parallel, and Ctrl-C at any moment of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def _alarm_interrupts() -> Iterator[None]:
 
 
 def whenever(work: Callable[[], object]) -> int:
-    """Do it again and again, with an interrupt at another moment of it each time; how many of them came meanwhile."""
+    """Run the work repeatedly, with an interrupt at a different moment each time. Return how many interrupts arrived
+    during the work."""
     came = 0
     for number in range(400):
         try:
@@ -41,7 +42,7 @@ def whenever(work: Callable[[], object]) -> int:
 
 
 def test_no_branch_outlives_ctrl_c_at_any_moment() -> None:
-    """A thread that was interrupted in the midst of its start was nobody's, and what it made stayed."""
+    """A thread that was interrupted during its start had no owner, so its results stayed."""
     begun, ended, left = [], [], []
 
     def branch(number: int) -> None:
@@ -122,8 +123,8 @@ def test_work_that_begins_during_a_stop_is_stopped_too() -> None:
 
 
 def test_all_started_parts_end_despite_ctrl_c_at_any_moment() -> None:
-    """The main thread waited on an Event. An exception in the midst of that left the Event's lock taken: whoever was to
-    set it waited for ever, and no further Ctrl-C ended the command (Python 3.14: nearly each time)."""
+    """The main thread waited on an Event. An exception at that moment left the Event's lock taken: the thread that had
+    to set the Event waited for ever, and no further Ctrl-C ended the command (Python 3.14: nearly each time)."""
     begun, ended, told = [], [], []
 
     def part(one: Part) -> None:

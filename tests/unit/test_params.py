@@ -1,4 +1,4 @@
-"""A learner's params: the same for the same seed, other for another."""
+"""A learner's params: equal for the same seed, different for another seed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_ports_of_a_lab_differ_even_in_the_smallest_range(count: int, spare: int
 
 
 def test_more_ports_than_a_range_holds_is_a_fault() -> None:
-    """Deriving them would never end."""
+    """Deriving these params would never end."""
     port = {"kind": "port", "first": 80, "last": 81}
     lab = make_lab(params={"a": port, "b": port, "c": port}, files=[])
     assert [fault.path for fault in faults(lab)] == ["params.c"]
@@ -74,7 +74,7 @@ def test_more_ports_than_a_range_holds_is_a_fault() -> None:
 
 
 def test_a_wide_port_range_that_can_use_up_a_later_narrow_one_is_a_fault() -> None:
-    """For some seeds the first param would take the only port of the second."""
+    """For some seeds the first param would use the only port of the second."""
     params = {"wide": {"kind": "port", "first": 80, "last": 90}, "narrow": {"kind": "port", "first": 85, "last": 85}}
     assert [fault.path for fault in faults(make_lab(params=params, files=[]))] == ["params.narrow"]
     turned = dict(reversed(params.items()))

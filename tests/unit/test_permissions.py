@@ -45,7 +45,7 @@ OFFERED = {
 
 
 class Nothing:
-    """Parts of which none may be asked."""
+    """Fails if any part is accessed."""
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"{name} was asked")
@@ -70,7 +70,7 @@ def _call(method: Any, **more: Any) -> None:
     words = {one.name: "x" for one in needed if one.kind is not inspect.Parameter.KEYWORD_ONLY}
     others = {one.name: silent for one in needed if one.kind is inspect.Parameter.KEYWORD_ONLY}
     answer = method(by_key("db-1/li"), **{**words, **others, **more})
-    list(answer or ())  # an export is made file by file
+    list(answer or ())  # an export is written file by file
 
 
 def test_every_part_of_the_facade_is_tested() -> None:

@@ -1,4 +1,4 @@
-"""The heart of up: it converges, and never touches what runs."""
+"""The core of up: it converges, and never changes a running box."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SPECS = make_specs(make_lab())
 
 @st.composite
 def worlds(draw: st.DrawFn) -> list[ObservedBox]:
-    """Each box there or not, in any state, made from this definition or another."""
+    """Draw worlds: each box exists or not, in any state, with this definition or another one."""
     found = []
     for spec in SPECS:
         state = draw(st.none() | st.sampled_from(State))
@@ -38,7 +38,7 @@ def worlds(draw: st.DrawFn) -> list[ObservedBox]:
 
 
 def carried_out(plan: Plan, world: list[ObservedBox]) -> list[ObservedBox]:
-    """The world after the plan. Fails where an action doesn't fit it."""
+    """Return the world after the plan. Fails if an action is impossible in it."""
     boxes = {box.id: box for box in world}
     for action in plan.actions:
         match action:

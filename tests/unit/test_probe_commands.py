@@ -1,4 +1,4 @@
-"""Commands, run on this machine: exactly what they printed and how they ended, or why there is no result."""
+"""Commands on this machine: their exact output and exit status, or the reason why there is no result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sh(script: str, **options: object) -> Result:
 
 
 def gone(mark: str) -> bool:
-    """No process has that in its command line, or soon none has any more."""
+    """Whether no process has the word in its command line, now or soon."""
     for _ in range(300):
         if not any(mark.encode() in cmdline(pid) for pid in os.listdir("/proc") if pid.isdigit()):
             return True

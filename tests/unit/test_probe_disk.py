@@ -1,4 +1,4 @@
-"""What was written in a box, by layers of folders made here."""
+"""Which files were written in a box, on layers that the test creates."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def test_layers_added_one_by_one_are_all_found() -> None:
 
 
 def test_escaped_names_are_decoded() -> None:
-    r"""A data folder with a blank in its path: \040. A comma or a backslash in an option is escaped, too; a colon in a
-    name of ``lowerdir`` has a backslash before it, which is itself escaped."""
+    r"""A data folder may have a blank in its path: \040. The kernel also escapes a comma or a backslash in an option. A
+    colon in a name of ``lowerdir`` follows a backslash, which is escaped as well."""
     options = r"rw,lowerdir=/a\040b/l/A:/a\040b/l\134:/B,upperdir=/a\040b/x\054y/diff,workdir=/a\040b/x/work"
     found = disk.overlay(f"512 410 0:86 / / rw - overlay overlay {options}\n", str)
     assert found == Layers("/a b/x,y/diff", ("/a b/l/A", "/a b/l:/B"))
 
 
 def test_layers_too_long_for_mountinfo_are_found_by_the_engines_mounts() -> None:
-    """Docker names the layers from its own folder then (overlay2, ``mountFrom``)."""
+    """In this case Docker names the layers relative to its own folder (overlay2, ``mountFrom``)."""
     box = "512 410 0:86 / / rw - overlay overlay rw,lowerdir=l/A:l/B,upperdir=ID/diff,workdir=ID/work\n"
     others = "40 30 0:85 / /d/overlay2/OTHER/merged rw shared:1 - overlay overlay rw,upperdir=OTHER/diff\n"
     own = r"41 30 0:86 / /a\040b/overlay2/ID/merged rw shared:2 - overlay overlay rw,upperdir=ID/diff" + "\n"
@@ -57,7 +57,7 @@ def test_layers_too_long_for_mountinfo_are_found_by_the_engines_mounts() -> None
         "512 410 0:86 / / rw - ext4 /dev/vda rw\n",
         "512 410 0:86 / / ro - overlay overlay ro,lowerdir=/A:/B\n",
         "512 410 0:86 / /srv rw - overlay overlay rw,lowerdir=/A,upperdir=/B,workdir=/C\n",
-        # A name of a learner's is no line of its own.
+        # A name that a learner chose is not a line of its own.
         "512 410 0:86 / /x\x0b1\x1f1\x1f0:1\x1f/\x1f/\x1frw - ext4 overlay rw,lowerdir=/A,upperdir=/B\n",
     ],
 )
@@ -67,7 +67,7 @@ def test_a_root_that_is_no_overlay_is_refused(mountinfo: str) -> None:
 
 
 def lay(folder: Path, **files: str) -> Path:
-    """A layer with these files, ``__`` in their names standing for a slash."""
+    """Create a layer with these files. ``__`` in a name stands for a slash."""
     for name, content in files.items():
         path = folder / name.replace("__", "/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def test_too_many_files_are_refused_and_no_descriptor_stays_open(
 
 @pytest.fixture
 def found(tmp_path: Path) -> Layers:
-    """A box with packages of its image in two layers."""
+    """Return a box whose image has packages in two layers."""
     base = lay(
         tmp_path / "base",
         usr__bin__same="same",
@@ -169,7 +169,7 @@ def test_a_file_replaced_by_a_link_or_fifo_is_reported(found: Layers) -> None:
 
 
 def test_a_folder_that_is_a_link_in_a_lower_layer_is_not_followed(found: Layers, tmp_path: Path) -> None:
-    """A layer's own links lead from the box's root, not from the engine's machine."""
+    """A layer's own links start at the box's root, not at the root of the engine's machine."""
     outside = lay(tmp_path / "outside", changed="after!")
     Path(found.upper, "usr").mkdir()
     lay(Path(found.upper), usr__lib__lib="x")

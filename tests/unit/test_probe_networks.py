@@ -1,4 +1,4 @@
-"""The probe's cables."""
+"""The probe's network cables."""
 
 from __future__ import annotations
 

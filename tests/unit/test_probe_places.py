@@ -1,4 +1,4 @@
-"""Which mounts of a box are still open (proc_pid_mountinfo(5)), where a root in it names folders as it likes."""
+"""Which mounts of a box are still open (proc_pid_mountinfo(5)), if a root in the box chooses the names of folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages to and from the agent, however the bytes are cut; what is none is refused."""
+"""Messages to and from the agent, wherever the bytes are cut. Invalid messages are refused."""
 
 from __future__ import annotations
 

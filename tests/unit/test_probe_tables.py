@@ -78,7 +78,7 @@ def test_an_address_is_decoded_in_the_machines_byte_order(text: str, order: str,
 
 
 def mapping(permissions: str, path: str, anonymous: int = 0) -> str:
-    """As smaps has it (proc_pid_smaps(5))."""
+    """Return a mapping as in smaps (proc_pid_smaps(5))."""
     head = f"55e0c0a00000-55e0c0b00000 {permissions} 00002000 00:2f 1234"
     padded = f"{head}                      {path}" if path else f"{head} "
     return f"{padded}\nSize:               1024 kB\nAnonymous:      {anonymous:8} kB\nVmFlags: rd ex mr mw me sd \n"

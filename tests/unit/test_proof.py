@@ -1,4 +1,4 @@
-"""What must hold of a lab, and what is told where it doesn't."""
+"""What must be true of a lab, and what is reported if it is not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def at(phase: Phase, name: str = "") -> At:
 
 
 def tasks(**verdicts: Verdict) -> tuple[TaskResult, ...]:
-    """A result a task; failed where nothing is said."""
+    """Return one result for each task: failed unless given."""
     return judge(LAB, [CheckResult(name, "t", verdicts.get(name, Verdict.FAILED)) for name in ALL])
 
 

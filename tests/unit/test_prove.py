@@ -1,4 +1,4 @@
-"""Labs proven in memory: plays leave marks on the boxes' disks, and checks look at those."""
+"""Labs proven in memory: plays write files to the boxes' disks, and checks read these files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ONE = Wishes(seeds=1, repeat=2, phases=ALL)
 
 
 class FakePlays:
-    """Implements ports.Provisioner: a play leaves its name on every box, or fails."""
+    """Implements ports.Provisioner: a play writes its name to every box, or fails."""
 
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
@@ -65,7 +65,7 @@ class FakePlays:
 
 
 class FakeEyes(FakeChecker):
-    """A task fails where no solution was played, and where a mutant broke it. ``odd`` may change what is found."""
+    """Fails a task if no solution was played, or if a mutant broke the task. ``odd`` may change the result."""
 
     def __init__(self, engine: FakeEngine) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class FakeEyes(FakeChecker):
 
 
 class World:
-    """A lab, and what proves it."""
+    """A lab, and the services that prove it."""
 
     def __init__(self) -> None:
         self.engine = FakeEngine()
@@ -132,11 +132,11 @@ class World:
         try:
             return self.prove.run([LAB], wishes, self.events.append)
         finally:
-            assert not self.engine.boxes and not self.engine.images, "something is left"
+            assert not self.engine.boxes and not self.engine.images, "something was left"
             assert not [name for name in self.locks._locks if name.startswith("instance-")]
 
     def flaws(self, wishes: Wishes = ONE) -> list[tuple[str, str, str, str, str]]:
-        """Phase, name, task, expected, found."""
+        """Run the proof. Return phase, name, task, expected and found of each flaw."""
         return [_short(flaw) for flaw in self.run(wishes).flaws]
 
 
@@ -342,7 +342,7 @@ class TestNothingIsLeft:
     def test_ctrl_c_while_work_is_submitted_leaves_nothing(
         self, world: World, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
-        """It happened: the other solution's instance stayed."""
+        """In one such run the instance of the other solution stayed."""
         handed: list[int] = []
         submit = concurrent.futures.ThreadPoolExecutor.submit
 
@@ -401,5 +401,7 @@ def test_steps_of_the_proof_are_reported_and_inner_steps_are_not(world: World) -
         "pond mutants both": True,
     }
     (fault,) = (event for event in world.events if isinstance(event, PlayFault))
-    assert (fault.step, fault.task, fault.expected, fault.found) == ("deaf", "listen", "failed", "passed"), "at once"
+    assert (fault.step, fault.task, fault.expected, fault.found) == ("deaf", "listen", "failed", "passed"), (
+        "reported at once"
+    )
     assert "running the play {subject}" not in {e.what for e in world.events if isinstance(e, StepStarted)}

@@ -1,4 +1,4 @@
-"""Long texts on a terminal: wrapped by the rules of Chinese and English, code whole, and the tables."""
+"""Long texts on a terminal: wrapped by the rules of Chinese and English, with unbroken code; and tables."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class TestMarkdown:
         code = {line for node in nodes if node.type in ("fence", "code_block") for line in node.content.splitlines()}
         inline = [node.content for node in nodes if node.type == "code_inline"]
         for line in plain(lines):
-            # Words of code are one word: a line of little else may be too wide.
+            # Words of code count as one word, so a line of mostly code may be too wide.
             whole = any(words in line and cells(words) > width // 3 for words in inline)
             assert cells(line) <= width or line in code or whole
             assert not line.strip().startswith(tuple(CLOSING))
@@ -159,7 +159,7 @@ def test_a_pipe_gets_the_unrendered_text(capsys: pytest.CaptureFixture[str], lab
 
 @pytest.fixture
 def labctl(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Run labctl in this process; its exit code."""
+    """Run labctl in this process; return its exit status."""
     from labctl.cli import main as app
 
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/none.sock")

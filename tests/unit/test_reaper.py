@@ -1,4 +1,4 @@
-"""What the keeper ends, and that it never ends what is in use."""
+"""What the keeper stops and removes, and that it never ends a box in use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHELL = "bash -l"
 
 @dataclass
 class FakeEngine:
-    """Implements EnginePort and Ends. ``busy``: the engine refuses to do anything to these."""
+    """Implements EnginePort and Ends. The engine refuses every change of the boxes in ``busy``."""
 
     all: dict[str, Container] = field(default_factory=dict)
     all_images: dict[str, Image] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class FakeEngine:
 
 
 class FakeTerminals:
-    """What was written to which box."""
+    """Records the texts written to each box."""
 
     def __init__(self) -> None:
         self.written: list[tuple[str, str]] = []
@@ -87,7 +87,7 @@ class FakeTerminals:
 
 
 class World:
-    """A reaper with all that is around it."""
+    """A reaper with its engine and its terminals."""
 
     def __init__(self) -> None:
         self.engine = FakeEngine()
@@ -130,11 +130,11 @@ def test_boxes_being_judged_are_spared_until_the_end_of_judging(world: World) ->
     world.reaper.tick(1500.0)
     assert world.engine.stopped == ["gamma"] and not world.engine.removed
     world.reaper.tick(2000.0)
-    assert world.engine.stopped == ["gamma"], "another judging goes on"
-    assert sorted(world.engine.all_spared) == ["spared1", "spared2", "spared3"], "what has passed is cleared away"
+    assert world.engine.stopped == ["gamma"], "another judging continues"
+    assert sorted(world.engine.all_spared) == ["spared1", "spared2", "spared3"], "expired marks are removed"
     world.engine.busy.add("spared1")
     world.reaper.tick(2001.0)
-    assert world.engine.stopped == ["gamma", "alpha", "beta"], "though the engine keeps the volume"
+    assert world.engine.stopped == ["gamma", "alpha", "beta"], "even if the engine keeps the volume"
     world.engine.all_spared.clear()
     world.reaper.tick(2002.0)
     assert world.engine.stopped[-1] == "idle"
@@ -153,7 +153,7 @@ def test_expired_boxes_are_removed_after_their_grace_period_if_they_have_one(wor
 
 
 def test_a_running_box_past_its_grace_period_is_stopped_before_it_is_removed(world: World) -> None:
-    """The keeper was away, or the clock was wrong."""
+    """The keeper did not run, or the clock was wrong."""
     world.box("old", expires=100, grace=50)
     world.reaper.tick(10_000.0)
     assert world.engine.stopped == ["old"] and not world.engine.removed
@@ -290,7 +290,7 @@ STEPS = st.lists(
 
 @given(STEPS, st.integers(20, 200))
 def test_an_instance_in_recent_use_is_never_stopped(steps: list[tuple[str, int, str]], idle: int) -> None:
-    """Four boxes of two instances. What a learner began counts, from its beginning until ``idle`` after its end."""
+    """Four boxes of two instances. Commands of a learner count from their start until ``idle`` after their end."""
     world = World()
     names = {"a": "pond.lucy", "b": "pond.lucy", "c": "pond.li", "d": "pond.li"}
     for name, instance in names.items():

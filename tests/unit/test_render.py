@@ -1,4 +1,4 @@
-"""What services tell, as lines."""
+"""Messages of services, as lines."""
 
 from __future__ import annotations
 

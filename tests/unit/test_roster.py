@@ -1,4 +1,4 @@
-"""A roster: taken in whole, in every form that spreadsheets write, or all its faults at once."""
+"""A roster: read as a whole, in every form that spreadsheets write, or refused with all its faults."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def faults(text: str | bytes) -> Sequence[FaultAt]:
 
 
 def said(text: str | bytes) -> list[tuple[int, int, str, str]]:
-    """Place, header and message of every fault."""
+    """Return place, header and message of every fault."""
     return [(one.line, one.column, one.field, one.what.format_map(one.values)) for one in faults(text)]
 
 
@@ -309,7 +309,7 @@ def test_a_roster_written_by_a_spreadsheet_is_read_unchanged(
     for member in roster:
         writer.writerow([getattr(member, column) for column in order])
     data = ENCODINGS[encoding] + out.getvalue().encode(encoding.split()[0])
-    # Without a BOM nobody could be certain of GB 18030, except by a Chinese header.
+    # Without a byte order mark, GB 18030 is never certain, unless the header is Chinese.
     named = "gb18030" if encoding == "gb18030" else ""
     assert read(data, "x", named).members == tuple(roster)
 

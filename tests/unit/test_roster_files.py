@@ -1,4 +1,4 @@
-"""Rosters as people really send them: each file is read rightly, or refused in one sentence with place and remedy."""
+"""Rosters as people send them: each file is read correctly, or refused in one sentence with place and remedy."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_named_encoding_is_used() -> None:
     assert text_of(fault).startswith("the file begins with the mark of utf-8, and --encoding names cp1252")
     (fault,) = refused((HEAD + "s01,Müller,A\n").encode("cp1252"), "utf-8")
     assert (fault.line, fault.column) == (2, 6)
-    # What is right by decree is not doubted.
+    # An encoding named by the user is not questioned.
     assert names((HEAD + "s01,Müller,A\n").encode("cp1252"), "gb18030") == ["M黮ler"]
 
 

@@ -1,4 +1,4 @@
-"""Rosters as Excel workbooks: taken as the sheet shows them, or refused with row and column."""
+"""Rosters as Excel workbooks: read as the sheet shows them, or refused with row and column."""
 
 from __future__ import annotations
 

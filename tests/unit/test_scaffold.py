@@ -1,4 +1,4 @@
-"""``labctl new``: a lab that lint has no error against, in a catalog of its own; nothing is ever overwritten."""
+"""``labctl new``: creates a lab without lint errors in a catalog of its own, and never overwrites a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from labctl.services.lint import Lint
 
 
 class TakesAll:
-    """An Ansible that has nothing against any play."""
+    """Stands in for Ansible, and accepts every play."""
 
     def faults(self, lab: Lab, plays: Mapping[str, str]) -> list[tuple[str, int, str]]:
         return []

@@ -1,4 +1,4 @@
-"""The private names of the Docker SDK that labctl uses do what they did, with the SDK that is installed."""
+"""The private names of the Docker SDK that labctl uses still work with the installed SDK."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STAT = {"name": "a b", "size": 3, "mode": 0o644, "mtime": "2026-01-01T00:00:00Z"
 
 
 class Engine:
-    """Answers one request on each connection with the bytes that it is given, and remembers the requests."""
+    """Answers one request on each connection with the given bytes, and records the requests."""
 
     def __init__(self) -> None:
         self.answer = b""
@@ -48,7 +48,7 @@ class Engine:
                     connection.sendall(connection.recv(100).upper())
 
     def close(self) -> None:
-        """End serving. A shutdown wakes accept(2); to close alone doesn't."""
+        """Stop serving. A shutdown wakes accept(2), while a close alone does not."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)

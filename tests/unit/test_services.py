@@ -1,4 +1,4 @@
-"""Down, stop, start, verify, doctor, and finding which instance is meant."""
+"""Down, stop, start, verify, doctor, and finding the instance that is meant."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ POND, LAKE = make_lab(), make_lab(name="lake", boxes={"only": {}}, networks={}, 
 
 
 class World:
-    """Services on one engine."""
+    """All services on one engine."""
 
     def __init__(self) -> None:
         self.engine = FakeEngine()
@@ -120,7 +120,10 @@ class TestPower:
         boxes = world.up()
         world.engine.stop(boxes["master"])
         stopped = world.power.stop("pond.lucy", world.current().boxes, silent)
-        assert sorted(stopped) == ["replica1", "replica2"]  # boxes are listed as they were made, which is side by side
+        assert sorted(stopped) == [
+            "replica1",
+            "replica2",
+        ]  # boxes are listed in the order of their creation, which is parallel
         assert world.power.stop("pond.lucy", world.current().boxes, silent) == []
         assert sorted(world.power.start("pond.lucy", world.current().boxes, silent)) == sorted(boxes)
         assert world.power.start("pond.lucy", world.current().boxes, silent) == []
@@ -317,7 +320,7 @@ class TestVerify:
     ) -> None:
         world.up()
         world.checker.results = [passed("listen"), failed("auth")]
-        world.checker.results[1].params["password"] = "wrong"  # so that other learners' attempts are looked at
+        world.checker.results[1].params["password"] = "wrong"  # so that attempts of other learners are compared
         away = StoreError("the store is away")
 
         def fail(*_: object) -> NoReturn:
@@ -347,7 +350,7 @@ class TestVerify:
 
 
 class TestThorough:
-    """Checks that hurt."""
+    """Destructive checks, which run on clones only."""
 
     REBOOT, KILL = CloneCheck("t.py::test_reboot", "auth", "Back"), CloneCheck("t.py::test_kill", "listen", "Up")
 
@@ -420,7 +423,7 @@ class TestThorough:
 
 
 class TestCopy:
-    """Checks that change boxes, on one clone of every verify."""
+    """Checks that change boxes and share one clone in every verify."""
 
     FIRST, SECOND = (CloneCheck(f"t.py::test_{name}", "auth", "", shared=True) for name in ("first", "second"))
     KILL = CloneCheck("t.py::test_kill", "listen", "Up")
@@ -466,7 +469,7 @@ class TestCopy:
 
 
 class TestIntegrity:
-    """What looks odd is told, and changes no verdict."""
+    """Integrity findings are reported and change no verdict."""
 
     def verify(self, world: World, learner: str, **params: Any) -> Attempt:
         texts = {name: str(value) for name, value in params.items()}
@@ -563,7 +566,7 @@ class TestDoctor:
 
 
 def test_an_instance_stays_usable_after_its_lab_gained_a_box(world: World) -> None:
-    """The catalog may be newer than what is up."""
+    """The catalog may be newer than the running instance."""
     world.up()
     bigger = msgspec.structs.replace(POND, boxes={**POND.boxes, "extra": POND.boxes["master"]})
     current = Finder(world.engine, FakeCatalog(bigger)).find("lucy")

@@ -1,4 +1,4 @@
-"""Settings: defaults, the file, the environment, and what is said of faults."""
+"""Settings: defaults, the file, the environment, and reports of faults."""
 
 from __future__ import annotations
 

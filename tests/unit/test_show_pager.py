@@ -1,4 +1,4 @@
-"""labctl show on a terminal: by pages where the text is long, with the user's pager, less, or labctl's own."""
+"""labctl show on a terminal: long texts by pages, with the user's pager, less, or labctl's own pager."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LESS = shutil.which("less")
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Callable[..., pexpect.spawn]]:
-    """Runs labctl on a terminal of 24 rows and 80 columns, with no engine."""
+    """Run labctl on a terminal of 24 rows and 80 columns, without an engine."""
     begun = []
 
     def terminal(*argv: str, code: str = "", **environment: str) -> pexpect.spawn:
@@ -41,7 +41,7 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., pexpect.spawn]]:
 
 
 def ended(child: pexpect.spawn) -> tuple[int | None, str]:
-    """Exit status and all that was said since."""
+    """Return the exit status and all output since the last match."""
     child.expect(pexpect.EOF)
     child.wait()
     return child.exitstatus, click.unstyle(str(child.before))
@@ -54,7 +54,7 @@ class TestLess:
         child = terminal("show", "redis-replication", **({} if less is None else {"LESS": less}))
         child.expect("no surprises")
         child.expect("master")
-        assert "ESC[" not in str(child.before), "less shows colours as such"
+        assert "ESC[" not in str(child.before), "less shows colours as colours"
         child.send("G")
         child.expect("Sentinel")
         child.send("q")
@@ -99,7 +99,7 @@ def test_labctls_own_pager_is_used_if_less_is_missing(terminal: Callable[..., pe
     assert child.match[1] == child.match[2]
     child.send("q")
     assert ended(child)[0] == 0
-    assert not before[3] & termios.ICANON, "keys were read as they were typed"
+    assert not before[3] & termios.ICANON, "keys are read without Enter"
 
 
 def test_ctrl_c_ends_labctls_own_pager(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ sys.exit(SessionRunner().run(Session(Holder("", ""), Order("show", lab="redis-re
 
 
 def test_show_at_the_gateway_starts_no_program(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
-    """Keys with which less starts a shell, an editor or another file do nothing; PAGER and LESSOPEN neither."""
+    """Keys with which less starts a shell, an editor or another file do nothing. PAGER and LESSOPEN have no effect."""
     proof = tmp_path / "escaped"
     evil = f"sh -c 'touch {proof}'"
     child = terminal(code=GATEWAY, PAGER=evil, LESSOPEN=f"|{evil}", LESS="+!touch x", EDITOR=evil)
@@ -133,7 +133,7 @@ def test_show_at_the_gateway_starts_no_program(terminal: Callable[..., pexpect.s
     child.expect("lines 1–[0-9]+ of")
     assert "root:" not in str(child.before)
     child.send("q")
-    # Among the keys above were some that move.
+    # Some of the keys above move the page.
     assert ended(child)[0] == 0
     assert not proof.exists()
 

@@ -1,4 +1,4 @@
-"""An instance as it runs, and addresses for the probe."""
+"""A running instance, and addresses for the probe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: a file that several programs use at once, and that may be damaged."""
+"""The store: a file that several processes use at once, and that may be damaged."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_stores_folder_is_private(store: SqlStore, tmp_path: Path) -> None:
 
 
 def test_the_stores_files_are_private_even_in_an_existing_folder(tmp_path: Path) -> None:
-    """The secrets of cohorts are in them."""
+    """The files contain the secrets of cohorts."""
     store = SqlStore(tmp_path / "labctl.db")
     store.add_attempt(attempt())
     modes = {file.name: file.stat().st_mode & 0o077 for file in tmp_path.iterdir() if not file.name.endswith(".lock")}
@@ -52,7 +52,7 @@ def test_the_stores_files_are_private_even_in_an_existing_folder(tmp_path: Path)
 
 
 def test_stores_opened_at_once_for_the_first_time_all_work(tmp_path: Path) -> None:
-    """Eight learners type verify for the first time."""
+    """Eight learners type verify for the first time at the same moment."""
     file = tmp_path / "labctl.db"
 
     def one(number: int) -> int:
@@ -89,7 +89,7 @@ def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
 
 
 def test_attempts_without_answers_of_older_versions_are_read(store: SqlStore, tmp_path: Path) -> None:
-    """A learner's history outlives versions of labctl."""
+    """A learner's history must survive upgrades of labctl."""
     import sqlite3
 
     store.add_attempt(attempt(at=1.0))

@@ -1,4 +1,4 @@
-"""A process in a box ends with the terminal that it was for."""
+"""A process in a box ends with its terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Raw:
 def test_a_signal_during_a_session_leaves_no_shell_running(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    """A terminal that goes away ends the stream first, and then there are signals."""
+    """If a terminal is closed, the stream ends first, and signals follow."""
 
     def inspect(_exec_id: str) -> dict[str, Any]:
         signal.raise_signal(number)

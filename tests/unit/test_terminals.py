@@ -1,4 +1,4 @@
-"""Words on terminals: of real pseudo-terminals, and of nothing that only looks like one."""
+"""Writing to terminals: to real pseudo-terminals, and to nothing that only looks like one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labctl.keeper.terminals import _write, terminals_device, write_all
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, int, str]]:
-    """A pseudo-terminal: both ends, and the name of the far one in /dev/pts."""
+    """Return both ends of a pseudo-terminal, and the name of the far end in /dev/pts."""
     near, far = os.openpty()
     os.set_blocking(near, False)
     yield near, far, Path(os.ttyname(far)).name

@@ -1,4 +1,4 @@
-"""``labctl test-lab`` as it is typed, on a proof that is made here."""
+"""``labctl test-lab`` as a typed command, on a proof that the test makes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ALL = frozenset({"listen", "auth"})
 
 
 def tasks(passed: frozenset[str]) -> tuple[TaskResult, ...]:
-    """Those passed, others failed with an answer."""
+    """Return results: these tasks passed, all others failed with an answer."""
     return judge(
         LAB,
         [
@@ -76,7 +76,7 @@ def proven(states: Sequence[ProofState] = GOOD, flaws: Sequence[Flaw] = (), lab:
 
 
 class World:
-    """labctl with two labs, and what a test of them says."""
+    """labctl with two labs, and the proof that it prints."""
 
     def __init__(self) -> None:
         self.catalog = FakeCatalog(LAB, OTHER)
@@ -105,7 +105,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 @pytest.fixture
 def labctl(world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Exit code, stdout, stderr."""
+    """Run labctl; return exit status, stdout and stderr."""
     monkeypatch.setattr(cli, "_signals_interrupt", lambda: None)
 
     def labctl(*argv: str) -> tuple[int, str, str]:
@@ -261,7 +261,7 @@ def test_the_output_is_translated_to_chinese(world: World, labctl: Run) -> None:
 
 
 def test_the_output_fits_80_columns() -> None:
-    """With colours there, and many mutants with long names."""
+    """The output has colours and many mutants with long names."""
     script = (
         "import sys; sys.path[:0] = ['tests', 'tests/unit']\n"
         "import msgspec, test_test_lab_command as t\n"

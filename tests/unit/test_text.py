@@ -1,4 +1,4 @@
-"""Texts with values in them."""
+"""Texts with placeholders."""
 
 from __future__ import annotations
 

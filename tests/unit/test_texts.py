@@ -1,4 +1,4 @@
-"""Every text that is shown has its translation, with the same placeholders; none is left of texts that are gone."""
+"""Every shown text has a translation with the same placeholders, and no translation of a removed text is left."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_the_chinese_catalog_exists() -> None:
 
 @every_language
 def test_every_text_has_its_translation(language: str) -> None:
-    assert texts.missing(CATALOGS[language]) == [], "translate in labctl.po, then: python docs/texts.py --update"
+    assert texts.missing(CATALOGS[language]) == [], "translate in labctl.po, then run: python docs/texts.py --update"
 
 
 @every_language
 def test_no_translation_of_a_removed_text_is_left(language: str) -> None:
-    assert texts.stale(CATALOGS[language]) == [], "python docs/texts.py --update"
+    assert texts.stale(CATALOGS[language]) == [], "run: python docs/texts.py --update"
 
 
 @every_language

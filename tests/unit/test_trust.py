@@ -1,4 +1,4 @@
-"""Which commands rest on the word of something in the box."""
+"""Which commands depend on the answers of a program in the box."""
 
 from __future__ import annotations
 
@@ -85,6 +85,6 @@ def test_one_untrusted_command_makes_the_whole_line_untrusted() -> None:
 
 
 def test_an_ambiguous_command_is_untrusted() -> None:
-    """A name may be an argument only; the verdict is labelled, and stays right."""
+    """A name may be only an argument. The verdict gets a label, but stays correct."""
     assert source_of("grep systemctl /etc/crontab") is Source.IN_BOX
     assert source_of("cat /etc/fstab # mount") is Source.IN_BOX

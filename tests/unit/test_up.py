@@ -1,4 +1,4 @@
-"""Bringing labs up: it converges, takes back a first time that fails, and touches nothing else."""
+"""Bringing labs up: it converges, rolls a failed first up back, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHANGES = 7
 
 
 class World:
-    """Up with all that is around it."""
+    """The service Up with its engine, keeper and images."""
 
     def __init__(self) -> None:
         self.engine = FakeEngine()
@@ -213,7 +213,7 @@ def test_a_keeper_started_for_a_bake_is_rolled_back_too(world: World) -> None:
 
 
 def test_a_failure_before_boxes_are_inspected_changes_none(world: World) -> None:
-    """The keeper is gone, say, and can't be started again: the boxes that are there are not this up's own."""
+    """For example, the keeper is missing and can't be started. The existing boxes were not created by this up."""
     world.run()
     world.keeper.remove()
 

@@ -1,4 +1,4 @@
-"""Passed, failed, error: never mixed up."""
+"""The verdicts passed, failed and error are never confused."""
 
 from __future__ import annotations
 

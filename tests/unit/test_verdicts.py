@@ -1,4 +1,4 @@
-"""What verify and history say on a terminal, in both languages, and in a pipe."""
+"""The output of verify and history on a terminal, in both languages, and in a pipe."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def attempt(*found: CheckResult, only: frozenset[str] | None = None) -> Attempt:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of 80 columns."""
+    """A terminal of 80 columns."""
     monkeypatch.setattr(wrap, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
     monkeypatch.setattr(wrap, "shutil", SimpleNamespace(get_terminal_size=lambda: SimpleNamespace(columns=80)))
 

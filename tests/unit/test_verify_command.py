@@ -1,4 +1,4 @@
-"""``labctl verify`` and ``labctl history`` as they are typed, on ports in memory."""
+"""``labctl verify`` and ``labctl history`` as typed commands, on ports in memory."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 @pytest.fixture
 def labctl(bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Exit code, stdout, stderr."""
+    """Run labctl; return exit status, stdout and stderr."""
     monkeypatch.setattr(cli, "_signals_interrupt", lambda: None)
 
     def labctl(*argv: str) -> tuple[int, str, str]:
@@ -137,7 +137,7 @@ class TestAStoreThatIsAway:
 
     def test_the_verdict_is_shown_with_a_note_that_it_does_not_count(self, labctl: Run) -> None:
         code, out, err = labctl("verify")
-        assert code == 6, "what all passed, but counts for nothing, is no success"
+        assert code == 6, "a result that does not count is no success"
         assert "✓ listen" in out and "· not kept" in out and "attempt 0" not in out
         assert err.splitlines() == [
             "error: this attempt was not kept and does not count: the store S can't be used: W",
@@ -345,7 +345,7 @@ class TestHistory:
 
 
 def test_the_bench_has_only_parts_of_the_real_app(bench: Bench) -> None:
-    """The facade asks the parts for nothing that a real one doesn't have."""
+    """The facade accesses no attribute that the real parts lack."""
     from labctl.app.parts import Parts
 
     used = ("prepared_verify", "new_verify", "watch", "finder", "store", "catalog", "settings")

@@ -1,4 +1,4 @@
-"""Judging again when something happened, and only then: on a clock and boxes of the test's own."""
+"""Judging again after a change, and only then. The test sets the clock and the boxes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WRONG = [failed("listen"), failed("auth")]
 
 
 class Clock:
-    """Time that passes when somebody waits."""
+    """A clock that advances when somebody waits."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -36,7 +36,7 @@ class Clock:
 
 
 class World:
-    """An instance whose state is a list of check results from certain moments on; verify takes half a second."""
+    """An instance whose check results change at given moments. A verify takes half a second."""
 
     def __init__(self, clock: Clock, states: dict[float, list[CheckResult]], events: list[float]) -> None:
         self.clock = clock
@@ -47,7 +47,7 @@ class World:
         self.down: tuple[float, float] = (-1.0, -1.0)
         self.prepared = 0
 
-    # what Watch asks of Verify
+    # the part of Verify that Watch uses
     def site(self, _current: object) -> Site:
         if self.down[0] <= self.clock.now < self.down[1]:
             raise UsageError("the box {box} is stopped", box="master")
@@ -68,7 +68,7 @@ class World:
             self.kept.append(self.runs[-1])
         return Verified(attempt, len(self.kept), None)
 
-    # what Watch asks of the watcher
+    # the part of the watcher that Watch uses
     @contextmanager
     def watch(self, _site: Site) -> Iterator[Callable[[float], bool]]:
         yield self.wait
@@ -86,7 +86,7 @@ class World:
 
 
 def watched(world: World) -> Attempt:
-    """Watch it to the end."""
+    """Watch until the end; return the resulting attempt."""
     service: Any = Watch(world, world)  # type: ignore[arg-type]
     result: Attempt = service.run(lambda: world, None, lambda _current, _verified: None)
     return result

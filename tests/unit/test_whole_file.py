@@ -1,4 +1,4 @@
-"""Files are there whole, or as they were before."""
+"""Files are written whole, or keep their old content."""
 
 from __future__ import annotations
 

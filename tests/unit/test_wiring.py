@@ -1,4 +1,4 @@
-"""How a box hangs on its networks, as a label."""
+"""The label that describes how a box is connected to its networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_decode_reverses_encode(wired: tuple[Cable, ...]) -> None:
 @given(instance=words, network=words, pid=st.integers(1, 1 << 22))
 def test_interface_names_are_valid_for_the_kernel(instance: str, network: str, pid: int) -> None:
     for name, kind in ((bridge_name(instance, network), "b"), (port_name(instance, pid, network), "v")):
-        assert len(name) == 15  # IFNAMSIZ less its closing zero
+        assert len(name) == 15  # IFNAMSIZ minus the terminating zero
         assert name.startswith(kind) and name.isalnum() and name.isascii()
 
 

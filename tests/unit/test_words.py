@@ -1,4 +1,4 @@
-"""Which words of a command name the lab, and which its boxes or tasks."""
+"""Which arguments of a command name the lab, and which name its boxes or tasks."""
 
 from __future__ import annotations
 
