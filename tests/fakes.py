@@ -430,7 +430,7 @@ class FakeWatch:
         self._engine._change("wait_ready")
         if self._keeper.hung:
             self._keeper.hung()
-            until(lambda: not self._keeper.watching, "nobody gives up")
+            until(lambda: not self._keeper.watching, "the watch was never closed")
             raise KeeperGoneError("the keeper went away while boxes were starting")
         if set(self._keeper.state().values()) != {"running"}:
             raise KeeperGoneError("the keeper went away while boxes were starting")

@@ -55,7 +55,7 @@ def test_a_failure_names_the_box_and_the_task() -> None:
     assert error.detail == "master: unit not found"
 
 
-def test_a_failure_in_several_boxes_is_one() -> None:
+def test_a_failure_in_several_boxes_is_one_error() -> None:
     error = judged(2, failed("master"), failed("replica1"))
     assert str(error).startswith("play setup failed in master, replica1 at task")
 

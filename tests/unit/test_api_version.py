@@ -79,7 +79,7 @@ def test_an_engine_without_a_minimum_version_supports_all_older_versions() -> No
 
 
 @pytest.mark.parametrize("answer", [{}, {"ApiVersion": 1}, [], None, "1.41"])
-def test_an_answer_that_is_not_an_engines_gives_no_range(answer: object) -> None:
+def test_an_answer_of_another_server_gives_no_range(answer: object) -> None:
     assert supported(answer) is None
 
 

@@ -53,7 +53,7 @@ def test_interfaces_are_numbered_in_the_order_of_the_boxs_networks() -> None:
     assert gate.links[0].bridge == web.links[0].bridge != gate.links[1].bridge
 
 
-def test_two_learners_have_the_same_addresses_on_other_bridges() -> None:
+def test_two_learners_have_the_same_addresses_on_different_bridges() -> None:
     lab = make_lab()
     (lucy, *_), (li, *_) = make_specs(lab), make_specs(lab, learner="李")
     assert lucy.links[0].address == li.links[0].address

@@ -115,7 +115,7 @@ def test_the_largest_fitting_class_fits_and_one_more_learner_does_not(
 
 
 @given(footprints, st.integers(0, 40), st.integers(0, 40))
-def test_needs_add_up(one: Footprint, few: int, more: int) -> None:
+def test_needs_of_several_orders_add_up(one: Footprint, few: int, more: int) -> None:
     together = needs((*order(few, one), *order(more, one)))
     assert together == pytest.approx(needs(order(few + more, one)))
 

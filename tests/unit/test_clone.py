@@ -251,7 +251,7 @@ class TestPower:
             clone.off("mister")
 
 
-class TestLeftOver:
+class TestLeftovers:
     def test_a_sweep_removes_expired_clones_after_a_kill(self, world: World) -> None:
         world.leave_behind(lifetime=-1)
         assert len(world.engine.clones(LUCY.id)) == len(world.engine.clone_images(LUCY.id)) == 3
@@ -355,10 +355,10 @@ def test_checks_on_a_clone_of_a_too_large_box_fail_and_name_its_largest_file() -
     assert first.verdict is Verdict.ERROR and "too little room" in first.message
 
 
-class TestLarge:
+class TestLargeCopies:
     """Copies of more than one GiB in total."""
 
-    def test_large_copies_are_written_under_a_global_lock_with_no_box_paused_meanwhile(self, world: World) -> None:
+    def test_large_copies_wait_for_a_global_lock_without_pausing_boxes(self, world: World) -> None:
         world.keeper.weights["replica1"] = Weight(2 << 30)
         world.locks.held.clear()
         written: list[str] = []
@@ -366,7 +366,7 @@ class TestLarge:
         with ThreadPoolExecutor(1) as pool:
             with world.locks.hold("disk-copies", silent):
                 done = pool.submit(world.work)
-                until(lambda: any("waiting for it" in event.text for event in notes(world)), "it doesn't wait")
+                until(lambda: any("waiting for it" in event.text for event in notes(world)), "the copy does not wait")
                 assert not world.keeper.held and not written
                 with world.locks.hold(f"instance-{LUCY.id}", silent):
                     pass

@@ -278,7 +278,7 @@ def test_up_survives_a_replaced_keeper(world: World) -> None:
     until(lambda: not world.keeper.watching, "the watch was left open")
 
 
-def test_stop_start_reset_down_each_converge(world: World) -> None:
+def test_stop_start_reset_and_down_converge(world: World) -> None:
     world.boxes.up(COHORT, members(4), silent)
     other = Cohort("db-2", ("pond",), "other", created=1.0)
     world.boxes.up(other, members(1), silent)
@@ -367,7 +367,7 @@ def _why(tally: Tally) -> list[str]:
     return [str(failure.error) for failure in tally.failed]
 
 
-class TestAsOneLearnersUp:
+class TestSameAsUpOfOneLearner:
     """``up`` of a class does for each learner what ``up`` does for one learner."""
 
     def test_a_failing_rollback_is_reported(self, world: World) -> None:

@@ -58,7 +58,7 @@ class Class:
 
     def _verify(self) -> Verify:
         def none() -> object:
-            raise AssertionError("no check wants a clone")
+            raise AssertionError("no check requires a clone")
 
         self.made.append(Verify(self.engine, self.checker, lambda: self.store, none))  # type: ignore[arg-type]
         return self.made[-1]

@@ -74,7 +74,7 @@ class Class:
 
     def one_verify(self) -> Verify:
         def none() -> Any:
-            raise AssertionError("no check wants a clone")
+            raise AssertionError("no check requires a clone")
 
         return Verify(self.engine, self.checker, lambda: self.store, none)
 

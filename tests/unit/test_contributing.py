@@ -132,7 +132,7 @@ def test_the_hook_refuses_long_subjects(message: str, fits: bool) -> None:
 
 def test_the_subjects_of_recent_commits_are_short_enough() -> None:
     if not (ROOT / ".git").exists():
-        pytest.skip("no git here")
+        pytest.skip("this is not a git checkout")
     git = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT)]
     told = subprocess.run([*git, "log", "-50", "--no-merges", "--format=%h %s"], capture_output=True, check=True)
     lines = [line.partition(" ") for line in told.stdout.decode().splitlines()]

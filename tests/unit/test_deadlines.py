@@ -293,7 +293,7 @@ class TestAfterTheEnd:
         assert held[0][name] == 800.0, "counted from now, and at most five minutes after the end"
 
 
-class TestWhoAsks:
+class TestActors:
     def test_only_an_attempt_through_the_gateway_is_the_learners_own(self, world: World) -> None:
         assert world.said("verify")[0] == 0
         assert world.typed("verify", "--learner", LI)[0] == 0
@@ -347,7 +347,7 @@ def _line(command: str, learner: str) -> list[str]:
     return [*command.split(), "--learner", learner, *words.get(command, [])]
 
 
-class TestWhoseItIs:
+class TestMembership:
     @pytest.mark.parametrize("command", OF_LEARNERS)
     def test_an_id_in_no_roster_is_refused_with_the_nearest(self, world: World, command: str) -> None:
         before = world.ids()

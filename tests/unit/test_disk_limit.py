@@ -258,7 +258,7 @@ def test_a_box_near_its_limit_is_warned_once(world: World) -> None:
     assert not world.killed and len(world.told) == 1 and "95 MiB of the 100 MiB" in world.told[0][1]
 
 
-def test_shrinking_disk_space_triggers_a_measurement_of_all_boxes_with_deleted_files(world: World) -> None:
+def test_a_drop_of_free_space_measures_all_boxes_and_their_deleted_files(world: World) -> None:
     for name in "abc":
         world.add(name)
     world.run(2)
@@ -284,7 +284,7 @@ def test_deleted_files_are_measured_less_often_only_if_this_takes_long(world: Wo
     assert len([order for _, order in world.asked if order.id == "monster" and order.pids]) < 5
 
 
-def test_shrinking_disk_space_during_a_measurement_triggers_another_one(world: World) -> None:
+def test_a_drop_of_free_space_during_a_measurement_triggers_another_one(world: World) -> None:
     world.add("a")
     world.deep_seconds["a"] = 6.0
     world.survey.tick(world.boxes, 1e9, 0.0)

@@ -82,7 +82,7 @@ def as_learner(language: str = "en") -> Actor:
     return by_key(LI, language)
 
 
-class TestALearnersDay:
+class TestLearner:
     def test_a_learner_uses_a_lab_from_list_to_down(self, world: World) -> None:
         labctl, me = world.labctl, at_the_engine("lucy")
         labs, faults = labctl.labs.listed(me)
@@ -126,7 +126,7 @@ class TestALearnersDay:
                 work()
 
 
-class TestWhoAsks:
+class TestActors:
     def test_an_attempt_of_a_cohorts_learner_is_the_learners_own(self, world: World) -> None:
         labctl = world.labctl
         labctl.instances.up(as_learner(), "pond", emit=silent)

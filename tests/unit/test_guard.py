@@ -36,7 +36,7 @@ def test_a_boxs_cgroup_is_found_in_each_hierarchy_of_v1() -> None:
     assert cgroup_folder(V1, V1_MOUNTS, ID, "cpu") == f"/sys/fs/cgroup/cpu,cpuacct/docker/{ID}"
 
 
-def test_a_boxs_cgroup_on_v2_is_the_engines_and_not_a_systemd_child() -> None:
+def test_a_boxs_cgroup_on_v2_is_that_of_the_engine_and_not_of_its_systemd() -> None:
     assert cgroup_folder(V2, V2_MOUNTS, ID, "memory") == f"/sys/fs/cgroup/labctl.slice/docker-{ID}.scope"
 
 

@@ -63,7 +63,7 @@ def image(id_: str, parent: str = "", tags: tuple[str, ...] = (), of: str = "") 
 BOX_TAG = "labctl/box:0123456789abcdef"
 
 
-def test_only_labctls_own_layers_are_left_over() -> None:
+def test_only_labctls_own_layers_count_as_left_over() -> None:
     inventory = Inventory(
         FakeClient(  # type: ignore[arg-type]
             [
@@ -186,7 +186,7 @@ def test_an_error_caused_by_stop_is_a_stopped_error() -> None:
         stop.set()
         raise EngineError("hung up")
     with pytest.raises(StoppedError), stop.waking(lambda: None):
-        raise AssertionError("it never gets here")
+        raise AssertionError("this line is never reached")
 
 
 def test_a_build_context_is_reproducible(tmp_path: Path) -> None:

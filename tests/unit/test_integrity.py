@@ -26,7 +26,7 @@ def test_correct_empty_missing_common_and_unknown_answers_are_not_wrong() -> Non
     assert wrong_answers(LAB, OWN, {}) == {}
 
 
-def test_another_learners_own_value_is_foreign_and_an_equal_wrong_one_is_same() -> None:
+def test_another_learners_value_counts_as_foreign_and_an_equal_wrong_answer_as_same() -> None:
     wrong = {"port": "6401", "password": "shared"}
     others = [
         Other("li", {"port": 6401, "password": "li's"}, {"port": "6401"}),

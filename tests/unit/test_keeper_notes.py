@@ -196,7 +196,7 @@ def test_a_box_that_its_learner_stopped_after_a_start_shows_no_reason() -> None:
     assert timely([note("disk", 30.0), note("started", 40.0)], {"id1": False}, 1000.0) == []
 
 
-def test_the_end_of_time_is_shown_once_for_all_boxes() -> None:
+def test_a_note_that_time_ends_soon_is_shown_once_for_all_boxes() -> None:
     both = [note("ending", 1.0, "a"), note("ending", 1.0, "b"), note("cpu", 1.0, "a"), note("cpu", 1.0, "b")]
     assert len(note_text.lines(both)) == 3
     assert "ending" not in STOPPED

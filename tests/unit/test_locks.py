@@ -80,7 +80,7 @@ def test_a_held_lock_is_waited_for_with_a_note_and_a_killed_holder_frees_it(tmp_
     with another_labctl(tmp_path / "locks", "instance-pond.lucy") as child:
         thread = threading.Thread(target=wait)
         thread.start()
-        until(lambda: bool(events), "no word that another labctl is at work")
+        until(lambda: bool(events), "no note about the other labctl")
         told = events[0]
         assert isinstance(told, Note) and told.text == WHO
         values = dict(told.values)
@@ -164,7 +164,7 @@ def test_a_stale_holder_is_not_named(tmp_path: Path, written: str) -> None:
         (tmp_path / "engine.lock").write_text(written.replace("PID", "1").replace("STARTED", started))
         thread = threading.Thread(target=wait)
         thread.start()
-        until(lambda: bool(events), "no word")
+        until(lambda: bool(events), "no note")
     thread.join(10)
     assert events == [Note("another labctl is at work on {what}; waiting for it", (("what", "engine"),))]
     assert done.is_set()
@@ -247,7 +247,7 @@ def test_a_process_that_waits_long_gets_a_note_and_the_next_slot(tmp_path: Path)
     with another_labctl(tmp_path / "locks", "starts.turnstile"):
         thread = threading.Thread(target=wait)
         thread.start()
-        until(lambda: bool(events), "no word that there is a queue")
+        until(lambda: bool(events), "no note about the queue")
         assert not done.is_set()
     assert done.wait(10)
     thread.join(10)

@@ -239,7 +239,7 @@ def test_a_bench_removes_only_boxes_of_its_own_store(ann: User, bob: User, monke
     assert ann.engine.observe() == [] and len(bob.engine.observe()) == 3
 
 
-class TestBoxesOfBefore:
+class TestOldBoxes:
     def test_an_old_box_belongs_to_the_store_that_derived_its_seed(self, ann: User, bob: User) -> None:
         mine = old_instance(ann, "root", ann.instance().seed)
         member = instance_of(ann.cohort, "s01", "pond", 0.0)
@@ -392,7 +392,7 @@ class TestNames:
 
 class TestIds:
     def test_a_store_id_is_created_once(self, tmp_path: Path) -> None:
-        first = store_id(tmp_path, "", lambda: pytest.fail("there is no database to ask"))
+        first = store_id(tmp_path, "", lambda: pytest.fail("there is no database to query"))
         assert len(first) == 8 and first == store_id(tmp_path, "", lambda: "")
         assert (tmp_path / "store-id").stat().st_mode & 0o777 == 0o600
         assert len({new_store_id() for _ in range(100)}) == 100

@@ -81,7 +81,7 @@ def test_a_wide_port_range_that_can_use_up_a_later_narrow_one_is_a_fault() -> No
     assert faults(make_lab(params=turned, files=[])) == []
 
 
-def test_other_seeds_labs_and_names_give_other_passwords() -> None:
+def test_different_seeds_labs_and_names_give_different_passwords() -> None:
     password = {"kind": "password", "length": 16}
     lab = make_lab(params={"one": password, "two": password}, files=[])
     other = make_lab(name="lake", params={"one": password, "two": password}, files=[])

@@ -48,7 +48,7 @@ class Nothing:
     """Fails if any part is accessed."""
 
     def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"{name} was asked")
+        raise AssertionError(f"{name} was accessed")
 
 
 def _methods(api: type) -> set[str]:

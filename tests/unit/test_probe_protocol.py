@@ -73,7 +73,7 @@ def test_a_header_that_is_no_object_is_refused(text: bytes) -> None:
 
 
 @given(st.binary(min_size=8, max_size=200))
-def test_any_bytes_are_messages_or_refused(data: bytes) -> None:
+def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     try:
         for header, payload in Decoder().feed(data):
             assert json.dumps(header) and isinstance(payload, bytes)

@@ -316,7 +316,7 @@ def _failed(result: CheckResult) -> CheckResult:
     return CheckResult(result.task, result.name, Verdict.FAILED, answers=(ANSWER,))
 
 
-class TestNothingIsLeft:
+class TestCleanup:
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug")])
     @pytest.mark.parametrize("play", ["solve", "solve-hand", "mutants/open"])
     def test_an_error_in_a_play_leaves_nothing(self, world: World, play: str, error: BaseException) -> None:

@@ -75,7 +75,7 @@ def test_excels_line_with_the_delimiter_is_read() -> None:
     assert said(b"sep=;\r\nid;name\r\ns01;\r\n")[0][0] == 3
 
 
-def test_all_faults_at_once_each_with_line_column_and_header() -> None:
+def test_all_faults_are_reported_with_line_column_and_header() -> None:
     cut = GOOD_KEYS["rsa"][:80]
     text = f"ID,Name,Mail,Key\ns 1,Ann,ann@,\ns02,,bob@example.org,ssh-dss AAAA\nS02,Cy,cy@example.org,{cut}\n"
     assert said(text) == [
@@ -225,7 +225,7 @@ def test_invisible_characters_are_removed_from_a_key_and_noted(text: str, remove
     assert [note.values["codes"] for note in roster.notes] == [removed]
 
 
-def test_a_comment_may_have_the_name_of_a_type() -> None:
+def test_a_comment_of_a_key_may_contain_the_name_of_a_key_type() -> None:
     text = f"id,name,key\ns01,Li,{GOOD_KEYS['rsa']} my ssh-ed25519 key; an old one\n"
     assert read(text.encode(), "x").members[0].key == GOOD_KEYS["rsa"]
 

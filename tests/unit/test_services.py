@@ -160,7 +160,7 @@ class TestPower:
 
 
 class TestFinder:
-    def test_the_only_lab_that_is_up_is_meant(self, world: World) -> None:
+    def test_the_only_lab_that_is_up_is_found(self, world: World) -> None:
         boxes = world.up()
         world.up(LAKE, "li")
         current = world.current()
@@ -327,7 +327,7 @@ class TestVerify:
             raise away
 
         if when == "opening":
-            verify = Verify(world.engine, world.checker, fail, lambda: pytest.fail("no clone is wanted"))
+            verify = Verify(world.engine, world.checker, fail, lambda: pytest.fail("no clone is required"))
         else:
             verify = world.verify
             monkeypatch.setattr(world.store, when, fail)
@@ -422,7 +422,7 @@ class TestThorough:
         assert world.verify.run(world.current(), thorough=True).attempt.verdict is Verdict.PASSED
 
 
-class TestCopy:
+class TestSharedClone:
     """Checks that change boxes and share one clone in every verify."""
 
     FIRST, SECOND = (CloneCheck(f"t.py::test_{name}", "auth", "", shared=True) for name in ("first", "second"))

@@ -156,7 +156,7 @@ def test_every_key_can_be_set_and_unset_in_a_file_with_comments(home: Path) -> N
         ("# nothing yet", "learner", {"learner": "b"}),
     ],
 )
-def test_a_value_comes_into_a_file_of_any_form(text: str, key: str, wanted: dict[str, object], home: Path) -> None:
+def test_a_value_can_be_set_in_a_file_of_any_form(text: str, key: str, wanted: dict[str, object], home: Path) -> None:
     file = write(home, text)
     settings.set_(key, "b")
     assert tomllib.loads(file.read_text()) == wanted
@@ -175,7 +175,7 @@ def test_a_symlinked_file_stays_a_link(home: Path) -> None:
     assert elsewhere.read_text() == 'lang = "en"\n'
 
 
-def test_a_wrong_value_can_be_set_right(home: Path) -> None:
+def test_a_wrong_value_can_be_corrected(home: Path) -> None:
     write(home, 'lang = "fr"\n')
     settings.set_("lang", "en")
     assert settings.load().lang == "en"

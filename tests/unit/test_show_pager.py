@@ -48,7 +48,7 @@ def ended(child: pexpect.spawn) -> tuple[int | None, str]:
 
 
 @pytest.mark.skipif(LESS is None, reason="less is not installed")
-class TestLess:
+class TestPager:
     @pytest.mark.parametrize("less", [None, "", "-M", "FX", "iM", "-S"])
     def test_a_long_brief_is_shown_by_pages(self, terminal: Callable[..., pexpect.spawn], less: str | None) -> None:
         child = terminal("show", "redis-replication", **({} if less is None else {"LESS": less}))

@@ -27,7 +27,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def as_ssh_reads_it(config: Path, host: str) -> dict[str, str]:
     ssh = shutil.which("ssh")
     if ssh is None:
-        pytest.fail("OpenSSH's client is needed to test what it gets: apt-get install openssh-client")
+        pytest.fail("these tests need OpenSSH's client: apt-get install openssh-client")
     done = subprocess.run([ssh, "-G", "-F", str(config), host], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)

@@ -38,7 +38,7 @@ def test_a_template_needs_exactly_its_placeholders(template: str) -> None:
     assert placeholders(fill(template, values)) <= placeholders(template)
 
 
-def test_a_text_is_there_in_both_languages() -> None:
+def test_a_text_has_both_languages() -> None:
     assert [Text("hello", "你好").in_(language) for language in ("en", "zh")] == ["hello", "你好"]
 
 

@@ -96,7 +96,7 @@ def is_wrong(bench: Bench) -> None:
     ]
 
 
-class TestExit:
+class TestExitStatus:
     @pytest.mark.parametrize(("verdict", "code"), [(Verdict.PASSED, 0), (Verdict.FAILED, 1), (Verdict.ERROR, 6)])
     def test_the_exit_status_is_that_of_the_worst_verdict(
         self, bench: Bench, labctl: Run, verdict: Verdict, code: int
@@ -127,7 +127,7 @@ class TestExit:
         assert bench.checker.spare == 0
 
 
-class TestAStoreThatIsAway:
+class TestUnavailableStore:
     @pytest.fixture(autouse=True)
     def away(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(_attempt: Attempt) -> int:
@@ -284,7 +284,7 @@ class TestJunit:
         assert len(err.splitlines()) == 1 and "can't be written: " in err
         assert bench.checker.asked == [] and bench.store.attempts("pond.lucy") == []
 
-    def test_a_run_that_fails_leaves_no_empty_report_and_an_old_one_as_it_was(
+    def test_a_failed_run_leaves_no_empty_report_and_keeps_an_old_one(
         self, bench: Bench, labctl: Run, tmp_path: Path
     ) -> None:
         def broken() -> None:

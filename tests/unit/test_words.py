@@ -10,7 +10,7 @@ LABS = ("mysql", "firewall")
 
 
 def never() -> list[str]:
-    raise AssertionError("the engine is asked only if a word is a lab's name")
+    raise AssertionError("the engine is queried only if a word is the name of a lab")
 
 
 @pytest.mark.parametrize(
