@@ -1,8 +1,8 @@
-"""Processes that write attempts, for tests of what is kept of them.
+"""Processes that write attempts, for tests of which attempts are stored.
 
-``python writers.py kill PLACE ROUNDS``: in each round two are killed at a random moment. ``python writers.py together
-PLACE NUMBER EACH``: that many at once on one instance, and as many on instances of their own. Prints, as JSON, for each
-instance the numbers that were returned.
+``python writers.py kill PLACE ROUNDS``: each round kills two writers at a random moment. ``python writers.py together
+PLACE NUMBER EACH``: NUMBER writers run at once on one instance, and as many on separate instances. Prints as JSON, for
+each instance, the numbers that were returned.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["find", "put", "get"])
-def test_a_copy_of_a_mounted_path_waits_until_the_box_is_unpaused(name: str) -> None:
+def test_a_copy_waits_for_a_pause_instead_of_using_the_engines_archive_calls(name: str) -> None:
     api = Api(paused=3)
     with pytest.raises(StartedError):
         work(archives_of(api), name)

@@ -200,7 +200,7 @@ def test_the_boxes_are_committed_under_the_instances_lock(world: World) -> None:
     assert world.locks.held == [f"instance-{LUCY.id}"]
 
 
-def test_a_missing_or_outdated_keeper_and_toolbox_are_created_for_a_clone(world: World) -> None:
+def test_an_outdated_keeper_and_toolbox_are_recreated_for_a_clone(world: World) -> None:
     world.keeper.states["keeper"] = "outdated"
     world.work()
     assert set(world.keeper.state().values()) == {"running"}

@@ -88,7 +88,7 @@ def test_a_problem_is_reported_with_a_remedy(changes: dict[str, Any], level: Lev
         {"registry": "mirror.example.org", "debian_mirror": "deb.example.org"},
     ],
 )
-def test_parts_that_are_not_built_yet_are_no_problem(changes: dict[str, Any]) -> None:
+def test_missing_or_unknown_parts_are_no_problem(changes: dict[str, Any]) -> None:
     findings = diagnose(msgspec.structs.replace(GOOD, **changes))
     assert worst(findings) is Level.OK
     assert all("{" not in said(finding) for finding in findings)

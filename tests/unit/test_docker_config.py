@@ -164,7 +164,7 @@ def test_the_keeper_has_five_capabilities_one_socket_and_no_network() -> None:
         ("volume", "labctl-toolbox-1", "/.labctl"),
     ]
     assert config["Labels"]["labctl.role"] == "keeper"
-    assert config["StopSignal"] == "SIGTERM"  # otherwise Docker stops the container at SIGUSR1
+    assert config["StopSignal"] == "SIGTERM"  # otherwise Docker takes SIGUSR1 for a stop request
 
 
 @pytest.mark.parametrize("changed", [("k:2", "t", SOCKET), ("k:1", "u", SOCKET), ("k:1", "t", "/other.sock")])

@@ -51,7 +51,7 @@ def test_frames_cut_at_any_byte_are_reassembled(sent: list[tuple[int, bytes]], d
 
 
 @given(frames)
-def test_read_returns_stdout_and_passes_stderr_aside(sent: list[tuple[int, bytes]]) -> None:
+def test_read_returns_stdout_and_passes_stderr_to_the_callback(sent: list[tuple[int, bytes]]) -> None:
     errors: list[bytes] = []
     stream = stream_of([frame(kind, body) for kind, body in sent], on_stderr=errors.append)
     output = b""

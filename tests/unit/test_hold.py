@@ -1,4 +1,4 @@
-"""The size of a copy of a box: by the lengths of files, each counted once, in bounded time."""
+"""The size of a copy of a box, from the lengths of files. Each file counts once, and weighing takes bounded time."""
 
 from __future__ import annotations
 

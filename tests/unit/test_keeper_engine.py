@@ -33,7 +33,7 @@ class Server:
         self._start(lambda: self._serve(pieces, close=close))
 
     def answer_each(self, *answers: bytes) -> None:
-        """Answer as many connections, one after the other."""
+        """Answer one connection with each answer, in turn."""
 
         def serve() -> None:
             for answer in answers:
