@@ -1,4 +1,4 @@
-"""Judging a whole cohort: everybody who is up, independently of each other, and regrading after a check was
+"""Judging a whole cohort: everybody who is up, independently of each other, and regrades after a check was
 corrected."""
 
 from __future__ import annotations

@@ -180,11 +180,11 @@ def test_a_folder_that_is_a_link_in_a_lower_layer_is_not_followed(found: Layers,
     assert packaged(found) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a whiteout")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can create a whiteout")
 def test_a_whiteout_counts_as_a_deleted_file(found: Layers) -> None:
     Path(found.upper, "usr/bin").mkdir(parents=True)
     try:
         os.mknod(Path(found.upper, "usr/bin/same"), 0o20000, os.makedev(0, 0))
     except PermissionError:
-        pytest.skip("not in this container")
+        pytest.skip("mknod is not permitted here")
     assert packaged(found) == ["/usr/bin/same"]
