@@ -95,7 +95,7 @@ def fake(bench: Bench, way: str, boxes: Mapping[str, str]) -> None:
     engine.close()
 
 
-def test_what_only_answers_like_redis_passes_nothing(new_bench: Callable[[str], Bench]) -> None:
+def test_a_program_that_imitates_redis_passes_no_task(new_bench: Callable[[str], Bench]) -> None:
     bench = new_bench("redis-replication")
     found = bench.on_clones(WAYS, lambda way, boxes: fake(bench, way, boxes))
     assert {way: not_passed(tasks) for way, tasks in found.items()} == {

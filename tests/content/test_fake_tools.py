@@ -100,7 +100,7 @@ def boxes(tmp_path: Path) -> Iterator[Boxes]:
     labctl.run("down", LAB)
 
 
-def test_fakes_of_every_program_pass_with_stock_testinfra_and_fail_here(boxes: Boxes) -> None:
+def test_fake_programs_deceive_stock_testinfra_but_not_labctl(boxes: Boxes) -> None:
     boxes.labctl.run("solve", "--lab", LAB, "--yes", timeout=300)
     right = boxes.stock("recording")
     assert all(right.values()), right

@@ -49,7 +49,7 @@ def proofs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proofs]:
 
 
 @pytest.mark.parametrize("name", FileCatalog().names())
-def test_the_lab_is_proven(name: str, proofs: Proofs) -> None:
+def test_the_lab_passes_test_lab(name: str, proofs: Proofs) -> None:
     done = proofs[name].result()
     assert done.returncode in (0, 1, 6), done.stderr
     proof = json.loads(done.stdout)

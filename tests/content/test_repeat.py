@@ -63,7 +63,7 @@ class Left:
         return more
 
 
-def test_a_hundred_times_the_same_and_nothing_is_left(solved: Parts) -> None:
+def test_repeated_verifies_agree_and_leak_nothing(solved: Parts) -> None:
     current = solved.finder.find(LEARNER, LAB)
     solved.verify.run(current)
     before = Left(solved)

@@ -66,7 +66,7 @@ def run(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def test_each_way_to_end_has_its_verdict(run: Run) -> None:
+def test_each_outcome_of_a_check_has_its_verdict(run: Run) -> None:
     """One child for them all: starting it is what takes time."""
     results = run(
         test_all="""
@@ -196,7 +196,7 @@ def test_each_way_to_end_has_its_verdict(run: Run) -> None:
     assert all(result.seconds >= 0 for result in results)
 
 
-def test_checks_of_one_name_in_two_files_both_count(run: Run) -> None:
+def test_checks_with_the_same_name_in_two_files_both_count(run: Run) -> None:
     passing = "@pytest.mark.task('listen')\ndef test_it(): pass\n"
     failing = "@pytest.mark.task('listen')\ndef test_it(): assert False, 'no'\n"
     results = run(test_a=passing, test_b=failing)
@@ -204,7 +204,7 @@ def test_checks_of_one_name_in_two_files_both_count(run: Run) -> None:
     assert judge(LAB, results, frozenset({"listen"}))[0].verdict is Verdict.FAILED
 
 
-def test_only_the_checks_of_the_tasks_asked_for_run(run: Run) -> None:
+def test_only_checks_of_the_selected_tasks_run(run: Run) -> None:
     results = run(
         frozenset({"auth"}),
         test_a="@pytest.mark.task('listen')\ndef test_a(): pass\n@pytest.mark.task('auth')\ndef test_b(): pass\n",
@@ -227,7 +227,7 @@ def test_only_the_checks_of_the_tasks_asked_for_run(run: Run) -> None:
         ),
     ],
 )
-def test_a_run_that_is_itself_broken_is_no_verdict(run: Run, files: dict[str, str], why: str) -> None:
+def test_a_broken_run_gives_no_verdict(run: Run, files: dict[str, str], why: str) -> None:
     with pytest.raises(ChecksError) as caught:
         run(None, **files)
     assert why in str(caught.value)
@@ -239,24 +239,26 @@ PASSES = "@pytest.mark.task('listen')\ndef test_a(): pass\n"
 """So that there is a verdict already when the next check ends it all."""
 
 
-def test_a_child_that_is_killed_is_no_verdict(run: Run) -> None:
+def test_a_killed_child_gives_no_verdict(run: Run) -> None:
     with pytest.raises(ChecksError, match="pytest ended with -9"):
         run(test_a=PASSES + "import os\n@pytest.mark.task('listen')\ndef test_b(): os.kill(os.getpid(), 9)\n")
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_a_child_that_ends_before_its_end_is_no_verdict(run: Run, code: int) -> None:
+def test_a_child_that_exits_early_gives_no_verdict(run: Run, code: int) -> None:
     with pytest.raises(ChecksError, match="they ended before all of them had run"):
         run(test_a=PASSES + f"import os\n@pytest.mark.task('listen')\ndef test_b(): os._exit({code})\n")
 
 
-def test_a_child_that_dies_before_it_has_its_orders_is_no_verdict(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_dies_before_it_gets_its_orders_gives_no_verdict(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("labctl.adapters.checks.process.sys.executable", "/bin/false")
     with pytest.raises(ChecksError):
         run(test_a=PASSES)
 
 
-def test_a_run_that_is_stopped_from_another_thread_ends_at_once_and_is_no_verdict(run: Run) -> None:
+def test_a_run_stopped_by_another_thread_ends_at_once_without_a_verdict(run: Run) -> None:
     run.write(test_a=PASSES + "@pytest.mark.task('listen')\ndef test_b(box): box('master').run('sleep 15')")
     caught: list[Exception] = []
 
@@ -284,7 +286,7 @@ def children(pid: int) -> bytes:
     return found
 
 
-def test_stopping_ends_what_was_prepared(run: Run) -> None:
+def test_stopping_ends_the_prepared_child(run: Run) -> None:
     run.checker.prepare()
     run.checker.stop()
     run.checker.stop()
@@ -292,13 +294,13 @@ def test_stopping_ends_what_was_prepared(run: Run) -> None:
     assert [result.verdict for result in run(test_a=PASSES)] == [Verdict.PASSED]
 
 
-def test_what_was_prepared_is_used(run: Run) -> None:
+def test_the_prepared_child_is_used(run: Run) -> None:
     run.checker.prepare()
     assert [result.verdict for result in run(test_a=PASSES)] == [Verdict.PASSED]
     assert len(run.probe.opened) == 1
 
 
-def test_a_probe_that_can_not_be_opened_is_the_engines_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_that_cannot_be_opened_raises_an_engine_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> RawStream:
         raise EngineError("the engine is gone")
 
@@ -307,7 +309,7 @@ def test_a_probe_that_can_not_be_opened_is_the_engines_error(run: Run, monkeypat
         run(test_a=PASSES)
 
 
-def test_an_agent_that_dies_makes_errors_of_what_needs_it(run: Run) -> None:
+def test_checks_that_need_a_dead_agent_end_in_error(run: Run) -> None:
     (one, other) = run(
         test_a="""
         @pytest.mark.task("listen")
@@ -323,13 +325,13 @@ def test_an_agent_that_dies_makes_errors_of_what_needs_it(run: Run) -> None:
     assert "the probe has gone" in one.message
 
 
-def test_a_run_with_no_end_is_ended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_run_is_stopped(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "RUN_SECONDS", 1.0)
     with pytest.raises(ChecksError, match="no end within 1 s"):
         run(test_a="import signal\n@pytest.mark.task('listen')\ndef test_a(): signal.pause()\n")
 
 
-def test_the_projects_own_pytest_does_not_leak_into_checks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pytest_settings_of_the_project_do_not_reach_checks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
     (result,) = run(
         test_a="""
@@ -345,12 +347,12 @@ def test_the_projects_own_pytest_does_not_leak_into_checks(run: Run, monkeypatch
     assert result.verdict is Verdict.PASSED
 
 
-def test_nothing_is_left_in_the_folder_of_the_checks(run: Run, tmp_path: Path) -> None:
+def test_a_run_leaves_no_files_in_the_checks_folder(run: Run, tmp_path: Path) -> None:
     run(test_a="@pytest.mark.task('listen')\ndef test_a(): pass\n")
     assert [file.name for file in (tmp_path / "checks").rglob("*")] == ["test_a.py"]
 
 
-def test_checks_that_hurt_are_left_out_and_told(run: Run) -> None:
+def test_destructive_checks_are_skipped_and_reported(run: Run) -> None:
     files = """
     @pytest.mark.task("listen")
     def test_kind():
@@ -385,7 +387,7 @@ def test_checks_that_hurt_are_left_out_and_told(run: Run) -> None:
     assert run.findings(frozenset({"auth"})).results == []
 
 
-def test_checks_that_share_a_clone_are_told_as_such_and_run_together_in_their_order(run: Run) -> None:
+def test_checks_that_share_a_clone_are_listed_and_run_together_in_order(run: Run) -> None:
     files = """
     @pytest.mark.task("listen")
     @pytest.mark.copy
@@ -439,7 +441,7 @@ def test_a_check_dials_from_the_probe(run: Run) -> None:
             assert accepted.recv(16) == b"hello"
 
 
-def test_what_hurts_is_refused_to_a_check_that_does_not_say_so(run: Run) -> None:
+def test_a_check_without_a_marker_may_not_reboot_or_cut_cables(run: Run) -> None:
     power: list[tuple[str, str]] = []
 
     def switch(box: str, act: str) -> RunningBox:
@@ -475,7 +477,7 @@ def test_what_hurts_is_refused_to_a_check_that_does_not_say_so(run: Run) -> None
     assert "only boxes of a clone have a power switch" in found.message
 
 
-def test_a_verdict_says_what_it_rests_on(run: Run) -> None:
+def test_a_verdict_names_its_source(run: Run) -> None:
     results = run(
         test_a="""
         listen = pytest.mark.task("listen")
@@ -522,7 +524,7 @@ def test_a_verdict_says_what_it_rests_on(run: Run) -> None:
     assert [box for box, _ in run.probe.shells] == ["id"]
 
 
-def test_what_is_unmet_arrives_part_by_part(run: Run) -> None:
+def test_unmet_expectations_arrive_as_separate_answers(run: Run) -> None:
     one, several, broken, params, odd = run(
         test_a="""
         listen = pytest.mark.task("listen")
@@ -570,12 +572,14 @@ def test_what_is_unmet_arrives_part_by_part(run: Run) -> None:
     assert (odd.verdict, odd.params, odd.answers[0].expected.en) == (Verdict.FAILED, {"port": "a?"}, "b?")
 
 
-def test_changed_files_of_packages_are_found_beside(run: Run) -> None:
+def test_changed_package_files_are_reported_with_the_verdicts(run: Run) -> None:
     run.write(test_a=PASSES)
     assert run.findings().changed == {"master": ("/usr/bin/x",), "replica1": ("/usr/bin/x",)}
 
 
-def test_nothing_is_left_after_many_runs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_runs_leave_no_threads_descriptors_or_files(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))

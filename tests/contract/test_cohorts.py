@@ -49,7 +49,7 @@ def test_there_are_no_cohorts_yet(store: Cohorts) -> None:
     assert store.hints_of([]) == {}
 
 
-def test_a_cohort_comes_back_as_it_was_with_its_members_by_id(store: Cohorts) -> None:
+def test_a_cohort_is_read_back_unchanged_with_members_sorted_by_id(store: Cohorts) -> None:
     store.add_cohort(SPRING, [LI, HAN, LUCY])
     store.add_cohort(AUTUMN, [])
     assert store.cohorts() == [SPRING, AUTUMN]
@@ -58,7 +58,7 @@ def test_a_cohort_comes_back_as_it_was_with_its_members_by_id(store: Cohorts) ->
     assert store.members("autumn") == []
 
 
-def test_a_name_is_taken_for_ever(store: Cohorts) -> None:
+def test_the_name_of_a_cohort_is_never_reused(store: Cohorts) -> None:
     store.add_cohort(SPRING, [])
     for _ in range(2):
         with pytest.raises(UsageError, match="there is a cohort spring already, or there was one"):
@@ -68,7 +68,7 @@ def test_a_name_is_taken_for_ever(store: Cohorts) -> None:
     assert store.members("spring") == []
 
 
-def test_whose_key_it_is(store: Cohorts) -> None:
+def test_a_key_finds_its_learner(store: Cohorts) -> None:
     store.add_cohort(SPRING, [LI, HAN])
     assert store.member_by_key(HAN.key) == (SPRING, HAN)
     assert store.member_by_key("ssh-rsa AAAA") is None
@@ -76,13 +76,13 @@ def test_whose_key_it_is(store: Cohorts) -> None:
     assert store.member_by_key("ssh-rsa AAAAhan' OR ''='") is None
 
 
-def test_many_have_no_key(store: Cohorts) -> None:
+def test_several_members_may_have_no_key(store: Cohorts) -> None:
     store.add_cohort(SPRING, [Member("a", "A"), Member("b", "B")])
     assert [member.id for member in store.members("spring")] == ["a", "b"]
     assert store.member_by_key("") is None
 
 
-def test_a_key_is_one_learners_among_cohorts_that_last(store: Cohorts) -> None:
+def test_a_key_is_unique_among_cohorts_that_have_not_ended(store: Cohorts) -> None:
     store.add_cohort(SPRING, [LI])
     taken = "the key of tom is that of li in the cohort spring"
     thief = Member("tom", "Tom", key=LI.key)
@@ -98,7 +98,7 @@ def test_a_key_is_one_learners_among_cohorts_that_last(store: Cohorts) -> None:
         store.add_members("autumn", [Member("jim", "Jim", key="k"), Member("tom", "Tom", key="k")])
 
 
-def test_the_keys_of_a_cohort_that_ended_are_free_and_open_nothing(store: Cohorts) -> None:
+def test_keys_of_an_ended_cohort_are_refused_and_can_be_reused(store: Cohorts) -> None:
     store.add_cohort(SPRING, [LI])
     store.end_cohort("spring", 50.0)
     assert store.member_by_key(LI.key) is None
@@ -110,7 +110,7 @@ def test_the_keys_of_a_cohort_that_ended_are_free_and_open_nothing(store: Cohort
     assert store.member_by_key(LI.key) == (AUTUMN, LI)
 
 
-def test_nobody_joins_a_cohort_that_ended_or_never_was(store: Cohorts) -> None:
+def test_members_cannot_join_an_ended_or_unknown_cohort(store: Cohorts) -> None:
     with pytest.raises(UsageError, match="there is no cohort spring"):
         store.add_members("spring", [LI])
     with pytest.raises(UsageError, match="there is no cohort spring"):
@@ -121,7 +121,7 @@ def test_nobody_joins_a_cohort_that_ended_or_never_was(store: Cohorts) -> None:
         store.add_members("spring", [LI])
 
 
-def test_a_member_is_as_given_last_and_the_old_key_opens_nothing(store: Cohorts) -> None:
+def test_a_member_added_again_is_updated_and_the_old_key_is_refused(store: Cohorts) -> None:
     store.add_cohort(SPRING, [LI, HAN])
     swapped = [msgspec.structs.replace(LI, key=HAN.key), msgspec.structs.replace(HAN, key=LI.key)]
     store.add_members("spring", swapped)
@@ -132,7 +132,7 @@ def test_a_member_is_as_given_last_and_the_old_key_opens_nothing(store: Cohorts)
     assert store.members("spring") == [LUCY, swapped[1], new]
 
 
-def test_a_change_is_decided_by_what_is_there_and_is_whole(store: Cohorts) -> None:
+def test_change_members_reads_current_members_and_is_atomic(store: Cohorts) -> None:
     store.add_cohort(SPRING, [LI, HAN])
     seen: list[list[Member]] = []
 
@@ -152,7 +152,7 @@ def test_a_change_is_decided_by_what_is_there_and_is_whole(store: Cohorts) -> No
     assert len(store.members("spring")) == 3 and store.member_by_key(LI.key)
 
 
-def test_who_left_is_out_and_may_come_back(store: Cohorts) -> None:
+def test_a_removed_member_is_refused_and_can_be_added_again(store: Cohorts) -> None:
     store.add_cohort(SPRING, [LI, HAN])
     store.remove_members("spring", iter(["li", "nobody"]))
     store.remove_members("spring", [])
@@ -163,7 +163,7 @@ def test_who_left_is_out_and_may_come_back(store: Cohorts) -> None:
     assert store.member_by_key(LI.key) == (SPRING, LI)
 
 
-def test_a_cohorts_attempts_are_its_learners_and_nobody_elses(store: Both) -> None:
+def test_attempts_of_a_cohort_are_only_those_of_its_learners(store: Both) -> None:
     store.add_cohort(SPRING, [LI, HAN])
     theirs = [attempt("spring/li", 9.0), attempt("spring/gone", 1.0), attempt("spring/li", 3.0, "lake")]
     others = [attempt("spring-2/li"), attempt("springs/li"), attempt("spring"), attempt("li"), attempt("Spring/li")]
@@ -175,7 +175,7 @@ def test_a_cohorts_attempts_are_its_learners_and_nobody_elses(store: Both) -> No
     assert store.attempts_of("") == []
 
 
-def test_attempts_that_came_since_are_among_a_cohorts(store: Both) -> None:
+def test_attempts_of_a_cohort_include_new_attempts(store: Both) -> None:
     kept = []
     for number in range(3):
         for cohort in ("spring", "autumn"):
@@ -187,7 +187,7 @@ def test_attempts_that_came_since_are_among_a_cohorts(store: Both) -> None:
     assert store.attempts_of("autumn") == kept[1::2]
 
 
-def test_hints_of_many(store: Both) -> None:
+def test_hints_of_many_instances_are_read_in_one_call(store: Both) -> None:
     for instance, task, level in (("pond.a", "listen", 2), ("pond.b", "listen", 1), ("pond.a", "auth", 3)):
         store.add_hint(instance, task, level)
     assert store.hints_of(["pond.a", "pond.c"]) == {"pond.a": {"listen": 2, "auth": 3}}
@@ -195,7 +195,7 @@ def test_hints_of_many(store: Both) -> None:
     assert store.hints_of([*many, "pond.b"]) == {"pond.b": {"listen": 1}}
 
 
-def test_what_learners_did_in_the_order_it_was_kept(store: Cohorts) -> None:
+def test_happenings_are_listed_in_the_order_they_were_stored(store: Cohorts) -> None:
     deeds = [
         Happening(5.0, "spring/li", "up", "pond"),
         Happening(4.0, "spring/han", "refused", "rm -rf / 😈"),
@@ -209,7 +209,7 @@ def test_what_learners_did_in_the_order_it_was_kept(store: Cohorts) -> None:
     assert store.last_seen("spring") == {"spring/li": 6.0, "spring/han": 4.0}
 
 
-def test_a_note_is_not_their_doing(store: Cohorts) -> None:
+def test_a_note_does_not_count_as_activity_of_a_learner(store: Cohorts) -> None:
     store.add_happening(Happening(5.0, "spring/li", "up"))
     for learner in ("spring/li", "spring/han"):
         store.add_happening(Happening(9.0, learner, "note", "the disk of master is over its limit"))
@@ -219,7 +219,7 @@ def test_a_note_is_not_their_doing(store: Cohorts) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(), max_size=30) | st.just("x" * (TEXT_LENGTH + 1)))
-def test_whatever_a_learner_types_is_kept_and_fit_to_be_shown(store: Cohorts, text: str) -> None:
+def test_any_text_typed_by_a_learner_is_stored_and_printable(store: Cohorts, text: str) -> None:
     store.add_happening(Happening(1.0, "spring/li", "refused", text))
     kept = store.happenings(["spring/li"])[-1].text
     assert len(kept) <= TEXT_LENGTH
@@ -227,12 +227,12 @@ def test_whatever_a_learner_types_is_kept_and_fit_to_be_shown(store: Cohorts, te
     assert kept == visible(kept)
 
 
-def test_text_that_no_database_takes_is_kept_too(store: Cohorts) -> None:
+def test_text_that_databases_refuse_is_stored_too(store: Cohorts) -> None:
     store.add_happening(Happening(1.0, "spring/li", "refused", "a\0b\x1b[2J\udc80"))
     assert store.happenings(["spring/li"])[0].text == "a\\x00b\\x1b[2J\\udc80"
 
 
-def test_an_attempt_with_what_is_no_text_is_kept(store: Both) -> None:
+def test_an_attempt_with_invalid_text_is_stored(store: Both) -> None:
     """What a box says may be anything."""
     odd = msgspec.structs.replace(
         attempt("spring/li"), tasks=judge(make_lab(), [failed("listen", message="\udc80 期望")])

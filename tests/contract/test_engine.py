@@ -135,7 +135,7 @@ def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
             app.client.api.remove_container(container, force=True)
 
 
-def test_a_box_that_is_made_is_seen_with_all_that_it_was_made_from(kit: Kit) -> None:
+def test_a_created_box_is_observed_with_its_whole_specification(kit: Kit) -> None:
     box_id = kit.made()
     found = kit.box(box_id)
     assert found is not None
@@ -154,7 +154,7 @@ def test_a_box_that_is_made_is_seen_with_all_that_it_was_made_from(kit: Kit) -> 
     assert kit.engine.running(box_id) is None
 
 
-def test_observing_one_instance_shows_no_other_and_observing_all_shows_it(kit: Kit) -> None:
+def test_observe_filters_by_instance(kit: Kit) -> None:
     box_id = kit.made()
     assert [box.id for box in kit.engine.observe(kit.instance)] == [box_id]
     assert kit.engine.observe(f"{kit.instance}-other") == []
@@ -168,14 +168,14 @@ def test_a_box_is_made_once(kit: Kit) -> None:
     assert len(kit.engine.observe(kit.instance)) == 1
 
 
-def test_a_foreign_container_of_that_name_is_in_the_way_and_left_alone(kit: Kit) -> None:
+def test_a_foreign_container_with_the_same_name_is_refused_and_kept(kit: Kit) -> None:
     kit.foreign(kit.spec.container)
     with pytest.raises(NameTakenError):
         kit.made()
     assert kit.engine.observe(kit.instance) == []
 
 
-def test_starting_and_removing_may_be_done_again(kit: Kit) -> None:
+def test_starting_and_removing_a_box_can_be_repeated(kit: Kit) -> None:
     box_id = kit.running()
     first = kit.engine.running(box_id)
     assert first is not None and first.id == box_id
@@ -188,7 +188,7 @@ def test_starting_and_removing_may_be_done_again(kit: Kit) -> None:
     assert kit.engine.running(box_id) is None
 
 
-def test_a_stop_may_be_done_again_and_a_start_after_it_is_another_run(kit: Kit) -> None:
+def test_a_stop_can_be_repeated_and_the_next_start_is_a_new_run(kit: Kit) -> None:
     box_id = kit.running()
     first = kit.engine.running(box_id)
     kit.engine.stop(box_id, timeout=1)
@@ -208,7 +208,7 @@ def test_a_restart_is_another_run(kit: Kit) -> None:
     assert kit.engine.running(box_id) not in (None, first)
 
 
-def test_a_box_that_was_never_there_is_stopped_and_removed_but_not_started(kit: Kit) -> None:
+def test_a_missing_box_can_be_stopped_and_removed_but_not_started(kit: Kit) -> None:
     missing = uuid.uuid4().hex
     kit.engine.stop(missing)
     kit.engine.remove(missing)
@@ -218,13 +218,13 @@ def test_a_box_that_was_never_there_is_stopped_and_removed_but_not_started(kit: 
             work(missing)
 
 
-def test_a_command_has_its_own_stdout_stderr_and_code(kit: Kit) -> None:
+def test_a_command_returns_stdout_stderr_and_exit_code_separately(kit: Kit) -> None:
     box_id = kit.running()
     done = kit.engine.exec(box_id, ["/bin/sh", "-c", "echo out; echo err >&2; exit 3"])
     assert (done.code, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
 
 
-def test_a_command_gets_stdin_as_it_is_and_its_end(kit: Kit) -> None:
+def test_a_command_gets_stdin_unchanged_and_its_end(kit: Kit) -> None:
     box_id = kit.running()
     data = bytes(range(256)) * 400
     assert kit.engine.exec(box_id, ["/bin/cat"], stdin=data).stdout == data
@@ -237,12 +237,12 @@ def test_a_command_gets_its_environment(kit: Kit) -> None:
     assert done.stdout == b"hello\n"
 
 
-def test_a_command_that_is_not_there_has_a_code_that_says_so(kit: Kit) -> None:
+def test_a_missing_command_has_its_own_exit_code(kit: Kit) -> None:
     box_id = kit.running()
     assert kit.engine.exec(box_id, ["/no/such/program"]).code in (126, 127)
 
 
-def test_nothing_can_be_run_in_a_box_that_does_not_run(kit: Kit) -> None:
+def test_a_stopped_box_runs_no_command(kit: Kit) -> None:
     box_id = kit.made()
     with pytest.raises(EngineError, match="not running"):
         kit.engine.exec(box_id, ["/bin/cat"])
@@ -256,7 +256,7 @@ def read(kit: Kit, box_id: str, path: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("running", [False, True])
-def test_files_go_into_a_box_and_come_back_whether_it_runs_or_not(kit: Kit, running: bool) -> None:
+def test_files_are_copied_into_and_out_of_running_and_stopped_boxes(kit: Kit, running: bool) -> None:
     box_id = kit.running() if running else kit.made()
     kit.engine.put_archive(box_id, "/root", archive((File("one", b"1", 0o600), File("two", b"22"))))
     assert read(kit, box_id, "/root/one") == {"one": b"1"}
@@ -266,7 +266,7 @@ def test_files_go_into_a_box_and_come_back_whether_it_runs_or_not(kit: Kit, runn
     }
 
 
-def test_an_archive_may_come_as_a_file(kit: Kit) -> None:
+def test_put_archive_accepts_a_file(kit: Kit) -> None:
     box_id = kit.made()
     data = archive((File("big", b"x" * 300_000),))
     kit.engine.put_archive(box_id, "/root", io.BytesIO(data))
@@ -274,7 +274,7 @@ def test_an_archive_may_come_as_a_file(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("running", [False, True])
-def test_a_path_that_is_not_in_the_box_is_told(kit: Kit, running: bool) -> None:
+def test_a_path_missing_in_the_box_is_reported(kit: Kit, running: bool) -> None:
     box_id = kit.running() if running else kit.made()
     with pytest.raises(UsageError, match="no /nothing in the box"):
         list(kit.engine.get_archive(box_id, "/nothing"))
@@ -283,7 +283,7 @@ def test_a_path_that_is_not_in_the_box_is_told(kit: Kit, running: bool) -> None:
 
 
 @pytest.mark.parametrize("running", [False, True])
-def test_a_symbolic_link_comes_as_itself_and_a_path_is_told_where_it_leads(kit: Kit, running: bool) -> None:
+def test_a_symbolic_link_is_copied_as_a_link_and_find_resolves_it(kit: Kit, running: bool) -> None:
     box_id = kit.running() if running else kit.made()
     with tarfile.open(fileobj=io.BytesIO(b"".join(kit.engine.get_archive(box_id, "/bin")))) as tar:
         first = tar.next()
@@ -301,7 +301,7 @@ def test_a_symbolic_link_comes_as_itself_and_a_path_is_told_where_it_leads(kit: 
 
 @pytest.mark.parametrize("running", [False, True])
 @pytest.mark.parametrize(("target", "wanted"), [("/bin", "/usr/bin/tool"), ("/root", "/root/tool")])
-def test_copying_into_a_folder_behind_a_link_leaves_the_link(
+def test_copying_into_a_linked_folder_keeps_the_link(
     kit: Kit, tmp_path: Path, target: str, wanted: str, running: bool
 ) -> None:
     from labctl.services.copy import Copy
@@ -315,7 +315,7 @@ def test_copying_into_a_folder_behind_a_link_leaves_the_link(
 
 
 @pytest.mark.parametrize("running", [False, True])
-def test_a_link_to_a_file_is_no_folder_to_copy_into(kit: Kit, tmp_path: Path, running: bool) -> None:
+def test_copying_into_a_link_to_a_file_is_refused(kit: Kit, tmp_path: Path, running: bool) -> None:
     from labctl.services.copy import Copy
 
     (tmp_path / "tool").write_bytes(b"new")
@@ -332,7 +332,7 @@ def test_a_link_to_a_file_is_no_folder_to_copy_into(kit: Kit, tmp_path: Path, ru
     assert read(kit, box_id, "/root/file") == {"file": b"old"}
 
 
-def test_a_power_cut_may_be_done_again_and_lasts_until_the_next_start(kit: Kit) -> None:
+def test_a_power_cut_can_be_repeated_and_lasts_until_the_next_start(kit: Kit) -> None:
     box_id = kit.running()
     kit.engine.stop(box_id, timeout=0)
     assert kit.state(box_id) is State.STOPPED
@@ -342,7 +342,7 @@ def test_a_power_cut_may_be_done_again_and_lasts_until_the_next_start(kit: Kit) 
     assert kit.state(box_id) is State.RUNNING
 
 
-def test_an_image_holds_what_the_box_held_when_it_was_committed(kit: Kit) -> None:
+def test_a_committed_image_holds_the_files_of_the_box(kit: Kit) -> None:
     box_id = kit.running()
     kit.engine.put_archive(box_id, "/root", archive((File("kept", b"before"),)))
     image = kit.committed(box_id)
@@ -354,7 +354,7 @@ def test_an_image_holds_what_the_box_held_when_it_was_committed(kit: Kit) -> Non
     assert kit.state(box_id) is State.RUNNING
 
 
-def test_a_committed_image_is_found_again_by_the_instance_that_it_is_of(kit: Kit) -> None:
+def test_a_committed_image_is_found_by_its_instance(kit: Kit) -> None:
     box_id = kit.made()
     image = kit.committed(box_id, **{"labctl.expires": "123"})
     (found,) = kit.engine.clone_images(kit.instance)
@@ -368,7 +368,7 @@ def test_a_box_that_is_not_there_can_not_be_committed(kit: Kit) -> None:
         kit.committed(uuid.uuid4().hex)
 
 
-def test_an_image_goes_once_no_box_is_made_from_it_and_may_be_removed_again(kit: Kit) -> None:
+def test_an_image_is_removed_only_if_no_box_uses_it(kit: Kit) -> None:
     image = kit.committed(kit.made())
     copy = kit.made(kit.clone(image))
     assert kit.engine.remove_image(image) is False
@@ -381,7 +381,7 @@ def test_an_image_goes_once_no_box_is_made_from_it_and_may_be_removed_again(kit:
         kit.made(kit.clone(image))
 
 
-def test_a_clones_boxes_are_seen_only_where_clones_are_asked_for(kit: Kit) -> None:
+def test_boxes_of_a_clone_are_listed_only_by_clones(kit: Kit) -> None:
     box_id = kit.made()
     copy = kit.made(kit.clone(kit.committed(box_id)))
     assert [box.id for box in kit.engine.observe(kit.instance)] == [box_id]
@@ -394,7 +394,7 @@ def test_a_clones_boxes_are_seen_only_where_clones_are_asked_for(kit: Kit) -> No
     assert kit.engine.clones(f"{kit.instance}-other") == []
 
 
-def test_another_stores_boxes_clones_and_images_are_not_seen_but_where_all_is_asked_for(kit: Kit) -> None:
+def test_objects_of_another_store_are_seen_only_with_every_store(kit: Kit) -> None:
     other = kit.other("0ther000", lambda _box: False)
     box_id = kit.made()
     image = kit.committed(box_id)
@@ -416,7 +416,7 @@ def test_another_stores_boxes_clones_and_images_are_not_seen_but_where_all_is_as
         other.remove(theirs)
 
 
-def test_a_box_without_a_store_is_whose_it_is_recognised_as_where_there_is_no_other(kit: Kit) -> None:
+def test_a_box_without_a_store_id_belongs_to_the_store_that_recognises_it(kit: Kit) -> None:
     asked: list[str] = []
 
     def recognise(box: ObservedBox) -> bool:
@@ -442,26 +442,26 @@ def test_a_box_without_a_store_is_whose_it_is_recognised_as_where_there_is_no_ot
         mine.remove(old)
 
 
-def test_what_the_console_printed_can_be_read(kit: Kit) -> None:
+def test_the_console_output_of_a_box_can_be_read(kit: Kit) -> None:
     box_id = kit.made()
     assert kit.engine.logs(box_id, 10) == b""
 
 
-def test_a_running_box_uses_memory_and_less_than_it_may(kit: Kit) -> None:
+def test_a_running_box_uses_memory_below_its_limit(kit: Kit) -> None:
     used = kit.engine.memory(kit.running())
     assert 0 < used < kit.spec.memory
     with pytest.raises(EngineError):
         kit.engine.memory(uuid.uuid4().hex)
 
 
-def test_an_engine_tells_what_it_is(kit: Kit) -> None:
+def test_info_reports_version_cgroups_processors_and_memory(kit: Kit) -> None:
     info = kit.engine.info()
     assert info.version and info.cgroup_version in (1, 2)
     assert info.cpus > 0 and info.memory > 1 << 20
 
 
 @pytest.mark.engine
-def test_a_learners_files_are_in_the_box_when_it_runs(app: Parts, box_image: str) -> None:
+def test_files_of_a_learner_are_in_the_running_box(app: Parts, box_image: str) -> None:
     """They are its entry script's argument, unpacked as it starts: only a real engine can show it."""
     kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
     try:
@@ -477,7 +477,7 @@ def test_a_learners_files_are_in_the_box_when_it_runs(app: Parts, box_image: str
 
 
 @pytest.mark.engine
-def test_a_committed_image_is_taken_for_nothing_else(app: Parts, box_image: str) -> None:
+def test_a_committed_image_has_no_labels_or_arguments_of_the_box(app: Parts, box_image: str) -> None:
     """The engine adds the box's labels to those that are asked for, and takes its entry point and its learner's files
     where none are given."""
     kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
@@ -495,7 +495,7 @@ def test_a_committed_image_is_taken_for_nothing_else(app: Parts, box_image: str)
 
 
 @pytest.mark.engine
-def test_the_real_keeper_tells_when_boxes_are_ready(app: Parts, box_image: str) -> None:
+def test_the_real_keeper_reports_ready_boxes(app: Parts, box_image: str) -> None:
     kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
     try:
         with app.keeper.watch() as watch:

@@ -63,7 +63,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.server.close()
 
 
-def test_nothing_of_a_run_is_left_for_the_next(bench: Bench) -> None:
+def test_a_run_leaves_no_state_for_the_next_run(bench: Bench) -> None:
     text = """
 import builtins, random, sys
 @listen
@@ -83,7 +83,7 @@ def test_it(box):
     assert not Path(first[4]).exists()
 
 
-def test_runs_side_by_side_have_each_their_own_results(bench: Bench) -> None:
+def test_parallel_runs_have_separate_results(bench: Bench) -> None:
     checkers = [
         bench.checker(str(n), f"@listen\ndef test_it(box): pytest.fail(box('master').run('echo {n}').stdout.strip())\n")
         for n in range(4)
@@ -101,19 +101,19 @@ def test_runs_side_by_side_have_each_their_own_results(bench: Bench) -> None:
         ("os.killpg(0, 9)", "pytest ended with -9"),
     ],
 )
-def test_one_that_ends_itself_is_no_verdict_and_ends_no_other(bench: Bench, act: str, why: str) -> None:
+def test_a_run_that_exits_gives_no_verdict_and_ends_no_other_run(bench: Bench, act: str, why: str) -> None:
     with pytest.raises(ChecksError, match=why):
         bench.messages("a", f"@listen\ndef test_it(): {act}\n")
     assert bench.messages("b", "@listen\ndef test_it(): pytest.fail('well')\n") == ["well"]
 
 
-def test_what_a_broken_run_printed_is_told(bench: Bench) -> None:
+def test_the_output_of_a_broken_run_is_reported(bench: Bench) -> None:
     with pytest.raises(ChecksError) as caught:
         bench.messages("a", "import nothing_like_that\n")
     assert "nothing_like_that" in caught.value.detail
 
 
-def test_one_can_be_stopped_while_another_goes_on(bench: Bench) -> None:
+def test_one_run_can_be_stopped_while_another_continues(bench: Bench) -> None:
     stopped = bench.checker("a", "@listen\ndef test_it(box): box('master').run('sleep 30')\n")
     other = bench.checker("b", "@listen\ndef test_it(box): pytest.fail(box('master').run('echo b').stdout)\n")
     with ThreadPoolExecutor(1) as pool:
@@ -142,7 +142,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def test_nothing_is_left_when_it_is_closed(bench: Bench) -> None:
+def test_closing_a_fork_server_leaves_no_process(bench: Bench) -> None:
     first = int(bench.messages("a", "@listen\ndef test_it(): pytest.fail(str(os.getppid()))\n")[0])
     open_before = threading.active_count()
     bench.server.close()
@@ -151,13 +151,13 @@ def test_nothing_is_left_when_it_is_closed(bench: Bench) -> None:
     assert threading.active_count() == open_before
 
 
-def test_a_fork_server_that_can_not_start_is_no_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_server_that_cannot_start_gives_no_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nurseries, "command", lambda _module, _socket: ["/bin/false"])
     with pytest.raises(ChecksError):
         bench.messages("a", "@listen\ndef test_it(): pass\n")
 
 
-def test_descriptors_do_not_grow_in_number(bench: Bench) -> None:
+def test_the_number_of_descriptors_does_not_grow(bench: Bench) -> None:
     server = int(bench.messages("a", "@listen\ndef test_it(): pytest.fail(str(os.getppid()))\n")[0])
     counts = []
     for _number in range(4):

@@ -73,16 +73,16 @@ def made_before_revisions(file: Path) -> None:
             connection.execute(f"INSERT INTO attempts ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
-def test_the_last_revision_is_the_one_that_labctl_wants() -> None:
+def test_the_last_revision_is_the_revision_labctl_expects() -> None:
     assert ScriptDirectory(str(FOLDER)).get_heads() == [REVISION]
 
 
-def test_a_new_database_is_as_the_tables_say(place: Path | str) -> None:
+def test_a_new_database_matches_the_table_definitions(place: Path | str) -> None:
     SqlStore(place).close()
     assert differences(place) == []
 
 
-def test_one_that_went_through_every_revision_is_as_the_tables_say(place: Path | str) -> None:
+def test_a_database_migrated_through_every_revision_matches_the_tables(place: Path | str) -> None:
     with connected(place) as connection:
         upgrade(connection)
     assert differences(place) == []
@@ -91,7 +91,7 @@ def test_one_that_went_through_every_revision_is_as_the_tables_say(place: Path |
     store.close()
 
 
-def test_what_is_compared_would_be_told(place: Path | str) -> None:
+def test_the_comparison_finds_a_missing_index_and_an_extra_column(place: Path | str) -> None:
     SqlStore(place).close()
     with connected(place) as connection:
         connection.execute(sqlalchemy.text("DROP INDEX ix_attempts_cohort"))
@@ -99,7 +99,7 @@ def test_what_is_compared_would_be_told(place: Path | str) -> None:
     assert len(differences(place)) == 2
 
 
-def test_one_of_before_revisions_is_taken_over_with_all_its_rows(tmp_path: Path) -> None:
+def test_a_database_without_revisions_is_migrated_with_all_its_rows(tmp_path: Path) -> None:
     file = tmp_path / "labctl.db"
     made_before_revisions(file)
     store = SqlStore(file)
@@ -111,7 +111,7 @@ def test_one_of_before_revisions_is_taken_over_with_all_its_rows(tmp_path: Path)
     assert differences(file) == []
 
 
-def test_one_of_a_newer_labctl_is_refused_and_stays_as_it_is(place: Path | str) -> None:
+def test_a_database_of_a_newer_labctl_is_refused_and_unchanged(place: Path | str) -> None:
     SqlStore(place).close()
     with connected(place) as connection:
         connection.execute(sqlalchemy.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
@@ -140,7 +140,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_database_has_one_id_for_all_and_an_older_labctl_still_reads_it(place: Path | str) -> None:
+def test_a_database_has_one_id_and_an_older_labctl_can_read_it(place: Path | str) -> None:
     """The id is in a table that no revision counts."""
     one, other = SqlStore(place), SqlStore(place)
     assert one.identity(lambda: "0a1b2c3d") == "0a1b2c3d"
@@ -154,7 +154,7 @@ def test_a_database_has_one_id_for_all_and_an_older_labctl_still_reads_it(place:
     assert differences(place) == []
 
 
-def test_threads_that_ask_for_the_id_at_once_get_the_same(place: Path | str) -> None:
+def test_parallel_threads_get_the_same_store_id(place: Path | str) -> None:
     store, made = SqlStore(place), itertools.count()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         found = set(pool.map(lambda _: store.identity(lambda: f"0000000{next(made)}"), range(4)))
@@ -192,7 +192,7 @@ def opened_at_once(place: Path | str, number: int) -> list[str]:
     return [out.strip() for out, _ in told]
 
 
-def test_processes_that_make_it_at_the_same_moment_all_succeed(place: Path | str) -> None:
+def test_processes_that_create_a_database_at_the_same_time_succeed(place: Path | str) -> None:
     assert opened_at_once(place, 4) == ["False"] * 4
     assert differences(place) == []
 

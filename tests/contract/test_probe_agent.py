@@ -51,7 +51,7 @@ def box() -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
 Box = Callable[[], subprocess.Popen[bytes]]
 
 
-def test_a_place_that_was_never_entered_is_told(session: CheckSession) -> None:
+def test_a_place_that_was_never_entered_is_reported(session: CheckSession) -> None:
     with pytest.raises(LookError, match="nowhere: true: not there"):
         session.run("nowhere", "true")
     with pytest.raises(LookError, match="the box does not run"):
@@ -62,7 +62,7 @@ def test_a_place_that_was_never_entered_is_told(session: CheckSession) -> None:
         session.run("a", "true")
 
 
-def test_answers_go_to_those_who_asked(session: CheckSession) -> None:
+def test_each_thread_gets_the_answers_to_its_requests(session: CheckSession) -> None:
     for name in "abc":
         session.enter(name, 1, "")
 
@@ -85,7 +85,7 @@ def test_one_place_does_not_wait_for_another(session: CheckSession) -> None:
     asked.join()
 
 
-def test_long_questions_and_long_answers_of_one_place_do_not_wait_for_each_other(session: CheckSession) -> None:
+def test_large_requests_and_answers_of_one_place_do_not_block_each_other(session: CheckSession) -> None:
     session.enter("a", 1, "")
     data = bytes(4 << 20)
     with ThreadPoolExecutor(4) as pool:
@@ -93,7 +93,7 @@ def test_long_questions_and_long_answers_of_one_place_do_not_wait_for_each_other
         assert {len(look.result(20)[1]) for look in looks} == {(4 << 20) + 2_000_000}
 
 
-def test_a_place_that_is_entered_again_forgets_what_it_was_asked(session: CheckSession) -> None:
+def test_a_place_that_is_entered_again_drops_old_requests(session: CheckSession) -> None:
     session.enter("a", 1, "")
     caught: list[str] = []
 
@@ -124,7 +124,7 @@ def everything(pid: int) -> bytes:
     return found
 
 
-def test_a_box_that_ends_while_it_is_asked_harms_no_other(session: CheckSession, box: Box) -> None:
+def test_a_box_that_ends_during_a_request_affects_no_other_box(session: CheckSession, box: Box) -> None:
     """Again and again, so that its end and its worker's answer come at the same moment, too."""
     session.enter("other", 1, "")
     for round_ in range(12):
@@ -150,7 +150,7 @@ def test_a_box_that_ends_while_it_is_asked_harms_no_other(session: CheckSession,
             session.run("a", "true")
 
 
-def test_a_worker_that_dies_is_told_for_what_it_is(session: CheckSession) -> None:
+def test_the_death_of_a_worker_is_reported(session: CheckSession) -> None:
     session.enter("a", 1, "")
     session.enter("b", 1, "")
     for _ in range(2):
@@ -162,7 +162,7 @@ def test_a_worker_that_dies_is_told_for_what_it_is(session: CheckSession) -> Non
     assert session.run("a", "echo again")[1] == b"again\n"
 
 
-def test_what_goes_wrong_with_one_request_is_that_requests_error(session: CheckSession) -> None:
+def test_a_failed_request_affects_no_other_request(session: CheckSession) -> None:
     session.enter("a", 1, "")
     with pytest.raises(LookError, match="embedded null byte"):
         session.run("a", "echo \0")
@@ -179,7 +179,7 @@ def test_a_request_that_is_too_large_is_not_sent(session: CheckSession, monkeypa
     assert session.run("a", "echo here")[1] == b"here\n"
 
 
-def test_a_place_that_gets_no_cable_is_none(session: CheckSession) -> None:
+def test_a_place_without_a_cable_cannot_be_used(session: CheckSession) -> None:
     with pytest.raises(LookError, match="ip: no b1"):
         session.join("probe", 5, "b1", "10.0.0.1/24")
     with pytest.raises(LookError, match="ip: no b1"):
@@ -188,7 +188,7 @@ def test_a_place_that_gets_no_cable_is_none(session: CheckSession) -> None:
     assert session.run("probe", "echo here")[1] == b"here\n"
 
 
-def test_an_agent_that_is_gone_is_told_with_its_last_words(probe: ProbeHere, session: CheckSession) -> None:
+def test_the_end_of_an_agent_is_reported_with_its_last_output(probe: ProbeHere, session: CheckSession) -> None:
     session.enter("a", 1, "")
     session._raw.write(b"\xff" * 8)
     with pytest.raises(LookError, match=r"the probe has gone \(.*a message of 4294967295"):
@@ -198,7 +198,7 @@ def test_an_agent_that_is_gone_is_told_with_its_last_words(probe: ProbeHere, ses
         session.wait_change(5)
 
 
-def test_news_of_an_end_come_to_those_who_wait(session: CheckSession, box: Box) -> None:
+def test_wait_change_reports_the_end_of_a_box(session: CheckSession, box: Box) -> None:
     process = box()
     session.enter("a", process.pid, "", watch=True)
     assert session.wait_change(0.05) == set()
@@ -207,7 +207,7 @@ def test_news_of_an_end_come_to_those_who_wait(session: CheckSession, box: Box) 
     assert session.wait_change(5) == {"a"}
 
 
-def test_an_end_of_the_session_ends_commands(probe: ProbeHere) -> None:
+def test_closing_the_session_ends_its_commands(probe: ProbeHere) -> None:
     session = CheckSession(probe.open())
     session.enter("a", 1, "")
     asked = threading.Thread(target=lambda: in_vain(session))
@@ -224,7 +224,7 @@ def in_vain(session: CheckSession) -> None:
         session.run("a", "sleep 4477")
 
 
-def test_an_agent_that_falls_silent_is_waited_for_once(
+def test_only_the_first_request_waits_for_a_silent_agent(
     probe: ProbeHere, session: CheckSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session.enter("a", 1, "")

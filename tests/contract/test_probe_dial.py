@@ -61,7 +61,7 @@ def send(link: socket.socket, data: bytes) -> None:
     link.shutdown(socket.SHUT_WR)
 
 
-def test_megabytes_go_both_ways_at_once_and_ends_are_told(session: CheckSession, server: socket.socket) -> None:
+def test_large_data_is_sent_both_ways_and_the_end_is_reported(session: CheckSession, server: socket.socket) -> None:
     link, accepted = dial(session, server)
     there, back = os.urandom(3 << 20), os.urandom(2 << 20)
     with link, accepted, ThreadPoolExecutor(4) as pool:
@@ -73,7 +73,7 @@ def test_megabytes_go_both_ways_at_once_and_ends_are_told(session: CheckSession,
         ]
 
 
-def test_what_was_written_before_the_end_still_arrives(session: CheckSession, server: socket.socket) -> None:
+def test_data_written_before_the_end_still_arrives(session: CheckSession, server: socket.socket) -> None:
     data = os.urandom(4 << 20)
     link, accepted = dial(session, server)
     with accepted:
@@ -84,7 +84,7 @@ def test_what_was_written_before_the_end_still_arrives(session: CheckSession, se
         assert hashlib.sha256(read(accepted)).digest() == hashlib.sha256(data).digest()
 
 
-def test_one_that_is_closed_here_is_closed_there(session: CheckSession, server: socket.socket) -> None:
+def test_a_connection_closed_by_a_check_is_closed_at_the_server(session: CheckSession, server: socket.socket) -> None:
     link, accepted = dial(session, server)
     with accepted:
         link.close()
@@ -95,14 +95,16 @@ def test_one_that_is_closed_here_is_closed_there(session: CheckSession, server: 
                 accepted.sendall(bytes(1 << 16))
 
 
-def test_a_refusal_is_one(session: CheckSession) -> None:
+def test_a_refused_connection_raises_connection_refused(session: CheckSession) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
         session.dial("p", "127.0.0.1", port, SECONDS)
 
 
-def test_nobody_there_is_a_time_out_and_delays_nobody(session: CheckSession, server: socket.socket) -> None:
+def test_a_server_that_does_not_answer_times_out_and_delays_no_other(
+    session: CheckSession, server: socket.socket
+) -> None:
     # A server whose queue is full: the kernel drops what comes, as a firewall does.
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -126,18 +128,18 @@ def test_nobody_there_is_a_time_out_and_delays_nobody(session: CheckSession, ser
             filler.close()
 
 
-def test_an_address_that_is_none_is_the_callers_error(session: CheckSession) -> None:
+def test_an_invalid_address_raises_oserror(session: CheckSession) -> None:
     with pytest.raises(OSError):
         session.dial("p", "not an address", 80, SECONDS)
     assert session.run("p", "echo on")[1] == b"on\n"
 
 
-def test_a_place_that_is_not_there_is_told(session: CheckSession) -> None:
+def test_a_missing_place_is_reported(session: CheckSession) -> None:
     with pytest.raises(LookError, match="not there"):
         session.dial("q", "127.0.0.1", 80, SECONDS)
 
 
-def test_a_server_that_talks_without_end_is_cut_off(
+def test_a_server_with_endless_output_is_disconnected(
     session: CheckSession, server: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calls, "MOST_BYTES", 1 << 20)
@@ -156,7 +158,7 @@ def test_a_server_that_talks_without_end_is_cut_off(
     assert not talking.is_alive()
 
 
-def test_many_at_once(session: CheckSession, server: socket.socket) -> None:
+def test_many_connections_work_at_once(session: CheckSession, server: socket.socket) -> None:
     def one(number: int) -> bytes:
         with session.dial("p", "127.0.0.1", server.getsockname()[1], SECONDS) as link:
             link.settimeout(SECONDS)

@@ -64,7 +64,7 @@ def refused(place: Path | str) -> StoreError:
     return caught.value
 
 
-def test_a_server_that_says_nothing_is_told_after_seconds(silent: socket.socket) -> None:
+def test_a_silent_server_is_reported_within_seconds(silent: socket.socket) -> None:
     start = time.monotonic()
     error = refused(url_of(silent, "?connect_timeout=2"))
     assert time.monotonic() - start < 2 + SLACK
@@ -73,7 +73,7 @@ def test_a_server_that_says_nothing_is_told_after_seconds(silent: socket.socket)
     assert plain(error).startswith(f"psql {shown}")
 
 
-def test_a_name_that_is_never_resolved_is_told_after_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unresolved_host_name_is_reported_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """getaddrinfo(3) may take minutes, and no signal interrupts it."""
     over = threading.Event()
     monkeypatch.setattr(patience.PatientConnection, "connect", lambda *_, **__: over.wait(60))
@@ -118,7 +118,7 @@ def test_a_session_that_freezes_is_replaced(postgresql: postgres.Server, monkeyp
     store.close()
 
 
-def test_a_server_that_freezes_is_told_after_seconds(
+def test_a_frozen_server_is_reported_within_seconds(
     postgresql: postgres.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = SqlStore(f"{postgresql.create()}&connect_timeout=2")
@@ -151,7 +151,7 @@ def ends_by_signal(program: subprocess.Popen[str]) -> None:
         program.communicate()
 
 
-def test_a_signal_ends_the_wait_for_a_server_that_says_nothing(silent: socket.socket) -> None:
+def test_a_signal_ends_the_wait_for_a_silent_server(silent: socket.socket) -> None:
     program = asking(url_of(silent, "?connect_timeout=30"))
     silent.settimeout(60)
     connection, _ = silent.accept()
@@ -160,7 +160,7 @@ def test_a_signal_ends_the_wait_for_a_server_that_says_nothing(silent: socket.so
         ends_by_signal(program)
 
 
-def test_a_signal_ends_the_wait_for_a_lock_of_the_server(postgresql: postgres.Server) -> None:
+def test_a_signal_ends_the_wait_for_a_lock_on_the_server(postgresql: postgres.Server) -> None:
     """psycopg's own Connection asks the server to cancel, which one that is frozen never does."""
     url = postgresql.create()
     program = asking(url)
@@ -185,7 +185,7 @@ def locked(file: Path) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-def test_a_file_that_another_program_locks_is_told_after_seconds(
+def test_a_file_locked_by_another_program_is_reported_within_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "labctl.db"
@@ -202,7 +202,7 @@ def test_a_file_that_another_program_locks_is_told_after_seconds(
     store.close()
 
 
-def test_a_file_that_is_free_again_soon_is_waited_for(tmp_path: Path) -> None:
+def test_a_briefly_locked_file_is_waited_for(tmp_path: Path) -> None:
     file = tmp_path / "labctl.db"
     store = SqlStore(file)
     begun = threading.Event()
@@ -233,7 +233,7 @@ def test_a_signal_ends_the_wait_for_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a disk that can only be read")
-def test_a_disk_that_can_only_be_read_is_told(tmp_path: Path) -> None:
+def test_a_read_only_disk_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     SqlStore(folder / "labctl.db").close()
     subprocess.run(["mount", "--bind", folder, folder], check=True)

@@ -28,7 +28,7 @@ def told(state: Path, store: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_users_of_one_database_are_one_store(postgresql: postgres.Server, tmp_path: Path) -> None:
+def test_users_of_one_database_share_a_store_id(postgresql: postgres.Server, tmp_path: Path) -> None:
     place = postgresql.create()
     first = told(tmp_path / "one", place)
     assert len(first[0]) == 8 and first == [first[0], first[0], "True"]
@@ -40,7 +40,7 @@ def test_users_of_one_database_are_one_store(postgresql: postgres.Server, tmp_pa
     assert told(tmp_path / "one", "") != first, "without the setting it is the file of SQLite"
 
 
-def test_a_user_of_sqlite_has_an_id_and_no_database_for_it(tmp_path: Path) -> None:
+def test_a_user_of_sqlite_has_a_store_id_without_a_database(tmp_path: Path) -> None:
     first = told(tmp_path, "")
     assert first == [first[0], first[0], "False"] == told(tmp_path, "")
     assert not (tmp_path / "labctl" / "labctl.db").exists()

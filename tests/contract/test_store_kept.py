@@ -48,7 +48,7 @@ def numbers(store: SqlStore, instance: str) -> list[float]:
     return [attempt.at for attempt in store.attempts(instance)]
 
 
-def test_what_was_returned_from_is_kept_though_its_writer_is_killed(place: Path | str) -> None:
+def test_a_stored_attempt_survives_the_kill_of_its_writer(place: Path | str) -> None:
     told = run("kill", place, 12)
     assert sum(map(bool, told.values())) >= 12, "they were killed before they wrote"
     store = SqlStore(place)
@@ -65,7 +65,7 @@ def test_what_was_returned_from_is_kept_though_its_writer_is_killed(place: Path 
         is_whole(place)
 
 
-def test_processes_at_once_lose_nothing_and_number_without_gaps(place: Path | str) -> None:
+def test_parallel_writers_lose_no_attempt_and_number_without_gaps(place: Path | str) -> None:
     told = run("together", place, 4, 25)
     assert sorted(told["pond.all"]) == list(range(1, 101))
     store = SqlStore(place)
@@ -77,7 +77,7 @@ def test_processes_at_once_lose_nothing_and_number_without_gaps(place: Path | st
         is_whole(place)
 
 
-def test_one_of_two_that_claim_a_key_at_once_gets_it(place: Path | str) -> None:
+def test_only_one_of_two_parallel_claims_of_a_key_succeeds(place: Path | str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     stores = [SqlStore(place) for _ in range(4)]
@@ -144,7 +144,7 @@ def until_full(store: SqlStore, number: int) -> tuple[int, LabctlError]:
     raise AssertionError("the disk never was full")
 
 
-def test_attempts_are_kept_on_a_full_disk_as_long_as_the_reserve_lasts(small: Path) -> None:
+def test_attempts_are_stored_on_a_full_disk_until_the_reserve_is_used(small: Path) -> None:
     file, reserve = small / "state" / "labctl.db", small / "state" / "labctl.db.reserve"
     store = SqlStore(file)
     number = add(store, 1)
@@ -184,7 +184,7 @@ def test_a_program_that_begins_on_a_full_disk_uses_the_reserve(small: Path) -> N
     is_whole(file)
 
 
-def test_what_is_in_the_log_alone_when_a_program_ends_on_a_full_disk_is_kept(small: Path) -> None:
+def test_attempts_only_in_the_log_survive_the_end_on_a_full_disk(small: Path) -> None:
     file = small / "labctl.db"
     store = SqlStore(file)
     number = add(store, 1)
@@ -201,7 +201,7 @@ def test_what_is_in_the_log_alone_when_a_program_ends_on_a_full_disk_is_kept(sma
     is_whole(file)
 
 
-def test_what_fills_the_disk_again_at_once_does_not_get_the_whole_reserve(small: Path) -> None:
+def test_the_reserve_is_given_up_in_parts(small: Path) -> None:
     file, reserve = small / "labctl.db", small / "labctl.db.reserve"
     store = SqlStore(file)
     number = add(store, 1)
@@ -214,7 +214,7 @@ def test_what_fills_the_disk_again_at_once_does_not_get_the_whole_reserve(small:
     store.close()
 
 
-def test_there_is_no_reserve_where_there_is_no_room_for_one(small: Path) -> None:
+def test_no_reserve_is_made_without_free_space(small: Path) -> None:
     filler = small / "filler"
     filler.write_bytes(bytes(12 << 20))
     store = SqlStore(small / "labctl.db")

@@ -33,7 +33,7 @@ def refused(work: Callable[[], object]) -> LabctlError:
 
 
 @pytest.mark.parametrize("url", ["mysql://ada:s3cr3t@h/d", "ada:s3cr3t@h/d", "labctl.db", "sqlite:///x.db", "://"])
-def test_what_is_no_url_of_postgresql_is_refused(url: str) -> None:
+def test_an_invalid_postgresql_url_is_refused(url: str) -> None:
     error = refused(lambda: SqlStore(url))
     assert isinstance(error, UsageError)
     assert str(error).startswith("store must be a URL that begins with postgresql://")
@@ -47,25 +47,25 @@ def test_a_url_that_can_not_be_read_is_refused(url: str) -> None:
     assert str(error) == "store is no URL: a character in it may have to be written as %XX"
 
 
-def test_a_server_that_does_not_answer_is_told_in_one_line() -> None:
+def test_an_unreachable_server_is_reported_in_one_line() -> None:
     error = refused(lambda: SqlStore(f"postgresql://ada:{PASSWORD}@127.0.0.1:1/labctl"))
     assert str(error).startswith("the store postgresql://ada@127.0.0.1:1/labctl can't be used: ")
     assert "Connection refused" in str(error) and "\n" not in str(error)
     assert "labctl config get store" in plain(error)
 
 
-def test_a_folder_without_a_server_is_told(tmp_path: Path) -> None:
+def test_a_socket_folder_without_a_server_is_reported(tmp_path: Path) -> None:
     error = refused(lambda: SqlStore(f"postgresql:///labctl?host={tmp_path}&password={PASSWORD}"))
     assert "No such file or directory" in str(error)
 
 
-def test_a_database_that_is_not_there_is_told(postgresql: postgres.Server) -> None:
+def test_a_missing_database_is_reported(postgresql: postgres.Server) -> None:
     error = refused(lambda: SqlStore(postgresql.url.replace("/postgres?", f"/nothing?password={PASSWORD}&")))
     assert str(error).startswith(f"the store postgresql://postgres@/nothing?host={postgresql.folder} can't be used: ")
     assert 'database "nothing" does not exist' in str(error)
 
 
-def test_a_missing_package_is_told_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_with_an_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def without(name: str, *rest: Any, **more: Any) -> Any:
@@ -82,13 +82,13 @@ def test_a_missing_package_is_told_with_how_to_get_it(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql+psycopg", "postgresql"])
-def test_the_scheme_may_be_written_in_every_usual_way(postgresql: postgres.Server, scheme: str) -> None:
+def test_every_common_url_scheme_is_accepted(postgresql: postgres.Server, scheme: str) -> None:
     store = SqlStore(postgresql.create().replace("postgresql", scheme, 1))
     assert store.add_attempt(ATTEMPT) == 1
     store.close()
 
 
-def test_a_server_that_ends_its_connections_is_asked_again(postgresql: postgres.Server) -> None:
+def test_the_store_reconnects_to_a_restarted_server(postgresql: postgres.Server) -> None:
     """A restart of the server in the middle of a class."""
     store = SqlStore(postgresql.create())
     assert store.add_attempt(ATTEMPT) == 1
@@ -102,7 +102,7 @@ def test_a_server_that_ends_its_connections_is_asked_again(postgresql: postgres.
     store.close()
 
 
-def test_a_table_of_another_program_in_the_way_is_told_and_left_alone(postgresql: postgres.Server) -> None:
+def test_a_conflicting_table_of_another_program_is_reported_and_kept(postgresql: postgres.Server) -> None:
     url = postgresql.create()
     direct = psycopg.connect(postgresql.url, autocommit=True, options=url.partition("options=")[2].replace("%3D", "="))
     with direct as connection:
@@ -112,7 +112,7 @@ def test_a_table_of_another_program_in_the_way_is_told_and_left_alone(postgresql
         assert found == (1,)
 
 
-def test_what_sqlite_said_it_kept_outlives_a_power_cut(tmp_path: Path) -> None:
+def test_data_committed_by_sqlite_survives_a_power_cut(tmp_path: Path) -> None:
     """``synchronous=FULL``: the write-ahead log is on the disk before a commit returns (sqlite.org/pragma.html)."""
     store = SqlStore(tmp_path / "labctl.db")
 

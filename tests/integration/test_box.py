@@ -35,7 +35,7 @@ def test_systemd_is_the_first_process_and_has_finished_starting(engine: docker.D
     assert "Startup finished" in sh(alpha, "journalctl -b --no-pager")[1]
 
 
-def test_a_unit_of_the_learners_runs_dies_and_is_restarted(engine: docker.DockerClient, used: Labctl) -> None:
+def test_a_unit_of_a_learner_runs_and_is_restarted_after_it_dies(engine: docker.DockerClient, used: Labctl) -> None:
     alpha = box(engine, used.learner, "alpha")
     unit = "[Service]\\nExecStart=/bin/sleep 1000\\nRestart=always\\nPrivateUsers=yes\\nProtectSystem=strict\\n"
     sh(alpha, f"printf '{unit}' > /etc/systemd/system/mine.service; systemctl daemon-reload; systemctl start mine")
@@ -45,7 +45,7 @@ def test_a_unit_of_the_learners_runs_dies_and_is_restarted(engine: docker.Docker
     assert sh(alpha, "systemctl show -P MainPID mine")[1] != first
 
 
-def test_it_is_comfortable(engine: docker.DockerClient, shared: Labctl) -> None:
+def test_a_box_has_common_tools_manuals_and_locales(engine: docker.DockerClient, shared: Labctl) -> None:
     alpha = box(engine, shared.learner, "alpha")
     programs = "man vim nano less sudo ip ss ping dig tcpdump curl tmux python3 rsync"
     assert sh(alpha, f"for p in {programs}; do command -v $p >/dev/null || echo no $p; done") == (0, "")
@@ -90,7 +90,7 @@ FORBIDDEN = (
 )
 
 
-def test_root_in_a_box_may_not(engine: docker.DockerClient, shared: Labctl) -> None:
+def test_root_in_a_box_has_no_dangerous_privileges(engine: docker.DockerClient, shared: Labctl) -> None:
     # One script for all: in the virtual machine each exec takes seconds.
     script = "\n".join(f"( {attempt} ) >/dev/null 2>&1 && echo {number}" for number, attempt in enumerate(FORBIDDEN))
     worked = sh(box(engine, shared.learner, "alpha"), f"{script}\necho end")[1].split()
@@ -98,7 +98,7 @@ def test_root_in_a_box_may_not(engine: docker.DockerClient, shared: Labctl) -> N
     assert [FORBIDDEN[int(number)] for number in worked[:-1]] == []
 
 
-def test_limits_hold(engine: docker.DockerClient, used: Labctl) -> None:
+def test_memory_and_process_limits_of_a_box_hold(engine: docker.DockerClient, used: Labctl) -> None:
     alpha = box(engine, used.learner, "alpha")
     limit = alpha.attrs["HostConfig"]["Memory"]
     assert limit == 128 << 20
@@ -110,14 +110,14 @@ def test_limits_hold(engine: docker.DockerClient, used: Labctl) -> None:
     assert all(count < 128 for count in counted), (code, output)
 
 
-def test_it_sees_no_process_of_the_host_nor_of_the_other_box(engine: docker.DockerClient, shared: Labctl) -> None:
+def test_a_box_sees_no_process_of_the_host_or_another_box(engine: docker.DockerClient, shared: Labctl) -> None:
     processes = sh(box(engine, shared.learner, "alpha"), "ps -e -o comm=")[1].split()
     assert len(processes) < 30
     assert not {"dockerd", "containerd", "containerd-shim"} & set(processes)
     assert processes.count("systemd") == 1
 
 
-def test_it_reaches_neither_host_nor_internet(engine: docker.DockerClient, shared: Labctl) -> None:
+def test_a_box_cannot_reach_the_host_or_the_internet(engine: docker.DockerClient, shared: Labctl) -> None:
     alpha = box(engine, shared.learner, "alpha")
     assert "default" not in sh(alpha, "ip route")[1]
     gateway = engine.networks.get("bridge").attrs["IPAM"]["Config"][0].get("Gateway", "172.17.0.1")
@@ -126,7 +126,7 @@ def test_it_reaches_neither_host_nor_internet(engine: docker.DockerClient, share
     assert sh(alpha, f"ip route add default dev eth0; ip route add {gateway} dev eth0")[0] != 0
 
 
-def test_learners_with_the_same_addresses_never_meet(
+def test_boxes_of_learners_with_the_same_addresses_are_isolated(
     engine: docker.DockerClient, new_labctl: Callable[[], Labctl]
 ) -> None:
     one, two = new_labctl(), new_labctl()
@@ -162,7 +162,9 @@ def test_reboot_works_with_no_labctl_running(engine: docker.DockerClient, used: 
     assert sh(alpha, "ping -c1 -W2 beta")[0] == 0
 
 
-def test_a_reboot_never_runs_a_program_of_the_box_as_the_keeper(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_a_reboot_runs_no_program_of_the_box_with_rights_of_the_keeper(
+    engine: docker.DockerClient, mini: Labctl
+) -> None:
     alpha = box(engine, mini.learner, "alpha")
     trap = "#!/bin/sh\\necho $0 $(cat /proc/self/status | grep CapEff) >> /pwned\\n"
     for program in ("mount", "sh", "nsenter", "ip", "ls"):
@@ -183,7 +185,7 @@ def test_a_reboot_never_runs_a_program_of_the_box_as_the_keeper(engine: docker.D
         assert int(line.split()[-1], 16) & ~int(allowed, 16) == 0, line
 
 
-def test_ready_in_moments_after_docker_restart(engine: docker.DockerClient, used: Labctl) -> None:
+def test_a_box_is_ready_soon_after_docker_restart(engine: docker.DockerClient, used: Labctl) -> None:
     beta = box(engine, used.learner, "beta")
     started = clock()
     beta.restart(timeout=10)

@@ -54,7 +54,7 @@ class Learner(threading.Thread):
         return self.said[0] + self.said[1]
 
 
-def test_all_boxes_are_back_with_their_files_and_no_attempt_is_lost(second: SecondEngine, ten: Class) -> None:
+def test_a_killed_engine_restarts_all_boxes_and_loses_no_attempt(second: SecondEngine, ten: Class) -> None:
     """It is killed. One that ends in order is less: tests/integration/test_keeper.py tries both on a single learner."""
     before = {box.name: box.id for box in ten.boxes()}
     assert len(before) == 2 * SIZE

@@ -132,7 +132,7 @@ def pings(container: docker.models.containers.Container, address: str) -> bool:
     return sh(container, f"ping -c1 -W1 {address}")[0] == 0
 
 
-def test_a_clone_is_a_copy_with_nothing_in_common(world: World) -> None:
+def test_a_clone_copies_the_boxes_and_shares_nothing(world: World) -> None:
     """Of the learner's files: those of before are in the copy, and neither sees what the other does from then on."""
     original = world.original("alpha")
     sh(original, "echo mine > /root/file; echo changed > /etc/labctl/question; chmod 600 /root/file; rm /etc/motd")
@@ -147,7 +147,7 @@ def test_a_clone_is_a_copy_with_nothing_in_common(world: World) -> None:
         assert sh(copy, "ls /root")[1].split() == ["file", "more"]
 
 
-def test_a_clones_boxes_reach_each_other_by_the_same_addresses_and_not_the_originals(world: World) -> None:
+def test_boxes_of_a_clone_reach_each_other_and_not_the_original(world: World) -> None:
     with world.cloned() as clone:
         world.remember()
         copy = world.of(clone, "alpha")
@@ -158,7 +158,7 @@ def test_a_clones_boxes_reach_each_other_by_the_same_addresses_and_not_the_origi
     until(world.only_the_original, "nothing is left of the clone")
 
 
-def test_two_clones_of_the_same_images_at_once(world: World) -> None:
+def test_two_clones_of_the_same_images_run_at_once(world: World) -> None:
     with world.clones.images(world.current, silent) as images:
 
         def work(word: str) -> str:
@@ -176,7 +176,7 @@ def test_two_clones_of_the_same_images_at_once(world: World) -> None:
     until(world.only_the_original, "nothing is left of the clones")
 
 
-def test_a_clone_of_a_clone_has_what_was_done_in_the_clone(world: World) -> None:
+def test_a_clone_of_a_clone_has_the_changes_of_the_first_clone(world: World) -> None:
     """As a verify on a clone makes one, for checks that change something."""
     with world.cloned() as clone:
         sh(world.of(clone, "alpha"), "echo clone > /root/word")
@@ -216,7 +216,7 @@ def test_a_clones_boxes_can_be_rebooted_and_lose_power(world: World) -> None:
     assert sh(world.original("alpha"), "ls /root/shut-down")[0] != 0
 
 
-def test_after_an_error_nothing_is_left(world: World) -> None:
+def test_an_error_in_a_check_leaves_no_clone(world: World) -> None:
     def fail() -> None:
         with world.cloned():
             world.remember()
@@ -229,7 +229,7 @@ def test_after_an_error_nothing_is_left(world: World) -> None:
 
 
 @pytest.mark.parametrize("after", [0.0, 0.15, 0.3, 0.6, 0.9, 1.2, 2.0])
-def test_after_ctrl_c_at_any_moment_nothing_is_left(world: World, after: float) -> None:
+def test_ctrl_c_at_any_moment_leaves_no_clone(world: World, after: float) -> None:
     with maker(world, 900) as process:
         read(process, "begun")
         with pytest.raises(subprocess.TimeoutExpired):
@@ -256,7 +256,7 @@ def test_a_clone_whose_maker_was_killed_is_removed_by_the_keeper(world: World) -
     assert pings(world.original("alpha"), "beta")
 
 
-def test_a_clone_whose_maker_was_killed_is_swept_by_the_next(world: World) -> None:
+def test_the_next_clone_removes_a_clone_of_a_killed_labctl(world: World) -> None:
     with maker(world, 2) as process:
         read(process, "up")
         expires = time.time() + 2
@@ -267,7 +267,7 @@ def test_a_clone_whose_maker_was_killed_is_swept_by_the_next(world: World) -> No
     until(world.only_the_original, "the sweep removed the clone")
 
 
-def test_no_command_takes_a_clone_for_a_learners_box_and_down_clears_it(world: World) -> None:
+def test_commands_ignore_clones_and_down_removes_them(world: World) -> None:
     labctl = world.labctl
     before = labctl.run("status", "--json").stdout
     with maker(world, 900) as process:
@@ -285,7 +285,7 @@ def test_no_command_takes_a_clone_for_a_learners_box_and_down_clears_it(world: W
     until(lambda: not world.own_bridges(), "the bridges are gone")
 
 
-def test_down_all_clears_clones_whose_original_is_gone(world: World) -> None:
+def test_down_all_removes_clones_without_an_original(world: World) -> None:
     with maker(world, 900) as process:
         read(process, "up")
         process.kill()
@@ -316,7 +316,7 @@ def marks(world: World) -> list[docker.models.volumes.Volume]:
     return list(world.engine.volumes.list(filters={"label": "labctl.role=held"}))
 
 
-def test_boxes_stand_still_together_and_go_on_where_labctl_is_killed(world: World) -> None:
+def test_boxes_are_paused_together_and_resume_if_labctl_is_killed(world: World) -> None:
     world.engine.containers.get(world.current.ids()["beta"]).stop()
     try:
         world.app.keeper.ensure()
@@ -332,7 +332,7 @@ def test_boxes_stand_still_together_and_go_on_where_labctl_is_killed(world: Worl
         world.labctl.run("start")
 
 
-def test_boxes_that_stand_still_go_on_where_the_keeper_starts_again_and_no_others(world: World) -> None:
+def test_a_restarted_keeper_resumes_only_boxes_paused_by_labctl(world: World) -> None:
     beta = world.original("beta")
     world.app.keeper.ensure()
     beta.pause()
@@ -352,7 +352,7 @@ def test_boxes_that_stand_still_go_on_where_the_keeper_starts_again_and_no_other
         beta.unpause()
 
 
-def test_boxes_that_stand_still_go_on_where_the_keeper_has_gone(world: World) -> None:
+def test_paused_boxes_resume_if_the_keeper_is_removed(world: World) -> None:
     world.app.keeper.ensure()
     with world.app.keeper.hold(world.current.ids()):
         world.engine.containers.get("labctl-keeper").remove(force=True)
@@ -364,7 +364,7 @@ def test_boxes_that_stand_still_go_on_where_the_keeper_has_gone(world: World) ->
     until(lambda: not marks(world), "nothing is left of the mark")
 
 
-def test_the_boxes_go_on_after_they_stood_still(world: World) -> None:
+def test_boxes_resume_after_their_images_are_made(world: World) -> None:
     with world.clones.images(world.current, silent):
         states = [one.attrs["State"] for one in boxes_of(world.engine, world.labctl.learner)]
     assert all(state["Running"] and not state["Paused"] for state in states)

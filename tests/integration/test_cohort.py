@@ -24,7 +24,7 @@ def cohort(labctl: Labctl, engine: docker.DockerClient, tmp_path: Path) -> Itera
     assert not made.boxes()
 
 
-def test_a_class_from_plan_to_down(cohort: Class) -> None:
+def test_a_cohort_runs_from_plan_to_down(cohort: Class) -> None:
     plan = json.loads(cohort.run("plan", "--json").stdout)
     assert plan["fits"] and plan["plan"]["boxes"] == 10
     weighed = {one["resource"]: one for one in plan["plan"]["weighed"]}
@@ -58,7 +58,7 @@ def _is(box: Any, name: str) -> bool:
 
 
 @pytest.mark.parametrize("boxes", [1, 5])
-def test_up_that_is_killed_in_the_midst_goes_on_where_it_was(cohort: Class, boxes: int) -> None:
+def test_a_killed_up_continues_at_the_next_up(cohort: Class, boxes: int) -> None:
     first = cohort.labctl.start("cohort", "up", cohort.name)
     until(lambda: len(cohort.boxes()) >= boxes, "some boxes of the class")
     first.kill()
@@ -68,7 +68,7 @@ def test_up_that_is_killed_in_the_midst_goes_on_where_it_was(cohort: Class, boxe
     assert "5 up already" in cohort.run("up").stdout
 
 
-def test_ctrl_c_finishes_what_is_begun_and_says_how_to_go_on(cohort: Class) -> None:
+def test_ctrl_c_finishes_started_learners_and_names_the_next_command(cohort: Class) -> None:
     first = cohort.labctl.start("cohort", "up", cohort.name)
     until(lambda: len(cohort.boxes()) >= 1, "some boxes of the class")
     first.send_signal(signal.SIGINT)
@@ -81,7 +81,7 @@ def test_ctrl_c_finishes_what_is_begun_and_says_how_to_go_on(cohort: Class) -> N
     assert cohort.running() == 10
 
 
-def test_one_learners_failure_holds_nobody_up(cohort: Class) -> None:
+def test_the_failure_of_one_learner_does_not_stop_the_others(cohort: Class) -> None:
     name = container(f"{cohort.name}/s02", "beta")
     image = next(tag for image in cohort.engine.images.list("labctl/box") for tag in image.tags)
     foreign = cohort.engine.containers.create(image, ["sleep", "9"], name=name, network_mode="none")
@@ -95,7 +95,7 @@ def test_one_learners_failure_holds_nobody_up(cohort: Class) -> None:
     assert "1 up, 4 up already" in cohort.run("up").stdout
 
 
-def test_a_learner_starts_at_the_same_time(cohort: Class) -> None:
+def test_a_learner_can_run_up_during_the_up_of_the_cohort(cohort: Class) -> None:
     everybody = cohort.labctl.start("cohort", "up", cohort.name)
     alone = cohort.labctl.start("up", "mini", "--learner", f"{cohort.name}/s04")
     said = [process.communicate(timeout=240) for process in (everybody, alone)]
@@ -103,7 +103,7 @@ def test_a_learner_starts_at_the_same_time(cohort: Class) -> None:
     assert cohort.running() == 10
 
 
-def test_what_is_measured_is_kept_and_leaves_nothing(cohort: Class, new_labctl: Callable[[], Labctl]) -> None:
+def test_plan_measure_stores_the_footprint_and_leaves_no_box(cohort: Class, new_labctl: Callable[[], Labctl]) -> None:
     measured = json.loads(cohort.run("plan", "--measure", "--json").stdout)["plan"]["labs"][0]
     footprint = measured["footprint"]
     assert measured["measured"] and footprint["boxes"] == 2
@@ -114,7 +114,7 @@ def test_what_is_measured_is_kept_and_leaves_nothing(cohort: Class, new_labctl: 
     assert not left
 
 
-def test_who_is_removed_has_no_boxes(cohort: Class) -> None:
+def test_a_removed_learner_has_no_boxes(cohort: Class) -> None:
     cohort.run("up", "--learner", "s00", "--learner", "s01")
     cohort.run("remove", "s01", "--yes")
     assert not cohort.boxes("s01") and len(cohort.boxes("s00")) == 2

@@ -59,7 +59,7 @@ def group(images: None, engine: docker.DockerClient, tmp_path_factory: pytest.Te
     assert engine.containers.list(all=True, filters={"label": f"labctl.owner={owner(f'{made.name}/li')}"}) == []
 
 
-def test_from_verdicts_to_grades_and_to_better_ones(group: Class, tmp_path: Path) -> None:
+def test_grades_follow_the_verdicts_and_improve_with_a_corrected_check(group: Class, tmp_path: Path) -> None:
     found = {one["learner"]: one for one in group.json("verify")}
     li, wang, zhao = (found[f"{group.name}/{one}"] for one in ("li", "wang", "zhao"))
     assert [task["verdict"] for task in li["attempt"]["tasks"]] == ["failed", "passed"]
@@ -97,7 +97,7 @@ def test_from_verdicts_to_grades_and_to_better_ones(group: Class, tmp_path: Path
         assert [json.loads(line)["by"] for line in kept] == ["instructor"] * 3 + ["regrade"] * 2
 
 
-def test_an_instructor_joins_a_learner(group: Class) -> None:
+def test_an_instructor_enters_a_box_of_a_learner(group: Class) -> None:
     joined = group.labctl.run("enter", f"{group.name}/wang", "alpha", stdin="hostname; cat /etc/labctl/box\n")
     assert joined.stdout.split() == ["alpha", "mini"]
     refused = group.labctl.run("enter", f"{group.name}/wang", "beta", "alpha", code=2)

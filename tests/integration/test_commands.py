@@ -28,7 +28,7 @@ def spawn(
     return child
 
 
-def test_enter_has_the_terminals_size_follows_it_passes_ctrl_c_and_the_exit_status(shared: Labctl) -> None:
+def test_enter_passes_terminal_size_ctrl_c_and_exit_status(shared: Labctl) -> None:
     child = spawn(shared, "enter", "alpha", rows=30, columns=100)
     child.expect("a box of the lab mini")
     child.expect_exact("root@alpha")
@@ -62,7 +62,7 @@ def test_enter_has_the_terminals_size_follows_it_passes_ctrl_c_and_the_exit_stat
         ("of-next-year", "xterm-256color"),
     ],
 )
-def test_every_terminal_is_one_that_the_box_knows(shared: Labctl, way: str, terminal: str, known_as: str) -> None:
+def test_the_box_knows_every_terminal_type(shared: Labctl, way: str, terminal: str, known_as: str) -> None:
     child = spawn(shared, way, "alpha", terminal=terminal)
     child.expect_exact("root@alpha")
     child.sendline("echo is-$TERM-$COLORTERM; tput colors >/dev/null && echo drawn-$?")
@@ -74,7 +74,7 @@ def test_every_terminal_is_one_that_the_box_knows(shared: Labctl, way: str, term
 
 @pytest.mark.parametrize("way", ["enter", "ssh"])
 @pytest.mark.parametrize(("lang", "messages"), [("zh", "zh_CN.UTF-8"), ("en", "en_US.UTF-8")])
-def test_names_of_files_are_utf8_and_messages_are_in_the_users_language(
+def test_file_names_are_utf8_and_messages_are_in_the_language_of_the_user(
     shared: Labctl, way: str, lang: str, messages: str
 ) -> None:
     child = spawn(shared, "--lang", lang, way, "alpha")
@@ -87,7 +87,7 @@ def test_names_of_files_are_utf8_and_messages_are_in_the_users_language(
     child.expect(pexpect.EOF)
 
 
-def test_a_command_by_ssh_and_one_of_another_user_have_utf8_too(shared: Labctl) -> None:
+def test_commands_by_ssh_and_of_other_users_have_utf8_too(shared: Labctl) -> None:
     assert shared.run("ssh", "alpha", "locale charmap").stdout == "UTF-8\n"
     assert shared.run("ssh", "alpha", "su daemon -s /bin/sh -c 'locale charmap'").stdout == "UTF-8\n"
 
@@ -97,7 +97,7 @@ def test_enter_takes_a_script_on_stdin(shared: Labctl) -> None:
     assert done.stdout.strip() == "alpha" and done.stderr.strip() == "oops"
 
 
-def test_enter_works_where_network_sshd_and_bash_are_broken(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_enter_works_with_broken_network_sshd_and_bash(engine: docker.DockerClient, mini: Labctl) -> None:
     beta = box(engine, mini.learner, "beta")
     sh(beta, "systemctl stop ssh.socket; systemctl mask ssh.socket; echo > /etc/passwd; rm /bin/bash; rm -r /usr/bin")
     child = spawn(mini, "enter", "beta")
@@ -108,13 +108,13 @@ def test_enter_works_where_network_sshd_and_bash_are_broken(engine: docker.Docke
     child.expect(pexpect.EOF)
 
 
-def test_exec_gives_output_and_exit_status_apart(shared: Labctl) -> None:
+def test_exec_returns_stdout_stderr_and_exit_status(shared: Labctl) -> None:
     done = shared.run("exec", "alpha", "--", "sh", "-c", "echo out; echo err >&2; exit 3", code=3)
     assert (done.stdout, done.stderr) == ("out\n", "err\n")
     assert shared.run("exec", "-i", "alpha", "--", "wc", "-c", stdin="12345").stdout.strip() == "5"
 
 
-def test_ssh_is_the_users_own_client_with_a_key_of_the_instance(shared: Labctl, tmp_path: Path) -> None:
+def test_ssh_runs_the_client_of_the_user_with_the_key_of_the_instance(shared: Labctl, tmp_path: Path) -> None:
     done = shared.run("ssh", "alpha", "hostname; exit 4", code=4)
     assert done.stdout.strip() == "alpha"
     config = tmp_path / "ssh"
@@ -129,7 +129,7 @@ def test_ssh_is_the_users_own_client_with_a_key_of_the_instance(shared: Labctl, 
     assert key.stat().st_mode & 0o077 == 0
 
 
-def test_scp_sftp_rsync_and_ssh_end_without_a_word(shared: Labctl, tmp_path: Path) -> None:
+def test_scp_sftp_rsync_and_ssh_end_without_a_message(shared: Labctl, tmp_path: Path) -> None:
     """OpenSSH ends its ProxyCommand with a signal: that is no interruption, and nobody wants to read of one."""
     (tmp_path / "file").write_text("from here\n")
     config = tmp_path / "ssh"
@@ -153,7 +153,7 @@ def test_scp_sftp_rsync_and_ssh_end_without_a_word(shared: Labctl, tmp_path: Pat
     assert (tmp_path / "back").read_text() == "from here\n"
 
 
-def test_cp_both_ways_files_and_folders(shared: Labctl, tmp_path: Path) -> None:
+def test_cp_copies_files_and_folders_both_ways(shared: Labctl, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     (folder / "deep").mkdir(parents=True)
     (folder / "deep" / "leaf").write_bytes(bytes(range(256)))
@@ -166,7 +166,9 @@ def test_cp_both_ways_files_and_folders(shared: Labctl, tmp_path: Path) -> None:
     assert "one of the two must be in a box" in shared.run("cp", "a", "b", code=2).stderr
 
 
-def test_cp_takes_nothing_that_would_land_outside(engine: docker.DockerClient, shared: Labctl, tmp_path: Path) -> None:
+def test_cp_skips_special_files_and_links_that_lead_outside(
+    engine: docker.DockerClient, shared: Labctl, tmp_path: Path
+) -> None:
     alpha = box(engine, shared.learner, "alpha")
     sh(alpha, "mkdir -p /tmp/evil/d; cd /tmp/evil; ln -sf /etc out; ln -sf d in; echo x > d/file; mkfifo fifo")
     sh(alpha, "/.labctl/bin/nc -l -U /tmp/evil/socket & sleep 0.2")
@@ -184,7 +186,7 @@ MOUNTED = ["/dev/shm/file", "/run/file", "/run/lock/file", "/etc/hosts", "/etc/h
 
 
 @pytest.mark.parametrize("path", [*MOUNTED, "/var/run/file", "/proc/1/root/run/file", "/tmp/file"])
-def test_cp_reads_and_writes_what_the_box_sees(
+def test_cp_reads_and_writes_mounts_of_the_box(
     engine: docker.DockerClient, shared: Labctl, tmp_path: Path, path: str
 ) -> None:
     alpha = box(engine, shared.learner, "alpha")
@@ -271,7 +273,7 @@ def test_an_interrupted_cp_leaves_nothing_on_either_side(
     sh(alpha, "rm /root/large")
 
 
-def test_open_leads_to_a_port_of_a_box_on_loopback_only(shared: Labctl) -> None:
+def test_open_forwards_a_port_of_a_box_to_loopback_only(shared: Labctl) -> None:
     process = shared.start("open", "alpha:22")
     assert process.stdout is not None
     address = process.stdout.readline().strip()
@@ -291,14 +293,14 @@ def test_logs_reads_the_journal(shared: Labctl) -> None:
     assert "hello from here" in shared.run("logs", "alpha").stdout
 
 
-def test_status_in_json_and_for_people(shared: Labctl) -> None:
+def test_status_prints_json_and_a_table(shared: Labctl) -> None:
     boxes = json.loads(shared.run("status", "--json").stdout)
     assert {item["box"]: item["state"] for item in boxes} == {"alpha": "running", "beta": "running"}
     said = shared.run("status").stdout
     assert "10.10.10.11" in said and "mini" in said and shared.learner not in said
 
 
-def test_show_has_the_learners_own_values_and_a_drawing(shared: Labctl) -> None:
+def test_show_prints_the_values_of_the_learner_and_a_diagram(shared: Labctl) -> None:
     question = shared.run("exec", "alpha", "--", "cat", "/etc/labctl/question").stdout
     answer = question.split()[1]
     said = shared.run("show", "mini").stdout
@@ -306,7 +308,7 @@ def test_show_has_the_learners_own_values_and_a_drawing(shared: Labctl) -> None:
     assert "写入" in shared.run("--lang", "zh", "show").stdout
 
 
-def test_each_command_takes_the_lab_as_a_word_while_several_are_up(labctl: Labctl, tmp_path: Path) -> None:
+def test_each_command_accepts_a_lab_argument_while_several_labs_are_up(labctl: Labctl, tmp_path: Path) -> None:
     for name in ("mini", "routed"):
         labctl.run("up", name)
     assert "several labs are up" in labctl.run("verify", code=2).stderr
@@ -328,7 +330,7 @@ def test_each_command_takes_the_lab_as_a_word_while_several_are_up(labctl: Labct
     )
 
 
-def test_a_block_of_a_brief_is_pasted_as_it_stands(shared: Labctl) -> None:
+def test_a_code_block_of_a_brief_can_be_pasted_unchanged(shared: Labctl) -> None:
     """Output behind #> is a comment to bash, which leaves $? as it was."""
     child = spawn(shared, "enter", "alpha")
     child.expect_exact("root@alpha")
@@ -338,13 +340,13 @@ def test_a_block_of_a_brief_is_pasted_as_it_stands(shared: Labctl) -> None:
     child.expect(pexpect.EOF)
 
 
-def test_the_task_of_the_lab_that_is_up_is_shown(shared: Labctl) -> None:
+def test_show_prints_a_task_of_the_running_lab(shared: Labctl) -> None:
     assert shared.run("show", "answer").stdout.startswith("**answer**: Write ")
     values = json.loads(shared.run("show", "--values", "--json").stdout)["values"]
     assert values["alpha_address"] == "10.10.10.11" and f"**{values['answer']}**" in shared.run("show").stdout
 
 
-def test_hints_get_stronger_and_know_the_params(mini: Labctl) -> None:
+def test_hints_get_stronger_and_contain_params(mini: Labctl) -> None:
     assert "1. A file." in mini.run("hint", "answer").stdout
     assert "2. See echo" in mini.run("hint", "answer").stdout
     answer = mini.run("exec", "alpha", "--", "cat", "/etc/labctl/question").stdout.split()[1]
@@ -353,7 +355,7 @@ def test_hints_get_stronger_and_know_the_params(mini: Labctl) -> None:
     assert "did you mean answer" in mini.run("hint", "anser", code=2).stderr
 
 
-def test_from_fresh_to_solved_with_history_and_reset(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_a_lab_is_verified_solved_and_reset_with_history(engine: docker.DockerClient, mini: Labctl) -> None:
     fresh = json.loads(mini.run("verify", "--json", code=1).stdout)
     assert [task["verdict"] for task in fresh["attempt"]["tasks"]] == ["failed", "failed"]
     answer = mini.run("exec", "alpha", "--", "cat", "/etc/labctl/question").stdout.split()[1]
@@ -376,7 +378,7 @@ def test_from_fresh_to_solved_with_history_and_reset(engine: docker.DockerClient
     assert len(json.loads(mini.run("history", "mini", "--json").stdout)) == 5
 
 
-def test_watch_ends_when_all_is_right(mini: Labctl) -> None:
+def test_watch_ends_when_all_tasks_pass(mini: Labctl) -> None:
     process = mini.start("verify", "--watch")
     assert process.stdout is not None
     until(lambda: "0 of 10 points" in (process.stdout.readline() if process.stdout else ""), "the first attempt")
@@ -385,7 +387,7 @@ def test_watch_ends_when_all_is_right(mini: Labctl) -> None:
     assert process.returncode == 0 and "10/10" in rest
 
 
-def test_a_box_that_goes_away_is_error_never_failed_nor_passed(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_a_removed_box_gives_error_and_never_failed_or_passed(engine: docker.DockerClient, mini: Labctl) -> None:
     mini.run("solve", "--yes")
     sh(box(engine, mini.learner, "beta"), "mv /bin/ping /bin/ping.real; printf '#!/bin/sh\\nsleep 60\\n' > /bin/ping")
     sh(box(engine, mini.learner, "beta"), "chmod 755 /bin/ping; cp /bin/ping /usr/local/sbin/ping")
@@ -398,7 +400,7 @@ def test_a_box_that_goes_away_is_error_never_failed_nor_passed(engine: docker.Do
     assert "failed" not in verdicts.values()
 
 
-def test_stop_start_and_what_a_stopped_box_says(mini: Labctl) -> None:
+def test_a_box_stops_and_starts_and_a_stopped_box_is_reported(mini: Labctl) -> None:
     mini.run("exec", "beta", "--", "touch", "/root/kept")
     assert "stopped: beta" in mini.run("stop", "beta").stdout
     refused = mini.run("enter", "beta", code=2)
@@ -409,7 +411,7 @@ def test_stop_start_and_what_a_stopped_box_says(mini: Labctl) -> None:
     assert "nothing to do" in mini.run("start").stdout
 
 
-def test_doctor_looks_and_mends(shared: Labctl) -> None:
+def test_doctor_reports_and_fixes_a_low_kernel_limit(shared: Labctl) -> None:
     findings = json.loads(shared.run("doctor", "--json").stdout)
     topics = {finding["topic"] for finding in findings}
     assert {"engine", "cgroups", "storage", "disk", "kernel", "keeper", "images", "mirrors"} <= topics
@@ -420,7 +422,7 @@ def test_doctor_looks_and_mends(shared: Labctl) -> None:
     assert int(limit.read_text()) >= 8192
 
 
-def test_list_completion_and_config(shared: Labctl) -> None:
+def test_list_completion_and_config_print_their_output(shared: Labctl) -> None:
     assert "mini" in shared.run("list").stdout
     assert "_LABCTL_COMPLETE" in shared.run("completion", "bash").stdout
     environment = {
@@ -446,7 +448,7 @@ def test_output_can_be_piped_into_head(shared: Labctl) -> None:
     assert os.environ.get("NO_COLOR") or "\x1b" not in done.stdout
 
 
-def test_a_window_that_is_closed_takes_its_shell_along(shared: Labctl, engine: docker.DockerClient) -> None:
+def test_closing_a_terminal_window_ends_its_shell(shared: Labctl, engine: docker.DockerClient) -> None:
     alpha = box(engine, shared.learner, "alpha")
 
     def runs(word: str) -> bool:

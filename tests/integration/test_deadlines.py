@@ -91,7 +91,9 @@ def late(images: None, school: Class) -> Iterator[Late]:
             end_all(made.learner(name))
 
 
-def test_the_end_of_a_class(late: Late, engine: docker.DockerClient) -> None:
+def test_the_deadline_of_a_cohort_stops_learners_and_judges_their_boxes(
+    late: Late, engine: docker.DockerClient
+) -> None:
     late.say("li", "verify", 1)
     sh(box(engine, f"{COHORT}/li", "beta"), "touch /root/reach; sync")
     shell = late.shell("li")
@@ -208,7 +210,7 @@ class TestPaused:
         if alpha.status == "paused":
             alpha.unpause()
 
-    def test_everything_says_so_and_nothing_hangs(
+    def test_every_command_reports_a_paused_box_and_none_hangs(
         self, mini: Labctl, paused: docker.models.containers.Container, tmp_path: Path
     ) -> None:
         hint = f"try: docker unpause {paused.name}"
@@ -229,7 +231,7 @@ class TestPaused:
         paused.unpause()
         mini.run("verify", code=1)
 
-    def test_what_is_copied_to_a_mount_arrives_where_the_box_is_paused_for_a_moment(
+    def test_a_file_copied_to_a_mount_of_a_briefly_paused_box_arrives(
         self, mini: Labctl, paused: docker.models.containers.Container, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As a verify does it, between the look and the write."""
@@ -256,5 +258,5 @@ def _is_paused(container: docker.models.containers.Container) -> bool:
     return False
 
 
-def test_the_keeper_waits_for_a_judging_and_not_for_ever(judging: Future[None]) -> None:
+def test_the_keeper_waits_for_a_verify_only_for_a_limited_time(judging: Future[None]) -> None:
     judging.result(timeout=300)

@@ -26,19 +26,19 @@ def complains(done: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in "\n".join(lines), done.stderr
 
 
-def test_an_unknown_lab(labctl: Labctl) -> None:
+def test_an_unknown_lab_is_reported(labctl: Labctl) -> None:
     complains(labctl.run("up", "mimi", code=2), "there is no lab mimi", "did you mean mini?")
 
 
-def test_an_unknown_box(shared: Labctl) -> None:
+def test_an_unknown_box_is_reported(shared: Labctl) -> None:
     complains(shared.run("enter", "alfa", code=2), "there is no box alfa in mini", "did you mean alpha?")
 
 
-def test_an_unknown_command(labctl: Labctl) -> None:
+def test_an_unknown_command_is_reported(labctl: Labctl) -> None:
     assert "Did you mean verify?" in labctl.run("verfy", code=2).stderr
 
 
-def test_no_lab_is_up(labctl: Labctl) -> None:
+def test_a_command_without_a_running_lab_is_refused(labctl: Labctl) -> None:
     complains(labctl.run("verify", code=2), "no lab is up", "labctl up")
 
 
@@ -52,7 +52,7 @@ def test_no_lab_is_up(labctl: Labctl) -> None:
         ("boxes:", "boxes: [", ("lab.yml:11", "is not YAML")),
     ],
 )
-def test_an_invalid_lab(labctl: Labctl, tmp_path: Path, old: str, new: str, words: tuple[str, ...]) -> None:
+def test_an_invalid_lab_is_reported(labctl: Labctl, tmp_path: Path, old: str, new: str, words: tuple[str, ...]) -> None:
     catalog = tmp_path / "catalog"
     shutil.copytree(CATALOG, catalog)
     file = catalog / "labs" / "mini" / "lab.yml"
@@ -65,13 +65,13 @@ def test_an_invalid_lab(labctl: Labctl, tmp_path: Path, old: str, new: str, word
         assert word in failed.stderr
 
 
-def test_no_engine(labctl: Labctl, tmp_path: Path) -> None:
+def test_a_missing_engine_is_reported(labctl: Labctl, tmp_path: Path) -> None:
     labctl.environment["DOCKER_HOST"] = f"unix://{tmp_path}/nobody.sock"
     for command in (("up", "mini"), ("status",), ("doctor",), ("images", "list")):
         complains(labctl.run(*command, code=4), "no Docker engine answers", "setup.sh")
 
 
-def test_no_permission_on_the_socket(labctl: Labctl, tmp_path: Path) -> None:
+def test_missing_permission_on_the_socket_is_reported(labctl: Labctl, tmp_path: Path) -> None:
     """Wherever the checkout lies, below a home that is closed to others, too."""
     place = tmp_path / "docker.sock"
     with socket.socket(socket.AF_UNIX) as server:
@@ -96,7 +96,7 @@ def test_no_permission_on_the_socket(labctl: Labctl, tmp_path: Path) -> None:
     complains(done, "you may not use the Docker engine", "usermod -aG docker")
 
 
-def test_no_base_image_to_be_had(labctl: Labctl) -> None:
+def test_an_unavailable_base_image_is_reported(labctl: Labctl) -> None:
     labctl.environment["LABCTL_IMAGE_BASE"] = "labctl.invalid/nothing:here"
     failed = labctl.run("up", "mini", code=5, timeout=120)
     complains(failed, "labctl.invalid/nothing:here")
@@ -116,7 +116,7 @@ def test_a_solution_that_fails_names_its_task(mini: Labctl, engine: docker.Docke
     assert "The file" in failed.stderr and "beta" in failed.stderr
 
 
-def test_a_box_in_which_nothing_runs_any_more(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_a_box_without_programs_is_reported_and_can_be_reset(engine: docker.DockerClient, mini: Labctl) -> None:
     sh(box(engine, mini.learner, "alpha"), "rm -rf --no-preserve-root /usr /bin /sbin /lib /lib64 /etc 2>/dev/null")
     missing = mini.run("exec", "alpha", "--", "ls", code=None)
     assert missing.returncode in (126, 127) and "Traceback" not in missing.stderr
@@ -127,7 +127,7 @@ def test_a_box_in_which_nothing_runs_any_more(engine: docker.DockerClient, mini:
     assert mini.run("exec", "alpha", "--", "hostname").stdout.strip() == "alpha"
 
 
-def test_a_faulty_setting(labctl: Labctl) -> None:
+def test_an_invalid_setting_is_reported(labctl: Labctl) -> None:
     file = Path(labctl.environment["XDG_CONFIG_HOME"]) / "labctl" / "config.toml"
     file.parent.mkdir(parents=True)
     file.write_text("lang = 'klingon'\n")
@@ -151,7 +151,7 @@ def full_engine(
         subprocess.run(["umount", "--lazy", str(disk)], check=False)  # gone with the engine, as a rule
 
 
-def test_no_space_left(full_engine: SecondEngine, labctl: Labctl, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(full_engine: SecondEngine, labctl: Labctl, tmp_path: Path) -> None:
     file = str(tmp_path / "images.tar")
     labctl.run("images", "save", file, "mini", timeout=300)
     labctl.environment["DOCKER_HOST"] = full_engine.address

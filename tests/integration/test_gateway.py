@@ -24,7 +24,7 @@ def logged_in(server: Server, learner: str) -> bool:
     return ("login", "127.0.0.1") in [(deed, text.split()[0]) for deed, text in server.deeds(learner)]
 
 
-def test_each_key_is_its_learner_and_sees_their_labs_only(school: Class) -> None:
+def test_each_key_logs_in_its_learner_and_shows_only_their_labs(school: Class) -> None:
     server = school.server
     for name, learner, labs in (
         ("li", LI, {"mini"}),
@@ -38,7 +38,7 @@ def test_each_key_is_its_learner_and_sees_their_labs_only(school: Class) -> None
         assert f'begun learner="{learner}" said="list"' in server.log()
 
 
-def test_what_is_said_wrong_is_told_in_the_learners_language(school: Class) -> None:
+def test_a_wrong_command_is_reported_in_the_language_of_the_learner(school: Class) -> None:
     server, key = school.server, school.keys["li"]
     done = server.say(key, "verfy")
     assert (done.returncode, done.stdout) == (7, "")
@@ -49,7 +49,7 @@ def test_what_is_said_wrong_is_told_in_the_learners_language(school: Class) -> N
     assert done.returncode == 0 and "进入机器的 root shell" in done.stdout
 
 
-def test_a_key_that_is_nobodys_opens_nothing(school: Class) -> None:
+def test_an_unknown_key_is_refused(school: Class) -> None:
     server = school.server
     stranger = server.scratch / "stranger"
     if not stranger.exists():
@@ -62,7 +62,7 @@ def test_a_key_that_is_nobodys_opens_nothing(school: Class) -> None:
     until(lambda: any(told in line and "nobody's" in line for line in server.refusals()), "it is logged")
 
 
-def test_no_password_opens_anything(school: Class) -> None:
+def test_password_logins_are_refused(school: Class) -> None:
     transport = paramiko.Transport(("127.0.0.1", school.server.port))
     try:
         transport.start_client(timeout=20)
@@ -74,7 +74,7 @@ def test_no_password_opens_anything(school: Class) -> None:
         transport.close()
 
 
-def test_by_paramiko_each_is_themselves_too(school: Class) -> None:
+def test_each_key_logs_in_its_learner_by_paramiko(school: Class) -> None:
     for name in ("li", "wang"):
         with school.paramiko(name) as client:
             _stdin, stdout, stderr = client.exec_command("list")
@@ -86,7 +86,7 @@ def test_by_paramiko_each_is_themselves_too(school: Class) -> None:
     until(lambda: [line for line in school.server.refusals(WANG) if 'said="solve"' in line], "it is logged")
 
 
-def test_several_sessions_of_one_login_are_one_learners(school: Class, tmp_path: Path) -> None:
+def test_several_sessions_of_one_login_belong_to_one_learner(school: Class, tmp_path: Path) -> None:
     server, key = school.server, school.keys["li"]
     control = ("-o", f"ControlPath={tmp_path}/control")
     master = subprocess.Popen(server.ssh(key, options=(*control, "-M", "-N")), stdin=subprocess.DEVNULL)
@@ -100,7 +100,7 @@ def test_several_sessions_of_one_login_are_one_learners(school: Class, tmp_path:
         master.wait(20)
 
 
-def test_who_leaves_the_class_is_out_at_once(school: Class) -> None:
+def test_a_removed_learner_is_disconnected_at_once(school: Class) -> None:
     server = school.server
     key = server.scratch / "leaver"
     public = keygen(key)

@@ -85,7 +85,7 @@ def test_other_commands_and_metacharacters_are_refused_and_logged(school: Class)
     until(lambda: sum(deed == "refused" for deed, _text in server.deeds(LI)) >= len(lines), "the instructor sees them")
 
 
-def test_files_and_subsystems_have_no_other_way(school: Class, tmp_path: Path) -> None:
+def test_file_transfers_and_subsystems_are_refused(school: Class, tmp_path: Path) -> None:
     server, key = school.server, school.keys["li"]
     (tmp_path / "file").write_text("x")
     options = server.ssh(key)[1:-1]
@@ -162,7 +162,7 @@ def test_the_docker_socket_is_not_forwarded(school: Class, tmp_path: Path) -> No
     until(lambda: "refused streamlocal port forward" in server.sshd_log(), "sshd logs it")
 
 
-def test_no_agent_and_no_display_come_with_a_login(school: Class, tmp_path: Path) -> None:
+def test_a_login_forwards_no_agent_and_no_display(school: Class, tmp_path: Path) -> None:
     server = school.server
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", tmp_path / "agent"], stdout=subprocess.DEVNULL)
     try:
@@ -186,7 +186,7 @@ def test_no_agent_and_no_display_come_with_a_login(school: Class, tmp_path: Path
     )
 
 
-def test_the_environment_is_the_servers(school: Class) -> None:
+def test_a_client_cannot_set_the_environment_of_the_server(school: Class) -> None:
     evil = {
         "LD_PRELOAD": "/tmp/evil.so",
         "PYTHONPATH": "/tmp",
@@ -221,7 +221,7 @@ def _quietly(channel: paramiko.Channel, name: str, value: str) -> None:
         channel.set_environment_variable(name, value)
 
 
-def test_the_account_itself_can_do_nothing(school: Class) -> None:
+def test_the_gateway_account_has_no_rights(school: Class) -> None:
     layout = school.server.layout
     found = pwd.getpwnam(layout.account)
     assert found.pw_shell == layout.login and os.stat(found.pw_dir).st_uid == 0 and os.listdir(found.pw_dir) == []
@@ -265,7 +265,7 @@ print(s.recv(65536))
 """
 
 
-def test_code_that_runs_as_the_account_becomes_no_other_learner(school: Class) -> None:
+def test_code_of_the_gateway_account_cannot_act_as_another_learner(school: Class) -> None:
     """A ticket that is seen in /proc while its learner is in opens nothing for anybody else; nor does a made-up one,
     nor a lookup of keys."""
     server = school.server

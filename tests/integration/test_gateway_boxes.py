@@ -39,7 +39,7 @@ def spawn(school: Class, name: str, *said: str, rows: int = 24, columns: int = 8
     return pexpect.spawn(program, arguments, env=environment, dimensions=(rows, columns), timeout=60)
 
 
-def test_each_is_in_their_own_boxes(up: Class, engine: docker.DockerClient) -> None:
+def test_each_learner_enters_their_own_boxes(up: Class, engine: docker.DockerClient) -> None:
     server = up.server
     for name, learner in (("li", LI), ("wang", WANG)):
         done = server.say(up.keys[name], "enter alpha", stdin=f"echo {name} > /root/who\n")
@@ -77,7 +77,7 @@ def running(engine: docker.DockerClient, word: str) -> list[str]:
     return [line for line in lines if word in line]
 
 
-def test_a_terminal_in_a_box(up: Class, engine: docker.DockerClient) -> None:
+def test_enter_opens_a_terminal_in_a_box(up: Class, engine: docker.DockerClient) -> None:
     child = spawn(up, "li", "enter", "alpha", rows=30, columns=100)
     child.expect_exact("root@alpha")
     child.sendline("stty size; echo $TERM; tty")
@@ -100,7 +100,7 @@ def test_a_terminal_in_a_box(up: Class, engine: docker.DockerClient) -> None:
     assert child.exitstatus == 0, "of the last command"
 
 
-def test_a_long_brief_is_paged_by_labctl_itself(up: Class) -> None:
+def test_a_long_brief_is_shown_in_the_pager_of_labctl(up: Class) -> None:
     """No key of it starts a program of the server, and PAGER isn't asked."""
     child = spawn(up, "li", "show", rows=7)
     child.expect("lines 1–6 of".encode())
@@ -116,7 +116,7 @@ def test_a_long_brief_is_paged_by_labctl_itself(up: Class) -> None:
     assert child.exitstatus == 0
 
 
-def test_the_lab_is_a_word_here_too(up: Class) -> None:
+def test_commands_of_the_gateway_accept_a_lab_argument(up: Class) -> None:
     server, key = up.server, up.keys["li"]
     assert server.say(key, "enter mini alpha", stdin="hostname\n").stdout == "alpha\n"
     assert server.say(key, "stop mini beta").stdout == "stopped: beta\n"
@@ -127,7 +127,7 @@ def test_the_lab_is_a_word_here_too(up: Class) -> None:
     assert "labctl hint answer" in server.say(key, "hint mini answer").stderr, "said without --learner"
 
 
-def test_exit_codes_and_streams_come_through(up: Class) -> None:
+def test_exit_codes_and_streams_are_passed_through(up: Class) -> None:
     done = up.server.say(up.keys["li"], "enter alpha", stdin="echo out; echo err >&2; exit 5\n")
     assert (done.returncode, done.stdout, done.stderr) == (5, "out\n", "err\n")
     child = spawn(up, "li", "enter", "alpha")
@@ -138,7 +138,7 @@ def test_exit_codes_and_streams_come_through(up: Class) -> None:
     assert child.exitstatus == 7
 
 
-def test_what_a_box_prints_without_end_costs_no_memory(up: Class) -> None:
+def test_endless_output_of_a_box_uses_no_memory(up: Class) -> None:
     """A learner reads a hundred MiB, slowly at first: nothing is kept of it on the way."""
     process = subprocess.Popen(
         up.server.ssh(up.keys["li"], "enter alpha"),
@@ -165,7 +165,7 @@ ODD_NAMES = ["odd name (1).txt", "li's.conf", "$(touch evil)`id`;&.txt", "文件
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_a_file_of_any_name_is_put(up: Class, engine: docker.DockerClient, name: str) -> None:
+def test_put_accepts_any_file_name(up: Class, engine: docker.DockerClient, name: str) -> None:
     import shlex
 
     content = f"the content of {name}\n"
@@ -177,13 +177,13 @@ def test_a_file_of_any_name_is_put(up: Class, engine: docker.DockerClient, name:
 
 
 @pytest.mark.parametrize("path", ["/dev/shm/file", "/run/file", "/var/run/file", "/etc/hosts"])
-def test_what_is_put_to_a_mount_is_there(up: Class, engine: docker.DockerClient, path: str) -> None:
+def test_put_writes_to_a_mount_of_the_box(up: Class, engine: docker.DockerClient, path: str) -> None:
     content = f"127.0.0.1 localhost {path}\n"
     assert up.server.say(up.keys["li"], f"put alpha:{path}", stdin=content).returncode == 0
     assert sh(box(engine, LI, "alpha"), f"cat {path}") == (0, content)
 
 
-def test_what_can_not_be_put(up: Class, engine: docker.DockerClient) -> None:
+def test_put_refuses_large_files_and_wrong_paths(up: Class, engine: docker.DockerClient) -> None:
     server, key = up.server, up.keys["li"]
     done = server.say(key, "put alpha:/tmp/large", stdin="x" * ((1 << 20) + 1))
     assert done.returncode == 7 and "larger than 1024 KiB" in done.stderr
@@ -202,7 +202,7 @@ def test_what_can_not_be_put(up: Class, engine: docker.DockerClient) -> None:
         assert done.returncode == 2 and why in done.stderr, done
 
 
-def test_where_the_client_is_killed_the_shell_in_the_box_is_gone(up: Class, engine: docker.DockerClient) -> None:
+def test_a_killed_client_ends_the_shell_in_the_box(up: Class, engine: docker.DockerClient) -> None:
     # On a terminal, with a job of the learner's in the background.
     child = spawn(up, "li", "enter", "alpha")
     child.expect_exact("root@alpha")
@@ -225,7 +225,7 @@ def test_where_the_client_is_killed_the_shell_in_the_box_is_gone(up: Class, engi
     until(lambda: not running(engine, "bash -l"), "its shell is gone", 20)
 
 
-def test_the_menu(up: Class) -> None:
+def test_the_menu_accepts_numbers_and_commands(up: Class) -> None:
     child = spawn(up, "li")
     child.expect("running: alpha, beta")
     child.expect_exact("labctl> ")
@@ -256,7 +256,7 @@ def test_the_menu(up: Class) -> None:
     until(lambda: any("down --all; id" in line for line in up.server.refusals(LI)), "what was refused is logged")
 
 
-def test_stop_start_and_reset(up: Class, engine: docker.DockerClient) -> None:
+def test_a_learner_can_stop_start_and_reset_boxes(up: Class, engine: docker.DockerClient) -> None:
     server, key = up.server, up.keys["wang"]
     assert server.say(key, "stop beta").returncode == 0
     assert box(engine, WANG, "beta").status == "exited"

@@ -15,7 +15,7 @@ from labctl.errors import RefusedError
 LI = "db/li"
 
 
-def test_the_broker_comes_again_and_says_so_while_it_is_gone(school: Class) -> None:
+def test_a_stopped_broker_is_reported_and_can_be_restarted(school: Class) -> None:
     server, key = school.server, school.keys["li"]
     assert server.broker is not None
     server.broker.terminate()
@@ -40,7 +40,7 @@ def test_the_broker_comes_again_and_says_so_while_it_is_gone(school: Class) -> N
     assert server.say(key, "list").returncode == 0
 
 
-def test_status_and_keys_tell_the_instructor(school: Class) -> None:
+def test_status_and_keys_inform_the_instructor(school: Class) -> None:
     server = school.server
     done = _labctl(server, "status", f"--account={server.layout.account}", f"--socket={server.layout.socket}", "--json")
     assert '"account": true' in done.stdout and '"pid"' in done.stdout
@@ -58,7 +58,7 @@ def _labctl(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, env=server.environment(), check=False)
 
 
-def test_install_again_changes_nothing_and_a_bad_configuration_is_taken_back(school: Class) -> None:
+def test_a_second_install_changes_nothing_and_a_bad_one_is_rolled_back(school: Class) -> None:
     server = school.server
     installer = server.installer
     assert installer.plan() == []
@@ -82,7 +82,7 @@ def test_install_again_changes_nothing_and_a_bad_configuration_is_taken_back(sch
     assert installer.plan() == []
 
 
-def test_an_account_that_is_somebodys_is_left_alone(school: Class) -> None:
+def test_an_account_of_another_user_is_refused(school: Class) -> None:
     import msgspec
 
     from labctl.app import gateway

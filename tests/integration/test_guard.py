@@ -48,7 +48,7 @@ FILLERS: dict[str, str] = {
 
 
 @pytest.mark.vm
-def test_who_runs_out_of_something_is_told_what(mates: Classmates) -> None:
+def test_an_exhausted_limit_is_reported_to_its_learner(mates: Classmates) -> None:
     mates.do(BAD, "for n in $(seq 200); do sleep 100 & done; wait")
     mates.do(BAD, "head -c 400M /dev/zero | tail -c 400M | wc -c", "beta")
     assert mates.await_note(BAD, "pids", 30)["limit"] == 128
@@ -60,7 +60,7 @@ def test_who_runs_out_of_something_is_told_what(mates: Classmates) -> None:
 
 
 @pytest.mark.vm
-def test_boxes_weigh_less_than_what_judges_them(mates: Classmates) -> None:
+def test_boxes_have_a_lower_cpu_weight_than_the_checks(mates: Classmates) -> None:
     pid = mates.box(GOOD).attrs["State"]["Pid"]
     groups = Path(f"/proc/{pid}/cgroup").read_text()
     assert "labctl.slice" in groups
@@ -82,7 +82,9 @@ LOOP = "for n in 1 2 3 4; do while :; do :; done & done; wait"
     ],
     ids=["fork bomb", "memory hog", "busy loop"],
 )
-def test_it_slows_nobody_else_and_its_learner_is_told(fresh: Classmates, script: str, kind: str, words: str) -> None:
+def test_an_overload_slows_no_other_learner_and_is_reported(
+    fresh: Classmates, script: str, kind: str, words: str
+) -> None:
     fresh.judge(GOOD)
     before = fresh.pace(GOOD, ROUNDS)
     with terminal(fresh.box(BAD)) as seen:
@@ -113,7 +115,7 @@ def test_a_disk_over_its_limit_is_noticed_within_ten_seconds(fresh: Classmates, 
     assert fresh.runs(GOOD) and fresh.runs(BAD, "beta")
 
 
-def test_meanwhile_others_are_judged_as_before(fresh: Classmates) -> None:
+def test_heavy_writes_do_not_slow_the_verify_of_another_learner(fresh: Classmates) -> None:
     fresh.judge(GOOD)
     before = fresh.pace(GOOD, ROUNDS)
     for name in ("alpha", "beta"):
@@ -121,7 +123,7 @@ def test_meanwhile_others_are_judged_as_before(fresh: Classmates) -> None:
     assert fresh.pace(GOOD, ROUNDS) <= SLOWER * PATIENCE * before
 
 
-def test_one_stopped_for_its_disk_can_be_started_and_cleared(fresh: Classmates) -> None:
+def test_a_box_stopped_for_its_disk_can_be_started_and_cleaned_up(fresh: Classmates) -> None:
     fresh.do(BAD, FILLERS["zeros"])
     until(lambda: not fresh.runs(BAD), "the box is stopped", 10)
     fresh.of(BAD, "start", "alpha")
@@ -133,7 +135,7 @@ def test_one_stopped_for_its_disk_can_be_started_and_cleared(fresh: Classmates) 
     assert sh(fresh.box(BAD), "dd if=/dev/zero of=/root/again bs=1M count=32")[0] == 0
 
 
-def test_one_that_writes_on_after_its_start_is_stopped_again_at_once(fresh: Classmates) -> None:
+def test_a_box_that_continues_to_write_is_stopped_again_at_once(fresh: Classmates) -> None:
     fresh.do(BAD, FILLERS["zeros"])
     until(lambda: not fresh.runs(BAD), "the box is stopped", 10)
     fresh.of(BAD, "start", "alpha")
@@ -141,7 +143,7 @@ def test_one_that_writes_on_after_its_start_is_stopped_again_at_once(fresh: Clas
     until(lambda: not fresh.runs(BAD), "the box is stopped again", 10)
 
 
-def test_a_box_that_takes_inotify_instances_from_all_others_is_stopped(fresh: Classmates) -> None:
+def test_a_box_that_uses_all_inotify_instances_is_stopped(fresh: Classmates) -> None:
     """All boxes' roots share one number of them."""
     number = {"x86_64": 294, "aarch64": 26}[os.uname().machine]  # inotify_init1(2)
     fresh.do(BAD, f"exec perl -e 'syscall({number}, 0) for 1..200; sleep 600'")
@@ -149,7 +151,7 @@ def test_a_box_that_takes_inotify_instances_from_all_others_is_stopped(fresh: Cl
     assert "inotify" in fresh.of(BAD, "status").stdout
 
 
-def test_a_terminal_that_its_learner_does_not_read_holds_up_nobody(fresh: Classmates) -> None:
+def test_a_terminal_with_stopped_output_does_not_block_the_keeper(fresh: Classmates) -> None:
     """Its output is stopped (Ctrl-S), and full."""
     box = fresh.box(BAD)
     api = box.client.api

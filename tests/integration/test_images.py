@@ -91,7 +91,7 @@ def build(builder: Builder, client: Client, image: ImageSource, told: list[Event
     builder.build(image, TAG, {}, base_of(client), (told.append if told is not None else silent), "key", Stop())
 
 
-def test_a_build_is_whole_labelled_and_tells_its_steps(client: Client, builder: Builder) -> None:
+def test_a_build_is_complete_labelled_and_reports_its_steps(client: Client, builder: Builder) -> None:
     told: list[Event] = []
     build(builder, client, source("COPY hello /hello", "ENV LANG=C.UTF-8"), told)
     found: Any = client.api.inspect_image(TAG)
@@ -123,7 +123,7 @@ def test_a_build_that_fails_leaves_nothing_and_says_why(client: Client, builder:
     assert everything(client) == before
 
 
-def test_a_build_leaves_the_layers_of_others(client: Client, builder: Builder) -> None:
+def test_a_failed_build_keeps_cached_layers_of_others(client: Client, builder: Builder) -> None:
     """A layer that was in the cache before is not removed when the build that used it fails."""
     step = f"ENV FOREIGN={time.time()}"
     # The same instructions by somebody else: their layers are found in the cache.
@@ -201,7 +201,7 @@ def wait_until(condition: Any, what: str, seconds: float = 15) -> None:
         time.sleep(0.1)
 
 
-def test_what_a_killed_build_left_is_found(client: Client) -> None:
+def test_leftovers_of_a_killed_build_are_found(client: Client) -> None:
     """And what somebody built on an image of labctl's, labels and all, is not."""
     labels = {"labctl.role": "image", "labctl.image": NAME}
     step = f"ENV HALF={time.time()}"
@@ -253,7 +253,7 @@ def test_prune_removes_old_images_and_nothing_else(
     assert api.inspect_container(kept)["Id"] == kept
 
 
-def test_tags_are_known_by_one_call(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_tags_are_read_with_one_api_call(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     send = type(client.api).send
     monkeypatch.setattr(type(client.api), "send", lambda self, r, **kw: (calls.append(r.url), send(self, r, **kw))[1])
@@ -263,7 +263,7 @@ def test_tags_are_known_by_one_call(client: Client, monkeypatch: pytest.MonkeyPa
     assert len(calls) == 1
 
 
-def test_images_move_as_one_file(client: Client, builder: Builder, tmp_path: Path) -> None:
+def test_images_are_saved_and_loaded_as_one_file(client: Client, builder: Builder, tmp_path: Path) -> None:
     build(builder, client, source("COPY hello /hello"))
     file = tmp_path / "images.tar.gz"
     assert save(client, [TAG], file, silent, "key") == file.stat().st_size
@@ -275,7 +275,7 @@ def test_images_move_as_one_file(client: Client, builder: Builder, tmp_path: Pat
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_file_that_holds_no_images(client: Client, tmp_path: Path) -> None:
+def test_a_file_without_images_is_refused(client: Client, tmp_path: Path) -> None:
     file = tmp_path / "x.tar"
     file.write_text("no archive")
     with pytest.raises(UsageError, match="holds no images"):
@@ -286,7 +286,7 @@ def test_a_file_that_holds_no_images(client: Client, tmp_path: Path) -> None:
         save(client, [base_of(client)], tmp_path / "none" / "x.tar", silent, "key")
 
 
-def test_an_import_that_breaks_off_leaves_nothing(client: Client) -> None:
+def test_a_failed_import_leaves_nothing(client: Client) -> None:
     before = everything(client)
 
     def chunks() -> Iterator[bytes]:
@@ -324,7 +324,9 @@ def test_a_base_is_imported_from_a_tar(client: Client, monkeypatch: pytest.Monke
                 api.remove_image(name)
 
 
-def test_a_base_that_cannot_be_made_says_what_was_tried(client: Client, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_failed_base_image_reports_the_sources_that_were_tried(
+    client: Client, tmp_path: Path, monkeypatch: Any
+) -> None:
     before = everything(client)
     fake = tmp_path / "mmdebstrap"
     fake.write_text("#!/bin/sh\nprintf 'half of an archive'; echo 'E: no network' >&2; exit 25\n")
@@ -417,7 +419,7 @@ def test_a_play_runs_in_a_container(client: Client, box: str, plays: Path, monke
     assert lines == ["write (master)", "send (master)", "take (master)", "fail on purpose (master)"]
 
 
-def test_a_task_that_fails_is_named_with_its_words(client: Client, box: str, plays: Path) -> None:
+def test_a_failed_task_is_named_with_its_message(client: Client, box: str, plays: Path) -> None:
     text = """\
         - hosts: all
           tasks:
@@ -431,7 +433,7 @@ def test_a_task_that_fails_is_named_with_its_words(client: Client, box: str, pla
     assert str(caught.value).endswith("the port is taken")
 
 
-def test_a_container_that_is_gone_and_a_play_that_is_none(client: Client, plays: Path) -> None:
+def test_a_missing_container_and_invalid_plays_are_reported(client: Client, plays: Path) -> None:
     with pytest.raises(BuildError, match=r"can't reach master at task “ansible\.builtin\.ping”: .*No such container"):
         play(plays, client, "0" * 64, "- hosts: all\n  tasks: [{ansible.builtin.ping: }]\n")
     with pytest.raises(BuildError, match="can't be run: couldn't resolve module/action 'nonsense'"):

@@ -30,7 +30,7 @@ def meet(engine: docker.DockerClient, labctl: Labctl) -> bool:
     )
 
 
-def test_after_its_own_sigkill_it_is_back_and_finds_what_was_missed(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_a_killed_keeper_restarts_and_handles_missed_events(engine: docker.DockerClient, mini: Labctl) -> None:
     before = keeper_pid(engine)
     os.kill(before, signal.SIGKILL)
     beta = box(engine, mini.learner, "beta")
@@ -39,7 +39,7 @@ def test_after_its_own_sigkill_it_is_back_and_finds_what_was_missed(engine: dock
     until(lambda: meet(engine, mini), "the boxes meet again")
 
 
-def test_a_box_started_while_the_keeper_is_stopped_waits_for_it(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_a_box_started_without_the_keeper_waits_for_it(engine: docker.DockerClient, mini: Labctl) -> None:
     keeper = engine.containers.get("labctl-keeper")
     keeper.stop(timeout=2)
     beta = box(engine, mini.learner, "beta")
@@ -50,20 +50,22 @@ def test_a_box_started_while_the_keeper_is_stopped_waits_for_it(engine: docker.D
     until(lambda: meet(engine, mini), "the boxes meet again")
 
 
-def test_after_the_switchs_death_everything_is_wired_anew(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_the_keeper_recreates_all_cables_after_the_death_of_the_switch(
+    engine: docker.DockerClient, mini: Labctl
+) -> None:
     engine.containers.get("labctl-switch").restart(timeout=1)
     until(lambda: meet(engine, mini), "the boxes meet again")
     assert bridge(mini.learner) in interfaces(engine)
 
 
-def test_bridges_go_with_the_last_box(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_a_bridge_is_removed_with_its_last_box(engine: docker.DockerClient, mini: Labctl) -> None:
     box(engine, mini.learner, "alpha").remove(force=True)
     assert bridge(mini.learner) in interfaces(engine)
     box(engine, mini.learner, "beta").remove(force=True)
     until(lambda: bridge(mini.learner) not in interfaces(engine), "the bridge is gone")
 
 
-def test_it_costs_next_to_nothing_idle(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_an_idle_keeper_uses_little_memory_and_processor_time(engine: docker.DockerClient, mini: Labctl) -> None:
     stats = engine.containers.get("labctl-keeper").stats(stream=False)
     assert stats["memory_stats"]["usage"] < 40 << 20
     pid = keeper_pid(engine)
@@ -112,7 +114,7 @@ def mates(second: SecondEngine, tmp_path: Path) -> Iterator[Classmates]:
 FILL = "dd if=/dev/zero of=/root/large bs=1M count=64"
 
 
-def test_with_a_blank_in_the_data_folder_the_disk_limit_holds_and_files_are_compared(mates: Classmates) -> None:
+def test_disk_limit_and_file_comparison_work_with_a_space_in_the_data_folder(mates: Classmates) -> None:
     assert sh(mates.box(GOOD), "echo x >> /usr/bin/ldd")[0] == 0
     assert "/usr/bin/ldd" in mates.of(GOOD, "verify", code=None).stdout
     mates.do(BAD, FILL)
@@ -120,9 +122,7 @@ def test_with_a_blank_in_the_data_folder_the_disk_limit_holds_and_files_are_comp
     assert mates.notes(BAD)["disk"]["limit"] == 16 << 20
 
 
-def test_where_boxes_outlive_a_killed_daemon_the_keeper_serves_the_next_one(
-    second: SecondEngine, mates: Classmates
-) -> None:
+def test_the_keeper_serves_the_next_daemon_with_live_restore(second: SecondEngine, mates: Classmates) -> None:
     """live-restore: the keeper, too, is left running, with a socket mounted at which nobody listens any more."""
     second.options = ("--live-restore",)
     try:
@@ -154,7 +154,7 @@ def test_down_all_leaves_nothing_at_all_on_an_engine(second: SecondEngine) -> No
     assert second.client.volumes.list() == []
 
 
-def test_a_box_that_came_back_has_its_address_for_itself(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_a_killed_box_gets_its_address_back_without_a_conflict(engine: docker.DockerClient, mini: Labctl) -> None:
     """The kernel keeps the network of a box that was killed while somebody owed it an answer."""
     alpha, beta = box(engine, mini.learner, "alpha"), box(engine, mini.learner, "beta")
     deaf = "import socket, time; s = socket.create_server(('', 9000)); c = s.accept(); time.sleep(300)"

@@ -32,7 +32,7 @@ def verify(labctl: Labctl, code: int, *options: str) -> dict[str, dict[str, str]
     }
 
 
-def test_scripts_run_on_a_copy_that_is_gone_afterwards(routed: Labctl, engine: docker.DockerClient) -> None:
+def test_scripts_run_on_a_copy_that_is_removed_afterwards(routed: Labctl, engine: docker.DockerClient) -> None:
     client = box(engine, routed.learner, "client", lab="routed")
     sh(client, "printf '#!/bin/sh\\necho $(($1 * 2))\\n' > /root/double; chmod 755 /root/double")
     verdicts = verify(routed, 0)
@@ -43,7 +43,7 @@ def test_scripts_run_on_a_copy_that_is_gone_afterwards(routed: Labctl, engine: d
     assert not engine.images.list(filters={"label": f"{wiring.LABEL_CLONE}=routed.{routed.learner}"})
 
 
-def test_a_script_that_never_ends_is_wrong_and_not_an_error(routed: Labctl, engine: docker.DockerClient) -> None:
+def test_an_endless_script_is_failed_and_not_an_error(routed: Labctl, engine: docker.DockerClient) -> None:
     client = box(engine, routed.learner, "client", lab="routed")
     sh(client, "printf '#!/bin/sh\\nwhile :; do :; done\\n' > /root/double; chmod 755 /root/double")
     script = verify(routed, 1)["script"]
@@ -60,7 +60,7 @@ def test_a_script_that_never_ends_is_wrong_and_not_an_error(routed: Labctl, engi
         "systemd-run -qu grow sh -c 'cd /root; while :; do truncate -s 0 sparse; truncate -s 500G sparse; done'",
     ],
 )
-def test_a_sparse_file_is_not_copied_and_fails_what_needs_a_copy(
+def test_a_large_sparse_file_is_not_copied_and_checks_on_a_copy_fail(
     routed: Labctl, engine: docker.DockerClient, script: str
 ) -> None:
     client = box(engine, routed.learner, "client", lab="routed")
@@ -88,7 +88,7 @@ def test_a_sparse_file_is_not_copied_and_fails_what_needs_a_copy(
     assert set(verify(routed, 0, "--task", "script")["script"].values()) == {"passed"}
 
 
-def test_nobody_in_a_box_changes_its_sysctls(routed: Labctl, engine: docker.DockerClient) -> None:
+def test_root_in_a_box_cannot_change_sysctls(routed: Labctl, engine: docker.DockerClient) -> None:
     router = box(engine, routed.learner, "router", lab="routed")
     assert sh(router, "cat /proc/sys/net/ipv4/ip_forward")[1] == "1\n"
     assert sh(router, "echo 0 > /proc/sys/net/ipv4/ip_forward")[0] != 0

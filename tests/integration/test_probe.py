@@ -59,7 +59,7 @@ def in_vain(looked: Looked, command: str) -> threading.Thread:
 
 
 @pytest.mark.vm
-def test_stdout_stderr_and_status_come_as_they_are(alpha: Looked) -> None:
+def test_stdout_stderr_and_exit_status_are_returned_unchanged(alpha: Looked) -> None:
     done = alpha.run(r"printf '\000\377\r\n'; printf 'e\000\376' >&2; exit 7")
     assert done == (7, b"\0\xff\r\n", b"e\0\xfe")
     assert alpha.run("true") == (0, b"", b"")
@@ -67,28 +67,28 @@ def test_stdout_stderr_and_status_come_as_they_are(alpha: Looked) -> None:
     assert alpha.run("kill -9 $$").status == 137
 
 
-def test_eight_megabytes_come_whole(alpha: Looked) -> None:
+def test_eight_megabytes_of_output_arrive_complete(alpha: Looked) -> None:
     wanted = alpha.root("head -c 8388608 /dev/urandom > /var/tmp/big; sha256sum < /var/tmp/big").split()[0]
     out = alpha.run("cat /var/tmp/big").out
     alpha.root("rm /var/tmp/big")
     assert (len(out), hashlib.sha256(out).hexdigest()) == (8388608, wanted)
 
 
-def test_both_streams_at_once(alpha: Looked) -> None:
+def test_stdout_and_stderr_are_read_at_once(alpha: Looked) -> None:
     script = "i=0; while [ $i -lt 64 ]; do echo out $i; head -c 65536 /dev/zero >&2; echo err >&2; i=$((i+1)); done"
     done = alpha.run(script)
     assert done.out == b"".join(b"out %d\n" % number for number in range(64))
     assert done.err == (bytes(65536) + b"err\n") * 64
 
 
-def test_stdin_goes_in_whole_and_ends(alpha: Looked) -> None:
+def test_stdin_is_passed_completely_and_then_closed(alpha: Looked) -> None:
     data = os.urandom(10 << 20)
     assert alpha.run("sha256sum", data).out.split()[0].decode() == hashlib.sha256(data).hexdigest()
     assert alpha.run("cat").out == b""
     assert alpha.run("head -c 3", data).out == data[:3]
 
 
-def test_the_environment_is_nobodys_own(alpha: Looked) -> None:
+def test_a_command_gets_a_fixed_environment(alpha: Looked) -> None:
     found = dict(line.split("=", 1) for line in alpha.run("exec env").out.decode().splitlines())
     # What a shell says of itself.
     assert {name: found.pop(name) for name in ("PWD", "SHLVL")}
@@ -96,7 +96,7 @@ def test_the_environment_is_nobodys_own(alpha: Looked) -> None:
     assert alpha.run("pwd; id -un; hostname").out == b"/\nroot\n%s\n" % alpha.root("hostname").strip().encode()
 
 
-def test_a_command_with_no_end_is_ended_and_the_next_one_runs(alpha: Looked) -> None:
+def test_an_endless_command_is_stopped_and_the_next_command_runs(alpha: Looked) -> None:
     started = clock()
     with pytest.raises(LookError, match=r"no end within 0\.5 s"):
         alpha.run("sleep 100 & sleep 100", seconds=0.5)
@@ -104,20 +104,20 @@ def test_a_command_with_no_end_is_ended_and_the_next_one_runs(alpha: Looked) -> 
     assert alpha.run("echo next").out == b"next\n"
 
 
-def test_output_with_no_end_is_no_answer(alpha: Looked) -> None:
+def test_endless_output_is_an_error(alpha: Looked) -> None:
     with pytest.raises(LookError, match="more than 16 MiB"):
         alpha.run("yes")
     assert alpha.run("echo next").out == b"next\n"
 
 
-def test_what_a_command_leaves_running_is_not_waited_for(alpha: Looked) -> None:
+def test_background_processes_of_a_command_are_not_waited_for(alpha: Looked) -> None:
     started = clock()
     assert alpha.run("echo before; sleep 50 & yes >&2 & exit 3").status == 3
     assert alpha.run("setsid sleep 50 </dev/null & echo later").out == b"later\n"
     assert clock() - started < 5 * PATIENCE
 
 
-def test_a_command_that_can_not_be_is_an_error_of_its_own(alpha: Looked) -> None:
+def test_an_invalid_command_is_an_error_and_affects_no_other_command(alpha: Looked) -> None:
     with pytest.raises(LookError, match="null byte"):
         alpha.run("echo \0")
     with pytest.raises(LookError, match="too long"):
@@ -145,7 +145,7 @@ def test_threads_share_a_session_and_a_place(alpha: Looked) -> None:
 # A box that goes away
 
 
-def test_a_box_that_dies_meanwhile_is_told_at_once(own: Looked) -> None:
+def test_a_box_that_dies_during_a_command_is_reported_at_once(own: Looked) -> None:
     killed = threading.Timer(0.5, lambda: own.container.kill())
     killed.start()
     started = clock()
@@ -158,7 +158,7 @@ def test_a_box_that_dies_meanwhile_is_told_at_once(own: Looked) -> None:
 
 
 @pytest.mark.vm
-def test_another_start_of_a_box_is_another_box(own: Looked) -> None:
+def test_a_restarted_box_is_not_taken_for_the_previous_start(own: Looked) -> None:
     before = own.pid
     own.container.restart(timeout=1)
     with pytest.raises(LookError, match="the box has stopped"):
@@ -176,7 +176,7 @@ def test_another_start_of_a_box_is_another_box(own: Looked) -> None:
     assert own.run("echo again").out == b"again\n"
 
 
-def test_the_death_of_one_box_is_nothing_to_another(own: Looked) -> None:
+def test_the_death_of_one_box_does_not_affect_another_box(own: Looked) -> None:
     beta = Looked(own.engine, own.labctl, own.session, "beta")
     looks = [in_vain(own, "sleep 15") for _ in range(8)]
     time.sleep(0.3)
@@ -191,7 +191,7 @@ def test_the_death_of_one_box_is_nothing_to_another(own: Looked) -> None:
 
 
 @pytest.mark.vm
-def test_nothing_of_the_box_can_be_run(alpha: Looked) -> None:
+def test_a_check_cannot_run_programs_of_the_box(alpha: Looked) -> None:
     alpha.root(
         f"""
         cp {STATIC} /root/static; cp {STATIC} /tmp/static
@@ -218,7 +218,7 @@ def test_nothing_of_the_box_can_be_run(alpha: Looked) -> None:
 
 
 @pytest.mark.vm
-def test_nothing_can_be_written(alpha: Looked) -> None:
+def test_a_check_cannot_write_to_the_box(alpha: Looked) -> None:
     folders = "/ /root /tmp /var/tmp /run /run/lock /dev /dev/shm /etc /home /sys /sys/fs/cgroup /.labctl /proc/1/root"
     files = "/etc/hosts /etc/hostname /etc/resolv.conf /root/.bashrc /proc/sys/net/ipv4/ip_forward /proc/1/comm"
     files += " /proc/1/oom_score_adj /proc/sysrq-trigger /proc/1/root/etc/hosts /proc/1/cwd/etc/hosts /proc/1/mem"
@@ -249,7 +249,7 @@ def test_nothing_can_be_written(alpha: Looked) -> None:
     assert b"no_new_privs: 1" in alpha.run("setpriv -d").out
 
 
-def test_nobody_in_the_box_sees_a_command(alpha: Looked) -> None:
+def test_processes_of_the_box_cannot_see_a_command_of_a_check(alpha: Looked) -> None:
     found: list[object] = []
     look = threading.Thread(target=lambda: found.append(alpha.run("sleep 4.3217; echo done").out))
     look.start()
@@ -263,7 +263,7 @@ def test_nobody_in_the_box_sees_a_command(alpha: Looked) -> None:
     assert "4.3217" not in listed
 
 
-def test_devices_are_the_probes_own(own: Looked) -> None:
+def test_device_files_come_from_the_probe(own: Looked) -> None:
     own.root("rm -f /dev/null /dev/zero; mkfifo /dev/null; echo text > /dev/zero; rm -f /dev/urandom")
     assert own.run("echo lost > /dev/null; cat < /dev/null; head -c 3 /dev/zero; head -c 5 /dev/urandom | wc -c") == (
         0,
@@ -274,7 +274,7 @@ def test_devices_are_the_probes_own(own: Looked) -> None:
     assert own.run("ls / > /dev/null; echo fine").out == b"fine\n"
 
 
-def test_links_lead_to_the_boxs_files_only(alpha: Looked) -> None:
+def test_symbolic_links_lead_only_to_files_of_the_box(alpha: Looked) -> None:
     outside = ["/usr/lib/labctl", str(alpha.engine.info()["DockerRootDir"]), "/var/run/docker.sock"]
     assert all(alpha.run(f"test -e {path}").status == 1 for path in outside)
     roots = ["", "/proc/1/root", "/proc/1/cwd", "/proc/self/root", "/proc/thread-self/root", "../../../../../.."]
@@ -291,7 +291,7 @@ def test_links_lead_to_the_boxs_files_only(alpha: Looked) -> None:
     alpha.root("rm /root/mine /root/link /root/up")
 
 
-def test_a_root_who_moves_etc_away_is_looked_at_all_the_same(own: Looked) -> None:
+def test_a_box_with_a_moved_etc_folder_can_be_inspected(own: Looked) -> None:
     """/etc/hosts and others are mounts, so that it is copied instead, and they stay behind."""
     sh(own.container, "mv /etc /etc2")
     own.root(f"cp {STATIC} /etc/hosts; chmod 755 /etc/hosts")
@@ -304,7 +304,7 @@ def test_a_root_who_moves_etc_away_is_looked_at_all_the_same(own: Looked) -> Non
 # A box in a bad way
 
 
-def test_a_box_with_nothing_left_still_answers(own: Looked) -> None:
+def test_a_box_without_files_can_be_inspected(own: Looked) -> None:
     own.root("head -c 80000000 /dev/zero > /run/full 2>/dev/null; cat /dev/null > /run/more || true")
     sh(own.container, "/.labctl/bin/busybox rm -rf /usr /bin /sbin /lib /lib64 /etc/passwd /etc/ld.so.cache")
     own.enter()
@@ -313,7 +313,7 @@ def test_a_box_with_nothing_left_still_answers(own: Looked) -> None:
     assert own.run("ip -br address show lo | cut -c1-2").out == b"lo\n"
 
 
-def test_a_box_with_no_process_left_to_start_still_answers(own: Looked) -> None:
+def test_a_box_at_its_process_limit_can_be_inspected(own: Looked) -> None:
     own.begin(STATIC, "sh", "-c", "while :; do sleep 1000 & done")
     until(lambda: own.container.stats(stream=False)["pids_stats"]["current"] >= 126, "no process left")
     own.enter()
@@ -322,7 +322,7 @@ def test_a_box_with_no_process_left_to_start_still_answers(own: Looked) -> None:
     own.session.listeners(own.place)
 
 
-def test_a_box_in_which_a_fork_bomb_runs_still_answers(own: Looked) -> None:
+def test_a_box_with_a_fork_bomb_can_be_inspected(own: Looked) -> None:
     own.begin(STATIC, "sh", "-c", "b() { b | b & }; b; b; wait")
     own.enter()
     started = clock()
@@ -332,7 +332,7 @@ def test_a_box_in_which_a_fork_bomb_runs_still_answers(own: Looked) -> None:
     own.container.kill()
 
 
-def test_a_box_that_stands_still_is_still_looked_at(own: Looked) -> None:
+def test_a_paused_box_can_be_inspected(own: Looked) -> None:
     own.container.pause()
     try:
         assert own.run("ps -p 1 -o comm=").out == b"systemd\n"
@@ -341,7 +341,7 @@ def test_a_box_that_stands_still_is_still_looked_at(own: Looked) -> None:
         own.container.unpause()
 
 
-def test_files_that_never_end_or_never_begin_cost_that_command_only(own: Looked) -> None:
+def test_endless_files_and_fifos_affect_only_the_command_that_reads_them(own: Looked) -> None:
     own.root("mkfifo /root/fifo; ln -s /root/round /root/round; truncate -s 1T /root/huge")
     with pytest.raises(LookError, match="no end within"):
         own.run("cat /root/fifo", seconds=0.5)
@@ -353,7 +353,7 @@ def test_files_that_never_end_or_never_begin_cost_that_command_only(own: Looked)
 # Several at once, and the end
 
 
-def test_two_sessions_on_one_box_do_not_meet(alpha: Looked) -> None:
+def test_two_sessions_on_one_box_are_separate(alpha: Looked) -> None:
     other = new_session()
     try:
         second = Looked(alpha.engine, alpha.labctl, other)
@@ -373,7 +373,7 @@ def processes(engine: docker.DockerClient) -> set[int]:
     return {int(row[0]) for row in listed["Processes"]}
 
 
-def test_after_the_end_nothing_is_left(shared: Labctl, engine: docker.DockerClient) -> None:
+def test_a_closed_session_leaves_no_process(shared: Labctl, engine: docker.DockerClient) -> None:
     def threads() -> set[str]:
         return {thread.name for thread in threading.enumerate() if thread.name in ("agent", "look")}
 
@@ -411,7 +411,7 @@ def ports(engine: docker.DockerClient, labctl: Labctl) -> list[str]:
     return output.decode().splitlines()
 
 
-def test_an_agent_whose_labctl_is_killed_ends(shared: Labctl, engine: docker.DockerClient) -> None:
+def test_an_agent_ends_if_its_labctl_is_killed(shared: Labctl, engine: docker.DockerClient) -> None:
     """Also where it is writing at that moment, and nobody reads any more."""
     session = new_session()
     looked = Looked(engine, shared, session)
@@ -434,7 +434,7 @@ def join(session: CheckSession, looked: Looked, address: str) -> str:
 
 
 @pytest.mark.vm
-def test_the_probe_is_a_client_like_any_other_and_may_nothing(alpha: Looked) -> None:
+def test_the_probe_is_an_ordinary_client_without_privileges(alpha: Looked) -> None:
     place = join(alpha.session, alpha, "10.10.10.78/24")
     status, out, _ = alpha.session.run(place, "ip -br -4 address show eth0; ping -c 1 -W 2 10.10.10.12 | grep -c ' 0%'")
     assert (status, b"10.10.10.78/24" in out, out.split()[-1]) == (0, True, b"1")
@@ -448,7 +448,7 @@ def test_the_probe_is_a_client_like_any_other_and_may_nothing(alpha: Looked) -> 
     assert alpha.session.run(place, "ip link set eth0 down")[:2] == (2, b"")
 
 
-def test_cables_are_cut_between_some_and_mended(alpha: Looked, shared: Labctl) -> None:
+def test_cables_between_chosen_boxes_are_cut_and_restored(alpha: Looked, shared: Labctl) -> None:
     beta = Looked(alpha.engine, shared, alpha.session, "beta")
     place = join(alpha.session, alpha, "10.10.10.79/24")
     both, switch = [port(alpha), port(beta)], switch_pid(alpha.engine)
@@ -465,7 +465,7 @@ def test_cables_are_cut_between_some_and_mended(alpha: Looked, shared: Labctl) -
         alpha.session.isolate(switch, ["no-such-port"], isolated=True)
 
 
-def test_a_network_that_is_not_there_is_told_and_leaves_nothing(alpha: Looked) -> None:
+def test_a_missing_network_is_reported_and_leaves_nothing(alpha: Looked) -> None:
     with pytest.raises(LookError, match="ip:"):
         alpha.session.join("nowhere", switch_pid(alpha.engine), "no-such-bridge", "10.10.10.80/24")
     with pytest.raises(LookError, match="ip:"):
@@ -475,7 +475,7 @@ def test_a_network_that_is_not_there_is_told_and_leaves_nothing(alpha: Looked) -
 # News
 
 
-def test_a_watched_box_tells_of_what_is_written_run_and_of_its_end(own: Looked) -> None:
+def test_a_watched_box_reports_writes_started_programs_and_its_end(own: Looked) -> None:
     own.enter(watch=True)
     own.session.wait_change(0.3)
     assert own.session.wait_change(0.3) == set()
@@ -492,6 +492,6 @@ def test_a_watched_box_tells_of_what_is_written_run_and_of_its_end(own: Looked) 
     assert own.session.wait_change(5) == {own.place}
 
 
-def test_addresses_are_the_labs(alpha: Looked) -> None:
+def test_a_check_sees_the_address_from_the_lab(alpha: Looked) -> None:
     found = alpha.run("ip -br -4 address show eth0").out.split()[2].decode()
     assert ipaddress.ip_interface(found).ip == ipaddress.ip_address("10.10.10.11")

@@ -193,7 +193,7 @@ def answer(look: Callable[[Any], Any], host: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_the_answers_are_those_of_stock_testinfra(hosts: Any, name: str) -> None:
+def test_answers_equal_those_of_stock_testinfra(hosts: Any, name: str) -> None:
     outside, stock, _ = hosts
     found, wanted = SAME[name](outside), answer(SAME[name], stock)
     assert found == wanted
@@ -214,14 +214,14 @@ def test_the_answers_are_those_of_stock_testinfra(hosts: Any, name: str) -> None
         (lambda host: host.run("netstat -tln"), Source.IN_BOX),
     ],
 )
-def test_an_answer_says_what_it_rests_on(hosts: Any, look: Callable[[Any], Any], source: Source) -> None:
+def test_an_answer_names_its_source(hosts: Any, look: Callable[[Any], Any], source: Source) -> None:
     outside, _, notes = hosts
     notes.begin()
     look(outside)
     assert notes.source is source
 
 
-def test_the_environment_is_the_toolboxs(hosts: Any) -> None:
+def test_the_environment_comes_from_the_toolbox(hosts: Any) -> None:
     """By design: stock testinfra has that of the engine's exec."""
     outside, _, _ = hosts
     environment = outside.environment()

@@ -77,14 +77,14 @@ def test_a_program_of_the_image_is_genuine_and_a_copy_is_not(alpha: Looked) -> N
     assert (found.program, found.genuine) == ("/root/redis-server", False)
 
 
-def test_the_first_process_holds_the_socket_of_ssh(alpha: Looked) -> None:
+def test_the_first_process_owns_the_ssh_socket(alpha: Looked) -> None:
     found = {one.program: one for one in alpha.world().listeners("alpha") if one.port == 22}
     assert found["/usr/lib/systemd/systemd"].genuine
     assert {one.address for one in found.values()} == {"::"}
 
 
 @pytest.mark.parametrize("kind", ["SOCK_DGRAM", "SOCK_STREAM"])
-def test_addresses_of_both_families_are_told(alpha: Looked, kind: str) -> None:
+def test_listeners_on_ipv4_and_ipv6_are_reported(alpha: Looked, kind: str) -> None:
     script = f"""
     import socket, time
     s = socket.socket(socket.AF_INET6, socket.{kind}); s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -114,7 +114,7 @@ def test_a_program_that_was_written_over_is_not_genuine(own: Looked) -> None:
     assert (found.program, found.genuine) == (PYTHON, False)
 
 
-def test_a_program_whose_file_is_gone_is_not_genuine(own: Looked) -> None:
+def test_a_program_with_a_deleted_file_is_not_genuine(own: Looked) -> None:
     port = listen(own)[0].port
     own.root(f"cp {PYTHON} /root/p; rm {PYTHON}; cp /root/p {PYTHON}")
     (found,) = [one for one in own.world().listeners("alpha") if one.port == port]
@@ -136,7 +136,7 @@ def test_a_program_whose_file_is_gone_is_not_genuine(own: Looked) -> None:
         "/root/evil\udcff.so",
     ],
 )
-def test_a_library_of_the_learners_own_makes_a_program_another(alpha: Looked, library: str) -> None:
+def test_a_program_with_a_library_of_the_learner_is_not_genuine(alpha: Looked, library: str) -> None:
     script = f"""
     import shutil, ctypes, os
     shutil.copy({LIBRARY!r}, {library!r})
@@ -146,18 +146,18 @@ def test_a_library_of_the_learners_own_makes_a_program_another(alpha: Looked, li
     assert (found.program, found.genuine) == (PYTHON, False)
 
 
-def test_a_library_of_the_image_does_not(alpha: Looked) -> None:
+def test_a_program_with_a_library_of_the_image_is_genuine(alpha: Looked) -> None:
     (found,) = listen(alpha, f"import ctypes; ctypes.CDLL({LIBRARY!r}); " + LISTEN + WAIT)
     assert found.genuine
 
 
-def test_a_preloaded_library_is_seen(alpha: Looked) -> None:
+def test_a_preloaded_library_is_detected(alpha: Looked) -> None:
     alpha.root(f"cp {LIBRARY} /root/preloaded.so")
     (found,) = listen(alpha, shell="LD_PRELOAD=/root/preloaded.so; export LD_PRELOAD;")
     assert (found.program, found.genuine) == (PYTHON, False)
 
 
-def test_a_program_started_by_the_loader_is_the_loader(alpha: Looked) -> None:
+def test_a_program_started_by_the_loader_is_reported_as_the_loader(alpha: Looked) -> None:
     loader = alpha.root(f"ls {LIBRARIES}/ld-linux-*").split()[0]
     alpha.root(f"cp {PYTHON} /root/loaded")
     (found,) = listen(alpha, shell=f'set -- {loader} /root/loaded -S -c "$1"; exec "$@";')
@@ -175,7 +175,7 @@ def test_a_program_in_memory_is_not_genuine(alpha: Looked) -> None:
     assert (found.program, found.genuine) == ("/memfd:redis-server (deleted)", False)
 
 
-def test_code_in_memory_is_seen_whatever_it_is_called(alpha: Looked) -> None:
+def test_code_in_memory_is_detected_under_any_name(alpha: Looked) -> None:
     anonymous = "import mmap; made = mmap.mmap(-1, 4096, prot=7); "
     (found,) = listen(alpha, anonymous + LISTEN + WAIT)
     assert not found.genuine
@@ -191,7 +191,7 @@ def test_code_in_memory_is_seen_whatever_it_is_called(alpha: Looked) -> None:
     assert not found.genuine
 
 
-def test_code_that_was_written_over_in_memory_is_seen(alpha: Looked) -> None:
+def test_code_overwritten_in_memory_is_detected(alpha: Looked) -> None:
     script = """
     import ctypes
     line = next(line for line in open("/proc/self/maps") if " r-xp " in line and "python" in line)
@@ -205,7 +205,7 @@ def test_code_that_was_written_over_in_memory_is_seen(alpha: Looked) -> None:
     assert (found.program, found.genuine) == (PYTHON, False)
 
 
-def test_a_socket_that_another_program_holds_too_is_told_of_both(alpha: Looked) -> None:
+def test_both_owners_of_a_shared_socket_are_reported(alpha: Looked) -> None:
     script = """
     import os, socket, time
     s = socket.socket(); s.bind(("", PORT)); s.set_inheritable(True)
@@ -219,7 +219,7 @@ def test_a_socket_that_another_program_holds_too_is_told_of_both(alpha: Looked) 
     assert {one.program: one.genuine for one in found} == {PYTHON: True, "/usr/bin/sleep": True}
 
 
-def test_many_sockets_are_no_way_out(alpha: Looked) -> None:
+def test_a_listener_is_found_among_thousands_of_sockets(alpha: Looked) -> None:
     script = """
     import resource, socket, time
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
@@ -242,7 +242,7 @@ def changes(looked: Looked) -> dict[str, list[str]]:
 
 
 @pytest.mark.vm
-def test_files_of_packages_that_are_not_what_they_were_are_told(own: Looked) -> None:
+def test_changed_package_files_are_reported(own: Looked) -> None:
     assert changes(own)["packaged"] == []
     own.root(
         """
@@ -268,13 +268,13 @@ def test_no_link_leads_out_of_the_layer(own: Looked) -> None:
     assert not [path for path in files if path.startswith(("/root/everything/", "/var/lib/mine/", "/usr/share/also/"))]
 
 
-def test_names_of_any_bytes_are_told(own: Looked) -> None:
+def test_file_names_with_any_bytes_are_reported(own: Looked) -> None:
     own.root(r'for n in "\n" "\377" " " "\342\200\250" "\"" "\\\\"; do : > "/root/a$(printf "${n}b")"; done')
     names = {path for path in changes(own)["files"] if path.startswith("/root/a")}
     assert {"/root/a\nb", "/root/a\udcffb", "/root/a b", "/root/a\u2028b", '/root/a"b', "/root/a\\b"} <= names
 
 
-def test_a_disk_that_is_too_full_to_be_looked_at_is_told_and_costs_nothing_else(own: Looked) -> None:
+def test_a_disk_with_too_many_files_is_reported_and_checked_later(own: Looked) -> None:
     own.root("mkdir /root/d; cd /root/d; i=0; while [ $i -lt 230 ]; do mkdir d; cd d; i=$((i+1)); done")
     with pytest.raises(LookError, match="folders in each other"):
         changes(own)

@@ -90,7 +90,7 @@ def expire(pair: Pair) -> None:
     assert [box["state"] for box in own] == ["running", "running"]
 
 
-def test_who_is_in_a_box_keeps_it_and_who_is_not_finds_it_stopped(teacher: Labctl, tmp_path: Path) -> None:
+def test_idle_boxes_are_stopped_and_boxes_in_use_are_kept(teacher: Labctl, tmp_path: Path) -> None:
     """After so many seconds with nobody in it. That an instructor verifies all the time keeps no box awake."""
     pair = Pair(teacher, tmp_path, "--limits", f"idle={IDLE / 60}")
     pair.run("cohort", "up", pair.name)
@@ -110,5 +110,5 @@ def test_who_is_in_a_box_keeps_it_and_who_is_not_finds_it_stopped(teacher: Labct
     pair.end()
 
 
-def test_what_expired_is_warned_stopped_and_after_its_grace_removed(expiry: Future[None]) -> None:
+def test_expired_boxes_are_warned_then_stopped_then_removed(expiry: Future[None]) -> None:
     expiry.result(timeout=300)

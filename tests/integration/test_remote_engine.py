@@ -14,7 +14,7 @@ PROXY = "http://user:secret@127.0.0.1:9"
 """Where nobody listens: whatever goes there fails."""
 
 
-def test_tcp_without_tls_works_and_a_proxy_is_not_asked(labctl: Labctl) -> None:
+def test_tcp_without_tls_works_and_uses_no_proxy(labctl: Labctl) -> None:
     with Forwarder() as port:
         names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
         labctl.environment |= dict.fromkeys(names, PROXY) | {"DOCKER_HOST": port.address, "NO_PROXY": ""}

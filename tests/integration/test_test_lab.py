@@ -84,7 +84,7 @@ def gate(new_labctl: Callable[[], Labctl], engine: docker.DockerClient, tmp_path
                 engine.images.remove(tag, noprune=True)
 
 
-def test_a_lab_as_it_must_be(gate: Gate, tmp_path: Path) -> None:
+def test_a_correct_lab_has_no_flaws(gate: Gate, tmp_path: Path) -> None:
     report = tmp_path / "report.md"
     found = gate.run(0, "--thorough", "--repeat", "2", "--report", str(report))
     assert found["verdict"] == "passed" and found["flaws"] == []
@@ -104,7 +104,7 @@ def test_a_lab_as_it_must_be(gate: Gate, tmp_path: Path) -> None:
     assert f"| `{gate.name}` | Two files | 2 | 4 (1) | 2 | 2/2 | 2 |" in report.read_text()
 
 
-def test_mutants_that_are_not_caught_or_fail_more_than_they_name(gate: Gate) -> None:
+def test_uncaught_mutants_and_mutants_that_fail_other_tasks_are_reported(gate: Gate) -> None:
     """And a learner of the lab is not touched meanwhile."""
     gate.edit("playbooks", "mutants/wrong-word.yml", "{{ word }}x", "{{ word }}")
     gate.edit("playbooks", "mutants/nothing.yml", "[word, flag]", "[flag]")
@@ -122,7 +122,7 @@ def test_mutants_that_are_not_caught_or_fail_more_than_they_name(gate: Gate) -> 
     assert "✗ mutant wrong-word" in done.stderr
 
 
-def test_a_fresh_instance_that_passes_a_task(gate: Gate) -> None:
+def test_a_task_that_passes_in_a_fresh_instance_is_reported(gate: Gate) -> None:
     gate.edit("checks", "test_sound.py", FLAG, ALWAYS)
     assert gate.flaws(1, "--only", "fresh", "--only", "reset") == [
         ("fresh", "", "flag", "failed", "passed"),
@@ -130,7 +130,7 @@ def test_a_fresh_instance_that_passes_a_task(gate: Gate) -> None:
     ]
 
 
-def test_a_flaky_check(gate: Gate) -> None:
+def test_a_flaky_check_is_reported(gate: Gate) -> None:
     gate.edit("checks", "test_sound.py", FLAG, EVERY_SECOND)
     found = gate.run(1, "--only", "solutions", "--repeat", "3")
     (flaw,) = [flaw for flaw in found["flaws"] if flaw["expected"] == "the same verdict each time"]
@@ -138,7 +138,7 @@ def test_a_flaky_check(gate: Gate) -> None:
     assert found["labs"][0]["flakes"]["differing"] == 1
 
 
-def test_a_solution_that_does_not_last(gate: Gate) -> None:
+def test_a_solution_lost_after_a_reboot_is_reported(gate: Gate) -> None:
     for kind, file in (("checks", "test_sound.py"), ("playbooks", "solve.yml")):
         gate.edit(kind, file, "/root/flag", "/run/flag")
     gate.edit("playbooks", "solve-shell.yml", ": > /root/flag", "systemctl disable --now ssh; : > /run/flag")
@@ -146,19 +146,19 @@ def test_a_solution_that_does_not_last(gate: Gate) -> None:
     assert found == [("reboot", name, "flag", "passed", "failed") for name in ("solve", "solve-shell")]
 
 
-def test_a_solution_that_can_not_be_played(gate: Gate) -> None:
+def test_a_solution_that_cannot_be_played_is_reported(gate: Gate) -> None:
     gate.edit("playbooks", "solve-shell.yml", "ansible.builtin.shell", "ansible.builtin.no_such_module")
     ((phase, name, task, expected, found),) = gate.flaws(1, "--only", "solutions", "--repeat", "1")
     assert (phase, name, task, expected) == ("solutions", "solve-shell", "", "that it can be done")
     assert "play" in found
 
 
-def test_a_check_that_can_not_run(gate: Gate) -> None:
+def test_a_check_that_cannot_run_is_reported(gate: Gate) -> None:
     gate.edit("checks", "test_sound.py", FLAG, "    raise OSError('gone')\n" + ALWAYS)
     assert ("fresh", "", "flag", "failed", "error") in gate.flaws(6, "--only", "fresh", "--repeat", "1")
 
 
-def test_a_mutant_that_names_an_unknown_task_is_an_invalid_lab(gate: Gate) -> None:
+def test_a_mutant_with_an_unknown_task_makes_the_lab_invalid(gate: Gate) -> None:
     gate.edit("playbooks", "mutants/wrong-word.yml", "[word]", "[ward]")
     done = gate.labctl.run(*gate.arguments(), code=3)
     assert (
@@ -178,7 +178,7 @@ def test_a_mutant_that_names_an_unknown_task_is_an_invalid_lab(gate: Gate) -> No
         ("thorough", "… solution solve, thorough", signal.SIGINT),
     ],
 )
-def test_after_ctrl_c_nothing_is_left(gate: Gate, phase: str, moment: str, number: signal.Signals) -> None:
+def test_ctrl_c_leaves_nothing(gate: Gate, phase: str, moment: str, number: signal.Signals) -> None:
     process = gate.labctl.start(*gate.arguments("--repeat", "1", "--only", phase))
     with process:
         assert process.stderr is not None

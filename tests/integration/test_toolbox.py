@@ -150,7 +150,9 @@ def container(request: pytest.FixtureRequest) -> Iterator[Callable[[str, str], R
         docker_run("rm", "-f", name)
 
 
-def test_programs_need_nothing(container: Callable[[str, str], Run], nothing: str, volume: str) -> None:
+def test_toolbox_programs_need_no_file_of_the_box(
+    container: Callable[[str, str], Run], nothing: str, volume: str
+) -> None:
     run = container(nothing, volume)
     for command, beginning in VERSIONS.items():
         done = run(BUSYBOX, "sh", "-c", f"{command} 2>&1")
@@ -179,7 +181,9 @@ def test_every_applet_is_there(container: Callable[[str, str], Run], nothing: st
 
 
 @pytest.mark.parametrize("home", ["/.labctl", "/root"])
-def test_a_hostile_root(container: Callable[[str, str], Run], box_image: str, volume: str, home: str) -> None:
+def test_toolbox_programs_ignore_changes_by_a_hostile_root(
+    container: Callable[[str, str], Run], box_image: str, volume: str, home: str
+) -> None:
     run = container(box_image, volume)
     done = run("/bin/sh", "-c", HOSTILE, environment=())
     assert done.returncode == 0, done
@@ -210,7 +214,9 @@ def _answers(run: Run, environment: tuple[str, ...]) -> None:
         assert done.stdout.startswith(beginning), (command, done)
 
 
-def test_libraries_of_the_toolbox_only(container: Callable[[str, str], Run], box_image: str, volume: str) -> None:
+def test_toolbox_programs_load_only_libraries_of_the_toolbox(
+    container: Callable[[str, str], Run], box_image: str, volume: str
+) -> None:
     run = container(box_image, volume)
     script = "for program in /.labctl/bin/* /.labctl/libexec/*; do /.labctl/lib/ld.so --list $program; done 2>/dev/null"
     listed = run(BUSYBOX, "sh", "-c", script).stdout.splitlines()
@@ -220,7 +226,9 @@ def test_libraries_of_the_toolbox_only(container: Callable[[str, str], Run], box
     assert [line for line in listed if "not found" in line] == []
 
 
-def test_nc_sends_and_prints_until_the_end(container: Callable[[str, str], Run], nothing: str, volume: str) -> None:
+def test_nc_sends_stdin_and_prints_until_the_connection_ends(
+    container: Callable[[str, str], Run], nothing: str, volume: str
+) -> None:
     run = container(nothing, volume)
     script = """
     nc -l -p 4000 -s 127.0.0.1 </.labctl/nss.conf >/tmp/heard &

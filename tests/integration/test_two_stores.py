@@ -92,7 +92,7 @@ def users(
         assert one.boxes() == other.boxes() == []
 
 
-def test_each_has_boxes_networks_and_params_of_their_own(users: tuple[User, User]) -> None:
+def test_each_store_has_its_own_boxes_networks_and_params(users: tuple[User, User]) -> None:
     one, other = users
     assert one.store != other.store
     for user in users:
@@ -105,7 +105,7 @@ def test_each_has_boxes_networks_and_params_of_their_own(users: tuple[User, User
     assert len(seeds) == 6
 
 
-def test_each_is_judged_by_their_own_work(users: tuple[User, User]) -> None:
+def test_each_learner_is_judged_by_their_own_work(users: tuple[User, User]) -> None:
     one, other = users
     one.run("exec", "beta", "touch", "/root/reach")
     verdicts = [json.loads(user.run("verify", "--json", code=1))["attempt"]["tasks"] for user in users]
@@ -122,7 +122,7 @@ def test_each_is_judged_by_their_own_work(users: tuple[User, User]) -> None:
     "said",
     ["stop", "reset --yes", "down mini", "down --all", "cohort stop", "cohort reset --yes", "cohort down --yes"],
 )
-def test_what_one_does_leaves_the_other_alone(users: tuple[User, User], said: str) -> None:
+def test_commands_of_one_store_do_not_change_the_other(users: tuple[User, User], said: str) -> None:
     one, other = users
     words = said.split()
     if words[0] == "cohort":
@@ -137,7 +137,7 @@ def test_what_one_does_leaves_the_other_alone(users: tuple[User, User], said: st
     one.run("cohort", "up", one.name)
 
 
-def test_what_expires_is_its_own_stores(users: tuple[User, User]) -> None:
+def test_only_boxes_of_the_expired_store_are_stopped(users: tuple[User, User]) -> None:
     def short(user: User) -> set[str]:
         return {box.status for box in user.boxes() if user.is_short(box)}
 
@@ -146,7 +146,7 @@ def test_what_expires_is_its_own_stores(users: tuple[User, User]) -> None:
     assert short(other) == {"running"}
 
 
-def test_a_cohort_that_ends_takes_no_box_of_another_store(users: tuple[User, User]) -> None:
+def test_the_end_of_a_cohort_removes_no_box_of_another_store(users: tuple[User, User]) -> None:
     one, other = users
     before = other.states()
     one.end()

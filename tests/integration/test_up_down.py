@@ -38,7 +38,7 @@ def test_up_twice_changes_nothing_and_says_so(engine: docker.DockerClient, mini:
     assert {box.id: box.attrs["State"]["StartedAt"] for box in boxes_of(engine, mini.learner)} == before
 
 
-def test_dry_run_says_what_would_be_done_and_does_nothing(engine: docker.DockerClient, labctl: Labctl) -> None:
+def test_dry_run_prints_the_plan_and_changes_nothing(engine: docker.DockerClient, labctl: Labctl) -> None:
     said = labctl.run("up", "mini", "--dry-run").stdout
     assert "make alpha" in said and "make beta" in said and "wait until" in said
     assert not boxes_of(engine, labctl.learner)
@@ -53,7 +53,7 @@ def test_up_after_sigkill_finishes_the_work(engine: docker.DockerClient, labctl:
 
 
 @pytest.mark.parametrize("after", [0.3, 0.5, 0.7, 0.9, 1.1])
-def test_first_up_that_gets_ctrl_c_leaves_nothing(engine: docker.DockerClient, labctl: Labctl, after: float) -> None:
+def test_ctrl_c_on_a_first_up_leaves_nothing(engine: docker.DockerClient, labctl: Labctl, after: float) -> None:
     code = stopped_after(labctl.start("up", "mini"), after, signal.SIGINT)
     while code == 0:  # it was quicker than the signal
         labctl.run("down", "mini")
@@ -64,7 +64,7 @@ def test_first_up_that_gets_ctrl_c_leaves_nothing(engine: docker.DockerClient, l
     until(lambda: nothing_left(engine, labctl.learner), "containers and bridges gone")
 
 
-def test_ctrl_c_on_a_second_up_leaves_the_instance_alone(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_ctrl_c_on_a_second_up_does_not_change_the_instance(engine: docker.DockerClient, mini: Labctl) -> None:
     mini.run("stop", "beta")
     second = mini.start("up", "mini")
     second.send_signal(signal.SIGTERM)
@@ -74,7 +74,7 @@ def test_ctrl_c_on_a_second_up_leaves_the_instance_alone(engine: docker.DockerCl
     assert running(engine, mini.learner) == ["alpha", "beta"]
 
 
-def test_a_foreign_container_of_that_name_is_left_alone_and_nothing_is_left(
+def test_a_foreign_container_with_the_same_name_is_kept_and_up_is_rolled_back(
     engine: docker.DockerClient, labctl: Labctl
 ) -> None:
     image = next(tag for image in engine.images.list("labctl/box") for tag in image.tags)
@@ -91,7 +91,7 @@ def test_a_foreign_container_of_that_name_is_left_alone_and_nothing_is_left(
         foreign.remove(force=True)
 
 
-def test_two_ups_at_once_end_with_one_instance(engine: docker.DockerClient, labctl: Labctl) -> None:
+def test_two_parallel_ups_give_one_instance(engine: docker.DockerClient, labctl: Labctl) -> None:
     both = [labctl.start("up", "mini") for _ in range(2)]
     said = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
@@ -110,18 +110,18 @@ def test_eight_learners_at_once_all_get_their_boxes(
 
 
 @pytest.mark.parametrize("after", [0.35, 0.5, 0.7])
-def test_down_after_sigkill_in_down_finishes(engine: docker.DockerClient, mini: Labctl, after: float) -> None:
+def test_down_finishes_the_work_of_a_killed_down(engine: docker.DockerClient, mini: Labctl, after: float) -> None:
     stopped_after(mini.start("down", "mini"), after, signal.SIGKILL)
     mini.run("down", "mini")
     until(lambda: nothing_left(engine, mini.learner), "containers and bridges gone")
 
 
-def test_down_twice_is_fine(mini: Labctl) -> None:
+def test_down_can_be_repeated(mini: Labctl) -> None:
     mini.run("down", "mini")
     assert "nothing to do" in mini.run("down", "mini").stdout
 
 
-def test_seed_decides_params_and_another_seed_is_refused_while_up(labctl: Labctl) -> None:
+def test_the_seed_determines_params_and_cannot_change_while_up(labctl: Labctl) -> None:
     labctl.run("up", "mini", "--seed", "abc")
     question = labctl.run("exec", "alpha", "--", "cat", "/etc/labctl/question").stdout
     refused = labctl.run("up", "mini", "--seed", "xyz", code=2)

@@ -111,7 +111,7 @@ def teacher(engine: docker.DockerClient, images: None, tmp_path: Path) -> Iterat
         made.end()
 
 
-def test_a_class_goes_on_after_an_upgrade_and_after_a_downgrade(teacher: Teacher, tmp_path: Path) -> None:
+def test_a_cohort_continues_after_an_upgrade_and_a_downgrade(teacher: Teacher, tmp_path: Path) -> None:
     begun_before(teacher)
     before, old_keeper = teacher.boxes(), teacher.keeper()
     taught_on(teacher, before, tmp_path)

@@ -50,7 +50,7 @@ def watching(mini: Labctl) -> Iterator[Callable[[], Watching]]:
         one.end()
 
 
-def test_a_task_turns_green_within_two_seconds_of_the_fix_and_the_last_one_ends_it(
+def test_a_fixed_task_passes_within_two_seconds_and_the_last_ends_watch(
     mini: Labctl, watching: Callable[[], Watching], engine: docker.DockerClient
 ) -> None:
     boxes = {box.labels["labctl.box"]: box for box in boxes_of(engine, mini.learner)}
@@ -70,7 +70,7 @@ def test_a_task_turns_green_within_two_seconds_of_the_fix_and_the_last_one_ends_
     assert len(attempts) == 3
 
 
-def test_where_nothing_happens_nothing_is_judged(
+def test_watch_runs_no_checks_without_changes(
     mini: Labctl, watching: Callable[[], Watching], engine: docker.DockerClient
 ) -> None:
     watch = watching()

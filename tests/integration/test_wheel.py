@@ -64,7 +64,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_catalog_is_in_the_wheel_whole(wheel: Path) -> None:
+def test_the_wheel_contains_the_whole_catalog(wheel: Path) -> None:
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
     tracked = run("git", "ls-files", "labs", "playbooks", "images", "checks", cwd=ROOT).splitlines()
     assert tracked
@@ -74,14 +74,14 @@ def test_the_catalog_is_in_the_wheel_whole(wheel: Path) -> None:
     assert not [name for name in inside if "__pycache__" in name or name.startswith(("tests/", "bench/"))]
 
 
-def test_the_command_tells_its_version_from_any_folder(installed: Path, elsewhere: Path) -> None:
+def test_the_command_prints_its_version_in_any_folder(installed: Path, elsewhere: Path) -> None:
     import labctl
 
     assert run(installed / "labctl", "--version", cwd=elsewhere) == f"labctl {labctl.__version__}\n"
     assert run(installed / "python", "-m", "labctl", "--version", cwd=elsewhere) == f"labctl {labctl.__version__}\n"
 
 
-def test_the_labs_are_the_wheels_own(installed: Path, elsewhere: Path) -> None:
+def test_list_shows_the_labs_of_the_wheel(installed: Path, elsewhere: Path) -> None:
     names = [lab["name"] for lab in json.loads(run(installed / "labctl", "list", "--json", cwd=elsewhere))]
     assert "redis-replication" in names
     code = (
@@ -103,7 +103,7 @@ def test_a_brief_is_shown_in_both_languages_with_no_engine(installed: Path, else
         assert "10.10.10.11" in shown and "{{" not in shown
 
 
-def test_everything_that_playbooks_and_checks_need_is_found(installed: Path, elsewhere: Path) -> None:
+def test_all_files_for_playbooks_and_checks_are_found(installed: Path, elsewhere: Path) -> None:
     code = (
         "from labctl.adapters.catalog import FileCatalog; c = FileCatalog(); n = 'redis-replication'\n"
         "print(c.play_path(n, 'setup').is_file(), c.play_path(n, 'solve').is_file(),"
@@ -113,7 +113,7 @@ def test_everything_that_playbooks_and_checks_need_is_found(installed: Path, els
     assert run(installed / "python", "-c", code, cwd=elsewhere).split() == ["True"] * 5
 
 
-def test_a_new_lab_comes_out_of_the_wheel_and_lint_has_nothing_against_it(installed: Path, elsewhere: Path) -> None:
+def test_a_new_lab_is_created_from_the_wheel_and_passes_lint(installed: Path, elsewhere: Path) -> None:
     labctl = installed / "labctl"
     run(labctl, "new", "my-lab", "--in", "own", cwd=elsewhere)
     made = json.loads(run(labctl, "--catalog", "own", "lint", "my-lab", "--json", cwd=elsewhere))["my-lab"]
@@ -122,7 +122,7 @@ def test_a_new_lab_comes_out_of_the_wheel_and_lint_has_nothing_against_it(instal
     assert not [fault for fault in told if fault["severity"] == "error"]
 
 
-def test_the_store_of_an_older_labctl_is_brought_up_to_date_from_the_wheel(installed: Path, elsewhere: Path) -> None:
+def test_the_wheel_migrates_the_store_of_an_older_labctl(installed: Path, elsewhere: Path) -> None:
     """Migrations are in it, with no file of alembic's that a user would have to have."""
     code = (
         "import sys; from pathlib import Path; from sqlalchemy import create_engine\n"
@@ -135,7 +135,7 @@ def test_the_store_of_an_older_labctl_is_brought_up_to_date_from_the_wheel(insta
     assert folder.startswith(str(installed.parent)) and cohorts == "[]\n"
 
 
-def test_no_hint_names_the_script_of_a_checkout(installed: Path, elsewhere: Path) -> None:
+def test_hints_do_not_name_scripts_of_a_checkout(installed: Path, elsewhere: Path) -> None:
     done = subprocess.run(
         [installed / "labctl", "status"],
         cwd=elsewhere,

@@ -52,7 +52,7 @@ def ssh(key: Path, *words: str, code: int = 0) -> str:
         raise
 
 
-def test_a_learner_gets_in_by_the_systems_sshd_and_the_unit_comes_again(key: Path) -> None:
+def test_a_learner_logs_in_by_the_sshd_of_the_system_and_the_unit_restarts(key: Path) -> None:
     assert said("systemctl", "is-active", UNIT).strip() == "active"
     assert said("systemctl", "is-enabled", UNIT).strip() == "enabled"
     assert "redis-replication" in ssh(key, "list")
@@ -68,7 +68,7 @@ def test_a_learner_gets_in_by_the_systems_sshd_and_the_unit_comes_again(key: Pat
     assert said("systemd-analyze", "verify", f"/etc/systemd/system/{UNIT}").strip() == ""
 
 
-def test_nothing_of_it_is_left_after_it_was_taken_away() -> None:
+def test_uninstalling_the_gateway_leaves_nothing() -> None:
     assert not Path("/etc/ssh/sshd_config.d/labctl.conf").exists()
     assert not Path(f"/etc/systemd/system/{UNIT}").exists()
     assert "lab:" not in Path("/etc/passwd").read_text()

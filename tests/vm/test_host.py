@@ -22,7 +22,7 @@ def test_cgroup_v2_is_mounted_with_delegation() -> None:
     assert is_delegated()
 
 
-def test_delegation_that_a_container_took_away_comes_back_by_the_command_that_is_told() -> None:
+def test_the_suggested_command_restores_delegation_removed_by_a_container() -> None:
     images = subprocess.run(["docker", "images", "-q", "labctl/keeper"], check=True, capture_output=True, text=True)
     run = ["docker", "run", "--rm", "--network=none", "--cgroupns=host", "--entrypoint=true"]
     subprocess.run([*run, images.stdout.split()[0]], check=True, capture_output=True)
@@ -36,7 +36,7 @@ def test_apparmor_is_in_force() -> None:
     assert "docker-default (enforce)" in Path("/sys/kernel/security/apparmor/profiles").read_text()
 
 
-def test_the_engine_uses_both() -> None:
+def test_the_engine_uses_cgroup_v2_and_apparmor() -> None:
     info = json.loads(subprocess.run(["docker", "info", "-f", "{{json .}}"], check=True, capture_output=True).stdout)
     assert info["CgroupVersion"] == "2"
     assert info["CgroupDriver"] == "systemd"
