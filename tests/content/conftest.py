@@ -1,4 +1,4 @@
-"""Labs that are up, and what is done to them."""
+"""Fixtures: labs that are up, and actions on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from proving import Bench
 
 @pytest.fixture(scope="module")
 def new_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Bench]]:
-    """A lab that is up and untouched, by its name."""
+    """Makes a lab that is up and unchanged, by its name."""
     made: list[Bench] = []
     with pytest.MonkeyPatch.context() as environment:
 

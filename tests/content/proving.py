@@ -1,4 +1,4 @@
-"""A lab on real boxes: labctl as a program, and its services in this process for what has no command."""
+"""A lab on real boxes: labctl runs as a program; services without a command are called in this process."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ class Bench:
 
     @property
     def lab(self) -> Lab:
-        """What is being proven."""
+        """The lab that is tested."""
         return FileCatalog().lab(self.name)
 
     @property
     def tasks(self) -> list[str]:
-        """Their ids."""
+        """The ids of its tasks."""
         return [task.id for task in self.lab.tasks]
 
     @property
     def current(self) -> Current:
-        """The instance as it is now."""
+        """The present state of the instance."""
         return self.app.finder.find(self.labctl.learner, self.name)
 
     def run(self, *args: str, code: int | None = 0) -> str:
-        """A command of labctl's on the lab; stdout."""
+        """Run a command of labctl on the lab; returns its stdout."""
         return self.labctl.run(args[0], "--lab", self.name, *args[1:], code=code, timeout=600).stdout
 
     def on_clones(
         self, names: Iterable[str], act: Callable[[str, Mapping[str, str]], None]
     ) -> dict[str, tuple[TaskResult, ...]]:
-        """Make a clone of the instance for each name, do something to its boxes (box to container id), and judge it as
+        """Make a clone of the instance for each name, change its boxes (box to container id), and judge the clone as
         ``labctl test-lab`` does."""
         current = self.current
 
@@ -71,5 +71,5 @@ class Bench:
 
 
 def not_passed(tasks: Iterable[TaskResult]) -> dict[str, str]:
-    """Task to verdict, of those that aren't passed."""
+    """Task to verdict, for tasks that aren't passed."""
     return {task.task: str(task.verdict) for task in tasks if task.verdict is not Verdict.PASSED}

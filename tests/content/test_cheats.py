@@ -1,4 +1,4 @@
-"""A root in the boxes who puts a program at Redis' place that gives the right answers: nothing of it counts."""
+"""Root in the boxes replaces Redis by a program that gives the right answers: no task passes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ExecStart=/usr/bin/python3 /opt/fake/redis.py {options}
 WantedBy=multi-user.target
 Alias=redis.service
 """
-# Everything that lies in files is as it should be.
+# Everything in files is correct.
 CLEAN = "rm -rf /etc/systemd/system/redis-server.service.d /usr/local/sbin/redis-free-disk; systemctl stop redis-server"
 CONF = """bind {ADDRESS} 127.0.0.1
 port {PORT}
@@ -41,7 +41,7 @@ maxmemory-policy {policy}
 
 
 def words_of(bench: Bench, name: str) -> dict[str, str]:
-    """What a fake must know, and the solution says."""
+    """The values of the solution that a fake must know."""
     values = {key: str(value) for key, value in bench.current.values.items()}
     addresses = {box: values[f"{box}_address"] for box in ("replica1", "replica2")}
     replicaof = "" if name == "master" else f"replicaof {values['master_address']} {values['redis_port']}"
@@ -55,7 +55,7 @@ def answers(box: docker.models.containers.Container, ask: str) -> bool:
 
 
 def fake(bench: Bench, way: str, boxes: Mapping[str, str]) -> None:
-    """Put it into every box and start it."""
+    """Copy the fake into every box and start it."""
     engine = docker.from_env()
     for name, box_id in boxes.items():
         box, words = engine.containers.get(box_id), words_of(bench, name)

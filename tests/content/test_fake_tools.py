@@ -1,5 +1,5 @@
-"""A root who has replaced every program of the boxes by one that says what a grader wants to hear. The same boxes are
-graded by stock testinfra as well, to show that the fakes are good ones."""
+"""Root has replaced every program of the boxes by a fake that prints the answers which a grader expects.
+Stock testinfra grades the same boxes as well, to show that the fakes are good."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ done
 
 
 class Boxes:
-    """The instance's containers, and grading by stock testinfra."""
+    """The containers of the instance, and methods that grade them with stock testinfra."""
 
     def __init__(self, labctl: Labctl, folder: Path) -> None:
         self.labctl = labctl
@@ -52,7 +52,7 @@ class Boxes:
         return {box.labels["labctl.box"]: box for box in self.engine.containers.list(filters=filters)}
 
     def stock(self, *plugins: str) -> dict[str, bool]:
-        """Check to whether it passed."""
+        """For each check, whether it passed."""
         boxes = self.all
         lab = FileCatalog().lab(LAB)
         seed = next(iter(boxes.values())).labels["labctl.seed"]
@@ -75,18 +75,18 @@ class Boxes:
         return {case.attrib["name"]: len(case) == 0 for case in ElementTree.parse(report).iter("testcase")}
 
     def put(self, files: dict[str, tuple[bytes, int]]) -> None:
-        """Into every box."""
+        """Copy files into every box."""
         for box in self.all.values():
             put(box, files)
 
     def run(self, script: str) -> None:
-        """In every box, by the toolbox's shell."""
+        """Run a script in every box with the toolbox's shell."""
         for box in self.all.values():
             code, output = box.exec_run([BUSYBOX, "sh", "-c", script])
             assert code == 0, output
 
     def verdicts(self) -> tuple[dict[str, str], dict[str, Any]]:
-        """Task to verdict, by labctl, and the integrity report."""
+        """Task to verdict, as labctl found them, and the integrity report."""
         attempt = json.loads(self.labctl.run("verify", "--lab", LAB, "--json", code=1).stdout)["attempt"]
         return {task["task"]: task["verdict"] for task in attempt["tasks"]}, attempt["integrity"]
 

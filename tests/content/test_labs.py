@@ -1,7 +1,7 @@
-"""Every lab of the catalog, proven by ``labctl test-lab``: files, fresh boxes, solutions, mutants, reboots, reset.
+"""Every lab of the catalog passes ``labctl test-lab``: files, fresh boxes, solutions, mutants, reboots, reset.
 
-What runs here is a part of the whole: one seed, one mutant of each task, of three labs none. All of it takes over an
-hour; LABCTL_PROOF has the options for it:
+By default, a part runs here: one seed and one mutant of each task, and no mutant of three labs. The whole proof takes
+over an hour; LABCTL_PROOF has its options:
 LABCTL_PROOF='--seeds 2 --repeat 10 --thorough' pytest tests/content/test_labs.py
 """
 
@@ -35,14 +35,14 @@ Proofs = Mapping[str, Future[subprocess.CompletedProcess[str]]]
 
 @pytest.fixture(scope="module")
 def proofs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proofs]:
-    """Of each lab, running or waiting for its turn."""
+    """The proof of each lab, running or queued."""
     author = Labctl(tmp_path_factory.mktemp("author"), "author")
 
     def prove(name: str) -> subprocess.CompletedProcess[str]:
         only = [] if "LABCTL_PROOF" in os.environ else [f"--only={phase}" for phase in PHASES.get(name, ())]
         return author.run("test-lab", name, *OPTIONS, *only, "--json", code=None, timeout=3600)
 
-    # The longest first, so that the others are done beside it.
+    # The longest proof starts first, so that the others finish while it runs.
     names = sorted(FileCatalog().names(), key=lambda name: (name not in LONG, name))
     with ThreadPoolExecutor(TOGETHER) as pool:
         yield {name: pool.submit(prove, name) for name in names}

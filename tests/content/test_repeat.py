@@ -1,4 +1,4 @@
-"""The same boxes judged again and again: the same verdicts, and nothing left of any of it."""
+"""The same boxes are judged again and again: the verdicts are equal, and no run leaves anything."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
 
 
 class Left:
-    """What there is in this process, in the probe, in the switch and on the engine."""
+    """Resources of this process, of the probe, of the switch and of the engine."""
 
     def __init__(self, app: Parts) -> None:
         gc.collect()
@@ -53,7 +53,7 @@ class Left:
         self.folders = sorted(path.name for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("labctl-verify-*"))
 
     def beyond(self, before: Left) -> dict[str, object]:
-        """What is more than it was."""
+        """The resources that increased."""
         more: dict[str, object] = {}
         for name, now in vars(self).items():
             then = vars(before)[name]
@@ -74,5 +74,5 @@ def test_repeated_verifies_agree_and_leak_nothing(solved: Parts) -> None:
     assert verdicts == {tuple((task.id, "passed") for task in current.lab.tasks)}
     deadline = clock() + 10 * PATIENCE
     while (more := Left(solved).beyond(before)) and clock() < deadline:
-        time.sleep(0.2)  # the engine takes its time to notice that a process of an exec has ended
+        time.sleep(0.2)  # the engine notices late that a process of an exec has ended
     assert not more

@@ -14,14 +14,14 @@ from labctl.adapters.store import SqlStore
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[postgres.Server]:
-    """A server for the whole session."""
+    """A PostgreSQL server for the whole session."""
     with postgres.running() as server:
         yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
-    """Where an empty database can be."""
+    """A place for an empty database."""
     if request.param == "sqlite":
         return tmp_path / "state" / "labctl.db"
     server: postgres.Server = request.getfixturevalue("postgresql")
@@ -30,7 +30,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
 
 @pytest.fixture(params=["fake", "sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FakeCohorts | SqlStore]:
-    """An empty one."""
+    """An empty store."""
     if request.param == "fake":
         yield FakeCohorts()
         return

@@ -1,4 +1,4 @@
-"""Verdicts for verdicts: a real pytest child on small check files, and a real agent whose boxes are this machine."""
+"""The verdicts of checks: a real pytest child runs small check files. A real agent takes this machine for the boxes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SITE = Site("pond.lucy", {"master": RunningBox("id", 1, "now"), "replica1": Runn
 
 
 class Bench:
-    """A folder for check files, and what runs them."""
+    """A folder for check files, and the checker that runs them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "checks"
@@ -49,11 +49,11 @@ class Bench:
             (self.folder / f"{name}.py").write_text("import pytest\n" + textwrap.dedent(content))
 
     def findings(self, only: frozenset[str] | None = None, **options: Any) -> Findings:
-        """Run what is written."""
+        """Run the written check files."""
         return self.checker.run(SITE, LAB, {"port": 6400}, only, on_clones=self.hurting.extend, **options)
 
     def __call__(self, only: frozenset[str] | None = None, **files: str) -> list[CheckResult]:
-        """Run these check files, name to text; the results."""
+        """Write these check files (name to text), run them and return the results."""
         self.write(**files)
         return self.findings(only).results
 
@@ -67,7 +67,7 @@ def run(tmp_path: Path) -> Bench:
 
 
 def test_each_outcome_of_a_check_has_its_verdict(run: Run) -> None:
-    """One child for them all: starting it is what takes time."""
+    """One child runs all of them, because the start of a child takes most of the time."""
     results = run(
         test_all="""
         listen = pytest.mark.task("listen")
@@ -279,7 +279,7 @@ def test_a_run_stopped_by_another_thread_ends_at_once_without_a_verdict(run: Run
 
 
 def children(pid: int) -> bytes:
-    """The command lines of all that descend from it."""
+    """The command lines of all descendants of the process."""
     found = b""
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         found += Path(f"/proc/{child}/cmdline").read_bytes() + children(int(child))
@@ -376,14 +376,14 @@ def test_destructive_checks_are_skipped_and_reported(run: Run) -> None:
         CloneCheck("test_a.py::test_reboot[1]", "auth", ""),
         CloneCheck("test_a.py::test_reboot[2]", "auth", ""),
     ]
-    # Picked, it is the only one that runs, and nothing is told.
+    # A check that is picked runs alone, and no skipped check is reported.
     del run.hurting[:]
     (picked,) = run.findings(pick=["test_a.py::test_reboot[2]"]).results
     assert (picked.task, picked.verdict, picked.message) == ("auth", Verdict.FAILED, "hurt")
     assert run.hurting == []
     with pytest.raises(ChecksError, match="there are no checks for that"):
         run.findings(pick=["test_a.py::test_kind"])
-    # Those of a task that has no others are no reason to say that there are none.
+    # A task that has only destructive checks is not reported as a task without checks.
     assert run.findings(frozenset({"auth"})).results == []
 
 
@@ -520,7 +520,7 @@ def test_a_verdict_names_its_source(run: Run) -> None:
         "test_probe": (Verdict.PASSED, Source.TRUSTED),
         "test_wrong": (Verdict.FAILED, Source.IN_BOX),
     }
-    # One channel for all of them.
+    # All checks share one channel.
     assert [box for box, _ in run.probe.shells] == ["id"]
 
 
@@ -568,7 +568,7 @@ def test_unmet_expectations_arrive_as_separate_answers(run: Run) -> None:
     assert (broken.verdict, broken.message, broken.answers) == (Verdict.ERROR, "OSError: no", ())
     assert (params.verdict, params.params) == (Verdict.PASSED, {"port": "6400", "password": "p"})
     assert one.params == {}
-    # Any bytes may be in a box, and none of them may break the run.
+    # A box may hold any bytes, and no byte may break the run.
     assert (odd.verdict, odd.params, odd.answers[0].expected.en) == (Verdict.FAILED, {"port": "a?"}, "b?")
 
 
@@ -589,7 +589,7 @@ def test_many_runs_leave_no_threads_descriptors_or_files(
     for number in range(20):
         if number % 2:
             run.checker.prepare()
-        # Half of the runs end before they have begun.
+        # A part of the runs is stopped before it begins.
         if number % 4 == 3:
             run.checker.stop()
         else:
@@ -601,5 +601,5 @@ def test_many_runs_leave_no_threads_descriptors_or_files(
 
 
 def idle() -> bool:
-    """Only pytest's own thread is left: no test before this one may leave a thread either."""
+    """Whether only pytest's own thread is left. No earlier test may leave a thread either."""
     return threading.active_count() == 1

@@ -1,4 +1,4 @@
-"""What ports.Cohorts promises, on the one in memory, on SQLite and on PostgreSQL."""
+"""The contract of ports.Cohorts, tested in memory, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def attempt(learner: str, at: float = 1.0, lab: str = "pond") -> Attempt:
 
 
 def is_a_store_and_keeps_cohorts(store: Both) -> tuple[Store, Cohorts]:
-    """For mypy."""
+    """Let mypy check that a store has both interfaces."""
     return store, store
 
 
@@ -233,7 +233,7 @@ def test_text_that_databases_refuse_is_stored_too(store: Cohorts) -> None:
 
 
 def test_an_attempt_with_invalid_text_is_stored(store: Both) -> None:
-    """What a box says may be anything."""
+    """The output of a box may have any bytes."""
     odd = msgspec.structs.replace(
         attempt("spring/li"), tasks=judge(make_lab(), [failed("listen", message="\udc80 期望")])
     )

@@ -1,6 +1,6 @@
-"""What ports.Engine promises, on the one in memory and on a real Docker engine: so the fake can't lie.
+"""The contract of ports.Engine. The fake in memory and a real Docker engine must both keep it.
 
-Asked for with no engine, the real half fails; it does not skip.
+If no engine is available, the tests on the real engine fail; they are not skipped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from labctl.ports import Engine
 
 
 class Kit:
-    """An engine, and what has to be known of it to test it."""
+    """An engine, and the data that its tests need."""
 
     def __init__(
         self, engine: Engine, image: str, foreign: Callable[[str], None], other: Callable[[str, Recognise], Engine]
@@ -51,7 +51,7 @@ class Kit:
         return self.engine.create(spec or self.spec)
 
     def running(self) -> str:
-        """A box that runs and whose system is up, so that it can be shut down in order."""
+        """Start a box and wait until its system is up, so that the box can be shut down in order."""
         box_id = self.made()
         self.engine.start(box_id)
         return box_id
@@ -70,7 +70,7 @@ class Kit:
         return Instance("pond", self.learner, "seed", 99).clone_image_labels(self.engine.store)
 
     def clone(self, image: str, box: str = "master", clone: str = "0a1b") -> BoxSpec:
-        """What a box of a clone from this image is made from."""
+        """The specification of a clone's box with this image."""
         lab = make_lab()
         instance = Instance(lab.name, self.learner, "seed", 99, clone)
         specs = box_specs(lab, instance, {}, dict.fromkeys(lab.boxes, image), self.engine.store)
@@ -85,7 +85,7 @@ class Kit:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    """The real one, with images, keeper and switch there. An engine that is missing is an error of the test."""
+    """The real engine, with images, keeper and switch. If the engine is missing, the test ends in error."""
     real = Parts()
     real.images.ensure([], silent)
     real.keeper.ensure()
@@ -94,7 +94,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Parts:
 
 @pytest.fixture(scope="module")
 def box_image(app: Parts) -> str:
-    """The tag of the plain box's image; built where it is missing."""
+    """The tag of the plain box image, which is built if it is missing."""
     found = [image.tag for image in app.images.listing([]) if image.tag.startswith("labctl/box:")]
     if not found:
         app.images.ensure([app.catalog.lab("redis-replication")], silent)
@@ -104,7 +104,7 @@ def box_image(app: Parts) -> str:
 
 
 def other_store(app: Parts) -> Callable[[str, Recognise], Engine]:
-    """The engine as the labctl of another store has it."""
+    """The engine adapter for another store."""
 
     def made(store: str, recognise: Recognise) -> Engine:
         return DockerEngine(app.client, lambda: app._system_tags().volume, lambda: store, recognise)
@@ -249,7 +249,7 @@ def test_a_stopped_box_runs_no_command(kit: Kit) -> None:
 
 
 def read(kit: Kit, box_id: str, path: str) -> dict[str, bytes]:
-    """The files in the archive of that path."""
+    """The files in the archive of a path."""
     data = b"".join(kit.engine.get_archive(box_id, path))
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         return {item.name: tar.extractfile(item).read() for item in tar if item.isfile()}  # type: ignore[union-attr]
@@ -462,7 +462,7 @@ def test_info_reports_version_cgroups_processors_and_memory(kit: Kit) -> None:
 
 @pytest.mark.engine
 def test_files_of_a_learner_are_in_the_running_box(app: Parts, box_image: str) -> None:
-    """They are its entry script's argument, unpacked as it starts: only a real engine can show it."""
+    """The entry script gets the files as its argument and unpacks them at the start. Only a real engine shows this."""
     kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
     try:
         box_id = kit.running()
@@ -478,8 +478,8 @@ def test_files_of_a_learner_are_in_the_running_box(app: Parts, box_image: str) -
 
 @pytest.mark.engine
 def test_a_committed_image_has_no_labels_or_arguments_of_the_box(app: Parts, box_image: str) -> None:
-    """The engine adds the box's labels to those that are asked for, and takes its entry point and its learner's files
-    where none are given."""
+    """By default, the engine adds the labels of the box to the image, and takes the entry point and the learner's files
+    from the box."""
     kit = Kit(app.engine, box_image, lambda _name: None, other_store(app))
     try:
         image = kit.committed(kit.made())

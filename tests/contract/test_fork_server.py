@@ -1,5 +1,5 @@
-"""Many runs of checks from one process that has loaded what they need: as apart from each other as processes of their
-own."""
+"""Many runs of checks are forked from one process that has loaded their modules. They are as separate as independent
+processes."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_fork_server_that_was_killed_is_replaced(bench: Bench) -> None:
 
 
 def _alive(pid: int) -> bool:
-    """Whether it does anything yet; the dead whom nobody has asked about do not."""
+    """Whether the process still runs. A zombie does not."""
     try:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
@@ -165,10 +165,10 @@ def test_the_number_of_descriptors_does_not_grow(bench: Bench) -> None:
         with link, theirs, tempfile.TemporaryFile() as output:
             child = bench.server.start(theirs, output, "/")
             theirs.close()
-            link.close()  # no orders come: it ends by itself
+            link.close()  # no orders come, so the child ends by itself
             assert child.wait() == 0
         gc.collect()
         counts.append(len(os.listdir("/proc/self/fd")))
     assert counts[-1] <= counts[0], counts
-    # What it has at rest: the three that every process has, and the way to it.
+    # An idle fork server has the three descriptors of every process, and its own socket.
     until(lambda: len(os.listdir(f"/proc/{server}/fd")) == 4, "the fork server closed what it was handed")

@@ -1,4 +1,4 @@
-"""However a database came to be, it ends as the tables say, with all its rows: on SQLite and on PostgreSQL."""
+"""Every database, of any age, is migrated to the present tables with all its rows: on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def differences(place: Path | str) -> list[object]:
 
 
 def made_before_revisions(file: Path) -> None:
-    """As the labctl of before wrote it."""
+    """Write a database as labctl did before it had revisions."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(BEFORE_REVISIONS)
@@ -141,7 +141,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_database_has_one_id_and_an_older_labctl_can_read_it(place: Path | str) -> None:
-    """The id is in a table that no revision counts."""
+    """The id is in a table that belongs to no revision."""
     one, other = SqlStore(place), SqlStore(place)
     assert one.identity(lambda: "0a1b2c3d") == "0a1b2c3d"
     assert other.identity(lambda: pytest.fail("there is an id already")) == "0a1b2c3d"
@@ -175,7 +175,7 @@ print("alembic" in sys.modules)
 
 
 def opened_at_once(place: Path | str, number: int) -> list[str]:
-    """What processes printed that opened it at the same moment."""
+    """The output of processes that open the database at the same time."""
     argv = [sys.executable, "-c", OPEN, str(place)]
     processes = [
         subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -1,5 +1,5 @@
-"""The agent and labctl's side of it, with places on this machine: what ends, hangs or talks nonsense costs only what it
-has to."""
+"""The agent and labctl's side of it, with places on this machine. A failure, a hang or invalid data in one place must
+not affect other places."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def session(probe: ProbeHere) -> Iterator[CheckSession]:
 
 @pytest.fixture
 def box() -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Makes processes that stand for a box's first one."""
+    """Makes processes that stand for the first process of a box."""
     made: list[subprocess.Popen[bytes]] = []
 
     def make() -> subprocess.Popen[bytes]:
@@ -104,7 +104,7 @@ def test_a_place_that_is_entered_again_drops_old_requests(session: CheckSession)
 
     asked = threading.Thread(target=look)
     asked.start()
-    # Its request is on the way before the next one.
+    # The request must be sent before the next request.
     until(lambda: b"sleep" in everything(os.getpid()), "the command running")
     session.enter("a", 1, "")
     assert session.run("a", "echo after")[1] == b"after\n"
@@ -113,7 +113,7 @@ def test_a_place_that_is_entered_again_drops_old_requests(session: CheckSession)
 
 
 def everything(pid: int) -> bytes:
-    """The command lines of all that descend from it."""
+    """The command lines of all descendants of the process."""
     found = b""
     for task in os.listdir(f"/proc/{pid}/task"):
         for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
@@ -125,7 +125,7 @@ def everything(pid: int) -> bytes:
 
 
 def test_a_box_that_ends_during_a_request_affects_no_other_box(session: CheckSession, box: Box) -> None:
-    """Again and again, so that its end and its worker's answer come at the same moment, too."""
+    """Repeated, so that the end of the box and the answer of its worker sometimes coincide."""
     session.enter("other", 1, "")
     for round_ in range(12):
         process = box()
@@ -155,7 +155,7 @@ def test_the_death_of_a_worker_is_reported(session: CheckSession) -> None:
     session.enter("b", 1, "")
     for _ in range(2):
         with pytest.raises(LookError, match="the process that looks at it has died"):
-            # The shell's session has the worker for a parent.
+            # The parent of the shell is the worker.
             session.run("a", "kill -9 $PPID; sleep 5")
     assert session.run("b", "echo here")[1] == b"here\n"
     session.enter("a", 1, "")

@@ -1,4 +1,4 @@
-"""Connections from a place of the probe, as sockets here: bytes both ways, and every way to end."""
+"""Connections from a place of the probe, as sockets of this process: data in both directions, and every kind of end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def server() -> Iterator[socket.socket]:
 
 
 def dial(session: CheckSession, server: socket.socket) -> tuple[socket.socket, socket.socket]:
-    """Both ends of a connection: the check's, the server's."""
+    """Both ends of a connection: the end of the check, and the end of the server."""
     link = session.dial("p", "127.0.0.1", server.getsockname()[1], SECONDS)
     accepted = server.accept()[0]
     for end in (link, accepted):
@@ -48,7 +48,7 @@ def dial(session: CheckSession, server: socket.socket) -> tuple[socket.socket, s
 
 
 def read(link: socket.socket) -> bytes:
-    """To the end."""
+    """Read to the end of the connection."""
     found = bytearray()
     while data := link.recv(1 << 16):
         found += data
@@ -56,7 +56,7 @@ def read(link: socket.socket) -> bytes:
 
 
 def send(link: socket.socket, data: bytes) -> None:
-    """All of it, and the end."""
+    """Send all bytes, and close the sending direction."""
     link.sendall(data)
     link.shutdown(socket.SHUT_WR)
 
@@ -89,7 +89,7 @@ def test_a_connection_closed_by_a_check_is_closed_at_the_server(session: CheckSe
     with accepted:
         link.close()
         assert read(accepted) == b""
-        # Closed, and not only shut: what comes is refused.
+        # The connection is closed in both directions: more data is refused.
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             for _ in range(1000):
                 accepted.sendall(bytes(1 << 16))
@@ -105,7 +105,7 @@ def test_a_refused_connection_raises_connection_refused(session: CheckSession) -
 def test_a_server_that_does_not_answer_times_out_and_delays_no_other(
     session: CheckSession, server: socket.socket
 ) -> None:
-    # A server whose queue is full: the kernel drops what comes, as a firewall does.
+    # A server with a full queue: the kernel drops new connections, as a firewall does.
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)

@@ -1,4 +1,4 @@
-"""What ports.Store promises, on the one in memory, on SQLite and on PostgreSQL."""
+"""The contract of ports.Store, tested in memory, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 

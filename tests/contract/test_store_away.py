@@ -1,4 +1,4 @@
-"""A store that is away: nobody waits long for it, nobody waits without a word, and a signal ends the wait."""
+"""An unreachable store: the wait for it is short, a message reports the wait, and a signal ends it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ except KeyboardInterrupt:
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """A server that accepts connections and says nothing."""
+    """A server that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
 
@@ -88,7 +88,7 @@ def test_an_unresolved_host_name_is_reported_within_seconds(monkeypatch: pytest.
 
 @contextlib.contextmanager
 def frozen(server: postgres.Server, *, whole: bool) -> Iterator[None]:
-    """The server's sessions accept what is sent, and do nothing; ``whole``: nor does what makes new ones."""
+    """Freeze the server's sessions: they accept data and do nothing. With ``whole``, freeze the postmaster, too."""
     with server.connect() as connection:
         rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = 'postgres'").fetchall()
         pids = [pid for (pid,) in rows if pid != connection.info.backend_pid]
@@ -108,7 +108,7 @@ def _signal(pids: list[int], name: str) -> None:
 
 
 def test_a_session_that_freezes_is_replaced(postgresql: postgres.Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A firewall that forgot the connection looks like that, too."""
+    """A firewall that forgot the connection has the same effect."""
     store = SqlStore(postgresql.create())
     monkeypatch.setattr(patience, "ANSWER_SECONDS", 1.0)
     with frozen(postgresql, whole=False):
@@ -127,14 +127,14 @@ def test_a_frozen_server_is_reported_within_seconds(
         start = time.monotonic()
         with pytest.raises(StoreError, match="no answer within 2 s"):
             store.attempts("pond.lucy")
-        # The old session, and then a new one.
+        # First the old session waits, and then a new one.
         assert time.monotonic() - start < 1 + 2 + SLACK
-    assert store.add_attempt(writers.attempt("pond.lucy", 1)) == 1, "it is asked again once it answers"
+    assert store.add_attempt(writers.attempt("pond.lucy", 1)) == 1, "the store is used again after the server answers"
     store.close()
 
 
 def asking(place: Path | str) -> subprocess.Popen[str]:
-    """A program that uses the store, once it is open."""
+    """A program that uses the store after opening it."""
     return subprocess.Popen(
         [sys.executable, "-c", ASK, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -161,7 +161,7 @@ def test_a_signal_ends_the_wait_for_a_silent_server(silent: socket.socket) -> No
 
 
 def test_a_signal_ends_the_wait_for_a_lock_on_the_server(postgresql: postgres.Server) -> None:
-    """psycopg's own Connection asks the server to cancel, which one that is frozen never does."""
+    """psycopg's own Connection asks the server to cancel the query, and a frozen server never does."""
     url = postgresql.create()
     program = asking(url)
     assert program.stdout and program.stdin
@@ -178,7 +178,7 @@ def test_a_signal_ends_the_wait_for_a_lock_on_the_server(postgresql: postgres.Se
 
 @contextlib.contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """By another program's connection."""
+    """Lock the database with the connection of another program."""
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         yield
@@ -210,7 +210,7 @@ def test_a_briefly_locked_file_is_waited_for(tmp_path: Path) -> None:
     def hold() -> None:
         with locked(file):
             begun.set()
-            time.sleep(1.2)  # longer than SQLite itself waits at once
+            time.sleep(1.2)  # longer than one wait of SQLite itself
 
     holder = threading.Thread(target=hold)
     holder.start()
@@ -246,7 +246,7 @@ def test_a_read_only_disk_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_connection_with_a_statement_in_progress_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen once on Python 3.13: SQLite calls it busy, as it does where another program has the file."""
+    """Seen once on Python 3.13: SQLite reports "busy", as it does if another program has locked the file."""
     monkeypatch.setattr(database, "BUSY_SECONDS", 3.0)
     kept, left = database.Database(tmp_path / "labctl.db"), list[object]()
 

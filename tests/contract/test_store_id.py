@@ -1,4 +1,4 @@
-"""Everybody who uses a database has its id, and nobody loads SQLAlchemy for an id that is known."""
+"""All users of a database have its id, and a known id is read without SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ print(app.own.id, app.engine.store, "sqlalchemy" in sys.modules)
 
 
 def told(state: Path, store: str) -> list[str]:
-    """The id by the settings, the engine's, and whether a database was needed."""
+    """The id by the settings, the id of the engine adapter, and whether a database was needed."""
     environment = {**os.environ, "XDG_STATE_HOME": str(state), "XDG_CONFIG_HOME": str(state), "LABCTL_STORE": store}
     done = subprocess.run([sys.executable, "-c", TELL], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -37,7 +37,7 @@ def test_users_of_one_database_share_a_store_id(postgresql: postgres.Server, tmp
     store = SqlStore(place)
     assert store.identity(lambda: pytest.fail("there is an id already")) == first[0]
     store.close()
-    assert told(tmp_path / "one", "") != first, "without the setting it is the file of SQLite"
+    assert told(tmp_path / "one", "") != first, "without the setting, the store is the SQLite file"
 
 
 def test_a_user_of_sqlite_has_a_store_id_without_a_database(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""No attempt is ever lost: writers that are killed, many at once, and a full disk."""
+"""No attempt is lost by killed writers, parallel writers or a full disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TESTS = Path(writers.__file__).parent
 
 
 def run(what: str, place: Path | str, *numbers: int) -> dict[str, list[int]]:
-    """What writers printed: the numbers of each instance."""
+    """The output of the writers: the attempt numbers of each instance."""
     path = os.pathsep.join([str(TESTS), str(TESTS.parent), *sys.path])
     done = subprocess.run(
         [sys.executable, writers.__file__, what, str(place), *map(str, numbers)],
@@ -44,7 +44,7 @@ def is_whole(file: Path) -> None:
 
 
 def numbers(store: SqlStore, instance: str) -> list[float]:
-    """Those that an instance's attempts should have, in their order."""
+    """The numbers that the writers gave to the attempts of an instance, in the order of the store."""
     return [attempt.at for attempt in store.attempts(instance)]
 
 
@@ -54,7 +54,7 @@ def test_a_stored_attempt_survives_the_kill_of_its_writer(place: Path | str) -> 
     store = SqlStore(place)
     for instance, returned in told.items():
         kept = numbers(store, instance)
-        # Of the last one, nobody was told any more.
+        # The number of the last attempt may not have been printed before the kill.
         assert returned == list(range(1, len(returned) + 1))
         assert len(kept) in (len(returned), len(returned) + 1)
         assert kept == [float(number) for number in range(1, len(kept) + 1)]
@@ -115,7 +115,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """To the last byte."""
+    """Fill the disk to the last byte."""
     filler = folder / "filler"
     with filler.open("ab", buffering=0) as stream, contextlib.suppress(OSError):
         while True:
@@ -128,14 +128,14 @@ def fill(folder: Path) -> Path:
 
 
 def add(store: SqlStore, first: int, count: int = 1) -> int:
-    """Add so many; the number that the next one gets."""
+    """Add attempts; returns the number of the next attempt."""
     for number in range(first, first + count):
         assert store.add_attempt(writers.attempt("pond.lucy", number)) == number
     return first + count
 
 
 def until_full(store: SqlStore, number: int) -> tuple[int, LabctlError]:
-    """Add till there is an error."""
+    """Add attempts until an error occurs."""
     while number < 10_000:
         try:
             number = add(store, number)

@@ -1,4 +1,4 @@
-"""Where a store may be, and what is said where it can't be used. Nobody is ever told a password."""
+"""Places of a store, and the errors if a store can't be used. No error contains a password."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PASSWORD = "s3cr3t"
 
 
 def refused(work: Callable[[], object]) -> LabctlError:
-    """The error; the password is in none of its words."""
+    """The error, which must not contain the password."""
     with pytest.raises(LabctlError) as caught:
         work()
     error = caught.value

@@ -1,4 +1,4 @@
-"""A class with the lab mini."""
+"""A cohort with the lab mini."""
 
 from __future__ import annotations
 

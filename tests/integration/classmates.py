@@ -1,4 +1,4 @@
-"""Two learners of one cohort, of whom one behaves badly."""
+"""Two learners of one cohort; one of them overloads their boxes."""
 
 from __future__ import annotations
 
@@ -30,41 +30,41 @@ class Classmates:
         self.run("cohort", "up", self.name)
 
     def run(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
-        """A command of the instructor's."""
+        """Run a command of the instructor."""
         return self.labctl.run(*args, code=code)
 
     def of(self, member: str, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
-        """A command of a learner's."""
+        """Run a command of a learner."""
         return self.run(args[0], "--learner", f"{self.name}/{member}", *args[1:], code=code)
 
     def box(self, member: str, name: str = "alpha") -> docker.models.containers.Container:
-        """One of their boxes."""
+        """A box of one of the learners."""
         return self.engine.containers.get(container(f"{self.name}/{member}", name))
 
     def runs(self, member: str, name: str = "alpha") -> bool:
-        """Whether it does."""
+        """Whether the box runs."""
         return bool(self.box(member, name).status == "running")
 
     def notes(self, member: str, name: str = "alpha") -> dict[str, Mapping[str, Any]]:
-        """What the keeper noted of a box, as ``labctl status`` tells it, by kind."""
+        """The keeper's notes about a box, as ``labctl status`` reports them, by kind."""
         boxes = json.loads(self.of(member, "status", "--json").stdout)
         return {note["kind"]: note for box in boxes if box["box"] == name for note in box["notes"]}
 
     def await_note(self, member: str, kind: str, seconds: float, name: str = "alpha") -> Mapping[str, Any]:
-        """Until it was noted of the box."""
+        """Wait until the keeper has a note of this kind about the box."""
         until(lambda: kind in self.notes(member, name), f"{kind} is noted", seconds)
         return self.notes(member, name)[kind]
 
     def do(self, member: str, script: str, name: str = "alpha") -> None:
-        """Begin a script in a box, and don't wait for it."""
+        """Start a script in a box, and don't wait for its end."""
         self.box(member, name).exec_run(["sh", "-c", script], detach=True)
 
     def renew(self, member: str) -> None:
-        """New boxes: whatever was in them is gone."""
+        """Recreate the boxes: all their contents are removed."""
         self.run("cohort", "reset", self.name, "--learner", member, "--yes")
 
     def judge(self, member: str) -> tuple[float, list[tuple[str, str]]]:
-        """Seconds of a verify, and its verdicts."""
+        """Run verify; returns its seconds and its verdicts."""
         started = clock()
         done = self.of(member, "verify", "--json", code=None)
         taken = clock() - started
@@ -72,23 +72,23 @@ class Classmates:
         return taken, [(task["task"], task["verdict"]) for task in json.loads(done.stdout)["attempt"]["tasks"]]
 
     def pace(self, member: str, count: int) -> float:
-        """Seconds of a verify, the median of so many. Fails where one finds what another doesn't."""
+        """The median seconds of several verifies. Fails if their verdicts differ."""
         found = [self.judge(member) for _ in range(count)]
         assert all(verdicts == found[0][1] for _, verdicts in found)
         return statistics.median(taken for taken, _ in found)
 
     def end(self) -> None:
-        """Nothing is left."""
+        """Remove the cohort and its boxes."""
         self.run("cohort", "down", self.name, "--yes")
 
 
 @contextlib.contextmanager
 def terminal(box: docker.models.containers.Container, seconds: int = 600) -> Iterator[list[bytes]]:
-    """Somebody sits at a terminal in the box; what they see so far."""
+    """Open a terminal in the box; gives the output so far."""
     api = box.client.api
     made = api.exec_create(box.id, ["sleep", str(seconds)], tty=True)
     channel = api.exec_start(made["Id"], tty=True, socket=True)
-    channel._sock.settimeout(None)  # the client's is a minute
+    channel._sock.settimeout(None)  # the client's own limit is a minute
     seen: list[bytes] = []
 
     def read() -> None:
@@ -101,7 +101,7 @@ def terminal(box: docker.models.containers.Container, seconds: int = 600) -> Ite
     try:
         yield seen
     finally:
-        # Nobody at the other end is no end of it, for the engine.
+        # For the engine, a closed client does not end the session.
         with contextlib.suppress(docker.errors.APIError):
             box.exec_run(["pkill", "-xf", f"sleep {seconds}"])
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A real engine, and learners of one's own. Where there is no engine, tests fail."""
+"""Fixtures: a real engine, and learners for each test. Without an engine, tests fail."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session", autouse=True)
 def _signals_reach_children() -> None:
-    """Where tests run in the background of a script or under nohup, SIGINT or SIGHUP is ignored, and so it would be by
-    all that they start."""
+    """If tests run in the background of a script or under nohup, SIGINT or SIGHUP is ignored, and their child processes
+    would ignore it, too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:
-    """The engine's client, with labctl's images built; a failure where there is none."""
+    """The engine's client, with labctl's images built. Fails if there is no engine."""
     client = docker.from_env()
     client.ping()
     yield client
@@ -37,7 +37,7 @@ def engine() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(scope="session")
 def images(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What the mini lab needs is built, and keeper and switch run."""
+    """The images of the mini lab are built, and keeper and switch run."""
     labctl = Labctl(tmp_path_factory.mktemp("build"), f"b{uuid.uuid4().hex[:8]}")
     labctl.run("up", "mini", timeout=1200)
     labctl.run("down", "mini")
@@ -45,7 +45,7 @@ def images(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def shared(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labctl]:
-    """A learner with the mini lab up, for all tests of a module that leave it as it was."""
+    """A learner with the mini lab up, shared by all tests of a module that do not change the lab."""
     labctl = Labctl(tmp_path_factory.mktemp("shared"), f"s{uuid.uuid4().hex[:8]}")
     labctl.run("up", "mini")
     yield labctl
@@ -54,7 +54,7 @@ def shared(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
 
 @pytest.fixture
 def new_labctl(images: None, tmp_path: Path) -> Iterator[Callable[[], Labctl]]:
-    """Makes learners; all that they had is gone afterwards."""
+    """Makes learners; all their boxes and files are removed afterwards."""
     made: list[Labctl] = []
 
     def make() -> Labctl:
@@ -84,7 +84,7 @@ def mini(labctl: Labctl) -> Labctl:
 def second(
     engine: docker.DockerClient, images: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SecondEngine]:
-    """An engine of our own, to be killed, filled by images save and load. Its data folder has a blank in its path."""
+    """A second engine that tests may kill; images save and load fill it. Its data folder has a space in its path."""
     from second_engine import SecondEngine
 
     folder = tmp_path_factory.mktemp("engine")
@@ -99,11 +99,11 @@ def second(
 
 @pytest.fixture(scope="module")
 def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
-    """Learners, and a server with the gateway on it, of which nothing is left afterwards."""
+    """Learners, and a server with the gateway, which is removed afterwards."""
     from gateway_rig import Class, Server
 
     if os.geteuid() != 0:
-        pytest.fail("accounts and sshd's configuration are root's to make: run this as root")
+        pytest.fail("only root can make accounts and configure sshd: run this as root")
     server = Server(tmp_path_factory.mktemp("gateway"))
     try:
         server.begin()

@@ -1,4 +1,4 @@
-"""The engine's socket at a TCP port, as an engine with ``-H tcp://…`` has it."""
+"""Offers the engine's socket at a TCP port, as an engine with ``-H tcp://…`` does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ENGINE = "/var/run/docker.sock"
 
 
 class Forwarder:
-    """Listens on a port of 127.0.0.1 and passes bytes on; ``count`` tells how many connections there were."""
+    """Listens on a port of 127.0.0.1 and forwards data; ``count`` is the number of connections."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""A server of a class, on loopback: OpenSSH's own sshd, the gateway installed as an operator does it, and learners."""
+"""A server for a cohort, on loopback: OpenSSH's own sshd, the gateway as an operator installs it, and learners."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ Subsystem sftp /usr/lib/openssh/sftp-server
 
 
 class Server:
-    """Everything has a name of its own, and goes with ``end``."""
+    """All parts have unique names, and ``end`` removes them."""
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
         self.mark = uuid.uuid4().hex[:6]
-        # Not in a temporary folder: sshd starts no program from a folder that others may write in.
+        # Not in a temporary folder: sshd starts no program from a folder that other users can write to.
         self.folder = Path(f"/var/lib/labctl-test-{self.mark}")
         self.port = _free_port()
         self.layout = Layout(
@@ -64,7 +64,7 @@ class Server:
         return gateway.installer(self.layout)
 
     def begin(self) -> None:
-        """Install, and start sshd and the broker."""
+        """Install the gateway, and start sshd and the broker."""
         self.folder.mkdir(mode=0o755)
         set_store(self.scratch / "state")
         (self.folder / "sshd_config.d").mkdir(mode=0o755)
@@ -95,36 +95,36 @@ class Server:
         until(lambda: Path(where.socket).exists(), "the broker listens")
 
     def environment(self) -> dict[str, str]:
-        """Of the broker, and of labctl for the instructor."""
+        """The environment of the broker, and of the instructor's labctl."""
         state = {f"XDG_{name}_HOME": str(self.scratch / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
         return {**os.environ, **state, "LABCTL_CATALOG": CATALOG, "LABCTL_LEARNER": "nobody"}
 
     def enrol(self, cohort: str, *ids: str, labs: tuple[str, ...] = ("mini",), ends: float = 0.0) -> dict[str, Path]:
-        """A cohort of these learners, which ends then; the private key of each."""
+        """Make a cohort of these learners with this deadline; returns the private key of each learner."""
         keys = {name: self.scratch / f"{cohort}-{name}" for name in ids}
         members = [Member(name, name, key=keygen(file)) for name, file in keys.items()]
         self.store.add_cohort(Cohort(cohort, labs, "secret", time.time(), until=ends), members)
         return keys
 
     def log(self) -> str:
-        """What the gateway kept."""
+        """The gateway's log."""
         return Path(self.layout.log).read_text()
 
     def refusals(self, learner: str = "") -> list[str]:
-        """The lines of what was refused, to one learner or to anybody."""
+        """The log lines of refused commands, of one learner or of all."""
         lines = [line for line in self.log().splitlines() if line.split()[1] == "refused"]
         return [line for line in lines if not learner or f'learner="{learner}"' in line]
 
     def sshd_log(self) -> str:
-        """What sshd said."""
+        """The log of sshd."""
         return (self.folder / "sshd.log").read_text(errors="replace")
 
     def deeds(self, learner: str) -> list[tuple[str, str]]:
-        """What the instructor sees of a learner: deed and text of each."""
+        """The learner's happenings as the instructor sees them: deed and text."""
         return [(item.deed, item.text) for item in self.store.happenings([learner])]
 
     def ssh(self, key: Path, *said: str, options: Sequence[str] = ()) -> list[str]:
-        """OpenSSH's client, for a learner with that key."""
+        """The command of OpenSSH's client for a learner with this key."""
         settings = {
             "IdentitiesOnly": "yes",
             "IdentityAgent": "none",
@@ -145,7 +145,7 @@ class Server:
         stdin: str = "",
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """By OpenSSH's client, to the end."""
+        """Run a command with OpenSSH's client, and wait for its end."""
         return subprocess.run(
             self.ssh(key, *said, options=options),
             input=stdin,
@@ -157,7 +157,7 @@ class Server:
         )
 
     def end(self) -> None:
-        """Everything away: processes, accounts, files."""
+        """Remove all processes, accounts and files."""
         for process in reversed(self.processes):
             process.send_signal(signal.SIGTERM)
             process.wait(20)
@@ -168,13 +168,13 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def leftovers(self) -> list[str]:
-        """Accounts and files that ``end`` should have taken away."""
+        """Accounts and files that ``end`` should have removed."""
         accounts = [self.layout.account, self.layout.keys_account]
         return [name for name in accounts if system.account(name)] + [str(self.folder)] * self.folder.exists()
 
 
 def keygen(file: Path) -> str:
-    """A key pair; the public one, as a roster has it."""
+    """Make a key pair; returns the public key as a line of a roster."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(file)], check=True)
     return " ".join(file.with_name(f"{file.name}.pub").read_text().split()[:2])
 
@@ -191,7 +191,7 @@ def _answers(port: int) -> bool:
 
 
 class Class:
-    """Two learners of one cohort, one of another."""
+    """Two learners of one cohort, and one learner of another."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -199,7 +199,7 @@ class Class:
 
     @contextlib.contextmanager
     def paramiko(self, name: str) -> Iterator[paramiko.SSHClient]:
-        """Another client, logged in."""
+        """A logged-in paramiko client."""
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
         with client:

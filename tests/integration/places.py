@@ -1,4 +1,4 @@
-"""A box of the mini lab as checks see it: a place of a session with a real agent in the real probe."""
+"""A box of the mini lab as checks see it: a place in a session of a real agent in the real probe."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _APP = Parts()
 
 
 def probe() -> DockerProbe:
-    """What starts agents."""
+    """The probe, which starts agents."""
     return _APP.probe
 
 
 def new_session() -> CheckSession:
-    """One more agent."""
+    """Open a session with a new agent."""
     probe().make_ready()
     return CheckSession(probe().open())
 
 
 class Done(NamedTuple):
-    """What a command said."""
+    """The result of a command."""
 
     status: int
     out: bytes
@@ -39,7 +39,7 @@ class Done(NamedTuple):
 
 
 class Looked:
-    """One box, a session with it, and what a root in the box does."""
+    """One box, a session with it, and actions of root in the box."""
 
     def __init__(self, engine: docker.DockerClient, labctl: Labctl, session: CheckSession, name: str = "alpha") -> None:
         self.engine = engine
@@ -51,24 +51,24 @@ class Looked:
 
     @property
     def container(self) -> docker.models.containers.Container:
-        """As it is now."""
+        """The present state of the container."""
         return box(self.engine, self.labctl.learner, self.name)
 
     @property
     def pid(self) -> int:
-        """Of the box's first process, as the engine's machine counts."""
+        """The pid of the box's first process on the engine's machine."""
         return int(self.container.attrs["State"]["Pid"])
 
     def enter(self, pid: int = 0, *, watch: bool = False) -> None:
-        """Make the box a place, or again."""
+        """Enter the box as a place, or enter it again."""
         self.session.enter(self.place, pid or self.pid, str(self.container.id), watch=watch)
 
     def run(self, command: str, stdin: bytes = b"", seconds: float = 20.0) -> Done:
-        """A check's command. Raises LookError."""
+        """Run a command of a check. Raises LookError."""
         return Done(*self.session.run(self.place, command, stdin, seconds))
 
     def root(self, script: str) -> str:
-        """A script by the box's own shell, which must succeed; what it printed."""
+        """Run a script, which must succeed, in the box's own shell; returns its output."""
         code, output = sh(self.container, script)
         assert code == 0, (script, code, output)
         return output
@@ -78,7 +78,7 @@ class Looked:
         self.container.exec_run(list(argv), detach=True)
 
     def world(self) -> World:
-        """What the fixtures of checks stand on, with this session."""
+        """The base of the fixtures of checks, with this session."""
         orders = Orders(
             folder="",
             ini="",
@@ -91,7 +91,7 @@ class Looked:
 
 
 class _NoLink(MessageChannel):
-    """Nobody at the other end: a channel into a box is opened by the test itself."""
+    """A link without labctl: the test itself opens a channel into a box."""
 
     def __init__(self) -> None:
         self.descriptors = []
@@ -101,7 +101,7 @@ class _NoLink(MessageChannel):
 
 
 def port(looked: Looked) -> str:
-    """The switch's end of the box's cable."""
+    """The port of the box at the switch."""
     return port_name(str(looked.container.id), looked.pid, "eth0")
 
 

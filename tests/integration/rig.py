@@ -1,4 +1,4 @@
-"""What integration tests do again and again: run labctl as a program, look into boxes and the switch, wait."""
+"""Common actions of integration tests: run labctl as a program, inspect boxes and the switch, wait."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _AS_THE_GATEWAY = [
 
 
 def clock() -> float:
-    """Seconds, for deadlines. Those in which a virtual machine's host gave its processors to others don't count (the
-    ``steal`` of proc_stat(5))."""
+    """Seconds, for deadlines. Time that the host of a virtual machine gave to other machines does not count (``steal``
+    in proc_stat(5))."""
     stolen = int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8])
     return time.monotonic() - stolen / os.sysconf("SC_CLK_TCK") / (os.cpu_count() or 1)
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
-    """Wait for a condition, or fail and say what for."""
+    """Wait for a condition, or fail with a message that names it."""
     deadline = clock() + seconds * PATIENCE
     while not condition():
         if clock() > deadline:
@@ -55,8 +55,8 @@ def until(condition: Callable[[], object], what: str, seconds: float = 30) -> No
 
 
 class Labctl:
-    """The command, for one learner, in a state folder of its own. All of them are one store, but for those with
-    another ``store``; with none it makes itself an id."""
+    """The labctl command for one learner, in a state folder of its own. All objects share one store, except those with
+    another ``store``. With an empty ``store``, labctl makes a store id itself."""
 
     def __init__(self, folder: Path, learner: str, engine: str = "", store: str = STORE) -> None:
         self.learner = learner
@@ -75,7 +75,7 @@ class Labctl:
         }
 
     def start(self, *args: str, **kwargs: Any) -> subprocess.Popen[str]:
-        """Begin; stdout and stderr to read."""
+        """Start a command, with stdout and stderr as pipes."""
         pipe = subprocess.PIPE
         started: subprocess.Popen[str] = subprocess.Popen(
             [LABCTL, *args],
@@ -91,7 +91,7 @@ class Labctl:
     def run(
         self, *args: str, code: int | None = 0, stdin: str = "", timeout: float = 300, by_key: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run to the end; the exit code must be ``code`` (None: any). ``by_key``: as the gateway does it for
+        """Run a command to its end; the exit code must be ``code`` (None: any). ``by_key``: as the gateway runs it for
         this learner of a cohort."""
         done = subprocess.run(
             [*([*_AS_THE_GATEWAY, by_key] if by_key else [LABCTL]), *args],
@@ -107,7 +107,7 @@ class Labctl:
 
 
 def set_store(state: Path, store: str = STORE) -> None:
-    """Give the store in that XDG_STATE_HOME an id."""
+    """Give an id to the store in this XDG_STATE_HOME."""
     (state / "labctl").mkdir(parents=True, exist_ok=True)
     (state / "labctl" / "store-id").write_text(f"{store}\n")
 
@@ -121,18 +121,18 @@ def boxes_of(engine: docker.DockerClient, learner: str) -> list[docker.models.co
 
 
 def owner_of(one: docker.models.containers.Container) -> str:
-    """Whose box it is, named as in the store."""
+    """The learner of a box, with the name in the store."""
     return owner_in_store(one.labels["labctl.owner"], one.labels.get("labctl.store", ""))
 
 
 def put(container: docker.models.containers.Container, files: Mapping[str, tuple[bytes, int]]) -> None:
-    """Files with their modes, into a box, by the engine."""
+    """Copy files with their modes into a box, with the engine."""
     tar = archive(tuple(File(path, content, mode) for path, (content, mode) in files.items()))
     assert container.put_archive("/", tar)
 
 
 def end_all(labctl: Labctl) -> None:
-    """Nothing of the learner's is left."""
+    """Remove all boxes of the learner."""
     engine = docker.from_env()
     labs = {box.labels["labctl.lab"] for box in boxes_of(engine, labctl.learner)}
     engine.close()
@@ -141,18 +141,18 @@ def end_all(labctl: Labctl) -> None:
 
 
 def box(engine: docker.DockerClient, learner: str, name: str, lab: str = "mini") -> docker.models.containers.Container:
-    """One of them. Raises docker.errors.NotFound."""
+    """A box of a learner. Raises docker.errors.NotFound."""
     return engine.containers.get(container(learner, name, lab))
 
 
 def sh(container: docker.models.containers.Container, script: str) -> tuple[int, str]:
-    """A script in a box by its own shell; the exit code, and stdout with stderr."""
+    """Run a script in a box with its own shell; returns the exit code, and stdout with stderr."""
     code, output = container.exec_run(["sh", "-c", script])
     return code, output.decode(errors="replace")
 
 
 def interfaces(engine: docker.DockerClient) -> set[str]:
-    """Bridges and cables in the switch."""
+    """The bridges and cables in the switch."""
     _, output = engine.containers.get("labctl-keeper").exec_run(
         ["sh", "-c", f"nsenter --net=/proc/{switch_pid(engine)}/ns/net ip -br link | cut -d' ' -f1 | cut -d@ -f1"]
     )
@@ -160,7 +160,7 @@ def interfaces(engine: docker.DockerClient) -> set[str]:
 
 
 def switch_pid(engine: docker.DockerClient) -> int:
-    """The switch's first process, as the engine's machine counts."""
+    """The pid of the switch's first process on the engine's machine."""
     return int(engine.containers.get("labctl-switch").attrs["State"]["Pid"])
 
 
@@ -170,10 +170,10 @@ def bridge(learner: str) -> str:
 
 
 def container(learner: str, name: str, lab: str = "mini") -> str:
-    """What the container of a learner's box is called."""
+    """The name of the container of a learner's box."""
     return container_name(on_engine(instance_id(lab, learner), STORE), name)
 
 
 def owner(learner: str) -> str:
-    """What the learner is called on labels."""
+    """The learner's name in labels."""
     return owner_on_engine(learner, STORE)

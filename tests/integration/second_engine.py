@@ -1,4 +1,4 @@
-"""A Docker engine of a test's own, beside the machine's: for restarts, kills and full disks."""
+"""A second Docker engine beside the machine's own: for restarts, kills and full disks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class SecondEngine:
-    """``dockerd`` with folders, socket and containerd of its own, without a bridge and without firewall rules."""
+    """A ``dockerd`` with its own folders, socket and containerd, without a bridge and without firewall rules."""
 
     def __init__(self, folder: Path, data_root: Path | None = None) -> None:
         self.folder = folder
         self.options: tuple[str, ...] = ()
         self._data = data_root or folder / "data"
-        # A socket's path may have 108 characters at the most.
+        # The path of a socket has at most 108 characters.
         self._socket = Path(f"/run/labctl-test-{os.getpid()}-{folder.name[:20]}.sock")
         self.address = f"unix://{self._socket}"
         self.labctl: Labctl | None = None
@@ -31,7 +31,7 @@ class SecondEngine:
 
     @property
     def client(self) -> docker.DockerClient:
-        """A client; another after each restart, which the connections of the one before don't outlive."""
+        """A client. Each restart needs a new client, because it closes the connections of the old client."""
         if self._client is None:
             self._client = docker.DockerClient(self.address)
         return self._client
@@ -42,10 +42,10 @@ class SecondEngine:
             self._client = None
 
     def start(self) -> None:
-        """Until it answers."""
+        """Start the daemon, and wait until it answers."""
         from rig import until
 
-        # In a network namespace of its own: with ``--bridge none`` a daemon removes docker0, also another daemon's.
+        # The daemon gets its own network namespace: with ``--bridge none`` it removes docker0, even of another daemon.
         argv = [
             "unshare",
             "--net",
@@ -60,8 +60,8 @@ class SecondEngine:
         argv += ["--pidfile", str(self.folder / "pid"), "--bridge", "none", "--iptables=false", "--ip-forward=false"]
         argv += self.options
         (self.folder / "pid").unlink(missing_ok=True)
-        # Where nothing reaps orphans, a containerd that died with its daemon stays as a zombie, and a new daemon would
-        # take it for alive by this file.
+        # If nothing reaps orphans, a containerd that died with its daemon stays as a zombie. Because of this file, a
+        # new daemon would take the zombie for a running containerd.
         (self.folder / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
@@ -83,7 +83,7 @@ class SecondEngine:
             self._process = None
 
     def carry(self, here: Labctl, there: Labctl) -> None:
-        """Bring what the mini lab needs here, as a file of images."""
+        """Copy the images of the mini lab to this engine, as a file."""
         file = self.folder / "images.tar"
         here.run("images", "save", str(file), "mini", timeout=600)
         assert "labctl/mini-alpha:" in there.run("images", "load", str(file), timeout=600).stdout
@@ -103,7 +103,7 @@ class SecondEngine:
         finally:
             self.stop()
             self._socket.unlink(missing_ok=True)
-            # What a killed daemon had mounted stays mounted, and a folder with mounts in it can't be removed.
+            # Mounts of a killed daemon stay mounted, and a folder with mounts can't be removed.
             mounted = [line.split()[1].replace("\\040", " ") for line in Path("/proc/mounts").read_text().splitlines()]
             for place in sorted((place for place in mounted if place.startswith(f"{self.folder}/")), reverse=True):
                 subprocess.run(["umount", "--lazy", place], check=False)

@@ -1,5 +1,5 @@
-"""A box is a real server, and a wall: what a learner who is root in it can do, and what not. Also run in the VM, on
-cgroup v2 with AppArmor."""
+"""A box behaves like a real server and isolates its learner: actions that root in a box can take, and actions that are
+refused. These tests also run in the VM, on cgroup v2 with AppArmor."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.vm]
 
 @pytest.fixture(scope="module")
 def used(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labctl]:
-    """A learner's boxes that tests work in, reboot and drive to their limits, but don't break: under emulation it is
-    starting boxes that takes the time."""
+    """Boxes of a learner. Tests may work in them, reboot them and drive them to their limits, but must not break them,
+    because the start of boxes is slow under emulation."""
     labctl = Labctl(tmp_path_factory.mktemp("used"), f"u{uuid.uuid4().hex[:8]}")
     labctl.run("up", "mini")
     yield labctl
@@ -91,7 +91,7 @@ FORBIDDEN = (
 
 
 def test_root_in_a_box_has_no_dangerous_privileges(engine: docker.DockerClient, shared: Labctl) -> None:
-    # One script for all: in the virtual machine each exec takes seconds.
+    # One script runs all attempts, because each exec takes seconds in the virtual machine.
     script = "\n".join(f"( {attempt} ) >/dev/null 2>&1 && echo {number}" for number, attempt in enumerate(FORBIDDEN))
     worked = sh(box(engine, shared.learner, "alpha"), f"{script}\necho end")[1].split()
     assert worked[-1] == "end"
@@ -140,7 +140,7 @@ def test_boxes_of_learners_with_the_same_addresses_are_isolated(
     until(lambda: sh(beta_one, "curl -s -m 2 alpha:8000/who")[1].strip() == "one", "the server answers its own learner")
     assert sh(beta_two, "ping -c1 -W1 alpha")[0] == 0, "their own alpha"
     assert sh(beta_two, "curl -s -m 2 alpha:8000/who")[0] != 0
-    # Not even by an Ethernet frame sent to everybody: what one's boxes send never arrives at the other's.
+    # Broadcast Ethernet frames of one learner's boxes never arrive at the other learner's boxes, either.
     mac = sh(box(engine, one.learner, "alpha"), "cat /sys/class/net/eth0/address")[1].strip()
     sh(beta_two, f"(timeout 5 tcpdump -n -e -i eth0 ether src {mac} > /tmp/heard 2>/dev/null &)")
     sh(
@@ -178,7 +178,7 @@ def test_a_reboot_runs_no_program_of_the_box_with_rights_of_the_keeper(
     wired = ["/.labctl/bin/ip", "-4", "addr", "show", "eth0"]
     until(lambda: b"10.10.10.11" in alpha.exec_run(wired).output, "alpha is wired again")
     code, output = alpha.exec_run(["/.labctl/bin/busybox", "cat", "/pwned"])
-    # Units of the box's own may run these; what matters is that nothing ran with more than the box has.
+    # Units of the box may run these programs, but never with more capabilities than the box has.
     assert code != 0 or b"CapEff:\t000001ff" not in output
     allowed = alpha.exec_run(["/.labctl/bin/busybox", "grep", "CapBnd", "/proc/1/status"]).output.split()[1]
     for line in output.splitlines() if code == 0 else ():

@@ -1,4 +1,4 @@
-"""The engine dies in the middle of a class of ten, while all of them verify."""
+"""The engine is killed while all ten learners of a cohort verify."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZE = 10
 @pytest.fixture
 def ten(second: SecondEngine, tmp_path: Path) -> Iterator[Class]:
     assert second.labctl is not None
-    second.labctl.run("doctor", "--fix", code=None)  # a kernel's own limits are too low for a class
+    second.labctl.run("doctor", "--fix", code=None)  # the kernel's default limits are too low for a cohort
     made = Class(second.labctl, second.client, tmp_path, SIZE)
     made.run("up")
     yield made
@@ -32,7 +32,7 @@ def ten(second: SecondEngine, tmp_path: Path) -> Iterator[Class]:
 
 
 class Learner(threading.Thread):
-    """Verifies again and again, and keeps what labctl said."""
+    """Runs verify repeatedly, and keeps labctl's output."""
 
     def __init__(self, school: Class, member: str) -> None:
         super().__init__()
@@ -50,12 +50,12 @@ class Learner(threading.Thread):
 
     @property
     def told(self) -> int:
-        """Attempts whose verdicts were printed."""
+        """The attempts with printed verdicts."""
         return self.said[0] + self.said[1]
 
 
 def test_a_killed_engine_restarts_all_boxes_and_loses_no_attempt(second: SecondEngine, ten: Class) -> None:
-    """It is killed. One that ends in order is less: tests/integration/test_keeper.py tries both on a single learner."""
+    """An orderly restart is easier than a kill: tests/integration/test_keeper.py tests both with one learner."""
     before = {box.name: box.id for box in ten.boxes()}
     assert len(before) == 2 * SIZE
     for box in ten.boxes():
@@ -85,7 +85,7 @@ def test_a_killed_engine_restarts_all_boxes_and_loses_no_attempt(second: SecondE
     verified = json.loads(ten.run("verify", "--json").stdout)
     verdicts = [[task["verdict"] for task in one["attempt"]["tasks"]] for one in verified]
     assert verdicts == [["failed", "passed"]] * SIZE
-    assert _attempts(ten) == kept, "an instructor's are none of theirs"
+    assert _attempts(ten) == kept, "attempts of an instructor are not attempts of the learners"
 
 
 def _attempts(school: Class) -> dict[str, int]:

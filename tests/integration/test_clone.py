@@ -1,4 +1,4 @@
-"""Clones on a real engine: copies of the disks, networks of their own, and nothing left of them."""
+"""Clones on a real engine: they have copies of the disks and their own networks, and are removed completely."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ with clones.images(current, silent) as images, clones.clone(current, images, sil
 
 
 class World:
-    """A learner's instance, and the means to clone it, in this process."""
+    """The instance of a learner, and functions of this process to clone it."""
 
     def __init__(self, engine: docker.DockerClient, labctl: Labctl) -> None:
         self.engine = engine
@@ -76,7 +76,7 @@ class World:
         return found
 
     def only_the_original(self) -> bool:
-        """It runs, and no container, image or bridge of a clone is there."""
+        """The instance runs, and no container, image or bridge of a clone exists."""
         found = {one.name.rpartition(".")[2]: one.labels for one in boxes_of(self.engine, self.labctl.learner)}
         return (
             sorted(found) == ["alpha", "beta"]
@@ -86,11 +86,11 @@ class World:
         )
 
     def own_bridges(self) -> set[str]:
-        """Of the instance, and of its clones as far as they were remembered."""
+        """The bridges of the instance, and those of its remembered clones."""
         return {bridge(self.labctl.learner), *self.remembered} & interfaces(self.engine)
 
     def remember(self) -> None:
-        """The bridges of the clones that are there now."""
+        """Remember the bridges of the present clones."""
         instances = {one.on_engine for one in self.app.engine.clones(self.instance)}
         self.remembered |= {bridge_name(instance, "lan") for instance in instances}
 
@@ -104,7 +104,7 @@ def world(engine: docker.DockerClient, mini: Labctl, monkeypatch: pytest.MonkeyP
 
 @contextmanager
 def maker(world: World, lifetime: int) -> Iterator[subprocess.Popen[str]]:
-    """Another program that makes a clone; not waited for."""
+    """Start another program that makes a clone, and don't wait for it."""
     with subprocess.Popen(
         [sys.executable, "-c", MAKER, str(lifetime)],
         env=world.labctl.environment,
@@ -119,7 +119,7 @@ def maker(world: World, lifetime: int) -> Iterator[subprocess.Popen[str]]:
 
 
 def read(process: subprocess.Popen[str], wanted: str) -> None:
-    """Until it says that."""
+    """Read its output until this line."""
     assert process.stdout is not None
     for line in process.stdout:
         if line.strip() == wanted:
@@ -133,7 +133,7 @@ def pings(container: docker.models.containers.Container, address: str) -> bool:
 
 
 def test_a_clone_copies_the_boxes_and_shares_nothing(world: World) -> None:
-    """Of the learner's files: those of before are in the copy, and neither sees what the other does from then on."""
+    """The copy has the learner's files from before. Later changes in one of the two are not seen in the other."""
     original = world.original("alpha")
     sh(original, "echo mine > /root/file; echo changed > /etc/labctl/question; chmod 600 /root/file; rm /etc/motd")
     with world.cloned() as clone:
@@ -153,7 +153,7 @@ def test_boxes_of_a_clone_reach_each_other_and_not_the_original(world: World) ->
         copy = world.of(clone, "alpha")
         assert pings(copy, "10.10.10.12") and pings(copy, "beta")
         clone.off("beta")
-        assert not pings(copy, "10.10.10.12"), "that was the original's beta"
+        assert not pings(copy, "10.10.10.12"), "that was beta of the original"
         assert pings(world.original("alpha"), "beta")
     until(world.only_the_original, "nothing is left of the clone")
 
@@ -177,7 +177,7 @@ def test_two_clones_of_the_same_images_run_at_once(world: World) -> None:
 
 
 def test_a_clone_of_a_clone_has_the_changes_of_the_first_clone(world: World) -> None:
-    """As a verify on a clone makes one, for checks that change something."""
+    """A verify on a clone makes such a clone for checks that change the boxes."""
     with world.cloned() as clone:
         sh(world.of(clone, "alpha"), "echo clone > /root/word")
         with (
@@ -249,7 +249,7 @@ def test_a_clone_whose_maker_was_killed_is_removed_by_the_keeper(world: World) -
         process.kill()
     assert len(boxes_of(world.engine, world.labctl.learner)) == 4
     assert len(world.images()) == 2
-    # It looks when it starts, and once a minute.
+    # The keeper looks for such clones when it starts, and once a minute.
     until(lambda: time.time() > expires, "the clone expires")
     world.engine.containers.get("labctl-keeper").restart(timeout=5)
     until(world.only_the_original, "the keeper removed the clone")
@@ -324,7 +324,7 @@ def test_boxes_are_paused_together_and_resume_if_labctl_is_killed(world: World) 
         holder = subprocess.Popen(argv, env=world.labctl.environment, stdout=subprocess.PIPE, text=True)
         assert holder.stdout is not None
         assert holder.stdout.readline() == "['alpha', 'beta'] True\n"
-        assert paused(world) == [True, False], "one that is stopped is measured, too"
+        assert paused(world) == [True, False], "a stopped box is measured, too"
         holder.kill()
         holder.wait()
         until(lambda: paused(world) == [False, False], "the box goes on")
@@ -342,7 +342,7 @@ def test_a_restarted_keeper_resumes_only_boxes_paused_by_labctl(world: World) ->
             assert holder.stdout is not None
             assert holder.stdout.readline() == "['alpha', 'beta'] True\n"
             assert paused(world) == [True, True] and len(marks(world)) == 1
-            holder.send_signal(signal.SIGSTOP)  # only the keeper can have the box go on
+            holder.send_signal(signal.SIGSTOP)  # only the keeper can resume the box
             world.engine.containers.get("labctl-keeper").restart(timeout=0)
             until(lambda: paused(world)[0] is False, "the box goes on")
             holder.kill()
@@ -359,7 +359,7 @@ def test_paused_boxes_resume_if_the_keeper_is_removed(world: World) -> None:
         assert paused(world) == [True, True]
         began = time.monotonic()
     assert paused(world) == [False, False]
-    assert time.monotonic() - began < 30, "the end of a command that is dead was waited for"
+    assert time.monotonic() - began < 30, "labctl waited for the end of a dead command"
     world.app.keeper.ensure()
     until(lambda: not marks(world), "nothing is left of the mark")
 

@@ -1,4 +1,4 @@
-"""A whole class on the real engine: made, planned, up, stopped, started, new, down; killed in the midst of it."""
+"""A whole cohort on the real engine: made, planned, up, stopped, started, reset, down; and an ``up`` that is killed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_cohort_runs_from_plan_to_down(cohort: Class) -> None:
     shown = json.loads(cohort.run("show", "--json").stdout)["members"]
     assert [row["labs"] for row in shown] == [[{"lab": "mini", "running": 2, "boxes": 2}]] * 5
     questions = {box.exec_run(["cat", "/etc/labctl/question"]).output for box in cohort.boxes() if _is(box, "alpha")}
-    assert len(questions) == 5, "every learner has params of their own"
+    assert len(questions) == 5, "every learner has different params"
     ids = {box.id for box in cohort.boxes()}
     assert "5 up already" in cohort.run("up").stdout
 
@@ -73,7 +73,7 @@ def test_ctrl_c_finishes_started_learners_and_names_the_next_command(cohort: Cla
     until(lambda: len(cohort.boxes()) >= 1, "some boxes of the class")
     first.send_signal(signal.SIGINT)
     out, err = first.communicate(timeout=120)
-    # All five are begun at once, so there is nothing that could be left.
+    # All five learners start at once, so no learner is left for a later command.
     assert first.returncode in (0, 130), err
     assert len(cohort.boxes()) % 2 == 0 and cohort.running() == len(cohort.boxes())
     assert first.returncode == 0 or f"labctl cohort up {cohort.name}" in err, out

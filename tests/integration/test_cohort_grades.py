@@ -1,4 +1,4 @@
-"""A class is judged on the real engine, graded, and graded anew after a check was mended."""
+"""A cohort is judged on the real engine, graded, and graded again after a check was corrected."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.engine
 
 
 class Class:
-    """Three learners of the lab mini, in a catalog of their own: li has the one task done, wang nothing, and zhao's
-    boxes aren't up."""
+    """Three learners of the lab mini, with a separate catalog: li has solved one task, wang has solved none, and
+    zhao's boxes aren't up."""
 
     def __init__(self, engine: docker.DockerClient, folder: Path) -> None:
         self.name = f"g{uuid.uuid4().hex[:8]}"
@@ -46,7 +46,7 @@ class Class:
         return box(self.engine, f"{self.name}/{member}", name)
 
     def points(self) -> dict[str, tuple[int, int]]:
-        """Member to points and own attempts."""
+        """For each member, the points and the number of their own attempts."""
         (rows,) = json.loads(self.run("report", "--format", "json"))["labs"].values()
         return {row["id"]: (row["points"], row["attempts"]) for row in rows}
 
@@ -67,11 +67,11 @@ def test_grades_follow_the_verdicts_and_improve_with_a_corrected_check(group: Cl
     assert (zhao["up"], zhao["attempt"], zhao["error"]) == (False, None, None)
     assert group.points() == {"li": (4, 0), "wang": (0, 0), "zhao": (0, 0)}
 
-    # An attempt that an instructor has run for a learner is none of the learner's.
+    # An attempt that an instructor ran for a learner does not count as the learner's attempt.
     group.labctl.run("verify", "--learner", f"{group.name}/li", code=1)
     assert group.points()["li"] == (4, 0)
 
-    # The check asked for too much.
+    # The check was too strict.
     checks = group.catalog / "checks" / "mini" / "test_mini.py"
     checks.write_text(checks.read_text().replace("assert found == str", "assert True or found == str"))
     dry = group.json("regrade", "--lab", "mini", "--dry-run")

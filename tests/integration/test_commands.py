@@ -1,4 +1,4 @@
-"""Every command as a learner types it, on real boxes."""
+"""Every command, as a learner types it, on real boxes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.engine
 def spawn(
     labctl: Labctl, *args: str, rows: int = 24, columns: int = 80, terminal: str = "xterm-256color"
 ) -> pexpect.spawn:
-    """labctl on a terminal."""
+    """Run labctl on a terminal."""
     environment = {**labctl.environment, "TERM": terminal, "COLORTERM": "truecolor"}
     child: pexpect.spawn = pexpect.spawn(LABCTL, list(args), env=environment, dimensions=(rows, columns), timeout=20)
     return child
@@ -41,7 +41,7 @@ def test_enter_passes_terminal_size_ctrl_c_and_exit_status(shared: Labctl) -> No
     child.expect("40 120")
     child.sendline("sleep 1000")
     child.expect_exact("sleep 1000")
-    time.sleep(0.3)  # the shell must have started it before the key is pressed
+    time.sleep(0.3)  # the shell must have started the command before the key is pressed
     child.sendcontrol("c")
     child.expect_exact("root@alpha")
     child.sendline("echo status $?")
@@ -130,7 +130,7 @@ def test_ssh_runs_the_client_of_the_user_with_the_key_of_the_instance(shared: La
 
 
 def test_scp_sftp_rsync_and_ssh_end_without_a_message(shared: Labctl, tmp_path: Path) -> None:
-    """OpenSSH ends its ProxyCommand with a signal: that is no interruption, and nobody wants to read of one."""
+    """OpenSSH ends its ProxyCommand with a signal. labctl must not report that as an interruption."""
     (tmp_path / "file").write_text("from here\n")
     config = tmp_path / "ssh"
     config.write_text(shared.run("ssh-config").stdout)
@@ -326,12 +326,12 @@ def test_each_command_accepts_a_lab_argument_while_several_labs_are_up(labctl: L
     assert labctl.run("show", "mini", "answer").stdout.startswith("**answer**: Write ")
     labctl.run("down", "--lab", "mini")
     assert "there is no task answer" in labctl.run("show", "--task", "answer", code=2).stderr, (
-        "of routed, now the only one"
+        "of routed, now the only lab that is up"
     )
 
 
 def test_a_code_block_of_a_brief_can_be_pasted_unchanged(shared: Labctl) -> None:
-    """Output behind #> is a comment to bash, which leaves $? as it was."""
+    """For bash, output after #> is a comment, which does not change $?."""
     child = spawn(shared, "enter", "alpha")
     child.expect_exact("root@alpha")
     child.send("false\n#> what !it printed, with 'a quote\necho status $?\n")
@@ -392,7 +392,7 @@ def test_a_removed_box_gives_error_and_never_failed_or_passed(engine: docker.Doc
     sh(box(engine, mini.learner, "beta"), "mv /bin/ping /bin/ping.real; printf '#!/bin/sh\\nsleep 60\\n' > /bin/ping")
     sh(box(engine, mini.learner, "beta"), "chmod 755 /bin/ping; cp /bin/ping /usr/local/sbin/ping")
     process = mini.start("verify", "--json")
-    time.sleep(2)  # the checks are at work, or done: both end well below
+    time.sleep(2)  # the checks are running, or done: both are fine below
     box(engine, mini.learner, "beta").restart(timeout=2)
     stdout, stderr = process.communicate(timeout=60)
     verdicts = {task["task"]: task["verdict"] for task in json.loads(stdout)["attempt"]["tasks"]}

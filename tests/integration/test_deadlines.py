@@ -1,5 +1,5 @@
-"""A class's end on a real engine, with a real gateway: what learners may still do, and how an instructor judges what
-they left."""
+"""The deadline of a cohort on a real engine, with a real gateway: the commands that learners may still use, and how an
+instructor judges their boxes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WORK = 30
 
 
 class Late:
-    """The cohort, with its two learners at work."""
+    """The cohort, with two learners who work."""
 
     def __init__(self, school: Class) -> None:
         self.server: Server = school.server
@@ -57,13 +57,13 @@ class Late:
         return Labctl(self.server.scratch, f"{COHORT}/{name}")
 
     def shell(self, name: str) -> pexpect.spawn:
-        """In alpha, by SSH."""
+        """Open a shell in alpha, by SSH."""
         program, *arguments = self.server.ssh(self.keys[name], "enter alpha", options=("-tt",))
         environment = {**os.environ, "TERM": "xterm-256color"}
         return pexpect.spawn(program, arguments, env=environment, timeout=60)
 
     def boxes(self, engine: docker.DockerClient, name: str) -> dict[str, str]:
-        """Id to state."""
+        """For each box id, the state."""
         return {
             one.id: one.status for one in boxes_of(engine, f"{COHORT}/{name}") if not one.labels.get("labctl.clone")
         }
@@ -73,7 +73,7 @@ class Late:
         return list(json.loads(done.stdout))
 
     def rows(self) -> dict[str, tuple[int, int]]:
-        """Learner to points and own attempts."""
+        """For each learner, the points and the number of their own attempts."""
         done = self.teacher.run("cohort", "report", COHORT, "--format", "json")
         (rows,) = json.loads(done.stdout)["labs"].values()
         return {row["id"]: (row["points"], row["attempts"]) for row in rows}
@@ -100,17 +100,17 @@ def test_the_deadline_of_a_cohort_stops_learners_and_judges_their_boxes(
     shell.expect("root@alpha")
     shell.sendline("echo I am$((1 - 1))in")
     shell.expect("I am0in")
-    assert time.time() < late.ends, "this machine is too slow for that"
+    assert time.time() < late.ends, "this machine is too slow for this test"
     until(lambda: time.time() >= late.ends, "the end", WORK + 5)
 
-    # At once, while the boxes still run: nothing is begun, nothing is lost.
+    # At once, while the boxes still run: no command changes them.
     before = set(late.boxes(engine, "li"))
     for said in ("reset --yes", "start", "verify", "enter alpha", "put alpha:/root/answer", "hint answer", "up"):
         assert "the time of the cohort late is over" in late.say("li", said, 7, stdin="42\n")
     assert set(late.boxes(engine, "li")) == before
     late.say("li", "history mini", 0)
 
-    # Judged at once, and learners are out: a shell that was open ends with the boxes' stop.
+    # The boxes are judged at once, and learners are disconnected: an open shell ends when the boxes stop.
     found = late.verify()
     assert [sum(task["points"] for task in one["attempt"]["tasks"]) for one in found] == [4, 0]
     assert {one["attempt"]["by"] for one in found} == {"instructor"}
@@ -118,7 +118,7 @@ def test_the_deadline_of_a_cohort_stops_learners_and_judges_their_boxes(
     assert [set(late.boxes(engine, name).values()) for name in late.keys] == [{"exited"}, {"exited"}]
     assert late.rows() == {"li": (4, 1), "wang": (0, 0)}
 
-    # Later the same, from boxes that were stopped. A learner who is quick gets in at no moment of it.
+    # Later, stopped boxes give the same verdicts. A learner can't log in at any moment of this.
     process = late.teacher.start("cohort", "verify", COHORT)
     until(lambda: "running" in late.boxes(engine, "li").values(), "li's boxes are started", 30)
     late.say("li", "enter alpha", 7)
@@ -143,7 +143,7 @@ with Parts().keeper.spare(sys.argv[1], float(sys.argv[2])):
 
 @contextlib.contextmanager
 def spared(labctl: Labctl, instance: str, seconds: float) -> Iterator[None]:
-    """Another process holds the keeper back, as a verify does."""
+    """Another process delays the keeper, as a verify does."""
     argv = [sys.executable, "-c", HOLD, instance, str(seconds)]
     with subprocess.Popen(
         argv, env=labctl.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -157,7 +157,7 @@ def spared(labctl: Labctl, instance: str, seconds: float) -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def judging(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[None]]:
-    """The keeper waits for a judging while the other tests run: that takes a minute and a half, nearly all of it
+    """Run the test of the keeper's wait for a verify beside the other tests: it takes a minute and a half, mostly
     waiting."""
     folder = tmp_path_factory.mktemp("judging")
     labctl = Labctl(folder, f"j{uuid.uuid4().hex[:8]}")
@@ -167,7 +167,7 @@ def judging(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def judge(labctl: Labctl, folder: Path) -> None:
-    """A minute of boxes whose time has passed: two looks of the keeper's, and they run; then one, and they don't."""
+    """A minute of expired boxes: after two rounds of the keeper they run; after the next round they are stopped."""
     client = docker.from_env()
     roster = folder / "class.csv"
     roster.write_text("id,name\nli,Li\n")
@@ -227,14 +227,14 @@ class TestPaused:
             assert done.stderr.splitlines()[-2:] == ["error: the box alpha is paused", hint], argv
             assert not done.stdout
         assert "alpha\tpaused" in mini.run("status").stdout
-        assert json.loads(mini.run("history", "mini", "--json").stdout) == [], "nothing that was no attempt is kept"
+        assert json.loads(mini.run("history", "mini", "--json").stdout) == [], "only real attempts are kept"
         paused.unpause()
         mini.run("verify", code=1)
 
     def test_a_file_copied_to_a_mount_of_a_briefly_paused_box_arrives(
         self, mini: Labctl, paused: docker.models.containers.Container, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As a verify does it, between the look and the write."""
+        """A verify pauses the box like this, between labctl's look and its write."""
         clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: paused.unpause())
         monkeypatch.setattr(archives, "time", clock, raising=False)
         engine = Parts().engine
@@ -251,7 +251,7 @@ class TestPaused:
 
 
 def _is_paused(container: docker.models.containers.Container) -> bool:
-    """On a machine with much to do the engine gives up at times: "unable to freeze"."""
+    """On a busy machine the engine sometimes fails with "unable to freeze"."""
     with contextlib.suppress(docker.errors.APIError):
         container.pause()
         return True

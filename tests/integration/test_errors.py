@@ -1,4 +1,4 @@
-"""Bad input: one clear line, what to type next, the exit code of DESIGN section 7, and nothing left behind."""
+"""Bad input: one clear line, the next command, the documented exit code, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engine
 
 
 def complains(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    """One line ``error:`` and one ``try:``, with these words, and no traceback."""
+    """stderr has one line ``error:`` and one line ``try:`` with these words, and no traceback."""
     assert "Traceback" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith(("error:", "try:"))]
     assert [line.partition(":")[0] for line in lines] == ["error", "try"], done.stderr
@@ -72,7 +72,7 @@ def test_a_missing_engine_is_reported(labctl: Labctl, tmp_path: Path) -> None:
 
 
 def test_missing_permission_on_the_socket_is_reported(labctl: Labctl, tmp_path: Path) -> None:
-    """Wherever the checkout lies, below a home that is closed to others, too."""
+    """Works for every place of the checkout, even below a home folder that is closed to other users."""
     place = tmp_path / "docker.sock"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(place))
@@ -81,7 +81,7 @@ def test_missing_permission_on_the_socket_is_reported(labctl: Labctl, tmp_path: 
         labctl.environment["DOCKER_HOST"] = f"unix://{place}"
         argv = [LABCTL, "status"]
         if os.geteuid() == 0:
-            # Somebody else, who may read everything (the checkout is root's), but use no socket of root's.
+            # Another user, who may read all files (the checkout belongs to root), but may not use root's sockets.
             may_read = ["--inh-caps", "-all,+dac_read_search", "--ambient-caps", "-all,+dac_read_search"]
             home = tmp_path / "home"
             home.mkdir()
@@ -148,7 +148,7 @@ def full_engine(
         with SecondEngine(folder) as own:
             yield own
     finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=False)  # gone with the engine, as a rule
+        subprocess.run(["umount", "--lazy", str(disk)], check=False)  # usually unmounted with the engine
 
 
 def test_a_full_disk_is_reported(full_engine: SecondEngine, labctl: Labctl, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Learners come by SSH: OpenSSH's own server and client, and paramiko. No box is needed here."""
+"""Learners log in by SSH: with OpenSSH's own server and client, and with paramiko. These tests need no box."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_each_key_logs_in_its_learner_by_paramiko(school: Class) -> None:
             _stdin, stdout, stderr = client.exec_command("list")
             assert "mini" in stdout.read().decode()
             assert (stderr.read(), stdout.channel.recv_exit_status()) == (b"", 0)
-            # And again in the same login.
+            # A second command in the same login.
             _stdin, stdout, _stderr = client.exec_command("solve")
             assert stdout.channel.recv_exit_status() == 7
     until(lambda: [line for line in school.server.refusals(WANG) if 'said="solve"' in line], "it is logged")
@@ -129,7 +129,7 @@ def test_too_many_sessions_of_one_learner_are_refused(school: Class) -> None:
             child.expect("labctl> ")
         done = server.say(key, "list")
         assert done.returncode == 7 and "you have 8 sessions open here already" in done.stderr
-        assert server.say(school.keys["li"], "list").returncode == 0, "others are let in"
+        assert server.say(school.keys["li"], "list").returncode == 0, "other learners can log in"
     finally:
         for child in children:
             child.close(force=True)

@@ -1,4 +1,4 @@
-"""What a learner who knows their way about tries on the way in: refused, and logged."""
+"""Attacks of an experienced learner at the login are refused and logged."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_file_transfers_and_subsystems_are_refused(school: Class, tmp_path: Path
     ):
         done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
         assert done.returncode != 0, argv
-        # What a subsystem says on stderr, sshd doesn't pass on.
+        # sshd doesn't forward the stderr of a subsystem.
         assert "can't be said here" in done.stderr or "-O" not in argv, (argv, done.stderr)
     assert not Path("/tmp/labctl-was-here").exists() and not (tmp_path / "got").exists()
     with school.paramiko("li") as client, pytest.raises((paramiko.SSHException, EOFError, OSError)):
@@ -216,7 +216,7 @@ def test_a_client_cannot_set_the_environment_of_the_server(school: Class) -> Non
 
 
 def _quietly(channel: paramiko.Channel, name: str, value: str) -> None:
-    """sshd tells that it doesn't take it, or says nothing."""
+    """sshd reports that it refuses the variable, or prints nothing."""
     with contextlib.suppress(paramiko.SSHException):
         channel.set_environment_variable(name, value)
 
@@ -266,8 +266,8 @@ print(s.recv(65536))
 
 
 def test_code_of_the_gateway_account_cannot_act_as_another_learner(school: Class) -> None:
-    """A ticket that is seen in /proc while its learner is in opens nothing for anybody else; nor does a made-up one,
-    nor a lookup of keys."""
+    """A ticket that is read from /proc while its learner is logged in lets no other learner in. A made-up ticket or a
+    lookup of keys doesn't, either."""
     server = school.server
     layout = server.layout
     words = server.ssh(school.keys["wang"], options=("-tt",))
@@ -290,7 +290,7 @@ def test_code_of_the_gateway_account_cannot_act_as_another_learner(school: Class
     done = _as("nobody", [python, "-c", ASK, layout.socket, "status"])
     assert "pid" not in done.stdout
     until(lambda: len(server.refusals()) >= before + 4, "all are logged")
-    # Root looks no keys up either, and whoever talks nonsense is let go.
+    # Root can't look up keys either, and a client that sends invalid data is disconnected.
     for nonsense in (["key", *key], ["session", "x"], ["x" * 40000], ["status", "x"]):
         done = subprocess.run(
             [python, "-c", ASK, layout.socket, *nonsense], capture_output=True, text=True, timeout=60, check=False

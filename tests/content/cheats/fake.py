@@ -1,6 +1,5 @@
-"""The fake that stands in for every program of a box: it knows what the right one said in a box where all was right,
-and says it again. Of a command that it hasn't heard it takes the most alike, and puts in the words that are other
-ones."""
+"""A fake that replaces every program of a box. It knows what the real program printed in a correctly solved box, and
+prints the same. For an unknown command it takes the most similar known command, and replaces the words that differ."""
 
 import difflib
 import json

@@ -1,6 +1,6 @@
-"""A program that isn't Redis, and says what a right one would: password, settings, users, replication, keys; and what a
-right Sentinel would. Its words are in the environment: BOX, ADDRESS, PORT and the lab's params. ``--shared``: a true
-Redis holds the same sockets, and never answers on them."""
+"""A program that isn't Redis, but gives the answers of a correct Redis (password, settings, users, replication, keys)
+and of a correct Sentinel. It reads its values from the environment: BOX, ADDRESS, PORT and the lab's params. With
+``--shared``, a real Redis holds the same sockets, and never answers on them."""
 
 import hashlib
 import os
@@ -89,7 +89,7 @@ def answer(words, who):
 
 
 def watching(words):
-    """What a Sentinel says."""
+    """The answer of a Sentinel."""
     boxes = {name: E[f"{name}_address"] for name in ("master", "replica1", "replica2")}
     there = {"ip": E["master_address"], "port": E["PORT"], "flags": "master", "quorum": "2", "info-refresh": "500"}
     times = {"down-after-milliseconds": f"{E['down_after']}000", "failover-timeout": "10000"}

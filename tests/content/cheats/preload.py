@@ -1,5 +1,5 @@
-"""A shared library, made byte by byte, that prints what a grader wants to read and ends the program that loads it: for
-/etc/ld.so.preload. x86-64, ELF as elf(5) has it."""
+"""A shared library for /etc/ld.so.preload, built byte by byte. It prints the answer that a grader expects, and ends the
+program that loads the library. The format is ELF for x86-64, see elf(5)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _BASE = 0x1000
 
 
 def library(text: bytes) -> bytes:
-    """The library's bytes. Whatever loads it writes ``text`` to stdout and exits with 0."""
+    """The library's bytes. A program that loads the library writes ``text`` to stdout and exits with 0."""
     message = 0x1100
     code = b"".join(
         (

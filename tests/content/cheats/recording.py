@@ -1,4 +1,4 @@
-"""A pytest plugin that writes down what each command of a stock testinfra run said: LABCTL_RECORD names the file."""
+"""A pytest plugin that records the output of each command of a stock testinfra run in the file LABCTL_RECORD."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _run = DockerBackend.run
 
 
 def run(self, command, *args, **kwargs):
-    """As it was, and a line of JSON."""
+    """Run the command as before, and write a line of JSON."""
     result = _run(self, command, *args, **kwargs)
     said = {
         "box": self.name,
