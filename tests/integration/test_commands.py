@@ -387,7 +387,7 @@ def test_watch_ends_when_all_tasks_pass(mini: Labctl) -> None:
     assert process.returncode == 0 and "10/10" in rest
 
 
-def test_a_removed_box_gives_error_and_never_failed_or_passed(engine: docker.DockerClient, mini: Labctl) -> None:
+def test_a_box_restarted_during_verify_never_gives_failed(engine: docker.DockerClient, mini: Labctl) -> None:
     mini.run("solve", "--yes")
     sh(box(engine, mini.learner, "beta"), "mv /bin/ping /bin/ping.real; printf '#!/bin/sh\\nsleep 60\\n' > /bin/ping")
     sh(box(engine, mini.learner, "beta"), "chmod 755 /bin/ping; cp /bin/ping /usr/local/sbin/ping")

@@ -1,4 +1,4 @@
-"""Learners in their boxes, by SSH: real boxes, a real sshd, OpenSSH's client."""
+"""Learners work in their boxes by SSH: with real boxes, a real sshd and OpenSSH's client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LI, WANG = "db/li", "db/wang"
 
 @pytest.fixture(scope="module")
 def up(images: None, school: Class) -> Iterator[Class]:
-    """The mini lab for both learners, brought up by themselves."""
+    """Both learners have brought up the mini lab."""
     learners = {name: Labctl(school.server.scratch, f"db/{name}") for name in ("li", "wang")}
     try:
         for name in learners:
@@ -33,7 +33,7 @@ def up(images: None, school: Class) -> Iterator[Class]:
 
 
 def spawn(school: Class, name: str, *said: str, rows: int = 24, columns: int = 80) -> pexpect.spawn:
-    """OpenSSH's client on a terminal."""
+    """Run OpenSSH's client on a terminal."""
     program, *arguments = school.server.ssh(school.keys[name], *said, options=("-tt",))
     environment = {**os.environ, "TERM": "xterm-256color"}
     return pexpect.spawn(program, arguments, env=environment, dimensions=(rows, columns), timeout=60)
@@ -65,14 +65,14 @@ def test_a_learner_works_and_is_judged(up: Class, engine: docker.DockerClient) -
     assert done.returncode == 0 and '"points": 10' in done.stdout, done
     assert server.say(key, "hint reach").returncode == 0
     assert server.say(key, "history").stdout.count("\n") == 3
-    # The other one's attempts are the other one's.
+    # The other learner has only their own attempts.
     assert "no attempts yet" in server.say(up.keys["wang"], "history").stdout
     deeds = [deed for deed, _text in server.deeds(LI)]
     assert {"login", "up", "enter", "upload", "verify", "hint", "show"} <= set(deeds)
 
 
 def running(engine: docker.DockerClient, word: str) -> list[str]:
-    """Processes of li's alpha with that word in their command."""
+    """The number of processes in li's alpha with this word in their command."""
     lines = [" ".join(row) for row in box(engine, LI, "alpha").top()["Processes"]]
     return [line for line in lines if word in line]
 
@@ -97,11 +97,11 @@ def test_enter_opens_a_terminal_in_a_box(up: Class, engine: docker.DockerClient)
     child.sendcontrol("d")
     child.expect(pexpect.EOF)
     child.close()
-    assert child.exitstatus == 0, "of the last command"
+    assert child.exitstatus == 0, "the exit status of the last command"
 
 
 def test_a_long_brief_is_shown_in_the_pager_of_labctl(up: Class) -> None:
-    """No key of it starts a program of the server, and PAGER isn't asked."""
+    """No key of the pager starts a program on the server, and PAGER has no effect."""
     child = spawn(up, "li", "show", rows=7)
     child.expect("lines 1–6 of".encode())
     for keys in ("!touch /tmp/escaped-from-show\r", "v", ":e /etc/passwd\r", "|$sh\r"):
@@ -124,7 +124,7 @@ def test_commands_of_the_gateway_accept_a_lab_argument(up: Class) -> None:
     assert server.say(key, "show answer").stdout.startswith("**answer**: Write ")
     assert "alpha_address\t10.10.10.11" in server.say(key, "show mini --values").stdout
     assert server.say(key, "verify other").returncode == 7
-    assert "labctl hint answer" in server.say(key, "hint mini answer").stderr, "said without --learner"
+    assert "labctl hint answer" in server.say(key, "hint mini answer").stderr, "the hint has no --learner"
 
 
 def test_exit_codes_and_streams_are_passed_through(up: Class) -> None:
@@ -139,7 +139,7 @@ def test_exit_codes_and_streams_are_passed_through(up: Class) -> None:
 
 
 def test_endless_output_of_a_box_uses_no_memory(up: Class) -> None:
-    """A learner reads a hundred MiB, slowly at first: nothing is kept of it on the way."""
+    """A learner reads a hundred MiB, slowly at first. The gateway does not buffer them."""
     process = subprocess.Popen(
         up.server.ssh(up.keys["li"], "enter alpha"),
         stdin=subprocess.PIPE,
@@ -150,7 +150,7 @@ def test_endless_output_of_a_box_uses_no_memory(up: Class) -> None:
     process.stdin.write(b"head -c 104857600 /dev/zero\n")
     process.stdin.close()
     read = len(process.stdout.read(1000))
-    time.sleep(1)  # what is printed meanwhile would pile up
+    time.sleep(1)  # a buffer would grow during this time
     session = next(line for line in reversed(up.server.log().splitlines()) if 'said="enter alpha"' in line)
     pid = session.rpartition("pid=")[2]
     with open(f"/proc/{pid}/status") as file:
@@ -203,7 +203,7 @@ def test_put_refuses_large_files_and_wrong_paths(up: Class, engine: docker.Docke
 
 
 def test_a_killed_client_ends_the_shell_in_the_box(up: Class, engine: docker.DockerClient) -> None:
-    # On a terminal, with a job of the learner's in the background.
+    # An interactive shell on a terminal, with a background job.
     child = spawn(up, "li", "enter", "alpha")
     child.expect_exact("root@alpha")
     child.sendline("sleep 4242 & echo be''gun; sleep 4343")
@@ -212,7 +212,7 @@ def test_a_killed_client_ends_the_shell_in_the_box(up: Class, engine: docker.Doc
     child.kill(9)
     child.close()
     until(lambda: not running(engine, "sleep 4") + running(engine, "bash -l"), "nothing of it runs", 20)
-    # And a script.
+    # A script without a terminal.
     process = subprocess.Popen(
         up.server.ssh(up.keys["li"], "enter alpha"), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
@@ -263,7 +263,7 @@ def test_a_learner_can_stop_start_and_reset_boxes(up: Class, engine: docker.Dock
     done = server.say(key, "enter beta")
     assert done.returncode == 2 and "the box beta is stopped" in done.stderr
     assert server.say(key, "start").returncode == 0
-    assert server.say(key, "reset").returncode == 2, "there is nobody to ask"
+    assert server.say(key, "reset").returncode == 2, "no terminal can answer the question"
     assert server.say(key, "reset --yes").returncode == 0
     assert sh(box(engine, WANG, "alpha"), "cat /root/who")[0] != 0
     assert len(boxes_of(engine, LI)) == 2

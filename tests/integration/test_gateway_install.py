@@ -1,4 +1,4 @@
-"""The gateway as the instructor has it: installed, started again, looked at."""
+"""The instructor installs, restarts and inspects the gateway."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_stopped_broker_is_reported_and_can_be_restarted(school: Class) -> Non
     )
     server.start_broker()
     assert server.say(key, "list").returncode == 0
-    # A second one at the same place is refused, and the first one stays.
+    # A second broker at the same socket is refused, and the first broker continues.
     options = [
         f"--account={server.layout.account}",
         f"--keys-account={server.layout.keys_account}",
@@ -64,7 +64,7 @@ def test_a_second_install_changes_nothing_and_a_bad_one_is_rolled_back(school: C
     assert installer.plan() == []
     part = Path(server.layout.sshd_part)
     good = part.read_text()
-    # Another file that comes before ours says otherwise: nothing of ours may stay that isn't in effect.
+    # An earlier file contradicts ours: a part of ours that has no effect must be removed.
     earlier = part.with_name("a.conf")
     try:
         part.unlink()

@@ -1,5 +1,5 @@
-"""One learner's fork bomb, memory hog, busy loop and full disk: another's verify goes on as before, and the one who did
-it is told what happened and what to do."""
+"""One learner runs a fork bomb, a memory hog or a busy loop, or fills the disk. The verify of another learner must not
+become slower, and the first learner gets a message with the cause and a remedy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mates(engine: docker.DockerClient, images: None, tmp_path_factory: pytest.Te
 
 @pytest.fixture
 def fresh(mates: Classmates) -> Classmates:
-    """The bad one's boxes are new."""
+    """Recreate the boxes of the learner who overloads them."""
     mates.renew(BAD)
     return mates
 
@@ -94,7 +94,7 @@ def test_an_overload_slows_no_other_learner_and_is_reported(
         assert fresh.pace(GOOD, ROUNDS) <= SLOWER * PATIENCE * before
         until(lambda: words.encode() in b"".join(seen), f"{words!r} on the terminal", 120)
         fresh.await_note(BAD, kind, 10)
-        assert "。".encode() in b"".join(seen), "in Chinese, too"
+        assert "。".encode() in b"".join(seen), "the message is in Chinese, too"
     assert kind in fresh.notes(BAD) and kind not in fresh.notes(GOOD)
     assert words.partition(" (")[0].split("as ")[-1] in fresh.of(BAD, "status").stdout
 
@@ -127,7 +127,7 @@ def test_a_box_stopped_for_its_disk_can_be_started_and_cleaned_up(fresh: Classma
     fresh.do(BAD, FILLERS["zeros"])
     until(lambda: not fresh.runs(BAD), "the box is stopped", 10)
     fresh.of(BAD, "start", "alpha")
-    assert not fresh.notes(BAD), "what was noted is past"
+    assert not fresh.notes(BAD), "the note is no longer valid"
     assert sh(fresh.box(BAD), "rm /root/large && sync")[0] == 0
     until_measured = clock() + 12 * PATIENCE
     until(lambda: clock() > until_measured, "it was measured again", 20)
@@ -144,7 +144,7 @@ def test_a_box_that_continues_to_write_is_stopped_again_at_once(fresh: Classmate
 
 
 def test_a_box_that_uses_all_inotify_instances_is_stopped(fresh: Classmates) -> None:
-    """All boxes' roots share one number of them."""
+    """Root is one user in all boxes, with one limit of inotify instances."""
     number = {"x86_64": 294, "aarch64": 26}[os.uname().machine]  # inotify_init1(2)
     fresh.do(BAD, f"exec perl -e 'syscall({number}, 0) for 1..200; sleep 600'")
     until(lambda: not fresh.runs(BAD), "the box is stopped", 10)
@@ -152,7 +152,7 @@ def test_a_box_that_uses_all_inotify_instances_is_stopped(fresh: Classmates) -> 
 
 
 def test_a_terminal_with_stopped_output_does_not_block_the_keeper(fresh: Classmates) -> None:
-    """Its output is stopped (Ctrl-S), and full."""
+    """The output of the terminal is stopped (Ctrl-S), and its buffer is full."""
     box = fresh.box(BAD)
     api = box.client.api
     made = api.exec_create(box.id, ["sh", "-c", "stty -ixoff; yes & sleep 600"], tty=True, stdin=True)

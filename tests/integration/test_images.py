@@ -1,4 +1,4 @@
-"""Images on a real engine: builds, what is left of those that end early, pruning, moving, and plays in a container."""
+"""Images on a real engine: builds, leftovers of interrupted builds, prune, save and load, and plays in a container."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CONTAINER = "labctl-test-images"
 
 
 def source(*steps: str, name: str = NAME) -> ImageSource:
-    # No network: the tests need none, and one must not be in their way.
+    # No network: the tests need none, and a network must not affect them.
     text = "\n".join(("FROM debian:bookworm-slim", *steps, ""))
     return ImageSource(name, (SourceFile("Dockerfile", text.encode()), SourceFile("hello", b"hello\n")))
 
@@ -74,13 +74,13 @@ def builder(client: Client) -> Builder:
 
 
 def base_of(client: Client) -> str:
-    """What to start from: the base, as labctl or the user has it."""
+    """The base image of the builds: the user's own, or labctl's."""
     return "debian:bookworm-slim" if client.api.images(name="debian:bookworm-slim") else Base(client, Settings()).tag
 
 
 def everything(client: Client) -> tuple[set[str], set[str]]:
-    """Images, layers and containers that a build or an import of these tests can have made. Others may be at work on
-    the same engine: theirs have other labels, or stand on something."""
+    """Images, layers and containers that builds and imports of these tests may have made. Other programs may use the
+    same engine; their objects have other labels or a parent image."""
     ours = {"label": f"{imagery.LABEL_IMAGE}={NAME}"}
     images = {item["Id"] for item in client.api.images(all=True, filters=ours)}
     images |= {item["Id"] for item in client.api.images(all=True, filters={"dangling": True}) if not item["ParentId"]}
@@ -102,7 +102,7 @@ def test_a_build_is_complete_labelled_and_reports_its_steps(client: Client, buil
 
 
 def read(client: Client, tag: str, path: str, name: str = CONTAINER) -> bytes:
-    """A file of an image."""
+    """The content of a file in an image."""
     api: Any = client.api
     made = api.create_container(tag, ["true"], name=name)
     try:
@@ -124,9 +124,9 @@ def test_a_build_that_fails_leaves_nothing_and_says_why(client: Client, builder:
 
 
 def test_a_failed_build_keeps_cached_layers_of_others(client: Client, builder: Builder) -> None:
-    """A layer that was in the cache before is not removed when the build that used it fails."""
+    """A failed build does not remove a layer that was in the cache before."""
     step = f"ENV FOREIGN={time.time()}"
-    # The same instructions by somebody else: their layers are found in the cache.
+    # Another user's build has the same instructions: its layers are found in the cache.
     labels = {"labctl.role": "image", "labctl.image": NAME, "labctl.version": __version__}
     text = imagery.resolved(source(step).dockerfile, {}, base_of(client), labels)
     client_build(client, text, FOREIGN)
@@ -202,7 +202,7 @@ def wait_until(condition: Any, what: str, seconds: float = 15) -> None:
 
 
 def test_leftovers_of_a_killed_build_are_found(client: Client) -> None:
-    """And what somebody built on an image of labctl's, labels and all, is not."""
+    """An image that a user built from labctl's image, with the same labels, is not a leftover."""
     labels = {"labctl.role": "image", "labctl.image": NAME}
     step = f"ENV HALF={time.time()}"
     client_build(client, imagery.resolved(source(step).dockerfile, {}, base_of(client), labels), "")
@@ -219,10 +219,10 @@ def test_leftovers_of_a_killed_build_are_found(client: Client) -> None:
 
 
 class NoBakery:
-    """Nothing is baked here."""
+    """A bakery that must not be used."""
 
     def bake(self, *_: object) -> None:
-        raise AssertionError("nothing is to be baked")
+        raise AssertionError("no image may be baked here")
 
 
 def images_of(client: Client, base: str = "debian:bookworm-slim") -> DockerImages:
@@ -238,7 +238,7 @@ def test_prune_removes_old_images_and_nothing_else(
     kept = api.create_container(FOREIGN, ["true"], name=CONTAINER)["Id"]
     labs = [FileCatalog().lab(name) for name in FileCatalog().names()]
     images = images_of(client)
-    # Other images of labctl's on this engine may be old as well, but are not this test's to remove.
+    # Other images of labctl on this engine may be old as well, but this test must not remove them.
     old = {image.tag for image in images.listing(labs) if not image.current and not image.used} - {TAG}
     own = Inventory.own
     monkeypatch.setattr(Inventory, "own", lambda self: [item for item in own(self) if item[0] not in old])
@@ -247,7 +247,7 @@ def test_prune_removes_old_images_and_nothing_else(
     removed = images.prune(labs, silent)
     assert [image.tag for image in removed] == [TAG]
     assert not api.images(name=TAG)
-    # The image that somebody made from it is whole: its layers are.
+    # The image that a user made from it is complete, because its layers are kept.
     assert everything(client) == before
     assert read(client, FOREIGN, "/hello", CONTAINER + "-2") == b"hello\n"
     assert api.inspect_container(kept)["Id"] == kept
@@ -300,7 +300,7 @@ def test_a_failed_import_leaves_nothing(client: Client) -> None:
 
 
 def test_a_base_is_imported_from_a_tar(client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No registry, and a stand-in for mmdebstrap: a small archive becomes the base, and no tag of others moves."""
+    """Without a registry, a small archive of a fake mmdebstrap becomes the base image. Other tags don't change."""
     fake = tmp_path / "mmdebstrap"
     fake.write_text("#!/bin/sh\necho 'I: installing' >&2; cd \"$TMP_ROOT\" && exec tar -c etc\n")
     fake.chmod(0o755)
@@ -345,7 +345,7 @@ def test_a_failed_base_image_reports_the_sources_that_were_tried(
 
 @pytest.fixture
 def box(client: Client) -> Iterator[str]:
-    """A container that a play can run in."""
+    """A container for plays."""
     tag = next((tag for tag, _ in Inventory(client).own() if tag.startswith("labctl/box:")), None)
     assert tag, "no image labctl/box on the engine: labctl images build"
     api: Any = client.api
@@ -358,7 +358,7 @@ def box(client: Client) -> Iterator[str]:
 
 @pytest.fixture
 def plays(tmp_path: Path) -> Path:
-    """The plays' folder of a lab of the test's own."""
+    """The playbook folder of a test lab."""
     (tmp_path / "labs" / "demo").mkdir(parents=True)
     hint = "{en: a, zh: b}"
     (tmp_path / "labs" / "demo" / "lab.yml").write_text(
@@ -386,7 +386,7 @@ def play(folder: Path, client: Client, box_id: str, text: str, told: list[Event]
 
 
 def test_a_play_runs_in_a_container(client: Client, box: str, plays: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The user's own Ansible settings don't count.
+    # The user's own Ansible settings have no effect.
     monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "nonsense")
     (plays / "big.bin").write_bytes(os.urandom(300_000))
     told: list[Event] = []

@@ -1,4 +1,4 @@
-"""The keeper mends what is missing, with no labctl running: after its own death, the switch's, and the daemon's."""
+"""The keeper repairs networks without a running labctl: after its own death, and that of the switch or the daemon."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def keeper_pid(engine: docker.DockerClient) -> int:
 
 
 def meet(engine: docker.DockerClient, labctl: Labctl) -> bool:
-    """Both boxes reach each other."""
+    """Whether both boxes reach each other."""
     return all(
         sh(box(engine, labctl.learner, one), f"ping -c1 -W1 {other}")[0] == 0
         for one, other in (("alpha", "beta"), ("beta", "alpha"))
@@ -76,7 +76,7 @@ def test_an_idle_keeper_uses_little_memory_and_processor_time(engine: docker.Doc
 
     before, began = ticks(), clock()
     engine.containers.get("labctl-keeper").stats(stream=False)  # takes about two seconds
-    assert ticks() - before <= 2.5 * max(clock() - began, 2), "hundredths of a second of processor a second"
+    assert ticks() - before <= 2.5 * max(clock() - began, 2), "hundredths of a second of processor time per second"
 
 
 def test_the_keeper_can_neither_load_modules_nor_reach_a_network(engine: docker.DockerClient, mini: Labctl) -> None:
@@ -104,7 +104,7 @@ def test_after_a_daemon_restart_all_boxes_are_back_with_their_files(second: Seco
 
 @pytest.fixture
 def mates(second: SecondEngine, tmp_path: Path) -> Iterator[Classmates]:
-    """Two learners on the second engine, with a limit on what they write."""
+    """Two learners on the second engine, with a disk limit."""
     assert second.labctl is not None
     made = Classmates(second.labctl, second.client, tmp_path, "disk=16MiB", f"k{time.time_ns() % 10**8}")
     yield made
@@ -123,7 +123,7 @@ def test_disk_limit_and_file_comparison_work_with_a_space_in_the_data_folder(mat
 
 
 def test_the_keeper_serves_the_next_daemon_with_live_restore(second: SecondEngine, mates: Classmates) -> None:
-    """live-restore: the keeper, too, is left running, with a socket mounted at which nobody listens any more."""
+    """With live-restore, the keeper also keeps running. Its mounted socket has no listener any more."""
     second.options = ("--live-restore",)
     try:
         second.stop()
@@ -134,9 +134,9 @@ def test_the_keeper_serves_the_next_daemon_with_live_restore(second: SecondEngin
         second.stop(signal.SIGKILL)
         second.start()
         mates.engine = second.client
-        assert mates.box(GOOD).attrs["State"]["StartedAt"] == started, "it never stopped"
+        assert mates.box(GOOD).attrs["State"]["StartedAt"] == started, "the box never stopped"
         mates.of(GOOD, "stop", "beta")
-        mates.of(GOOD, "start", "beta")  # the keeper wires it
+        mates.of(GOOD, "start", "beta")  # the keeper connects the box
         mates.do(GOOD, FILL)
         until(lambda: not mates.runs(GOOD), "the box is stopped", 15)
     finally:
@@ -155,7 +155,7 @@ def test_down_all_leaves_nothing_at_all_on_an_engine(second: SecondEngine) -> No
 
 
 def test_a_killed_box_gets_its_address_back_without_a_conflict(engine: docker.DockerClient, mini: Labctl) -> None:
-    """The kernel keeps the network of a box that was killed while somebody owed it an answer."""
+    """The kernel keeps the network of a killed box as long as a peer has not acknowledged its data."""
     alpha, beta = box(engine, mini.learner, "alpha"), box(engine, mini.learner, "beta")
     deaf = "import socket, time; s = socket.create_server(('', 9000)); c = s.accept(); time.sleep(300)"
     sh(beta, f'setsid python3 -c "{deaf}" >/dev/null 2>&1 &')

@@ -1,4 +1,4 @@
-"""Checks on a copy of the boxes, exercised programs, and the probe as clients of two networks, on a real engine."""
+"""Checks on a copy of the boxes, checks of the learner's programs, and the probe as a client of two networks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def routed(images: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def verify(labctl: Labctl, code: int, *options: str) -> dict[str, dict[str, str]]:
-    """Task to check to verdict."""
+    """Run verify; returns the verdict of each check of each task."""
     attempt = json.loads(labctl.run("verify", "--lab", "routed", "--json", *options, code=code).stdout)["attempt"]
     return {
         task["task"]: {check["name"].rpartition("::")[2]: check["verdict"] for check in task["checks"]}
@@ -56,7 +56,7 @@ def test_an_endless_script_is_failed_and_not_an_error(routed: Labctl, engine: do
     [
         "truncate -s 500G /root/sparse",
         "for n in $(seq 40); do truncate -s 1G /root/sparse-$n; done",
-        # Small when it is measured, large when it is copied: as often as the machine can.
+        # The file is small during the measurement and large during the copy, as often as the machine can change it.
         "systemd-run -qu grow sh -c 'cd /root; while :; do truncate -s 0 sparse; truncate -s 500G sparse; done'",
     ],
 )
@@ -75,7 +75,7 @@ def test_a_large_sparse_file_is_not_copied_and_checks_on_a_copy_fail(
             attempt = json.loads(done.stdout)["attempt"]
             checks = [check for task in attempt["tasks"] for check in task["checks"] if task["task"] == "script"]
             if "grow" in script and checks[0]["answers"] == []:
-                continue  # it was small while the box stood still: then that is what was copied
+                continue  # the file was small while the box was paused: then the small file was copied
             assert {check["verdict"] for check in checks} == {"failed"}
             assert done.returncode == 1
             (answer,) = checks[0]["answers"]

@@ -1,4 +1,4 @@
-"""The agent in the probe, on real boxes whose roots have bad intentions."""
+"""The agent in the probe, on real boxes with a hostile root."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def session() -> Iterator[CheckSession]:
 
 @pytest.fixture
 def alpha(shared: Labctl, engine: docker.DockerClient, session: CheckSession) -> Looked:
-    """A box that tests leave as it was."""
+    """A box that tests must not change."""
     return Looked(engine, shared, session)
 
 
@@ -44,7 +44,7 @@ def own(mini: Labctl, engine: docker.DockerClient, session: CheckSession) -> Loo
 
 
 def in_vain(looked: Looked, command: str) -> threading.Thread:
-    """A thread in which that command is run, and gets no answer."""
+    """Run a command in a thread; the command must get no answer."""
 
     def look() -> None:
         with pytest.raises(LookError):
@@ -55,7 +55,7 @@ def in_vain(looked: Looked, command: str) -> threading.Thread:
     return thread
 
 
-# What a command says
+# The results of a command
 
 
 @pytest.mark.vm
@@ -90,7 +90,7 @@ def test_stdin_is_passed_completely_and_then_closed(alpha: Looked) -> None:
 
 def test_a_command_gets_a_fixed_environment(alpha: Looked) -> None:
     found = dict(line.split("=", 1) for line in alpha.run("exec env").out.decode().splitlines())
-    # What a shell says of itself.
+    # Variables that the shell sets itself.
     assert {name: found.pop(name) for name in ("PWD", "SHLVL")}
     assert found == ENVIRONMENT
     assert alpha.run("pwd; id -un; hostname").out == b"/\nroot\n%s\n" % alpha.root("hostname").strip().encode()
@@ -126,7 +126,7 @@ def test_an_invalid_command_is_an_error_and_affects_no_other_command(alpha: Look
 
 
 def test_threads_share_a_session_and_a_place(alpha: Looked) -> None:
-    """Long input to a place that has long output to write: neither may wait for the other."""
+    """A place gets long input and writes long output: the input and the output must not block each other."""
     answers: dict[int, bytes] = {}
     data = bytes(3 << 20) + b"the end\r\n"
 
@@ -142,7 +142,7 @@ def test_threads_share_a_session_and_a_place(alpha: Looked) -> None:
     assert answers == {number: b"the end\r\n" + b"%d" % number * 4_000_000 for number in range(4)}
 
 
-# A box that goes away
+# A box that stops
 
 
 def test_a_box_that_dies_during_a_command_is_reported_at_once(own: Looked) -> None:
@@ -167,7 +167,7 @@ def test_a_restarted_box_is_not_taken_for_the_previous_start(own: Looked) -> Non
         own.enter(before)
     with pytest.raises(LookError, match="the box has stopped"):
         own.run("true")
-    # Nor is another process taken for it.
+    # Another process is not taken for the box, either.
     with pytest.raises(LookError, match="the box has stopped"):
         own.enter(switch_pid(own.engine))
     with pytest.raises(LookError, match="the box has stopped"):
@@ -187,7 +187,7 @@ def test_the_death_of_one_box_does_not_affect_another_box(own: Looked) -> None:
         assert not look.is_alive()
 
 
-# What nothing in a box can bring about
+# Effects that nothing in a box can have
 
 
 @pytest.mark.vm
@@ -292,7 +292,7 @@ def test_symbolic_links_lead_only_to_files_of_the_box(alpha: Looked) -> None:
 
 
 def test_a_box_with_a_moved_etc_folder_can_be_inspected(own: Looked) -> None:
-    """/etc/hosts and others are mounts, so that it is copied instead, and they stay behind."""
+    """/etc/hosts and other files are mounts. Therefore /etc is copied instead, and the mounts stay behind."""
     sh(own.container, "mv /etc /etc2")
     own.root(f"cp {STATIC} /etc/hosts; chmod 755 /etc/hosts")
     own.enter()
@@ -301,7 +301,7 @@ def test_a_box_with_a_moved_etc_folder_can_be_inspected(own: Looked) -> None:
     assert own.run(": >> /etc/hosts").status == 1
 
 
-# A box in a bad way
+# A damaged or overloaded box
 
 
 def test_a_box_without_files_can_be_inspected(own: Looked) -> None:
@@ -350,7 +350,7 @@ def test_endless_files_and_fifos_affect_only_the_command_that_reads_them(own: Lo
     assert own.run("cat /root/round").status == 1
 
 
-# Several at once, and the end
+# Several sessions, and the end of a session
 
 
 def test_two_sessions_on_one_box_are_separate(alpha: Looked) -> None:
@@ -368,7 +368,7 @@ def test_two_sessions_on_one_box_are_separate(alpha: Looked) -> None:
 
 
 def processes(engine: docker.DockerClient) -> set[int]:
-    """In the probe, whosoever."""
+    """All processes in the probe, of any session."""
     listed = engine.containers.get(naming.PROBE).top(ps_args="-eo pid,args")
     return {int(row[0]) for row in listed["Processes"]}
 
@@ -377,7 +377,7 @@ def test_a_closed_session_leaves_no_process(shared: Labctl, engine: docker.Docke
     def threads() -> set[str]:
         return {thread.name for thread in threading.enumerate() if thread.name in ("agent", "look")}
 
-    new_session().close()  # what this thread keeps for the next one
+    new_session().close()  # what this thread keeps for the next request
     before, earlier, _ = threads(), processes(engine), ports(engine, shared)
     descriptors = len(os.listdir("/proc/self/fd"))
     session = new_session()
@@ -391,7 +391,7 @@ def test_a_closed_session_leaves_no_process(shared: Labctl, engine: docker.Docke
     assert ours
     session.close()
     look.join(5 * PATIENCE)
-    # Others may have sessions, too; a pid of theirs that is new in both looks was there in between.
+    # Other programs may have sessions, too: their new processes may be among these pids.
     until(lambda: len(processes(engine) & ours) == 0 or not still_ours(engine), "the agent and its workers gone", 10)
     until(lambda: len(ports(engine, shared)) == 2, "the probe's cable gone", 10)
     assert threads() == before
@@ -404,7 +404,7 @@ def still_ours(engine: docker.DockerClient) -> bool:
 
 
 def ports(engine: docker.DockerClient, labctl: Labctl) -> list[str]:
-    """What hangs on the learner's bridge."""
+    """The ports of the learner's bridge."""
     inside = ["nsenter", f"--net=/proc/{switch_pid(engine)}/ns/net"]
     argv = [*inside, "ip", "-o", "link", "show", "master", bridge(labctl.learner)]
     output: bytes = engine.containers.get(naming.KEEPER).exec_run(argv).output
@@ -412,7 +412,7 @@ def ports(engine: docker.DockerClient, labctl: Labctl) -> list[str]:
 
 
 def test_an_agent_ends_if_its_labctl_is_killed(shared: Labctl, engine: docker.DockerClient) -> None:
-    """Also where it is writing at that moment, and nobody reads any more."""
+    """The agent also ends if it is writing at that moment and no process reads."""
     session = new_session()
     looked = Looked(engine, shared, session)
     mark = f"mark{os.getpid()}"
@@ -423,11 +423,11 @@ def test_an_agent_ends_if_its_labctl_is_killed(shared: Labctl, engine: docker.Do
     until(lambda: mark not in str(listed.top(ps_args="-eo pid,args")["Processes"]), "the command gone", 15)
 
 
-# The probe's own place on a network
+# The probe's place on a network
 
 
 def join(session: CheckSession, looked: Looked, address: str) -> str:
-    """The probe on the lab's network."""
+    """Connect the probe to the lab's network."""
     place = f"probe {address}"
     session.join(place, switch_pid(looked.engine), bridge(looked.labctl.learner), address)
     return place
@@ -472,7 +472,7 @@ def test_a_missing_network_is_reported_and_leaves_nothing(alpha: Looked) -> None
         alpha.session.run("nowhere", "true")
 
 
-# News
+# Reports of changes
 
 
 def test_a_watched_box_reports_writes_started_programs_and_its_end(own: Looked) -> None:
@@ -483,7 +483,7 @@ def test_a_watched_box_reports_writes_started_programs_and_its_end(own: Looked) 
         sh(own.container, script)
         assert own.session.wait_change(5) == {own.place}
         own.session.wait_change(0.3)
-    # The kernel opens what was written to tell of it, and a fifo has nobody at its other end.
+    # To report a write, the kernel opens the file, and a fifo has no process at its other end.
     own.root("mkfifo /root/fifo; (cat /root/fifo >/dev/null &); echo x > /root/fifo; rm /root/fifo")
     assert own.session.wait_change(5) == {own.place}
     assert own.run("echo here", seconds=5).out == b"here\n"

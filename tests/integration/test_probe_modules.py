@@ -1,7 +1,7 @@
-"""testinfra's own modules on a box as it is seen from outside, beside stock testinfra in the box: the same answers.
+"""testinfra's modules inspect a box from outside, and must give the same answers as stock testinfra in the box.
 
-Not compared, since they differ by design: the view's own processes and limits (``/proc/self``), which outside are none
-of the box's."""
+Processes and limits of the inspection itself (``/proc/self``) are not compared. They differ by design, because the
+inspection from outside is no process of the box."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ SAME: dict[str, Callable[[Any], Any]] = {
 
 @pytest.fixture(scope="module")
 def hosts(images: None, engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The same box twice: from outside, and by stock testinfra; and what the former's answers rest on."""
+    """The same box from outside and by stock testinfra, and the source of the answers from outside."""
     labctl = Labctl(tmp_path_factory.mktemp("modules"), f"m{uuid.uuid4().hex[:8]}")
     labctl.run("up", "mini")
     session = new_session()
@@ -185,7 +185,7 @@ def hosts(images: None, engine: docker.DockerClient, tmp_path_factory: pytest.Te
 
 
 def answer(look: Callable[[Any], Any], host: Any) -> Any:
-    """What it gives, or how it fails."""
+    """The value of the expression, or its error."""
     try:
         return look(host)
     except (AssertionError, RuntimeError, ValueError, AttributeError) as error:
@@ -222,14 +222,14 @@ def test_an_answer_names_its_source(hosts: Any, look: Callable[[Any], Any], sour
 
 
 def test_the_environment_comes_from_the_toolbox(hosts: Any) -> None:
-    """By design: stock testinfra has that of the engine's exec."""
+    """The difference is by design: stock testinfra has the environment of the engine's exec."""
     outside, _, _ = hosts
     environment = outside.environment()
     assert {name: environment[name] for name in ("HOME", "PATH")} == {"HOME": "/.labctl", "PATH": "/.labctl/bin"}
 
 
 def test_programs_are_those_of_the_toolbox(hosts: Any) -> None:
-    """By design: what a learner puts into /usr/local/bin is no program of a check's."""
+    """The difference is by design: a check does not use programs that a learner puts into /usr/local/bin."""
     outside, _, _ = hosts
     assert outside.find_command("ls") == "/.labctl/bin/ls"
     assert not outside.exists("useradd")

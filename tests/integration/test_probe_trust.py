@@ -1,4 +1,4 @@
-"""What is told of who listens and of what was written, where a root in the box would like it to be told otherwise."""
+"""Reports about listeners and changed files, while a hostile root in the box tries to falsify them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def own(mini: Labctl, engine: docker.DockerClient, session: CheckSession) -> Loo
 
 
 def listen(looked: Looked, script: str = LISTEN + WAIT, program: str = PYTHON, shell: str = "") -> list[Listener]:
-    """Who listens at a port after that script of Python was run in the box, by that program."""
+    """The listeners at a port after this program has run this Python script in the box."""
     port = next(_ports)
     code = textwrap.dedent(script).replace("PORT", str(port))
     looked.begin("sh", "-c", f'{shell} exec "$0" -S -c "$1"', program, code)
@@ -127,7 +127,7 @@ def test_a_program_with_a_deleted_file_is_not_genuine(own: Looked) -> None:
         "/root/evil.so",
         "/tmp/libm.so.6",
         "/usr/lib/new.so",
-        # Names that end in the middle, for one who takes more than a newline for the end of a line.
+        # Names that are cut by a reader that takes other characters than a newline for the end of a line.
         f"{LIBRARIES}/libc.so.6\x0b0-1\x1fr--p",
         f"{LIBRARIES}/libc.so.6\u2028",
         f"{LIBRARIES}/libc.so.6 ",
@@ -179,7 +179,7 @@ def test_code_in_memory_is_detected_under_any_name(alpha: Looked) -> None:
     anonymous = "import mmap; made = mmap.mmap(-1, 4096, prot=7); "
     (found,) = listen(alpha, anonymous + LISTEN + WAIT)
     assert not found.genuine
-    # With a name that is no file's, see prctl(2) for PR_SET_VMA_ANON_NAME.
+    # A name that belongs to no file, see PR_SET_VMA_ANON_NAME in prctl(2).
     named = """
     import ctypes, mmap
     made = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=7)
@@ -234,7 +234,7 @@ def test_a_listener_is_found_among_thousands_of_sockets(alpha: Looked) -> None:
     alpha.root(f"kill {found.pid}")
 
 
-# What was written
+# Changed files
 
 
 def changes(looked: Looked) -> dict[str, list[str]]:

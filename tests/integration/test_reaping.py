@@ -1,5 +1,5 @@
-"""What has had its time is stopped and removed, by the keeper alone: between ``up`` and the end no labctl runs, but
-what an instructor runs."""
+"""The keeper alone stops and removes expired boxes: between ``up`` and the end, no labctl runs except the instructor's
+commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IDLE = 12
 
 
 class Pair:
-    """A cohort of two with the lab mini. Has a client of the engine of its own."""
+    """A cohort of two with the lab mini, and its own client of the engine."""
 
     def __init__(self, labctl: Labctl, folder: Path, *options: str) -> None:
         self.labctl = labctl
@@ -39,7 +39,7 @@ class Pair:
         return self.labctl.run(*args, code=code).stdout
 
     def states(self, member: str) -> dict[str, str]:
-        """Of the boxes that are there, by their containers' names."""
+        """The states of the existing boxes, by the names of their containers."""
         filters = {"label": f"labctl.owner={owner(f'{self.name}/{member}')}"}
         found = self.engine.containers.list(all=True, filters=filters, ignore_removed=True)
         return {one.name: one.status for one in found if not one.labels.get("labctl.clone")}
@@ -48,7 +48,7 @@ class Pair:
         return self.engine.containers.get(container(f"{self.name}/{member}", name))
 
     def end(self) -> None:
-        """Nothing is left of it."""
+        """Remove the cohort and its boxes."""
         self.run("cohort", "end", self.name, "--yes")
         self.engine.close()
 
@@ -63,7 +63,7 @@ def teacher(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module", autouse=True)
 def expiry(teacher: Labctl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[None]]:
-    """What expires does so while another test waits for its own: it takes two minutes, nearly all of them waiting."""
+    """Run the expiry beside the other test: it takes two minutes, mostly waiting."""
     pair = Pair(teacher, tmp_path_factory.mktemp("expiry"), "--limits", "hours=0.01", "--grace", "1m")
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(expire, pair)
@@ -71,19 +71,19 @@ def expiry(teacher: Labctl, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def expire(pair: Pair) -> None:
-    """36 seconds after ``up``, and a minute after that. A learner of no cohort has no end, and is not touched."""
+    """Boxes stop 36 seconds after ``up`` and are removed a minute later. A learner without a cohort is not affected."""
     pair.run("up", "--learner", f"{pair.name}/li", "mini")
     expires = int(pair.box("li").labels["labctl.expires"])
     assert expires - time.time() <= 36
     pair.run("verify", "--learner", f"{pair.name}/li", code=1)
     with terminal(pair.box("li")) as seen:
         until(lambda: set(pair.states("li").values()) == {"exited"}, "both are stopped", 36 + REAP + STOP)
-        assert time.time() >= expires, "never before its end"
+        assert time.time() >= expires, "a box must not stop before its end"
     assert b"The time of this lab ends in 1 min" in b"".join(seen)
     assert b"The time of this lab is over" in b"".join(seen)
     assert "time" in pair.run("status", "--learner", f"{pair.name}/li")
     until(lambda: not pair.states("li"), "both are gone", 60 + REAP + STOP)
-    assert time.time() >= expires + 60, "never before its grace is over"
+    assert time.time() >= expires + 60, "a box must not be removed during its grace"
     until(lambda: bridge(f"{pair.name}/li") not in interfaces(pair.engine), "its bridge is gone", REAP)
     assert len(json.loads(pair.run("history", "mini", "--learner", f"{pair.name}/li", "--json"))) == 1
     own = json.loads(pair.run("status", "--json"))
@@ -91,7 +91,7 @@ def expire(pair: Pair) -> None:
 
 
 def test_idle_boxes_are_stopped_and_boxes_in_use_are_kept(teacher: Labctl, tmp_path: Path) -> None:
-    """After so many seconds with nobody in it. That an instructor verifies all the time keeps no box awake."""
+    """A box stops after its idle time. The instructor's repeated verify does not count as use."""
     pair = Pair(teacher, tmp_path, "--limits", f"idle={IDLE / 60}")
     pair.run("cohort", "up", pair.name)
     pair.box("wang").exec_run(["sh", "-c", "echo kept > /root/kept; sync"])

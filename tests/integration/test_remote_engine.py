@@ -1,4 +1,4 @@
-"""An engine at a TCP port, with a proxy in the environment: everything goes there, and nothing to the proxy."""
+"""An engine at a TCP port, with a proxy in the environment: all requests go to the engine, and none to the proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``labctl test-lab`` on a real engine: a lab as it must be, the same with one thing broken, nothing left of any."""
+"""``labctl test-lab`` on a real engine: a correct lab, and the same lab with one fault. Nothing is left behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVERY_SECOND = """    from pathlib import Path
 
 
 class Gate:
-    """The lab under a name of its own, in a catalog of its own."""
+    """The lab with a unique name, in a separate catalog."""
 
     def __init__(self, labctl: Labctl, engine: docker.DockerClient, folder: Path) -> None:
         self.labctl = labctl
@@ -43,7 +43,7 @@ class Gate:
         self.edit("labs", "lab.yml", "name: sound", f"name: {self.name}")
 
     def edit(self, kind: str, file: str, old: str, new: str) -> None:
-        """In one of the lab's files, every ``old`` by ``new``."""
+        """Replace ``old`` by ``new`` everywhere in one file of the lab."""
         path = self.catalog / kind / self.name / file
         assert old in path.read_text(), path
         path.write_text(path.read_text().replace(old, new))
@@ -52,14 +52,14 @@ class Gate:
         return ["--catalog", str(self.catalog), "test-lab", self.name, "--seeds", "1", *options]
 
     def run(self, code: int, *options: str) -> dict[str, Any]:
-        """What ``--json`` says; nothing is left."""
+        """Run test-lab; returns the output of ``--json``. Nothing may be left behind."""
         done = self.labctl.run(*self.arguments("--json", *options), code=code, timeout=600)
         self.assert_nothing_left()
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
     def flaws(self, code: int, *options: str) -> list[tuple[str, ...]]:
-        """Phase, name, task, expected, found."""
+        """The flaws: phase, name, task, expected, found."""
         found = self.run(code, *options)["flaws"]
         keys = ("task", "expected", "found")
         return [(flaw["at"]["phase"], flaw["at"]["name"], *(flaw[key] for key in keys)) for flaw in found]
@@ -71,7 +71,7 @@ class Gate:
         assert not [image for image in images if image["Labels"]["labctl.clone"].startswith(f"{self.name}.")]
         state = Path(self.labctl.environment["XDG_STATE_HOME"]) / "labctl"
         assert [file.name for file in (state / "locks").glob("instance-*.test-lab-*")] == []
-        assert not (state / "labctl.db").exists(), "an attempt was kept"
+        assert not (state / "labctl.db").exists(), "an attempt was stored"
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_correct_lab_has_no_flaws(gate: Gate, tmp_path: Path) -> None:
 
 
 def test_uncaught_mutants_and_mutants_that_fail_other_tasks_are_reported(gate: Gate) -> None:
-    """And a learner of the lab is not touched meanwhile."""
+    """A learner of the lab is not affected."""
     gate.edit("playbooks", "mutants/wrong-word.yml", "{{ word }}x", "{{ word }}")
     gate.edit("playbooks", "mutants/nothing.yml", "[word, flag]", "[flag]")
     catalog = ("--catalog", str(gate.catalog))

@@ -1,4 +1,4 @@
-"""The toolbox: its programs need nothing of a box, and obey nothing in it."""
+"""The toolbox: its programs need no files of a box, and ignore all its settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engine
 BUSYBOX = "/.labctl/bin/busybox"
 ENVIRONMENT = ("PATH=/.labctl/bin", "HOME=/.labctl", "LC_ALL=C.UTF-8", "TERM=dumb")
 
-# Of each program a command, and what its output begins with.
+# For each program, a command and the beginning of its output.
 VERSIONS = {
     "redis-cli --version": "redis-cli ",
     "ss -V": "ss utility",
@@ -42,7 +42,7 @@ VERSIONS = {
     "busybox": "BusyBox ",
 }
 
-# As a learner who wants to fool checks, or just root with a bad day.
+# Changes of a learner who wants to deceive checks, or who makes serious mistakes.
 HOSTILE = r"""
 cp /lib/*/libm.so.6 /evil.so
 echo /evil.so > /etc/ld.so.preload
@@ -64,10 +64,10 @@ echo '10.1.2.3 there' >> /etc/hosts
 touch /etc/ö /owned && chown 4242:4243 /owned
 """
 
-# Nothing that a program of the box could be started with.
+# No library that programs of the box need to start.
 WIPED = f"{BUSYBOX} rm -rf /usr /lib /lib64 /bin /sbin"
 
-# What is said with them, of the learner's own work.
+# Commands that read the learner's own work.
 ANSWERS = {
     "getent passwd learner": "learner:x:4242:4243:Learner:/home/learner:/bin/bash\n",
     "getent group learners": "learners:x:4243:learner\n",
@@ -96,13 +96,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def docker_run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A docker command, its output."""
+    """Run a docker command; returns its output."""
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="module")
 def volume(shared: Labctl) -> str:
-    """The toolbox's volume, as boxes have it."""
+    """The volume of the toolbox, as boxes mount it."""
     engine = docker.from_env()
     mounts = box(engine, shared.learner, "alpha").attrs["Mounts"]
     engine.close()
@@ -111,7 +111,7 @@ def volume(shared: Labctl) -> str:
 
 @pytest.fixture(scope="module")
 def box_image(shared: Labctl) -> str:
-    """What a box starts from."""
+    """The image of a box."""
     engine = docker.from_env()
     image = box(engine, shared.learner, "alpha").attrs["Image"]
     engine.close()
@@ -120,7 +120,7 @@ def box_image(shared: Labctl) -> str:
 
 @pytest.fixture(scope="module")
 def nothing() -> Iterator[str]:
-    """An image with no file in it."""
+    """An image without files."""
     name = f"labctl-test-nothing:{uuid.uuid4().hex[:8]}"
     made = subprocess.run(["docker", "import", "-", name], input=b"\0" * 10240, capture_output=True, check=False)
     assert made.returncode == 0, made.stderr
@@ -130,7 +130,7 @@ def nothing() -> Iterator[str]:
 
 @pytest.fixture
 def container(request: pytest.FixtureRequest) -> Iterator[Callable[[str, str], Run]]:
-    """Makes containers of an image with the toolbox; they go afterwards. Gives what runs commands in one."""
+    """Makes containers with the toolbox, and removes them afterwards. Returns a function that runs commands."""
     made: list[str] = []
 
     def make(image: str, volume: str) -> Run:
@@ -157,14 +157,14 @@ def test_toolbox_programs_need_no_file_of_the_box(
     for command, beginning in VERSIONS.items():
         done = run(BUSYBOX, "sh", "-c", f"{command} 2>&1")
         assert done.stdout.startswith(beginning), (command, done)
-        # And not by way of the shell.
+        # The program also runs without the shell.
         done = run(f"/.labctl/bin/{command.split()[0]}", *command.split()[1:])
         assert (done.stdout + done.stderr).startswith(beginning), (command, done)
 
 
 def test_every_applet_is_there(container: Callable[[str, str], Run], nothing: str, volume: str) -> None:
     run = container(nothing, volume)
-    # In a shell, and from PATH. Each prints its usage; `--help` isn't for all of them, but harms nobody.
+    # In a shell, and from PATH. Each applet prints its usage; some don't know `--help`, which does no harm.
     script = """
     for path in /.labctl/bin/*; do
         name=${path##*/}
@@ -187,14 +187,14 @@ def test_toolbox_programs_ignore_changes_by_a_hostile_root(
     run = container(box_image, volume)
     done = run("/bin/sh", "-c", HOSTILE, environment=())
     assert done.returncode == 0, done
-    # The box's own programs do what they are told.
+    # The box's own programs obey the changes.
     assert "/evil.so" in run("/bin/cat", "/proc/self/maps", environment=()).stdout
     assert run("/bin/sh", "-c", "echo fine", environment=()).stdout == "evil\n"
     assert run("/usr/bin/getent", "passwd", "root", environment=()).returncode != 0
     environment = (*ENVIRONMENT, f"HOME={home}")
     _answers(run, environment)
 
-    # A library that can't be preloaded: whoever heeds the file says so.
+    # A library that can't be preloaded: a program that reads the file prints an error.
     run(BUSYBOX, "sh", "-c", "echo /no-such.so > /etc/ld.so.preload")
     assert "/no-such.so" in run("/bin/true", environment=()).stderr
     _answers(run, environment)
@@ -205,7 +205,7 @@ def test_toolbox_programs_ignore_changes_by_a_hostile_root(
 
 
 def _answers(run: Run, environment: tuple[str, ...]) -> None:
-    """All is answered as if nothing had been done to the box, and nobody complains."""
+    """All commands answer as in an unchanged box, and print no error."""
     for command, answer in ANSWERS.items():
         done = run(BUSYBOX, "sh", "-c", command, environment=environment)
         assert (done.stdout, done.stderr) == (answer, ""), (command, done)

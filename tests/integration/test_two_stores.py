@@ -1,4 +1,4 @@
-"""Two users with stores of their own on one engine, with the same learner and the same cohorts."""
+"""Two users with separate stores on one engine, with the same learner and the same cohorts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ END = 36 + 20 + 15
 
 
 class User:
-    """One of them: ``name`` is their learner and their class, ``short`` a class with 36 seconds."""
+    """One of the users: ``name`` is their learner and their cohort, ``short`` is a cohort with 36 seconds."""
 
     def __init__(self, folder: Path, name: str, engine: docker.DockerClient) -> None:
         folder.mkdir()
@@ -32,7 +32,7 @@ class User:
         self._roster.write_text("id,name\nli,Li Lei\n")
 
     def begin(self, hours: str) -> None:
-        """The lab for themselves and for the class: boxes=2 is all that a learner may have."""
+        """Bring up the lab for the user and for the cohort: boxes=2 is the limit of a learner."""
         for name, limits in ((self.short, hours), (self.name, "boxes=2")):
             self.run("cohort", "create", name, "--lab", "mini", "--roster", str(self._roster), "--limits", limits)
             self.run("cohort", "up", name)
@@ -46,7 +46,7 @@ class User:
         return self.labctl.run(*args, code=code).stdout
 
     def shown(self) -> set[str]:
-        """The containers that labctl tells of."""
+        """The containers that labctl reports."""
         return {box["container"] for box in json.loads(self.run("status", "--all", "--json"))}
 
     def boxes(self) -> list[docker.models.containers.Container]:
@@ -57,7 +57,7 @@ class User:
         return found
 
     def states(self) -> dict[str, tuple[str, str, str]]:
-        """Container to its id, state and start; not of those that have 36 seconds."""
+        """For each container, its id, state and start; without the cohort of 36 seconds."""
         return {
             one.name: (one.id, one.status, one.attrs["State"]["StartedAt"])
             for one in self.boxes()

@@ -1,4 +1,4 @@
-"""How ``up`` and ``down`` behave: converge, survive being killed, and take back what was half-made."""
+"""``up`` and ``down`` converge, can continue after a kill, and roll back an incomplete start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def nothing_left(engine: docker.DockerClient, learner: str) -> bool:
 
 
 def stopped_after(process: subprocess.Popen[str], seconds: float, signal_: signal.Signals) -> int:
-    """Send a signal so long after the start, unless it has ended by then; the exit code."""
+    """Send a signal after this delay, unless the process has ended before; returns the exit code."""
     try:
         process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -55,7 +55,7 @@ def test_up_after_sigkill_finishes_the_work(engine: docker.DockerClient, labctl:
 @pytest.mark.parametrize("after", [0.3, 0.5, 0.7, 0.9, 1.1])
 def test_ctrl_c_on_a_first_up_leaves_nothing(engine: docker.DockerClient, labctl: Labctl, after: float) -> None:
     code = stopped_after(labctl.start("up", "mini"), after, signal.SIGINT)
-    while code == 0:  # it was quicker than the signal
+    while code == 0:  # up was quicker than the signal
         labctl.run("down", "mini")
         after *= 0.7
         code = stopped_after(labctl.start("up", "mini"), after, signal.SIGINT)

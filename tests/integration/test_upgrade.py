@@ -1,5 +1,5 @@
-"""A class in mid-term: begun by the labctl of before stores had ids, taught on by this one, and by the older one again
-after a downgrade."""
+"""A cohort in the middle of a term: a labctl without store ids began it, this labctl continues it, and the older labctl
+continues it again after a downgrade."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def tree_of_before(folder: Path) -> Path:
-    """That labctl's files; a failure where the history isn't there."""
+    """The files of the older labctl. Fails if the history isn't available."""
     archive = subprocess.run(
         ["git", "-c", "safe.directory=*", "-C", str(ROOT), "archive", BEFORE], capture_output=True, check=False
     )
     if archive.returncode:
         why = archive.stderr.decode(errors="replace").strip()
-        pytest.fail(f"commit {BEFORE} isn't there to upgrade from; a whole clone has it: git fetch --unshallow ({why})")
+        pytest.fail(f"commit {BEFORE} is missing here; a full clone has it: git fetch --unshallow ({why})")
     folder.mkdir()
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
     return folder
 
 
 class Teacher:
-    """A user of both versions, with one state folder: a class of two, and learners of no class."""
+    """A user of both versions, with one state folder: a cohort of two, and learners without a cohort."""
 
     def __init__(self, folder: Path, engine: docker.DockerClient) -> None:
         self.engine = engine
@@ -51,7 +51,7 @@ class Teacher:
         self.folder = folder
 
     def old(self, *args: str, code: int = 0) -> str:
-        """The labctl of before."""
+        """Run the older labctl."""
         done = subprocess.run(
             [sys.executable, "-m", "labctl", *args],
             cwd=self._before,
@@ -59,22 +59,22 @@ class Teacher:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=1200,  # it builds its images first, where they aren't there
+            timeout=1200,  # it first builds its images if they are missing
             check=False,
         )
         assert done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def new(self, *args: str, code: int | None = 0) -> str:
-        """This one."""
+        """Run this labctl."""
         return self._new.run(*args, code=code).stdout
 
     def refused(self, *args: str) -> str:
-        """What this one says against it."""
+        """The error of this labctl."""
         return self._new.run(*args, code=2).stderr
 
     def boxes(self) -> dict[str, str]:
-        """All boxes of theirs on the engine: container to its id."""
+        """All boxes of the user on the engine: container to its id."""
         found = self.engine.containers.list(all=True, filters={"label": "labctl.role=box"}, ignore_removed=True)
         return {one.name: one.id for one in found if self.name in one.labels["labctl.owner"]}
 
@@ -87,7 +87,7 @@ class Teacher:
         return found
 
     def reaches(self, learner: str) -> None:
-        """From beta to alpha, over the lab's network."""
+        """Whether beta reaches alpha over the lab's network."""
         until(lambda: self.box(learner, "beta").status == "running", f"beta of {learner} runs")
         until(lambda: sh(self.box(learner, "beta"), "ping -c1 -W1 10.10.10.11")[0] == 0, f"beta of {learner} reaches")
 
@@ -99,7 +99,7 @@ class Teacher:
         for one in found:
             if self.name in one.labels["labctl.owner"]:
                 one.remove(force=True, v=True)
-        self._new.run("doctor", "--fix", code=None)  # the keeper is this version's again
+        self._new.run("doctor", "--fix", code=None)  # the keeper has this version again
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def begun_before(teacher: Teacher) -> None:
 
 
 def taught_on(teacher: Teacher, before: dict[str, str], folder: Path) -> None:
-    """The boxes of before are found, judged, stopped, started and finished, and not made a second time."""
+    """The older boxes are found, judged, stopped, started and removed, and not created a second time."""
     shown = json.loads(teacher.new("status", "--all", "--json"))
     assert {box["container"] for box in shown} == {name for name in before if "given" not in name}
     assert "nothing to do" in teacher.new("up", "mini")
@@ -160,7 +160,7 @@ def taught_on(teacher: Teacher, before: dict[str, str], folder: Path) -> None:
         assert [task["verdict"] for task in last["tasks"]] == ["failed", "passed"]
     assert "Li Lei" in teacher.new("cohort", "report", teacher.name)
     assert teacher.boxes() == before
-    # One that is lost is made again beside the others.
+    # A lost box is recreated beside the others.
     teacher.box(teacher.lonely, "beta").remove(force=True)
     teacher.new("up", "mini")
     teacher.reaches(teacher.lonely)
@@ -168,7 +168,7 @@ def taught_on(teacher: Teacher, before: dict[str, str], folder: Path) -> None:
 
 
 def another_store_is_no_danger(teacher: Teacher, folder: Path) -> None:
-    """A user with the same name, who knows nothing of this store."""
+    """A user with the same name and another store."""
     before = teacher.boxes()
     other = Labctl(folder / "other", teacher.lonely, store="")
     other.run("cohort", "create", teacher.name, "--lab", "mini", "--roster", teacher.roster)
@@ -181,7 +181,7 @@ def another_store_is_no_danger(teacher: Teacher, folder: Path) -> None:
 
 
 def adopted(teacher: Teacher) -> None:
-    """A seed that was given by hand doesn't show whose the boxes are."""
+    """A seed that was given by hand doesn't show the owner of the boxes."""
     before = teacher.boxes()
     for said in (("status",), ("up", "mini"), ("verify",), ("down", "mini")):
         assert f"labctl adopt mini --learner {teacher.given}" in teacher.refused(*said, "--learner", teacher.given)
@@ -200,7 +200,7 @@ def new_boxes_beside_them(teacher: Teacher) -> None:
 
 
 def after_a_downgrade(teacher: Teacher) -> None:
-    """The class goes on; boxes with a store's id are none of the older labctl's business."""
+    """The cohort continues; the older labctl ignores boxes with a store id."""
     before = teacher.boxes()
     teacher.old("doctor", "--fix")
     assert "nothing to do" in teacher.old("up", "mini")
@@ -212,7 +212,7 @@ def after_a_downgrade(teacher: Teacher) -> None:
     teacher.box(teacher.later, "beta").restart(timeout=1)
     teacher.reaches(teacher.later)
     teacher.old("down", "--all", "--learner", teacher.later)
-    teacher.old("cohort", "up", teacher.name)  # Wang's boxes have an id by now: the older one makes others
+    teacher.old("cohort", "up", teacher.name)  # Wang's boxes have a store id now: the older labctl makes new boxes
     made = teacher.boxes()
     assert before.items() <= made.items() and len(made) == len(before) + 2
     teacher.old("cohort", "end", teacher.name, "--yes")

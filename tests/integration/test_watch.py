@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engine
 
 
 class Watching:
-    """The command, and when it said what."""
+    """The command, and its output lines with their times."""
 
     def __init__(self, labctl: Labctl) -> None:
         self.process: subprocess.Popen[str] = labctl.start("verify", "--watch")
@@ -29,7 +29,7 @@ class Watching:
             self.lines.append((clock(), line.rstrip("\n")))
 
     def said(self, text: str) -> float | None:
-        """When a line with that text came."""
+        """The time of the line with this text."""
         return next((at for at, line in self.lines if text in line), None)
 
     def end(self) -> None:
@@ -57,10 +57,10 @@ def test_a_fixed_task_passes_within_two_seconds_and_the_last_ends_watch(
     number = next(word.strip("*") for word in mini.run("show").stdout.split() if word.strip("*").isdigit())
     watch = watching()
     until(lambda: watch.said("0 of 10 points"), "a first attempt")
-    # So quiet that nothing is looked at any more: from now on only a change can bring it about.
+    # After this time without changes, watch stops polling: only a change can start the next run.
     time.sleep(9)
     fixed = clock()
-    # Without a new process in the box: the shell's own echo, as a learner would type it.
+    # The shell's own echo starts no new process in the box, as if a learner typed it.
     sh(boxes["alpha"], f"echo {number} > /root/answer")
     until(lambda: watch.said("✓ answer"), "the task turning green")
     assert (watch.said("✓ answer") or 0) - fixed < 2 * PATIENCE
@@ -83,7 +83,7 @@ def test_watch_runs_no_checks_without_changes(
 
 
 def cpu_ticks(pid: int) -> int:
-    """Of a process and the children that it has waited for (proc(5), stat: utime, stime, cutime, cstime)."""
+    """Ticks of a process and its waited-for children (proc(5), stat: utime, stime, cutime, cstime)."""
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return sum(int(fields[at]) for at in (11, 12, 13, 14))

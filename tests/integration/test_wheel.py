@@ -1,4 +1,4 @@
-"""The wheel: installed into a fresh venv, it works from any folder, with the catalog that is inside it."""
+"""The wheel, installed into a fresh venv, works from any folder, with the catalog inside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(*argv: str | Path, cwd: Path, **environment: str) -> str:
-    """What a program printed; it must end well."""
+    """Run a program, which must exit with 0; returns its output."""
     done = subprocess.run(
         [str(word) for word in argv],
         cwd=cwd,
@@ -33,7 +33,7 @@ def run(*argv: str | Path, cwd: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built with the project's own backend, with no network."""
+    """The wheel, built with the project's own backend and without network."""
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
     (found,) = folder.glob("*.whl")
@@ -42,21 +42,21 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh venv with the wheel, and none of the checkout; its bin folder. What labctl depends on is this venv's."""
+    """The bin folder of a fresh venv with the wheel, without the checkout. Dependencies come from this venv."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
     packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip()
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
     run(*pip, "install", "--no-deps", "--no-index", "--quiet", wheel, cwd=folder)
-    # A path file, not PYTHONPATH: the path files of this venv itself (the checkout, editable) are not read then.
+    # A path file, not PYTHONPATH: then the path files of this venv (the editable checkout) are not read.
     (Path(packages) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return folder / "bin"
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that has nothing to do with labctl, and settings of nobody."""
+    """A folder outside labctl, and empty settings."""
     for name in [name for name in os.environ if name.startswith("LABCTL_") or name == "PYTHONPATH"]:
         monkeypatch.delenv(name)
     for kind in ("CONFIG", "STATE", "CACHE"):
@@ -123,7 +123,7 @@ def test_a_new_lab_is_created_from_the_wheel_and_passes_lint(installed: Path, el
 
 
 def test_the_wheel_migrates_the_store_of_an_older_labctl(installed: Path, elsewhere: Path) -> None:
-    """Migrations are in it, with no file of alembic's that a user would have to have."""
+    """The wheel contains the migrations; a user needs no alembic file."""
     code = (
         "import sys; from pathlib import Path; from sqlalchemy import create_engine\n"
         "from labctl.adapters.store.migrate import FOLDER, upgrade; from labctl.adapters.store import SqlStore\n"

@@ -1,4 +1,4 @@
-"""The gateway as an operator installs it on a server with systemd: its unit, the system's own sshd, and away again."""
+"""An operator installs the gateway on a server with systemd: its unit, the system's own sshd, and its removal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNIT = "labctl-gateway.service"
 
 
 def said(*argv: str, code: int = 0) -> str:
-    """What a command prints; it must end so."""
+    """Run a command, which must end with this status; returns its output."""
     done = subprocess.run(argv, capture_output=True, text=True, timeout=30 * PATIENCE, check=False)
     assert done.returncode == code, f"{argv}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -24,13 +24,13 @@ def said(*argv: str, code: int = 0) -> str:
 
 @pytest.fixture
 def key(tmp_path: Path) -> Iterator[Path]:
-    """A learner's key, of a cohort in root's own store; the gateway is installed."""
+    """Install the gateway; returns the key of a learner in a cohort of root's store."""
     file = tmp_path / "id"
     said("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file))
     roster = tmp_path / "roster.csv"
     roster.write_text(f"id,name,key\nli,Li Lei,{file.with_suffix('.pub').read_text()}")
     said("labctl", "cohort", "create", "vm", "--lab", "redis-replication", "--roster", str(roster))
-    # Where this machine has its Python packages isn't a system's place for them.
+    # This machine has its Python packages at an unusual place.
     part = Path(f"/etc/systemd/system/{UNIT}.d/packages.conf")
     part.parent.mkdir(parents=True)
     part.write_text(f"[Service]\nEnvironment=PYTHONPATH={os.environ['PYTHONPATH']}\n")
@@ -64,7 +64,7 @@ def test_a_learner_logs_in_by_the_sshd_of_the_system_and_the_unit_restarts(key: 
     assert said("systemctl", "show", "-P", "MainPID", UNIT) != before
     assert "redis-replication" in ssh(key, "list")
     assert "vm/li" in Path("/var/log/labctl/gateway.log").read_text()
-    # What it puts there is what systemd finds nothing wrong with.
+    # systemd finds no error in the installed unit.
     assert said("systemd-analyze", "verify", f"/etc/systemd/system/{UNIT}").strip() == ""
 
 

@@ -1,4 +1,4 @@
-"""The machine is what this stage is for: cgroup v2 with delegation, AppArmor in force, and an engine that uses both."""
+"""The virtual machine has cgroup v2 with delegation, enforced AppArmor, and an engine that uses both."""
 
 from __future__ import annotations
 
