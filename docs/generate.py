@@ -1,8 +1,8 @@
-"""Writes what is made from the code: ``python docs/generate.py``. tests/unit/test_docs.py fails when one is stale.
+"""Write the files that are generated from the code: ``python docs/generate.py``.
 
-docs/commands.md from the help of every command, docs/lab.schema.json from labctl.domain.lab.schema, and
-docs/json.schema.json from labctl.views.outputs. The catalogs
-of translations are docs/texts.py's.
+docs/commands.md is made from the help of every command, docs/lab.schema.json from labctl.domain.lab.schema, and
+docs/json.schema.json from labctl.views.outputs. tests/unit/test_docs.py fails if a file is out of date. docs/texts.py
+updates the catalogs of translations.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ In Chinese: `labctl --lang zh COMMAND --help`.
 
 
 def commands() -> Iterator[tuple[str, click.Command, click.Context]]:
-    """Every command that people use, with its full name, groups before what is in them."""
+    """Every public command with its full name; a group comes before its commands."""
     settings = {**main.context_settings, "max_content_width": _WIDTH, "terminal_width": _WIDTH}
     context = click.Context(main, info_name="labctl", **settings)
     yield "labctl", main, context
@@ -59,7 +59,7 @@ def commands_page() -> str:
 
 
 def json_schema() -> bytes:
-    """docs/json.schema.json: for each command the schema of what it prints with --json."""
+    """docs/json.schema.json: for each command, the schema of its --json output."""
     import json
 
     import msgspec
@@ -78,7 +78,7 @@ def json_schema() -> bytes:
 
 
 def generated() -> dict[Path, bytes]:
-    """Every file that is made here, and what should be in it."""
+    """Every generated file and its content."""
     return {
         ROOT / "docs" / "commands.md": commands_page().encode(),
         ROOT / "docs" / "lab.schema.json": lab_schema.schema().encode(),
@@ -87,7 +87,7 @@ def generated() -> dict[Path, bytes]:
 
 
 def write() -> None:
-    """All of them."""
+    """Write all generated files."""
     for file, content in generated().items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)

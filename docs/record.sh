@@ -1,10 +1,10 @@
 #!/bin/bash
-# Plays the session that README.md shows, on a real engine, in a tmux of 80 columns, and prints it. Needs tmux, and the
-# images of redis-replication. Usage: docs/record.sh [--write]: then it goes into README.md and docs/README.zh.md too, best
-# on an idle machine.
+# Play the session of README.md on a real engine, in a tmux of 80 columns, and print it. Needs tmux and the images of
+# redis-replication; best on an idle machine. Usage: docs/record.sh [--write]. With --write, also put the session into
+# README.md and docs/README.zh.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export LABCTL_LEARNER=reader$$  # nobody's, so that the attempts begin at 1
+export LABCTL_LEARNER=reader$$  # a new learner, so that the attempts begin at 1
 labctl=.venv/bin/labctl
 on_tmux() { tmux -L labctl-record "$@"; }
 finish() {
@@ -17,7 +17,7 @@ $labctl down redis-replication >/dev/null 2>&1 || true
 on_tmux new-session -d -x 80 -y 80 "env -i HOME=$HOME TERM=screen-256color LANG=C.UTF-8 LABCTL_LEARNER=$LABCTL_LEARNER \
     PATH=$PWD/.venv/bin:/usr/bin:/bin PS1='$ ' bash --norc --noprofile -i"
 
-type_and_wait() { # COMMAND, PROMPT: until the last line that isn't empty is the prompt again
+type_and_wait() { # COMMAND, PROMPT: wait until the last line that isn't empty is the prompt
     on_tmux send-keys -- "$1" Enter
     sleep 1
     for _ in $(seq 400); do

@@ -1,10 +1,10 @@
 """The texts of labctl and their translations, for translators and for those who change a text.
 
-    python docs/texts.py            list what is missing or stale in each language; exit status 1 if anything is
-    python docs/texts.py --update   new texts into each labctl.po, stale ones out of it, and compile it to labctl.mo
-    python docs/texts.py --add fr   begin a language
+    python docs/texts.py            list missing and stale texts of each language; exit status 1 if there are any
+        python docs/texts.py --update   add new texts to each labctl.po, remove stale texts, and compile it to labctl.mo
+        python docs/texts.py --add fr   begin a new language
 
-A text that was reworded is a new one: its old translation is printed by --update, to be carried over. The catalogs are
+A reworded text is a new text: --update prints its old translation, so that you can copy it. The catalogs are
 labctl/i18n/locale/LANGUAGE/LC_MESSAGES/labctl.po; edit them with any tool for gettext, then run --update.
 """
 
@@ -36,8 +36,8 @@ LOCALE = LABCTL / "i18n" / "locale"
 Key = str | tuple[str, str]
 """A text, or its singular and its plural."""
 
-# By kind of call: which of its arguments are texts. Few are marked with _(): most are templates that travel with their
-# values, in errors and events, to whoever shows them.
+# For each kind of call, the arguments that are texts. Few texts are marked with _(). Most texts are templates: errors
+# and events carry them with their values to the front end that shows them.
 ARGUMENTS = {
     "_": (0,),
     "Note": (0,),
@@ -54,10 +54,10 @@ ARGUMENTS = {
     "RosterNote": (3,),
 }
 KEYWORDS = ("remedy",)
-# What is typed, not read, and a message that is all values.
+# Commands that are typed, not read, and a message that consists of values only.
 SAME = re.compile(r"((sudo )?(labctl|apt-get|docker|sysctl)( [a-z{}.=:/\d-]+| [A-Z]+| http://HOST/debian)+|\{\w+\})")
 
-# click's own words, as far as labctl can come to show them (labctl.cli.click_words).
+# click's own texts that labctl can show (labctl.cli.click_words).
 CLICK: tuple[Key, ...] = (
     "Usage:",
     "Options",
@@ -109,7 +109,7 @@ CLICK: tuple[Key, ...] = (
 
 
 def _words() -> Iterator[tuple[object, str]]:
-    """Texts that come from elsewhere than a literal in such a call, with a thing whose module has them."""
+    """Texts that are not literals of such a call, each with an object of the module that holds them."""
     from labctl.adapters import settings
     from labctl.cli import list as list_command
     from labctl.cli.cohort import progress as cohort_progress
@@ -166,7 +166,7 @@ def _in_code() -> Iterator[tuple[str, str]]:
 
     names = {name for name in vars(errors) if re.fullmatch(r"[A-Z]\w*Error", name)}
     for file in sorted(LABCTL.rglob("*.py")):
-        if file.parent.name != "keeper":  # it knows no texts: it runs without labctl
+        if file.parent.name != "keeper":  # the keeper has no texts: it runs without labctl
             where = file.relative_to(ROOT).as_posix()
             yield from ((where, text) for text in _shown(ast.parse(file.read_text("utf-8")), names))
 
@@ -187,7 +187,7 @@ def _in_help() -> Iterator[tuple[str, str]]:
 
 
 def _same(key: Key) -> bool:
-    """Whether a text may go without a translation."""
+    """Whether a text needs no translation."""
     return isinstance(key, str) and SAME.fullmatch(key) is not None
 
 
@@ -198,7 +198,7 @@ def _file(thing: object) -> str:
 
 @cache
 def texts() -> dict[Key, str]:
-    """Every text that is shown, with the file that it is from, in the order of files and texts."""
+    """Every text that labctl shows, with its source file, in the order of files and texts."""
     found: dict[Key, str] = {}
     words = [(_file(thing), text) for thing, text in _words()]
     for where, text in sorted([*_in_code(), *_in_help(), *words]):
@@ -208,7 +208,7 @@ def texts() -> dict[Key, str]:
 
 
 def catalogs() -> dict[str, Path]:
-    """The file of every language."""
+    """The .po file of every language."""
     return {file.parent.parent.name: file for file in sorted(LOCALE.glob("*/LC_MESSAGES/labctl.po"))}
 
 
@@ -228,7 +228,7 @@ def _translated(message: Message) -> bool:
 
 
 def translations(catalog: Catalog) -> dict[Key, str | tuple[str, ...]]:
-    """The texts that have a translation, and that."""
+    """The translated texts and their translations."""
     return {
         _key(message): message.string if isinstance(message.string, str) else tuple(message.string or ())
         for message in catalog
@@ -237,7 +237,7 @@ def translations(catalog: Catalog) -> dict[Key, str | tuple[str, ...]]:
 
 
 def missing(catalog: Catalog) -> list[Key]:
-    """The texts with no translation. Each is shown in English."""
+    """The texts without a translation, which labctl shows in English."""
     known = translations(catalog)
     return [key for key in texts() if key not in known and not _same(key)]
 
@@ -255,9 +255,9 @@ def compiled(file: Path) -> dict[Key, str | tuple[str, ...]]:
 
 
 def updated(catalog: Catalog, language: str) -> Catalog:
-    """With every text, in order, and no other; translators' comments stay."""
+    """A catalog with exactly the present texts, in order; translators' comments stay."""
     new = Catalog(locale=language, domain="labctl", fuzzy=False)
-    # Dates would make two builds of one text differ.
+    # With dates, two builds of the same texts would differ.
     new.creation_date = new.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
     before = {_key(message): message for message in catalog if message.id}
     for key, where in texts().items():
@@ -282,7 +282,7 @@ def _header(language: str) -> str:
 
 
 def write(file: Path, catalog: Catalog) -> None:
-    """The .po, and the .mo beside it, which labctl reads."""
+    """Write the .po file, and beside it the .mo file, which labctl reads."""
     language = file.parent.parent.name
     text, binary = BytesIO(), BytesIO()
     write_po(text, catalog, width=120, omit_header=True, include_lineno=False)
@@ -293,7 +293,7 @@ def write(file: Path, catalog: Catalog) -> None:
 
 
 def update(file: Path) -> None:
-    """Bring a language's files up to date. The translations that go are printed."""
+    """Update the files of a language. Removed translations are printed."""
     catalog = read(file) if file.exists() else Catalog()
     gone = set(stale(catalog))
     for key, text in translations(catalog).items():
@@ -303,7 +303,7 @@ def update(file: Path) -> None:
 
 
 def report() -> int:
-    """Print what is missing, stale or not compiled in each language; how much that is."""
+    """Print missing, stale and uncompiled texts of each language; returns their number."""
     count = 0
     for language, file in catalogs().items():
         catalog = read(file)
@@ -317,10 +317,10 @@ def report() -> int:
 
 
 def run() -> int:
-    """The command; its exit status."""
+    """Run the command; returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--update", action="store_true", help="update and compile the catalogs")
-    parser.add_argument("--add", metavar="LANGUAGE", help="begin the catalog of a language, such as fr or pt_BR")
+    parser.add_argument("--add", metavar="LANGUAGE", help="begin the catalog of a new language, such as fr or pt_BR")
     chosen = parser.parse_args()
     if chosen.add:
         update(LOCALE / chosen.add / "LC_MESSAGES" / "labctl.po")

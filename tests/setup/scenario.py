@@ -1,10 +1,10 @@
-"""What a learner, an instructor and an operator do, once, on this machine's own engine: the engine matrix of the CI.
+"""The steps of a learner, an instructor and an operator, once, on this machine's engine: the engine matrix of the CI.
 
     .venv/bin/python tests/setup/scenario.py ENGINE [--min-api 1.44] [--store overlayfs]
 
-ENGINE is what the engine's version begins with; with a + after it, the least version. Each step is printed with its
-seconds. A step that doesn't hold ends the run with exit status 1, and says what was expected and what the command
-printed. It takes the whole engine: nothing may be left on it in the end.
+ENGINE is the beginning of the engine's version; with a + after it, the minimum version. Each step is printed with its
+seconds. A failed step ends the run with exit status 1, and prints the expectation and the output of the command. The
+scenario needs the engine for itself: it expects that the engine is empty in the end.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ DISK_MIB = 64
 
 
 class NotAsExpectedError(Exception):
-    """A step doesn't hold."""
+    """A step has failed."""
 
 
 def expect(holds: object, what: str, said: object = "") -> None:
-    """Go on where it holds."""
+    """Raise NotAsExpectedError unless the condition holds."""
     if not holds:
         raise NotAsExpectedError(f"{what}\n{said}".strip())
 
 
 def say(line: str) -> None:
-    """One line of the report, at once."""
+    """Print one line of the report at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def run(*argv: str, code: int | None = 0, stdin: str = "", seconds: float = 900) -> subprocess.CompletedProcess[str]:
-    """A command to its end; its exit status must be ``code`` (None: any)."""
+    """Run a command to its end; its exit status must be ``code`` (None: any)."""
     done = subprocess.run(
         argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=seconds, check=False
     )
@@ -61,7 +61,7 @@ def run(*argv: str, code: int | None = 0, stdin: str = "", seconds: float = 900)
 
 
 def labctl(*argv: str, code: int | None = 0, stdin: str = "") -> str:
-    """What labctl prints on stdout."""
+    """Run labctl; returns its stdout."""
     return run(LABCTL, *argv, code=code, stdin=stdin).stdout
 
 
@@ -74,7 +74,7 @@ def until(condition: Callable[[], object], what: str, seconds: float) -> None:
 
 
 def verify(*options: str, code: int) -> dict[str, Any]:
-    """One verify, as a program reads it. Where its exit status isn't ``code``, the checks are told that say why."""
+    """Run ``verify --json``; returns its output. A wrong exit status is an error that lists unexpected verdicts."""
     done = run(LABCTL, "verify", "--json", *options, code=None)
     expect(done.returncode in (0, 1, 6), f"verify: exit {done.returncode}", done.stderr)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -86,36 +86,36 @@ def verify(*options: str, code: int) -> dict[str, Any]:
 
 
 def verdicts(found: dict[str, Any]) -> set[str]:
-    """Of all tasks."""
+    """The verdicts of all tasks."""
     return {task["verdict"] for task in found["attempt"]["tasks"]}
 
 
 class Scenario:
-    """The steps, in their order."""
+    """The steps of the scenario, in order."""
 
     def __init__(self, engine: str, min_api: str, store: str, folder: Path) -> None:
         self._engine, self._min_api, self._store = engine, min_api, store
         self._folder = folder
 
     def engine(self) -> str:
-        """The engine is the one that this run is about."""
+        """The engine has the expected version, API and storage driver."""
         server = json.loads(run("docker", "version", "--format", "{{json .Server}}").stdout)
         store = run("docker", "info", "--format", "{{.Driver}}").stdout.strip()
         facts = f"Engine {server['Version']}, API {server['MinAPIVersion']} to {server['ApiVersion']}, {store}"
         least = self._engine.removesuffix("+")
         newer = self._engine.endswith("+") and _numbers(server["Version"]) >= _numbers(least)
         expect(newer or server["Version"].startswith(f"{least}."), f"Engine {self._engine}", facts)
-        expect(not self._min_api or server["MinAPIVersion"] == self._min_api, f"least API {self._min_api}", facts)
+        expect(not self._min_api or server["MinAPIVersion"] == self._min_api, f"minimum API {self._min_api}", facts)
         expect(not self._store or store == self._store, f"storage driver {self._store}", facts)
         return f"{facts}, Python {sys.version.split()[0]}"
 
     def doctor(self) -> str:
-        """doctor finds nothing that hurts now."""
+        """doctor reports no present problem."""
         labctl("doctor")
         return ""
 
     def up(self) -> str:
-        """The lab comes up; a second up finds it whole."""
+        """up starts the lab; a second up changes nothing."""
         labctl("up", LAB)
         started = time.monotonic()
         labctl("up", LAB)
@@ -124,7 +124,7 @@ class Scenario:
         return f"again: {time.monotonic() - started:.1f} s"
 
     def fresh(self) -> str:
-        """Of fresh boxes every task is failed, and nothing is an error."""
+        """In fresh boxes every task is failed, and no check ends in error."""
         found = verify(code=1)
         expect(verdicts(found) == {"failed"}, "every task is failed", found)
         return ""
@@ -134,11 +134,11 @@ class Scenario:
         labctl("solve", "--yes")
         found = verify(code=0)
         expect(verdicts(found) == {"passed"}, "every task is passed", found)
-        expect(not any(found["attempt"]["integrity"].values()), "nothing looks odd", found["attempt"]["integrity"])
+        expect(not any(found["attempt"]["integrity"].values()), "nothing is reported", found["attempt"]["integrity"])
         return ""
 
     def thorough(self) -> str:
-        """So do the checks that reboot, kill and cut, on copies of the boxes; of these nothing is left."""
+        """Checks that reboot, kill and cut pass on copies of the boxes; the copies are removed."""
         found = verify("--thorough", code=0)
         expect(verdicts(found) == {"passed"} and found["left_out"] == 0, "every check is passed", found)
         names = run("docker", "ps", "--all", "--format", "{{.Names}}").stdout.split()
@@ -146,14 +146,14 @@ class Scenario:
         return ""
 
     def integrity(self) -> str:
-        """A program of a package that was changed is reported."""
+        """Changed programs of packages are reported."""
         labctl("exec", "master", "--", "sh", "-c", "echo >> /usr/bin/tac && rm /usr/bin/tsort")
         found = verify(code=0)["attempt"]["integrity"]
         expect(found["changed"] == {"master": ["/usr/bin/tac", "/usr/bin/tsort"]}, "tac and tsort are reported", found)
         return ""
 
     def enter(self) -> str:
-        """A shell in a box, on a terminal of its own; its exit status is labctl's."""
+        """enter opens a shell in a box on a terminal, and returns the exit status of the shell."""
         pid, terminal = pty.fork()
         if pid == 0:
             os.execv(LABCTL, [LABCTL, "enter", "replica1"])
@@ -170,7 +170,7 @@ class Scenario:
         return ""
 
     def copy(self) -> str:
-        """Files and folders go into a box and come back as they were."""
+        """Files and folders are copied into a box and back unchanged."""
         tree = self._folder / "tree"
         (tree / "inner").mkdir(parents=True)
         (tree / "inner" / "bytes").write_bytes(os.urandom(3_000_000))
@@ -186,7 +186,7 @@ class Scenario:
         return ""
 
     def disk(self) -> str:
-        """A learner of a cohort writes more than they may: the box is stopped, and they are told why."""
+        """A learner of a cohort exceeds the disk limit: the box is stopped, and the reason is reported."""
         roster = self._folder / "class.csv"
         roster.write_text(f"id,name\n{MEMBER},Li\n")
         words = ("create", COHORT, "--lab", LAB, "--roster", str(roster), "--limits", f"disk={DISK_MIB}MiB")
@@ -209,13 +209,13 @@ class Scenario:
             notes = {note["kind"]: note for note in boxes["master"]["notes"]}
             return bool(boxes["master"]["state"] != "running" and notes.get("disk", {}).get("limit") == DISK_MIB << 20)
 
-        until(stopped, "the box that writes is stopped, and why is noted", 40)
+        until(stopped, "the writing box is stopped, and the reason is noted", 40)
         taken = time.monotonic() - started
         labctl("cohort", "end", COHORT, "--yes")
         return f"noticed after {taken:.0f} s"
 
     def images(self) -> str:
-        """What is listed has a size; prune removes what is old and nothing else; what was saved is as good as built."""
+        """Listed images have a size; prune removes only old images; saved and loaded images need no build."""
         listed = json.loads(labctl("images", "list", "--json"))
         lab = [image["tag"] for image in listed["images"] if image["tag"].startswith(f"labctl/{LAB}-")]
         expect(len(lab) == len(BOXES), "an image for each box", listed)
@@ -235,14 +235,14 @@ class Scenario:
         left = run("docker", "images", "-q").stdout.split()
         expect(not left, "no images are left", left)
         loaded = labctl("images", "load", str(file)).split()
-        expect(set(lab) <= set(loaded), "what was saved is loaded", loaded)
+        expect(set(lab) <= set(loaded), "the saved images are loaded", loaded)
         said = run(LABCTL, "up", LAB).stderr
         expect("building" not in said and "setting up" not in said, "up builds nothing", said)
         expect(verdicts(verify(code=1)) == {"failed"}, "fresh boxes")
         return f"{size >> 20} MiB"
 
     def down(self) -> str:
-        """Nothing is left: no containers, volumes, bridges, cables or mounts."""
+        """down --all leaves no containers, volumes, bridges, cables or mounts."""
         labctl("down", "--all")
         for what in (("ps", "--all", "--quiet"), ("volume", "ls", "--quiet")):
             left = run("docker", *what).stdout.split()
@@ -254,7 +254,7 @@ class Scenario:
         return ""
 
     def steps(self) -> Iterator[tuple[str, Callable[[], str]]]:
-        """Each with its name."""
+        """Each step with its name."""
         for step in (
             *(self.engine, self.up, self.doctor, self.fresh, self.solved, self.thorough, self.integrity),
             *(self.enter, self.copy, self.disk, self.images, self.down),
@@ -277,7 +277,7 @@ def _named(listed: dict[str, Any], name: str) -> str:
 
 
 def _read_until(terminal: int, pattern: bytes | None, said: bytes) -> bytes:
-    """What a terminal shows until the pattern is in it (None: until its end)."""
+    """The output of a terminal up to the pattern (None: up to its end)."""
     deadline = time.monotonic() + 60
     while pattern is None or not re.search(pattern, said):
         ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
@@ -294,7 +294,7 @@ def _read_until(terminal: int, pattern: bytes | None, said: bytes) -> bytes:
 
 
 def main(argv: Sequence[str]) -> int:
-    """All steps; the exit status."""
+    """Run all steps; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("engine")
     parser.add_argument("--min-api", default="")
