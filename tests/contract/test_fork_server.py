@@ -129,7 +129,7 @@ def test_a_fork_server_that_was_killed_is_replaced(bench: Bench) -> None:
     text = "@listen\ndef test_it(): pytest.fail(str(os.getppid()))\n"
     first = int(bench.messages("a", text)[0])
     os.kill(first, signal.SIGKILL)
-    until(lambda: not _alive(first), "it was gone")
+    until(lambda: not _alive(first), "the fork server ended")
     second = int(bench.messages("b", text)[0])
     assert second not in (first, os.getpid())
 
@@ -171,4 +171,4 @@ def test_the_number_of_descriptors_does_not_grow(bench: Bench) -> None:
         counts.append(len(os.listdir("/proc/self/fd")))
     assert counts[-1] <= counts[0], counts
     # An idle fork server has the three descriptors of every process, and its own socket.
-    until(lambda: len(os.listdir(f"/proc/{server}/fd")) == 4, "the fork server closed what it was handed")
+    until(lambda: len(os.listdir(f"/proc/{server}/fd")) == 4, "the fork server closed the received descriptors")

@@ -78,7 +78,7 @@ def test_data_written_before_the_end_still_arrives(session: CheckSession, server
     link, accepted = dial(session, server)
     with accepted:
         accepted.shutdown(socket.SHUT_WR)
-        assert read(link) == b"", "nothing more will come"
+        assert read(link) == b"", "no more data will come"
         link.sendall(data)
         link.close()
         assert hashlib.sha256(read(accepted)).digest() == hashlib.sha256(data).digest()

@@ -156,7 +156,7 @@ def test_a_signal_ends_the_wait_for_a_silent_server(silent: socket.socket) -> No
     silent.settimeout(60)
     connection, _ = silent.accept()
     with connection:
-        assert connection.recv(8), "it speaks"
+        assert connection.recv(8), "the store sends data"
         ends_by_signal(program)
 
 
@@ -172,7 +172,7 @@ def test_a_signal_ends_the_wait_for_a_lock_on_the_server(postgresql: postgres.Se
         program.stdin.flush()
         with postgresql.connect() as look:
             waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            until(lambda: (look.execute(waits).fetchone() or (0,))[0] > 0, "it waits", 30)
+            until(lambda: (look.execute(waits).fetchone() or (0,))[0] > 0, "the store waits for the lock", 30)
         ends_by_signal(program)
 
 

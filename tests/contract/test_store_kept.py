@@ -50,7 +50,7 @@ def numbers(store: SqlStore, instance: str) -> list[float]:
 
 def test_a_stored_attempt_survives_the_kill_of_its_writer(place: Path | str) -> None:
     told = run("kill", place, 12)
-    assert sum(map(bool, told.values())) >= 12, "they were killed before they wrote"
+    assert sum(map(bool, told.values())) >= 12, "the writers were killed before they wrote"
     store = SqlStore(place)
     for instance, returned in told.items():
         kept = numbers(store, instance)
@@ -141,7 +141,7 @@ def until_full(store: SqlStore, number: int) -> tuple[int, LabctlError]:
             number = add(store, number)
         except LabctlError as error:
             return number, error
-    raise AssertionError("the disk never was full")
+    raise AssertionError("the disk never became full")
 
 
 def test_attempts_are_stored_on_a_full_disk_until_the_reserve_is_used(small: Path) -> None:
@@ -154,7 +154,7 @@ def test_attempts_are_stored_on_a_full_disk_until_the_reserve_is_used(small: Pat
     assert str(error) == f"the store {file} can't be written: the disk is full"
     assert "make room" in plain(error)
     assert full > 100 and not reserve.exists()
-    assert numbers(store, "pond.lucy") == list(range(1, full)), "what was kept can be read on a full disk"
+    assert numbers(store, "pond.lucy") == list(range(1, full)), "stored attempts can be read on a full disk"
     with pytest.raises(LabctlError, match="the disk is full"):
         store.add_hint("pond.lucy", "listen", 1)
     filler.unlink()

@@ -138,7 +138,7 @@ def test_boxes_of_learners_with_the_same_addresses_are_isolated(
     )
     beta_one, beta_two = box(engine, one.learner, "beta"), box(engine, two.learner, "beta")
     until(lambda: sh(beta_one, "curl -s -m 2 alpha:8000/who")[1].strip() == "one", "the server answers its own learner")
-    assert sh(beta_two, "ping -c1 -W1 alpha")[0] == 0, "their own alpha"
+    assert sh(beta_two, "ping -c1 -W1 alpha")[0] == 0, "each learner reaches their own alpha"
     assert sh(beta_two, "curl -s -m 2 alpha:8000/who")[0] != 0
     # Broadcast Ethernet frames of one learner's boxes never arrive at the other learner's boxes, either.
     mac = sh(box(engine, one.learner, "alpha"), "cat /sys/class/net/eth0/address")[1].strip()
@@ -176,7 +176,7 @@ def test_a_reboot_runs_no_program_of_the_box_with_rights_of_the_keeper(
     alpha.restart(timeout=5)
     until(lambda: up_since(engine, mini.learner, "alpha") != before, "alpha started again")
     wired = ["/.labctl/bin/ip", "-4", "addr", "show", "eth0"]
-    until(lambda: b"10.10.10.11" in alpha.exec_run(wired).output, "alpha is wired again")
+    until(lambda: b"10.10.10.11" in alpha.exec_run(wired).output, "alpha is connected again")
     code, output = alpha.exec_run(["/.labctl/bin/busybox", "cat", "/pwned"])
     # Units of the box may run these programs, but never with more capabilities than the box has.
     assert code != 0 or b"CapEff:\t000001ff" not in output
@@ -190,5 +190,5 @@ def test_a_box_is_ready_soon_after_docker_restart(engine: docker.DockerClient, u
     started = clock()
     beta.restart(timeout=10)
     until(lambda: sh(beta, "systemctl is-system-running")[1].strip() == "running", "beta's systemd is ready")
-    until(lambda: sh(beta, "ping -c1 -W1 alpha")[0] == 0, "beta is wired again")
+    until(lambda: sh(beta, "ping -c1 -W1 alpha")[0] == 0, "beta is connected again")
     assert clock() - started < 20 * PATIENCE

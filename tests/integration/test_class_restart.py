@@ -63,9 +63,13 @@ def test_a_killed_engine_restarts_all_boxes_and_loses_no_attempt(second: SecondE
     learners = [Learner(ten, f"s{number:02}") for number in range(SIZE)]
     for learner in learners:
         learner.start()
-    until(lambda: all(learner.told for learner in learners), "everybody has an attempt", 120)
+    until(lambda: all(learner.told for learner in learners), "every learner has an attempt", 120)
     second.stop(signal.SIGKILL)
-    until(lambda: all(sum(learner.said.values()) > learner.told for learner in learners), "all notice", 120)
+    until(
+        lambda: all(sum(learner.said.values()) > learner.told for learner in learners),
+        "every learner's labctl reports an error",
+        120,
+    )
     for learner in learners:
         learner.enough.set()
         learner.join()
@@ -76,7 +80,7 @@ def test_a_killed_engine_restarts_all_boxes_and_loses_no_attempt(second: SecondE
     assert {box.name: box.id for box in ten.boxes()} == before
     for box in ten.boxes():
         assert sh(box, "cat /root/kept")[1].strip() == box.name
-    until(lambda: "10 up already" in ten.run("up").stdout, "all are ready", 120)
+    until(lambda: "10 up already" in ten.run("up").stdout, "all learners are up", 120)
     kept = _attempts(ten)
     for learner in learners:
         assert learner.told <= kept[learner.member] <= sum(learner.said.values()), learner.said

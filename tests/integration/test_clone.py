@@ -327,7 +327,7 @@ def test_boxes_are_paused_together_and_resume_if_labctl_is_killed(world: World) 
         assert paused(world) == [True, False], "a stopped box is measured, too"
         holder.kill()
         holder.wait()
-        until(lambda: paused(world) == [False, False], "the box goes on")
+        until(lambda: paused(world) == [False, False], "the boxes resume")
     finally:
         world.labctl.run("start")
 
@@ -344,10 +344,10 @@ def test_a_restarted_keeper_resumes_only_boxes_paused_by_labctl(world: World) ->
             assert paused(world) == [True, True] and len(marks(world)) == 1
             holder.send_signal(signal.SIGSTOP)  # only the keeper can resume the box
             world.engine.containers.get("labctl-keeper").restart(timeout=0)
-            until(lambda: paused(world)[0] is False, "the box goes on")
+            until(lambda: paused(world)[0] is False, "the box resumes")
             holder.kill()
         assert paused(world) == [False, True], "an operator's pause was undone"
-        until(lambda: not marks(world), "nothing is left of the mark")
+        until(lambda: not marks(world), "the mark is removed")
     finally:
         beta.unpause()
 
@@ -361,7 +361,7 @@ def test_paused_boxes_resume_if_the_keeper_is_removed(world: World) -> None:
     assert paused(world) == [False, False]
     assert time.monotonic() - began < 30, "labctl waited for the end of a dead command"
     world.app.keeper.ensure()
-    until(lambda: not marks(world), "nothing is left of the mark")
+    until(lambda: not marks(world), "the mark is removed")
 
 
 def test_boxes_resume_after_their_images_are_made(world: World) -> None:

@@ -257,15 +257,15 @@ def test_an_interrupted_cp_leaves_nothing_on_either_side(
     with (tmp_path / "large").open("wb") as file:
         file.truncate(600 << 20)
     up = shared.start("cp", str(tmp_path / "large"), "alpha:/tmp/slow/large")
-    until(lambda: "labctl-" in sh(alpha, "ls -A /tmp/slow")[1], "nothing comes to the box")
+    until(lambda: "labctl-" in sh(alpha, "ls -A /tmp/slow")[1], "cp writes to the box")
     up.kill()
     up.wait(30)
-    until(lambda: sh(alpha, "ls -A /tmp/slow") == (0, "large\n"), "what came of the file stays in the box")
+    until(lambda: sh(alpha, "ls -A /tmp/slow") == (0, "large\n"), "the temporary file is removed from the box")
     assert sh(alpha, "cat /tmp/slow/large") == (0, "before\n")
 
     sh(alpha, "truncate -s 500G /root/large")
     down = shared.start("cp", "alpha:/root/large", str(tmp_path / "here"))
-    until(lambda: list(tmp_path.glob(".labctl-*/*")), "nothing comes from the box")
+    until(lambda: list(tmp_path.glob(".labctl-*/*")), "cp reads from the box")
     down.send_signal(signal.SIGINT)
     assert down.wait(60) == 130
     assert [path.name for path in tmp_path.iterdir()] == ["large"]
@@ -457,7 +457,7 @@ def test_closing_a_terminal_window_ends_its_shell(shared: Labctl, engine: docker
     child = spawn(shared, "enter", "alpha")
     child.expect_exact("root@alpha")
     child.sendline("sleep 4242")
-    until(lambda: runs("sleep 4242"), "it runs")
+    until(lambda: runs("sleep 4242"), "the command runs")
     child.kill(signal.SIGHUP)
     child.expect(pexpect.EOF)
-    until(lambda: not runs("sleep 4242") and not runs("bash -l"), "nothing of it runs")
+    until(lambda: not runs("sleep 4242") and not runs("bash -l"), "the command and its shell ended")

@@ -101,7 +101,7 @@ def test_the_deadline_of_a_cohort_stops_learners_and_judges_their_boxes(
     shell.sendline("echo I am$((1 - 1))in")
     shell.expect("I am0in")
     assert time.time() < late.ends, "this machine is too slow for this test"
-    until(lambda: time.time() >= late.ends, "the end", WORK + 5)
+    until(lambda: time.time() >= late.ends, "the deadline", WORK + 5)
 
     # At once, while the boxes still run: no command changes them.
     before = set(late.boxes(engine, "li"))
@@ -181,18 +181,18 @@ def judge(labctl: Labctl, folder: Path) -> None:
 
     labctl.run("up", "mini", "--learner", learner)
     try:
-        until(lambda: states() == {"exited"}, "stopped", SHORT + REAP + STOP)
+        until(lambda: states() == {"exited"}, "the boxes are stopped", SHORT + REAP + STOP)
         instance = boxes_of(client, learner)[0].labels["labctl.instance"]
         with spared(labctl, instance, 600):
             for one in boxes_of(client, learner):
                 one.start()
             later = clock() + 2 * REAP + 5
-            until(lambda: clock() > later, "two looks", 3 * REAP)
+            until(lambda: clock() > later, "two rounds of the keeper", 3 * REAP)
             assert states() == {"running"}
-        until(lambda: states() == {"exited"}, "stopped", REAP + STOP)
+        until(lambda: states() == {"exited"}, "the boxes are stopped", REAP + STOP)
         with spared(labctl, instance, 0):
             labels = {"label": ["labctl.role=spared", f"labctl.instance={instance}"]}
-            until(lambda: not client.volumes.list(filters=labels), "what has passed is cleared away", REAP + 5)
+            until(lambda: not client.volumes.list(filters=labels), "the expired mark is removed", REAP + 5)
     finally:
         labctl.run("cohort", "end", name, "--yes")
         client.close()
@@ -204,7 +204,7 @@ class TestPaused:
     @pytest.fixture
     def paused(self, mini: Labctl, engine: docker.DockerClient) -> Iterator[docker.models.containers.Container]:
         alpha = box(engine, mini.learner, "alpha")
-        until(lambda: _is_paused(alpha), "it is paused", 30)
+        until(lambda: _is_paused(alpha), "the box is paused", 30)
         yield alpha
         alpha.reload()
         if alpha.status == "paused":

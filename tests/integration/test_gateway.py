@@ -59,7 +59,7 @@ def test_an_unknown_key_is_refused(school: Class) -> None:
     told = subprocess.run(
         ["ssh-keygen", "-l", "-f", stranger], capture_output=True, text=True, check=True
     ).stdout.split()[1]
-    until(lambda: any(told in line and "nobody's" in line for line in server.refusals()), "it is logged")
+    until(lambda: any(told in line and "nobody's" in line for line in server.refusals()), "the refusal is logged")
 
 
 def test_password_logins_are_refused(school: Class) -> None:
@@ -83,7 +83,7 @@ def test_each_key_logs_in_its_learner_by_paramiko(school: Class) -> None:
             # A second command in the same login.
             _stdin, stdout, _stderr = client.exec_command("solve")
             assert stdout.channel.recv_exit_status() == 7
-    until(lambda: [line for line in school.server.refusals(WANG) if 'said="solve"' in line], "it is logged")
+    until(lambda: [line for line in school.server.refusals(WANG) if 'said="solve"' in line], "the refusal is logged")
 
 
 def test_several_sessions_of_one_login_belong_to_one_learner(school: Class, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_several_sessions_of_one_login_belong_to_one_learner(school: Class, tmp_
     control = ("-o", f"ControlPath={tmp_path}/control")
     master = subprocess.Popen(server.ssh(key, options=(*control, "-M", "-N")), stdin=subprocess.DEVNULL)
     try:
-        until(lambda: (tmp_path / "control").exists(), "the master is in")
+        until(lambda: (tmp_path / "control").exists(), "the master is logged in")
         for _ in range(3):
             done = server.say(key, "list", options=control)
             assert done.returncode == 0 and "mini" in done.stdout
@@ -133,7 +133,7 @@ def test_too_many_sessions_of_one_learner_are_refused(school: Class) -> None:
     finally:
         for child in children:
             child.close(force=True)
-    until(lambda: server.say(key, "list").returncode == 0, "there is room again", 40)
+    until(lambda: server.say(key, "list").returncode == 0, "a new session is accepted", 40)
 
 
 def test_a_hundred_logins_at_once_are_all_served(school: Class, record_property: Callable[[str, object], None]) -> None:

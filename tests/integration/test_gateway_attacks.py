@@ -80,9 +80,12 @@ def test_other_commands_and_metacharacters_are_refused_and_logged(school: Class)
         assert done.stderr.startswith("error: "), (line, done)
         assert "uid=" not in done.stderr
     assert not Path("/tmp/labctl-was-here").exists()
-    until(lambda: len(server.refusals(LI)) >= len(lines), "all are logged")
+    until(lambda: len(server.refusals(LI)) >= len(lines), "all refusals are logged")
     assert all(line.isprintable() for line in server.log().splitlines())
-    until(lambda: sum(deed == "refused" for deed, _text in server.deeds(LI)) >= len(lines), "the instructor sees them")
+    until(
+        lambda: sum(deed == "refused" for deed, _text in server.deeds(LI)) >= len(lines),
+        "the instructor sees the refusals",
+    )
 
 
 def test_file_transfers_and_subsystems_are_refused(school: Class, tmp_path: Path) -> None:
@@ -105,7 +108,10 @@ def test_file_transfers_and_subsystems_are_refused(school: Class, tmp_path: Path
     assert not Path("/tmp/labctl-was-here").exists() and not (tmp_path / "got").exists()
     with school.paramiko("li") as client, pytest.raises((paramiko.SSHException, EOFError, OSError)):
         client.open_sftp()
-    until(lambda: len([line for line in server.refusals(LI) if "sftp" in line or "scp" in line]) >= 5, "all are logged")
+    until(
+        lambda: len([line for line in server.refusals(LI) if "sftp" in line or "scp" in line]) >= 5,
+        "all refusals are logged",
+    )
 
 
 def test_nothing_is_forwarded(school: Class) -> None:
@@ -139,7 +145,7 @@ def test_nothing_is_forwarded(school: Class) -> None:
             inside.accept()
     assert not Path("/tmp/labctl-was-here").exists()
     asked = ("refused local port forward", "tcpip-forward", "streamlocal-forward@openssh.com", "tun@openssh.com")
-    until(lambda: all(word in server.sshd_log() for word in asked), "sshd logs what was asked for")
+    until(lambda: all(word in server.sshd_log() for word in asked), "sshd logs the requests")
 
 
 def test_the_docker_socket_is_not_forwarded(school: Class, tmp_path: Path) -> None:
@@ -148,7 +154,7 @@ def test_the_docker_socket_is_not_forwarded(school: Class, tmp_path: Path) -> No
     options = ("-N", "-L", f"{local}:/var/run/docker.sock")
     process = subprocess.Popen(server.ssh(school.keys["li"], options=options), stdin=subprocess.DEVNULL)
     try:
-        until(local.exists, "ssh listens")
+        until(local.exists, "ssh listens at the local socket")
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(20)
             connection.connect(str(local))
@@ -159,7 +165,7 @@ def test_the_docker_socket_is_not_forwarded(school: Class, tmp_path: Path) -> No
     finally:
         process.terminate()
         process.wait(20)
-    until(lambda: "refused streamlocal port forward" in server.sshd_log(), "sshd logs it")
+    until(lambda: "refused streamlocal port forward" in server.sshd_log(), "sshd logs the refusal")
 
 
 def test_a_login_forwards_no_agent_and_no_display(school: Class, tmp_path: Path) -> None:
@@ -181,9 +187,7 @@ def test_a_login_forwards_no_agent_and_no_display(school: Class, tmp_path: Path)
     found = system.account(server.layout.account)
     assert found is not None
     assert not [item for item in Path("/tmp").glob("ssh-*") if item.stat().st_uid == found.pw_uid]
-    until(
-        lambda: all(word in server.sshd_log() for word in ("x11-req", "auth-agent-req")), "sshd logs what was asked for"
-    )
+    until(lambda: all(word in server.sshd_log() for word in ("x11-req", "auth-agent-req")), "sshd logs the requests")
 
 
 def test_a_client_cannot_set_the_environment_of_the_server(school: Class) -> None:
@@ -279,7 +283,7 @@ def test_code_of_the_gateway_account_cannot_act_as_another_learner(school: Class
     for secret in (ticket, "made-up", ""):
         done = _as(layout.account, [python, "-c", ASK, layout.socket, "session", secret, "list", "", "", "", "", ""])
         assert "this login is not known here" in done.stdout, done
-    until(lambda: any("ticket of another login" in line for line in server.refusals()), "it is logged")
+    until(lambda: any("ticket of another login" in line for line in server.refusals()), "the refusal is logged")
     key = Path(f"{school.keys['wang']}.pub").read_text().split()[:2]
     before = len(server.refusals())
     for account in (layout.account, layout.keys_account):
@@ -289,7 +293,7 @@ def test_code_of_the_gateway_account_cannot_act_as_another_learner(school: Class
     assert "pid" not in done.stdout
     done = _as("nobody", [python, "-c", ASK, layout.socket, "status"])
     assert "pid" not in done.stdout
-    until(lambda: len(server.refusals()) >= before + 4, "all are logged")
+    until(lambda: len(server.refusals()) >= before + 4, "all refusals are logged")
     # Root can't look up keys either, and a client that sends invalid data is disconnected.
     for nonsense in (["key", *key], ["session", "x"], ["x" * 40000], ["status", "x"]):
         done = subprocess.run(

@@ -88,7 +88,7 @@ def test_enter_opens_a_terminal_in_a_box(up: Class, engine: docker.DockerClient)
     child.sendline("until [ \"$(stty size)\" = '40 120' ]; do sleep 0.1; done; echo re''sized")
     child.expect("resized")
     child.sendline("sleep 1000")
-    until(lambda: running(engine, "sleep 1000"), "it runs")
+    until(lambda: running(engine, "sleep 1000"), "the command runs")
     child.sendcontrol("c")
     child.expect_exact("root@alpha")
     child.sendline("echo status $?")
@@ -208,10 +208,10 @@ def test_a_killed_client_ends_the_shell_in_the_box(up: Class, engine: docker.Doc
     child.expect_exact("root@alpha")
     child.sendline("sleep 4242 & echo be''gun; sleep 4343")
     child.expect("begun")
-    until(lambda: running(engine, "sleep 4343"), "it runs")
+    until(lambda: running(engine, "sleep 4343"), "the command runs")
     child.kill(9)
     child.close()
-    until(lambda: not running(engine, "sleep 4") + running(engine, "bash -l"), "nothing of it runs", 20)
+    until(lambda: not running(engine, "sleep 4") + running(engine, "bash -l"), "the shell and its job ended", 20)
     # A script without a terminal.
     process = subprocess.Popen(
         up.server.ssh(up.keys["li"], "enter alpha"), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
@@ -219,10 +219,10 @@ def test_a_killed_client_ends_the_shell_in_the_box(up: Class, engine: docker.Doc
     assert process.stdin is not None
     process.stdin.write(b"sleep 4444\n")
     process.stdin.flush()
-    until(lambda: running(engine, "sleep 4444"), "it runs")
+    until(lambda: running(engine, "sleep 4444"), "the command runs")
     process.kill()
     process.wait()
-    until(lambda: not running(engine, "bash -l"), "its shell is gone", 20)
+    until(lambda: not running(engine, "bash -l"), "the shell ended", 20)
 
 
 def test_the_menu_accepts_numbers_and_commands(up: Class) -> None:
@@ -253,7 +253,7 @@ def test_the_menu_accepts_numbers_and_commands(up: Class) -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
-    until(lambda: any("down --all; id" in line for line in up.server.refusals(LI)), "what was refused is logged")
+    until(lambda: any("down --all; id" in line for line in up.server.refusals(LI)), "the refusal is logged")
 
 
 def test_a_learner_can_stop_start_and_reset_boxes(up: Class, engine: docker.DockerClient) -> None:

@@ -65,7 +65,11 @@ def test_boxes_have_a_lower_cpu_weight_than_the_checks(mates: Classmates) -> Non
     groups = Path(f"/proc/{pid}/cgroup").read_text()
     assert "labctl.slice" in groups
     files = [Path("/sys/fs/cgroup/cpu/labctl.slice/cpu.shares"), Path("/sys/fs/cgroup/labctl.slice/cpu.weight")]
-    until(lambda: any(file.exists() and int(file.read_text()) in (256, 25) for file in files), "they weigh less", 30)
+    until(
+        lambda: any(file.exists() and int(file.read_text()) in (256, 25) for file in files),
+        "the boxes have a lower weight",
+        30,
+    )
 
 
 BOMB = "bomb() { bomb | bomb & }; while :; do bomb; sleep 0.2; done"
@@ -130,7 +134,7 @@ def test_a_box_stopped_for_its_disk_can_be_started_and_cleaned_up(fresh: Classma
     assert not fresh.notes(BAD), "the note is no longer valid"
     assert sh(fresh.box(BAD), "rm /root/large && sync")[0] == 0
     until_measured = clock() + 12 * PATIENCE
-    until(lambda: clock() > until_measured, "it was measured again", 20)
+    until(lambda: clock() > until_measured, "the disk was measured again", 20)
     assert fresh.runs(BAD)
     assert sh(fresh.box(BAD), "dd if=/dev/zero of=/root/again bs=1M count=32")[0] == 0
 

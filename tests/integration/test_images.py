@@ -191,13 +191,13 @@ def test_an_interrupted_build_leaves_nothing(client: Client) -> None:
         assert b"KeyboardInterrupt" in process.stderr.read()
         process.wait(20)
     assert clock() - started < 10
-    wait_until(lambda: everything(client) == before, "nothing is left")
+    wait_until(lambda: everything(client) == before, "the build left nothing")
 
 
 def wait_until(condition: Any, what: str, seconds: float = 15) -> None:
     deadline = clock() + seconds
     while not condition():
-        assert clock() < deadline, f"waited {seconds} s in vain until {what}"
+        assert clock() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.1)
 
 

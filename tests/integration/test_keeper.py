@@ -173,7 +173,7 @@ def test_a_killed_box_gets_its_address_back_without_a_conflict(engine: docker.Do
         )
     )
     sh(alpha, f'setsid python3 -c "{talk}" >/dev/null 2>&1 &')
-    until(lambda: sh(alpha, "test -e /tmp/full")[0] == 0, "beta's ear is full")
+    until(lambda: sh(alpha, "test -e /tmp/full")[0] == 0, "beta's receive buffer is full")
     alpha.restart(timeout=0)
     until(lambda: sh(alpha, "systemctl is-system-running")[1].strip() == "running", "alpha is back")
     namespace = f"--net=/proc/{switch_pid(engine)}/ns/net"

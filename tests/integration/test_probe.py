@@ -315,7 +315,7 @@ def test_a_box_without_files_can_be_inspected(own: Looked) -> None:
 
 def test_a_box_at_its_process_limit_can_be_inspected(own: Looked) -> None:
     own.begin(STATIC, "sh", "-c", "while :; do sleep 1000 & done")
-    until(lambda: own.container.stats(stream=False)["pids_stats"]["current"] >= 126, "no process left")
+    until(lambda: own.container.stats(stream=False)["pids_stats"]["current"] >= 126, "the box is at its process limit")
     own.enter()
     assert int(own.run("ls -d /proc/[0-9]* | wc -l").out) >= 128 - 5
     assert own.run("echo here").out == b"here\n"

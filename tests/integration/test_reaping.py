@@ -77,14 +77,14 @@ def expire(pair: Pair) -> None:
     assert expires - time.time() <= 36
     pair.run("verify", "--learner", f"{pair.name}/li", code=1)
     with terminal(pair.box("li")) as seen:
-        until(lambda: set(pair.states("li").values()) == {"exited"}, "both are stopped", 36 + REAP + STOP)
+        until(lambda: set(pair.states("li").values()) == {"exited"}, "both boxes are stopped", 36 + REAP + STOP)
         assert time.time() >= expires, "a box must not stop before its end"
     assert b"The time of this lab ends in 1 min" in b"".join(seen)
     assert b"The time of this lab is over" in b"".join(seen)
     assert "time" in pair.run("status", "--learner", f"{pair.name}/li")
-    until(lambda: not pair.states("li"), "both are gone", 60 + REAP + STOP)
+    until(lambda: not pair.states("li"), "both boxes are removed", 60 + REAP + STOP)
     assert time.time() >= expires + 60, "a box must not be removed during its grace"
-    until(lambda: bridge(f"{pair.name}/li") not in interfaces(pair.engine), "its bridge is gone", REAP)
+    until(lambda: bridge(f"{pair.name}/li") not in interfaces(pair.engine), "the bridge is removed", REAP)
     assert len(json.loads(pair.run("history", "mini", "--learner", f"{pair.name}/li", "--json"))) == 1
     own = json.loads(pair.run("status", "--json"))
     assert [box["state"] for box in own] == ["running", "running"]
@@ -98,13 +98,13 @@ def test_idle_boxes_are_stopped_and_boxes_in_use_are_kept(teacher: Labctl, tmp_p
     with terminal(pair.box("li", "beta")):
         for _ in range(2):
             pair.run("cohort", "verify", pair.name)
-        until(lambda: set(pair.states("wang").values()) == {"exited"}, "wang's are stopped", IDLE + REAP + STOP)
+        until(lambda: set(pair.states("wang").values()) == {"exited"}, "wang's boxes are stopped", IDLE + REAP + STOP)
         assert set(pair.states("li").values()) == {"running"}
         left = clock() + IDLE + REAP
-        until(lambda: clock() > left, "it had been idle for long, were nobody in it", IDLE + REAP + 5)
+        until(lambda: clock() > left, "the idle time of li's boxes passed", IDLE + REAP + 5)
         assert set(pair.states("li").values()) == {"running"}
     assert "nobody" in pair.run("status", "--learner", f"{pair.name}/wang")
-    until(lambda: set(pair.states("li").values()) == {"exited"}, "li has gone, too", IDLE + REAP + STOP)
+    until(lambda: set(pair.states("li").values()) == {"exited"}, "li's boxes are stopped, too", IDLE + REAP + STOP)
     pair.run("start", "--learner", f"{pair.name}/wang")
     assert pair.box("wang").exec_run(["cat", "/root/kept"]).output == b"kept\n"
     pair.end()
