@@ -431,9 +431,9 @@ class FakeWatch:
         if self._keeper.hung:
             self._keeper.hung()
             until(lambda: not self._keeper.watching, "the watch was never closed")
-            raise KeeperGoneError("the keeper went away while boxes were starting")
+            raise KeeperGoneError("the keeper stopped while boxes were starting")
         if set(self._keeper.state().values()) != {"running"}:
-            raise KeeperGoneError("the keeper went away while boxes were starting")
+            raise KeeperGoneError("the keeper stopped while boxes were starting")
         for name, box_id in box_ids.items():
             if name in self._keeper.late or not self._engine.running(box_id):
                 raise EngineError("{box} did not finish starting", box=name)

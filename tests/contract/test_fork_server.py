@@ -96,9 +96,9 @@ def test_parallel_runs_have_separate_results(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("act", "why"),
     [
-        ("os.kill(os.getpid(), 9)", "pytest ended with -9"),
-        ("os._exit(0)", "they ended before all of them had run"),
-        ("os.killpg(0, 9)", "pytest ended with -9"),
+        ("os.kill(os.getpid(), 9)", "pytest ended with exit code -9"),
+        ("os._exit(0)", "the run ended before all checks had run"),
+        ("os.killpg(0, 9)", "pytest ended with exit code -9"),
     ],
 )
 def test_a_run_that_exits_gives_no_verdict_and_ends_no_other_run(bench: Bench, act: str, why: str) -> None:
@@ -121,7 +121,7 @@ def test_one_run_can_be_stopped_while_another_continues(bench: Bench) -> None:
         until(lambda: bool(bench.probe.opened), "the checks' agent started", 20)
         assert findings(other)[0].verdict is Verdict.FAILED
         stopped.stop()
-        with pytest.raises(ChecksError, match="pytest ended with -9"):
+        with pytest.raises(ChecksError, match="pytest ended with exit code -9"):
             running.result(10)
 
 

@@ -54,7 +54,7 @@ Box = Callable[[], subprocess.Popen[bytes]]
 def test_a_place_that_was_never_entered_is_reported(session: CheckSession) -> None:
     with pytest.raises(LookError, match="nowhere: true: not there"):
         session.run("nowhere", "true")
-    with pytest.raises(LookError, match="the box does not run"):
+    with pytest.raises(LookError, match="the box is not running"):
         session.enter("a", 0, "")
     with pytest.raises(LookError, match="the box has stopped"):
         session.enter("a", 404, "")
@@ -191,10 +191,10 @@ def test_a_place_without_a_cable_cannot_be_used(session: CheckSession) -> None:
 def test_the_end_of_an_agent_is_reported_with_its_last_output(probe: ProbeHere, session: CheckSession) -> None:
     session.enter("a", 1, "")
     session._raw.write(b"\xff" * 8)
-    with pytest.raises(LookError, match=r"the probe has gone \(.*a message of 4294967295"):
+    with pytest.raises(LookError, match=r"the probe has ended \(.*a message of 4294967295"):
         for _ in range(2):
             session.run("a", "sleep 5")
-    with pytest.raises(LookError, match="the probe has gone"):
+    with pytest.raises(LookError, match="the probe has ended"):
         session.wait_change(5)
 
 
@@ -220,7 +220,7 @@ def test_closing_the_session_ends_its_commands(probe: ProbeHere) -> None:
 
 
 def in_vain(session: CheckSession) -> None:
-    with pytest.raises(LookError, match="the probe has gone"):
+    with pytest.raises(LookError, match="the probe has ended"):
         session.run("a", "sleep 4477")
 
 
@@ -230,9 +230,9 @@ def test_only_the_first_request_waits_for_a_silent_agent(
     session.enter("a", 1, "")
     monkeypatch.setattr(session_module, "_PATIENCE", 0.5)
     os.kill(probe.opened[0].pid, signal.SIGSTOP)
-    with pytest.raises(LookError, match="no answer from the probe in time"):
+    with pytest.raises(LookError, match="the probe did not answer in time"):
         session.run("a", "true", seconds=0.1)
     monkeypatch.setattr(session_module, "_PATIENCE", 60.0)
-    with pytest.raises(LookError, match="the probe doesn't answer any more"):
+    with pytest.raises(LookError, match="the probe no longer answers"):
         session.run("a", "true")
     os.kill(probe.opened[0].pid, signal.SIGCONT)

@@ -88,7 +88,7 @@ def test_the_failure_of_one_learner_does_not_stop_the_others(cohort: Class) -> N
     try:
         failed = cohort.run("up", code=4)
         assert "4 up, 1 failed" in failed.stdout
-        assert f"{cohort.name}/s02 mini" in failed.stderr and "labctl did not make" in failed.stderr
+        assert f"{cohort.name}/s02 mini" in failed.stderr and "labctl did not create" in failed.stderr
         assert cohort.running() == 8 and not cohort.boxes("s02")
     finally:
         foreign.remove(force=True)

@@ -206,10 +206,10 @@ def test_cp_says_in_one_line_why_it_can_not_write(engine: docker.DockerClient, s
     alpha = box(engine, shared.learner, "alpha")
     (tmp_path / "large").write_bytes(os.urandom(9 << 20))
     full = shared.run("cp", str(tmp_path / "large"), "alpha:/run/lock/large", code=2).stderr
-    assert full == "error: /run/lock of the box can't be written: No space left on device\n"
+    assert full == "error: /run/lock in the box can't be written: No space left on device\n"
     (tmp_path / "file").write_text("x")
     for path, why in {
-        "/.labctl/bin/busybox": "/.labctl/bin of the box can't be written: Read-only file system",
+        "/.labctl/bin/busybox": "/.labctl/bin in the box can't be written: Read-only file system",
         "/proc/sys/kernel/x": "/proc/sys/kernel/x of the box is made up by the kernel",
         "/sys/x": "/sys/x of the box is made up by the kernel",
         "/dev/null": "/dev/null of the box is a device, a socket or a fifo",
@@ -221,7 +221,7 @@ def test_cp_says_in_one_line_why_it_can_not_write(engine: docker.DockerClient, s
     (tmp_path / "tree" / "a").write_text("a")
     sh(alpha, "mkdir -p /tmp/clash/tree; echo mine > /tmp/clash/tree/d; rm -f /tmp/clash/tree/a")
     said = shared.run("cp", str(tmp_path / "tree"), "alpha:/tmp/clash", code=2).stderr
-    assert "/tmp/clash/tree/d of the box is in the way" in said
+    assert "/tmp/clash/tree/d in the box can't be replaced" in said
     left = "cat /tmp/clash/tree/d; ls -A /tmp/clash/tree; ls -A /run/lock | grep -E 'large|labctl-'"
     assert sh(alpha, left) == (1, "mine\nd\n")
     assert "made up by the kernel" in shared.run("cp", "alpha:/proc/cpuinfo", str(tmp_path), code=2).stderr

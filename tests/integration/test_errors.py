@@ -93,7 +93,7 @@ def test_missing_permission_on_the_socket_is_reported(labctl: Labctl, tmp_path: 
             argv, env=labctl.environment, capture_output=True, text=True, timeout=60 * PATIENCE, check=False
         )
     assert done.returncode == 4, done.stderr
-    complains(done, "you may not use the Docker engine", "usermod -aG docker")
+    complains(done, "you are not allowed to use the Docker engine", "usermod -aG docker")
 
 
 def test_an_unavailable_base_image_is_reported(labctl: Labctl) -> None:

@@ -278,7 +278,7 @@ def test_images_are_saved_and_loaded_as_one_file(client: Client, builder: Builde
 def test_a_file_without_images_is_refused(client: Client, tmp_path: Path) -> None:
     file = tmp_path / "x.tar"
     file.write_text("no archive")
-    with pytest.raises(UsageError, match="holds no images"):
+    with pytest.raises(UsageError, match="contains no images"):
         load(client, file, silent, "key")
     with pytest.raises(UsageError, match="can't be read: No such file"):
         load(client, tmp_path / "none", silent, "key")
@@ -338,7 +338,7 @@ def test_a_failed_base_image_reports_the_sources_that_were_tried(
     assert "E: no network" in caught.value.detail
     assert "no registry" in caught.value.detail
     base = Base(client, Settings(image=ImageSettings("labctl-test.invalid/other:1")))
-    with pytest.raises(BuildError, match="it is not here, and no registry gives it"):
+    with pytest.raises(BuildError, match="the engine does not have it, and no registry provides it"):
         base.make(silent, Stop())
     assert everything(client) == before
 

@@ -83,7 +83,7 @@ def test_a_foreign_container_with_the_same_name_is_kept_and_up_is_rolled_back(
     )
     try:
         failed = labctl.run("up", "mini", code=4)
-        assert "labctl did not make" in failed.stderr and "docker rename" in failed.stderr
+        assert "labctl did not create" in failed.stderr and "docker rename" in failed.stderr
         until(lambda: nothing_left(engine, labctl.learner), "alpha and its bridge gone")
         foreign.reload()
         assert foreign.status == "created"

@@ -79,7 +79,7 @@ def test_a_parser_error_keeps_ansibles_message() -> None:
 
 
 def test_any_other_exit_status_is_reported() -> None:
-    assert str(judged(250)) == "play setup can't be run: ansible-playbook ended with 250"
+    assert str(judged(250)) == "play setup can't be run: ansible-playbook ended with exit code 250"
 
 
 def test_a_play_without_matching_hosts_is_an_error() -> None:

@@ -211,7 +211,7 @@ def test_a_keeper_removed_while_a_clone_starts_is_recreated(world: World) -> Non
     def trouble(_number: int, name: str) -> None:
         if name == "wait_ready" and not gone:
             gone.append(name)
-            raise KeeperGoneError("the keeper went away while boxes were starting")
+            raise KeeperGoneError("the keeper stopped while boxes were starting")
 
     gone: list[str] = []
     world.engine.trouble = trouble

@@ -244,7 +244,7 @@ def test_a_failed_measurement_leaves_nothing(world: World, planner: Planner) -> 
     plan, server, _provisioner = planner
 
     def broken(_boxes: list[str]) -> Footprint:
-        raise EngineError("the server can't be looked at")
+        raise EngineError("the server can't be inspected")
 
     server.measure = broken  # type: ignore[assignment]
     with pytest.raises(EngineError):

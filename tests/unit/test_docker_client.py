@@ -179,7 +179,7 @@ def test_a_socket_without_a_listener_is_reported_alike(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cause", "words", "hint"),
     [
-        (PermissionError(13, "Permission denied"), "you may not use", "usermod -aG docker"),
+        (PermissionError(13, "Permission denied"), "you are not allowed to use", "usermod -aG docker"),
         (FileNotFoundError(2, "No such file"), "no Docker engine answers", "systemctl start docker"),
         (ConnectionRefusedError(111, "refused"), "no Docker engine answers", "systemctl start docker"),
         (OSError(113, "No route to host"), "can't be reached", "docker --host unix:///run/docker.sock version"),
@@ -200,7 +200,7 @@ def test_the_underlying_system_error_determines_the_message(cause: OSError, word
 def test_the_cause_is_found_through_any_exception_chain() -> None:
     import docker.errors
 
-    with pytest.raises(EngineError, match="you may not use"), explained("unix:///run/docker.sock"):
+    with pytest.raises(EngineError, match="you are not allowed to use"), explained("unix:///run/docker.sock"):
         try:
             try:
                 raise PermissionError(13, "Permission denied")
@@ -253,7 +253,7 @@ def test_a_socket_without_permission_is_reported_with_the_command_to_join_its_gr
         listener.bind(str(tmp_path / "closed.sock"))
         (tmp_path / "closed.sock").chmod(0)
         listener.listen()
-        assert str(refused(f"unix://{tmp_path}/closed.sock")).startswith("you may not use")
+        assert str(refused(f"unix://{tmp_path}/closed.sock")).startswith("you are not allowed to use")
 
 
 @pytest.mark.parametrize("checkout", [True, False])

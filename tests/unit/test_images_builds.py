@@ -261,7 +261,7 @@ def test_a_debian_mirror_changes_the_build_tag_only() -> None:
     assert plain.tag == mirrored.tag == plain.build_tag
     assert mirrored.build_tag.startswith(mirrored.tag + "-via-")
     assert "http://mirror.example/debian-security" in mirrored.variant()
-    with pytest.raises(BuildError, match=r"mirror\.debian is not an address"):
+    with pytest.raises(BuildError, match=r"mirror\.debian is not a URL"):
         Base(None, settings(debian="'; rm -rf /")).variant()  # type: ignore[arg-type]
 
 

@@ -82,7 +82,7 @@ class PlayReport:
         for text in self._last:
             if text.startswith(("[ERROR]", "ERROR!")):
                 return text.partition(" ")[2].removeprefix(": ").strip()
-        return f"ansible-playbook ended with {code}"
+        return f"ansible-playbook ended with exit code {code}"
 
     def _detail(self) -> str:
         return "\n".join(self._last)

@@ -63,7 +63,9 @@ class Channel:
                 return self._collect(token.encode(), time.monotonic() + seconds, command)
         except OSError as error:
             self.broken = True
-            raise ChannelError(f"{self._name}: the channel broke ({error}) while running: {command}") from error
+            raise ChannelError(
+                f"{self._name}: the channel to the box failed ({error}) while running: {command}"
+            ) from error
         except ChannelError:
             self.broken = True
             raise
@@ -77,7 +79,8 @@ class Channel:
                 self.close()
                 first = bytes(stderr).partition(b"\n")[0]
                 raise NoEndError(
-                    f"{self._name}: no end within the time for: {command}", int(first) if first.isdigit() else 0
+                    f"{self._name}: the time limit passed while running: {command}",
+                    int(first) if first.isdigit() else 0,
                 )
             self._raw.settimeout(left)
             try:

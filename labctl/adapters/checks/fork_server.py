@@ -76,7 +76,7 @@ class Forked:
         self._code: int | None = None
         _message, descriptors, _, _ = socket.recv_fds(told, 16, 1)
         if not descriptors:
-            raise OSError("what starts the checks has ended")
+            raise OSError("the fork server has ended")
         self._handle = descriptors[0]
 
     def kill(self) -> None:

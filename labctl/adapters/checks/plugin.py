@@ -54,9 +54,9 @@ class Judge:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Markers are strict: a typing error is an error."""
         config.addinivalue_line("markers", "task(id): the task of the lab that a check belongs to")
-        config.addinivalue_line("markers", "destructive: it hurts the boxes, so it runs on a clone")
-        config.addinivalue_line("markers", "reboot: it reboots boxes, so it runs on a clone")
-        config.addinivalue_line("markers", "copy: it changes boxes, so it runs on a clone, in every verify")
+        config.addinivalue_line("markers", "destructive: the check damages boxes, so it runs on a clone")
+        config.addinivalue_line("markers", "reboot: the check reboots boxes, so it runs on a clone")
+        config.addinivalue_line("markers", "copy: the check changes boxes, so it runs on a clone, in every verify")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Leave out the checks of other tasks, and those that want a clone; tell of these."""
@@ -99,7 +99,7 @@ class Judge:
         task, message = task_of(item), _message(excinfo)
         answers = excinfo.value.answers if excinfo and isinstance(excinfo.value, Unmet | AllUnmet) else ()
         if not task:
-            verdict, message, answers = Verdict.ERROR, "this check says no task: @pytest.mark.task(…)", ()
+            verdict, message, answers = Verdict.ERROR, "this check names no task: @pytest.mark.task(…)", ()
         result = CheckResult(
             task=task,
             name=item.nodeid,

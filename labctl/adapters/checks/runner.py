@@ -201,7 +201,7 @@ class _Run:
         if code not in _VERDICTS and not (code == _NO_TESTS and self._left_out):
             raise _broken(self._lab, _reason(-1 if self._late else code), output)
         if not self._ended:
-            raise _broken(self._lab, "they ended before all of them had run", output)
+            raise _broken(self._lab, "the run ended before all checks had run", output)
         return Findings(_one_each(self._results), dict(self._changed), dict(self._unseen))
 
     def _end(self) -> None:
@@ -264,10 +264,10 @@ def _reason(code: int) -> str:
         -1: f"no end within {RUN_SECONDS:.0f} s",
         2: "a check file can't be read, or the run was interrupted",
         3: "pytest itself failed",
-        4: "pytest was called wrongly",
-        _NO_TESTS: "there are no checks for that",
+        4: "pytest was called with wrong arguments",
+        _NO_TESTS: "no checks were selected",
     }
-    return reasons.get(code, f"pytest ended with {code}")
+    return reasons.get(code, f"pytest ended with exit code {code}")
 
 
 def _one_each(found: list[CheckResult]) -> list[CheckResult]:

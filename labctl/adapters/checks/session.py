@@ -32,7 +32,7 @@ class NoAnswerError(LookError):
     """The agent said nothing in time."""
 
     def __init__(self, about: str) -> None:
-        super().__init__(f"{about}: no answer from the probe in time")
+        super().__init__(f"{about}: the probe did not answer in time")
 
 
 class CheckSession:
@@ -64,20 +64,20 @@ class CheckSession:
         except NoAnswerError:
             # A busy engine may forget to end the stream of a probe that was replaced: others needn't wait, too.
             with self._arrived:
-                self._ended = self._ended or "the probe doesn't answer any more"
+                self._ended = self._ended or "the probe no longer answers"
                 self._arrived.notify_all()
             raise
         return told["status"], payload[: told["out"]], payload[told["out"] :]
 
     def listeners(self, place: str) -> list[dict[str, Any]]:
         """See ``labctl.probe.tables.listeners``."""
-        _, payload = self._ask({"op": "listeners", "place": place}, b"", _PATIENCE, f"{place}: who listens")
+        _, payload = self._ask({"op": "listeners", "place": place}, b"", _PATIENCE, f"{place}: list of listeners")
         return list(json.loads(payload))
 
     def enter(self, place: str, pid: int, container: str, *, watch: bool = False) -> None:
         """A box becomes a place; ``watch``: tell of changes."""
         if not pid:
-            raise LookError(f"{place}: the box does not run")
+            raise LookError(f"{place}: the box is not running")
         header = {"op": "enter", "place": place, "pid": pid, "container": container, "watch": watch}
         self._ask(header, b"", _PATIENCE, place)
 
@@ -156,7 +156,7 @@ class CheckSession:
         try:
             self._write({"id": number, **header}, payload)
         except OSError as error:
-            raise LookError(f"{about}: the probe has gone ({self._why() or error})") from error
+            raise LookError(f"{about}: the probe has ended ({self._why() or error})") from error
         except protocol.ProtocolError as error:
             raise LookError(f"{about}: {error}") from error
         with self._arrived:
@@ -177,7 +177,7 @@ class CheckSession:
         except (OSError, ValueError) as error:
             self._said += str(error).encode()
         with self._arrived:
-            self._ended = f"the probe has gone ({self._why() or 'its stream ended'})"
+            self._ended = f"the probe has ended ({self._why() or 'its stream ended'})"
             self._arrived.notify_all()
         for call in list(self._calls.values()):
             call.hear(b"")

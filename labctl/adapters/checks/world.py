@@ -113,7 +113,7 @@ class World:
         with self._lock:
             if name not in self._channels or self._channels[name].broken:
                 self.link.send(Inside(name))
-                opened = msgspec.json.decode(self.link.line() or b'{"why": "labctl has gone"}', type=Opened)
+                opened = msgspec.json.decode(self.link.line() or b'{"why": "labctl has ended"}', type=Opened)
                 if opened.why:
                     raise LookError(f"{name}: {opened.why}")
                 self._channels[name] = Channel(RawStream(socket.socket(fileno=self.link.descriptors.pop())), name)
@@ -176,7 +176,7 @@ class World:
             self.link.send(PowerRequest(name, act))
             answer = msgspec.json.decode(self.link.line() or b"{}", type=Powered)
         if answer.place is None:
-            raise LookError(f"{name}: {answer.why or 'labctl has gone'}")
+            raise LookError(f"{name}: {answer.why or 'labctl has ended'}")
         self.places[name] = answer.place
         with self._lock:
             self._entered.pop(name, None)
@@ -198,7 +198,7 @@ class World:
 
     def _hurts(self) -> None:
         if self.orders.pick is None:
-            raise LookError("a check that hurts must say so: @pytest.mark.copy, destructive or reboot")
+            raise LookError("a check that changes boxes needs a marker: @pytest.mark.copy, destructive or reboot")
 
     def _known(self, name: str) -> None:
         if name not in self.places:

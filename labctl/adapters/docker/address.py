@@ -43,14 +43,14 @@ def refuse_unusable(address: str) -> None:
         target = address.removeprefix("ssh://").partition("/")[0]
         host, colon, port = target.rpartition(":")
         raise EngineError(
-            "labctl can't use a Docker engine through ssh:// ({address}); it can through a port that ssh forwards",
+            "labctl can't use a Docker engine through ssh:// ({address}); forward a port with ssh instead",
             hint=Hint.FORWARD_PORT,
             address=address,
             where=f"-p {port} {host}" if colon and port.isdigit() else target,
         )
     if address.startswith("tcp://") and _wants_tls(address):
         raise EngineError(
-            "labctl can't use a Docker engine through TLS ({address}); it can through a port that ssh forwards",
+            "labctl can't use a Docker engine through TLS ({address}); forward a port with ssh instead",
             hint=Hint.FORWARD_PORT,
             address=address,
             where=re.split(r":\d+(?:/|$)", address.removeprefix("tcp://"))[0],

@@ -121,7 +121,7 @@ class Archives:
         out = b"".join(self._run(box_id, _FIND, [path], told))
         kind, newline, found = out.decode(errors="surrogateescape").partition("\n")
         if told.code or not newline or kind not in set(SpotKind) or not found.startswith("/"):
-            raise told.refused() or UsageError("{path} of the box can't be looked at: {why}", **told.values(path))
+            raise told.refused() or UsageError("{path} in the box can't be inspected: {why}", **told.values(path))
         return Spot(found, SpotKind(kind))
 
     def _find_on_disk(self, box_id: str, path: str) -> Spot:
@@ -150,7 +150,9 @@ class Archives:
         if response.status_code == 404:
             return None
         if response.status_code == 500:  # the answer to a HEAD has no body that says why
-            raise UsageError("{path} of the box can't be opened: its links may form a loop", path=visible(path))
+            raise UsageError(
+                "{path} in the box can't be opened: its symbolic links may form a loop", path=visible(path)
+            )
         sdk.raise_for_status(api, response)
         found: dict[str, Any] = docker.utils.decode_json_header(response.headers["x-docker-container-path-stat"])
         return found
@@ -190,10 +192,10 @@ class Archives:
             case 44:
                 clash = posixpath.normpath(posixpath.join(path, out.decode(errors="replace")))
                 raise UsageError(
-                    "{path} of the box is in the way: it is a folder there and none here, or the other way round",
+                    "{path} in the box can't be replaced: a file and a folder can't replace each other",
                     path=visible(clash),
                 )
-        raise told.refused() or UsageError("{path} of the box can't be written: {why}", **told.values(path))
+        raise told.refused() or UsageError("{path} in the box can't be written: {why}", **told.values(path))
 
     def get(self, box_id: str, path: str, left_out: Callable[[str], object]) -> Iterator[bytes]:
         """See ports.Engine."""
@@ -215,7 +217,7 @@ class Archives:
         if told.code:
             if told.code == 41 or "No such file" in text:
                 raise _nothing(path)
-            raise told.refused() or UsageError("{path} of the box can't be read: {why}", **told.values(path))
+            raise told.refused() or UsageError("{path} in the box can't be read: {why}", **told.values(path))
         for line in text.split("\ntar: "):
             if line.rstrip("\n").endswith(_SOCKET):
                 left_out(line.removeprefix("tar: ").rstrip("\n").removesuffix(_SOCKET))

@@ -98,7 +98,7 @@ def unreachable(address: str, error: BaseException) -> EngineError:
     reason = _os_error(error)
     if isinstance(reason, PermissionError):
         return EngineError(
-            "you may not use the Docker engine at {address}",
+            "you are not allowed to use the Docker engine at {address}",
             hint=Hint.JOIN_GROUP,
             address=address,
         )
@@ -138,5 +138,7 @@ def api_error(error: docker.errors.APIError) -> EngineError:
     if "no space left on device" in why:
         return EngineError("no space is left on the Docker engine's disk", hint=Hint.PRUNE, detail=why)
     if "HTTP request to an HTTPS server" in why:
-        return EngineError("this port of the Docker engine speaks TLS, and labctl can't", hint=Hint.UNSET_HOST)
+        return EngineError(
+            "this port of the Docker engine requires TLS, which labctl does not support", hint=Hint.UNSET_HOST
+        )
     return EngineError("the Docker engine refused: {why}", hint=Hint.DOCTOR, why=why.strip())

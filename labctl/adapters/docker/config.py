@@ -57,7 +57,7 @@ def refuse_unmeasured(spec: BoxSpec, driver: str) -> None:
     hold is none."""
     if wiring.LABEL_DISK in spec.all_labels() and driver not in MEASURED_DRIVERS:
         raise EngineError(
-            "the storage driver {driver} does not let labctl measure what {box} writes: its disk limit would not hold",
+            "labctl can't enforce the disk limit of {box}: it can't measure writes with the storage driver {driver}",
             hint=Hint.DOCTOR,
             driver=driver,
             box=spec.name,

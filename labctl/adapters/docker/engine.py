@@ -94,7 +94,7 @@ class DockerEngine:
             except docker.errors.APIError as error:
                 if error.status_code == 409:
                     raise NameTakenError(
-                        "there is a container {container} that labctl did not make; it is left alone",
+                        "the name {container} is in use: labctl did not create that container and does not change it",
                         hint=Hint.RENAME_BOX,
                         container=spec.container,
                     ) from error

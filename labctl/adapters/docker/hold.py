@@ -71,7 +71,7 @@ def _weights(command: _Command, boxes: Mapping[str, str]) -> Mapping[str, Weight
         why = str(answer["error"])
     except (OSError, ValueError) as error:
         why = bytes(command.stderr).decode(errors="replace").strip() or str(error)
-    raise EngineError("how much a copy of the boxes takes can't be measured: {why}", hint=Hint.DOCTOR, why=why)
+    raise EngineError("the disk space for a copy of the boxes can't be measured: {why}", hint=Hint.DOCTOR, why=why)
 
 
 def _let_go(client: Client, command: _Command, running: list[str]) -> None:

@@ -124,7 +124,7 @@ class DockerKeeper:
             found = api.inspect_container(name)
             if wiring.LABEL_ROLE not in (found["Config"]["Labels"] or {}):
                 raise EngineError(
-                    "there is a container {name} that labctl did not make; it is left alone",
+                    "the name {name} is in use: labctl did not create that container and does not change it",
                     hint=Hint.RENAME_KEEPER,
                     name=name,
                 )

@@ -86,7 +86,7 @@ class DockerServer:
             try:
                 made = api.create_container_from_config(config)
             except docker.errors.ImageNotFound as error:
-                what = "no image is there yet to look at the server with"
+                what = "the image that inspects the server does not exist yet"
                 raise EngineError(what, hint=Hint.DOCTOR_FIX) from error
             try:
                 api.start(made["Id"])
@@ -98,5 +98,5 @@ class DockerServer:
         try:
             found: dict[str, Any] = json.loads(said)
         except ValueError as error:
-            raise EngineError("the server can't be looked at", hint=Hint.DOCTOR, detail=said) from error
+            raise EngineError("the server can't be inspected", hint=Hint.DOCTOR, detail=said) from error
         return found

@@ -158,4 +158,4 @@ def _not_connected(box: str, error: str) -> EngineError:
 
 
 def _gone() -> KeeperGoneError:
-    return KeeperGoneError("the keeper went away while boxes were starting", hint=Hint.DOCTOR_FIX)
+    return KeeperGoneError("the keeper stopped while boxes were starting", hint=Hint.DOCTOR_FIX)

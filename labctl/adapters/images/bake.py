@@ -88,7 +88,7 @@ class Bakery:
                 self._set_up(lab, images, boxes.ids, emit, key, stop)
                 self._weigh(lab, boxes.ids)
                 for box, box_id in boxes.ids.items():
-                    emit(StepProgress(key, f"keeping {box}"))
+                    emit(StepProgress(key, f"saving {box} as an image"))
                     made[box] = self._commit(lab, box, box_id)
             with explained(self._client.address):
                 for box, image in made.items():

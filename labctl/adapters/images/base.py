@@ -97,7 +97,7 @@ class Base:
         address."""
         if not re.fullmatch(r"https?://[\w.:/@%~+-]+", self.debian_mirror):
             raise BuildError(
-                "mirror.debian is not an address: {mirror}",
+                "the setting mirror.debian is not a URL: {mirror}",
                 hint=Hint.MIRROR,
                 mirror=self.debian_mirror,
             )
@@ -110,7 +110,7 @@ class Base:
             try:
                 image = self._pull(emit, stop)
             except (StreamError, EngineError) as error:
-                emit(StepProgress(KEY, f"no registry: {_first_line(error)}"))
+                emit(StepProgress(KEY, f"no registry could be used: {_first_line(error)}"))
                 image = self._bootstrap(emit, stop, str(error))
             self._tag_if_free(image)
         with explained(self._client.address):
@@ -154,7 +154,7 @@ class Base:
         suite = imagery.suite_of(self.reference)
         if not suite:
             raise BuildError(
-                "the base image {image} can't be had: it is not here, and no registry gives it",
+                "the base image {image} is not available: the engine does not have it, and no registry provides it",
                 hint=Hint.REGISTRY_OR_LOAD,
                 detail=why_no_registry,
                 image=self.reference,
@@ -162,7 +162,7 @@ class Base:
         try:
             return bootstrap.make(self._client, suite, self.debian_mirror, emit, KEY, stop)
         except LabctlError as error:
-            error.detail = f"{error.detail}\nAnd no registry: {_first_line(why_no_registry)}".strip()
+            error.detail = f"{error.detail}\nNo registry could be used: {_first_line(why_no_registry)}".strip()
             raise
 
 

@@ -34,10 +34,10 @@ def make(client: Client, suite: str, mirror: str, emit: Emit, key: str, stop: St
     """Make it and import it, untagged; its id. Raises BuildError where mmdebstrap is missing or fails, EngineError."""
     if shutil.which("mmdebstrap") is None:
         raise BuildError(
-            "no registry can be reached, and mmdebstrap, which makes a base from Debian's packages, is not installed",
+            "no registry can be reached, and a base can't be made from Debian's packages: mmdebstrap is not installed",
             hint=Hint.INSTALL_BOOTSTRAP,
         )
-    emit(StepProgress(key, f"making Debian {suite} from its packages"))
+    emit(StepProgress(key, f"making a base of Debian {suite} from packages"))
     debootstrap = _Mmdebstrap(command(suite, mirror), emit, key)
     try:
         with stop.waking(debootstrap.terminate):
@@ -68,7 +68,7 @@ def _import(client: Client, made: _Mmdebstrap, stop: Stop) -> str:
                 client.api.remove_image(image, noprune=True)
         raise
     if not image:
-        raise BuildError("the engine did not say what it imported")
+        raise BuildError("the engine did not report the id of the imported image")
     return image
 
 
@@ -120,7 +120,7 @@ class _Mmdebstrap:
         text = "\n".join(self._last)
         if "unshare" in text or "newuidmap" in text or "must be root" in text:
             return BuildError(
-                "mmdebstrap may not make a base as this user: unprivileged user namespaces, or uidmap, are missing",
+                "mmdebstrap can't make a base as this user: unprivileged user namespaces or uidmap are missing",
                 hint=Hint.ROOT_OR_UIDMAP,
                 detail=text,
             )

@@ -62,7 +62,7 @@ class Builder:
         if self._buildx is not None:
             code = buildx.build(self._buildx, tar, tag, self._arguments, progress.line, stop)
             if code:
-                raise progress.failure(f"buildx ended with {code}")
+                raise progress.failure(f"buildx ended with exit code {code}")
         else:
             self._classic(tar, tag, progress, stop)
 

@@ -185,7 +185,9 @@ class DockerImages:
             jobs[key] = BuildJob("setting up the boxes of {subject}", lab.name, frozenset(needs), run)
         if self._base.debian_mirror and self._base.build_tag not in there and any(map(_is_build, jobs)):
             run = partial(self._build_variant, emit)
-            jobs[_MIRROR] = BuildJob("having the base use {subject}", self._base.debian_mirror, frozenset(), run)
+            jobs[_MIRROR] = BuildJob(
+                "adding the package mirror {subject} to the base", self._base.debian_mirror, frozenset(), run
+            )
         return jobs
 
     def _build(self, wanted: _Wanted, name: str, emit: Emit, key: str, stop: Stop) -> None:

@@ -57,7 +57,7 @@ def messages(
                         yield _message(line)
             except requests.exceptions.RequestException as error:
                 stop.check()
-                raise StreamError(f"the engine hung up: {error}") from error
+                raise StreamError(f"the engine closed the connection: {error}") from error
     finally:
         api.close()
 
@@ -78,7 +78,9 @@ def download(client: Client, path: str, params: Mapping[str, Any]) -> Iterator[b
             try:
                 data = next(chunks, b"")
             except requests.exceptions.RequestException as error:
-                raise EngineError("the Docker engine hung up: {why}", hint=Hint.DOCTOR, why=str(error)) from error
+                raise EngineError(
+                    "the Docker engine closed the connection: {why}", hint=Hint.DOCTOR, why=str(error)
+                ) from error
             if not data:
                 return
             yield data

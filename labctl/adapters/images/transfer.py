@@ -55,10 +55,10 @@ def load(client: Client, path: Path, emit: Emit, key: str) -> list[str]:
         raise UsageError("{path} can't be read: {why}", path=str(path), why=str(error.strerror or error)) from error
     except StreamError as error:
         raise error.explained(
-            UsageError("{path} holds no images: {why}", hint=Hint.SAVE_IMAGES, path=str(path), why=str(error))
+            UsageError("{path} contains no images: {why}", hint=Hint.SAVE_IMAGES, path=str(path), why=str(error))
         ) from error
     if not found:
-        raise UsageError("{path} holds no images", hint=Hint.SAVE_IMAGES, path=str(path))
+        raise UsageError("{path} contains no images", hint=Hint.SAVE_IMAGES, path=str(path))
     return found
 
 
