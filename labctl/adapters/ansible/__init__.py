@@ -1,1 +1,1 @@
-"""Plays on boxes, by ansible-playbook in a process of its own."""
+"""Run plays on boxes with ansible-playbook in a separate process."""

@@ -1,7 +1,8 @@
-"""Running a lab's plays: implements ports.Provisioner.
+"""Run a lab's plays: implements ports.Provisioner.
 
-ansible-playbook runs as a child, with labctl's connection plugin (playbooks/plugins/connection) and with a callback
-that prints a JSON line per event (playbooks/plugins/callback). Nothing of the user's own Ansible configuration counts.
+ansible-playbook runs as a child process. It uses labctl's connection plugin (playbooks/plugins/connection) and a
+callback that prints one JSON line per event (playbooks/plugins/callback). The user's own Ansible configuration has no
+effect.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _GRACE_SECONDS = 5.0
 
 
 class AnsibleProvisioner:
-    """Plays on the engine at ``address``."""
+    """Runs plays on the boxes of the engine at ``address``."""
 
     def __init__(self, catalog: FileCatalog, address: str) -> None:
         self._catalog = catalog
@@ -42,8 +43,8 @@ class AnsibleProvisioner:
         return self._catalog.plays(lab.name)
 
     def run(self, lab: Lab, play: str, boxes: Mapping[str, str], params: Params, emit: Emit) -> None:
-        """See ports.Provisioner. A play may use the params, ``<box>_address``, ``lab``, and ``learner`` as far as it is
-        among the params. Raises UsageError where there is no such play."""
+        """See ports.Provisioner. A play may use the params, ``<box>_address``, ``lab``, and ``learner`` if the
+        params contain it. Raises UsageError if the play does not exist."""
         file = self._catalog.play_path(lab.name, play)
         key = f"play:{play}"
         report = PlayReport(play, key, emit)
@@ -69,7 +70,7 @@ class AnsibleProvisioner:
                 os.killpg(process.pid, signal.SIGTERM)
 
     def _run(self, argv: list[str], environment: Mapping[str, str], folder: Path, report: PlayReport) -> int:
-        """Run it to its end; its exit code. An interrupt takes the child and all its workers along."""
+        """Run the process to its end and return its exit code. An interrupt ends the process and all its workers."""
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -77,7 +78,7 @@ class AnsibleProvisioner:
             stderr=subprocess.STDOUT,
             env=dict(environment),
             cwd=folder,
-            # A group of its own, so that all of it can be ended, and so that Ctrl-C at the terminal goes by labctl.
+            # A process group of its own: all of it can be ended, and Ctrl-C at the terminal reaches only labctl.
             start_new_session=True,
         )
         with self._lock:
@@ -100,13 +101,14 @@ class AnsibleProvisioner:
         (folder / "ansible.cfg").write_text("")
         (folder / "inventory.json").write_text(json.dumps(inventory(boxes)))
         variables_file = folder / "variables.json"
-        # Passwords of the learner's are among them.
+        # The file contains the learner's passwords.
         variables_file.touch(0o600)
         variables_file.write_text(json.dumps(values))
         return [*ansible_playbook(), "-i", str(folder / "inventory.json"), "-e", f"@{variables_file}", str(play)]
 
     def prepare_syntax(self, folder: Path, lab: Lab) -> tuple[list[str], dict[str, str]]:
-        """Arguments and environment of an ansible-playbook that knows the lab's boxes by name, and can reach none."""
+        """Return the arguments and the environment for an ansible-playbook that knows the lab's boxes by name. This
+        ansible-playbook can't reach any box."""
         (folder / "ansible.cfg").write_text("")
         (folder / "inventory.json").write_text(json.dumps(inventory(dict.fromkeys(lab.boxes, ""))))
         argv = [*ansible_playbook(), "-i", str(folder / "inventory.json")]
@@ -127,7 +129,7 @@ class AnsibleProvisioner:
             "ANSIBLE_STDOUT_CALLBACK": "labctl_events",
             "ANSIBLE_FORKS": str(max(1, forks)),
             "ANSIBLE_PIPELINING": "True",
-            # Facts cost a second a box; a play that needs them says gather_facts: true.
+            # Gathering facts costs one second per box. A play that needs facts sets gather_facts: true.
             "ANSIBLE_GATHERING": "explicit",
             "ANSIBLE_RETRY_FILES_ENABLED": "False",
             "ANSIBLE_NOCOWS": "True",
@@ -135,7 +137,7 @@ class AnsibleProvisioner:
             "ANSIBLE_DEPRECATION_WARNINGS": "False",
             "ANSIBLE_LOCALHOST_WARNING": "False",
             "LABCTL_ENGINE": self._address,
-            # Ansible refuses to start where the locale isn't UTF-8.
+            # Ansible does not start if the locale is not UTF-8.
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": python_path,
             "PYTHONUNBUFFERED": "1",
@@ -143,19 +145,19 @@ class AnsibleProvisioner:
 
 
 def variables(lab: Lab, params: Params) -> dict[str, str | int]:
-    """What a play may use."""
+    """Return the variables that a play may use."""
     return template_values(lab, str(params.get("learner", "")), params)
 
 
 def inventory(boxes: Mapping[str, str]) -> dict[str, object]:
-    """The boxes as Ansible's hosts, in the form of its ``yaml`` inventory plugin."""
+    """Return the boxes as Ansible hosts, in the format of the ``yaml`` inventory plugin."""
     common = {"ansible_connection": "labctl_engine", "ansible_python_interpreter": "/usr/bin/python3"}
     hosts = {name: {"ansible_host": box_id} for name, box_id in boxes.items()}
     return {"all": {"hosts": hosts, "vars": common}}
 
 
 def ansible_playbook() -> list[str]:
-    """The ansible-playbook of this Python's own environment, not of PATH."""
+    """Return the command of ansible-playbook from this Python's environment, not from PATH."""
     beside = Path(sys.executable).parent / "ansible-playbook"
     return [sys.executable, str(beside)] if beside.is_file() else [sys.executable, "-m", "ansible", "playbook"]
 

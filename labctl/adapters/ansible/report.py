@@ -1,4 +1,4 @@
-"""What an ansible-playbook run says, told on as progress and, when it fails, as one error."""
+"""Turn the output of ansible-playbook into progress events and, if the run fails, into one error."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from labctl.events import Emit, StepProgress
 
 DETAIL_LINES = 15
 
-# ansible-playbook's exit codes (ansible.executor.task_queue_manager, ansible.cli). 4 is also a parser's error.
+# Exit codes of ansible-playbook (ansible.executor.task_queue_manager, ansible.cli). 4 is also the code of a parser
+# error.
 _FAILED, _UNREACHABLE = 2, 4
 
 
 class PlayReport:
-    """Takes the run's output line by line, and judges its exit code."""
+    """Reads the output of a run line by line and judges its exit code."""
 
     def __init__(self, play: str, key: str, emit: Emit) -> None:
         self._play, self._key, self._emit = play, key, emit
@@ -25,7 +26,7 @@ class PlayReport:
         self._last: deque[str] = deque(maxlen=DETAIL_LINES)
 
     def line(self, line: bytes) -> None:
-        """An event of the callback, or words of Ansible's own."""
+        """Read one line: an event of the callback, or a message of Ansible itself."""
         text = line.decode(errors="replace").rstrip()
         try:
             event = json.loads(text) if text.startswith('{"labctl":') else None
@@ -44,7 +45,7 @@ class PlayReport:
             self._unmatched.append(event["hosts"])
 
     def judge(self, code: int) -> None:
-        """Raises BuildError unless the run was well and reached a box."""
+        """Raises BuildError if the run failed or reached no box."""
         if self._unmatched:
             raise BuildError(
                 "play {play}: no box is called {hosts}",
@@ -54,7 +55,7 @@ class PlayReport:
             )
         if code == 0:
             return
-        # A failure that a rescue block took care of comes before the one that ended the run.
+        # The last failure ended the run. A failure before it may have been handled by a rescue block.
         failure = next((event for event in reversed(self._failures)), None)
         if failure is None or code not in (_FAILED, _UNREACHABLE):
             raise BuildError(
@@ -78,7 +79,7 @@ class PlayReport:
         )
 
     def _why(self, code: int) -> str:
-        """Ansible's own words: it begins the line that counts with ERROR."""
+        """Return Ansible's own message: its line begins with ERROR."""
         for text in self._last:
             if text.startswith(("[ERROR]", "ERROR!")):
                 return text.partition(" ")[2].removeprefix(": ").strip()

@@ -1,6 +1,7 @@
-"""Whether Ansible takes a lab's plays: implements services.lint.PlaySyntax by ``ansible-playbook --syntax-check``.
+"""Check the syntax of a lab's plays: implements services.lint.PlaySyntax with ``ansible-playbook --syntax-check``.
 
-That starts no task and needs no box. It also tells of modules that don't exist."""
+The check starts no task and needs no box. It also reports modules that don't exist.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from labctl.domain.lab.model import Lab
 from labctl.pool import Pool
 
 _SECONDS = 60.0
-# ansible-core 2.19 says "Origin: FILE:LINE:COLUMN", those before it "in 'FILE': line LINE, column".
+# ansible-core 2.19 prints "Origin: FILE:LINE:COLUMN". Older releases print "in 'FILE': line LINE, column".
 _PLACES = (
     re.compile(r"^Origin: (?P<file>/[^:\n]+):(?P<line>\d+)", re.MULTILINE),
     re.compile(r"'(?P<file>/[^'\n]+)': line (?P<line>\d+)"),
@@ -25,13 +26,14 @@ _MARKS = re.compile(r"^(\[ERROR\]:|ERROR!)\s*", re.MULTILINE)
 
 
 class AnsibleSyntax:
-    """Asks the ansible-core that runs the plays, with the same settings."""
+    """Runs the ansible-core that also runs the plays, with the same settings."""
 
     def __init__(self, provisioner: AnsibleProvisioner) -> None:
         self._provisioner = provisioner
 
     def faults(self, lab: Lab, plays: Mapping[str, str]) -> list[tuple[str, int, str]]:
-        """See services.lint.PlaySyntax. All at once; only where something is refused, each play by itself."""
+        """See services.lint.PlaySyntax. Check all plays in one run. If Ansible rejects a play, check each play
+        separately."""
         with tempfile.TemporaryDirectory(prefix="labctl-lint-") as name:
             folder = Path(name)
             argv, environment = self._provisioner.prepare_syntax(folder, lab)
@@ -46,7 +48,7 @@ class AnsibleSyntax:
                 ]
 
     def _ask(self, argv: Sequence[str], environment: Mapping[str, str], files: list[str]) -> str | None:
-        """What it says against them, or None."""
+        """Return Ansible's error output, or None if it accepts the files."""
         try:
             done = subprocess.run(
                 [*argv, "--syntax-check", *files],
@@ -63,7 +65,7 @@ class AnsibleSyntax:
 
 
 def _place(text: str, file: str) -> tuple[int, str]:
-    """Of what Ansible says, the line in that file and the message."""
+    """Return the line number in ``file`` and the message from Ansible's output."""
     line = next(
         (int(m["line"]) for place in _PLACES for m in place.finditer(text) if Path(m["file"]).name == Path(file).name),
         1,

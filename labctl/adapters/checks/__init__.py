@@ -1,1 +1,1 @@
-"""Checks on boxes: pytest in a child, testinfra in the checks, labctl's own channel underneath."""
+"""Run checks on boxes: pytest in a child process, testinfra in the checks, and labctl's own channel to the boxes."""

@@ -1,4 +1,4 @@
-"""How a check says what is wrong so that a learner learns from it: expected, found, how to see it, what to read."""
+"""Answers of checks from which a learner can learn: expected value, found value, command to see it, section to read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from labctl.domain.verdict import Answer
 from labctl.pool import Pool
 
 Words = str | tuple[str, str]
-"""In both languages as (English, Chinese), or what is the same in both: a command's output, a value."""
+"""A text as (English, Chinese), or one string for both languages: the output of a command, or a value."""
 
 
-class Unmet(AssertionError):  # noqa: N818  it is no error of the check's: what it says is the verdict
-    """What is not as the task wants it on one box. ``expected`` and ``found`` are words; ``see`` is the command with
-    which the learner can look, in that box; ``read`` the heading in the brief that explains it."""
+class Unmet(AssertionError):  # noqa: N818  not an error of the check: it carries the verdict
+    """A requirement of the task that a box does not meet. ``expected`` and ``found`` are texts. ``see`` is the
+    command that shows the state in that box. ``read`` is the heading in the brief that explains it."""
 
     def __init__(self, box: str, *, expected: Words, found: Words, see: str = "", read: Words = "") -> None:
         boxes = (sendable(box),) if box else ()
@@ -23,7 +23,7 @@ class Unmet(AssertionError):  # noqa: N818  it is no error of the check's: what 
 
 
 class AllUnmet(AssertionError):  # noqa: N818  as above
-    """Several of them, those that say the same of several boxes as one."""
+    """Several unmet requirements. Equal answers of several boxes become one answer."""
 
     def __init__(self, unmet: Iterable[Unmet]) -> None:
         together: dict[tuple[Text, Text, str, Text], list[str]] = {}
@@ -36,19 +36,19 @@ class AllUnmet(AssertionError):  # noqa: N818  as above
 
 
 def text_of(words: Words) -> Text:
-    """Words as a text in both languages."""
+    """Return the words as a text in both languages."""
     english, chinese = words if isinstance(words, tuple) else (words, words)
     return Text(sendable(english), sendable(chinese))
 
 
 def sendable(words: str) -> str:
-    """As plain text: a check may well hand over a kind of str of its own, and names of files in a box hold any bytes;
-    what is no character is a question mark."""
+    """Return the words as a plain str. A check may pass a subclass of str, and file names in a box may hold any
+    bytes. A byte that is no character becomes a question mark."""
     return str(words).encode(errors="replace").decode()
 
 
 def in_words(answers: Iterable[Answer]) -> str:
-    """All of them as lines, first in English, then, after ``[zh]``, in Chinese."""
+    """Return all answers as lines: first in English, then, after ``[zh]``, in Chinese."""
     english, chinese = [], []
     for answer in answers:
         see = f" (`{answer.see}`)" if answer.see else ""
@@ -63,8 +63,8 @@ def _of(boxes: str, sign: str) -> str:
 
 
 def every(names: Iterable[str], look: Callable[[str], object]) -> None:
-    """Look at each of these boxes, side by side, and tell of all of them what is not right. Raises AllUnmet; anything
-    else that a look raises comes first."""
+    """Call ``look`` for each of these boxes in parallel and collect every unmet requirement. Raises AllUnmet. Any
+    other exception of a call is raised first."""
     order = list(names)
     with Pool(max(1, len(order)), thread_name_prefix="look") as pool:
         looks = [pool.submit(look, name) for name in order]

@@ -1,4 +1,4 @@
-"""testinfra on boxes: its modules work on these unchanged."""
+"""testinfra backends for boxes: testinfra's modules work on them unchanged."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from labctl.domain.toolbox import BUSYBOX
 from labctl.domain.verdict import Source
 
 Used = Callable[[Source], None]
-"""Told of each answer what it rests on."""
+"""Called with the source of each answer."""
 
 Limit = Callable[[float], float]
-"""From seconds on an idle machine to seconds on this one."""
+"""Converts seconds on an idle machine to seconds on this machine."""
 
 
 class LookBackend(base.BaseBackend):
     """A place of a session: a box seen from outside, or the probe on a network. Every command runs as root, with an
-    empty environment and nothing but the toolbox. ``systemd`` opens, at the first need, a channel into the box: its
-    systemd answers nobody whom it can't see."""
+    empty environment and only the toolbox. ``systemd`` opens a channel into the box when a command first needs it.
+    The reason: the box's systemd answers only processes that it can see."""
 
     NAME = "labctl"
 
@@ -45,7 +45,7 @@ class LookBackend(base.BaseBackend):
         self._systemd = systemd
 
     def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
-        """testinfra's own quoting of ``args`` into ``command``; ``seconds`` is how long it may take on an idle
+        """Run a command. testinfra quotes ``args`` into ``command``. ``seconds`` is the time limit on an idle
         machine. Raises LookError."""
         line = self.get_command(command, *args)
         seconds = self._limit(float(kwargs.get("seconds", COMMAND_SECONDS)))
@@ -58,7 +58,7 @@ class LookBackend(base.BaseBackend):
 
 
 class InsideBackend(base.BaseBackend):
-    """A box as somebody in it: for what the learner made to be run. Nothing that comes back can be trusted."""
+    """Runs commands as a process in the box, for programs that the learner made. The output can't be trusted."""
 
     NAME = "labctl-inside"
 
@@ -78,9 +78,9 @@ class InsideBackend(base.BaseBackend):
 
 
 class ExerciseBackend(InsideBackend):
-    """The same on a clone, for what the learner wrote: it gets inputs that nobody can foresee, and what it makes of
-    them is judged. Who gives the right answer has done the work, so that it may be trusted. A command that doesn't end
-    is the learner's doing: it is killed, and its status is 124, as timeout(1) says."""
+    """Runs the learner's programs on a clone, with input that nobody can foresee; the check judges the output. A
+    program that gives the right answer has done the work, so the answer is trusted. A command that does not end
+    counts as the learner's fault: it is killed, and its status is 124, as with timeout(1)."""
 
     NAME = "labctl-exercise"
 
@@ -88,7 +88,7 @@ class ExerciseBackend(InsideBackend):
         """See LookBackend.run. Raises ChannelError."""
         line = self.get_command(command, *args)
         seconds = self._limit(float(kwargs.get("seconds", COMMAND_SECONDS)))
-        # A session of its own, whose number it tells first, to be killed by.
+        # The command runs in a session of its own. It first prints the session id, so that the session can be killed.
         own = f"echo $$ >&2; exec {BUSYBOX} sh -c {shlex.quote(line)}"
         try:
             status, stdout, stderr = self._channel().run(

@@ -1,5 +1,5 @@
-"""TCP connections from the probe's places, as sockets of this process: what the agent carries is passed on to one end
-of a socket pair, and the check has the other."""
+"""TCP connections from the probe's places, as sockets of this process. The agent's data goes to one end of a socket
+pair; the check has the other end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from labctl.threads import Thread
 
 _PIECE = 1 << 16
 MOST_BYTES = 64 << 20
-"""What a check is given of one connection: a server that talks without end costs no more memory than this."""
+"""The most bytes that a check gets from one connection. This limits the memory that a server can use by sending
+without end."""
 
 
 class Call:
-    """One connection. ``check`` is the check's end; ``send`` and ``hang_up`` reach the agent."""
+    """One connection. ``check`` is the socket for the check. ``send`` and ``hang_up`` send data and the end to the
+    agent."""
 
     def __init__(self, send: Callable[[bytes], None], hang_up: Callable[[], None]) -> None:
         self.check, self._ours = socket.socketpair()
@@ -28,7 +30,7 @@ class Call:
             Thread(target=work, name="call", daemon=True).start()
 
     def hear(self, data: bytes) -> None:
-        """Bytes that came; none at their end."""
+        """Take bytes that arrived. Empty bytes mean the end."""
         self._left -= len(data)
         self._heard.put(data if self._left >= 0 else b"")
 
@@ -45,12 +47,12 @@ class Call:
             while data := self._ours.recv(_PIECE):
                 self._send(data)
             self._send(b"")
-            # The check has closed its end, or only said that it sends no more, and may go on to read.
+            # The check has closed its socket, or has only shut down its sending side and may still read.
             gone = select.poll()
             gone.register(self._ours, 0)
             gone.poll()
         except OSError:
-            pass  # closed before it had read all
+            pass  # the check closed the socket before it had read everything
         self._heard.put(b"")
         self._hang_up()
         self._ours.close()

@@ -1,8 +1,8 @@
-"""One open channel into a box: many commands, one exec, about a millisecond each. It is a process among the box's own,
-held by the box's limits, and a root there may do with it what it likes: what comes back can't be trusted.
+"""An open channel into a box: one exec for many commands, about one millisecond for each. The channel is a process of
+the box and has the box's limits. A root user in the box can change the process, so its output can't be trusted.
 
-A shell of the toolbox reads commands from its stdin. After each it prints a token that nobody could have guessed, on
-stdout with the exit status and on stderr, so that outputs of any bytes end where they end.
+A shell of the toolbox reads commands from its stdin. After each command it prints a random token, on stdout together
+with the exit status, and on stderr. The tokens mark the end of output that may contain any bytes.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ PATH = f"{TOOLBOX}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 ENVIRONMENT: Mapping[str, str] = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
 
 ARGV = (BUSYBOX, "env", "-i", *(f"{key}={value}" for key, value in ENVIRONMENT.items()), BUSYBOX, "sh")
-"""What to run in the box for a channel to it."""
+"""The command to run in the box for a channel."""
 
 COMMAND_SECONDS = 20.0
 _MAX_OUTPUT = 16 << 20
 
 
 class ChannelError(Exception):
-    """The command could not be run or did not end: no verdict can be drawn from it."""
+    """The command could not be run or did not end. No verdict can be based on it."""
 
 
 class NoEndError(ChannelError):
-    """It did not end in time. ``pid`` is what the command's first line on stderr said, where it is a number."""
+    """The command did not end in time. ``pid`` is the number in its first line on stderr, or 0."""
 
     def __init__(self, message: str, pid: int) -> None:
         super().__init__(message)
@@ -39,8 +39,8 @@ class NoEndError(ChannelError):
 
 
 class Channel:
-    """Commands in one box, one after the other, from any thread. ``raw`` is an exec of ARGV. Raises ChannelError from
-    everything."""
+    """Runs commands in one box one after the other, from any thread. ``raw`` is an exec of ARGV. Every method raises
+    ChannelError."""
 
     def __init__(self, raw: RawStream, name: str) -> None:
         self._name = name
@@ -50,7 +50,7 @@ class Channel:
         self.broken = False
 
     def run(self, command: str, seconds: float = COMMAND_SECONDS) -> tuple[int, bytes, bytes]:
-        """Exit status, stdout and stderr of a shell command."""
+        """Run a shell command and return its exit status, stdout and stderr."""
         token = secrets.token_hex(16)
         script = (
             f"{BUSYBOX} sh -c {shlex.quote(command)} </dev/null\n"
@@ -103,5 +103,5 @@ class Channel:
         return at >= 0 and stdout.endswith(b"\n") and len(stdout) > at + len(end)
 
     def close(self) -> None:
-        """The shell in the box ends with its stdin."""
+        """Close the channel. The shell in the box ends when its stdin is closed."""
         self._raw.close()

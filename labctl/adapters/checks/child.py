@@ -1,5 +1,5 @@
-"""The child that runs checks: ``python -m labctl.adapters.checks.child DESCRIPTOR``. It loads pytest and testinfra, and
-then waits for orders, so that a labctl that starts it early finds it ready."""
+"""The child process that runs checks: ``python -m labctl.adapters.checks.child DESCRIPTOR``. It loads pytest and
+testinfra and then waits for orders. So labctl can start it early and use it at once later."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from labctl.adapters.checks.session import CheckSession, LookError
 from labctl.adapters.checks.world import World
 from labctl.adapters.docker.stream import RawStream
 
-# Loaded now, and not when a check asks for it.
+# Load the module now, not when a check first needs it.
 LOADED = (testinfra.host.Host,)
 
 
 def arguments(orders: Orders) -> list[str]:
-    """pytest's command line: the checks' folder and nothing that happens to lie or to be installed around it."""
+    """Return pytest's command line. pytest sees only the folder of the checks, and no other files or plugins."""
     return [
         *(orders.folder, "-c", orders.ini, "--rootdir", orders.folder),
-        # Nor a conftest.py that lies above: a catalog may be anywhere.
+        # Also ignore a conftest.py in a parent folder: a catalog may be in any folder.
         *("--confcutdir", orders.folder),
         *("--import-mode=importlib", "--assert=plain", "--strict-markers", "-q", "--no-header"),
         *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:doctest"),
@@ -34,11 +34,11 @@ def arguments(orders: Orders) -> list[str]:
 
 
 def main(descriptor: int) -> int:
-    """Do what is ordered on that socket; pytest's exit code."""
+    """Carry out the orders from that socket and return pytest's exit code."""
     link = MessageChannel(socket.socket(fileno=descriptor))
     line = link.line()
     if not line:
-        return 0  # nobody wanted it after all
+        return 0  # the parent did not need this child
     orders = msgspec.json.decode(line, type=Orders)
     agent = socket.socket(fileno=link.descriptors.pop())
     agent.setblocking(True)
@@ -58,7 +58,7 @@ def main(descriptor: int) -> int:
 
 
 def _integrity(world: World) -> IntegrityFound:
-    """Files of packages that were changed, for the report, and the boxes that can't be looked at."""
+    """Return the changed files of packages, for the report, and the boxes that can't be inspected."""
     changed: dict[str, tuple[str, ...]] = {}
     unseen: dict[str, str] = {}
     for name in world.places:
@@ -73,5 +73,5 @@ if __name__ == "__main__":
     status = main(int(sys.argv[1]))
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not the interpreter's own end: it takes its time, and somebody waits for a verdict.
+    # Skip the interpreter's normal exit: it is slow, and the user waits for a verdict.
     os._exit(status)

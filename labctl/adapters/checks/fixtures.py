@@ -1,4 +1,4 @@
-"""What checks get: boxes, the probe, params, the kernel's tables, and on clones the power switch and the cables."""
+"""Fixtures for checks: boxes, the probe, params, the kernel's tables; on clones also power and network cables."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ Hosts = Callable[[str], Any]
 
 
 class BoxPower(NamedTuple):
-    """The power switch of a box of the clone. Each method returns when it is done; raises LookError."""
+    """The power switch of a box of the clone. Each method returns when the action is complete. Raises LookError."""
 
     world: World
     name: str
 
     def reboot(self) -> None:
-        """As the learner would type it, and wait until systemd has finished starting."""
+        """Reboot the box as with the command ``reboot``, and wait until systemd has finished starting."""
         self.world.power(self.name, "reboot")
 
     def off(self) -> None:
-        """A power cut."""
+        """Cut the power."""
         self.world.power(self.name, "off")
 
     def on(self) -> None:
-        """And back, until systemd has finished starting."""
+        """Switch the power on again, and wait until systemd has finished starting."""
         self.world.power(self.name, "on")
 
 
 class Cables(NamedTuple):
-    """The cables of the clone. They all hang on a switch: what is cut are paths between boxes."""
+    """The network cables of the clone. All cables end in one switch, so a cut removes paths between boxes."""
 
     world: World
 
     def cut(self, *names: str, network: str = "") -> None:
-        """These boxes don't hear each other any more; others hear all as before."""
+        """Cut the paths between these boxes. Paths to other boxes stay."""
         self.world.isolate(names, network, isolated=True)
 
     def mend(self, *names: str, network: str = "") -> None:
-        """They do again."""
+        """Restore the paths between these boxes."""
         self.world.isolate(names, network, isolated=False)
 
 
 class Fixtures:
-    """The plugin that gives them."""
+    """The pytest plugin that provides the fixtures."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -61,7 +61,7 @@ class Fixtures:
 
     @pytest.fixture(scope="session")
     def box(self) -> Hosts:
-        """``box("replica1")`` is testinfra's host for that box, seen from outside of it."""
+        """``box("replica1")`` is testinfra's host for that box, seen from outside."""
         return self._world.box
 
     @pytest.fixture(scope="session")
@@ -76,15 +76,15 @@ class Fixtures:
 
     @pytest.fixture(scope="session")
     def probe_on(self) -> Callable[..., Any]:
-        """``probe_on("dmz")`` is the same on another network; ``via="10.0.0.1"``: with a default route through that
-        address; ``client="b"``: another client, with an address of its own."""
+        """``probe_on("dmz")`` is testinfra's host for a client on another network. ``via="10.0.0.1"`` sets a default
+        route through that address. ``client="b"`` selects another client with an address of its own."""
         return self._world.on_network
 
     @pytest.fixture(scope="session")
     def dial(self) -> Callable[..., socket.socket]:
-        """``dial("10.0.0.11", 80)`` is a TCP connection of such a client to that address, as a socket that the check
-        closes. ``network``, ``via`` and ``client`` as for ``probe_on``. Raises ConnectionRefusedError, TimeoutError
-        where nobody answers within ``seconds``, another OSError where there is no way."""
+        """``dial("10.0.0.11", 80)`` opens a TCP connection from such a client and returns a socket, which the check
+        closes. ``network``, ``via`` and ``client`` mean the same as for ``probe_on``. Raises ConnectionRefusedError,
+        TimeoutError if there is no answer within ``seconds``, and another OSError if there is no route."""
 
         def dial(
             host: str, port: int, *, network: str = "", via: str = "", client: str = "", seconds: float = 5.0
@@ -95,29 +95,29 @@ class Fixtures:
 
     @pytest.fixture(scope="session")
     def listeners(self) -> Callable[[str], list[Listener]]:
-        """``listeners("master")``: who waits for clients there, by the kernel's tables."""
+        """``listeners("master")`` returns the listening sockets of that box, from the kernel's tables."""
         return self._world.listeners
 
     @pytest.fixture(scope="session")
     def inside(self) -> Hosts:
-        """``inside("web")`` is testinfra's host for somebody in that box: to run what the learner wrote."""
+        """``inside("web")`` is testinfra's host for a process in that box, to run the learner's programs."""
         return self._world.somebody_in
 
     @pytest.fixture(scope="session")
     def exercise(self) -> Hosts:
-        """``exercise("web")`` is the same on a clone, for programs of the learner's on inputs that nobody can foresee.
-        One that doesn't end within ``run(…, seconds=5)`` is killed; its status is 124."""
+        """``exercise("web")`` runs the learner's programs on a clone, with input that nobody can foresee. A program
+        that does not end within ``run(…, seconds=5)`` is killed, and its status is 124."""
         return self._world.exercise
 
     @pytest.fixture(scope="session")
     def clock(self) -> Clock:
-        """``clock()`` counts seconds, slower while the machine is busy; ``clock.limit(5)`` is 5 s of an idle machine,
-        for commands: see :class:`labctl.adapters.checks.pace.Clock`."""
+        """``clock()`` counts seconds, more slowly while the machine is busy. ``clock.limit(5)`` is the time limit
+        for a command that needs 5 s on an idle machine. See :class:`labctl.adapters.checks.pace.Clock`."""
         return self._world.clock
 
     @pytest.fixture(scope="session")
     def unmet(self) -> type[Unmet]:
-        """What a check raises: see :class:`labctl.adapters.checks.answers.Unmet`."""
+        """The exception that a check raises: see :class:`labctl.adapters.checks.answers.Unmet`."""
         return Unmet
 
     @pytest.fixture(scope="session")
@@ -127,15 +127,15 @@ class Fixtures:
 
     @pytest.fixture
     def record(self) -> Callable[[str, object], None]:
-        """``record("password", found)``: the learner's answer to a param, for the integrity report."""
+        """``record("password", found)`` records the learner's value of a param, for the integrity report."""
         return lambda name, found: self._world.notes.params.update({name: str(found)})
 
     @pytest.fixture
     def power(self) -> Callable[[str], BoxPower]:
-        """``power("master").reboot()``, on a clone only."""
+        """``power("master").reboot()`` reboots a box, on a clone only."""
         return lambda name: BoxPower(self._world, name)
 
     @pytest.fixture
     def cables(self) -> Cables:
-        """``cables.cut("master", "replica1")``, on a clone only."""
+        """``cables.cut("master", "replica1")`` cuts network paths, on a clone only."""
         return Cables(self._world)

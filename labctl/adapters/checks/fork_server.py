@@ -1,7 +1,7 @@
-"""Many runs of checks one after the other: a process that has loaded once what they all need, and forks for each. A run
-has as little of another as one in a process of its own: it begins as a copy of one in which no check ever ran.
+"""A process that loads the modules for checks once and forks for each run. Each run is as isolated as in a new process:
+it starts as a copy of a process in which no check ever ran.
 
-It starts with the first run, and ends with the program that had it started.
+The fork server starts with the first run and ends with the program that started it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from labctl.adapters.checks.process import command, surroundings
 
 
 class ForkServer:
-    """Starts children (``process.Start``), from any thread."""
+    """Starts child processes (``process.Start``), from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,7 +42,7 @@ class ForkServer:
             raise
 
     def _running(self) -> socket.socket:
-        """The way to it; to another one, where it was killed."""
+        """Return the socket to the fork server. Start a new fork server if the old one has ended."""
         with self._lock:
             if self._process is None or self._control is None or self._process.poll() is not None:
                 self._end()
@@ -55,7 +55,7 @@ class ForkServer:
             return self._control
 
     def close(self) -> None:
-        """It ends; what it forked goes on to its own end."""
+        """End the fork server. Its forked children run to their own end."""
         with self._lock:
             self._end()
             self._process = None
@@ -68,7 +68,7 @@ def _end(process: subprocess.Popen[bytes], control: socket.socket) -> None:
 
 
 class Forked:
-    """A child of the fork server, held by a descriptor: its number may be another's as soon as it has ended."""
+    """A child of the fork server, held by a descriptor, because another process may get its pid after its end."""
 
     def __init__(self, told: socket.socket) -> None:
         self._told = told
@@ -80,13 +80,14 @@ class Forked:
         self._handle = descriptors[0]
 
     def kill(self) -> None:
-        """Now. May be called from any thread, and again."""
+        """Kill the child at once. May be called from any thread and more than once."""
         with self._lock, contextlib.suppress(ProcessLookupError):
             if self._code is None:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     def wait(self) -> int:
-        """Until it has ended; its exit code, that of a kill where nobody can tell it."""
+        """Wait until the child has ended and return its exit code. If the exit code is unknown, return that of a
+        kill."""
         if self._code is None:
             select.select([self._handle], [], [])
             told = self._told.recv(16)

@@ -21,15 +21,15 @@ _MOST_BYTES = 4096
 
 
 class Run(NamedTuple):
-    """A run that isn't over."""
+    """A run in progress."""
 
     pid: int
     told: socket.socket
 
 
 def serve(control: socket.socket) -> None:
-    """Fork for each message, and tell of each end, until nobody sends any more."""
-    gc.freeze()  # what is loaded is nobody's garbage: so its pages stay shared
+    """Fork for each message and report each exit, until the control socket is closed."""
+    gc.freeze()  # nothing that is loaded is ever collected, so its memory pages stay shared
     runs: dict[int, Run] = {}
     waiting = select.poll()
     waiting.register(control, select.POLLIN)

@@ -1,7 +1,7 @@
-"""What labctl and its child that runs checks say to each other: messages on a socket, a line of JSON each, with a
-descriptor where something is handed over."""
+"""Messages between labctl and its child process that runs checks: one line of JSON each, on a socket. A message that
+hands over a file carries its descriptor."""
 
-# No postponed annotations here: msgspec would have to compile each of them.
+# No postponed annotations here, because msgspec would have to compile each of them.
 
 import socket
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from labctl.ports import CloneCheck, PowerAct
 
 
 class BoxPlace(msgspec.Struct, frozen=True):
-    """A box as the engine knows it: its first process on the engine's machine (0: it doesn't run), and the switch's
-    end of its cable on each network."""
+    """A box as the engine knows it. ``pid`` is its first process on the engine's machine, or 0 if the box does not
+    run. ``ports`` are the switch's ends of its cables, by network."""
 
     container: str
     pid: int
@@ -22,15 +22,15 @@ class BoxPlace(msgspec.Struct, frozen=True):
 
 
 class NetworkPlace(msgspec.Struct, frozen=True):
-    """One of the instance's networks: its bridge in the switch, and addresses with prefix for the probe."""
+    """One of the instance's networks: its bridge in the switch, and addresses with prefix length for the probe."""
 
     bridge: str
     addresses: tuple[str, ...]
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """What the parent wants. ``only`` are the tasks to check (none: all), ``pick`` the checks to run on a clone (none:
-    all that want no clone)."""
+    """The orders of the parent. ``only``: the tasks to check (None: all tasks). ``pick``: the checks to run on a
+    clone (None: all checks that need no clone)."""
 
     folder: str
     ini: str
@@ -49,43 +49,44 @@ class Checked(msgspec.Struct, frozen=True, tag_field="said", tag="checked"):
 
 
 class WantClones(msgspec.Struct, frozen=True, tag_field="said", tag="on-clones"):
-    """These checks want a clone; they were left out."""
+    """These checks need a clone, so they were not run."""
 
     checks: tuple[CloneCheck, ...]
 
 
 class PowerRequest(msgspec.Struct, frozen=True, tag_field="said", tag="power"):
-    """Please: a box of the clone. Answered by Powered."""
+    """Request to switch the power of a box of the clone. The answer is Powered."""
 
     box: str
     act: PowerAct
 
 
 class Powered(msgspec.Struct, frozen=True):
-    """The box as it is now, or why it can't be done."""
+    """The new state of the box, or the reason of the failure."""
 
     place: BoxPlace | None = None
     why: str = ""
 
 
 class Inside(msgspec.Struct, frozen=True, tag_field="said", tag="inside"):
-    """Please: a channel into that box. Answered by Opened, with the descriptor."""
+    """Request for a channel into that box. The answer is Opened, with the descriptor."""
 
     box: str
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """It comes with this; or why there is none."""
+    """The channel's descriptor comes with this message. ``why`` is the reason if there is none."""
 
     why: str = ""
 
 
 class Ended(msgspec.Struct, frozen=True, tag_field="said", tag="ended"):
-    """pytest has come to its end: a check that ends the child itself, with whatever exit code, never gets this said."""
+    """pytest has finished. A check that ends the child process with any exit code prevents this message."""
 
 
 class IntegrityFound(msgspec.Struct, frozen=True, tag_field="said", tag="integrity"):
-    """Box to files of its packages that were changed; box to why it could not be looked at."""
+    """``changed``: box to the changed files of its packages. ``unseen``: box to the reason why it could not be
+    inspected."""
 
     changed: dict[str, tuple[str, ...]]
     unseen: dict[str, str] = {}
@@ -95,7 +96,7 @@ Said = Checked | WantClones | PowerRequest | Inside | Ended | IntegrityFound
 
 
 class MessageChannel:
-    """One end of the socket. Lines of at most some MiB; a descriptor comes with a line's first bytes."""
+    """One end of the socket. A line has at most a few MiB. A descriptor comes with the first bytes of a line."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -103,7 +104,7 @@ class MessageChannel:
         self.descriptors: list[int] = []
 
     def send(self, message: msgspec.Struct, descriptor: int | None = None) -> None:
-        """Say it. Raises OSError where the other end is gone."""
+        """Send a message. Raises OSError if the other end is closed."""
         line = msgspec.json.encode(message) + b"\n"
         if descriptor is not None:
             sent = socket.send_fds(self._socket, [line], [descriptor])
@@ -111,7 +112,7 @@ class MessageChannel:
         self._socket.sendall(line)
 
     def line(self) -> bytes:
-        """The next line; nothing at the end."""
+        """Return the next line, or empty bytes at the end."""
         while b"\n" not in self._buffer:
             data, descriptors, _, _ = socket.recv_fds(self._socket, 1 << 16, 4)
             self.descriptors += descriptors
@@ -123,10 +124,10 @@ class MessageChannel:
         return line
 
     def lines(self) -> Iterator[bytes]:
-        """Until the end."""
+        """Yield the lines until the end."""
         while line := self.line():
             yield line
 
     def close(self) -> None:
-        """This end."""
+        """Close this end of the socket."""
         self._socket.close()

@@ -1,4 +1,4 @@
-"""Time as checks count it: on a busy machine, everything takes longer, and a limit that doesn't is a wrong verdict."""
+"""Time limits of checks. Everything takes longer on a busy machine, and a fixed limit would lead to wrong verdicts."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import time
 from collections.abc import Callable
 
 MOST = 8.0
-"""A machine that is slower than that is no machine to judge on: limits end somewhere."""
+"""The largest factor. A slower machine is not fit for judging."""
 
 _FRESH_SECONDS = 1.0
 
 
 def slowness(loadavg: str, cores: int) -> float:
-    """How many times longer than on an idle machine a program may take, by a line of /proc/loadavg: of what runs now
-    or ran in the last minute, the larger number, shared among the cores. 1 where it can't be read."""
+    """Return how many times longer a program may take than on an idle machine, from a line of /proc/loadavg. The
+    factor is the number of running programs (now, or the average of the last minute if that is larger) divided by
+    the cores. The factor is 1 if the line can't be read."""
     try:
         minute, _five, _fifteen, tasks = loadavg.split()[:4]
-        # Who reads the file runs, too.
+        # The program that reads the file counts as running.
         running = max(float(minute), float(tasks.partition("/")[0]) - 1)
     except ValueError:
         return 1.0
@@ -25,8 +26,8 @@ def slowness(loadavg: str, cores: int) -> float:
 
 
 class Clock:
-    """``clock()`` counts seconds as time.monotonic does, but slower while the boxes' machine is busy: seconds of a
-    machine that has nothing else to do. ``ask`` says how slow it is now; it is asked once a second at most."""
+    """``clock()`` counts seconds as time.monotonic does, but more slowly while the boxes' machine is busy: it counts
+    seconds of an idle machine. ``ask`` returns the current slowness and is called at most once a second."""
 
     def __init__(self, ask: Callable[[], float]) -> None:
         self._ask = ask
@@ -35,7 +36,7 @@ class Clock:
         self._counted, self._counted_at = 0.0, time.monotonic()
 
     def __call__(self) -> float:
-        """Seconds since some moment."""
+        """Return the seconds since some moment."""
         with self._lock:
             now = time.monotonic()
             self._counted += (now - self._counted_at) / self._now(now)
@@ -43,8 +44,7 @@ class Clock:
             return self._counted
 
     def limit(self, seconds: float) -> float:
-        """What to give a command as its limit that needs ``seconds`` on an idle machine: seconds of the clock on the
-        wall."""
+        """Return the time limit, in real seconds, for a command that needs ``seconds`` on an idle machine."""
         with self._lock:
             return seconds * self._now(time.monotonic())
 

@@ -1,4 +1,4 @@
-"""The pytest plugin of the child that runs checks: which checks run, and a verdict for each."""
+"""The pytest plugin of the child process that runs checks. It selects the checks and gives each a verdict."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from labctl.domain.verdict import CheckResult, Source, Verdict
 from labctl.ports import CloneCheck
 
 HURTING = ("destructive", "reboot")
-"""Markers of checks that run on a clone of their own, when they are asked for."""
+"""Markers of checks that run on a clone of their own, and only on request."""
 
 SHARED = "copy"
-"""The marker of checks that run on a clone, too, which they share, in every verify."""
+"""The marker of checks that run in every verify, on one clone that they share."""
 
 
 class CheckNotes:
-    """What the check that runs now has used and found."""
+    """The sources and params that the current check has used and found."""
 
     def __init__(self) -> None:
         self.sources: set[Source] = set()
         self.params: dict[str, str] = {}
 
     def used(self, source: Source) -> None:
-        """An answer rests on that."""
+        """Record the source of an answer."""
         self.sources.add(source)
 
     def begin(self) -> None:
-        """Another check."""
+        """Begin the next check."""
         self.sources, self.params = set(), {}
 
     @property
     def source(self) -> Source:
-        """Trusted is what rests on nothing else."""
+        """Return TRUSTED if every answer came from a trusted source."""
         return Source.IN_BOX if Source.IN_BOX in self.sources else Source.TRUSTED
 
 
 class Judge:
-    """The plugin."""
+    """Selects checks, judges them and reports the results."""
 
     def __init__(self, orders: Orders, link: MessageChannel, notes: CheckNotes) -> None:
         self._orders = orders
@@ -52,14 +52,14 @@ class Judge:
         self._notes = notes
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Markers are strict: a typing error is an error."""
+        """Register the markers. Markers are strict, so a misspelt marker is an error."""
         config.addinivalue_line("markers", "task(id): the task of the lab that a check belongs to")
         config.addinivalue_line("markers", "destructive: the check damages boxes, so it runs on a clone")
         config.addinivalue_line("markers", "reboot: the check reboots boxes, so it runs on a clone")
         config.addinivalue_line("markers", "copy: the check changes boxes, so it runs on a clone, in every verify")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave out the checks of other tasks, and those that want a clone; tell of these."""
+        """Remove the checks of other tasks and those that need a clone. Report the latter to the parent."""
         only, pick = self._orders.only, self._orders.pick
         wanted = [item for item in items if only is None or task_of(item) in only]
         on_clones = {item.nodeid: found for item in wanted if (found := _clone_check(item)) is not None}
@@ -71,7 +71,7 @@ class Judge:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
-        """A file that skips itself as a whole would vanish without a word: that is an error of collecting."""
+        """Make a file that skips itself a collection error. Otherwise its checks would be missing without a message."""
         outcome: Any = yield
         report = outcome.get_result()
         if report.skipped:
@@ -79,7 +79,7 @@ class Judge:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-        """A verdict for each check: what an assertion says is failed, what anything else says is error."""
+        """Give each check a verdict: an assertion means ``failed``, any other exception means ``error``."""
         if call.when == "setup":
             self._notes.begin()
         outcome: Any = yield
@@ -111,12 +111,12 @@ class Judge:
             answers=answers if verdict is Verdict.FAILED else (),
             params={name: sendable(found) for name, found in self._notes.params.items()},
         )
-        with contextlib.suppress(BrokenPipeError):  # nobody listens any more
+        with contextlib.suppress(BrokenPipeError):  # the parent no longer reads
             self._link.send(Checked(result))
 
 
 def task_of(item: pytest.Item) -> str:
-    """The task that a check is bound to; an empty text where it says none."""
+    """Return the task of a check, or an empty string if the check names none."""
     marker = item.get_closest_marker("task")
     return str(marker.args[0]) if marker and marker.args else ""
 
@@ -135,7 +135,7 @@ def _title(item: pytest.Item) -> str:
 def _verdict(excinfo: pytest.ExceptionInfo[BaseException] | None) -> Verdict:
     if excinfo is None:
         return Verdict.PASSED
-    # pytest.xfail's exception is one of pytest.fail's, but says that the check knows better than to look.
+    # The exception of pytest.xfail is a subclass of that of pytest.fail. But xfail means that the check did not look.
     said = isinstance(excinfo.value, AssertionError | pytest.fail.Exception)
     return Verdict.FAILED if said and not isinstance(excinfo.value, pytest.xfail.Exception) else Verdict.ERROR
 

@@ -1,6 +1,6 @@
-"""The child that runs checks, as its parent has it: started early, given orders, listened to, and ended for sure.
+"""The child process that runs checks, as its parent uses it: start early, send orders, read messages, end in any case.
 
-What takes its time to load is imported when the child has been started: the two load side by side.
+Slow imports are made after the start of the child process, so that both processes load in parallel.
 """
 
 from __future__ import annotations
@@ -22,44 +22,45 @@ if TYPE_CHECKING:
     from labctl.adapters.checks.orders import MessageChannel, Opened, Orders, Powered, Said
     from labctl.adapters.docker.stream import RawStream
 
-# The project's own pytest options must not leak into checks, nor plugins that happen to be installed.
+# The project's own pytest options and installed plugins must not affect checks.
 _INI = "[pytest]\naddopts =\npython_files = test_*.py\n"
 
 
 class CheckProcess(Protocol):
-    """As much of subprocess.Popen as is needed of one that runs checks."""
+    """The part of subprocess.Popen that is used for a process that runs checks."""
 
     def kill(self) -> None:
-        """Now. May be called from any thread, and again."""
+        """Kill the process at once. May be called from any thread and more than once."""
 
     def wait(self) -> int:
-        """Until it has ended; its exit code, minus the signal's number where one ended it."""
+        """Wait until the process has ended. Return its exit code, or the negative signal number if a signal ended
+        it."""
 
 
 Start = Callable[[socket.socket, BinaryIO, str], CheckProcess]
-"""Starts what obeys orders on that socket, prints into that file, and works in that folder. Raises OSError."""
+"""Starts a process that takes orders on that socket, prints into that file and works in that folder. Raises OSError."""
 
 
 def command(module: str, handed: socket.socket) -> list[str]:
-    """Runs a module of labctl that is told a descriptor."""
+    """Return the command line of a module of labctl that gets a descriptor as its argument."""
     return [sys.executable, "-m", module, str(handed.fileno())]
 
 
 def surroundings(folder: str, handed: socket.socket) -> dict[str, Any]:
-    """Popen's arguments: nothing that happens to be set or installed here gets into checks."""
+    """Return Popen's arguments. No variables or plugins of this environment affect checks."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return {
         "env": {**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
         "cwd": folder,
         "stdin": subprocess.DEVNULL,
         "pass_fds": [handed.fileno()],
-        # Ctrl-C is for the parent: it decides what ends.
+        # Only the parent gets Ctrl-C: it decides which processes end.
         "start_new_session": True,
     }
 
 
 def spawn(link: socket.socket, output: BinaryIO, folder: str) -> CheckProcess:
-    """A process of its own (``Start``)."""
+    """Start a separate process (``Start``)."""
     return subprocess.Popen(
         command("labctl.adapters.checks.child", link),
         stdout=output,
@@ -69,8 +70,8 @@ def spawn(link: socket.socket, output: BinaryIO, folder: str) -> CheckProcess:
 
 
 class Child:
-    """One child, for one run. It has a folder of its own for as long as it lives. Raises OSError where it can't be
-    started."""
+    """A child process for one run. It has a temporary folder until it is closed. Raises OSError if the process can't
+    be started."""
 
     def __init__(self, start: Start = spawn) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="labctl-verify-")
@@ -93,11 +94,11 @@ class Child:
         return MessageChannel(self._socket)
 
     def order(self, orders: Orders, agent: socket.socket) -> None:
-        """What to do, and the agent to do it with. Raises OSError where the child has died."""
+        """Send the orders and the agent's socket. Raises OSError if the child process has ended."""
         self._link.send(orders, agent.fileno())
 
     def said(self) -> Iterator[Said]:
-        """What it says, until it has ended."""
+        """Yield the messages of the child process until it has ended."""
         import msgspec
 
         from labctl.adapters.checks.orders import Said
@@ -107,21 +108,21 @@ class Child:
                 yield msgspec.json.decode(line, type=Said)
 
     def answer(self, answer: Powered | Opened, with_socket: socket.socket | None = None) -> None:
-        """To its request."""
+        """Answer a request of the child process."""
         with contextlib.suppress(OSError):
             self._link.send(answer, with_socket.fileno() if with_socket else None)
 
     def wait(self) -> tuple[int, str]:
-        """Its exit code, and what it printed."""
+        """Wait for the end. Return the exit code and the output."""
         code = self._process.wait()
         return code, self._output.read_text(errors="replace")
 
     def kill(self) -> None:
-        """Now. May be called from any thread, and again."""
+        """Kill the process at once. May be called from any thread and more than once."""
         self._process.kill()
 
     def close(self) -> None:
-        """Ended, and its folder gone."""
+        """End the process and delete its folder."""
         self._process.kill()
         self._process.wait()
         self._socket.close()
@@ -129,8 +130,8 @@ class Child:
 
 
 class Handover:
-    """The agent's stream as a socket that can be handed to a child: itself where it is a plain one, else (TLS, SSH) one
-    end of a pair, with a thread each way in between."""
+    """The agent's stream as a socket that a child process can use. A plain socket is used directly. For TLS and SSH,
+    the child process gets one end of a socket pair, and two threads copy the data in both directions."""
 
     def __init__(self, raw: RawStream) -> None:
         self._raw = raw
@@ -157,7 +158,7 @@ class Handover:
                 self._ours.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """The agent ends, whoever else has its stream."""
+        """End the agent, even if another process holds its stream."""
         self._raw.close()
         if self._ours is not None:
             self._ours.close()

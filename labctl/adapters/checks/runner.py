@@ -1,4 +1,4 @@
-"""Runs a lab's checks in a child, and takes nothing but verdicts for verdicts: implements ports.Checker."""
+"""Run a lab's checks in a child process and accept only verdicts from it: implements ports.Checker."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from labctl.pool import Pool
 from labctl.ports import CloneCheck, Findings, PowerAct, PowerSwitch
 
 RUN_SECONDS = 300.0
-"""For the checks of one run; those on a clone have as long, each."""
+"""The time limit for the checks of one run. Each run on a clone has the same limit."""
 
 _VERDICTS = (0, 1)
 _NO_TESTS = 5
 
 
 class PytestChecker:
-    """``checks_dir`` tells where a lab's checks are, ``probe`` starts agents, ``start`` children. The engine is asked
-    for nothing before a run is prepared."""
+    """``checks_dir`` returns the folder of a lab's checks, ``probe`` starts agents, ``start`` starts child
+    processes. The engine is not used before the first ``prepare`` or ``run``."""
 
     def __init__(
         self, checks_dir: Callable[[str], Path], probe: Callable[[], DockerProbe], start: Start = spawn
@@ -58,7 +58,7 @@ class PytestChecker:
         self._lock = threading.Lock()
 
     def prepare(self, child: Child | None = None) -> None:
-        """See ports.Checker. ``child`` is one that was started before this module was loaded."""
+        """See ports.Checker. ``child`` is a child process that was started before this module was loaded."""
         with held(), self._lock:
             self._spare.append(_Prepared(self._probe, child or Child(self._start), early=True))
 
@@ -83,7 +83,7 @@ class PytestChecker:
         power: PowerSwitch | None = None,
     ) -> Findings:
         """See ports.Checker."""
-        # At once, so that ``stop`` from another thread never misses one that is neither spare nor running.
+        # In one step under the lock: ``stop`` in another thread must find each child as either spare or running.
         with self._lock:
             prepared = self._spare.pop() if self._spare else self._unprepared(lab)
             child = prepared.child
@@ -123,8 +123,8 @@ class PytestChecker:
 
 
 class _Prepared:
-    """A child that loads what it needs while its agent is started. ``early``, where a run may come or not: only in a
-    probe that is there already, since making one takes its time."""
+    """A child process that loads its modules while its agent is started. ``early``: it is not certain that a run
+    follows, so only an existing probe is used, because creating a probe takes time."""
 
     def __init__(self, probe: Callable[[], DockerProbe], child: Child, *, early: bool) -> None:
         self.child = child
@@ -145,7 +145,7 @@ class _Prepared:
         return self._opened[-1]
 
     def _open_early(self) -> Handover | None:
-        """In whatever probe there is; it starts while one looks whether it is the right one."""
+        """Open an agent in the current probe. The agent starts while this checks that the probe is the right one."""
         try:
             opened = self._handover()
         except EngineError:
@@ -160,7 +160,7 @@ class _Prepared:
 
 
 class _Run:
-    """One child at work."""
+    """One run of a child process."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class _Run:
         self._ended = False
 
     def listen(self) -> Findings:
-        """To the end. Raises ChecksError where that is none with verdicts."""
+        """Read messages until the end. Raises ChecksError if the run ended without verdicts."""
         timer = threading.Timer(RUN_SECONDS, self._end)
         timer.daemon = True
         timer.start()
@@ -271,7 +271,7 @@ def _reason(code: int) -> str:
 
 
 def _one_each(found: list[CheckResult]) -> list[CheckResult]:
-    """A check whose clean-up failed has two results: the worse one counts."""
+    """Return one result per check. A check whose clean-up failed has two results, and the worse one counts."""
     by_name: dict[tuple[str, str], CheckResult] = {}
     for result in found:
         key = (result.task, result.name)

@@ -1,4 +1,4 @@
-"""labctl's side of an agent in the probe: requests from any thread, each answered by its own answer."""
+"""labctl's side of an agent in the probe. Any thread may send a request; each request gets its own answer."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from labctl.threads import Thread
 COMMAND_SECONDS = 20.0
 MOST_BYTES = 16 << 20
 _PATIENCE = 60.0
-"""For the agent itself, on a machine where thirty verifies run at once."""
+"""The time limit for the agent itself, on a machine with thirty verifies at once."""
 _DISKS = "the boxes' disks"
 
 
 class LookError(Exception):
-    """There is no result: the command could not be run or did not end, or the box is gone. No verdict can be drawn from
-    it."""
+    """There is no result: the command could not be run, it did not end, or the box was removed. No verdict can be
+    based on it."""
 
 
 class NoAnswerError(LookError):
-    """The agent said nothing in time."""
+    """The agent did not answer in time."""
 
     def __init__(self, about: str) -> None:
         super().__init__(f"{about}: the probe did not answer in time")
@@ -57,12 +57,12 @@ class CheckSession:
     def run(
         self, place: str, command: str, stdin: bytes = b"", seconds: float = COMMAND_SECONDS
     ) -> tuple[int, bytes, bytes]:
-        """Exit status, stdout and stderr of a shell command."""
+        """Run a shell command and return its exit status, stdout and stderr."""
         header = {"op": "run", "place": place, "command": command, "seconds": seconds, "most": MOST_BYTES}
         try:
             told, payload = self._ask(header, stdin, seconds + _PATIENCE, f"{place}: {command}")
         except NoAnswerError:
-            # A busy engine may forget to end the stream of a probe that was replaced: others needn't wait, too.
+            # A busy engine may not end the stream of a probe that was replaced. So other requests end now, too.
             with self._arrived:
                 self._ended = self._ended or "the probe no longer answers"
                 self._arrived.notify_all()
@@ -75,14 +75,14 @@ class CheckSession:
         return list(json.loads(payload))
 
     def enter(self, place: str, pid: int, container: str, *, watch: bool = False) -> None:
-        """A box becomes a place; ``watch``: tell of changes."""
+        """Make a box a place of this session. ``watch``: report changes in the box."""
         if not pid:
             raise LookError(f"{place}: the box is not running")
         header = {"op": "enter", "place": place, "pid": pid, "container": container, "watch": watch}
         self._ask(header, b"", _PATIENCE, place)
 
     def join(self, place: str, switch: int, bridge: str, address: str, via: str = "") -> None:
-        """The probe gets a place on a network, with a default route through ``via``, if that is said."""
+        """Give the probe a place on a network. ``via`` is the address of its default route, if it needs one."""
         header = {"op": "join", "place": place, "switch": switch, "bridge": bridge, "address": address, "via": via}
         self._ask(header, b"", _PATIENCE, place)
 
@@ -97,13 +97,13 @@ class CheckSession:
         return dict(json.loads(payload))
 
     def isolate(self, switch: int, ports: list[str], *, isolated: bool) -> None:
-        """Whether frames pass between these ports of the switch."""
+        """Block or allow frames between these ports of the switch."""
         header = {"op": "isolate", "switch": switch, "ports": ports, "isolated": isolated}
         self._ask(header, b"", _PATIENCE, "the switch")
 
     def dial(self, place: str, host: str, port: int, seconds: float) -> socket.socket:
-        """A connection from that place. Raises the OSError that the attempt ends with: ConnectionRefusedError,
-        TimeoutError where nobody answers within ``seconds``, and others."""
+        """Open a connection from that place. Raises the OSError of the attempt: ConnectionRefusedError, TimeoutError
+        if there is no answer within ``seconds``, and others."""
         number = next(self._numbers)
         about = f"{place}: {host}:{port}"
         call = Call(lambda data: self._pass_on(number, data), lambda: self._hang_up(number))
@@ -127,12 +127,12 @@ class CheckSession:
 
     def _hang_up(self, number: int) -> None:
         self._calls.pop(number, None)
-        with contextlib.suppress(OSError):  # the agent has gone, and the connection with it
+        with contextlib.suppress(OSError):  # the agent has ended, and its connection is closed
             self._write({"id": number, "op": "hang up"})
 
     def wait_change(self, seconds: float) -> set[str]:
-        """The watched places in which something was written or run, or which ended, as soon as there are some; none
-        when the time is over."""
+        """Wait for changes and return the places that changed. A place changes if a file is written, a program is
+        run, or the box ends. Return an empty set after ``seconds``."""
         with self._arrived:
             self._arrived.wait_for(lambda: self._changes or self._ended, seconds)
             if self._ended and not self._changes:
@@ -141,7 +141,7 @@ class CheckSession:
             return changed
 
     def close(self) -> None:
-        """The agent ends, and all that it started."""
+        """End the agent and all its processes."""
         self._raw.close()
         self._listener.join(_PATIENCE)
 

@@ -1,7 +1,8 @@
-"""What an answer rests on: the kernel's tables and files, or the word of something that the learner owns.
+"""The source of an answer: the kernel's tables and files, or a program that the learner controls.
 
-A command that looks at a box runs outside of it, with nothing of it: what it reads is what is there. But some programs
-only pass on what another tells them, and where that other is in the box, a root there may have replaced it.
+A command that inspects a box runs outside of it and uses no program of the box, so it reads the real state. But some
+programs only pass on the answer of another program. If that program is in the box, a root user there may have replaced
+it.
 """
 
 from __future__ import annotations
@@ -11,28 +12,29 @@ import shlex
 
 from labctl.domain.verdict import Source
 
-# They ask the box's first process, its journal, or its package manager's notes.
+# They query the box's first process, its journal, or the package manager's database.
 _SYSTEMD = frozenset({"systemctl", "journalctl", "busctl", "loginctl", "hostnamectl", "timedatectl", "systemd-analyze"})
 _OWN_PROC = re.compile(r"/proc/(self|thread-self|mounts|net)\b")
 _IS_SCRIPT = re.compile(r"[\s;&|()<>`]")
-# These read there: a table that they can't read is an empty one to some of them.
+# They read these files. Some of them take an unreadable table for an empty one.
 _READ_OWN_PROC = frozenset({"arp", "df", "ifconfig", "mount", "netstat", "route"})
 _NOTES = frozenset({"dpkg-query", "dpkg", "apt", "apt-cache", "rpm"})
 
 
 def source_of(command: str) -> Source:
-    """Of what this shell command prints, where it is run from outside of the box."""
+    """Return the source of this shell command's output if the command runs outside of the box."""
     return Source.IN_BOX if needs_inside(command) or _asked(command, _NOTES) else Source.TRUSTED
 
 
 def needs_inside(command: str) -> bool:
-    """Whether it can be run only as a process of the box: systemd answers nobody whom it can't see, and what /proc says
-    of the one who reads it (proc(5), self) it says to those that it knows."""
+    """Return whether the command must run as a process of the box. There are two reasons: systemd answers only
+    processes that it can see, and /proc/self (proc(5)) depends on the process that reads it."""
     return _asked(command, _SYSTEMD | _READ_OWN_PROC) or _OWN_PROC.search(command) is not None
 
 
 def _asked(command: str, programs: frozenset[str]) -> bool:
-    """Whether the command has one of these programs as a word. ``systemctl --root=…`` reads files and asks nobody."""
+    """Return whether the command has one of these programs as a word. ``systemctl --root=…`` reads only files, so it
+    does not count."""
     try:
         lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|()<>`\n")
         lexer.whitespace_split = True

@@ -1,4 +1,4 @@
-"""The places that one run looks at, and what it asks of labctl itself."""
+"""The places that one run inspects, and its requests to labctl."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from labctl.pool import Pool
 
 
 class Listener(NamedTuple):
-    """A socket that waits for clients, by the kernel's tables. ``program`` is the path of what listens; ``genuine``
-    says that it and its libraries are files of the image that nobody has written since."""
+    """A listening socket, from the kernel's tables. ``program`` is the path of the listening program. ``genuine``:
+    the program and its libraries are files of the image that were not written since."""
 
     protocol: str
     address: str
@@ -36,8 +36,8 @@ class Listener(NamedTuple):
 
 
 class World:
-    """The places of one run. They are entered while pytest collects; what can't be entered is told to the check that
-    needs it."""
+    """The places of one run. They are entered while pytest collects. If a place can't be entered, the check that
+    needs it gets the error."""
 
     def __init__(self, orders: Orders, session: CheckSession, notes: CheckNotes, link: MessageChannel) -> None:
         self.orders = orders
@@ -55,14 +55,14 @@ class World:
         self.clock = Clock(self._slowness)
 
     def enter_all(self) -> None:
-        """Begin with every box and the first network."""
+        """Begin to enter every box and to join the first network."""
         for name in self.places:
             self._entering(name, self._enter_box, name)
         for name in list(self.orders.networks)[:1]:
             self._entering(_probe(name), self._join, name)
 
     def box(self, name: str) -> Any:
-        """testinfra's host for that box, seen from outside."""
+        """Return testinfra's host for that box, seen from outside."""
         self._known(name)
         self._entering(name, self._enter_box, name).result()
         return self._host(
@@ -71,18 +71,19 @@ class World:
         )
 
     def on_network(self, name: str, via: str = "", client: str = "") -> Any:
-        """testinfra's host for the probe on that network."""
+        """Return testinfra's host for the probe on that network."""
         place = self._client(name, via, client)
         return self._host(place, lambda: LookBackend("probe", self.session, place, self.notes.used, self.clock.limit))
 
     def dial(self, host: str, port: int, network: str, via: str, client: str, seconds: float) -> socket.socket:
-        """A connection of the probe's. Raises what ``Session.dial`` does."""
+        """Open a connection from the probe. Raises the same errors as ``CheckSession.dial``."""
         place = self._client(network or next(iter(self.orders.networks)), via, client)
         self.notes.used(Source.TRUSTED)
         return self.session.dial(place, host, port, self.clock.limit(seconds))
 
     def _slowness(self) -> float:
-        """Of the machine that the boxes are on, which may be another than labctl's. Every place reads the same."""
+        """Return the slowness of the machine that runs the boxes, which may not be labctl's. All places give the
+        same value."""
         for place, entered in list(self._entered.items()):
             if entered.done() and not entered.exception():
                 with contextlib.suppress(LookError):
@@ -92,7 +93,7 @@ class World:
         return 1.0
 
     def _client(self, network: str, via: str, client: str) -> str:
-        """The place of one of the probe's clients, who has an address of its own."""
+        """Return the place of one of the probe's clients. Each client has an address of its own."""
         if network not in self.orders.networks:
             raise LookupError(f"there is no network {network}; there are: {', '.join(self.orders.networks) or 'none'}")
         place = _probe(network, via, client)
@@ -108,7 +109,7 @@ class World:
             return self._hosts[place]
 
     def inside(self, name: str) -> Channel:
-        """A channel into that box, opened by labctl at the first need."""
+        """Return a channel into that box. labctl opens it at the first use."""
         self._known(name)
         with self._lock:
             if name not in self._channels or self._channels[name].broken:
@@ -120,14 +121,14 @@ class World:
             return self._channels[name]
 
     def somebody_in(self, name: str) -> Any:
-        """testinfra's host for somebody in that box."""
+        """Return testinfra's host for a process in that box."""
         from testinfra.host import Host
 
         self.inside(name)
         return Host(InsideBackend(name, lambda: self.inside(name), self.notes.used, self.clock.limit))
 
     def exercise(self, name: str) -> Any:
-        """testinfra's host for what the learner wrote there, on a clone."""
+        """Return testinfra's host for the learner's programs in that box, on a clone."""
         from testinfra.host import Host
 
         self._hurts()
@@ -154,7 +155,7 @@ class World:
         self.session.join(_probe(name, via, client), self.orders.switch, network.bridge, address, via)
 
     def listeners(self, name: str) -> list[Listener]:
-        """Who waits for clients in that box."""
+        """Return the listening sockets of that box."""
         self._known(name)
         self._entering(name, self._enter_box, name).result()
         found = self.session.listeners(name)
@@ -162,14 +163,14 @@ class World:
         return [_listener(item, written) for item in found]
 
     def changes(self, name: str) -> dict[str, list[str]]:
-        """What was written in that box since it was made, as it was when it was first asked for in this run."""
+        """Return the changes in that box since its creation, as of the first call in this run."""
         if name not in self._changes:
             place = self.places[name]
             self._changes[name] = self.session.changes(place.pid, place.container)
         return self._changes[name]
 
     def power(self, name: str, act: Any) -> None:
-        """Of a box of the clone."""
+        """Switch the power of a box of the clone."""
         self._known(name)
         self._hurts()
         with self._lock:
@@ -183,11 +184,11 @@ class World:
             self._channels.pop(name, None)
         self._changes.pop(name, None)
         if answer.place.pid:
-            # Also for a check that goes on with the host that it has.
+            # Also for a check that continues to use its host object.
             self._entering(name, self._enter_box, name).result()
 
     def isolate(self, names: tuple[str, ...], network: str, *, isolated: bool) -> None:
-        """Whether these boxes hear each other on a network of the clone."""
+        """Cut or restore the paths between these boxes on a network of the clone."""
         self._hurts()
         network = network or next(iter(self.orders.networks))
         ports = []

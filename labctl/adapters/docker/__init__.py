@@ -1,1 +1,1 @@
-"""The Docker engine, through its SDK."""
+"""The Docker engine, used through its SDK."""

@@ -1,7 +1,7 @@
-"""Where the engine is, and how it is reached: the same for every part of labctl and for the programs that it starts.
+"""Find the address of the engine, for every part of labctl and for the programs that it starts.
 
-The SDK's ``from_env()`` ignores docker contexts, so the address is found here: DOCKER_HOST, then labctl's setting, then
-the current docker context, then the default socket.
+The SDK's ``from_env()`` ignores docker contexts. So the address is determined here, in this order: DOCKER_HOST,
+labctl's setting, the current docker context, the default socket.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 
 
 class _Context(NamedTuple):
-    """A docker context: its endpoint, and whether it has certificates for TLS."""
+    """A docker context: its endpoint, and whether it has TLS certificates."""
 
     address: str
     tls: bool
 
 
 def resolve_address(setting: str = "") -> str:
-    """The engine's address, by DOCKER_HOST, setting, docker context, default, in this order. Raises EngineError where
-    the context in use isn't there or can't be read: the default engine would be another one."""
+    """Return the engine's address from DOCKER_HOST, the setting, the docker context or the default, in this order.
+    Raises EngineError if the current context does not exist or can't be read. The default engine would then be the
+    wrong one."""
     address = os.environ.get("DOCKER_HOST") or setting
     if address:
         return address
@@ -37,8 +38,8 @@ def resolve_address(setting: str = "") -> str:
 
 
 def refuse_unusable(address: str) -> None:
-    """Raises EngineError for ``ssh://`` and for TLS. Terminals, checks and what the keeper says come over
-    streams that have to be plain sockets, which other processes can go on with; the SDK has none there."""
+    """Raises EngineError for ``ssh://`` and for TLS. Terminals, checks and the keeper's messages need plain sockets
+    that labctl can hand over to other processes. For these addresses the SDK has no plain socket."""
     if address.startswith("ssh://"):
         target = address.removeprefix("ssh://").partition("/")[0]
         host, colon, port = target.rpartition(":")
@@ -58,12 +59,12 @@ def refuse_unusable(address: str) -> None:
 
 
 def _wants_tls(address: str) -> bool:
-    """As the docker command decides: by variables, or by the context whose endpoint this is."""
+    """Decide as the docker command does: by variables, or by the context with this endpoint."""
     if os.environ.get("DOCKER_TLS_VERIFY") or os.environ.get("DOCKER_TLS"):
         return True
     try:
         context = _context()
-    except EngineError:  # not the one that gave this address
+    except EngineError:  # the address came from another source
         return False
     return context is not None and context.address == address and context.tls
 
@@ -73,8 +74,8 @@ def _docker_folder() -> Path:
 
 
 def _context() -> _Context | None:
-    """The docker context in use (docker's own files, docker-context(1)); None for the default one. Raises
-    EngineError."""
+    """Return the current docker context, from docker's own files (docker-context(1)), or None for the default
+    context. Raises EngineError."""
     name = os.environ.get("DOCKER_CONTEXT") or _current_context()
     if not name or name == "default":
         return None
@@ -92,5 +93,5 @@ def _context() -> _Context | None:
 def _current_context() -> str:
     try:
         return str(json.loads((_docker_folder() / "config.json").read_text()).get("currentContext") or "")
-    except (OSError, ValueError, AttributeError):  # not there, or not what docker writes: docker passes over it, too
+    except (OSError, ValueError, AttributeError):  # missing, or not in docker's format: docker ignores such a file, too
         return ""

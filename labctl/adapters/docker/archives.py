@@ -1,10 +1,10 @@
-"""Files into a box and out of it, as tar archives.
+"""Copy files into a box and out of it, as tar archives.
 
-The engine's own archive calls see the box's disk and nothing that is mounted on it: what they write to /run nobody
-finds. So in a box that runs, the toolbox's tar does it, among the box's processes. That one is not to be trusted, for
-a root in the box may do with it what they like; but neither is anything else that comes from there, and what goes there
-is theirs. The engine's calls are for a box that doesn't run, which has nothing mounted. A box that is paused has: a
-verify pauses boxes for a moment, and that is waited for.
+The engine's archive calls reach only the box's disk, not the file systems mounted on it. A file that they write to /run
+is not visible in the box. So in a running box the toolbox's tar does the work, as a process of the box. A root user in
+the box can manipulate this tar. That is acceptable: nothing else that comes from a box is trusted either, and the files
+copied into a box belong to the learner. The engine's calls are used for a stopped box, which has no mounts. A paused
+box has mounts. A verify pauses boxes for a moment, so labctl waits until the pause ends.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from labctl.adapters.docker.client import Client
 
 _RECORD = 10240
-"""Bytes that archives are padded to."""
+"""The size to which archives are padded, in bytes."""
 
 _PAUSE_SECONDS = 15.0
-"""As long as a command that is to be run in a box that is paused waits."""
+"""How long a command waits for the end of a box's pause."""
 
 _POLL_SECONDS = 0.05
 _MOST_STDERR = 1 << 16
 _FOLDER, _LINK = 1 << 31, 1 << 27
 _OTHER = 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21
-"""Kinds in the engine's ``mode``, which is Go's (io/fs.FileMode)."""
+"""Bits of file types in the engine's ``mode``, which is Go's (io/fs.FileMode)."""
 
 _FIND = """
 b=/.labctl/bin/busybox
@@ -45,13 +45,14 @@ echo $k
 $b readlink -n -f -- "$1" || printf %s "$1"
 """
 
-# The archive has a number of records, then comes a word: without it, labctl has died meanwhile, and nothing stays. All
-# is unpacked into a fresh folder beside the target and renamed once it is whole. Before that, it is looked through for
-# folders that would replace files, or files folders. What is mounted can't be replaced, so it is written over.
+# The archive has a fixed number of records, and a word follows it. If the word is missing, labctl has died meanwhile,
+# and nothing may remain. All files are unpacked into a new folder beside the target and renamed after the last one is
+# complete. Before that, the script looks for folders that would replace files and files that would replace folders. A
+# mount point can't be replaced, so its content is overwritten.
 _PUT = r"""
 b=/.labctl/bin/busybox
 t=
-# What is left of stdin is read: the engine waits for long with bytes that nobody takes.
+# Read the remaining stdin: the engine waits for a long time if nobody reads its bytes.
 trap '[ -z "$t" ] || $b rm -rf "$t"; $b cat >/dev/null' EXIT
 trap 'exit 45' HUP INT TERM
 umask 022
@@ -90,7 +91,7 @@ each clash "$t" . || exit 44
 each place "$t" . || exit 42
 """
 
-# The engine leaves a program alone whose output nobody takes any more: so it is ended where stdin ends.
+# The engine does not end a program if nobody reads its output any more. So the script ends tar when stdin ends.
 _GET = """
 cd -- "$1" || exit 41
 exec 3<&0
@@ -106,8 +107,8 @@ exit $code
 
 
 class Archives:
-    """Implements this part of ports.Engine. ``open_exec`` starts a command in a box, with its stdin: the exec's id, and
-    its raw stream."""
+    """Implements this part of ports.Engine. ``open_exec`` starts a command in a box, with its stdin, and returns the
+    exec's id and its raw stream."""
 
     def __init__(self, client: Client, open_exec: Callable[[str, list[str]], tuple[str, Any]]) -> None:
         self._client = client
@@ -125,7 +126,8 @@ class Archives:
         return Spot(found, SpotKind(kind))
 
     def _find_on_disk(self, box_id: str, path: str) -> Spot:
-        """The engine says of a link where it leads in the end, but not of a path whose folders are links."""
+        """Find a path on the disk of a stopped box. The engine resolves a path that is a link, but not a path whose
+        folders are links."""
         found, kind = "/", SpotKind.FOLDER
         for part in posixpath.normpath(path).strip("/").split("/"):
             found = posixpath.join(found, part)
@@ -142,14 +144,14 @@ class Archives:
         return Spot(found, kind, running=False)
 
     def _stat(self, box_id: str, path: str) -> dict[str, Any] | None:
-        """HEAD /containers/{id}/archive; None where there is nothing."""
+        """Return the result of HEAD /containers/{id}/archive, or None if the path does not exist."""
         import docker.utils
 
         api = self._client.api
         response = sdk.head(api, "/containers/{0}/archive", box_id, params={"path": path})
         if response.status_code == 404:
             return None
-        if response.status_code == 500:  # the answer to a HEAD has no body that says why
+        if response.status_code == 500:  # the response to HEAD has no body with a reason
             raise UsageError(
                 "{path} in the box can't be opened: its symbolic links may form a loop", path=visible(path)
             )
@@ -223,7 +225,8 @@ class Archives:
                 left_out(line.removeprefix("tar: ").rstrip("\n").removesuffix(_SOCKET))
 
     def _runs(self, box_id: str) -> bool:
-        """Raises UsageError for a box that stays paused: nothing of what is mounted in it can be reached."""
+        """Return whether the box runs. Raises UsageError if the box stays paused, because its mounts can't be
+        reached then."""
         deadline = time.monotonic() + _PAUSE_SECONDS
         while True:
             found = self._client.api.inspect_container(box_id)
@@ -238,7 +241,8 @@ class Archives:
     def _run(
         self, box_id: str, script: str, arguments: list[str], told: _Said, stdin: Iterable[bytes] | None = ()
     ) -> Iterator[bytes]:
-        """Its stdout; then ``told`` has the rest. ``stdin`` None: it stays open, for a script that ends with it."""
+        """Run a script in the box and yield its stdout. At the end ``told`` has its exit code and stderr. If
+        ``stdin`` is None, stdin stays open, for a script that ends when stdin does."""
         from labctl.adapters.docker.stream import STDOUT, FrameStream
 
         exec_id, raw = self._open(box_id, [BUSYBOX, "sh", "-c", script, "sh", *arguments])
@@ -249,7 +253,7 @@ class Archives:
                 if stdin is not None:
                     raw.close_write()
             except (BrokenPipeError, ConnectionResetError):
-                pass  # it has ended before it had all, and says why
+                pass  # the script ended before it had read everything, and reports why
             for kind, data in FrameStream(raw).frames():
                 if kind == STDOUT:
                     yield data
@@ -265,20 +269,21 @@ _SOCKET = ": socket ignored"
 
 
 class _Said:
-    """How a script in a box ended, and what it said on stderr."""
+    """The exit code of a script in a box, and its stderr."""
 
     def __init__(self) -> None:
         self.code = 126
         self.stderr = b""
 
     def refused(self) -> EngineError | None:
-        """The error, where nothing could be started in the box."""
+        """Return the error if no program could be started in the box."""
         if self.code in (126, 127):
             return EngineError("no program can be started in the box", hint=Hint.STATUS, detail=self._text())
         return None
 
     def values(self, path: str) -> dict[str, Any]:
-        """Of a message: ``why`` is the system's word, which stands behind the last colon of the first line."""
+        """Return the values of a message. ``why`` is the system's error text: the part after the last colon of the
+        first line."""
         first = next(iter(self._text().splitlines()), "")
         why = first.rpartition(": ")[2] or f"exit status {self.code}"
         return {"path": visible(path), "why": visible(why)[:200]}

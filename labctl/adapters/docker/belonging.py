@@ -1,4 +1,5 @@
-"""Which boxes, clones and images for clones on an engine belong to a store. Every look at them goes through here."""
+"""Which boxes, clones and clone images on an engine belong to a store. Every query for them goes through this
+module."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from labctl.domain import naming, wiring
 from labctl.domain.observed import CloneImage, ObservedBox
 
 Recognise = Callable[[ObservedBox], bool]
-"""Whether a box that was made before stores had ids is this store's (``services.claims``)."""
+"""Returns whether a box from before stores had ids belongs to this store (``services.claims``)."""
 
 
 class Belonging:
-    """What an engine has, as the store with the id ``store`` may see it."""
+    """The objects of an engine that the store with the id ``store`` may see."""
 
     def __init__(self, client: Client, store: Callable[[], str], recognise: Recognise) -> None:
         self._client = client
@@ -23,14 +24,14 @@ class Belonging:
         self._recognise = recognise
 
     def boxes(self, instance: str | None) -> list[ObservedBox]:
-        """See ports.Engine.observe. One that was made before stores had ids counts where its instance has no others."""
+        """See ports.Engine.observe. A box from before stores had ids counts only if its instance has no other boxes."""
         store = self._store()
         if instance is None:
             found = self._learners(None)
             taken = {box.instance for box in found if box.store == store}
             return [box for box in found if self._is_mine(box, store, taken)]
         mine = self._learners(naming.on_engine(instance, store))
-        # Asked for by itself and only where there is nothing else: most instances have none of these any more.
+        # A separate query, and only if the first one found nothing: most instances no longer have such boxes.
         return mine or ([box for box in self._learners(instance) if self._is_mine(box, store, set())] if store else [])
 
     def unclaimed(self, instance: str | None) -> list[ObservedBox]:

@@ -1,4 +1,4 @@
-"""Clients of the engine, and why it can't be reached. Where it is: ``labctl.adapters.docker.address``."""
+"""Clients of the engine, and errors if it can't be reached. Its address: ``labctl.adapters.docker.address``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _import_docker() -> None:
-    """Import the SDK without paramiko, which is half of its import time: labctl reaches no engine by SSH."""
+    """Import the SDK without paramiko, which takes half of its import time. labctl never reaches an engine by SSH."""
     if "paramiko" in sys.modules:
         import docker
 
@@ -32,7 +32,7 @@ def _import_docker() -> None:
 
 
 class Client:
-    """Clients of one engine: the SDK's low-level client, one for each thread."""
+    """Clients of one engine: the SDK's low-level client, one per thread."""
 
     def __init__(self, address: str, timeout: float = 60) -> None:
         _import_docker()
@@ -45,33 +45,34 @@ class Client:
 
     @property
     def api(self) -> docker.APIClient:
-        """This thread's client."""
+        """The client of this thread."""
         client: docker.APIClient | None = getattr(self._local, "client", None)
         if client is None:
             client = self._local.client = self.new_api(self._timeout)
         return client
 
     def new_api(self, timeout: float | None) -> docker.APIClient:
-        """A client of one's own, for a stream that stays open (``timeout`` None: no limit). All speak one version of
-        the API, which is negotiated once."""
+        """Return a new client, for a stream that stays open (``timeout`` None: no limit). All clients use the same
+        version of the API, which is negotiated once."""
         from labctl.adapters.docker.negotiation import NegotiatingClient
 
         refuse_unusable(self.address)
         with explained(self.address):
             api = NegotiatingClient(self._spoken, base_url=self.address, timeout=timeout, num_pools=4)
-        # An engine is reached directly: a proxy of the environment is for the web, and breaks streams.
+        # An engine is reached directly. A proxy from the environment is meant for the web and breaks streams.
         api.trust_env = False
         return api
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the engine says of itself (GET /info), asked once. Raises EngineError."""
+        """The engine's description of itself (GET /info), requested once. Raises EngineError."""
         with explained(self.address):
             found: dict[str, Any] = self.api.info()
             return found
 
     def require_usable(self) -> None:
-        """Before anything is made. Raises EngineError for an engine that runs in a way in which labctl can't work."""
+        """Raises EngineError if labctl can't work with the configuration of this engine. Called before anything is
+        created."""
         from labctl.domain.diagnosis import obstacle
 
         found = obstacle(self.facts.get("SecurityOptions") or ())
@@ -81,7 +82,7 @@ class Client:
 
 @contextmanager
 def explained(address: str) -> Iterator[None]:
-    """Turn the SDK's errors into one clear line and the way on."""
+    """Turn the SDK's errors into EngineErrors with a short message and a hint."""
     import docker.errors
     import requests.exceptions
 
@@ -94,7 +95,7 @@ def explained(address: str) -> Iterator[None]:
 
 
 def unreachable(address: str, error: BaseException) -> EngineError:
-    """Why the engine can't be reached, from the error's own chain."""
+    """Return the error that explains why the engine can't be reached, from the causes of ``error``."""
     reason = _os_error(error)
     if isinstance(reason, PermissionError):
         return EngineError(
@@ -118,7 +119,7 @@ def _start_hint() -> Hint:
 
 
 def _os_error(error: BaseException | None) -> OSError | None:
-    """The system's error underneath: requests and urllib3 keep it as cause, context or argument."""
+    """Return the system's error behind this one. requests and urllib3 keep it as cause, context or argument."""
     seen: set[int] = set()
     todo: list[object] = [error]
     while todo:
@@ -133,7 +134,7 @@ def _os_error(error: BaseException | None) -> OSError | None:
 
 
 def api_error(error: docker.errors.APIError) -> EngineError:
-    """What the engine refused, in its own words."""
+    """Return an error with the reason that the engine gave for its refusal."""
     why = str(error.explanation or error)
     if "no space left on device" in why:
         return EngineError("no space is left on the Docker engine's disk", hint=Hint.PRUNE, detail=why)

@@ -1,4 +1,4 @@
-"""Containers as data: what the engine is asked to make. Pure, so that a test can say what is in it, and what isn't."""
+"""Configurations of the containers that labctl creates, as data. Pure, so that tests can check what they contain."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from labctl.domain.toolbox import BUSYBOX, TOOLBOX
 from labctl.errors import EngineError
 from labctl.hints import Hint
 
-# Docker's default set less what no lab needs: making devices (MKNOD), file capabilities (SETFCAP).
-# AUDIT_WRITE stays: sshd and sudo refuse a root login where they may not write to the audit log.
+# Docker's default set, without two that no lab needs: MKNOD (make devices) and SETFCAP (file capabilities). AUDIT_WRITE
+# stays, because sshd and sudo refuse a root login if they may not write to the audit log.
 CAPABILITIES = (
     "AUDIT_WRITE",
     "CHOWN",
@@ -30,31 +30,33 @@ CAPABILITIES = (
     "SYS_CHROOT",
 )
 
-# The keeper enters the namespaces of boxes (SYS_ADMIN, SYS_CHROOT), finds them in /proc (SYS_PTRACE), wires
-# (NET_ADMIN), counts what was written in folders that nobody may read (DAC_READ_SEARCH).
+# The keeper enters the namespaces of boxes (SYS_ADMIN, SYS_CHROOT), finds them in /proc (SYS_PTRACE) and wires networks
+# (NET_ADMIN). It also measures the size of unreadable folders (DAC_READ_SEARCH).
 KEEPER_CAPABILITIES = ("SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH")
 
 _TTY_GROUP = "5"
-"""Of terminals in boxes: Docker mounts their devpts(5) with it. Members may write to them (wall(1))."""
+"""The group of terminals in boxes: Docker mounts their devpts(5) with it. Members may write to them (wall(1))."""
 
-# Counted up when keeper_config changes, so that keepers of before are replaced.
+# Increase this number when keeper_config changes, so that existing keepers are replaced.
 _KEEPER_FORM = 5
 _PROBE_FORM = 1
 
 _LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
-# What it noted of boxes is read there: where the log begins anew, the lines before aren't all lost.
+# labctl reads the keeper's notes about boxes from this log. With two files, a rotation does not delete all earlier
+# lines.
 _KEEPER_LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
 
 
 def boxes_cgroup(driver: str) -> str:
-    """HostConfig.CgroupParent of all boxes, for an engine that makes cgroups by that driver; nothing where it makes
-    none. What an engine of cgroupfs isn't told from the root on, it takes from where it is itself."""
+    """Return HostConfig.CgroupParent of all boxes for this cgroup driver, or an empty string if the driver creates
+    no cgroups. With the driver cgroupfs the path must be absolute. The engine resolves a relative path below its own
+    cgroup."""
     return {"systemd": wiring.SLICE, "cgroupfs": f"/{wiring.SLICE}"}.get(driver, "")
 
 
 def refuse_unmeasured(spec: BoxSpec, driver: str) -> None:
-    """Raises EngineError for a box with a limit on what it writes, where that can't be measured: a limit that doesn't
-    hold is none."""
+    """Raises EngineError for a box with a disk limit if the storage driver does not allow measuring. A limit that is
+    not enforced is no limit."""
     if wiring.LABEL_DISK in spec.all_labels() and driver not in MEASURED_DRIVERS:
         raise EngineError(
             "labctl can't enforce the disk limit of {box}: it can't measure writes with the storage driver {driver}",
@@ -65,11 +67,11 @@ def refuse_unmeasured(spec: BoxSpec, driver: str) -> None:
 
 
 def box_config(spec: BoxSpec, toolbox_volume: str, cgroup: str = "") -> dict[str, Any]:
-    """POST /containers/create for a box: systemd as its first process, unprivileged, wired by the keeper. ``cgroup``:
-    the one to put it in.
+    """POST /containers/create for a box: unprivileged, with systemd as its first process, wired by the keeper.
+    ``cgroup``: the parent cgroup.
 
-    The files of its learner are an argument of its entry script, not an archive call: that costs nothing (an archive
-    call starts a process in the engine), and there is no state between made and filled.
+    The learner's files are an argument of the entry script. An archive call would start another process in the engine.
+    Also, with the argument a box is never created without its files.
     """
     payload = base64.b64encode(gzip.compress(archive(spec.files), 6, mtime=0)).decode() if spec.files else ""
     return {
@@ -102,11 +104,11 @@ def box_config(spec: BoxSpec, toolbox_volume: str, cgroup: str = "") -> dict[str
 
 
 def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[str, Any]:
-    """POST /containers/create for the keeper. The toolbox's volume is on it so that nobody prunes it."""
+    """POST /containers/create for the keeper. It mounts the toolbox's volume so that the volume is not pruned."""
     return {
         "Image": image,
-        # Said, since without it Docker takes any signal that is sent (SIGUSR1 too) for a wish to end it, and then its
-        # restart policy is off.
+        # The stop signal is set explicitly. Without it Docker takes any signal that is sent (SIGUSR1 too) for a stop
+        # request, and then ignores the restart policy.
         "StopSignal": "SIGTERM",
         "Labels": {
             wiring.LABEL_ROLE: wiring.ROLE_KEEPER,
@@ -115,8 +117,8 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
         "HostConfig": {
             "NetworkMode": "none",
             "PidMode": "host",
-            # It joins the engine's by itself. With "host" a mount of cgroup2 would be made for it in that one, which
-            # takes nsdelegate from the whole machine.
+            # The keeper joins the engine's cgroup namespace by itself. With "host" the engine would mount cgroup2 for
+            # the keeper in that namespace, and that removes nsdelegate from the whole machine.
             "CgroupnsMode": "private",
             "RestartPolicy": {"Name": "always"},
             "CapDrop": ["ALL"],
@@ -128,7 +130,7 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
                 {"Type": "bind", "Source": engine_socket, "Target": "/var/run/docker.sock"},
                 {"Type": "volume", "Source": toolbox_volume, "Target": TOOLBOX, "ReadOnly": True},
             ],
-            # Commands that hold boxes (labctl.keeper.hold) take 10 MiB each, as many as verifies run at a time.
+            # Each command that holds boxes (labctl.keeper.hold) takes 10 MiB, and there is one per running verify.
             "Memory": 384 << 20,
             "PidsLimit": 128,
             "LogConfig": _KEEPER_LOGS,
@@ -137,12 +139,13 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
 
 
 def keeper_hash(image: str, toolbox_volume: str, engine_socket: str) -> str:
-    """What a keeper was made from, as a label: another one means that it is outdated."""
+    """Return the label with the keeper's sources. A keeper with another label is outdated."""
     return f"{image} {toolbox_volume} {engine_socket} {_KEEPER_FORM}"
 
 
 def switch_config(image: str) -> dict[str, Any]:
-    """POST /containers/create for the switch: a network namespace that stays, with no address and no way out."""
+    """POST /containers/create for the switch: a permanent network namespace without an address and without a route
+    out."""
     return {
         "Image": image,
         "Labels": {wiring.LABEL_ROLE: wiring.ROLE_SWITCH, wiring.LABEL_SPEC_HASH: "1"},
@@ -166,9 +169,9 @@ def switch_config(image: str) -> dict[str, Any]:
     }
 
 
-# To enter the namespaces of boxes (SYS_ADMIN, SYS_CHROOT), find them in /proc (SYS_PTRACE), give places on networks a
-# cable (NET_ADMIN), read what learners keep to themselves (DAC_OVERRIDE), ping (NET_RAW), give all that up again
-# (SETPCAP) and end what hangs (KILL).
+# The probe enters the namespaces of boxes (SYS_ADMIN, SYS_CHROOT) and finds them in /proc (SYS_PTRACE). It connects
+# places to networks (NET_ADMIN), reads private files of learners (DAC_OVERRIDE) and pings (NET_RAW). It drops all these
+# again (SETPCAP) and ends commands that hang (KILL).
 PROBE_CAPABILITIES = (
     "DAC_OVERRIDE",
     "KILL",
@@ -182,8 +185,8 @@ PROBE_CAPABILITIES = (
 
 
 def probe_config(image: str, toolbox_volume: str) -> dict[str, Any]:
-    """POST /containers/create for the probe: it sleeps until a verify starts an agent in it (``labctl.probe``). Unlike
-    the keeper it has no way to the engine: its agents talk to servers that learners wrote."""
+    """POST /containers/create for the probe. It sleeps until a verify starts an agent in it (``labctl.probe``).
+    Unlike the keeper it can't reach the engine, because its agents talk to servers of learners."""
     return {
         "Image": image,
         "Labels": {wiring.LABEL_ROLE: wiring.ROLE_PROBE, wiring.LABEL_SPEC_HASH: probe_hash(image, toolbox_volume)},
@@ -207,13 +210,13 @@ def probe_config(image: str, toolbox_volume: str) -> dict[str, Any]:
 
 
 def probe_hash(image: str, toolbox_volume: str) -> str:
-    """What a probe was made from, as a label: another one means that it is outdated."""
+    """Return the label with the probe's sources. A probe with another label is outdated."""
     return f"{image} {toolbox_volume} {_PROBE_FORM}"
 
 
 def toolbox_config(image: str, toolbox_volume: str) -> dict[str, Any]:
-    """POST /containers/create for a container that is never started: making it copies the image's /.labctl into the new
-    volume."""
+    """POST /containers/create for a container that is never started. Its creation copies the image's /.labctl into
+    the new volume."""
     return {
         "Image": image,
         "Cmd": ["true"],

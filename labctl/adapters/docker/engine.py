@@ -26,8 +26,9 @@ _COMMIT_SECONDS = 600.0
 
 
 class DockerEngine:
-    """An engine, by the SDK, for one store: ``store`` tells its id, ``recognise`` which boxes of before stores had ids
-    are its own. ``toolbox_volume`` tells the volume that boxes get mounted."""
+    """An engine, used through the SDK, for one store. ``store`` returns the store's id. ``recognise`` returns
+    whether a box from before stores had ids is the store's own. ``toolbox_volume`` returns the volume that boxes
+    mount."""
 
     def __init__(
         self, client: Client, toolbox_volume: Callable[[], str], store: Callable[[], str], recognise: Recognise
@@ -107,9 +108,9 @@ class DockerEngine:
             self._client.api.start(box_id)
 
     def stop(self, box_id: str, timeout: int = 10) -> None:
-        """POST /containers/{id}/stop; for a power cut /containers/{id}/kill, since a stop with ``t=0`` sends the stop
-        signal first, and systemd gets to stop some units before SIGKILL comes (measured). After either the restart
-        policy rests until the next start."""
+        """POST /containers/{id}/stop, or /containers/{id}/kill for a power cut. A stop with ``t=0`` first sends the
+        stop signal, and systemd stops some units before SIGKILL comes (measured). After both calls the restart
+        policy has no effect until the next start."""
         import docker.errors
 
         with self._unless_missing():
@@ -119,7 +120,7 @@ class DockerEngine:
             try:
                 self._client.api.kill(box_id, "SIGKILL")
             except docker.errors.APIError as error:
-                if error.status_code != 409:  # it doesn't run
+                if error.status_code != 409:  # the box is not running
                     raise
 
     def restart(self, box_id: str, timeout: int = 10) -> None:
@@ -133,15 +134,16 @@ class DockerEngine:
             remove_container(self._client.api, box_id)
 
     def commit(self, box_id: str, labels: Mapping[str, str]) -> str:
-        """POST /commit. The engine adds the box's labels to those given here, and takes its entry point where none is
-        given, with the learner's files as its argument. A label can't be taken away, but be made empty.
+        """POST /commit. The engine merges the box's labels with the given labels. If no entry point is given, it takes
+        that of the box, with the learner's files as an argument. A label can't be removed, but it can be set to an
+        empty string.
 
-        ``pause`` is on: files that belong together are written one after the other (a redo log and then the table), and
-        a copy that has the second without the first is broken in a way that no power cut could break it. The engine
-        itself lets the box go on, so that one never stands still for good where this labctl is killed. A box of
-        redis-replication stands still for 0.09 s, three at once for 0.17 s (measured).
+        ``pause`` is on, because files that belong together are written one after the other (first a redo log, then the
+        table). A copy with only the second file is damaged in a way that no power cut could cause. The engine itself
+        ends the pause, so a box does not stay paused if this labctl is killed. A box of redis-replication pauses for
+        0.09 s, three at once for 0.17 s (measured).
         """
-        # Not the thread's own client: reading a large box's layer takes longer than calls usually may.
+        # Not the thread's own client: reading the layer of a large box takes longer than its timeout.
         api = self._client.new_api(_COMMIT_SECONDS)
         try:
             with self._explained():
@@ -157,7 +159,7 @@ class DockerEngine:
         return self._belonging.images(original)
 
     def remove_image(self, image_id: str) -> bool:
-        """DELETE /images/{id}. Its parents, which the box was made from, stay."""
+        """DELETE /images/{id}. Its parent images, from which the box was made, stay."""
         import docker.errors
 
         with self._unless_missing():
@@ -204,7 +206,7 @@ class DockerEngine:
         return ExecResult(code if code is not None else 126, bytes(stdout), bytes(stderr))
 
     def stream(self, box_id: str, argv: Sequence[str]) -> ByteStream:
-        """An exec whose stdin and stdout are the stream."""
+        """Start an exec and return its stdin and stdout as a stream."""
         from labctl.adapters.docker.stream import FrameStream
 
         with self._explained():
@@ -214,7 +216,7 @@ class DockerEngine:
     def terminal(
         self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int
     ) -> Terminal:
-        """An exec on a terminal of its own."""
+        """Start an exec with a terminal."""
         from labctl.adapters.docker.terminal import DockerTerminal, new_mark
 
         mark, marked = new_mark()
@@ -227,7 +229,7 @@ class DockerEngine:
     def process(
         self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], on_stderr: Callable[[bytes], object]
     ) -> Process:
-        """An exec with pipes."""
+        """Start an exec with pipes."""
         from labctl.adapters.docker.terminal import DockerProcess, new_mark
 
         mark, marked = new_mark()
@@ -242,19 +244,19 @@ class DockerEngine:
         return Archives(self._client, lambda box_id, argv: self._open(box_id, argv, stdin=True))
 
     def find(self, box_id: str, path: str) -> Spot:
-        """By the toolbox, in a box that runs; else HEAD /containers/{id}/archive."""
+        """Use the toolbox in a running box, or HEAD /containers/{id}/archive for a stopped box."""
         with self._explained():
             return self._archives.find(box_id, path)
 
     def put_archive(self, box_id: str, path: str, tar: bytes | IO[bytes]) -> None:
-        """By the toolbox's tar, in a box that runs; else PUT /containers/{id}/archive."""
+        """Use the toolbox's tar in a running box, or PUT /containers/{id}/archive for a stopped box."""
         with self._explained():
             self._archives.put(box_id, path, tar)
 
     def get_archive(
         self, box_id: str, path: str, left_out: Callable[[str], object] = lambda _name: None
     ) -> Iterator[bytes]:
-        """By the toolbox's tar, in a box that runs; else GET /containers/{id}/archive."""
+        """Use the toolbox's tar in a running box, or GET /containers/{id}/archive for a stopped box."""
         with self._explained():
             yield from self._archives.get(box_id, path, left_out)
 
@@ -264,8 +266,8 @@ class DockerEngine:
             return bytes(self._client.api.logs(box_id, tail=tail))
 
     def memory(self, box_id: str) -> int:
-        """GET /containers/{id}/stats?one-shot. cgroup v2 calls the cache ``inactive_file``, v1
-        ``total_inactive_file``."""
+        """GET /containers/{id}/stats?one-shot. The name of the cache is ``inactive_file`` in cgroup v2 and
+        ``total_inactive_file`` in v1."""
         with self._explained():
             told = self._client.api.stats(box_id, stream=False, one_shot=True).get("memory_stats") or {}
         cache = told.get("stats") or {}
@@ -294,7 +296,7 @@ class DockerEngine:
 
 @contextmanager
 def _unless_missing(address: str) -> Iterator[None]:
-    """A container that is gone already is what was wanted."""
+    """Ignore the error for a missing container or image: the caller treats it as removed."""
     import docker.errors
 
     with explained(address), suppress(docker.errors.NotFound):

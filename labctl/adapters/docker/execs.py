@@ -1,4 +1,4 @@
-"""Starting a process in a container, also in one that stands still for a moment."""
+"""Start a process in a container, also in one that is paused for a moment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import docker
 
 _SECONDS = 15.0
-"""A commit, for which the engine pauses a container, takes some tenths of one."""
+"""The time limit for the end of a pause. The engine pauses a container during a commit, for a few tenths of a
+second."""
 
 _POLL_SECONDS = 0.02
 
@@ -20,8 +21,8 @@ _POLL_SECONDS = 0.02
 def start_exec(
     api: docker.APIClient, container_id: str, argv: Sequence[str], *, tty: bool = False, **options: Any
 ) -> tuple[str, RawStream]:
-    """POST /containers/{id}/exec and /exec/{id}/start: the exec's id, its stdin and stdout. While the container is
-    paused, by a verify that makes a copy of it, that waits. Raises the SDK's errors."""
+    """POST /containers/{id}/exec and /exec/{id}/start: return the exec's id, and a stream of its stdin and stdout.
+    If a verify has paused the container for a copy, wait for the end of the pause. Raises the SDK's errors."""
     import docker.errors
 
     deadline = time.monotonic() + _SECONDS

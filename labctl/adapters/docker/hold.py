@@ -1,4 +1,4 @@
-"""Boxes that stand still while they are copied, by a command in the keeper (``labctl.keeper.hold``)."""
+"""Pause boxes while they are copied, with a command in the keeper (``labctl.keeper.hold``)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ if TYPE_CHECKING:
 
 _COMMAND = ("python3", "-S", "-c", "from labctl.keeper.hold import main; main()")
 _SECONDS = 60.0
-"""Until it has looked at all boxes, on a machine that is busy; it gives up looking long before."""
+"""The time limit for measuring all boxes on a busy machine. The command itself gives up much earlier."""
 
 _LET_GO_SECONDS = 5.0
-"""Until it says that they go on. Some engines leave the connection to a command open whose container was killed."""
+"""The time limit for the message that the boxes run again. Some engines don't close the connection to a command
+whose container was killed."""
 
 
 @contextmanager
 def hold(client: Client, boxes: Mapping[str, str]) -> Iterator[Mapping[str, Weight]]:
     """See ports.Keeper."""
     with explained(client.address):
-        # Those that somebody else has paused are none of them.
+        # A box that another program has paused is not included.
         found = client.api.containers(filters={"id": list(boxes.values())}) if boxes else []
         running = [item["Id"] for item in found if item["State"] == "running"]
         command = _Command(start_exec(client.api, naming.KEEPER, _COMMAND, stdin=True)[1])
@@ -53,7 +54,7 @@ class _Command:
         self._text = b""
 
     def answer(self) -> dict[str, Any]:
-        """The next line. Raises OSError, and ValueError at the end."""
+        """Return the next line. Raises OSError, and ValueError at the end."""
         while b"\n" not in self._text and (data := self._stream.read()):
             self._text += data
         line, _, self._text = self._text.partition(b"\n")
@@ -75,8 +76,8 @@ def _weights(command: _Command, boxes: Mapping[str, str]) -> Mapping[str, Weight
 
 
 def _let_go(client: Client, command: _Command, running: list[str]) -> None:
-    """The command has the boxes go on, says so, and ends. Where it doesn't say so, it may have died, and ``running``,
-    which ran before it, are told to go on."""
+    """Let the command resume the boxes, report that, and end. Without this report the command may have died, so the
+    boxes in ``running``, which ran before it, are unpaused here."""
     import docker.errors
     import requests.exceptions
 

@@ -1,5 +1,5 @@
-"""The engine's machine, seen through a container of the keeper's image that lives for one look: the same for an engine
-here and one far away."""
+"""Inspect the engine's machine with a short-lived container of the keeper's image. This works for a local and for a
+remote engine."""
 
 from __future__ import annotations
 
@@ -47,21 +47,22 @@ class HostProbe:
         return sysctls, disk
 
     def raise_sysctls(self, wanted: Mapping[str, int]) -> None:
-        """See HostPort; kept for the next boot in /etc/sysctl.d (sysctl.d(5))."""
+        """See HostPort. The values are also written to /etc/sysctl.d for the next boot (sysctl.d(5))."""
         now = [f"echo {value} > {_path(name)}" for name, value in wanted.items()]
         later = "".join(f"{name} = {value}\\n" for name, value in wanted.items())
         keep = f"printf '# written by labctl doctor --fix\\n{later}' > {_BOOT}/60-labctl.conf"
         self._run("; ".join([*now, keep]), ["/proc/sys:/host/sys", "/etc/sysctl.d:/host/sysctl.d"])
 
     def _run(self, script: str, binds: list[str]) -> str | None:
-        """What the script printed; None where the keeper's image isn't built yet."""
+        """Return the output of the script, or None if the keeper's image does not exist yet."""
         import docker.errors
 
         config: dict[str, Any] = {
             "Image": self._tags().keeper,
             "Entrypoint": ["sh", "-c", script],
             "Labels": {wiring.LABEL_ROLE: "doctor"},
-            # The limits of neighbours are those of the machine's own network: in another one there are no such files.
+            # The limits of the neighbour table belong to the machine's own network. Another network namespace has no
+            # such files.
             "HostConfig": {"NetworkMode": "host", "Binds": binds, "ReadonlyRootfs": True},
         }
         with explained(self._client.address):
@@ -79,7 +80,7 @@ class HostProbe:
                     api.remove_container(made["Id"], force=True)
 
     def base_present(self) -> bool:
-        """See HostPort. labctl's own tag counts: ``images load`` brings that one."""
+        """See HostPort. labctl's own tag counts too, because ``images load`` creates only that tag."""
         with explained(self._client.address):
             names = [self._settings.image.base, f"{naming.REPOSITORY}/base"]
             return any(self._client.api.images(filters={"reference": name}) for name in names)

@@ -31,27 +31,27 @@ _NAMES = {
 
 
 class SystemTags(NamedTuple):
-    """The images that keeper and toolbox are made from."""
+    """The images from which the keeper and the toolbox are made."""
 
     keeper: str
     toolbox: str
 
     @property
     def volume(self) -> str:
-        """The toolbox's volume: a new toolbox is a new volume, so boxes that run keep theirs."""
+        """The toolbox's volume. A new toolbox gets a new volume, so running boxes keep theirs."""
         return f"labctl-toolbox-{self.toolbox.rpartition(':')[2]}"
 
 
 class DockerKeeper:
-    """Keeper, switch and probe as containers. ``tags`` tells the images they should be made from."""
+    """The keeper, the switch and the probe as containers. ``tags`` returns the images that they should be made from."""
 
     def __init__(self, client: Client, tags: Callable[[], SystemTags]) -> None:
         self._client = client
         self._tags = tags
 
     def state(self) -> Mapping[str, str]:
-        """One look: keeper, switch and probe, each ``running``, ``outdated``, ``missing`` or the container's own
-        state."""
+        """Return the states of keeper, switch and probe, from one query: ``running``, ``outdated``, ``missing`` or
+        the state of the container."""
         filters = {"label": [wiring.LABEL_ROLE], "name": [f"^/{name}$" for name in _NAMES.values()]}
         with explained(self._client.address):
             found = self._client.api.containers(all=True, filters=filters)
@@ -66,20 +66,21 @@ class DockerKeeper:
         return states
 
     def _wanted_hash(self, role: str) -> str:
-        """What it should be made from; nothing for the switch, which stays whatever it was made from."""
+        """Return the label that the container should have. It is empty for the switch, which is never outdated."""
         tags = self._tags()
         if role == wiring.ROLE_KEEPER:
             return config.keeper_hash(tags.keeper, tags.volume, self._socket())
         return config.probe_hash(tags.keeper, tags.volume) if role == wiring.ROLE_PROBE else ""
 
     def _socket(self) -> str:
-        """Where the engine's socket is on the engine's own machine."""
+        """Return the path of the engine's socket on the engine's machine."""
         address = self._client.address
         return address.removeprefix("unix://") if address.startswith("unix://") else "/var/run/docker.sock"
 
     def ensure(self) -> bool:
-        """Make what is missing or outdated. A keeper is replaced at any time; a switch that runs stays, since boxes
-        hang on it. Another user's labctl, which has locks of its own, may do the same at the same moment."""
+        """Create the missing and the outdated containers. A keeper is replaced at any time. A running switch is not
+        replaced, because boxes are connected to it. The labctl of another user, which has its own locks, may do the
+        same at the same time."""
         import docker.errors
 
         deadline = time.monotonic() + _START_SECONDS
@@ -116,7 +117,7 @@ class DockerKeeper:
         api.start(made["Id"])
 
     def _remove(self, name: str) -> None:
-        """Only one that is labctl's own."""
+        """Remove the container, but only if labctl created it."""
         import docker.errors
 
         api = self._client.api
@@ -138,7 +139,7 @@ class DockerKeeper:
         api.remove_container(made["Id"], force=True)
 
     def _wait_until_it_serves(self) -> None:
-        """Until the keeper has looked at everything once."""
+        """Wait until the keeper has inspected all boxes once."""
         deadline = time.monotonic() + _START_SECONDS
         text = ""
         while time.monotonic() < deadline:
@@ -150,7 +151,7 @@ class DockerKeeper:
 
     @contextmanager
     def watch(self) -> Iterator[DockerWatch]:
-        """Attach to the keeper's output."""
+        """Attach to the output of the keeper."""
         from labctl.adapters.docker.stream import FrameStream, hijack
 
         with explained(self._client.address):
@@ -163,14 +164,14 @@ class DockerKeeper:
             raw.close()
 
     def hold(self, boxes: Mapping[str, str]) -> AbstractContextManager[Mapping[str, Weight]]:
-        """By a command in the keeper."""
+        """Run a command in the keeper."""
         from labctl.adapters.docker.hold import hold
 
         return hold(self._client, boxes)
 
     @contextmanager
     def spare(self, instance: str, seconds: float) -> Iterator[None]:
-        """A volume with labels, which the keeper looks for: see ``wiring.ROLE_SPARED``."""
+        """Create a volume with labels, which the keeper looks for: see ``wiring.ROLE_SPARED``."""
         import docker.errors
 
         api = self._client.api
@@ -185,11 +186,11 @@ class DockerKeeper:
         try:
             yield
         finally:
-            with contextlib.suppress(docker.errors.APIError, OSError):  # it ends by itself
+            with contextlib.suppress(docker.errors.APIError, OSError):  # it expires by itself
                 self._client.api.remove_volume(name)
 
     def remove(self) -> None:
-        """Keeper first, so that it doesn't look for a switch that goes."""
+        """Remove the keeper first, so that it doesn't look for a switch that is being removed."""
         import docker.errors
 
         with explained(self._client.address):

@@ -1,4 +1,4 @@
-"""What the engine's listings say of boxes and of images for clones. Pure."""
+"""Read boxes and clone images from the engine's listings. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STATES = {
 
 
 def observed(item: Mapping[str, Any]) -> ObservedBox:
-    """One element of GET /containers/json."""
+    """Return the box of one element of GET /containers/json."""
     labels = item["Labels"]
     store = labels.get(wiring.LABEL_STORE, "")
     return ObservedBox(
@@ -44,7 +44,7 @@ def observed(item: Mapping[str, Any]) -> ObservedBox:
 
 
 def clone_image(item: Mapping[str, Any]) -> CloneImage:
-    """One element of GET /images/json."""
+    """Return the clone image of one element of GET /images/json."""
     labels = item["Labels"]
     store = labels.get(wiring.LABEL_STORE, "")
     return CloneImage(

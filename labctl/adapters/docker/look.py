@@ -1,5 +1,6 @@
-"""Run as a program in a container that sees all processes of the engine's machine: what is left of the machine, and
-what boxes use. Standard library only; prints one JSON object. Argument: ids of boxes, to be looked at one by one."""
+"""A program for a container that sees all processes of the engine's machine. It reports the free resources of the
+machine and the resources that boxes use. It uses only the standard library and prints one JSON object. Arguments:
+ids of the boxes to inspect one by one."""
 
 from __future__ import annotations
 
@@ -15,13 +16,13 @@ _AIO_EVENT = 32
 
 
 def number(name: str) -> int:
-    """A kernel setting, 0 where it isn't there."""
+    """Return a kernel setting, or 0 if it does not exist."""
     words = text(PROC / "sys" / name).split()
     return int(words[-1]) if words and words[-1].lstrip("-").isdigit() else 0
 
 
 def text(path: Path) -> str:
-    """A file's content, nothing where it can't be read."""
+    """Return a file's content, or an empty string if it can't be read."""
     try:
         return path.read_text(errors="replace")
     except OSError:
@@ -29,18 +30,18 @@ def text(path: Path) -> str:
 
 
 def processes() -> Iterator[Path]:
-    """The folders of all that there are."""
+    """Yield the folders of all processes."""
     yield from (entry for entry in PROC.iterdir() if entry.name.isdigit())
 
 
 def open_files(process: Path) -> tuple[int, int]:
-    """How many it has open, and how many of them are inotify instances."""
+    """Return how many files the process has open, and how many of them are inotify instances."""
     count = watching = 0
     try:
         for entry in os.scandir(process / "fd"):
             count += 1
             try:
-                watching += os.readlink(entry.path) == "anon_inode:inotify"  # noqa: PTH115  a hundred thousand times
+                watching += os.readlink(entry.path) == "anon_inode:inotify"  # noqa: PTH115  it runs a hundred thousand times
             except OSError:
                 continue
     except OSError:
@@ -49,7 +50,7 @@ def open_files(process: Path) -> tuple[int, int]:
 
 
 def threads(process: Path) -> int:
-    """How many it has."""
+    """Return how many threads the process has."""
     try:
         return sum(1 for _ in (process / "task").iterdir())
     except OSError:
@@ -57,7 +58,8 @@ def threads(process: Path) -> int:
 
 
 def aio_requests(process: Path) -> int:
-    """What its rings of asynchronous I/O hold. The kernel makes a ring twice as large as was asked for."""
+    """Return how many requests its rings of asynchronous I/O hold. The kernel makes a ring twice as large as
+    requested."""
     found = 0
     for line in text(process / "maps").splitlines():
         if "/[aio]" in line:  # the kernel adds " (deleted)"
@@ -67,7 +69,7 @@ def aio_requests(process: Path) -> int:
 
 
 def look(boxes: list[str]) -> dict[str, object]:
-    """Everything."""
+    """Return all resources as one object."""
     uses = {box: {"processes": 0, "files": 0, "inotify": 0, "aio": 0} for box in boxes}
     all_threads = all_watching = engine_files = engine_used = 0
     for process in processes():
@@ -93,7 +95,7 @@ def look(boxes: list[str]) -> dict[str, object]:
 
 
 def box_of(process: Path, boxes: list[str]) -> str:
-    """Which of the boxes it belongs to, by its cgroup."""
+    """Return the id of the box to which the process belongs, by its cgroup."""
     if not boxes:
         return ""
     cgroup = text(process / "cgroup")
@@ -101,7 +103,7 @@ def box_of(process: Path, boxes: list[str]) -> str:
 
 
 def nofile(process: Path) -> int:
-    """The most files that it may open."""
+    """Return how many files the process may open."""
     for line in text(process / "limits").splitlines():
         if line.startswith("Max open files"):
             soft = line.split()[3]
@@ -110,7 +112,7 @@ def nofile(process: Path) -> int:
 
 
 def machine() -> dict[str, object]:
-    """Memory, disk, and the kernel's limits."""
+    """Return the machine's memory, disk space and kernel limits."""
     lines = (line.split() for line in text(PROC / "meminfo").splitlines())
     memory = {words[0].rstrip(":"): int(words[1]) << 10 for words in lines if words[-1] == "kB"}
     disk = os.statvfs("/")  # the engine's storage
@@ -137,4 +139,4 @@ def machine() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(look(sys.argv[1:])))  # noqa: T201  that is what it is for
+    print(json.dumps(look(sys.argv[1:])))  # noqa: T201  the output is the result

@@ -1,8 +1,9 @@
-"""The SDK's client, with the version of the Engine API negotiated if the engine refuses the one that labctl speaks.
+"""The SDK's client, with a negotiation of the API version if the engine refuses the version that labctl uses first.
 
-``api_version.OLDEST`` is spoken without a question, so an engine that accepts it costs no call. An engine that
-doesn't support it answers 400 before it does anything; then GET /version says what it supports, and the request is
-sent again. A body that can be sent only once waits until the engine is known to accept the version.
+The client starts with ``api_version.OLDEST`` without a query, so an engine that accepts it costs no extra call. An
+engine that does not support it answers 400 and does nothing else. The client then reads the supported versions from GET
+/version and sends the request again. Before it sends a body that can be sent only once, it makes sure that the engine
+accepts the version.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ _PREFIX = re.compile(r"/v\d+\.\d+(?=/)")
 
 
 class SpokenVersion:
-    """The version that this process speaks with one engine, for the clients of all threads. ``is_known``: the engine
-    has accepted it, or has said that it supports it."""
+    """The version that this process uses with one engine, for the clients of all threads. ``is_known``: the engine
+    has accepted the version, or has reported that it supports it."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -33,7 +34,7 @@ class SpokenVersion:
         self.is_known = False
 
     def learn(self, theirs: Span | None) -> None:
-        """Speak the lowest common version from now on. Raises ApiVersionError if there is none."""
+        """Use the lowest common version from now on. Raises ApiVersionError if there is none."""
         if theirs is None:
             return
         lowest = api_version.lowest_common(theirs)
@@ -43,14 +44,15 @@ class SpokenVersion:
 
 
 class NegotiatingClient(docker.APIClient):
-    """A client of the SDK that speaks ``spoken``. ``options`` are those of ``docker.APIClient``."""
+    """A client of the SDK that uses the version in ``spoken``. ``options`` are those of ``docker.APIClient``."""
 
     def __init__(self, spoken: SpokenVersion, **options: Any) -> None:
         self._spoken = spoken
         super().__init__(version=str(spoken.value), **options)
 
     def send(self, request: Any, **options: Any) -> Any:
-        """Send a prepared request (``requests.Session.send``). Raises ApiVersionError, and what that raises."""
+        """Send a prepared request (``requests.Session.send``). Raises ApiVersionError, and the errors of
+        ``requests``."""
         spoken = self._spoken
         if not self._has_version(request):
             return super().send(request, **options)
@@ -61,8 +63,7 @@ class NegotiatingClient(docker.APIClient):
         if response.status_code != _BAD_REQUEST:
             spoken.is_known = True
             return response
-        # Also a 400 that comes later: an engine that was upgraded under this process may refuse what the one before it
-        # accepted.
+        # A 400 can also come later: an upgraded engine may refuse the version that the engine before it accepted.
         spoken.learn(self._ask())
         if spoken.value == sent:
             return response
@@ -74,7 +75,7 @@ class NegotiatingClient(docker.APIClient):
         return _PREFIX.match(request.url, len(self.base_url)) is not None
 
     def _set_version(self, request: Any) -> Version:
-        """Have a request, and those that this client makes from now on, speak the version as it is now."""
+        """Set the current version in this request and in later requests of this client. Return the version."""
         version = self._spoken.value
         sdk.speak_version(self, str(version))
         path = request.url[len(self.base_url) :]
@@ -82,7 +83,8 @@ class NegotiatingClient(docker.APIClient):
         return version
 
     def _ask(self) -> Span | None:
-        """GET /version, whose path needs no version. None if the answer is none of an engine."""
+        """Return the versions from GET /version, whose path needs no version. Return None if the answer is not from
+        an engine."""
         response = sdk.get_without_version(self, "/version")
         try:
             return api_version.supported(response.json()) if response.ok else None
@@ -91,7 +93,7 @@ class NegotiatingClient(docker.APIClient):
 
 
 def no_common_version(address: str, theirs: Span) -> ApiVersionError:
-    """The error of an engine that is too old or too new for this labctl."""
+    """Return the error for an engine that is too old or too new for this labctl."""
     if theirs.most < OURS.least:
         hint = Hint.NEWER_ENGINE
     else:

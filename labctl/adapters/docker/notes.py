@@ -1,4 +1,4 @@
-"""What the keeper noted of boxes, from its log: implements ports.Notes."""
+"""Read the keeper's notes about boxes from its log: implements ports.Notes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from labctl.domain.notes import BoxNote, latest, note_from
 
 
 class DockerNotes:
-    """The log of the keeper that there is: another one, of another version of labctl, begins with none."""
+    """The log of the current keeper. A new keeper, of another version of labctl, starts with an empty log."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def of(self, boxes: Collection[str]) -> list[BoxNote]:
-        """GET /containers/{id}/logs: 2 MB at the most."""
+        """GET /containers/{id}/logs: at most 2 MB."""
         import docker.errors
 
         with explained(self._client.address):
@@ -29,7 +29,7 @@ class DockerNotes:
 
 
 def notes_in(log: bytes) -> Iterator[BoxNote]:
-    """All of them, in the order in which they were said."""
+    """Yield all notes, in the order in which the keeper wrote them."""
     for line in log.split(b"\n"):
         if line.startswith(b'{"note":'):
             try:

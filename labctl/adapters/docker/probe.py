@@ -1,4 +1,4 @@
-"""Agents in the probe (``labctl.probe``), each for one verify."""
+"""Agents in the probe (``labctl.probe``), one for each verify."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from labctl.adapters.docker.execs import start_exec
 from labctl.adapters.docker.stream import RawStream
 from labctl.domain import naming
 
-# Not -m, which loads another twenty modules first.
+# Not -m, because it loads twenty more modules.
 _AGENT = ("python3", "-S", "-c", "from labctl.probe.__main__ import main; main()")
 
 
 class DockerProbe:
-    """The probe of an engine. ``is_ready`` tells whether it runs as this version of labctl wants it, ``make_ready``
-    sees to it; ``open`` takes that for granted."""
+    """The probe of an engine. ``is_ready`` returns whether the probe runs in the form that this version of labctl
+    needs. ``make_ready`` creates or replaces the probe if necessary. ``open`` needs a probe that is ready."""
 
     def __init__(self, client: Client, is_ready: Callable[[], bool], make_ready: Callable[[], None]) -> None:
         self._client = client
@@ -23,16 +23,17 @@ class DockerProbe:
         self.make_ready = make_ready
 
     def open(self) -> RawStream:
-        """An agent's stdin and stdout, the latter in the engine's frames. It ends with the stream."""
+        """Start an agent and return a stream of its stdin and stdout. Its stdout comes in the engine's frames. The
+        agent ends when the stream is closed."""
         with explained(self._client.address):
             return start_exec(self._client.api, naming.PROBE, _AGENT, stdin=True)[1]
 
     def shell(self, box_id: str, argv: Sequence[str]) -> RawStream:
-        """A program in a box, its stdin and stdout as above."""
+        """Start a program in a box and return a stream of its stdin and stdout, in the same form."""
         with explained(self._client.address):
             return start_exec(self._client.api, box_id, argv, stdin=True, user="0:0")[1]
 
     def switch(self) -> int:
-        """The pid of the switch on the engine's machine; 0 where it doesn't run."""
+        """Return the pid of the switch on the engine's machine, or 0 if the switch does not run."""
         with explained(self._client.address):
             return int(self._client.api.inspect_container(naming.SWITCH)["State"]["Pid"])

@@ -1,4 +1,4 @@
-"""Removing a container that another labctl may be removing at the same moment."""
+"""Remove a container that another labctl may be removing at the same time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _POLL_SECONDS = 0.05
 
 
 def remove_container(api: docker.APIClient, container_id: str) -> None:
-    """DELETE /containers/{id}, with all that it holds; back when it is gone, whoever removed it. Raises NotFound where
-    there is none, or no more."""
+    """DELETE /containers/{id} with its volumes. Return after the container is removed, also if another program
+    removed it. Raises NotFound if the container does not exist or no longer exists."""
     import docker.errors
 
     try:
@@ -22,7 +22,7 @@ def remove_container(api: docker.APIClient, container_id: str) -> None:
     except docker.errors.APIError as error:
         if error.status_code != 409:
             raise
-        # Looked at again and again: Engine 20.10 may miss to tell who waits for ``removed``.
+        # Poll, because Engine 20.10 may not notify a client that waits for ``removed``.
         deadline = time.monotonic() + _SECONDS
         while time.monotonic() < deadline:
             api.inspect_container(container_id)

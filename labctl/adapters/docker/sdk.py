@@ -1,6 +1,8 @@
-"""What labctl needs of the Docker SDK that the SDK doesn't offer: the only file that uses its private names.
+"""Functions that labctl needs and the Docker SDK does not offer. This is the only file that uses the SDK's private
+names.
 
-pyproject.toml bounds the versions of docker and urllib3 for these. Whoever raises a bound looks here.
+pyproject.toml limits the versions of docker and urllib3 because of these names. Check this file before you raise a
+limit.
 """
 
 from __future__ import annotations
@@ -14,26 +16,27 @@ if TYPE_CHECKING:
 
 
 def head(api: docker.APIClient, path: str, *parts: str, params: Mapping[str, str]) -> Any:
-    """The response to HEAD, which the SDK has no method for, whatever its status. ``parts`` are quoted and fill the
-    ``{0}`` … of the path."""
+    """Return the response to HEAD, with any status. The SDK has no method for HEAD. ``parts`` are quoted and replace
+    the ``{0}`` … of the path."""
     return api.head(api._url(path, *parts), params=dict(params), timeout=api.timeout)
 
 
 def raise_for_status(api: docker.APIClient, response: Any) -> None:
-    """Raises the SDK's APIError, with the engine's explanation, for a status of 400 or more."""
+    """Raises the SDK's APIError, with the engine's explanation, if the status is 400 or more."""
     api._raise_for_status(response)
 
 
 def upgrade(api: docker.APIClient, path: str, body: Mapping[str, Any]) -> tuple[socket.socket, bytes, object]:
-    """POST, and take over the connection that the engine hands over: its socket, the bytes that were read already, and
-    what has to be kept as long as the socket. Raises the SDK's errors."""
+    """POST, and take over the connection from the engine. Return its socket, the bytes that were already read, and
+    an object to keep as long as the socket. Raises the SDK's errors."""
     response = api._post_json(
         api._url(path), data=dict(body), headers={"Connection": "Upgrade", "Upgrade": "tcp"}, stream=True
     )
     raise_for_status(api, response)
     reader = response.raw._fp.fp
     connection: socket.socket = reader.raw._sock
-    # The engine's first bytes may have come with its headers, and sit in the reader's buffer: the SDK would lose them.
+    # The engine's first bytes may arrive together with the headers and stay in the reader's buffer. The SDK would lose
+    # them.
     connection.setblocking(False)
     early = bytes(reader.peek(1 << 16))
     connection.setblocking(True)
@@ -41,10 +44,10 @@ def upgrade(api: docker.APIClient, path: str, body: Mapping[str, Any]) -> tuple[
 
 
 def get_without_version(api: docker.APIClient, path: str) -> Any:
-    """The response to GET of a path that names no version of the API."""
+    """Return the response to GET of a path without an API version."""
     return api._get(api.base_url + path)
 
 
 def speak_version(api: docker.APIClient, version: str) -> None:
-    """Have the requests that are made from now on speak this version of the API."""
+    """Set the API version of all later requests."""
     api._version = version

@@ -1,4 +1,4 @@
-"""The engine's machine, seen by a container that lives for one look (``look.py``): implements ports.ServerPort."""
+"""Inspect the engine's machine with a short-lived container (``look.py``): implements ports.ServerPort."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WATCH_SECONDS = 5.0
 
 
 class DockerServer:
-    """By the keeper's image, which has Python. Nothing of the machine is changed: the container may only look."""
+    """Uses the keeper's image, which has Python. The container can only read, so nothing on the machine changes."""
 
     def __init__(self, client: Client, engine: Engine, tags: Callable[[], SystemTags]) -> None:
         self._client = client
@@ -39,7 +39,8 @@ class DockerServer:
         return Server(cpus=self._engine.info().cpus, **seen)
 
     def measure(self, box_ids: Sequence[str]) -> Footprint:
-        """See ServerPort. cpu by GET /containers/{id}/stats, disk by GET /containers/json?size."""
+        """See ServerPort. The cpu time comes from GET /containers/{id}/stats, the disk space from GET
+        /containers/json?size."""
         before, started = self._cpu_seconds(box_ids), time.monotonic()
         uses = self._look(box_ids)["boxes"].values()
         time.sleep(max(0.0, _WATCH_SECONDS - (time.monotonic() - started)))
@@ -72,7 +73,8 @@ class DockerServer:
             "Entrypoint": ["python3", "-I", "-S", "-c", script, *box_ids],
             "Labels": {wiring.LABEL_ROLE: "look"},
             "HostConfig": {
-                # The limits of neighbours are those of the machine's own network; other processes are its own, too.
+                # The limits of the neighbour table belong to the machine's own network namespace. Processes are visible
+                # in its own pid namespace.
                 "NetworkMode": "host",
                 "PidMode": "host",
                 "CapDrop": ["ALL"],

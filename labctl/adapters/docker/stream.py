@@ -1,7 +1,7 @@
-"""Connections that the engine has handed over: raw bytes on a terminal, frames elsewhere.
+"""Connections that the engine has handed over: raw bytes with a terminal, frames without one.
 
-Both follow POST /containers/{id}/attach of the Engine API: without a terminal each frame has a header of 8 bytes, the
-first of which is 1 for stdout and 2 for stderr, the last four the length (big-endian).
+Both formats follow POST /containers/{id}/attach of the Engine API. Each frame has a header of 8 bytes. The first byte
+is 1 for stdout and 2 for stderr; the last four bytes are the length (big-endian).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ STDOUT, STDERR = 1, 2
 
 
 def hijack(api: docker.APIClient, path: str, body: Mapping[str, Any] | None = None) -> RawStream:
-    """POST and take the connection over. Raises the SDK's errors."""
+    """POST and take over the connection. Raises the SDK's errors."""
     return RawStream(*sdk.upgrade(api, path, body or {}))
 
 
 class RawStream:
-    """Bytes both ways. Implements ports.ByteStream for a process on a terminal."""
+    """A stream of bytes in both directions. Implements ports.ByteStream for a process with a terminal."""
 
     def __init__(self, connection: socket.socket, early: bytes = b"", keep: object = None) -> None:
         self._socket = connection
@@ -35,19 +35,21 @@ class RawStream:
         self._keep = keep
 
     def fileno(self) -> int:
-        """To select on. Read once before selecting: there may be bytes already."""
+        """Return the descriptor for select. Read once before the first select, because bytes may already be
+        buffered."""
         return self._socket.fileno()
 
     def pending(self) -> bool:
-        """Bytes that came already, which no select would tell."""
+        """Return whether bytes are buffered, which select would not report."""
         return bool(self._early)
 
     def plain_socket(self) -> socket.socket | None:
-        """The connection itself, where another process may go on with it: no TLS, no SSH, nothing read ahead."""
+        """Return the connection if another process can use it: no TLS, no SSH, and no bytes read in advance.
+        Otherwise return None."""
         return self._socket if type(self._socket) is socket.socket and not self._early else None
 
     def read(self, size: int = 65536) -> bytes:
-        """Some bytes; none at the end."""
+        """Return some bytes, or empty bytes at the end."""
         if self._early:
             data, self._early = self._early[:size], self._early[size:]
             return data
@@ -57,28 +59,28 @@ class RawStream:
             return b""
 
     def write(self, data: bytes) -> None:
-        """All of it. Raises BrokenPipeError when the process is gone."""
+        """Write all bytes. Raises BrokenPipeError if the process has ended."""
         self._socket.sendall(data)
 
     def close_write(self) -> None:
-        """No more to come from here."""
+        """Close the sending side."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """The end."""
+        """Close the connection."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._keep = None  # it has the descriptor, too
+        self._keep = None  # it holds the descriptor, too
 
     def settimeout(self, seconds: float | None) -> None:
-        """For reads; TimeoutError when it passes."""
+        """Set the time limit of reads, which then raise TimeoutError."""
         self._socket.settimeout(seconds)
 
 
 class FrameStream:
-    """The stdout of a process that has no terminal, as plain bytes; its stderr goes to ``on_stderr``."""
+    """The stdout of a process without a terminal, as plain bytes. Its stderr goes to ``on_stderr``."""
 
     def __init__(self, raw: RawStream, on_stderr: Callable[[bytes], object] = lambda _: None) -> None:
         self._raw = raw
@@ -88,15 +90,15 @@ class FrameStream:
         self._on_stderr = on_stderr
 
     def fileno(self) -> int:
-        """To select on. There may be whole frames buffered: ``read`` until it would wait."""
+        """Return the descriptor for select. Whole frames may be buffered, so call ``read`` until it would wait."""
         return self._raw.fileno()
 
     def pending(self) -> bool:
-        """Bytes that came already."""
+        """Return whether bytes are buffered."""
         return bool(self._buffer) or self._raw.pending()
 
     def read(self, size: int = 65536) -> bytes:
-        """Some bytes of stdout; none at the end."""
+        """Return some bytes of stdout, or empty bytes at the end."""
         for kind, data in self.frames(size):
             if kind == STDOUT:
                 return data
@@ -104,7 +106,7 @@ class FrameStream:
         return b""
 
     def frames(self, size: int = 65536) -> Iterator[tuple[int, bytes]]:
-        """Pieces as they come: STDOUT or STDERR, and the bytes."""
+        """Yield pieces as they arrive: STDOUT or STDERR, and the bytes."""
         while True:
             while self._left == 0:
                 while len(self._buffer) < _HEADER.size:
@@ -125,13 +127,13 @@ class FrameStream:
         return bool(data)
 
     def write(self, data: bytes) -> None:
-        """To the process's stdin."""
+        """Write to the stdin of the process."""
         self._raw.write(data)
 
     def close_write(self) -> None:
-        """No more stdin."""
+        """Close the stdin of the process."""
         self._raw.close_write()
 
     def close(self) -> None:
-        """The end."""
+        """Close the connection."""
         self._raw.close()

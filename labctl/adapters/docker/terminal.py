@@ -1,4 +1,4 @@
-"""Processes in a box that somebody sits at: implement ports.Terminal and ports.Process."""
+"""Interactive processes in a box: implement ports.Terminal and ports.Process."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from labctl.adapters.docker.execs import start_exec
 from labctl.adapters.docker.stream import FrameStream, RawStream
 
 _MARK = "LABCTL_SESSION"
-# The engine leaves a process alone whose stdin and stdout nobody holds any more (measured), so a shell would stay for
-# ever. It is found by its mark: what an exec started has no parent in the box, and leads a session. All of that session
-# is told that the terminal has gone, as the kernel would (setsid and nohup keep what is to stay); its leader goes by
-# force some seconds later.
+# The engine does not end a process when its stdin and stdout are closed (measured), so a shell would run for ever. The
+# script finds the shell by its mark: the process of an exec has no parent in the box and leads a session. All processes
+# of that session get the signal that the kernel sends when a terminal closes. Programs started with setsid or nohup
+# stay. The leader is killed a few seconds later.
 _END = r"""
 b=/.labctl/bin/busybox
 session_of() { set -- $($b sed 's/.*) //' "$1/stat" 2>/dev/null); echo "$4"; }
@@ -39,7 +39,8 @@ _GOING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def _to_the_end() -> Iterator[None]:
-    """Signals wait. A terminal that goes away sends more than one, and the second would break off the cleaning up."""
+    """Block signals meanwhile. A terminal that closes sends more than one signal, and the second would interrupt the
+    clean-up."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _GOING)
     try:
         yield
@@ -48,7 +49,7 @@ def _to_the_end() -> Iterator[None]:
 
 
 class _Session:
-    """An exec that ends with its stream."""
+    """An exec that ends when its stream is closed."""
 
     def __init__(self, client: Client, box_id: str, exec_id: str, raw: RawStream, mark: str) -> None:
         self._client = client
@@ -65,7 +66,7 @@ class _Session:
         return int(code) if code is not None else 1
 
     def close(self) -> None:
-        """The end, also of a process that hasn't come to it. A box that is gone has none."""
+        """End the process, even if it is still running. Do nothing if the box was removed."""
         import docker.errors
         import requests.exceptions
 
@@ -79,8 +80,9 @@ class _Session:
                 self._end()
 
     def _runs(self) -> bool:
-        """By the engine's word, which may come a moment after the stream's end; that end alone says nothing, since the
-        engine lets go of a terminal that nobody types at any more."""
+        """Return whether the process runs, as the engine reports it. The engine's report may come a moment after the
+        end of the stream. The end of the stream alone proves nothing, because the engine closes a terminal whose
+        input has ended."""
         for _ in range(5):
             if not self._client.api.exec_inspect(self._exec_id)["Running"]:
                 return False
@@ -98,7 +100,7 @@ class _Session:
 
 
 class DockerTerminal(_Session):
-    """An exec with ``Tty``: bytes go through as they are."""
+    """An exec with ``Tty``: bytes pass unchanged."""
 
     def __init__(self, client: Client, box_id: str, exec_id: str, raw: RawStream, mark: str) -> None:
         super().__init__(client, box_id, exec_id, raw, mark)
@@ -109,7 +111,7 @@ class DockerTerminal(_Session):
         self.close_write = raw.close_write
 
     def resize(self, rows: int, columns: int) -> None:
-        """POST /exec/{id}/resize. The process may have ended already, or not begun yet: then it's no matter."""
+        """POST /exec/{id}/resize. Ignore the error if the process has ended or has not started yet."""
         import docker.errors
 
         with contextlib.suppress(docker.errors.APIError):
@@ -117,7 +119,7 @@ class DockerTerminal(_Session):
 
 
 class DockerProcess(_Session):
-    """An exec with none: stdout and stderr apart."""
+    """An exec without a terminal: stdout and stderr are separate."""
 
     def __init__(
         self,
@@ -138,6 +140,6 @@ class DockerProcess(_Session):
 
 
 def new_mark() -> tuple[str, dict[str, str]]:
-    """What a process is found by again, and the environment that has it."""
+    """Return a mark that identifies a process later, and the environment variable that contains it."""
     value = secrets.token_hex(8)
     return f"{_MARK}={value}", {_MARK: value}

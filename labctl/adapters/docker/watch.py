@@ -1,4 +1,4 @@
-"""What the keeper says while boxes start: implements ports.Watch."""
+"""The keeper's messages while boxes start: implements ports.Watch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from labctl.threads import Thread
 
 _ASK_SECONDS = 1.5
 _LONG_SECONDS = 9 * _ASK_SECONDS
-"""Boxes of a class that starts take a while: as many questions as there are learners would make it longer."""
+"""Boxes need a long time when a whole class starts. Frequent queries for every learner would make the start even
+slower."""
 
 
 class DockerWatch:
-    """What the keeper says, read by a thread, so that nothing is missed while boxes are started. ``keeper`` is its
-    container's id: another keeper is another one's to listen to."""
+    """The keeper's messages, read by a thread, so that none is lost while boxes are started. ``keeper`` is the id of
+    the keeper's container. A new keeper needs a new watch."""
 
     def __init__(self, client: Client, stream: Any, keeper: str) -> None:
         self._client = client
@@ -85,7 +86,7 @@ class DockerWatch:
             if time.monotonic() - started >= deadline:
                 raise self._late(waiting, time.monotonic() - started)
             if time.monotonic() >= ask_at:
-                # Boxes that started before this watch: the keeper says all states again.
+                # For boxes that started before this watch: the keeper repeats all states.
                 if pause >= _LONG_SECONDS or any(box_id not in self._states for box_id in waiting.values()):
                     self.ask()
                 if pause > _ASK_SECONDS:
@@ -96,8 +97,8 @@ class DockerWatch:
                 ask_at = time.monotonic() + pause
 
     def ask(self) -> None:
-        """Have the keeper say all states again. Raises KeeperGoneError where it is another by now: an engine that is
-        busy may forget to end the stream of one that was replaced."""
+        """Let the keeper repeat all states. Raises KeeperGoneError if the keeper was replaced: a busy engine may not
+        end the stream of a replaced keeper."""
         import docker.errors
 
         with explained(self._client.address):
@@ -109,8 +110,8 @@ class DockerWatch:
                 raise _gone() from error
 
     def _look_at(self, waiting: Mapping[str, str]) -> None:
-        """A box that has been stopped, by somebody or by the keeper, won't be ready. One that only reboots is not in
-        that state."""
+        """Raises EngineError if a box was stopped, by a user or by the keeper: it will not become ready. A box that
+        reboots does not have the state ``exited``."""
         for name, box_id in waiting.items():
             with explained(self._client.address):
                 stopped = self._client.api.inspect_container(box_id)["State"]["Status"] == "exited"
@@ -118,7 +119,7 @@ class DockerWatch:
                 raise EngineError("{box} was stopped while it was starting", hint=Hint.STATUS_OR_LOGS, box=name)
 
     def _ask_boxes(self, waiting: Mapping[str, str]) -> None:
-        """Those that are wired and haven't said anything for long: what they said may have been lost."""
+        """Query the boxes that are wired and have not reported for a long time. Their message may have been lost."""
         for box_id in waiting.values():
             if self._states.get(box_id, ("", ""))[0] == "wired" and self._is_up(box_id):
                 self._states[box_id] = ("ready", "")
@@ -131,7 +132,7 @@ class DockerWatch:
         return False
 
     def _ask_box(self, box_id: str) -> None:
-        """Nobody heard this box's systemd say READY: ask itself."""
+        """The keeper did not see READY from this box's systemd, so wait for systemd itself."""
         api = self._client.api
         with explained(self._client.address):
             made = api.exec_create(box_id, [f"{TOOLBOX}/bin/systemctl", "is-system-running", "--wait"])

@@ -1,1 +1,1 @@
-"""Images on a Docker engine: the base, builds, bakes, and moving them to other machines."""
+"""Images on a Docker engine: the base, builds, bakes, and their transfer to other machines."""

@@ -1,4 +1,4 @@
-"""Baking a lab's images: its setup play runs once, in boxes of a throw-away instance, and each box becomes an image."""
+"""Bake a lab's images: its setup play runs once, in boxes of a temporary instance. Each box becomes an image."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ from labctl.events import BoxReady, Emit, Event, StepProgress
 from labctl.ports import Engine, Keeper, KeeperWatch, Provisioner
 
 OWNER = "labctl-bake"
-"""Of bakes' boxes, as ``labctl.owner``: nobody's lab."""
+"""The owner of boxes of bakes (label ``labctl.owner``). It is no learner."""
 
 _READY_SECONDS = 120.0
 _SLICE_SECONDS = 5.0
 _COMMIT_SECONDS = 900.0
 _EXPIRES_SECONDS = 2 * 3600
-"""A bake that was killed: the keeper takes its boxes away after this long."""
+"""After this time the keeper removes the boxes of a bake that was killed."""
 
-# A setup installs and unpacks; a box's own limits are for what the learner does in it.
+# A setup installs and unpacks software. The box's own limits are meant for the learner's work.
 _MEMORY = 1 << 30
 _PIDS = 1024
 
-# What a machine says of itself, and what only the setup needed. From the first line on journald writes to /run, so
-# that the end of this machine is in no journal of the next. /var/lib/labctl tells a box that it has its learner's
-# files: in an image it would keep every box from getting any. `find` because a box's /tmp may hold anything.
+# Remove the identity of this machine, and files that only the setup needed. After the first line journald writes to
+# /run, so the shutdown of this machine is in no journal of the new boxes. /var/lib/labctl marks a box that has its
+# learner's files: if an image contained it, no box would get such files. `find` is used because /tmp may hold any file
+# names.
 _CLEAN = """
 journalctl --relinquish-var
 rm -rf /var/log/journal/* /root/.ansible /root/.cache /var/lib/apt/lists/* /var/cache/apt/*.bin
@@ -46,7 +47,7 @@ find /tmp /var/tmp -mindepth 1 -delete
 : > /etc/machine-id
 """
 
-# What systemd writes when it goes down: who was logged in, as utmp(5) has it.
+# systemd writes logins to this file at shutdown (utmp(5)).
 _LOGINS = (File("wtmp", b"", 0o664, 0, 43),)
 
 _CONTAINER_LABELS = (
@@ -60,7 +61,7 @@ _CONTAINER_LABELS = (
 
 
 class Bakery:
-    """Bakes labs on one engine, several at once if need be. ``most``: what a setup may write in one box, in bytes."""
+    """Bakes labs on one engine, also several at once. ``most``: how much a setup may write in one box, in bytes."""
 
     def __init__(
         self, client: Client, engine: Engine, keeper: Keeper, provisioner: Provisioner, most: int = weight.MOST
@@ -75,7 +76,7 @@ class Bakery:
     def bake(
         self, lab: Lab, images: Mapping[str, str], wanted: Mapping[str, str], emit: Emit, key: str, stop: Stop
     ) -> None:
-        """Make the tags ``wanted`` (box to tag) from ``images`` (box to the tag that it starts from). All of them
+        """Create the tags ``wanted`` (box to tag) from ``images`` (box to the tag that it starts from). All tags
         appear together at the end, or none. Raises BuildError, EngineError, StoppedError."""
         with self._one_keeper:
             self._keeper.ensure()
@@ -83,7 +84,7 @@ class Bakery:
         boxes = _Boxes(self._engine)
         made: dict[str, str] = {}
         try:
-            # An interrupt takes the boxes away: whatever waits for one of them ends.
+            # An interrupt removes the boxes, which ends every wait for one of them.
             with stop.waking(boxes.remove):
                 self._set_up(lab, images, boxes.ids, emit, key, stop)
                 self._weigh(lab, boxes.ids)
@@ -124,7 +125,8 @@ class Bakery:
             self._engine.put_archive(box_id, "/var/log", archive(_LOGINS))
 
     def _weigh(self, lab: Lab, ids: Mapping[str, str]) -> None:
-        """A commit writes the holes of sparse files as zeros. Nothing runs in the boxes any more. Raises BuildError."""
+        """Check the sizes, because a commit writes the holes of sparse files as zeros. No program runs in the boxes
+        at this point. Raises BuildError."""
         try:
             with self._keeper.hold(ids) as weights:
                 weight.refuse_too_large(weights, dict.fromkeys(ids, self._most))
@@ -132,8 +134,9 @@ class Bakery:
             raise BuildError("the setup of {lab} writes too much: {why}", lab=lab.name, why=str(error)) from error
 
     def _commit(self, lab: Lab, box: str, box_id: str) -> str:
-        """POST /commit; the image's id. The engine adds the container's labels to those given here and takes its
-        entry point where none is given, so both are given: a label can't be taken away, but be made empty."""
+        """POST /commit and return the image's id. The engine merges the container's labels with the given labels and
+        takes its entry point if none is given. So both are given. A label can't be removed, but it can be set to an
+        empty string."""
         labels = {
             **dict.fromkeys(_CONTAINER_LABELS, ""),
             wiring.LABEL_ROLE: imagery.ROLE_IMAGE,
@@ -143,7 +146,7 @@ class Bakery:
             imagery.LABEL_IMAGE: f"{lab.name}-{box}",
         }
         config = {"Labels": labels, "Entrypoint": ["/sbin/init"], "Cmd": []}
-        # Not the thread's own client: reading a large box's layer takes longer than calls usually may.
+        # Not the thread's own client: reading the layer of a large box takes longer than its timeout.
         api: Any = self._client.new_api(_COMMIT_SECONDS)
         try:
             with explained(self._client.address):
@@ -160,8 +163,8 @@ class Bakery:
 
 
 class _Boxes:
-    """The boxes of one bake, by name. Removed by whoever comes first, the bake or an interrupt, and never by both at
-    once: the engine would have the second wait."""
+    """The boxes of one bake, by name. Either the bake or an interrupt removes them, but never both at once, because
+    the engine would make the second wait."""
 
     def __init__(self, engine: Engine) -> None:
         self.ids: dict[str, str] = {}
@@ -169,7 +172,7 @@ class _Boxes:
         self._lock = threading.Lock()
 
     def remove(self) -> None:
-        """Remove all that there are by now."""
+        """Remove all boxes that exist at this point."""
         with self._lock:
             for box_id in list(self.ids.values()):
                 with suppress(LabctlError):
@@ -177,8 +180,9 @@ class _Boxes:
 
 
 def bake_specs(lab: Lab, images: Mapping[str, str], nonce: str, now: int) -> list[BoxSpec]:
-    """The boxes of a throw-away instance ``bake-<lab>.<nonce>``: as the lab has them, with no learner's files, and with
-    room for a setup. ``images`` maps boxes to tags, ``now`` is in seconds since 1970."""
+    """Return the boxes of a temporary instance ``bake-<lab>.<nonce>``. They are the lab's boxes without learner's
+    files, and with enough memory and processes for a setup. ``images`` maps boxes to tags, ``now`` is in seconds
+    since 1970."""
     instance = boxspec.Instance(f"bake-{lab.name}", nonce, "", now + _EXPIRES_SECONDS)
     return [
         msgspec.structs.replace(
@@ -193,7 +197,7 @@ def bake_specs(lab: Lab, images: Mapping[str, str], nonce: str, now: int) -> lis
 
 
 def _wait(watch: KeeperWatch, ids: Mapping[str, str], emit: Emit, stop: Stop) -> None:
-    """Until all boxes have started, in slices, so that an interrupt needn't wait for the deadline."""
+    """Wait until all boxes have started, in short periods, so that an interrupt does not wait for the deadline."""
     started = time.monotonic()
     while True:
         asked = time.monotonic()
@@ -202,7 +206,7 @@ def _wait(watch: KeeperWatch, ids: Mapping[str, str], emit: Emit, stop: Stop) ->
         except EngineError:
             stop.check()
             now = time.monotonic()
-            # One that ends before its time isn't late, it has another reason.
+            # A wait that ends early did not reach its deadline, so it failed for another reason.
             if now - started > _READY_SECONDS or now - asked < _SLICE_SECONDS / 2:
                 raise
         else:

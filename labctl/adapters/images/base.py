@@ -1,11 +1,12 @@
-"""The base: what every image starts from. The local image, else a registry's, else made from Debian's packages.
+"""The base from which every image starts: the local image, or an image of a registry, or one made from Debian's
+packages.
 
-Whichever it was, it gets labctl's own tag (``imagery.base_tag``) and stays the base from then on: all other tags hang
-on its id, so that neither ``docker pull`` nor ``images load`` on a machine with another one builds everything again.
+The base gets labctl's own tag (``imagery.base_tag``) and remains the base from then on. All other tags depend on its
+id. So ``docker pull``, or ``images load`` on a machine with another base, does not cause a rebuild of all images.
 
-A mirror of Debian's is for building. Dockerfiles say nothing of it: they start from a variant of the base whose apt
-sources name the mirror, while hashes are taken of the base itself. So tags don't depend on a mirror, and a base that
-was pulled is treated as one that was made here.
+A mirror of Debian is used only for builds. Dockerfiles don't contain it: they start from a variant of the base whose
+apt sources name the mirror. Hashes are computed from the base itself. So tags don't depend on a mirror, and a pulled
+base is treated like a base that was made here.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from labctl.hints import Hint
 KEY = "base"
 
 PULL_SECONDS = 10.0
-"""For a registry's first word. A network that blocks registries doesn't refuse, it stays silent."""
+"""The time limit for the first answer of a registry. A network that blocks registries does not refuse connections;
+it drops their packets."""
 
-# Any host's /debian and /debian-security, as sources.list and *.sources have them.
+# Replace /debian and /debian-security of any host, in sources.list and in *.sources.
 _TO_MIRROR = (
     "for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do"
     ' if [ -f "$file" ]; then'
@@ -50,22 +52,22 @@ class Base:
 
     @property
     def debian_mirror(self) -> str:
-        """Where builds get Debian's packages; empty: where the base says."""
+        """The mirror from which builds get Debian's packages. Empty: builds use the base's own sources."""
         return self._mirror.debian.rstrip("/")
 
     @property
     def build_tag(self) -> str:
-        """What Dockerfiles start from: the base, or its variant with the mirror's apt sources."""
+        """The tag from which Dockerfiles start: the base, or its variant with the mirror's apt sources."""
         return imagery.base_tag(self.reference, self.debian_mirror) if self.debian_mirror else self.tag
 
     def identity(self, there: Mapping[str, str]) -> str:
-        """What stands for the base in hashes (``imagery.identity_of``), with the engine's tags as they are ``there``;
-        empty if there is no base."""
+        """Return the base's identity for hashes (``imagery.identity_of``). ``there`` are the engine's tags. Return
+        an empty string if there is no base."""
         return imagery.identity_of(there.get(self.tag, ""), there)
 
     @contextmanager
     def carrying_identity(self, there: Mapping[str, str]) -> Iterator[str]:
-        """A tag that tells another engine the base's identity, for as long as it is needed."""
+        """Provide a tag that carries the base's identity to another engine, for the duration of the context."""
         tag = imagery.identity_tag(self.identity(there))
         if tag in there:
             yield tag
@@ -78,8 +80,8 @@ class Base:
             self.forget([tag])
 
     def take_identity(self, loaded: Sequence[str], there: Mapping[str, str]) -> None:
-        """After a load: the identity that came with the base replaces the ones that this engine knew it by. A tag that
-        says no more than the id does is removed."""
+        """Update the identity after a load: the loaded identity of the base replaces those of this engine. A tag
+        with the same identity as the image id is removed."""
         image = there.get(self.tag, "")
         if not any(imagery.is_identity_tag(tag) for tag in loaded):
             return
@@ -87,14 +89,14 @@ class Base:
         self.forget([tag for tag in known if tag not in loaded or tag == imagery.identity_tag(image)])
 
     def forget(self, tags: Iterable[str]) -> None:
-        """Remove tags of the base; the image itself has another one."""
+        """Remove tags of the base. The image itself keeps another tag."""
         with explained(self._client.address):
             for tag in tags:
                 self._client.api.remove_image(tag, noprune=True)
 
     def variant(self) -> str:
-        """The Dockerfile of the variant with the mirror's apt sources. Raises BuildError where the setting is no
-        address."""
+        """Return the Dockerfile of the variant with the mirror's apt sources. Raises BuildError if the setting is
+        not a URL."""
         if not re.fullmatch(r"https?://[\w.:/@%~+-]+", self.debian_mirror):
             raise BuildError(
                 "the setting mirror.debian is not a URL: {mirror}",
@@ -104,7 +106,8 @@ class Base:
         return f"FROM {self.tag}\nRUN {_TO_MIRROR.format(mirror=self.debian_mirror)}\n"
 
     def make(self, emit: Emit, stop: Stop) -> None:
-        """Get the base from where it can be had and tag it. Raises BuildError that says what was tried, EngineError."""
+        """Get the base from the first source that has it, and tag it. Raises EngineError, and BuildError that lists
+        the attempts."""
         image = self._id_of(self.reference)
         if not image:
             try:
@@ -117,7 +120,7 @@ class Base:
             self._client.api.tag(image, *_split(self.tag))
 
     def _id_of(self, reference: str) -> str:
-        """The id of a local image; nothing where there is none."""
+        """Return the id of a local image, or an empty string if it does not exist."""
         import docker.errors
 
         api: Any = self._client.api
@@ -126,14 +129,15 @@ class Base:
         return ""
 
     def _tag_if_free(self, image: str) -> None:
-        """The name that users know it by, unless another image has it: tags that labctl did not give stay."""
+        """Add the name that users know, unless another image has it. labctl does not move tags that it did not
+        create."""
         if not self._id_of(self.reference):
             repository, tag = _split(self.reference)
             with explained(self._client.address):
                 self._client.api.tag(image, repository, tag)
 
     def _pull(self, emit: Emit, stop: Stop) -> str:
-        """POST /images/create?fromImage: from the mirror where one is set."""
+        """POST /images/create?fromImage. Pull from the mirror if one is set."""
         source = _in_registry(self.reference, self._mirror.registry)
         repository, tag = _split(source)
         emit(StepProgress(KEY, f"pulling {source}"))
@@ -146,7 +150,7 @@ class Base:
         if source != self.reference and not had:
             self._tag_if_free(image)
             with explained(self._client.address):
-                # Only the name of the mirror goes: the image has another one now.
+                # Only the mirror's name is removed: the image has another name now.
                 self._client.api.remove_image(source, noprune=True)
         return image
 
@@ -167,13 +171,13 @@ class Base:
 
 
 def _split(reference: str) -> tuple[str, str]:
-    """Repository and tag; the colon of a registry's port is none of a tag."""
+    """Return repository and tag. The colon before a registry's port does not start a tag."""
     repository, colon, tag = reference.rpartition(":")
     return (repository, tag) if colon and "/" not in tag else (reference, "latest")
 
 
 def _in_registry(reference: str, registry: str) -> str:
-    """The same image in a mirror of Docker Hub, where official images are below ``library/``."""
+    """Return the name of the same image in a mirror of Docker Hub, where official images are below ``library/``."""
     if not registry:
         return reference
     first, slash, _ = reference.partition("/")

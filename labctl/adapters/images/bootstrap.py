@@ -1,5 +1,5 @@
-"""A base from Debian's packages: mmdebstrap(1) makes a root file system as a tar stream, which the engine imports as it
-comes (POST /images/create?fromSrc=-). Nothing is kept in a file of labctl's own."""
+"""Make a base from Debian's packages. mmdebstrap(1) writes a root file system as a tar stream, and the engine
+imports the stream directly (POST /images/create?fromSrc=-). labctl stores no file for it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from labctl.threads import Thread
 
 _CHUNK = 1 << 16
 _GRACE_SECONDS = 20.0
-"""For mmdebstrap to unmount and remove what it made below the temporary folder."""
+"""The time limit for mmdebstrap to unmount and remove its files in the temporary folder."""
 
 
 def command(suite: str, mirror: str) -> list[str]:
-    """mmdebstrap's command line: a minimal system as a tar archive on stdout."""
+    """Return mmdebstrap's command line: it writes a minimal system as a tar archive to stdout."""
     wanted = ["mmdebstrap", "--variant=minbase", "--include=ca-certificates", "--format=tar", suite, "-"]
     return [*wanted, mirror] if mirror else wanted
 
 
 def make(client: Client, suite: str, mirror: str, emit: Emit, key: str, stop: Stop) -> str:
-    """Make it and import it, untagged; its id. Raises BuildError where mmdebstrap is missing or fails, EngineError."""
+    """Make the base and import it without a tag. Return its id. Raises EngineError, and BuildError if mmdebstrap is
+    missing or fails."""
     if shutil.which("mmdebstrap") is None:
         raise BuildError(
             "no registry can be reached, and a base can't be made from Debian's packages: mmdebstrap is not installed",
@@ -45,7 +46,7 @@ def make(client: Client, suite: str, mirror: str, emit: Emit, key: str, stop: St
     except StreamError as error:
         raise error.explained(BuildError("the engine could not import the base: {why}", why=str(error))) from error
     except EngineError:
-        # The engine hung up since the stream broke off: mmdebstrap's own words say more.
+        # The engine closed the connection because the stream broke off: mmdebstrap's own messages explain more.
         debootstrap.check()
         raise
     finally:
@@ -73,12 +74,13 @@ def _import(client: Client, made: _Mmdebstrap, stop: Stop) -> str:
 
 
 class _Mmdebstrap:
-    """A running mmdebstrap: its stdout as chunks, its stderr as progress."""
+    """A running mmdebstrap. Its stdout becomes chunks, its stderr becomes progress events."""
 
     def __init__(self, argv: list[str], emit: Emit, key: str) -> None:
         self._emit, self._key = emit, key
         self._last: deque[str] = deque(maxlen=15)
-        # A session of its own: a Ctrl-C at the terminal must not reach it first, since it would look like a failure.
+        # A session of its own: Ctrl-C at the terminal must not reach mmdebstrap first, because that would look like a
+        # failure.
         self._process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -98,7 +100,8 @@ class _Mmdebstrap:
                 self._emit(StepProgress(self._key, text.removeprefix("I: ")))
 
     def chunks(self, stop: Stop) -> Iterator[bytes]:
-        """The archive. Raises before its end when mmdebstrap failed, so that the engine never takes half of one."""
+        """Yield the archive. If mmdebstrap failed, raise before the end, so that the engine never imports half an
+        archive."""
         assert self._process.stdout is not None  # noqa: S101  # a pipe was asked for
         while data := self._process.stdout.read(_CHUNK):
             stop.check()
@@ -107,7 +110,7 @@ class _Mmdebstrap:
         self.check()
 
     def check(self) -> None:
-        """Wait for its end. Raises BuildError with its last lines where it failed."""
+        """Wait for the end. Raises BuildError with the last lines if mmdebstrap failed."""
         try:
             code = self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -131,14 +134,14 @@ class _Mmdebstrap:
         )
 
     def terminate(self) -> None:
-        """Have it clean up and end: the whole group, as Ctrl-C at a terminal does. To a signal of its own it listens
-        only when the apt-get that it started has ended."""
+        """Make mmdebstrap clean up and end. The signal goes to the whole process group, as with Ctrl-C at a
+        terminal. A signal to mmdebstrap alone has no effect until its apt-get has ended."""
         if self._process.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGINT)
 
     def close(self) -> None:
-        """It has ended, and nobody waits for its output."""
+        """End mmdebstrap and close its output."""
         self.terminate()
         if self._process.stdout is not None:
             self._process.stdout.close()

@@ -1,7 +1,7 @@
-"""Building an image from its source: with buildx where the docker command has it, else the engine's own builder.
+"""Build an image from its source: with buildx if the docker command has it, otherwise with the engine's own builder.
 
-The tag appears when the image is whole. What a failed or interrupted build leaves is removed, and only that: layers
-that were in the engine's cache before belong to others.
+The tag appears when the image is complete. The layers of a failed or interrupted build are removed. Layers that were
+already in the engine's cache stay, because they belong to other images.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ENDING_SECONDS = 15.0
 
 
 class Builder:
-    """Builds on one engine."""
+    """Builds images on one engine."""
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
@@ -50,8 +50,8 @@ class Builder:
     def build(
         self, source: ImageSource, tag: str, tags: Mapping[str, str], base: str, emit: Emit, key: str, stop: Stop
     ) -> None:
-        """Build it. ``tags`` are those of the catalog's images, ``base`` is what stands for the base. Raises BuildError
-        with the step that failed and its last lines, EngineError, StoppedError."""
+        """Build an image. ``tags`` are those of the catalog's images, ``base`` is the tag of the base. Raises
+        EngineError, StoppedError, and BuildError with the failed step and its last lines."""
         labels = {
             wiring.LABEL_ROLE: imagery.ROLE_IMAGE,
             imagery.LABEL_IMAGE: source.name,
@@ -84,17 +84,17 @@ class Builder:
             raise
 
     def _remove(self, layers: list[str]) -> None:
-        """Remove layers that were made just now, the last first; one that something hangs on by now stays. The engine
-        ends the step's container in its own time, and until then that hangs on the last layer."""
+        """Remove the new layers, the last one first. A layer that is in use by now stays. The engine takes some time
+        to end the step's container, and until then the container uses the last layer."""
         deadline = time.monotonic() + _ENDING_SECONDS
-        # Whatever the engine says now, the error that led here is the one to be told.
+        # The earlier error is the one to report, so errors of the engine are ignored here.
         with suppress(EngineError):
             for layer in reversed(layers):
                 while not self._removed(layer) and time.monotonic() < deadline:
                     time.sleep(0.1)
 
     def _removed(self, layer: str) -> bool:
-        """Remove a layer without a tag. False where a container is in the way, which is worth another try."""
+        """Remove a layer without a tag. Return False if a container still uses it, so that the caller tries again."""
         import docker.errors
 
         api: Any = self._client.api
@@ -108,7 +108,7 @@ class Builder:
 
 
 def _layer(line: str, progress: _Progress) -> list[str]:
-    """`` ---> 0123456789ab`` says that a step's layer is there; after ``Using cache`` it was there before."""
+    """`` ---> 0123456789ab`` reports the layer of a step. After ``Using cache`` the layer existed before."""
     if not line.startswith(" ---> "):
         return []
     word = line.removeprefix(" ---> ").strip()
@@ -123,7 +123,8 @@ def _layer(line: str, progress: _Progress) -> list[str]:
 
 
 class _Progress:
-    """What a build says, line by line: told on, and its end kept for the error."""
+    """The output of a build, line by line. Each line is emitted as progress, and the last lines are kept for the
+    error."""
 
     def __init__(self, image: str, emit: Emit, key: str) -> None:
         self._image, self._emit, self._key = image, emit, key
@@ -132,7 +133,7 @@ class _Progress:
         self.cached = False
 
     def line(self, text: str) -> None:
-        """One line of output."""
+        """Take one line of output."""
         text = text.rstrip()
         if not text.strip():
             return
@@ -144,7 +145,7 @@ class _Progress:
             self._emit(StepProgress(self._key, text))
 
     def failure(self, why: str) -> BuildError:
-        """What is raised when it went wrong."""
+        """Return the error for a failed build."""
         doing = self.doing if len(self.doing) <= 100 else self.doing[:99] + "…"
         return BuildError(
             "the image {image} can't be built: {why}",

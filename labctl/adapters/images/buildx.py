@@ -1,7 +1,8 @@
-"""Building with BuildKit, where the docker command has the buildx plugin.
+"""Build with BuildKit if the docker command has the buildx plugin.
 
-python-on-whales finds the command and tells whether the plugin is there. The build itself is a child of our own: its
-generator of output can't be woken from another thread, and an interrupt may not have to wait for the next line.
+python-on-whales finds the command and reports whether the plugin is installed. The build itself is a child process of
+labctl. The output generator of python-on-whales can't be woken from another thread, and an interrupt must not wait for
+the next line.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from labctl.threads import Thread
 
 
 def command(address: str) -> list[str] | None:
-    """The docker command for this engine, where it has buildx; else None."""
+    """Return the docker command for this engine if it has buildx, otherwise None."""
     if shutil.which("docker") is None:
         return None
     from python_on_whales import DockerClient
@@ -32,7 +33,8 @@ def command(address: str) -> list[str] | None:
 
 
 def arguments(tag: str, build_arguments: Mapping[str, str]) -> list[str]:
-    """What follows the docker command. The builder ``default`` is the engine's own BuildKit, which sees its images."""
+    """Return the arguments of the docker command. The builder ``default`` is the engine's own BuildKit, which can
+    use the engine's images."""
     words = ["buildx", "build", "--builder", "default", "--progress", "plain", "--load", "--tag", tag]
     for name in sorted(build_arguments):
         words += ["--build-arg", f"{name}={build_arguments[name]}"]
@@ -42,14 +44,14 @@ def arguments(tag: str, build_arguments: Mapping[str, str]) -> list[str]:
 def build(
     docker: list[str], tar: bytes, tag: str, build_arguments: Mapping[str, str], line: Callable[[str], None], stop: Stop
 ) -> int:
-    """Build the context in ``tar``; the command's exit code. BuildKit gives the tag at the end, and what it keeps of an
-    interrupted build is its cache, which is no image. Raises StoppedError."""
+    """Build the context in ``tar`` and return the command's exit code. BuildKit sets the tag at the end. An
+    interrupted build leaves only entries in BuildKit's cache, and no image. Raises StoppedError."""
     process = subprocess.Popen(
         [*docker, *arguments(tag, build_arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        # No provenance: an attestation makes the image an index, whose id is another at each build.
+        # No provenance: an attestation makes the image an index, and the id of an index changes with each build.
         env={**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
         start_new_session=True,
     )
@@ -67,4 +69,4 @@ def _feed(process: subprocess.Popen[bytes], tar: bytes) -> None:
             process.stdin.write(tar)
             process.stdin.close()
         except OSError:
-            return  # it ended early; its exit code tells why
+            return  # the command ended early; its exit code explains why

@@ -1,4 +1,4 @@
-"""Jobs that need each other, as parallel as that allows."""
+"""Run jobs that depend on each other, as many in parallel as possible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from labctl.pool import Pool
 
 @dataclass(frozen=True)
 class BuildJob:
-    """``what`` and ``subject`` are those of StepStarted; ``needs`` are keys of other jobs."""
+    """``what`` and ``subject`` are those of StepStarted. ``needs`` are the keys of other jobs."""
 
     what: str
     subject: str
@@ -26,9 +26,9 @@ class BuildJob:
 
 
 def run(jobs: Mapping[str, BuildJob], workers: int, emit: Emit) -> None:
-    """Run the jobs, each after those that it needs. Where one fails, those that don't need it go on; in the end the
-    error is raised, and with several the first with the others in its detail. An interrupt stops all, waits until they
-    have cleaned up, and goes on its way."""
+    """Run each job after the jobs that it needs. If a job fails, the jobs that don't need it continue, and its error
+    is raised at the end. With several errors the first one is raised, with the others in its detail. An interrupt
+    stops all jobs, waits for their clean-up, and is then raised."""
     order = TopologicalSorter({key: [need for need in job.needs if need in jobs] for key, job in jobs.items()})
     order.prepare()
     stop = Stop()
@@ -40,7 +40,7 @@ def run(jobs: Mapping[str, BuildJob], workers: int, emit: Emit) -> None:
 def _in_order(
     order: TopologicalSorter[str], jobs: Mapping[str, BuildJob], workers: int, emit: Emit, stop: Stop
 ) -> list[Exception]:
-    """What went wrong."""
+    """Run the jobs and return their errors."""
     errors: list[Exception] = []
     running: dict[Future[None], str] = {}
     with Pool(workers, thread_name_prefix="images") as pool:
@@ -49,7 +49,7 @@ def _in_order(
                 for key in order.get_ready():
                     running[pool.submit(_one, key, jobs[key], emit, stop)] = key
                 if not running:
-                    break  # what is left needs what failed
+                    break  # the remaining jobs need the failed job
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     key = running.pop(future)
                     error = future.exception()
@@ -81,7 +81,7 @@ def _one(key: str, job: BuildJob, emit: Emit, stop: Stop) -> None:
 
 
 def _together(errors: list[Exception]) -> Exception:
-    """One error of several: a bug before what went wrong outside."""
+    """Return one error for several: a bug takes precedence over a LabctlError."""
     told = [error for error in errors if not isinstance(error, StoppedError)] or errors
     first = next((error for error in told if not isinstance(error, LabctlError)), told[0])
     if isinstance(first, LabctlError):

@@ -25,19 +25,20 @@ from labctl.domain.lab.model import Lab
 from labctl.domain.layers import Unpacked
 from labctl.events import Emit, Event, StepEnded, StepStarted
 
-# Every verify asks for two tags. What builds and carries images is loaded where that is done.
+# Every verify queries two tags. So modules that build or transfer images are loaded only when they are needed.
 if TYPE_CHECKING:
     from labctl.adapters.images.bake import Bakery
     from labctl.adapters.images.builder import Builder
 
 _WORKERS = 4
-"""Builds at once: they wait for the network and for dpkg, so more than there are cores gain something, many nothing."""
+"""How many builds run at once. They wait for the network and for dpkg, so more builds than cores save time, but many
+don't."""
 
 _SAVE, _LOAD = "save", "load"
 
 
 class DockerImages:
-    """``bakery`` is asked for only when something is baked: it needs an engine, which needs the toolbox's tag."""
+    """``bakery`` is called only for a bake, because it needs an engine, and the engine needs the toolbox's tag."""
 
     def __init__(self, client: Client, catalog: FileCatalog, settings: Settings, bakery: Callable[[], Bakery]) -> None:
         self._client = client
@@ -54,7 +55,8 @@ class DockerImages:
         return Builder(self._client, self._settings)
 
     def system_tags(self) -> dict[str, str]:
-        """The tags of the images that labctl itself needs: ``keeper`` and ``toolbox``. They need not exist."""
+        """Return the tags of the images that labctl itself needs: ``keeper`` and ``toolbox``. The images need not
+        exist."""
         if self._system is None:
             self._look()
         return dict(self._system or {})
@@ -89,7 +91,7 @@ class DockerImages:
         return self._listed(present.Inventory(self._client), labs)
 
     def unpacked(self, found: Sequence[ImageInfo], labs: Sequence[Lab]) -> Unpacked:
-        """How much these images of a ``listing`` take on the engine's disk, shared layers counted once."""
+        """Return the disk space of these images of a ``listing``, with shared layers counted once."""
         by_id = {image.id: present.layers_of(self._client, image.id) for image in found}
         by_tag = {image.tag: by_id[image.id] for image in found}
         own = layers.alone(by_id)
@@ -104,7 +106,7 @@ class DockerImages:
         )
 
     def save(self, labs: Sequence[Lab], path: str, emit: Emit) -> int:
-        """See ports.Images. A name that ends in ``.gz`` is compressed."""
+        """See ports.Images. A file whose name ends in ``.gz`` is compressed."""
         from labctl.adapters.images import transfer
 
         self.ensure(labs, emit)
@@ -125,10 +127,10 @@ class DockerImages:
         return [tag for tag in tags if not imagery.is_identity_tag(tag)]
 
     def prune(self, labs: Sequence[Lab], emit: Emit) -> list[ImageInfo]:
-        """See ports.Images. Also what builds that were killed have left."""
+        """See ports.Images. Also remove the layers of builds that were killed."""
         inventory = present.Inventory(self._client)
         removed = [image for image in self._listed(inventory, labs) if not image.used and not image.current]
-        # A child before its parent, which the engine wouldn't give otherwise.
+        # Remove a child image before its parent, because the engine refuses to remove a parent first.
         removed.sort(key=lambda image: image.created, reverse=True)
         with explained(self._client.address):
             for image in removed:
@@ -143,7 +145,7 @@ class DockerImages:
         return removed
 
     def _look(self) -> dict[str, str]:
-        """Tags below ``labctl/`` with their ids; what labctl needs is known from then on."""
+        """Return the tags below ``labctl/`` with their ids, and remember the tags that labctl itself needs."""
         there = present.tagged(self._client)
         names = self._sources.images(imagery.SYSTEM_IMAGES)
         tags = imagery.image_tags(names, self._base.identity(there))
@@ -228,7 +230,7 @@ class DockerImages:
 
 
 class _Wanted:
-    """What some labs need: the images' sources and tags, and for each lab its setup and its boxes' tags."""
+    """The needs of some labs: sources and tags of images, and for each lab its setup and the tags of its boxes."""
 
     def __init__(
         self,
@@ -240,12 +242,12 @@ class _Wanted:
         self.sources, self.images, self.setups, self.boxes = sources, images, setups, boxes
 
     def needed(self) -> set[str]:
-        """The tags that ``up`` uses."""
+        """Return the tags that ``up`` uses."""
         system = {self.images[name] for name in imagery.SYSTEM_IMAGES}
         return system.union(*(tags.values() for tags in self.boxes.values()))
 
     def missing(self, there: Mapping[str, str]) -> set[str]:
-        """Those that aren't there."""
+        """Return the needed tags that do not exist."""
         return self.needed() - there.keys()
 
 
@@ -261,7 +263,7 @@ def _is_build(key: str) -> bool:
 
 
 def _kind(tag: str, labels: Mapping[str, str]) -> str:
-    """``base``, ``lab`` or ``image``."""
+    """Return the kind of an image: ``base``, ``lab`` or ``image``."""
     if tag.startswith(f"labctl/{imagery.BASE}:"):
         return "base"
     return "lab" if labels.get("labctl.lab") else "image"
@@ -269,7 +271,7 @@ def _kind(tag: str, labels: Mapping[str, str]) -> str:
 
 @contextmanager
 def _step(emit: Emit, key: str, what: str, subject: str) -> Iterator[None]:
-    """A step that ends well or not, and how long it took."""
+    """Emit the start of a step, its end, its success and its duration."""
     emit(StepStarted(key, what, subject))
     started, ok = time.monotonic(), False
     try:
@@ -280,7 +282,7 @@ def _step(emit: Emit, key: str, what: str, subject: str) -> Iterator[None]:
 
 
 def _one_at_a_time(emit: Emit) -> Emit:
-    """Builds run in threads of their own; whoever shows events needn't know."""
+    """Return an emit function for one event at a time, because builds run in separate threads."""
     lock = threading.Lock()
 
     def locked(event: Event) -> None:

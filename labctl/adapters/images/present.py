@@ -1,4 +1,4 @@
-"""What labctl's images are on an engine now: one call, since every ``up`` asks."""
+"""The images of labctl that an engine has. It costs one call, because every ``up`` needs it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from labctl.domain.naming import REPOSITORY
 
 
 def tagged(client: Client) -> dict[str, str]:
-    """Every tag below ``labctl/`` with its image's id. GET /images/json. Raises EngineError."""
+    """Return every tag below ``labctl/`` with its image's id. GET /images/json. Raises EngineError."""
     with explained(client.address):
         found = client.api.images(filters={"reference": f"{REPOSITORY}/*"})
     return {tag: str(item["Id"]) for item in found for tag in item["RepoTags"] or ()}
 
 
 def layers_of(client: Client, image: str) -> tuple[Layer, ...]:
-    """An image's layers, the lowest first. GET /images/{id}/json and /images/{id}/history. Raises EngineError."""
+    """Return an image's layers, the lowest first. GET /images/{id}/json and /images/{id}/history. Raises
+    EngineError."""
     with explained(client.address):
         diff_ids = client.api.inspect_image(image)["RootFS"].get("Layers") or []
         history: list[Mapping[str, Any]] = client.api.history(image)
@@ -27,7 +28,7 @@ def layers_of(client: Client, image: str) -> tuple[Layer, ...]:
 
 
 class Inventory:
-    """All images of the engine at one moment, and which of them are labctl's. Raises EngineError."""
+    """All images of the engine at one moment, including those of labctl. Raises EngineError."""
 
     def __init__(self, client: Client) -> None:
         with explained(client.address):
@@ -38,7 +39,7 @@ class Inventory:
         self.used = frozenset(str(item["ImageID"]) for item in containers)
 
     def own(self) -> list[tuple[str, Mapping[str, Any]]]:
-        """labctl's tagged images: the tag, and the engine's description."""
+        """Return labctl's tagged images: the tag, and the engine's description."""
         return [
             (tag, item)
             for item in self._by_id.values()
@@ -47,14 +48,15 @@ class Inventory:
         ]
 
     def identities(self, image: str) -> list[str]:
-        """The tags of a base that tell its identity."""
+        """Return the tags of a base that contain its identity."""
         return [tag for tag in _tags(self._by_id[image]) if imagery.is_identity_tag(tag)]
 
     def left_over(self) -> list[Mapping[str, Any]]:
-        """The last layers of builds that were killed: labelled as labctl's, without a tag, and nothing hangs on them.
+        """Return the last layers of builds that were killed: they have labctl's label and no tag, and no image depends
+        on them.
 
-        An image that somebody built on one of labctl's inherits its labels. It is told by its parent: a complete image
-        of labctl's with the same label, where a half-made one can only stand on another.
+        An image that a user built on one of labctl's images inherits its labels. Its parent shows the difference: the
+        parent is a complete image of labctl with the same label. The parent of an incomplete image has another label.
         """
         return [
             item
@@ -63,7 +65,8 @@ class Inventory:
         ]
 
     def chain(self, item: Mapping[str, Any]) -> list[str]:
-        """Ids of an image and of the untagged ones of labctl's below it that only it hangs on, from top to bottom."""
+        """Return the ids of an image and of labctl's untagged images below it that no other image needs, from top to
+        bottom."""
         ids = [str(item["Id"])]
         label = _label(item)
         while (below := self._by_id.get(str(item["ParentId"]))) is not None:

@@ -1,4 +1,4 @@
-"""What images are made from: the files of ``images/<image>/`` and ``playbooks/<lab>/``, for ``domain.imagery``."""
+"""Read the sources of images, ``images/<image>/`` and ``playbooks/<lab>/``, for ``domain.imagery``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from labctl.errors import InvalidLabError
 
 _PACKAGE = Path(__file__).parent.parent.parent
 
-# Files from outside of an image's folder: the keeper's code is labctl's own.
+# Files from outside the image's folder: the keeper's code is part of labctl.
 _EXTRA: dict[str, dict[str, str]] = {
     "keeper": {
         "keeper/**/*.py": "src/labctl/",
@@ -32,11 +32,11 @@ _EXTRA: dict[str, dict[str, str]] = {
 }
 _EXTRA_PACKAGES = {"keeper": SourceFile("src/labctl/__init__.py", b'"""The part of labctl that the keeper needs."""\n')}
 
-# What editors, Python and file managers leave lying about.
+# Files of editors, Python and file managers that are not part of a source.
 _LITTER = ("__pycache__", ".DS_Store", ".git")
 _LITTER_ENDINGS = (".pyc", "~", ".swp")
 
-# Of every file in a context: an hour in the past of everybody, so that nothing depends on when it was checked out.
+# The time stamp of every file in a context. It is fixed, so that nothing depends on the time of the checkout.
 _MTIME = 1735689600
 
 
@@ -48,7 +48,7 @@ class Sources:
         self._images: dict[str, ImageSource] = {}
 
     def image(self, name: str) -> ImageSource:
-        """An image's source. Raises InvalidLabError where there is none or a file of it can't be read."""
+        """Return an image's source. Raises InvalidLabError if the image does not exist or a file can't be read."""
         if name not in self._images:
             folder = self._catalog.image_dir(name)
             files = [*read_files(folder), *_extra_files(name)]
@@ -56,7 +56,8 @@ class Sources:
         return self._images[name]
 
     def images(self, names: Iterable[str]) -> dict[str, ImageSource]:
-        """The images and all that they need, as far as they exist (``imagery.build_order`` says which don't)."""
+        """Return these images and all that they need, if they exist (``imagery.build_order`` reports the missing
+        ones)."""
         found: dict[str, ImageSource] = {}
         todo = list(names)
         known = set(self._catalog.images())
@@ -68,7 +69,8 @@ class Sources:
         return found
 
     def for_lab(self, lab: Lab) -> dict[str, ImageSource]:
-        """The images of a lab's boxes and all that they need. Raises InvalidLabError for one that isn't there."""
+        """Return the images of a lab's boxes and all that they need. Raises InvalidLabError for an image that does
+        not exist."""
         known = self._catalog.images()
         for box in lab.boxes:
             image = lab.image_of(box)
@@ -84,7 +86,7 @@ class Sources:
         return self.images(lab.image_of(box) for box in lab.boxes)
 
     def setup(self, lab: Lab) -> tuple[SourceFile, ...]:
-        """The files of a lab's setup play and of the roles that it uses; none where it has no setup."""
+        """Return the files of a lab's setup play and of its roles. Return an empty tuple if the lab has no setup."""
         files = imagery.setup_files(read_files(self._catalog.plays_dir(lab.name)))
         if not any(item.path == imagery.SETUP for item in files):
             return ()
@@ -101,7 +103,7 @@ class Sources:
 
 
 def read_files(folder: Path) -> Iterator[SourceFile]:
-    """All files below a folder, sorted by path; none where there is no folder. Raises InvalidLabError."""
+    """Yield all files below a folder, sorted by path, or nothing if there is no folder. Raises InvalidLabError."""
     for path, directories, names in os.walk(folder, followlinks=False):
         links = [name for name in directories if (Path(path) / name).is_symlink()]
         directories[:] = sorted(name for name in directories if name not in _LITTER and name not in links)
@@ -130,7 +132,8 @@ def _extra_files(image: str) -> Iterator[SourceFile]:
 
 
 def context(files: Iterable[SourceFile], dockerfile: str) -> bytes:
-    """A build's context as a tar archive, the same bytes for the same files, with ``dockerfile`` as its Dockerfile."""
+    """Return a build context as a tar archive, with ``dockerfile`` as its Dockerfile. The same files give the same
+    bytes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         folders: set[str] = set()

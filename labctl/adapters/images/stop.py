@@ -1,4 +1,4 @@
-"""Ending work that several threads do at once: what an interrupt, or an error in one of them, means to the others."""
+"""End the work of several threads after an interrupt or after an error in one of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 
 class StoppedError(Exception):
-    """The work was given up; nobody needs to be told why."""
+    """The work was stopped. No message is needed."""
 
 
 class Stop:
-    """Set once. Work that waits for something outside says how to be woken."""
+    """A stop signal, set once. Work that waits for something registers a function that wakes it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -21,7 +21,7 @@ class Stop:
         self.is_set = False
 
     def set(self) -> None:
-        """Wake everyone who waits."""
+        """Set the signal and wake all waiting work."""
         with self._lock:
             self.is_set = True
             waking = list(self._wake)
@@ -30,14 +30,14 @@ class Stop:
                 wake()
 
     def check(self) -> None:
-        """Raises StoppedError when it is set."""
+        """Raises StoppedError if the signal is set."""
         if self.is_set:
             raise StoppedError
 
     @contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:
-        """Work that ``wake`` interrupts, from another thread. Raises StoppedError when it is set at the beginning or at
-        the end, whatever the work itself raised."""
+        """Run work that ``wake`` interrupts from another thread. Raises StoppedError if the signal is set at the
+        beginning or at the end, even if the work raised another error."""
         with self._lock:
             self.check()
             self._wake.append(wake)

@@ -1,4 +1,4 @@
-"""Long calls of the Engine API that answer with a stream of JSON messages: build, pull, import, load."""
+"""Long calls of the Engine API whose answer is a stream of JSON messages: build, pull, import, load."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from labctl.hints import Hint
 
 _CHUNK = 1 << 20
 _SILENCE = 3600.0
-"""Seconds without a word until the engine is given up: a step of a build may say nothing for long."""
+"""Seconds without a message until labctl gives up. A build step may print nothing for a long time."""
 
 
 class StreamError(Exception):
-    """What the engine says went wrong, in its words."""
+    """An error reported by the engine, in its own words."""
 
     def explained(self, otherwise: LabctlError) -> LabctlError:
-        """A full disk has an error of its own; for the rest, ``otherwise``."""
+        """Return a separate error for a full disk. For any other error return ``otherwise``."""
         if "no space left on device" in str(self):
             return EngineError("no space is left on the Docker engine's disk", hint=Hint.PRUNE, detail=str(self))
         return otherwise
@@ -38,8 +38,8 @@ def messages(
     headers: Mapping[str, str] | None = None,
     first: float = _SILENCE,
 ) -> Iterator[dict[str, Any]]:
-    """POST and give each message as it comes. ``first``: seconds to wait for the first one. Setting ``stop`` ends it,
-    and with the connection the engine ends the work. Raises StreamError, EngineError, StoppedError."""
+    """POST and yield each message when it arrives. ``first``: seconds to wait for the first message. Setting
+    ``stop`` closes the connection, and then the engine ends the work. Raises StreamError, EngineError, StoppedError."""
     import requests.exceptions
 
     with explained(client.address):
@@ -63,7 +63,7 @@ def messages(
 
 
 def download(client: Client, path: str, params: Mapping[str, Any]) -> Iterator[bytes]:
-    """GET as a stream of bytes that is whole when it ends. Raises EngineError."""
+    """GET and yield the bytes. The stream is complete if it ends without an error. Raises EngineError."""
     import requests.exceptions
 
     with explained(client.address):
@@ -110,14 +110,14 @@ def _socket(response: Any) -> Any:
 
 
 def _let_it_be_silent(response: Any) -> None:
-    """After its first word the engine may take its time."""
+    """Allow long pauses after the engine's first message."""
     sock = _socket(response)
     if sock is not None:
         sock.settimeout(_SILENCE)
 
 
 def _hang_up(response: Any) -> None:
-    """End the connection under a thread that reads from it."""
+    """Close the connection while another thread reads from it."""
     sock = _socket(response)
     if sock is not None:
         sock.shutdown(socket.SHUT_RDWR)

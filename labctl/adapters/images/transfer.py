@@ -1,4 +1,5 @@
-"""Images as one file, for a machine without network: what ``docker save`` writes, gzipped where the name says so."""
+"""Images as one file, for a machine without a network. The format is that of ``docker save``, compressed if the name
+ends in ``.gz``."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ _LOADED = "Loaded image: "
 
 
 def save(client: Client, tags: Sequence[str], path: Path, emit: Emit, key: str) -> int:
-    """GET /images/get: all tags in one file, which is there when it is whole; its size in bytes. Raises UsageError
-    where it can't be written, EngineError."""
+    """GET /images/get: write all tags to one file and return its size in bytes. The file appears when it is
+    complete. Raises EngineError, and UsageError if the file can't be written."""
     progress = _Bytes(emit, key)
     with whole_file(path, 0o666) as file, _packed(file, gzipped=path.suffix == ".gz") as packed:
         for data in download(client, "/images/get", {"names": list(tags)}):
@@ -40,8 +41,8 @@ def _packed(file: BinaryIO, *, gzipped: bool) -> AbstractContextManager[IO[bytes
 
 
 def load(client: Client, path: Path, emit: Emit, key: str) -> list[str]:
-    """POST /images/load: the tags that came. Raises UsageError where the file can't be read or holds no images,
-    EngineError."""
+    """POST /images/load: return the loaded tags. Raises EngineError, and UsageError if the file can't be read or
+    contains no images."""
     found: list[str] = []
     try:
         with path.open("rb") as file:
@@ -70,7 +71,7 @@ def _reading(file: IO[bytes], emit: Emit, key: str) -> Iterator[bytes]:
 
 
 class _Bytes:
-    """Tells now and then how much has gone by."""
+    """Reports from time to time how many bytes were transferred."""
 
     def __init__(self, emit: Emit, key: str) -> None:
         self._emit, self._key = emit, key
@@ -78,7 +79,7 @@ class _Bytes:
         self._told = time.monotonic()
 
     def add(self, count: int) -> None:
-        """So many bytes more."""
+        """Add a number of bytes."""
         self._bytes += count
         now = time.monotonic()
         if now - self._told >= _TELL_SECONDS:
