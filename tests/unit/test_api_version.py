@@ -214,8 +214,8 @@ def test_no_common_version_is_one_error_with_both_ranges(
             ask()
         error = caught.value
         assert str(error) == (
-            f"the Docker engine at {engine.address} supports API versions {least}–{most}, labctl 1.41–1.51:"
-            " they have none in common"
+            f"the Docker engine at {engine.address} supports API versions {least}–{most}, "
+            "but labctl supports only 1.41–1.51"
         )
         assert remedy in plain(error) and "doctor" not in plain(error)
         assert isinstance(error, EngineError) and error.exit_code == Exit.ENGINE_UNAVAILABLE
@@ -232,7 +232,7 @@ def test_a_command_reports_no_common_version_and_exits_with_4(
     argv = [sys.executable, "-m", "labctl", "--lang", "en", *words]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 4, done.stderr
-    assert "supports API versions 1.52–1.60, labctl 1.41–1.51: they have none in common" in done.stderr
+    assert "supports API versions 1.52–1.60, but labctl supports only 1.41–1.51" in done.stderr
     assert "labctl doctor" not in done.stdout + done.stderr
 
 

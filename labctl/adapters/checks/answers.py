@@ -1,4 +1,4 @@
-"""Answers of checks from which a learner can learn: expected value, found value, command to see it, section to read."""
+"""Answers of checks that help a learner: expected value, found value, a command to see it, a section to read."""
 
 from __future__ import annotations
 

@@ -97,6 +97,6 @@ class ExerciseBackend(InsideBackend):
             stderr = stderr.partition(b"\n")[2]
         except NoEndError as error:
             self._channel().run(f"kill -9 -{error.pid}" if error.pid else "true")
-            status, stdout, stderr = 124, b"", f"no end within {seconds:g} s".encode()
+            status, stdout, stderr = 124, b"", f"the command did not end within {seconds:g} s".encode()
         self._used(Source.TRUSTED)
         return self.result(status, line.encode(), stdout, stderr)

@@ -86,8 +86,8 @@ class Forked:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     def wait(self) -> int:
-        """Wait until the child has ended and return its exit code. If the exit code is unknown, return that of a
-        kill."""
+        """Wait until the child has ended and return its exit code. If the code is unknown, return that of a killed
+        process."""
         if self._code is None:
             select.select([self._handle], [], [])
             told = self._told.recv(16)

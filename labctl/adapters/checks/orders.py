@@ -81,7 +81,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True, tag_field="said", tag="ended"):
-    """pytest has finished. A check that ends the child process with any exit code prevents this message."""
+    """pytest has finished. This message is missing if a check ended the child process, whatever the exit code."""
 
 
 class IntegrityFound(msgspec.Struct, frozen=True, tag_field="said", tag="integrity"):

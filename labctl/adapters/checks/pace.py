@@ -14,8 +14,8 @@ _FRESH_SECONDS = 1.0
 
 def slowness(loadavg: str, cores: int) -> float:
     """Return how many times longer a program may take than on an idle machine, from a line of /proc/loadavg. The
-    factor is the number of running programs (now, or the average of the last minute if that is larger) divided by
-    the cores. The factor is 1 if the line can't be read."""
+    factor is the number of running programs divided by the number of cores. The number of programs is the current
+    one or the average of the last minute, whichever is larger. The factor is 1 if the line can't be read."""
     try:
         minute, _five, _fifteen, tasks = loadavg.split()[:4]
         # The program that reads the file counts as running.

@@ -71,7 +71,8 @@ class Judge:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
-        """Make a file that skips itself a collection error. Otherwise its checks would be missing without a message."""
+        """Report a file that skips itself as a collection error. Otherwise its checks would be missing without a
+        message."""
         outcome: Any = yield
         report = outcome.get_result()
         if report.skipped:

@@ -123,8 +123,8 @@ class PytestChecker:
 
 
 class _Prepared:
-    """A child process that loads its modules while its agent is started. ``early``: it is not certain that a run
-    follows, so only an existing probe is used, because creating a probe takes time."""
+    """A child process that loads its modules while its agent is started. ``early``: prepare for a run that may not
+    follow. Then only an existing probe is used, because creating a probe takes time."""
 
     def __init__(self, probe: Callable[[], DockerProbe], child: Child, *, early: bool) -> None:
         self.child = child
@@ -145,7 +145,7 @@ class _Prepared:
         return self._opened[-1]
 
     def _open_early(self) -> Handover | None:
-        """Open an agent in the current probe. The agent starts while this checks that the probe is the right one."""
+        """Open an agent in the current probe. While the agent starts, check that the probe is the right one."""
         try:
             opened = self._handover()
         except EngineError:
@@ -261,7 +261,7 @@ def _broken(lab: Lab, why: str, output: str) -> ChecksError:
 
 def _reason(code: int) -> str:
     reasons = {
-        -1: f"no end within {RUN_SECONDS:.0f} s",
+        -1: f"they did not end within {RUN_SECONDS:.0f} s",
         2: "a check file can't be read, or the run was interrupted",
         3: "pytest itself failed",
         4: "pytest was called with wrong arguments",

@@ -82,8 +82,8 @@ class World:
         return self.session.dial(place, host, port, self.clock.limit(seconds))
 
     def _slowness(self) -> float:
-        """Return the slowness of the machine that runs the boxes, which may not be labctl's. All places give the
-        same value."""
+        """Return the slowness of the machine that runs the boxes. labctl may run on another machine. All places give
+        the same value."""
         for place, entered in list(self._entered.items()):
             if entered.done() and not entered.exception():
                 with contextlib.suppress(LookError):

@@ -126,8 +126,8 @@ class Archives:
         return Spot(found, SpotKind(kind))
 
     def _find_on_disk(self, box_id: str, path: str) -> Spot:
-        """Find a path on the disk of a stopped box. The engine resolves a path that is a link, but not a path whose
-        folders are links."""
+        """Find a path on the disk of a stopped box. The engine resolves a path that is a link. It does not resolve
+        links among the folders of a path."""
         found, kind = "/", SpotKind.FOLDER
         for part in posixpath.normpath(path).strip("/").split("/"):
             found = posixpath.join(found, part)

@@ -12,7 +12,7 @@ from labctl.domain import naming, wiring
 from labctl.domain.observed import CloneImage, ObservedBox
 
 Recognise = Callable[[ObservedBox], bool]
-"""Returns whether a box from before stores had ids belongs to this store (``services.claims``)."""
+"""Returns whether this store owns a box that was created before stores had ids (``services.claims``)."""
 
 
 class Belonging:
@@ -24,7 +24,8 @@ class Belonging:
         self._recognise = recognise
 
     def boxes(self, instance: str | None) -> list[ObservedBox]:
-        """See ports.Engine.observe. A box from before stores had ids counts only if its instance has no other boxes."""
+        """See ports.Engine.observe. A box that was created before stores had ids counts only if its instance has no
+        others."""
         store = self._store()
         if instance is None:
             found = self._learners(None)

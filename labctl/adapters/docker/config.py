@@ -71,7 +71,7 @@ def box_config(spec: BoxSpec, toolbox_volume: str, cgroup: str = "") -> dict[str
     ``cgroup``: the parent cgroup.
 
     The learner's files are an argument of the entry script. An archive call would start another process in the engine.
-    Also, with the argument a box is never created without its files.
+    The argument also prevents a state in which a box exists without its files.
     """
     payload = base64.b64encode(gzip.compress(archive(spec.files), 6, mtime=0)).decode() if spec.files else ""
     return {

@@ -27,8 +27,8 @@ _COMMIT_SECONDS = 600.0
 
 class DockerEngine:
     """An engine, used through the SDK, for one store. ``store`` returns the store's id. ``recognise`` returns
-    whether a box from before stores had ids is the store's own. ``toolbox_volume`` returns the volume that boxes
-    mount."""
+    whether the store owns a box that was created before stores had ids. ``toolbox_volume`` returns the volume that
+    boxes mount."""
 
     def __init__(
         self, client: Client, toolbox_volume: Callable[[], str], store: Callable[[], str], recognise: Recognise

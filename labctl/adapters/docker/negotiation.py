@@ -99,7 +99,7 @@ def no_common_version(address: str, theirs: Span) -> ApiVersionError:
     else:
         hint = Hint.NEWER_CHECKOUT if in_checkout() else Hint.NEWER_LABCTL
     return ApiVersionError(
-        "the Docker engine at {address} supports API versions {theirs}, labctl {ours}: they have none in common",
+        "the Docker engine at {address} supports API versions {theirs}, but labctl supports only {ours}",
         hint=hint,
         address=address,
         theirs=str(theirs),

@@ -22,7 +22,7 @@ from labctl.events import BoxReady, Emit, Event, StepProgress
 from labctl.ports import Engine, Keeper, KeeperWatch, Provisioner
 
 OWNER = "labctl-bake"
-"""The owner of boxes of bakes (label ``labctl.owner``). It is no learner."""
+"""The owner of the boxes of bakes (label ``labctl.owner``). No learner has this id."""
 
 _READY_SECONDS = 120.0
 _SLICE_SECONDS = 5.0

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from labctl.adapters.images.builder import Builder
 
 _WORKERS = 4
-"""How many builds run at once. They wait for the network and for dpkg, so more builds than cores save time, but many
-don't."""
+"""How many builds run at once. Builds wait for the network and for dpkg, so a few more builds than cores save time.
+Many more builds save no more time."""
 
 _SAVE, _LOAD = "save", "load"
 
