@@ -336,7 +336,7 @@ def test_a_failed_base_image_reports_the_sources_that_were_tried(
     with pytest.raises(BuildError, match="can't be made from Debian's packages") as caught:
         base.make(silent, Stop())
     assert "E: no network" in caught.value.detail
-    assert "no registry" in caught.value.detail
+    assert "No registry could be used" in caught.value.detail
     base = Base(client, Settings(image=ImageSettings("labctl-test.invalid/other:1")))
     with pytest.raises(BuildError, match="the engine does not have it, and no registry provides it"):
         base.make(silent, Stop())

@@ -76,8 +76,8 @@ def _weights(command: _Command, boxes: Mapping[str, str]) -> Mapping[str, Weight
 
 
 def _let_go(client: Client, command: _Command, running: list[str]) -> None:
-    """Let the command resume the boxes, report that, and end. Without this report the command may have died, so the
-    boxes in ``running``, which ran before it, are unpaused here."""
+    """Let the command resume the boxes, report that, and end. If the report is missing, the command may have died.
+    Then this function unpauses the boxes in ``running``, which ran before."""
     import docker.errors
     import requests.exceptions
 

@@ -63,7 +63,7 @@ class NegotiatingClient(docker.APIClient):
         if response.status_code != _BAD_REQUEST:
             spoken.is_known = True
             return response
-        # A 400 can also come later: an upgraded engine may refuse the version that the engine before it accepted.
+        # A 400 can also come later. After an upgrade the engine may refuse a version that it accepted before.
         spoken.learn(self._ask())
         if spoken.value == sent:
             return response

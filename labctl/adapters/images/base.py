@@ -29,8 +29,8 @@ from labctl.hints import Hint
 KEY = "base"
 
 PULL_SECONDS = 10.0
-"""The time limit for the first answer of a registry. A network that blocks registries does not refuse connections:
-it does not answer."""
+"""The time limit for the first answer of a registry. A network that blocks registries leaves connections unanswered
+instead of refusing them."""
 
 # Replace /debian and /debian-security of any host, in sources.list and in *.sources.
 _TO_MIRROR = (
