@@ -85,7 +85,9 @@ class Access:
         name, member = member_of(learner) or ("", "")
         if not member:
             raise UsageError(
-                "{learner} names no learner of a cohort: that is COHORT/ID", hint=Hint.NAME_COHORT, learner=learner
+                "{learner} is not the name of a learner of a cohort: write COHORT/ID",
+                hint=Hint.NAME_COHORT,
+                learner=learner,
             )
         registrar = self._parts.cohort.registrar
         cohort = registrar.find(name)

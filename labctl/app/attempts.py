@@ -100,7 +100,7 @@ class AttemptsApi:
         found = self.history(actor, lab)
         if number > len(found.attempts):
             raise UsageError(
-                "there is no attempt {number} of {lab}; there are {count}",
+                "there is no attempt {number} of {lab}; number of attempts: {count}",
                 hint=Hint.HISTORY,
                 number=number,
                 lab=found.lab.name,

@@ -86,7 +86,7 @@ class GatewayApi:
         names = [item.name for item in cohorts.cohorts() if not item.ended]
         if cohort and cohort not in names:
             raise UsageError(
-                "there is no cohort {cohort} that lasts",
+                "there is no active cohort {cohort}",
                 hint=Hint.NAME_LASTING_COHORT if names else Hint.CREATE_COHORT_OF,
                 cohort=cohort,
                 known=", ".join(names),

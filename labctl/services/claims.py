@@ -64,16 +64,16 @@ class Adopt:
         mine = [box for box in found if not is_derived(box.seed)]
         if found and not mine:
             raise RefusedError(
-                "the boxes of {lab} may belong to another store: their seed looks like one that its secret gave",
+                "the boxes of {lab} may belong to another store: its secret may have given their seed",
                 hint=Hint.UP_OWN,
                 lab=found[0].lab,
             )
         if not mine:
-            raise UsageError("there is nothing to adopt for {learner}", hint=Hint.STATUS, learner=learner)
+            raise UsageError("there are no boxes to adopt for {learner}", hint=Hint.STATUS, learner=learner)
         for instance in sorted({box.instance for box in mine}):
             if self._engine.observe(instance):
                 raise RefusedError(
-                    "{lab} is up in other boxes already",
+                    "{lab} is already up in other boxes",
                     hint=Hint.DOWN_AND_ADOPT,
                     lab=next(box.lab for box in mine if box.instance == instance),
                     learner=learner,
@@ -93,7 +93,7 @@ def refuse_unclaimed(boxes: Iterable[ObservedBox]) -> None:
     box = next((box for box in boxes if not is_derived(box.seed)), None)
     if box is not None:
         raise UsageError(
-            "{lab} has boxes of an older labctl, and their seed ({seed}) doesn't show whose they are",
+            "{lab} has boxes of an older labctl, and their seed ({seed}) doesn't show which store they belong to",
             hint=Hint.ADOPT,
             lab=box.lab,
             seed=box.seed,

@@ -175,4 +175,4 @@ class Clones:
             each(self._engine.remove, boxes())
             each(self._engine.remove_image, images())
         except LabctlError as error:
-            emit(Note("could not take everything back: {why}", (("why", str(error)),)))
+            emit(Note("cleanup is incomplete: {why}", (("why", str(error)),)))

@@ -37,7 +37,7 @@ class Copy:
         went. Owned by root in the box. Of ``source`` itself a link is followed, of what is in it none. Raises
         UsageError."""
         if not source.exists():
-            raise UsageError("there is no {path} here", path=str(source))
+            raise UsageError("there is no {path} on this machine", path=str(source))
         target = posixpath.join("/root", target)
         source, spot = source.resolve(), self._engine.find(box_id, target)
         if target.endswith("/") or spot.kind is SpotKind.FOLDER:
@@ -55,7 +55,7 @@ class Copy:
                     raise UsageError("{file} can't be read: {why}", file=path, why=why) from error
                 names = tar.getnames()
                 if not names:
-                    raise UsageError("nothing of {path} can be copied", path=str(source))
+                    raise UsageError("{path} contains no files that can be copied", path=str(source))
             self._engine.put_archive(box_id, folder, file)
         return names
 
@@ -92,7 +92,7 @@ class Copy:
     def _writable(self, spot: Spot) -> None:
         if spot.by_kernel:
             raise UsageError(
-                "{path} of the box is made up by the kernel: no file can be copied to it",
+                "no file can be copied to {path} of the box: the kernel generates its content",
                 hint=Hint.ENTER,
                 box=self._box,
                 path=_shown(spot.path),
@@ -109,13 +109,13 @@ class Copy:
         source = posixpath.join("/root", source)
         into = target if target.is_dir() else target.parent
         if not into.is_dir():
-            raise UsageError("there is no folder {path} here", path=str(into))
+            raise UsageError("there is no folder {path} on this machine", path=str(into))
         spot = self._engine.find(box_id, source)
         if spot.kind is SpotKind.MISSING:
             raise UsageError("there is no {path} in the box", path=source)
         if spot.by_kernel:
             raise UsageError(
-                "{path} of the box is made up by the kernel when it is read: it can't be copied",
+                "{path} of the box can't be copied: the kernel generates its content at each read",
                 hint=Hint.COPY_BY_CAT,
                 box=self._box,
                 path=_shown(spot.path),
@@ -126,14 +126,14 @@ class Copy:
         named = next((name for name in (posixpath.basename(source), posixpath.basename(spot.path)) if _plain(name)), "")
         wanted = named if target.is_dir() else target.name
         if spot.path == "/" or not _plain(wanted):
-            raise UsageError("all of a box can't be copied", hint=Hint.COPY_PART, box=self._box)
+            raise UsageError("a whole box can't be copied", hint=Hint.COPY_PART, box=self._box)
         try:
             return self._land(box_id, spot.path, into, wanted)
         except OSError as error:
             path = os.fsdecode(error.filename or b"") or str(into)
             raise UsageError("{path} can't be written: {why}", path=path, why=str(error.strerror)) from error
         except TarballError as error:
-            raise UsageError("what came from the box is no archive: {why}", why=str(error)) from error
+            raise UsageError("the data from the box is not a valid archive: {why}", why=str(error)) from error
 
     def _land(self, box_id: str, source: str, into: Path, wanted: str) -> list[str]:
         left = _LeftOut(self._emit)
@@ -145,7 +145,7 @@ class Copy:
             for _ in pieces:
                 pass  # its end says whether all went well
             if not names:
-                raise UsageError("nothing of {path} in the box could be copied", path=source)
+                raise UsageError("no file of {path} in the box could be copied", path=source)
             landing.settle()
         left.end()
         return names
@@ -160,7 +160,7 @@ def _as_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
 def _mounted(spot: Spot) -> None:
     if spot.unmounted:
         raise UsageError(
-            "{path} is on a mount, which is there only while the box runs",
+            "{path} is on a mount that exists only while the box runs",
             hint=Hint.START_LAB,
             path=_shown(spot.path),
         )
@@ -185,7 +185,7 @@ class _LeftOut:
     def end(self) -> None:
         """How many there were beyond that."""
         if self._count > _MOST_NOTES:
-            self._emit(Note("{count} more are left out", (("count", str(self._count - _MOST_NOTES)),)))
+            self._emit(Note("{count} more files are not copied", (("count", str(self._count - _MOST_NOTES)),)))
 
 
 def _named(why: Note, name: str) -> Note:

@@ -44,7 +44,7 @@ def prepare(images: Images, keeper: Keeper, locks: Locks, labs: Sequence[Lab], e
         keeper.ensure()
     for name, tags in found.items():
         if tags is None:
-            raise EngineError("images of {lab} are gone again as soon as they were built", lab=name)
+            raise EngineError("the images of {lab} were removed after the build", lab=name)
     return {name: tags for name, tags in found.items() if tags is not None}
 
 
@@ -54,7 +54,7 @@ def require_own(instance: Instance, observed: Iterable[ObservedBox], *, of_class
     for box in observed:
         if box.learner != instance.learner:
             raise UsageError(
-                "the boxes of {lab} under the name {learner} are those of {other}",
+                "the boxes of {lab} under the name {learner} belong to {other}",
                 hint=Hint.UP_AS,
                 lab=instance.lab,
                 learner=instance.learner,
@@ -165,7 +165,7 @@ def take_back(engine: Engine, instance: str, emit: Emit, whose: str = "") -> Non
     try:
         boxes = engine.observe(instance)
         if boxes and not whose:
-            emit(Note("taking back what was made"))
+            emit(Note("rolling back: removing the boxes that were created"))
         remove_boxes(engine, boxes)
     except LabctlError as error:
         _report(error, emit, whose)
@@ -198,4 +198,4 @@ def release(engine: Engine, keeper: Keeper, locks: Locks, emit: Emit) -> None:
 
 
 def _report(error: LabctlError, emit: Emit, whose: str = "") -> None:
-    emit(Note("could not take everything back: {why}", (("why", f"{whose}: {error}" if whose else str(error)),)))
+    emit(Note("cleanup is incomplete: {why}", (("why", f"{whose}: {error}" if whose else str(error)),)))

@@ -29,14 +29,14 @@ _DEEPEST = 200
 _PIECE, _BLOCK = 1 << 16, 4096
 _HOLE = bytes(_PIECE)
 
-_OUTSIDE = Note("{name} is left out: the name leads out of what is copied")
-_LEADS_OUT = Note("{name} is left out: the link leads out of what is copied")
-_NOT_COPIED = Note("{name} is left out: the file that it is a second name of isn't copied")
-SPECIAL = Note("{name} is left out: it is a device, a socket or a fifo")
-_SPARSE = Note("{name} is left out: this kind of file isn't known")
-_TOO_DEEP = Note("{name} is left out: it is below too many folders")
-_TAKEN = Note("{name} is left out: there is something else of that name, or of a folder's name above it")
-_NO_NAME = Note("{name} is left out: no file here can have that name")
+_OUTSIDE = Note("{name} is not copied: the name points outside the copied folder")
+_LEADS_OUT = Note("{name} is not copied: the link points outside the copied folder")
+_NOT_COPIED = Note("{name} is not copied: it is a hard link to a file that isn't copied")
+SPECIAL = Note("{name} is not copied: it is a device, a socket or a fifo")
+_SPARSE = Note("{name} is not copied: its file type is unknown")
+_TOO_DEEP = Note("{name} is not copied: it is nested in too many folders")
+_TAKEN = Note("{name} is not copied: a file of another type has its name or the name of a parent folder")
+_NO_NAME = Note("{name} is not copied: this machine allows no file with that name")
 
 Leave = Callable[[bytes, Note], object]
 """Told of each member that is left out: its name in the archive, and why, which lacks the value of ``name``."""
@@ -154,14 +154,14 @@ class Landing:
             special = _first(self._root, self._into, self._wanted, _is_special)
             if special is not None:
                 raise UsageError(
-                    "{path} here is a device, a socket or a fifo: nothing is copied over it",
+                    "{path} on this machine is a device, a socket or a fifo, and is not overwritten",
                     hint=Hint.COPY_TO_BY_CAT,
                     path=str(self._path / os.fsdecode(special)),
                 )
             clash = _first(self._root, self._into, self._wanted, _is_clash)
             if clash is not None:
                 raise UsageError(
-                    "{path} is in the way: it is a folder here and none in the box, or the other way round",
+                    "{path} can't be replaced: it is a folder on one side of the copy and not on the other",
                     hint=Hint.MOVE_AWAY,
                     path=str(self._path / os.fsdecode(clash)),
                 )

@@ -59,7 +59,7 @@ class LimitsOfCohorts:
         over = excess(cohort.whole, use_of_boxes(boxes, labs, each) + use_of(lab, each), TOGETHER)
         if over:
             raise RefusedError(
-                "all of {cohort} together may have {name}={limit}; with {lab} it would be {would}",
+                "all learners of {cohort} together may have {name}={limit}; with {lab} the total would be {would}",
                 hint=Hint.DOWN_ONE,
                 cohort=cohort.name,
                 lab=lab.name,
@@ -86,7 +86,7 @@ class LimitsOfCohorts:
         over = excess(cohort.whole, use, TOGETHER)
         if over:
             raise RefusedError(
-                "all of {cohort} together may have {name}={limit}, and this would be {would}",
+                "all learners of {cohort} together may have {name}={limit}; the total would be {would}",
                 hint=Hint.UP_SOME,
                 cohort=cohort.name,
                 **_values(over),
@@ -106,7 +106,7 @@ def _hold(cohort: Cohort, learner: str, lab: Lab, use: Use) -> None:
     over = excess(cohort.each, use)
     if over:
         raise RefusedError(
-            "{learner} may have {name}={limit}; with {lab} it would be {would}",
+            "{learner} may have {name}={limit}; with {lab} the total would be {would}",
             hint=Hint.DOWN_ONE,
             learner=learner,
             lab=lab.name,

@@ -193,7 +193,7 @@ def test_put_refuses_large_files_and_wrong_paths(up: Class, engine: docker.Docke
     for said, why in (
         ("put alpha:/tmp", "is a folder in the box"),
         ("put alpha:/nowhere/file", "there is no folder"),
-        ("put alpha:/proc/sys/file", "made up by the kernel"),
+        ("put alpha:/proc/sys/file", "the kernel generates its content"),
         ("put alpha:/.labctl/file", "Read-only file system"),
         ("put gamma:/tmp/x", "there is no box gamma"),
         ("put alpha:", "needs more words"),

@@ -149,7 +149,7 @@ def test_a_failing_removal_is_reported_and_raises_nothing(world: World) -> None:
     world.engine.fail_at(CHANGES + 1, EngineError("busy"))
     world.work()
     notes = [event for event in world.events if isinstance(event, Note)]
-    assert notes == [Note("could not take everything back: {why}", (("why", "busy"),))]
+    assert notes == [Note("cleanup is incomplete: {why}", (("why", "busy"),))]
     assert len(world.engine.clones()) == len(world.engine.images) == 1
 
 

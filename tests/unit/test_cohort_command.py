@@ -293,7 +293,7 @@ def test_a_class_that_does_not_fit_is_refused_unless_forced(
     assert code == 7 and "doesn't fit: 2 of 3 learners do" in out
     assert "sysctl -w fs.inotify.max_user_instances=128" in out
     code, _, err = labctl("cohort", "up", "db-1")
-    assert code == 7 and "inotify (72 needed, 50 left, 22 too little)" in err
+    assert code == 7 and "inotify (72 needed, 50 left, 22 missing)" in err
     assert "labctl cohort up db-1 --force" in err
     code, out, _ = labctl("cohort", "up", "db-1", "--learner", "s01", "--learner", "s02")
     assert code == 0 and "2 up" in out
@@ -334,7 +334,7 @@ def _happen(emit: Callable[[Any], None]) -> None:
     emit(ManyStarted(12, 10, 30))
     for number in range(10):
         emit(OneStarted(f"db-1/s{number:02}", "pond"))
-    emit(Note("taking back what was made"))
+    emit(Note("rolling back: removing the boxes that were created"))
     for number in range(10):
         emit(OneEnded(f"db-1/s{number:02}", "pond", number != 3, 1.5, 3))
 

@@ -369,7 +369,7 @@ class TestMembership:
     def test_an_incomplete_learner_name_creates_no_boxes(self, world: World, command: str, half: str) -> None:
         before = world.ids()
         code, out, err = world.typed(*_line(command, half))
-        assert (code, out) == (2, "") and f"{half} names no learner of a cohort" in err
+        assert (code, out) == (2, "") and f"{half} is not the name of a learner of a cohort" in err
         assert world.ids() == before
 
     def test_a_learner_name_that_collides_on_the_engine_opens_nothing(self, world: World) -> None:
@@ -379,7 +379,7 @@ class TestMembership:
             code, out, _err = world.typed(*_line(command, twin))
             assert code == 2 and not out, command
         code, _out, err = world.typed("up", "pond", "--learner", twin)
-        assert code == 2 and f"are those of {LI}" in err
+        assert code == 2 and f"belong to {LI}" in err
         assert world.ids() == before
 
     def test_all_commands_with_a_learner_are_tested(self) -> None:

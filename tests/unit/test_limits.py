@@ -52,13 +52,13 @@ class World:
 @pytest.mark.parametrize(
     ("limits", "says"),
     [
-        (Limits(instances=1), "instances=1; with lake it would be 2"),
-        (Limits(boxes=3), "boxes=3; with lake it would be 4"),
+        (Limits(instances=1), "instances=1; with lake the total would be 2"),
+        (Limits(boxes=3), "boxes=3; with lake the total would be 4"),
         (
             Limits(memory=POND_USE.memory),
-            f"with lake it would be {(POND_USE.memory >> 20) + 64}MiB",
+            f"with lake the total would be {(POND_USE.memory >> 20) + 64}MiB",
         ),
-        (Limits(pids=POND_USE.pids), f"with lake it would be {POND_USE.pids + 100}"),
+        (Limits(pids=POND_USE.pids), f"with lake the total would be {POND_USE.pids + 100}"),
     ],
 )
 def test_each_limit_holds_for_a_learner(limits: Limits, says: str) -> None:
@@ -77,7 +77,9 @@ def test_each_limit_holds_for_a_learner(limits: Limits, says: str) -> None:
 def test_a_limit_of_the_whole_cohort_applies_to_all_learners_together() -> None:
     world = World(whole=Limits(boxes=5))
     world.up("li")
-    with pytest.raises(RefusedError, match="all of db-1 together may have boxes=5; with pond it would be 6"):
+    with pytest.raises(
+        RefusedError, match="all learners of db-1 together may have boxes=5; with pond the total would be 6"
+    ):
         world.up("wang")
     world.up("wang", LAKE)
 
@@ -85,8 +87,8 @@ def test_a_limit_of_the_whole_cohort_applies_to_all_learners_together() -> None:
 @pytest.mark.parametrize(
     ("whole", "says"),
     [
-        (Limits(cpus=2), "cpus=2; with pond it would be 2.5"),
-        (Limits(disk=5 << 20), "disk=5MiB; with pond it would be 6MiB"),
+        (Limits(cpus=2), "cpus=2; with pond the total would be 2.5"),
+        (Limits(disk=5 << 20), "disk=5MiB; with pond the total would be 6MiB"),
     ],
 )
 def test_cpus_and_disk_of_the_whole_cohort_count_each_learners_limit(whole: Limits, says: str) -> None:
@@ -121,8 +123,8 @@ def test_two_concurrent_ups_cannot_both_pass_a_limit() -> None:
 
 def test_a_whole_class_is_refused_before_any_box_is_started() -> None:
     for world, says in (
-        (World(each=Limits(instances=1)), "db-1/li may have instances=1; with lake it would be 2"),
-        (World(whole=Limits(boxes=7)), "all of db-1 together may have boxes=7, and this would be 8"),
+        (World(each=Limits(instances=1)), "db-1/li may have instances=1; with lake the total would be 2"),
+        (World(whole=Limits(boxes=7)), "all learners of db-1 together may have boxes=7; the total would be 8"),
     ):
         with pytest.raises(RefusedError) as refused:
             world.all.up(world.cohort, [LI, WANG], silent)

@@ -286,7 +286,7 @@ class TestOldBoxes:
         for user in (ann, bob):
             assert user.engine.observe() == []
             for act in (lambda: user.finder.find("root"), lambda: user.up.run(LAB, user.instance(), silent)):  # noqa: B023
-                with pytest.raises(UsageError, match="doesn't show whose they are") as caught:
+                with pytest.raises(UsageError, match="doesn't show which store they belong to") as caught:
                     act()
                 assert plain(caught.value) == "labctl adopt pond --learner root"
         assert {box.id for box in ann.adopt.run("root", "pond")} == mine
@@ -305,13 +305,13 @@ class TestOldBoxes:
     def test_adopt_reports_if_there_is_nothing_to_adopt(self, ann: User) -> None:
         old_instance(ann, "lucy", "demo")
         for lab in ("", "pond"):
-            with pytest.raises(UsageError, match="there is nothing to adopt for root"):
+            with pytest.raises(UsageError, match="there are no boxes to adopt for root"):
                 ann.adopt.run("root", lab)
 
     def test_old_boxes_are_not_adopted_beside_boxes_of_the_same_instance(self, ann: User) -> None:
         ann.up.run(LAB, ann.instance(), silent)
         old_instance(ann, "root", "demo")
-        with pytest.raises(RefusedError, match="pond is up in other boxes already"):
+        with pytest.raises(RefusedError, match="pond is already up in other boxes"):
             ann.adopt.run("root", "pond")
 
     def test_boxes_of_an_older_labctl_after_a_downgrade_are_removed_with_the_others(self, ann: User) -> None:

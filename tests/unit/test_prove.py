@@ -367,7 +367,7 @@ class TestCleanup:
         world.engine.trouble = trouble
         proof = world.prove.run([LAB], Wishes(1, 1, frozenset({Phase.FRESH})), world.events.append)
         assert proof.verdict is Verdict.PASSED
-        assert Note("could not take everything back: {why}", (("why", "busy"),)) in world.events
+        assert Note("cleanup is incomplete: {why}", (("why", "busy"),)) in world.events
 
     def test_boxes_of_a_killed_proof_are_removed_after_they_expired(self, world: World) -> None:
         def expired(learner: str) -> dict[str, str]:

@@ -129,7 +129,7 @@ def test_a_failing_rollback_does_not_hide_the_error_of_up(world: World) -> None:
     world.engine.trouble = trouble
     with pytest.raises(EngineError, match="late"):
         world.run()
-    assert any("take everything back" in getattr(event, "text", "") for event in world.events)
+    assert any("cleanup is incomplete" in getattr(event, "text", "") for event in world.events)
 
 
 def test_a_box_that_never_becomes_ready_rolls_the_first_up_back(world: World) -> None:

@@ -333,7 +333,10 @@ class TestHistory:
         assert "since" not in labctl("history", "--attempt", "1")[1]
         code, out, err = labctl("history", "--attempt", "2")
         assert (code, out) == (2, "")
-        assert err.splitlines() == ["error: there is no attempt 2 of pond; there are 1", "try: labctl history pond"]
+        assert err.splitlines() == [
+            "error: there is no attempt 2 of pond; number of attempts: 1",
+            "try: labctl history pond",
+        ]
         assert labctl("history", "--attempt", "0")[0] == 2
 
     def test_thorough_attempts_are_marked(self, labctl: Run) -> None:

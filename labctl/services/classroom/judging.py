@@ -87,7 +87,7 @@ class Judging:
         try:
             self._power.stop(current.instance, self._boxes(current), emit)
         except LabctlError as error:
-            emit(Note("could not take everything back: {why}", (("why", str(error)),)))
+            emit(Note("cleanup is incomplete: {why}", (("why", str(error)),)))
 
 
 def has_expired(current: Current, now: float) -> bool:

@@ -150,7 +150,7 @@ def refusal(name: str, plan: ClassPlan) -> RefusedError:
     """Of what there is too little, and how much."""
     short = [one for one in plan.weighed if one.fit is Fit.SHORT]
     return RefusedError(
-        "{name} doesn't fit on this server, {count} of {learners} learners do. Too little: {what}",
+        "{name} doesn't fit on this server: only {count} of {learners} learners fit. Not enough: {what}",
         hint=Hint.PLAN_OR_FORCE,
         name=name,
         count=plan.fitting,
@@ -162,7 +162,7 @@ def refusal(name: str, plan: ClassPlan) -> RefusedError:
 def _too_little(one: Weighed) -> Phrase:
     need, have, lacking = (amount(one.resource, value) for value in (one.need, one.have, one.lacking))
     return Phrase(
-        "{resource} ({need} needed, {have} left, {lacking} too little)",
+        "{resource} ({need} needed, {have} left, {lacking} missing)",
         resource=Phrase(one.resource),
         need=need,
         have=have,

@@ -181,7 +181,7 @@ def _gone(cohort: Cohort, lab: Lab, now: float) -> LabctlError | None:
     if not cohort.ended and cohort.until + cohort.grace > now:
         return None
     return ChecksError(
-        "not judged: the boxes of {lab} were removed, if there were any",
+        "not judged: the boxes of {lab} were removed, or they were never started",
         hint=Hint.REPORT_COHORT,
         lab=lab.name,
         name=cohort.name,

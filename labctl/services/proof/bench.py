@@ -96,6 +96,6 @@ class Bench:
         try:
             self._down.run(instance, emit)
         except LabctlError as error:
-            emit(Note("could not take everything back: {why}", (("why", str(error)),)))
+            emit(Note("cleanup is incomplete: {why}", (("why", str(error)),)))
             return
         self._locks.forget(f"instance-{instance}")
