@@ -1,8 +1,8 @@
-"""One tree of errors. Each says what happened and why (message), and what can help (hint).
+"""One tree of errors. The message of an error says what happened and why; the hint is an action that can help.
 
-A message is an English template that is also the key of its Chinese translation, so the values go beside it:
-``LabctlError("no box {box} in {lab}", box=…, lab=…)``. A hint is a code, for the same values: each front end words it
-for its readers. The command line translates, prints and exits with ``exit_code``.
+A message is an English template, and also the key of its translations. So the values are separate arguments:
+``LabctlError("no box {box} in {lab}", box=…, lab=…)``. A hint is a code for the same values, and each front end words
+it for its readers. The command line translates and prints the error, then exits with ``exit_code``.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Exit(IntEnum):
 
 
 class Phrase:
-    """A text within the text of an error: an English template that is the key of its translation, and its values, of
-    which some may be phrases too. As a string it is English."""
+    """A text inside the text of an error. It is an English template, which is the key of its translation, with values.
+    A value may be a phrase too. ``str()`` gives the English text."""
 
     def __init__(self, text: str, /, **values: Any) -> None:
         self.text = text
@@ -41,7 +41,7 @@ class Phrase:
 
 
 class Phrases(tuple[Phrase, ...]):
-    """Phrases one after the other, which each language separates in its own way."""
+    """A list of phrases. Each language has its own separator."""
 
     __slots__ = ()
 
@@ -50,8 +50,8 @@ class Phrases(tuple[Phrase, ...]):
 
 
 class LabctlError(Exception):
-    """The root. ``message`` is a template for ``values``; ``hint`` is a code that needs some of them; ``detail`` is
-    text that is shown as it is."""
+    """The root of all errors. ``message`` is a template for ``values``, and ``hint`` is a code that needs some of them.
+    ``detail`` is text that is shown unchanged."""
 
     exit_code: ClassVar[Exit] = Exit.USAGE
 
@@ -67,19 +67,19 @@ class LabctlError(Exception):
 
 
 class UsageError(LabctlError):
-    """What was typed names something that isn't there, or can't be done now."""
+    """The command names an unknown object, or can't run in the current state."""
 
     exit_code = Exit.USAGE
 
 
 class InvalidLabError(LabctlError):
-    """A file of the catalog is wrong. Values: ``file``, and ``path`` in it."""
+    """A file of the catalog is invalid. Values: ``file``, and ``path`` in the file."""
 
     exit_code = Exit.INVALID_LAB
 
 
 class EngineError(LabctlError):
-    """The Docker engine can't be reached, or answered with an error."""
+    """The Docker engine can't be reached, or it answered with an error."""
 
     exit_code = Exit.ENGINE_UNAVAILABLE
 
@@ -89,11 +89,11 @@ class ApiVersionError(EngineError):
 
 
 class NameTakenError(EngineError):
-    """A container of that name exists, and it isn't labctl's."""
+    """A container of that name exists, and labctl did not create it."""
 
 
 class KeeperGoneError(EngineError):
-    """The keeper ended or was replaced while it was listened to."""
+    """The keeper ended, or was replaced, while labctl read its output."""
 
 
 class BuildError(LabctlError):
@@ -109,37 +109,37 @@ class ChecksError(LabctlError):
 
 
 class StoreError(LabctlError):
-    """The store can't be used: away, locked, full, or not a store at all."""
+    """The store can't be used: it is unreachable, locked or full, or the file is no store."""
 
 
 class NotKeptError(LabctlError):
-    """Checks gave a verdict, and the store could not keep it."""
+    """Checks gave a verdict, but the store could not keep it."""
 
     exit_code = Exit.CHECKS_ERROR
 
 
 class RefusedError(LabctlError):
-    """A limit or a rule says no."""
+    """A limit or a rule forbids the action."""
 
     exit_code = Exit.REFUSED
 
 
 class TooLargeError(RefusedError):
-    """A box holds more than may be copied. Values: ``box``, its ``size`` and the ``most`` that it may hold, its
-    ``largest`` file and that one's ``length``, all as text; ``whole`` is false where it holds too many files to
+    """A box holds more data than may be copied. Values, all as text: ``box``, its ``size``, the ``most`` that it may
+    hold, its ``largest`` file and the ``length`` of that file. ``whole`` is false if the box has too many files to
     count."""
 
 
 class FaultAt(Protocol):
-    """What is wrong at a place of a file: ``domain.classroom.roster.RosterFault``."""
+    """A fault at a position in a file: ``domain.classroom.roster.RosterFault``."""
 
     @property
     def line(self) -> int:
-        """From 1."""
+        """The line, from 1."""
 
     @property
     def column(self) -> int:
-        """Of characters, from 1."""
+        """The column, in characters, from 1."""
 
     @property
     def field(self) -> str:
@@ -155,11 +155,11 @@ class FaultAt(Protocol):
 
     @property
     def values(self) -> Mapping[str, str]:
-        """What the templates name."""
+        """The values for the templates."""
 
 
 class RosterError(LabctlError):
-    """A roster is wrong. ``faults``: all that is wrong in it, by place."""
+    """A roster is invalid. ``faults``: all its faults, sorted by position."""
 
     def __init__(self, message: str, /, *, faults: Sequence[FaultAt], hint: Hint | None = None, **values: Any) -> None:
         super().__init__(message, hint=hint, **values)

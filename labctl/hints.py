@@ -1,6 +1,6 @@
-"""What can help after an error, as a code. Each front end words it: as a command, a button or a remark.
+"""Actions that can help after an error, as codes. Each front end words them: as a command, a button or a remark.
 
-The values of a hint are those of its error. This module is below every layer, because errors carry hints.
+The values of a hint are the values of its error. This module is below every layer, because errors carry hints.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from enum import Enum
 
 
 class Hint(Enum):
-    """One member for each action that can help. ``code`` is its name for programs; ``needs`` are the values that an
-    error with this hint has. A hint that names one of several things may have ``near`` as well, the one that was
-    probably meant, and ``""`` if none was."""
+    """One member for each action that can help. ``code`` is its name for programs. ``needs`` are the values that an
+    error with this hint has. A hint that names one of several objects may also have ``near``, the object that was
+    probably meant; it is ``""`` if there is none."""
 
     def __init__(self, code: str, *needs: str) -> None:
         self.code = code
@@ -36,7 +36,7 @@ class Hint(Enum):
     UNPAUSE = "unpause", "container"
     LIST_FILE = "list-file", "box", "quoted"
 
-    # A lab, a box, a task or an attempt to be named.
+    # Naming a lab, a box, a task or an attempt.
     NAME_LAB = "name-lab"
     LIST_AND_UP = "list-and-up"
     NAME_BOX = "name-box", "known"
@@ -47,7 +47,7 @@ class Hint(Enum):
     HISTORY = "history", "lab"
     NAME_SERVER = "name-server", "known"
 
-    # How a command is given.
+    # The form of a command.
     HELP_OF = "help-of", "command"
     SAY_YES = "say-yes", "typed"
     SHOW_VALUES = "show-values", "lab"

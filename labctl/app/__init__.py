@@ -1,1 +1,1 @@
-"""The core that every front end calls: the facade, and the parts that it is put together from."""
+"""The core that every front end calls: the facade, and the parts that the facade is built from."""

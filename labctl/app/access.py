@@ -1,4 +1,4 @@
-"""Whose lab an actor means, who asks, and whether that is still allowed: one place for all front ends."""
+"""Decide whose lab is meant, who the actor is, and what is allowed now. All front ends use this module."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def require_staff(actor: Actor) -> None:
-    """Raises RefusedError for a learner: whoever has the engine is staff, or the owner of the machine."""
+    """Raise RefusedError for a learner. Anyone who can use the engine is staff or the owner of the machine."""
     if actor.is_learner:
         raise RefusedError("only an instructor can do this", hint=Hint.ASK_INSTRUCTOR)
 
 
 def staff_only(method: F) -> F:
-    """Of a method of the facade: learners are refused before anything is asked or changed."""
+    """Decorate a method of the facade: it refuses learners before it queries or changes anything."""
 
     @wraps(method)
     def checked(self: Any, actor: Actor, *args: Any, **options: Any) -> Any:
@@ -46,7 +46,7 @@ def staff_only(method: F) -> F:
 
 
 class Access:
-    """What one actor may do with the labs of the learner that is meant."""
+    """The permissions of one actor on the labs of the learner that is meant."""
 
     def __init__(self, parts: Parts, actor: Actor) -> None:
         self._parts = parts
@@ -54,9 +54,9 @@ class Access:
 
     @cached_property
     def learner(self) -> str:
-        """Whose labs are meant, as the roster writes the id; else whom the settings name. Raises UsageError for one who
-        is in no roster, with the nearest id. Of such a one whose boxes or attempts are there, labctl still shows and
-        removes what was made for a wrong id."""
+        """The learner whose labs are meant, as the roster writes the id. Without a learner, the learner of the
+        settings. Raises UsageError, with the nearest id, for a learner that is in no roster. If such a learner has
+        boxes or attempts, no error is raised: labctl still shows and removes what was created for a wrong id."""
         learner = self._actor.learner or self._parts.settings.learner
         if self._actor.is_learner or (member_of(learner) is None and SEPARATOR not in learner):
             return learner
@@ -70,18 +70,20 @@ class Access:
 
     @property
     def role(self) -> Role:
-        """Who asks: whoever means a learner of a cohort, also by a setting, and isn't that learner, is staff."""
+        """The role of the actor. An actor who means a learner of a cohort, also by a setting, and is not that learner
+        is staff."""
         if self._actor.is_learner:
             return "learner"
         return "staff" if member_of(self.learner) else "owner"
 
     @property
     def by(self) -> Literal["learner", "instructor"]:
-        """Whose an attempt is that is begun now: of a cohort's learner only what came by the gateway is their own."""
+        """Who makes an attempt that begins now. An attempt at a cohort's lab is the learner's own only if it comes
+        through the gateway."""
         return "instructor" if self.role == "staff" else "learner"
 
     def _enrolled(self, learner: str) -> tuple[Cohort, str]:
-        """The cohort, and the id as its roster writes it. Raises UsageError."""
+        """Return the cohort, and the id as its roster writes it. Raises UsageError."""
         name, member = member_of(learner) or ("", "")
         if not member:
             raise UsageError(
@@ -102,9 +104,12 @@ class Access:
         return any(attempt.learner == learner for attempt in self._parts.cohorts.attempts_of(name))
 
     def require(self, act: Act, lab: str, expires: int = 0) -> str:
-        """That this may be done now with the learner's instance of that lab; the cohort, where its time, or that of
-        the boxes, has passed all the same. Raises UsageError for one who is in no roster and for a lab that the cohort
-        doesn't have, RefusedError when the time is over."""
+        """Require that the act is allowed now on the learner's instance of that lab.
+
+        Returns the name of the cohort if the act is allowed although the time of the cohort, or of the boxes, is over;
+        otherwise an empty string. Raises UsageError for a learner that is in no roster, and for a lab that the cohort
+        doesn't have. Raises RefusedError if the time is over.
+        """
         from labctl.domain.access import rules
         from labctl.domain.classroom.cohort import is_over
 
@@ -121,8 +126,8 @@ class Access:
         return cohort.name if is_over(cohort, now) or 0 < expires <= now else ""
 
     def instance(self, lab: str, seed: str = "") -> Instance:
-        """The learner's instance of a lab: its seed is the given one, else derived from this installation's secret, or
-        of a learner of a cohort from the cohort's, which also says when it expires."""
+        """Return the learner's instance of a lab. Without a given seed, the seed is derived from the secret of this
+        installation. For a learner of a cohort, the secret and the expiry are the cohort's."""
         from labctl.adapters import settings
         from labctl.domain.boxspec import Instance
         from labctl.domain.lab.params import seed_for
@@ -132,16 +137,17 @@ class Access:
         return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
 
     def found(self, lab: str = "") -> Current:
-        """The learner's instance of that lab, or the only one that is up, to look at. Raises UsageError."""
+        """Return the learner's instance of that lab, or the only instance that is up, for reading. Raises
+        UsageError."""
         return self._parts.finder.find(self.learner, lab)
 
     def current(self, act: Act, lab: str = "") -> Current:
-        """The learner's instance of that lab, or the only one that is up, where this may be done with it now. Raises
-        as ``require`` and ``Finder.find`` do."""
+        """Return the learner's instance of that lab, or the only instance that is up, if the act is allowed on it now.
+        Raises the errors of ``require`` and ``Finder.find``."""
         try:
             found = self.found(lab)
         except UsageError:
-            # Where the boxes were removed, too, the time that is over comes first.
+            # If the time is over and the boxes were also removed, the error about the time comes first.
             self.require(act, lab or self._only_lab())
             raise
         expires = min((box.expires for box in found.boxes if box.expires), default=0)
@@ -149,13 +155,13 @@ class Access:
         return msgspec.structs.replace(found, over=over) if over else found
 
     def finishing(self, current: Current, emit: Emit) -> AbstractContextManager[None]:
-        """Around a verify: see ``Judging.finish``."""
+        """Return the context manager for a verify: see ``Judging.finish``."""
         if not any(box.expires for box in current.boxes):
             return nullcontext()
         return self._parts.cohort.judging.finish(current, emit)
 
     def _only_lab(self) -> str:
-        """A lab of the cohort, where none was named."""
+        """Return the first lab of the cohort, for commands that name no lab."""
         name, _ = member_of(self.learner) or ("", "")
         cohort = self._parts.cohorts.cohort(name) if name else None
         return cohort.labs[0] if cohort else ""

@@ -1,4 +1,4 @@
-"""Who asks the facade: every one of its methods takes an actor first."""
+"""The actor who calls the facade. Every method of the facade takes an actor first."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from labctl.domain.classroom.cohort import member_of
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who asks, whose labs are meant, and in which language the answer will be read.
+    """Who calls, whose labs are meant, and in which language the answer will be read.
 
-    ``learner``: whose labs are meant: ``COHORT/ID`` for a learner of a cohort, else a name on this machine; nothing
-    for the one whom the settings name. ``role``: a learner of a cohort comes by the gateway; staff has the engine and
-    means a learner of a cohort; the owner has the engine and means nobody of a cohort.
+    ``learner`` names the owner of the labs: ``COHORT/ID`` for a learner of a cohort, or a name on this machine. If it
+    is empty, the settings name the learner. ``role``: a learner of a cohort comes through the gateway. Staff uses the
+    engine and means a learner of a cohort. The owner uses the engine and means no learner of a cohort.
     """
 
     role: Role
@@ -22,15 +22,15 @@ class Actor(msgspec.Struct, frozen=True):
 
     @property
     def is_learner(self) -> bool:
-        """Whether this is the learner, as the gateway knows by the key; nothing that is typed says so."""
+        """Whether the actor is the learner. The gateway knows this by the key; typed text never decides it."""
         return self.role == "learner"
 
 
 def at_the_engine(learner: str = "", language: str = "en") -> Actor:
-    """Whoever may use the engine: staff if ``learner`` is one of a cohort, else the owner."""
+    """Return the actor for a user of the engine: staff if ``learner`` is a learner of a cohort, otherwise the owner."""
     return Actor("staff" if member_of(learner) else "owner", learner, language)
 
 
 def by_key(learner: str, language: str = "en") -> Actor:
-    """The learner of a cohort whose key it was."""
+    """Return the actor for the learner of a cohort who owns the key."""
     return Actor("learner", learner, language)

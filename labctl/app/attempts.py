@@ -54,8 +54,8 @@ class AttemptsApi:
     def verify(
         self, actor: Actor, lab: str = "", tasks: Collection[str] = (), *, thorough: bool = False, emit: Emit
     ) -> JudgedPage:
-        """Judge the boxes; the attempt is kept if the store can be reached. ``tasks``: only these; ``thorough``: the
-        checks that reboot, kill or cut something too, on copies. Raises LabctlError."""
+        """Judge the boxes. The attempt is kept if the store can be reached. ``tasks``: judge only these. ``thorough``:
+        also run the checks that reboot, kill or cut something, on copies. Raises LabctlError."""
         if thorough:
             require_staff(actor)
         access = Access(self._parts, actor)
@@ -67,8 +67,8 @@ class AttemptsApi:
 
     @staff_only
     def watch(self, actor: Actor, lab: str, tasks: Collection[str], tell: Callable[[JudgedPage], None]) -> None:
-        """Judge again and again, whenever something changes, until all tasks have passed. ``tell`` hears of each
-        attempt; from the second on with what changed."""
+        """Judge again after each change in the boxes, until all tasks have passed. ``tell`` receives each attempt, from
+        the second on with the tasks that changed."""
         from labctl.services.watch import changes
 
         access = Access(self._parts, actor)
@@ -84,7 +84,7 @@ class AttemptsApi:
         self._parts.watch(self._verify()).run(find, frozenset(tasks) or None, judged, access.by)
 
     def history(self, actor: Actor, lab: str = "") -> History:
-        """All attempts, oldest first. Without a lab, of the only one that is up. Raises UsageError."""
+        """Return all attempts, oldest first. Without a lab, of the only lab that is up. Raises UsageError."""
         from labctl.views.attempts import History
 
         access = Access(self._parts, actor)
@@ -93,7 +93,7 @@ class AttemptsApi:
         return History(definition, tuple(_readable(actor, attempt) for attempt in attempts))
 
     def attempt(self, actor: Actor, number: int, lab: str = "") -> AttemptPage:
-        """One of them, counted from 1. Raises UsageError where there is none of that number."""
+        """Return one attempt by its number, from 1. Raises UsageError if no attempt has that number."""
         from labctl.domain.verdict import compared_with
         from labctl.views.attempts import AttemptPage, report
 
@@ -110,7 +110,8 @@ class AttemptsApi:
         return AttemptPage(found.lab, report(chosen, number), compared_with(chosen, found.attempts[: number - 1]))
 
     def hint(self, actor: Actor, task: str, lab: str = "") -> Hints:
-        """The hints of a task up to the next one. What staff looks up, the learner has not seen. Raises UsageError."""
+        """Return the hints of a task up to the next hint. Hints that staff reads are not recorded as seen by the
+        learner. Raises UsageError."""
         from labctl.app.labs import require_task
         from labctl.domain.text import fill
         from labctl.views.attempts import Hints
@@ -137,7 +138,7 @@ def _page(
 
 
 def _readable(actor: Actor, attempt: Attempt) -> Attempt:
-    """The attempt as the actor may read it: a learner reads no other learner's name."""
+    """Return the attempt as the actor may read it: a learner never reads another learner's name."""
     if not actor.is_learner or not attempt.integrity:
         return attempt
     return msgspec.structs.replace(attempt, integrity=attempt.integrity.without_names())

@@ -1,4 +1,4 @@
-"""Writing labs: lint, test, and a new lab to begin with, for all front ends."""
+"""Write labs, for all front ends: lint, test, and a new lab as a start."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class AuthoringApi:
 
     @staff_only
     def lint(self, actor: Actor, labs: Sequence[str]) -> FaultsByLab:
-        """The faults of these labs by their files alone. No box is started, and nothing of a lab is run. Raises
-        UsageError with the nearest name for an unknown lab."""
+        """Return the faults of these labs, found in their files alone. No box is started, and no code of a lab is run.
+        Raises UsageError with the nearest name for an unknown lab."""
         return {name: self._parts.lint.run(name) for name in dict.fromkeys(labs)}
 
     @staff_only
@@ -43,10 +43,13 @@ class AuthoringApi:
         thorough: bool = False,
         emit: Emit,
     ) -> Proof:
-        """Prove these labs on boxes of their own, one lab after the other. ``seeds``: with so many seeds; ``repeat``:
-        the same boxes are judged so many times; ``mutants``: of each task at most, None for all; ``phases``: only these
-        and what they need, none for all but the thorough one; ``thorough``: that one, too. Raises UsageError and
-        InvalidLabError before a box is made; what fails afterwards is a flaw of the proof."""
+        """Prove these labs on boxes of their own, one lab after the other.
+
+        ``seeds`` is the number of seeds, ``repeat`` the number of times that the same boxes are judged. ``mutants`` is
+        the most mutants of each task, None for all. ``phases``: run only these and the phases that they need; none for
+        all except the thorough phase. ``thorough``: also run the thorough phase. Raises UsageError and InvalidLabError
+        before a box is created. A failure after that is a flaw of the proof.
+        """
         from labctl.domain.proof.rules import Phase
         from labctl.services.proof.prove import DEFAULT_PHASES, Wishes
 
@@ -57,7 +60,7 @@ class AuthoringApi:
 
     @staff_only
     def new_lab(self, actor: Actor, name: str, catalog: Path) -> tuple[Path, ...]:
-        """Write a small, complete lab into a catalog; its files. Raises UsageError for a name that can't be,
+        """Write a small, complete lab into a catalog, and return its files. Raises UsageError for an invalid name, and
         RefusedError if a file exists already."""
         from labctl.adapters import scaffold
 

@@ -1,4 +1,4 @@
-"""Ways into a box, for all front ends."""
+"""Enter boxes and copy files, for all front ends."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SSH_PORT = 22
 
 
 class BoxesApi:
-    """See ``Labctl.boxes``. Every method takes a box and a lab; without the lab it is the only one that is up. Every
-    method raises LabctlError where the actor may not go in now."""
+    """See ``Labctl.boxes``. Every method takes a box and a lab; without a lab, the only lab that is up is meant. Every
+    method raises LabctlError if the actor may not enter the box now."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     def _running(self, actor: Actor, lab: str, box: str) -> str:
-        """The id of a box that runs."""
+        """Return the id of a running box."""
         return Access(self._parts, actor).current("enter", lab).box(box).id
 
     def terminal(
@@ -40,7 +40,7 @@ class BoxesApi:
         rows: int,
         columns: int,
     ) -> Terminal:
-        """A command on a terminal of that size, as root."""
+        """Run a command as root on a terminal of that size."""
         return self._parts.engine.terminal(self._running(actor, lab, box), argv, environment, rows, columns)
 
     def process(
@@ -52,39 +52,42 @@ class BoxesApi:
         environment: Mapping[str, str],
         stderr: Callable[[bytes], None],
     ) -> Process:
-        """A command with no terminal, as root, whose stdin and stdout are streamed."""
+        """Run a command as root without a terminal, and stream its stdin and stdout."""
         return self._parts.engine.process(self._running(actor, lab, box), argv, environment, stderr)
 
     @staff_only
     def exec(
         self, actor: Actor, lab: str, box: str, argv: Sequence[str], stdin: Callable[[], bytes] | None = None
     ) -> ExecResult:
-        """A command to its end, as root. ``stdin`` is read once it is known that the command may run."""
+        """Run a command as root until it ends. ``stdin`` is read only after labctl has decided that the command may
+        run."""
         box_id = self._running(actor, lab, box)
         content = stdin() if stdin else None
         return self._parts.engine.exec(box_id, argv, stdin=content, environment={"HOME": "/root"})
 
     @staff_only
     def console(self, actor: Actor, lab: str, box: str, lines: int) -> bytes | None:
-        """The last lines of a stopped box's console; None where it runs, so that its journal can be read."""
+        """Return the last lines of a stopped box's console. None if the box runs, because then its journal can be
+        read."""
         found = Access(self._parts, actor).found(lab).box(box, running=False)
         return None if found.state is State.RUNNING else self._parts.engine.logs(found.id, lines)
 
     @staff_only
     def journal(self, actor: Actor, lab: str, box: str, argv: Sequence[str]) -> ExecResult:
-        """The journal of a box that runs, with these words for the toolbox's journalctl."""
+        """Return the journal of a running box. ``words`` are the arguments for the toolbox's journalctl."""
         found = Access(self._parts, actor).found(lab).box(box)
         return self._parts.engine.exec(found.id, ["/.labctl/bin/journalctl", *argv])
 
     @staff_only
     def follow_journal(self, actor: Actor, lab: str, box: str, argv: Sequence[str]) -> ByteStream:
-        """The same as it grows."""
+        """Follow the journal as it grows; otherwise the same as ``journal``."""
         found = Access(self._parts, actor).found(lab).box(box)
         return self._parts.engine.stream(found.id, ["/.labctl/bin/journalctl", *argv, "-f"])
 
     @staff_only
     def upload(self, actor: Actor, lab: str, box: str, source: Path, target: str, *, emit: Emit) -> list[str]:
-        """A file or folder of this machine into a box; the names that went. See ``services.copy.Copy.upload``."""
+        """Copy a file or folder of this machine into a box, and return the copied names. See
+        ``services.copy.Copy.upload``."""
         from labctl.services.copy import Copy
 
         found = Access(self._parts, actor).current("copy", lab).disk(box)
@@ -92,15 +95,16 @@ class BoxesApi:
 
     @staff_only
     def download(self, actor: Actor, lab: str, box: str, source: str, target: Path, *, emit: Emit) -> list[str]:
-        """A file or folder of a box to this machine; the names that came. See ``services.copy.Copy.download``."""
+        """Copy a file or folder of a box to this machine, and return the copied names. See
+        ``services.copy.Copy.download``."""
         from labctl.services.copy import Copy
 
         found = Access(self._parts, actor).current("copy", lab).disk(box)
         return Copy(self._parts.engine, emit, box).download(found.id, source, target)
 
     def put(self, actor: Actor, lab: str, box: str, path: str, content: Callable[[], bytes]) -> tuple[str, int]:
-        """Bytes as a file of a box; its whole path and its size. ``content`` may take its time, since a learner sends
-        it: whether the actor may do that is asked before and after it."""
+        """Write bytes to a file in a box, and return its whole path and its size. A learner sends ``content``, which
+        may take long. So the permission is checked before and after it is read."""
         from labctl.services.copy import Copy
 
         Access(self._parts, actor).current("copy", lab).disk(box)
@@ -110,22 +114,23 @@ class BoxesApi:
 
     @staff_only
     def forward(self, actor: Actor, lab: str, box: str, port: int, local: int, opened: Callable[[int], None]) -> None:
-        """A port on loopback that leads to a port of a box, until interrupted. ``opened`` gets its number."""
+        """Forward a port on loopback to a port of a box, until interrupted. ``opened`` receives the number of the local
+        port."""
         from labctl.services.forward import Forward
 
         Forward(self._parts.engine).serve(self._running(actor, lab, box), port, local, opened)
 
     @staff_only
     def ssh_stream(self, actor: Actor, lab: str, box: str) -> ByteStream:
-        """To the box's sshd."""
+        """Connect to the box's sshd."""
         from labctl.services.forward import connect_argv
 
         return self._parts.engine.stream(self._running(actor, lab, box), connect_argv(_SSH_PORT))
 
     @staff_only
     def ssh_config(self, actor: Actor, lab: str, sent: Mapping[str, str]) -> str:
-        """The OpenSSH configuration for the boxes of a lab; the key is made and put into them where it isn't there.
-        ``sent``: the environment of sessions."""
+        """Return the OpenSSH configuration for the boxes of a lab. If the key is missing, it is created and put into
+        them. ``sent`` is the environment of sessions."""
         from labctl.services.ssh import prepare
 
         current = Access(self._parts, actor).current("enter", lab)
@@ -133,7 +138,7 @@ class BoxesApi:
 
     @staff_only
     def ssh(self, actor: Actor, lab: str, box: str, arguments: Sequence[str], sent: Mapping[str, str]) -> None:
-        """Replace this process by OpenSSH's client, to the box's sshd."""
+        """Replace this process by OpenSSH's client, connected to the box's sshd."""
         from labctl.services.ssh import prepare
 
         current = Access(self._parts, actor).current("enter", lab)

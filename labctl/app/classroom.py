@@ -1,4 +1,4 @@
-"""Cohorts, who is in them, and their boxes, for all front ends. Grades are in ``labctl.app.grades``."""
+"""Cohorts, their learners and their boxes, for all front ends. Grades are in ``labctl.app.grades``."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 class ClassroomApi:
-    """See ``Labctl.classroom``. Every method raises RefusedError for a learner, and UsageError for a cohort or a
-    learner that isn't there. ``ids``: only these learners of the cohort, as the roster has them; none for all."""
+    """See ``Labctl.classroom``. Every method raises RefusedError for a learner, and UsageError for an unknown cohort or
+    learner. ``ids`` selects learners of the cohort, as the roster writes the ids; none selects all."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     @staff_only
     def cohorts(self, actor: Actor, *, ended: bool = False) -> tuple[CohortSummary, ...]:
-        """The cohorts that last, and those that have ended too, if they are asked for."""
+        """Return the active cohorts, and on request also the ended cohorts."""
         from labctl.views.classroom import cohort_summary
 
         cohorts = self._parts.cohorts
@@ -40,24 +40,24 @@ class ClassroomApi:
 
     @staff_only
     def names(self, actor: Actor) -> tuple[str, ...]:
-        """The names of the cohorts that last."""
+        """Return the names of the active cohorts."""
         return tuple(cohort.name for cohort in self._parts.cohorts.cohorts() if not cohort.ended)
 
     @staff_only
     def cohort(self, actor: Actor, name: str) -> CohortView:
-        """One cohort, ended or not."""
+        """Return one cohort, active or ended."""
         from labctl.views.classroom import cohort_view
 
         return cohort_view(self._found(name))
 
     @staff_only
     def members(self, actor: Actor, name: str, ids: Sequence[str] = ()) -> tuple[Member, ...]:
-        """The learners of a cohort, in the order of ids."""
+        """Return the learners of a cohort, sorted by id."""
         return tuple(self._chosen(name, ids)[1])
 
     @staff_only
     def show(self, actor: Actor, name: str) -> CohortPage:
-        """A cohort with its learners: what of their labs is up, and when they were last seen."""
+        """Return a cohort with its learners: which of their labs are up, and when each learner was last seen."""
         from labctl.views.classroom import cohort_page
 
         cohort = self._found(name)
@@ -65,8 +65,8 @@ class ClassroomApi:
 
     @staff_only
     def read_roster(self, actor: Actor, data: bytes, file: str, encoding: str = "", *, names: bool) -> Roster:
-        """What is in a roster, a CSV file or a workbook; ``MOST_BYTES`` and one more of the file are enough. ``names``:
-        whether every learner needs a name. Raises RosterError with all faults of the file."""
+        """Read a roster from a CSV file or a workbook. The first ``MOST_BYTES + 1`` bytes of the file are enough.
+        ``names``: whether every learner needs a name. Raises RosterError with all faults of the file."""
         from labctl.app.files import roster
 
         return roster(data, file, encoding, names=names)
@@ -85,8 +85,8 @@ class ClassroomApi:
         grace: float = GRACE,
         dry_run: bool = False,
     ) -> CohortCreated:
-        """Create a cohort with a secret of its own. ``until`` in seconds since 1970, 0 for never; ``grace`` in seconds.
-        A ``dry_run`` keeps nothing. Raises LabctlError, and then nothing is kept either."""
+        """Create a cohort with a secret of its own. ``until`` is in seconds since 1970, 0 for never; ``grace`` is in
+        seconds. A ``dry_run`` keeps nothing. Raises LabctlError; then nothing is kept either."""
         from labctl.views.rosters import cohort_created
 
         registrar = self._parts.cohort.registrar
@@ -95,8 +95,8 @@ class ClassroomApi:
 
     @staff_only
     def add(self, actor: Actor, name: str, roster: Roster, *, dry_run: bool = False) -> RosterAdded:
-        """Add learners to a cohort, and change those who are in it; a ``dry_run`` changes nothing. Raises LabctlError,
-        and then nothing is changed either."""
+        """Add learners to a cohort, and update existing learners. A ``dry_run`` changes nothing. Raises LabctlError;
+        then nothing is changed either."""
         from labctl.views.rosters import RosterAdded, roster_remarks
 
         cohort = self._found(name)
@@ -110,16 +110,16 @@ class ClassroomApi:
 
     @staff_only
     def remove(self, actor: Actor, name: str, ids: Sequence[str], *, emit: Emit) -> Tally:
-        """Take learners out: their boxes are removed, then they. Attempts are kept. If boxes are left, they stay in the
-        cohort."""
+        """Remove learners from a cohort, first their boxes, then the learners. Attempts are kept. A learner whose boxes
+        can't be removed stays in the cohort."""
         cohort, members = self._chosen(name, ids)
         parts = self._parts.cohort
         return self._forgotten(parts.registrar.remove(cohort, members, parts.boxes, emit))
 
     @staff_only
     def end(self, actor: Actor, name: str, *, emit: Emit) -> Tally:
-        """End a cohort: its keys open nothing any more, and all its boxes are removed. Attempts are kept. Keeper and
-        switch go too, if no other box of any store is left."""
+        """End a cohort. Its keys stop working, and all its boxes are removed. Attempts are kept. Keeper and switch are
+        also removed if no other box of any store is left."""
         cohort = self._found(name)
         parts = self._parts.cohort
         tally = parts.registrar.end(cohort, parts.boxes, emit)
@@ -128,15 +128,15 @@ class ClassroomApi:
 
     @staff_only
     def measure(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> None:
-        """Measure each lab of the cohort that was not measured on this server, by one instance of it. Raises
-        RefusedError after the cohort's end."""
+        """Measure each lab of the cohort that was not measured on this server, with one instance of it. Raises
+        RefusedError after the end of the cohort."""
         cohort, _ = self._plannable(name, ids)
         self._parts.cohort.plan.measure(cohort.labs, emit)
 
     @staff_only
     def plan(self, actor: Actor, name: str, ids: Sequence[str] = ()) -> PlanReport:
-        """What these learners need beyond what is up, against what the server has left. Raises RefusedError after the
-        cohort's end."""
+        """Compare the needs of these learners, beyond what is up, with the free resources of the server. Raises
+        RefusedError after the end of the cohort."""
         from labctl.views.classroom import PlanReport
 
         cohort, members = self._plannable(name, ids)
@@ -145,8 +145,8 @@ class ClassroomApi:
 
     @staff_only
     def up(self, actor: Actor, name: str, ids: Sequence[str] = (), *, force: bool = False, emit: Emit) -> Tally:
-        """Bring the boxes of these learners up. Raises RefusedError before anything is started if the server is too
-        small for them, unless ``force`` is given."""
+        """Start the boxes of these learners. If the server is too small for them, raises RefusedError before anything
+        is started, unless ``force`` is given."""
         from labctl.services.classroom.plan import refusal
 
         cohort, members = self._chosen(name, ids)
@@ -160,39 +160,40 @@ class ClassroomApi:
 
     @staff_only
     def stop(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
-        """Shut the boxes of these learners down; without ``ids`` also those of learners who left the cohort."""
+        """Stop the boxes of these learners. Without ``ids``, also stop the boxes of learners who left the cohort."""
         cohort, members = self._meant(name, ids)
         return self._parts.cohort.boxes.stop(cohort, members, emit)
 
     @staff_only
     def start(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
-        """Start the boxes of these learners that are shut down, and wait until they are ready."""
+        """Start the stopped boxes of these learners, and wait until they are ready."""
         cohort, members = self._meant(name, ids)
         return self._parts.cohort.boxes.start(cohort, members, emit)
 
     @staff_only
     def reset(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
-        """Recreate the boxes of these learners that are there, with the same params. What was done in them is lost."""
+        """Recreate the existing boxes of these learners, with the same params. The work in them is lost."""
         cohort, members = self._meant(name, ids)
         return self._parts.cohort.boxes.reset(cohort, members, emit)
 
     @staff_only
     def down(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
-        """Remove the boxes of these learners; without ``ids`` also those of learners who left the cohort."""
+        """Remove the boxes of these learners. Without ``ids``, also remove the boxes of learners who left the
+        cohort."""
         cohort, members = self._meant(name, ids)
         return self._forgotten(self._parts.cohort.boxes.down(cohort, members, emit))
 
     def _found(self, name: str) -> Cohort:
-        """The cohort with its secret: for services, never for a view."""
+        """Return the cohort with its secret. It is for services, never for a view."""
         return self._parts.cohort.registrar.find(name)
 
     def _chosen(self, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member]]:
-        """The learners named, or all that are in the cohort."""
+        """Return the named learners, or all learners of the cohort."""
         cohort = self._found(name)
         return cohort, self._parts.cohort.registrar.members(cohort, ids)
 
     def _meant(self, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member] | None]:
-        """The learners named, or None for everybody's boxes, also of those who left the cohort."""
+        """Return the named learners, or None for the boxes of everybody, including learners who left the cohort."""
         cohort = self._found(name)
         return cohort, self._parts.cohort.registrar.members(cohort, ids) if ids else None
 
@@ -204,7 +205,7 @@ class ClassroomApi:
         return cohort, members
 
     def _forgotten(self, tally: Tally) -> Tally:
-        """The tally of what was removed: the SSH files of those instances are removed too."""
+        """Remove the SSH files of the removed instances, and return the tally."""
         for part in tally.done:
             self._parts.ssh.forget(part.instance)
         return tally

@@ -1,5 +1,5 @@
-"""The one facade. A front end makes a ``Labctl`` and calls its parts; each method takes the actor first and returns a
-view. Permissions and deadlines are decided below, never in a front end."""
+"""The one facade. A front end creates a ``Labctl`` and calls its parts. Each method takes the actor first and returns a
+view. Permissions and deadlines are decided below the facade, never in a front end."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class Labctl:
-    """labctl for one catalog and one store. Each part is loaded when it is first asked for: ``labctl list`` needs no
-    engine. ``catalogs``: folders with more labs."""
+    """labctl for one catalog and one store. Each part is loaded at its first use, so ``labctl list`` needs no engine.
+    ``catalogs``: folders with more labs."""
 
     def __init__(self, catalogs: tuple[str, ...] = ()) -> None:
         self._parts = Parts(catalogs)
@@ -44,7 +44,7 @@ class Labctl:
 
     @cached_property
     def boxes(self) -> BoxesApi:
-        """Ways into a box: terminals, commands, files, ports, logs."""
+        """Ways into a box: terminals, commands, files, ports and logs."""
         from labctl.app.boxes import BoxesApi
 
         return BoxesApi(self._parts)
@@ -79,21 +79,21 @@ class Labctl:
 
     @cached_property
     def gateway(self) -> GatewayApi:
-        """The gateway: its keys, its installation, the broker, and what a learner's session needs."""
+        """The gateway: its keys, its installation, the broker, and the functions that a learner's session needs."""
         from labctl.app.gateway import GatewayApi
 
         return GatewayApi(self._parts)
 
     @cached_property
     def classroom(self) -> ClassroomApi:
-        """Cohorts: rosters, what a class needs, and everybody's boxes."""
+        """Cohorts: rosters, the resources that a class needs, and the boxes of all learners."""
         from labctl.app.classroom import ClassroomApi
 
         return ClassroomApi(self._parts)
 
     @cached_property
     def grades(self) -> GradesApi:
-        """What a cohort has reached: grades, judging everybody, and the export."""
+        """The results of a cohort: grades, judging of all learners, and the export."""
         from labctl.app.grades import GradesApi
 
         return GradesApi(self._parts)

@@ -1,4 +1,4 @@
-"""What commands do to files, with no engine: rosters."""
+"""Read files for commands, without an engine: rosters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def roster(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> Roster:
-    """What is in a roster, CSV or a workbook; only ``MOST_BYTES`` and one more of the file need be given. Raises
+    """Read a roster from a CSV file or a workbook. The first ``MOST_BYTES + 1`` bytes of the file are enough. Raises
     RosterError."""
     from labctl.domain.classroom.roster_reading import MOST_BYTES, read, read_table
 

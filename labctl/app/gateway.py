@@ -1,5 +1,5 @@
-"""The gateway, for all front ends: what serves learners' logins, what installs it, what tells how it is, and what a
-learner's session needs beside the labs themselves."""
+"""The gateway, for all front ends: serve learners' logins, install the gateway, report its state, and give a learner's
+session the functions that it needs beside the labs."""
 
 from __future__ import annotations
 
@@ -63,21 +63,21 @@ _LOADED = (
 _OWN = ("LABCTL_LEARNER", "LABCTL_DEBUG", "LABCTL_LANG")
 
 _VERIFIES = max(4, 2 * (os.cpu_count() or 1))
-"""At once: more of them take more memory, and none is done sooner."""
+"""The most verifies at the same time. A higher number takes more memory and finishes nothing sooner."""
 
 _ONE_AT_A_TIME = frozenset({"up", "verify", "reset", "stop", "start"})
 
 
 class GatewayApi:
-    """See ``Labctl.gateway``. ``layout`` says where the files and accounts of the gateway are."""
+    """See ``Labctl.gateway``. ``layout`` has the paths of the gateway's files and the names of its accounts."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     @staff_only
     def keys(self, actor: Actor, cohort: str = "") -> tuple[GatewayKey, ...]:
-        """The keys that open the gateway: of one cohort, or of all that have not ended. Raises UsageError for a cohort
-        that is none of them."""
+        """Return the keys that open the gateway: of one cohort, or of all active cohorts. Raises UsageError for a
+        cohort that is not active."""
         from labctl.domain.classroom.cohort import learner_of
         from labctl.domain.classroom.keys import fingerprint
         from labctl.views.gateway import GatewayKey
@@ -102,7 +102,7 @@ class GatewayApi:
 
     @staff_only
     def status(self, actor: Actor, layout: Layout) -> GatewayState:
-        """How the gateway is. Raises RefusedError for somebody who may not ask the broker."""
+        """Return the state of the gateway. Raises RefusedError for a user who may not query the broker."""
         from labctl.adapters.gateway import sockets, system
         from labctl.domain.access.gateway_files import not_in_effect
         from labctl.views.gateway import GatewayState, SshdFault
@@ -118,7 +118,7 @@ class GatewayApi:
 
     @staff_only
     def planned(self, actor: Actor, layout: Layout, *, remove: bool = False) -> tuple[ServerChange, ...]:
-        """What has to change on this server to install the gateway, or to remove it. Raises LabctlError."""
+        """Return the changes that install the gateway on this server, or that remove it. Raises LabctlError."""
         made = installer(layout)
         return tuple(made.plan_removal() if remove else made.plan())
 
@@ -133,8 +133,9 @@ class GatewayApi:
         told: Callable[[ServerChange], None],
         undone: Callable[[str], None],
     ) -> None:
-        """Make these changes, which ``planned`` gave. ``told`` hears of each that is done. If one fails, those of an
-        installation are rolled back, and ``undone`` hears of each. Raises LabctlError."""
+        """Carry out these changes, which ``planned`` returned. ``told`` receives each change that is done. If a change
+        of an installation fails, the earlier changes are rolled back, and ``undone`` receives each of them. Raises
+        LabctlError."""
         made = installer(layout)
         if remove:
             made.remove(list(changes), told=told)
@@ -143,7 +144,7 @@ class GatewayApi:
 
     @staff_only
     def systemd_runs(self, actor: Actor) -> bool:
-        """Whether services of this server are systemd's."""
+        """Whether systemd manages the services of this server."""
         from labctl.adapters.gateway import system
 
         return system.systemd_runs()
@@ -160,9 +161,12 @@ class GatewayApi:
         each: int,
         together: int,
     ) -> None:
-        """Serve until SIGTERM or Ctrl-C, in the actor's language for learners whose client doesn't say theirs. ``run``
-        carries out a session in a process of its own; ``explain`` words an error; ``ready`` is called when logins can
-        come. ``each`` and ``together``: sessions at once, of one learner and of all. Raises LabctlError."""
+        """Serve until SIGTERM or Ctrl-C. Learners whose client sends no language get the actor's language.
+
+        ``run`` carries out a session in a process of its own, and ``explain`` words an error. ``ready`` is called when
+        logins can come. ``each`` and ``together`` limit the sessions at the same time, of one learner and of all.
+        Raises LabctlError.
+        """
         from pathlib import Path
 
         from labctl.adapters.gateway import sockets, system
@@ -173,7 +177,7 @@ class GatewayApi:
         from labctl.adapters.gateway.store_worker import StoreWorker
 
         _load_all()
-        # What is there now is shared with every session, and no collector of garbage ever writes to it.
+        # The memory in use now is shared with every session, and the garbage collector never writes to it.
         gc.collect()
         gc.freeze()
         accounts = Accounts(
@@ -194,15 +198,15 @@ class GatewayApi:
             Broker(accounts, handler, sessions, store_worker, audit).serve(listener, serving)
 
     def record(self, actor: Actor, what: Literal["begun", "refused"], said: str, verb: str = "") -> None:
-        """From a learner's session: have the broker log what was typed in its menu."""
+        """Have the broker log words that a learner typed in the menu. The learner's session calls this."""
         from labctl.adapters.gateway.child import report
 
         report(what, said, verb)
 
     @contextlib.contextmanager
     def alone(self, actor: Actor, verb: str, emit: Emit) -> Iterator[None]:
-        """Around an order that makes the server work: a learner has one of them at a time, however many logins they
-        have. Raises LabctlError if the other one takes too long."""
+        """Let a learner run one order at a time that loads the server, also if the learner has several logins. Raises
+        LabctlError if the learner's other order takes too long."""
         from labctl.domain.naming import slug
 
         if verb not in _ONE_AT_A_TIME:
@@ -211,13 +215,13 @@ class GatewayApi:
         locks = self._parts.locks
         with locks.hold(f"gateway-{slug(actor.learner)}", emit):
             if verb != "verify":
-                yield  # starts are paced by those who start
+                yield  # the code that starts boxes limits the starts
                 return
             with locks.slot("gateway-verify", _VERIFIES, emit):
                 yield
 
     def meant(self, actor: Actor, order: Order) -> tuple[str, tuple[str, ...]]:
-        """Lab and boxes that an order to ``stop``, ``start`` or ``reset`` names. Raises UsageError for two labs."""
+        """Return the lab and the boxes that ``stop``, ``start`` or ``reset`` names. Raises UsageError for two labs."""
         from labctl.app.labs import LabsApi
         from labctl.domain.access.gateway import named
 
@@ -225,7 +229,7 @@ class GatewayApi:
         return named(order, labs.names(actor), lambda: labs.box_names(actor, order.lab))
 
     def overview(self, actor: Actor, lab: str) -> LabOverview:
-        """Where the learner is in a lab. Raises LabctlError."""
+        """Return the learner's progress in a lab. Raises LabctlError."""
         from labctl.domain.naming import instance_id
         from labctl.domain.observed import ALIVE, State
         from labctl.services.current import UNSTEADY, not_running
@@ -250,7 +254,7 @@ class GatewayApi:
 
 
 def installer(layout: Layout) -> Installer:
-    """For a unit that runs this labctl with the settings that hold now."""
+    """Return the installer for a unit that runs this labctl with the current settings."""
     from labctl.adapters.gateway.install import Installer
     from labctl.domain.access.gateway_files import Layout
 
@@ -266,7 +270,7 @@ def installer(layout: Layout) -> Installer:
 
 
 def _load_all() -> None:
-    """All that sessions need, so that none of them has to load it. Opens nothing."""
+    """Load all modules that sessions need, so that no session has to load them. Opens nothing."""
     from importlib import import_module
 
     for name in _LOADED:
@@ -274,4 +278,4 @@ def _load_all() -> None:
     from labctl.adapters.docker.address import resolve_address
     from labctl.adapters.docker.client import Client
 
-    Client(resolve_address())  # the SDK, with no more of it than is needed
+    Client(resolve_address())  # loads the needed part of the SDK

@@ -1,4 +1,4 @@
-"""What a class has reached, for all front ends: grades, judging everybody, and the export of a cohort."""
+"""The results of a class, for all front ends: grades, judging of all learners, and the export of a cohort."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ left are in it, too. By the seeds in attempts.jsonl whoever has labctl knows eve
 
 
 class GradesApi:
-    """See ``Labctl.grades``. Every method raises RefusedError for a learner, and UsageError for a cohort, a lab, a
-    learner or a group that isn't there. ``labs``, ``learners`` and ``group``: only these; none for all."""
+    """See ``Labctl.grades``. Every method raises RefusedError for a learner, and UsageError for an unknown cohort, lab,
+    learner or group. ``labs``, ``learners`` and ``group`` select; none selects all."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -42,7 +42,7 @@ class GradesApi:
     def book(
         self, actor: Actor, name: str, labs: Sequence[str] = (), learners: Sequence[str] = (), group: str = ""
     ) -> Book:
-        """The grades as they are now. No engine is asked."""
+        """Return the current grades. The engine is not queried."""
         return self._chosen(name, labs, learners, group)[1]
 
     @staff_only
@@ -57,9 +57,9 @@ class GradesApi:
         thorough: bool = False,
         ended: Callable[[Judged, int], None],
     ) -> list[Judged]:
-        """Judge the boxes of these learners. ``ended`` hears of each learner's lab as it is judged, and how many there
-        are in all. ``thorough``: the checks that reboot, kill or cut something too, on copies of the boxes. Raises
-        LabctlError if the engine can't be asked."""
+        """Judge the boxes of these learners. ``ended`` receives each learner's lab as it is judged, and the total
+        number of labs. ``thorough``: also run the checks that reboot, kill or cut something, on copies of the boxes.
+        Raises LabctlError if the engine can't be queried."""
         cohort, book = self._chosen(name, labs, learners, group)
         chosen = [lab.name for lab in book.labs]
         total = len(book.members) * len(chosen)
@@ -80,8 +80,8 @@ class GradesApi:
         thorough: bool = False,
         ended: Callable[[Judged, int], None],
     ) -> Regraded:
-        """Judge the boxes of these learners by the checks as they are now; a ``dry_run`` changes no grade. The rest as
-        ``verify``."""
+        """Judge the boxes of these learners by the current checks. A ``dry_run`` changes no grade. Otherwise the same
+        as ``verify``."""
         cohort, book = self._chosen(name, (lab,), learners, group)
         total = len(book.members)
         return self._parts.cohort.verify.regrade(
@@ -92,8 +92,9 @@ class GradesApi:
     def export(
         self, actor: Actor, name: str, rendered: Callable[[Book, str], bytes]
     ) -> Iterator[tuple[str, Iterable[bytes]]]:
-        """The files of a cohort's export, one after the other: name and content. ``rendered``: the grades as ``csv`` or
-        ``json``, as the front end writes them. No engine is asked, and the cohort's secret is in no file."""
+        """Return the files of a cohort's export, one after the other: name and content. ``rendered``: the grades as
+        ``csv`` or ``json``, as the front end writes them. The engine is not queried, and no file contains the cohort's
+        secret."""
         import msgspec
 
         from labctl.domain.classroom.cohort import learner_of
@@ -102,7 +103,7 @@ class GradesApi:
         book, cohorts = self.book(actor, name), self._parts.cohorts
         roster = [{**msgspec.to_builtins(member), "key": bool(member.key)} for member in book.members]
         attempts = cohorts.attempts_of(name)
-        # Who has left did things, too.
+        # Learners who left also have attempts.
         learners = sorted({learner_of(name, member.id) for member in book.members} | {one.learner for one in attempts})
         instances = {instance_id(lab.name, learner) for lab in book.labs for learner in learners}
         yield "README", [_README.encode()]

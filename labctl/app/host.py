@@ -1,4 +1,4 @@
-"""This installation: what is wrong with its machine and its engine, and its settings, for all front ends."""
+"""This installation, for all front ends: the faults of its machine and its engine, and its settings."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class HostApi:
 
     @staff_only
     def look(self, actor: Actor) -> tuple[Finding, ...]:
-        """What will hurt later, and what is fine: the engine, kernel limits, disk, keeper and switch, images, mirrors,
-        then the faulty labs. Raises EngineError where there is no engine."""
+        """Inspect the machine: the engine, kernel limits, disk, keeper and switch, images, mirrors, then the faulty
+        labs. Return findings for problems and for the parts that work. Raises EngineError if there is no engine."""
         return self._look(*self._labs())
 
     @staff_only
     def fix(self, actor: Actor, *, emit: Emit) -> tuple[Finding, ...]:
-        """Repair keeper, switch, toolbox and kernel limits, then look. Raises LabctlError."""
+        """Repair keeper, switch, toolbox and kernel limits, then inspect the machine. Raises LabctlError."""
         labs, faults = self._labs()
         self._parts.doctor.fix(emit)
         return self._look(labs, faults)
@@ -39,7 +39,7 @@ class HostApi:
         return (*self._parts.doctor.look(labs), *faults)
 
     def _labs(self) -> tuple[list[Lab], list[Finding]]:
-        """The labs that can be read, and a finding for each that can't."""
+        """Return the labs that can be read, and a finding for each lab that can't be read."""
         from labctl.domain.diagnosis import Finding, Level
 
         labs, faults = [], []
@@ -53,14 +53,14 @@ class HostApi:
 
     @staff_only
     def settings(self, actor: Actor) -> tuple[Setting, ...]:
-        """Every setting, and where it comes from. Raises UsageError for a faulty settings file."""
+        """Return every setting and the source of its value. Raises UsageError for a faulty settings file."""
         from labctl.adapters import settings
 
         return tuple(settings.listing())
 
     @staff_only
     def setting(self, actor: Actor, key: str) -> Setting:
-        """One setting. Raises UsageError for an unknown key, with the nearest."""
+        """Return one setting. Raises UsageError for an unknown key, with the nearest key."""
         from labctl.adapters import settings
 
         return settings.get(key)

@@ -22,15 +22,15 @@ _LOCK = "engine"
 
 
 class ImagesApi:
-    """See ``Labctl.images``. Where a method takes labs, none means all labs of the catalog. Every method raises
-    UsageError for an unknown lab, InvalidLabError for a faulty one, and EngineError."""
+    """See ``Labctl.images``. If a method takes labs, an empty selection means all labs of the catalog. Every method
+    raises UsageError for an unknown lab, InvalidLabError for a faulty lab, and EngineError."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     @staff_only
     def listing(self, actor: Actor) -> ImageList:
-        """labctl's images on the engine, and their sizes. Faulty labs of the catalog are left out."""
+        """Return labctl's images on the engine, and their sizes. Faulty labs of the catalog are skipped."""
         from labctl.views.images import ImageList
 
         labs, _faults = readable(self._parts.catalog, InvalidLabError)
@@ -39,7 +39,7 @@ class ImagesApi:
 
     @staff_only
     def build(self, actor: Actor, labs: Sequence[str] = (), *, emit: Emit) -> ImagesBuilt:
-        """Build what is missing for labs. An interrupted build leaves nothing half-made. Raises BuildError."""
+        """Build the missing images of labs. An interrupted build leaves no incomplete image. Raises BuildError."""
         from labctl.views.images import ImagesBuilt
 
         chosen = self._chosen(labs)
@@ -50,7 +50,7 @@ class ImagesApi:
 
     @staff_only
     def save(self, actor: Actor, file: str, labs: Sequence[str] = (), *, emit: Emit) -> ImagesSaved:
-        """Write all that labs need to one file; what is missing is built first. A name that ends in ``.gz`` is
+        """Write all images that labs need to one file. Missing images are built first. A name that ends in ``.gz`` is
         compressed. Raises BuildError, and UsageError if the file can't be written."""
         from labctl.views.images import ImagesSaved
 
@@ -61,18 +61,18 @@ class ImagesApi:
 
     @staff_only
     def load(self, actor: Actor, file: str, *, emit: Emit) -> tuple[str, ...]:
-        """Read a file that ``save`` wrote; the tags of its images. Raises UsageError for any other file."""
+        """Read a file that ``save`` wrote, and return the tags of its images. Raises UsageError for any other file."""
         with self._parts.locks.hold(_LOCK, emit):
             return tuple(self._parts.images.load(file, emit))
 
     @staff_only
     def prune(self, actor: Actor, *, emit: Emit) -> tuple[ImageInfo, ...]:
-        """Remove labctl's images that no lab of the catalog and no box uses; which. Refused by a faulty lab, whose
-        images nobody knows."""
+        """Remove labctl's images that no lab of the catalog and no box uses, and return them. Raises an error if a lab
+        is faulty, because its images are unknown."""
         chosen = self._chosen(())
         with self._parts.locks.hold(_LOCK, emit):
             return tuple(self._parts.images.prune(chosen, emit))
 
     def _chosen(self, names: Sequence[str]) -> list[Lab]:
-        """The labs named, or all."""
+        """Return the named labs, or all labs."""
         return [self._parts.catalog.lab(name) for name in names or self._parts.catalog.names()]

@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 
 class InstancesApi:
-    """See ``Labctl.instances``. Every method raises LabctlError where the actor may not do that now, and then nothing
-    has changed."""
+    """See ``Labctl.instances``. Every method raises LabctlError if the actor may not do that now; then nothing has
+    changed."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     def up(self, actor: Actor, lab: str, seed: str = "", *, emit: Emit) -> LabIsUp:
-        """Bring a lab up. What is up already stays as it is; a first time that fails leaves nothing behind. ``seed``:
-        instead of the learner's own."""
+        """Start a lab. Boxes that are up already stay unchanged. If the first start fails, everything that it created
+        is removed. ``seed`` replaces the learner's own seed."""
         from labctl.views.instances import LabIsUp
 
         if seed:
@@ -57,11 +57,11 @@ class InstancesApi:
 
     @staff_only
     def plan_up(self, actor: Actor, lab: str, seed: str = "") -> Plan:
-        """What ``up`` would do now. Changes nothing."""
+        """Return the actions of an ``up`` at this moment. Changes nothing."""
         return self._parts.up.plan(*self._wanted(actor, lab, seed))
 
     def _wanted(self, actor: Actor, lab: str, seed: str) -> tuple[Lab, Instance]:
-        """What is to be brought up, if the actor may do that now."""
+        """Return the lab and the instance to start, if the actor may start it now."""
         access = Access(self._parts, actor)
         definition = self._parts.catalog.lab(lab)
         access.require("up", lab)
@@ -69,8 +69,8 @@ class InstancesApi:
 
     @staff_only
     def down(self, actor: Actor, lab: str = "", *, emit: Emit) -> LabIsDown:
-        """End a lab, also one whose file has gone from the catalog: its boxes are removed with all that is in them.
-        Without a name, the only one that is up."""
+        """End a lab, also if its file was removed from the catalog. Its boxes are removed with all their content.
+        Without a name, the only lab that is up is ended."""
         from labctl.views.instances import LabIsDown
 
         parts, access = self._parts, Access(self._parts, actor)
@@ -88,7 +88,7 @@ class InstancesApi:
 
     @staff_only
     def all_down(self, actor: Actor, *, emit: Emit) -> AllDown:
-        """End all labs of the learner; keeper and switch too, if no other box of any store is left."""
+        """End all labs of the learner. Keeper and switch are also removed if no other box of any store is left."""
         from labctl.views.instances import AllDown
 
         ended = self._parts.down.run_all(Access(self._parts, actor).learner, emit)
@@ -97,7 +97,7 @@ class InstancesApi:
         return AllDown(tuple(ended), 0 if ended else len(self._parts.engine.observe()))
 
     def status(self, actor: Actor, lab: str = "", *, everyone: bool = False) -> tuple[BoxStatus, ...]:
-        """The learner's boxes, or those of all learners of this store; only of one lab where one is named."""
+        """Return the learner's boxes, or the boxes of all learners of this store. A named lab selects its boxes."""
         if everyone:
             require_staff(actor)
         access = Access(self._parts, actor)
@@ -111,18 +111,18 @@ class InstancesApi:
         return tuple(self._status(box, [note for note in notes if note.box_id == box.id]) for box in boxes)
 
     def require_none_unclaimed(self, actor: Actor) -> None:
-        """Raises UsageError where the learner may have boxes of an older labctl that nobody has adopted."""
+        """Raise UsageError if the learner may have boxes of an older labctl that nobody has adopted."""
         require_none_unclaimed(self._parts.engine, Access(self._parts, actor).learner)
 
     def _status(self, box: ObservedBox, notes: list[BoxNote]) -> BoxStatus:
-        """The store is this one: no reader needs its id."""
+        """Return the status without the id of the store: all boxes belong to this store."""
         from labctl.views.instances import BoxStatus
 
         known = {name: value for name, value in msgspec.structs.asdict(box).items() if name != "store"}
         return BoxStatus(**known, address=self._address(box), notes=tuple(notes))
 
     def _notes(self, boxes: Sequence[ObservedBox]) -> list[BoxNote]:
-        """Of these boxes: why one is stopped, what happened to one lately."""
+        """Return notes on these boxes: why a box is stopped, and what happened to a box lately."""
         from labctl.domain.notes import timely
 
         if not boxes:
@@ -139,22 +139,24 @@ class InstancesApi:
             return ""
 
     def stop(self, actor: Actor, lab: str = "", boxes: Sequence[str] = (), *, emit: Emit) -> tuple[str, ...]:
-        """Shut boxes down, all or those; the names of those that ran."""
+        """Stop all boxes, or the named boxes. Returns the names of the boxes that ran."""
         current = Access(self._parts, actor).current("stop", lab)
         return tuple(self._parts.power.stop(current.instance, _chosen(current, boxes), emit))
 
     def start(self, actor: Actor, lab: str = "", boxes: Sequence[str] = (), *, emit: Emit) -> tuple[str, ...]:
-        """Start boxes, all or those, and wait until they are ready; the names of those that did not run."""
+        """Start all boxes, or the named boxes, and wait until they are ready. Returns the names of the boxes that did
+        not run."""
         current = Access(self._parts, actor).current("start", lab)
         return tuple(self._parts.power.start(current.instance, _chosen(current, boxes), emit))
 
     def resettable(self, actor: Actor, lab: str = "", boxes: Sequence[str] = ()) -> tuple[str, ...]:
-        """The boxes that ``reset`` would make new, for the question before it."""
+        """Return the boxes that ``reset`` would recreate, for the question before it."""
         current = Access(self._parts, actor).current("reset", lab)
         return tuple(box.box for box in _chosen(current, boxes))
 
     def reset(self, actor: Actor, lab: str = "", boxes: Sequence[str] = (), *, emit: Emit) -> tuple[str, ...]:
-        """Recreate boxes, all or those, with the same params; their names. What was done in them is lost."""
+        """Recreate all boxes, or the named boxes, with the same params. Returns their names. The work in them is
+        lost."""
         access = Access(self._parts, actor)
         current = access.current("reset", lab)
         chosen = _chosen(current, boxes)
@@ -163,7 +165,7 @@ class InstancesApi:
 
     @staff_only
     def solvable(self, actor: Actor, lab: str = "", solution: str = "solve") -> tuple[str, ...]:
-        """The boxes that ``solve`` would change, for the question before it."""
+        """Return the boxes that ``solve`` would change, for the question before it."""
         return tuple(self._to_solve(actor, lab, solution).lab.boxes)
 
     @staff_only
@@ -189,10 +191,10 @@ class InstancesApi:
 
     @staff_only
     def adopt(self, actor: Actor, lab: str = "") -> tuple[ObservedBox, ...]:
-        """Take over boxes that were made before stores had ids; which."""
+        """Adopt boxes that were created before stores had ids, and return them."""
         return tuple(self._parts.own.adopt.run(Access(self._parts, actor).learner, lab))
 
 
 def _chosen(current: Current, names: Sequence[str]) -> list[ObservedBox]:
-    """The boxes named, or all that there are."""
+    """Return the named boxes, or all boxes that exist."""
     return [current.box(name, running=False) for name in names] if names else list(current.boxes)

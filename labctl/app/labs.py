@@ -26,60 +26,60 @@ class LabsApi:
         self._parts = parts
 
     def names(self, actor: Actor) -> list[str]:
-        """All names of labs, faulty ones too."""
+        """Return the names of all labs, including faulty labs."""
         return self._parts.catalog.names()
 
     def lab(self, actor: Actor, name: str) -> Lab:
-        """A lab's definition. Raises UsageError with the nearest name, InvalidLabError."""
+        """Return the definition of a lab. Raises UsageError with the nearest name, and InvalidLabError."""
         return self._parts.catalog.lab(name)
 
     def listed(self, actor: Actor) -> tuple[list[Lab], list[InvalidLabError]]:
-        """All labs that can be read, and what is wrong with the others."""
+        """Return all labs that can be read, and the errors of the others."""
         return readable(self._parts.catalog, InvalidLabError)
 
     def meant(self, actor: Actor, name: str = "") -> Lab:
-        """The lab of that name; without one, the only lab of the learner that is up. Raises UsageError."""
+        """Return the lab of that name. Without a name, the only lab of the learner that is up. Raises UsageError."""
         return self._meant(Access(self._parts, actor), name)
 
     def _meant(self, access: Access, name: str) -> Lab:
         return self._parts.catalog.lab(name) if name else access.found().lab
 
     def with_task(self, actor: Actor, task: str, name: str = "") -> Lab:
-        """The lab that is meant. Raises UsageError where it has no such task, with the nearest one."""
+        """Return the lab that is meant. Raises UsageError, with the nearest task, if the lab doesn't have that task."""
         lab = self.meant(actor, name)
         require_task(lab, task)
         return lab
 
     def box_names(self, actor: Actor, name: str = "") -> tuple[str, ...]:
-        """The boxes of the lab that is meant; none where it can't be known."""
+        """Return the boxes of the lab that is meant; an empty list if that lab can't be determined."""
         try:
             return tuple(self.meant(actor, name).boxes)
         except LabctlError:
             return ()
 
     def task_names(self, actor: Actor, name: str = "") -> tuple[str, ...]:
-        """The tasks of the lab that is meant; none where it can't be known."""
+        """Return the tasks of the lab that is meant; an empty list if that lab can't be determined."""
         try:
             return tuple(task.id for task in self.meant(actor, name).tasks)
         except LabctlError:
             return ()
 
     def brief(self, actor: Actor, name: str = "") -> BriefPage:
-        """The brief with the learner's own values. Raises UsageError."""
+        """Return the brief with the learner's own values. Raises UsageError."""
         from labctl.views.labs import BriefPage
 
         lab, params, values = self._values(Access(self._parts, actor), name)
         return BriefPage(lab, params, fill(self._parts.catalog.brief(lab.name, actor.language), values))
 
     def values(self, actor: Actor, name: str = "") -> LabValues:
-        """The learner's params and addresses. Raises UsageError."""
+        """Return the learner's params and addresses. Raises UsageError."""
         from labctl.views.labs import LabValues
 
         lab, _params, values = self._values(Access(self._parts, actor), name)
         return LabValues(lab.name, values)
 
     def task(self, actor: Actor, task: str, name: str = "") -> TaskPage:
-        """One task with its passages of the brief. Raises UsageError with the nearest task."""
+        """Return one task with its passages of the brief. Raises UsageError with the nearest task."""
         from labctl.domain.lab.brief import passages
         from labctl.views.labs import HintCount, TaskPage
 
@@ -88,7 +88,7 @@ class LabsApi:
         found = require_task(lab, task)
         instance = instance_id(lab.name, access.learner)
         store = self._parts.store
-        # What the checks of the task told this learner to read.
+        # The passages that the checks of the task asked this learner to read.
         read = {
             answer.read.in_(actor.language)
             for attempt in store.attempts(instance)
@@ -109,14 +109,14 @@ class LabsApi:
         )
 
     def _values(self, access: Access, name: str) -> tuple[Lab, Params, Params]:
-        """The lab, the learner's params, and all that texts may use."""
+        """Return the lab, the learner's params, and all values that texts may use."""
         lab = self._meant(access, name)
         params = derive(lab, self._seed(access, lab.name) or access.instance(lab.name).seed)
         return lab, params, template_values(lab, access.learner, params)
 
     def _seed(self, access: Access, lab: str) -> str:
-        """The seed of the instance that is up, which ``up --seed`` may have given. Without an engine, the learner's
-        own."""
+        """Return the seed of the instance that is up; ``up --seed`` may have set it. Without an engine, return the seed
+        of the learner."""
         try:
             boxes = self._parts.engine.observe(instance_id(lab, access.learner))
         except EngineError:
@@ -128,7 +128,7 @@ E = TypeVar("E", bound=LabctlError)
 
 
 def readable(catalog: Catalog, faulty: type[E]) -> tuple[list[Lab], list[E]]:
-    """All labs of the catalog that can be read, and the errors of that kind for the others."""
+    """Return all labs of the catalog that can be read, and the errors of that kind for the others."""
     found, faults = [], []
     for name in catalog.names():
         try:
@@ -139,7 +139,7 @@ def readable(catalog: Catalog, faulty: type[E]) -> tuple[list[Lab], list[E]]:
 
 
 def require_task(lab: Lab, task: str) -> Task:
-    """The task of that name. Raises UsageError with the nearest one."""
+    """Return the task of that name. Raises UsageError with the nearest task."""
     from labctl.services.current import no_such_task
 
     found = lab.task(task)

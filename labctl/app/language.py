@@ -1,10 +1,10 @@
-"""The language that the user set: every command asks for it before everything else."""
+"""The language that the user set. Every command reads it before anything else."""
 
 from __future__ import annotations
 
 
 def language_setting() -> str:
-    """``lang`` of the settings file, read only where there is one."""
+    """Return ``lang`` of the settings file. The file is read only if it exists."""
     from labctl.adapters.paths import config_file
 
     if not config_file().exists():

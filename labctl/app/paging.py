@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def page(text: str) -> bool:
-    """Show a long text with the user's pager. False where there is none."""
+    """Show a long text with the user's pager. Returns False if there is no pager."""
     from labctl.adapters.pager import page
 
     return page(text)

@@ -1,4 +1,4 @@
-"""What is shown of attempts and hints."""
+"""Views of attempts and hints."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from labctl.errors import LabctlError
 class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """An attempt with its score, as ``verify --json`` and ``history --attempt N --json`` print it.
 
-    ``number`` counts the learner's attempts from 1; 0 if it isn't in the store. Only of a verify: ``left_out``: how
-    many checks did not run because they need ``--thorough``; ``kept``: whether the attempt is in the store."""
+    ``number`` counts the learner's attempts from 1. It is 0 if the attempt isn't in the store. Two fields are only for
+    a verify. ``left_out`` is the number of checks that did not run because they need ``--thorough``. ``kept`` says
+    whether the attempt is in the store.
+    """
 
     attempt: Attempt
     number: int
@@ -30,7 +32,7 @@ def report(attempt: Attempt, number: int, *, left_out: int | None = None, kept: 
 
 
 class AttemptPage(msgspec.Struct, frozen=True):
-    """An attempt to be shown in full: the lab, and the earlier attempt that it is compared with."""
+    """An attempt to be shown in full: the lab, and the earlier attempt for comparison."""
 
     lab: Lab
     report: AttemptReport
@@ -38,9 +40,12 @@ class AttemptPage(msgspec.Struct, frozen=True):
 
 
 class JudgedPage(msgspec.Struct, frozen=True):
-    """What a verify found: as ``AttemptPage``, and how many checks did not run because they need ``--thorough``.
-    ``lost`` says why the attempt is not in the store: then it has no number and doesn't count. ``changes``: of an
-    attempt of ``verify --watch`` after the first, the tasks whose verdict differs from the attempt before."""
+    """The result of a verify: an ``AttemptPage``, and the number of checks that did not run because they need
+    ``--thorough``.
+
+    ``lost`` says why the attempt is not in the store. Such an attempt has no number and doesn't count. ``changes`` is
+    set for an attempt of ``verify --watch`` after the first: the tasks whose verdict differs from the attempt before.
+    """
 
     lab: Lab
     report: AttemptReport

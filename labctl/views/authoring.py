@@ -1,4 +1,4 @@
-"""What is shown to authors of labs: faults of a lab's files, and what its test found."""
+"""Views for authors of labs: the faults of a lab's files, and the findings of its test."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class MutantReport(msgspec.Struct, frozen=True):
 
 
 class FlakesReport(msgspec.Struct, frozen=True):
-    """Of so many verdicts on the same boxes, how many differed. ``rate``: differing by all; ``repeat``: how often the
-    boxes were judged with each seed."""
+    """How many of the verdicts on the same boxes differed. ``rate`` is the differing verdicts divided by all verdicts.
+    ``repeat`` is how often the boxes were judged with each seed."""
 
     verdicts: int
     differing: int
@@ -33,9 +33,9 @@ class FlakesReport(msgspec.Struct, frozen=True):
 
 
 class LabProofReport(msgspec.Struct, frozen=True):
-    """One lab. ``checks`` counts all checks, ``thorough_checks`` those of them that need ``--thorough``. ``up_seconds``
-    and ``verify_seconds`` are medians; ``memory`` in bytes; ``seconds`` by phase. ``flaws`` counts the flaws, which
-    stand in ``ProofReport``."""
+    """One lab. ``checks`` counts all checks, and ``thorough_checks`` counts those that need ``--thorough``.
+    ``up_seconds`` and ``verify_seconds`` are medians. ``memory`` is in bytes, and ``seconds`` is by phase. ``flaws``
+    counts the flaws; ``ProofReport`` lists them."""
 
     lab: str
     tasks: tuple[str, ...]
@@ -53,7 +53,7 @@ class LabProofReport(msgspec.Struct, frozen=True):
 
 
 class ProofReport(msgspec.Struct, frozen=True):
-    """What ``labctl test-lab --json`` prints; docs/author.md describes it. ``at`` in seconds since 1970."""
+    """The output of ``labctl test-lab --json``; docs/author.md describes it. ``at`` is in seconds since 1970."""
 
     verdict: Verdict
     at: float

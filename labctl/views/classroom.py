@@ -1,4 +1,4 @@
-"""What is shown of cohorts, and of what a class will need."""
+"""Views of cohorts, and of the resources that a class will need."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from labctl.domain.classroom.cohort import Cohort, Limits, Member
 
 
 class CohortView(msgspec.Struct, frozen=True):
-    """A cohort without its secret: whoever knows the secret knows every learner's params. ``created``, ``until`` and
-    ``ended`` in seconds since 1970, 0 for never; ``grace`` in seconds."""
+    """A cohort without its secret, because the secret gives every learner's params. ``created``, ``until`` and
+    ``ended`` are in seconds since 1970, 0 for never. ``grace`` is in seconds."""
 
     name: str
     labs: tuple[str, ...]
@@ -25,28 +25,28 @@ class CohortView(msgspec.Struct, frozen=True):
 
 
 def cohort_view(cohort: Cohort) -> CohortView:
-    """All of a cohort that may be shown."""
+    """Return the fields of a cohort that may be shown."""
     return CohortView(**public_fields(cohort))
 
 
 def public_fields(cohort: Cohort) -> dict[str, Any]:
-    """All fields of a cohort but its secret."""
+    """Return all fields of a cohort except its secret."""
     return {name: getattr(cohort, name) for name in CohortView.__struct_fields__}
 
 
 class CohortSummary(CohortView, frozen=True):
-    """A cohort in a list. ``members``: how many learners are in it."""
+    """A cohort in a list. ``members`` is the number of its learners."""
 
     members: int
 
 
 def cohort_summary(cohort: Cohort, members: int) -> CohortSummary:
-    """A cohort with so many learners."""
+    """Return the summary of a cohort with that number of learners."""
     return CohortSummary(**public_fields(cohort), members=members)
 
 
 class LabState(msgspec.Struct, frozen=True):
-    """A learner's lab on the engine: how many of its boxes run, of how many that are there."""
+    """A learner's lab on the engine: how many of its boxes run, and how many exist."""
 
     lab: str
     running: int
@@ -54,8 +54,8 @@ class LabState(msgspec.Struct, frozen=True):
 
 
 class MemberRow(msgspec.Struct, frozen=True):
-    """A learner of a cohort. ``labs``: those with boxes; None if the engine can't be asked. ``seen`` in seconds since
-    1970, 0 for never."""
+    """A learner of a cohort. ``labs`` are the labs with boxes; None if the engine can't be queried. ``seen`` is in
+    seconds since 1970, 0 for never."""
 
     member: Member
     labs: tuple[LabState, ...] | None
@@ -69,12 +69,12 @@ class CohortPage(CohortView, frozen=True):
 
 
 def cohort_page(cohort: Cohort, members: tuple[MemberRow, ...]) -> CohortPage:
-    """A cohort with these learners."""
+    """Return the page of a cohort with these learners."""
     return CohortPage(**public_fields(cohort), members=members)
 
 
 class LabPlan(msgspec.Struct, frozen=True):
-    """A lab of the cohort: its footprint, and how many instances of it run already, of how many."""
+    """A lab of the cohort: its footprint, how many of its instances run already, and how many there will be."""
 
     lab: str
     footprint: Footprint
@@ -84,8 +84,8 @@ class LabPlan(msgspec.Struct, frozen=True):
 
 
 class ClassPlan(msgspec.Struct, frozen=True):
-    """What a cohort needs beyond what runs already. ``fitting``: how many of its learners fit; ``seconds`` that the
-    start will take."""
+    """The resources that a cohort needs beyond what runs already. ``fitting`` is the number of its learners that fit.
+    ``seconds`` is the expected duration of the start."""
 
     labs: tuple[LabPlan, ...]
     weighed: tuple[Weighed, ...]
@@ -97,7 +97,7 @@ class ClassPlan(msgspec.Struct, frozen=True):
 
     @property
     def fits(self) -> bool:
-        """Whether there is enough of everything."""
+        """Whether there is enough of every resource."""
         return all(one.fit is not Fit.SHORT for one in self.weighed)
 
 

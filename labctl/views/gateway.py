@@ -1,4 +1,4 @@
-"""What is shown of the gateway: its keys, its state, and a learner's lab in its menu."""
+"""Views of the gateway: its keys, its state, and a learner's lab in its menu."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class GatewayKey(msgspec.Struct, frozen=True):
 
 
 class BrokerStatus(msgspec.Struct, frozen=True):
-    """How the broker is. ``since`` in seconds since 1970; ``sessions`` and ``refusals`` a line each; ``lost`` lines of
-    its log."""
+    """The state of the broker. ``since`` is in seconds since 1970. ``sessions`` and ``refusals`` are lists of lines.
+    ``lost`` is the number of lost lines of its log."""
 
     pid: int
     since: float
@@ -31,7 +31,7 @@ class BrokerStatus(msgspec.Struct, frozen=True):
 
 
 class SshdFault(msgspec.Struct, frozen=True):
-    """A keyword that sshd has otherwise for the gateway's account."""
+    """A keyword whose value in sshd's configuration is wrong for the gateway's account."""
 
     keyword: str
     wanted: str
@@ -39,8 +39,8 @@ class SshdFault(msgspec.Struct, frozen=True):
 
 
 class GatewayState(msgspec.Struct, frozen=True):
-    """The state of the gateway. ``account``: whether the server has it; ``sshd_error``: why sshd could not tell its
-    configuration; ``broker``: None if none answers."""
+    """The state of the gateway. ``account``: whether the server has the account. ``sshd_error``: why sshd could not
+    print its configuration. ``broker``: None if no broker answers."""
 
     account: bool
     sshd: tuple[SshdFault, ...]
@@ -49,7 +49,7 @@ class GatewayState(msgspec.Struct, frozen=True):
 
 
 class GatewayReport(msgspec.Struct, frozen=True):
-    """What ``labctl gateway status --json`` prints: ``sshd`` has a line for each fault, in the reader's language."""
+    """The output of ``labctl gateway status --json``. ``sshd`` has a line for each fault, in the reader's language."""
 
     account: bool
     sshd: tuple[str, ...]
@@ -62,8 +62,9 @@ class GatewayReport(msgspec.Struct, frozen=True):
 
 
 class LabOverview(msgspec.Struct, frozen=True):
-    """A learner's lab in the menu: box names by state, and the last attempt. ``unsteady``: for each box that neither
-    runs nor rests, why; ``attempts``: how many; ``points`` of ``of`` in the last one."""
+    """A learner's lab in the menu: box names by state, and the last attempt. ``unsteady`` gives the reason for each box
+    that is neither running nor stopped. ``attempts`` is their number. ``points`` of ``of`` are those of the last
+    attempt."""
 
     lab: str
     title: str

@@ -1,4 +1,4 @@
-"""What is shown of what a class has reached: grades, the matrix of watch, and what came of judging everybody."""
+"""Views of the results of a class: grades, the matrix of watch, and the results of judging all learners."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labctl.views.classroom import CohortView
 
 
 class Book(msgspec.Struct, frozen=True):
-    """The labs of a cohort, and for each an entry of every learner, in the roster's order of ids."""
+    """The labs of a cohort, and for each lab an entry of every learner, sorted by id."""
 
     cohort: CohortView
     members: tuple[Member, ...]
@@ -24,8 +24,8 @@ class Book(msgspec.Struct, frozen=True):
 
 
 class MatrixRow(msgspec.Struct, frozen=True):
-    """A learner in ``cohort watch --json``. ``tasks``: the last verdict of each task, None for none; ``hints``: task to
-    the highest seen; ``seen`` in seconds since 1970, None for never."""
+    """A learner in ``cohort watch --json``. ``tasks`` has the last verdict of each task, None for none. ``hints`` maps
+    a task to the highest hint seen. ``seen`` is in seconds since 1970, None for never."""
 
     id: str
     name: str
@@ -40,7 +40,8 @@ class MatrixRow(msgspec.Struct, frozen=True):
 
 
 def matrix(book: Book, now: float, stuck: float) -> Mapping[str, tuple[MatrixRow, ...]]:
-    """A row for each learner, by lab. ``now`` in seconds since 1970, ``stuck`` in seconds (``Entry.stuck``)."""
+    """Return a row for each learner, by lab. ``now`` is in seconds since 1970, ``stuck`` in seconds
+    (``Entry.stuck``)."""
     return {
         lab.name: tuple(
             MatrixRow(
@@ -62,8 +63,8 @@ def matrix(book: Book, now: float, stuck: float) -> Mapping[str, tuple[MatrixRow
 
 
 class GradeRow(msgspec.Struct, frozen=True):
-    """A learner in ``cohort report --format json``. ``first``, ``last`` and ``graded`` (the attempt that counts) in
-    seconds since 1970, None for never; ``tasks``: the verdicts of the attempt that counts."""
+    """A learner in ``cohort report --format json``. ``first``, ``last`` and ``graded`` (the attempt that counts) are in
+    seconds since 1970, None for never. ``tasks`` has the verdicts of the attempt that counts."""
 
     id: str
     name: str
@@ -86,7 +87,7 @@ class GradeReport(msgspec.Struct, frozen=True):
 
 
 def grade_report(book: Book) -> GradeReport:
-    """The grades for a program; docs/instructor.md says what is in them."""
+    """Return the grades for a program; docs/instructor.md describes the fields."""
     return GradeReport(book.cohort.name, {lab.name: tuple(map(_graded, book.entries[lab.name])) for lab in book.labs})
 
 
@@ -107,9 +108,9 @@ def _graded(entry: Entry) -> GradeRow:
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What came of a learner's lab: the attempt, or ``why`` there is none: a box could not be started, checks could not
-    run, the boxes were removed. ``up`` is false where the boxes don't run, or aren't there; without a ``why`` nothing
-    is wrong with that."""
+    """The result of judging a learner's lab: the attempt, or the reason ``why`` there is no attempt. Reasons: a box
+    could not be started, checks could not run, or the boxes were removed. ``up`` is false if the boxes don't run or
+    don't exist. Without a ``why``, this is not an error."""
 
     learner: str
     lab: str
@@ -124,7 +125,7 @@ class Judged(msgspec.Struct, frozen=True):
 
     @property
     def unjudged(self) -> bool:
-        """Whether there should be a verdict, and isn't."""
+        """Whether a verdict is missing that should exist."""
         return not self.whole and (self.up or self.why is not None)
 
 
@@ -139,14 +140,15 @@ class JudgedReport(msgspec.Struct, frozen=True):
 
 
 def judged_report(one: Judged, error: str | None) -> JudgedReport:
-    """The report of a learner's lab, with its error as the front end words it."""
+    """Return the report of a learner's lab, with its error as the front end words it."""
     return JudgedReport(one.learner, one.lab, one.up, error, one.attempt)
 
 
 class Regraded(msgspec.Struct, frozen=True):
-    """``changes``: who has another grade; ``same``: how many have not; ``kept``: who keeps the old one, since it could
-    not be judged anew, in whole or in part; ``anew``: who keeps it since their boxes were made after the attempt that
-    counts."""
+    """The result of a regrade. ``changes``: the learners whose grade changed. ``same``: the number of learners whose
+    grade did not change. ``kept``: learners who keep the old grade, because their work could not be judged again,
+    completely or in part. ``anew``: learners who keep the old grade, because their boxes were created after the attempt
+    that counts."""
 
     changes: tuple[GradeChange, ...]
     same: int
@@ -155,7 +157,7 @@ class Regraded(msgspec.Struct, frozen=True):
 
 
 class RegradeReport(msgspec.Struct, frozen=True):
-    """What ``cohort regrade --json`` prints: as ``Regraded``. No grade was changed if it was a ``dry_run``."""
+    """The output of ``cohort regrade --json``: see ``Regraded``. A ``dry_run`` changes no grade."""
 
     changes: tuple[GradeChange, ...]
     same: int

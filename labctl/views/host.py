@@ -1,4 +1,4 @@
-"""What is shown of this installation: its settings. What doctor finds is a ``domain.diagnosis.Finding``."""
+"""A view of this installation: its settings. The findings of doctor are ``domain.diagnosis.Finding``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SettingValue = str | tuple[str, ...]
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One setting, and where its value comes from. A password in the value is left out."""
+    """One setting, and the source of its value. A password in the value is omitted."""
 
     key: str
     value: SettingValue

@@ -1,4 +1,4 @@
-"""What is shown of labctl's images."""
+"""Views of labctl's images."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from labctl.domain.layers import Unpacked
 
 
 class ImageList(msgspec.Struct, frozen=True):
-    """labctl's images on the engine, and how many bytes of its disk they take unpacked."""
+    """labctl's images on the engine, and the bytes that they use on its disk when unpacked."""
 
     images: tuple[ImageInfo, ...]
     unpacked: Unpacked
 
 
 class ImagesBuilt(msgspec.Struct, frozen=True):
-    """The labs whose images are on the engine now, and the seconds of wall time that it took."""
+    """The labs whose images are now on the engine, and the seconds that this took."""
 
     labs: tuple[str, ...]
     seconds: float

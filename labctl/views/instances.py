@@ -1,4 +1,4 @@
-"""What is shown of a learner's labs on the engine."""
+"""Views of a learner's labs on the engine."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from labctl.domain.server import ServerId
 
 
 class BoxStatus(msgspec.Struct, frozen=True):
-    """A box that exists, on ``server``. ``address`` is its first; nothing if the lab isn't in the catalog any more.
-    ``created`` and ``expires`` in seconds since 1970, 0 for never; ``disk``: bytes that may be written in it, 0 for no
-    limit. ``notes``: why it is stopped, or what happened to it lately."""
+    """An existing box on ``server``. ``address`` is its first address; empty if the lab isn't in the catalog any more.
+    ``created`` and ``expires`` are in seconds since 1970, 0 for never. ``disk`` is the limit of written bytes, 0 for no
+    limit. ``notes``: why the box is stopped, or what happened to it lately."""
 
     id: str
     container: str
@@ -38,8 +38,8 @@ class BoxStatus(msgspec.Struct, frozen=True):
 
 
 class LabIsUp(msgspec.Struct, frozen=True):
-    """What bringing a lab up did. ``boxes`` maps names to container ids, ``addresses`` to first addresses; ``changed``
-    are boxes of another definition, which were left as they are; ``seconds`` of wall time."""
+    """The result of starting a lab. ``boxes`` maps names to container ids, and ``addresses`` maps names to first
+    addresses. ``changed`` are boxes with an older definition, which were not changed. ``seconds`` is wall time."""
 
     instance: Instance
     boxes: Mapping[str, str]
@@ -52,19 +52,19 @@ class LabIsUp(msgspec.Struct, frozen=True):
 
     @property
     def nothing_done(self) -> bool:
-        """Whether all was as it should be already."""
+        """Whether no action was necessary."""
         return not self.made and not self.started
 
 
 class LabIsDown(msgspec.Struct, frozen=True):
-    """A lab that was ended, and the boxes that were removed; none where none was there."""
+    """A lab that was ended, and the boxes that were removed; empty if there were no boxes."""
 
     lab: str
     boxes: tuple[str, ...]
 
 
 class AllDown(msgspec.Struct, frozen=True):
-    """The instances that were ended, and how many boxes of other learners of this store there are."""
+    """The instances that were ended, and the number of boxes of other learners of this store."""
 
     instances: tuple[str, ...]
     others: int

@@ -1,4 +1,4 @@
-"""What is shown of labs."""
+"""Views of labs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class LabValues(msgspec.Struct, frozen=True):
 
 
 class HintCount(msgspec.Struct, frozen=True):
-    """How many hints a task has, and how many of them the learner has seen."""
+    """The number of hints of a task, and the number of hints that the learner has seen."""
 
     of: int
     seen: int
 
 
 class TaskPage(msgspec.Struct, frozen=True):
-    """A task with the passages of the brief that belong to it, in Markdown. ``partial``: each check gives its share of
-    the points."""
+    """A task with the passages of the brief that belong to it, in Markdown. ``partial``: each check gives a part of the
+    points."""
 
     lab: str
     task: str

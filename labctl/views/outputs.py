@@ -1,5 +1,5 @@
-"""What each command prints with ``--json``: command, as it is typed behind ``labctl``, to the view. The JSON Schemas in
-docs/json.schema.json are made from it."""
+"""The output of each command with ``--json``: the command, as it is typed after ``labctl``, and its view. The JSON
+Schemas in docs/json.schema.json are generated from this table."""
 
 from __future__ import annotations
 

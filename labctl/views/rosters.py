@@ -1,4 +1,4 @@
-"""What is shown of a roster that was read: what came of it, and what labctl changed about its cells."""
+"""Views of a roster that was read: its result, and the changes that labctl made to its cells."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from labctl.views.classroom import CohortView, public_fields
 
 
 class RosterRemark(msgspec.Struct, frozen=True):
-    """What was changed about a cell of a roster, or is doubtful. ``line`` and ``column`` from 1; ``field``: the
-    column's header; ``text`` in English."""
+    """A change to a cell of a roster, or a doubtful cell. ``line`` and ``column`` are from 1. ``field`` is the column's
+    header. ``text`` is in English."""
 
     line: int
     column: int
@@ -21,12 +21,12 @@ class RosterRemark(msgspec.Struct, frozen=True):
 
 
 def roster_remarks(notes: tuple[RosterNote, ...]) -> tuple[RosterRemark, ...]:
-    """The notes as a program reads them."""
+    """Return the notes in the form for programs."""
     return tuple(RosterRemark(one.line, one.column, one.field, one.what.format_map(one.values)) for one in notes)
 
 
 class CohortCreated(CohortView, frozen=True):
-    """A new cohort, and how its roster was read. Nothing was kept if it was a ``dry_run``."""
+    """A new cohort, and how its roster was read. A ``dry_run`` keeps nothing."""
 
     members: tuple[Member, ...]
     dry_run: bool
@@ -37,15 +37,15 @@ class CohortCreated(CohortView, frozen=True):
 def cohort_created(
     cohort: Cohort, members: tuple[Member, ...], encoding: str, notes: tuple[RosterNote, ...], *, dry_run: bool
 ) -> CohortCreated:
-    """A new cohort with these learners."""
+    """Return a new cohort with these learners."""
     return CohortCreated(
         **public_fields(cohort), members=members, dry_run=dry_run, encoding=encoding, notes=roster_remarks(notes)
     )
 
 
 class RosterAdded(msgspec.Struct, frozen=True):
-    """What a roster changed in a cohort, and how it was read. ``new``, ``changed`` and ``same``: ids; ``kept``: values
-    whose cells are empty in the roster. Nothing was changed if it was a ``dry_run``."""
+    """The changes of a roster in a cohort, and how the roster was read. ``new``, ``changed`` and ``same`` are ids.
+    ``kept`` are values whose cells are empty in the roster. A ``dry_run`` changes nothing."""
 
     new: tuple[str, ...]
     changed: tuple[str, ...]

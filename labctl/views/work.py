@@ -1,4 +1,4 @@
-"""What came of work on the boxes of many learners."""
+"""The results of work on the boxes of many learners."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from labctl.errors import LabctlError
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A learner's instance of a lab. ``boxes``: how many of it are to be touched."""
+    """A learner's instance of a lab. ``boxes`` is the number of its boxes that the work affects."""
 
     learner: str
     lab: str
@@ -17,15 +17,15 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """What went wrong with one."""
+    """A part that failed, and its error."""
 
     part: Part
     error: LabctlError
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """What came of it. ``left``: those that weren't begun when Ctrl-C came; ``nothing``: how many were as they should
-    be already; ``seconds`` of wall time."""
+    """The result of the work. ``left``: parts that were not begun before Ctrl-C. ``nothing``: the number of parts that
+    needed no work. ``seconds`` is wall time."""
 
     done: tuple[Part, ...]
     failed: tuple[Failure, ...] = ()
@@ -35,17 +35,17 @@ class Tally(msgspec.Struct, frozen=True):
 
     @property
     def boxes(self) -> int:
-        """How many boxes were touched."""
+        """The number of boxes that the work affected."""
         return sum(part.boxes for part in self.done)
 
     @property
     def interrupted(self) -> bool:
-        """Whether it was broken off."""
+        """Whether the work was interrupted."""
         return bool(self.left)
 
 
 class DonePart(msgspec.Struct, frozen=True):
-    """A learner's lab that was done, and how many of its boxes were touched."""
+    """A learner's lab that was done, and the number of its boxes that the work affected."""
 
     learner: str
     lab: str
@@ -68,8 +68,8 @@ class LeftPart(msgspec.Struct, frozen=True):
 
 
 class WorkReport(msgspec.Struct, frozen=True):
-    """A tally as ``labctl cohort up --json`` and its siblings print it. ``nothing``: how many labs needed nothing;
-    ``boxes`` were touched; ``seconds`` of wall time."""
+    """A tally as ``labctl cohort up --json`` and the related commands print it. ``nothing``: the number of labs that
+    needed no work. ``boxes``: the number of boxes that the work affected. ``seconds`` is wall time."""
 
     cohort: str
     done: tuple[DonePart, ...]
@@ -81,7 +81,7 @@ class WorkReport(msgspec.Struct, frozen=True):
 
 
 def work_report(cohort: str, tally: Tally) -> WorkReport:
-    """The report of what was done with the boxes of a cohort."""
+    """Return the report of the work on the boxes of a cohort."""
     return WorkReport(
         cohort=cohort,
         done=tuple(DonePart(part.learner, part.lab, part.boxes) for part in tally.done),

@@ -1,5 +1,5 @@
-"""The only place where adapters are put together. Everything is made when it is first asked for: ``labctl list`` needs
-no engine, and ``labctl up`` no store."""
+"""The only place that composes adapters. Each part is created at its first use, so ``labctl list`` needs no engine, and
+``labctl up`` needs no store."""
 
 from __future__ import annotations
 
@@ -40,36 +40,35 @@ if TYPE_CHECKING:
 
 
 class Parts:
-    """What the facade is put together from: settings, catalog, engine, store, and the services on them. Nothing here
-    knows who asks."""
+    """The parts of the facade: settings, catalog, engine, store, and the services on them. No part knows the actor."""
 
     def __init__(self, catalog_dirs: tuple[str, ...] = ()) -> None:
         self._catalog_dirs = catalog_dirs
 
     @cached_property
     def settings(self) -> Settings:
-        """What the user set."""
+        """The settings of the user."""
         from labctl.adapters import settings
 
         return settings.load()
 
     @cached_property
     def state_dir(self) -> Path:
-        """Where labctl keeps what Docker can't."""
+        """The folder for data that Docker can't keep."""
         from labctl.adapters import settings
 
         return settings.state_dir()
 
     @cached_property
     def catalog(self) -> FileCatalog:
-        """Labs."""
+        """The catalog of labs."""
         from labctl.adapters.catalog import FileCatalog
 
         return FileCatalog((*self._catalog_dirs, *self.settings.catalog))
 
     @cached_property
     def client(self) -> Client:
-        """The way to the engine."""
+        """The client of the engine."""
         from labctl.adapters.docker.address import resolve_address
         from labctl.adapters.docker.client import Client
 
@@ -90,28 +89,28 @@ class Parts:
 
     @cached_property
     def engine(self) -> DockerEngine:
-        """Boxes on the server ``LOCAL``."""
+        """The boxes on the server ``LOCAL``."""
         from labctl.adapters.docker.engine import DockerEngine
 
         return DockerEngine(self.client, lambda: self._system_tags().volume, lambda: self.own.id, self.own.recognise)
 
     @cached_property
     def own(self) -> OwnParts:
-        """What tells this store's boxes from others'."""
+        """The identity that distinguishes this store's boxes from other boxes."""
         from labctl.app.parts.own import OwnParts
 
         return OwnParts(self)
 
     @cached_property
     def keeper(self) -> DockerKeeper:
-        """Keeper, switch, toolbox."""
+        """Keeper, switch and toolbox."""
         from labctl.adapters.docker.keeper import DockerKeeper
 
         return DockerKeeper(self.client, self._system_tags)
 
     @cached_property
     def images(self) -> DockerImages:
-        """Images."""
+        """The images."""
         from labctl.adapters.images.images import DockerImages
 
         return DockerImages(self.client, self.catalog, self.settings, self._bakery)
@@ -123,14 +122,14 @@ class Parts:
 
     @cached_property
     def provisioner(self) -> AnsibleProvisioner:
-        """Plays."""
+        """The provisioner, which runs plays."""
         from labctl.adapters.ansible.provisioner import AnsibleProvisioner
 
         return AnsibleProvisioner(self.catalog, self.client.address)
 
     @cached_property
     def lint(self) -> Lint:
-        """Judge labs by their files."""
+        """The lint of labs, which reads their files."""
         from labctl.adapters.ansible.syntax import AnsibleSyntax
         from labctl.adapters.lint_files import LintFiles
         from labctl.services.lint import Lint
@@ -139,61 +138,61 @@ class Parts:
 
     @cached_property
     def locks(self) -> ports.Locks:
-        """One at a time."""
+        """The locks, which let one process work at a time."""
         from labctl.adapters.locks import FileLocks
 
         return FileLocks(self.state_dir / "locks", lambda: self.own.id)
 
     @cached_property
     def store(self) -> SqlStore:
-        """Attempts and hints."""
+        """The store of attempts and hints."""
         from labctl.adapters.store import SqlStore
 
         return SqlStore(self.settings.store or self.own.database)
 
     @property
     def cohorts(self) -> ports.Cohorts:
-        """Cohorts, who is in them, and what they did: in the same store."""
+        """The store of cohorts, their learners and their events. The data is in the same store."""
         return self.store
 
     @cached_property
     def cohort(self) -> CohortParts:
-        """Services for cohorts."""
+        """The services for cohorts."""
         from labctl.app.parts.classroom import CohortParts
 
         return CohortParts(self)
 
     @cached_property
     def ssh(self) -> SshFiles:
-        """Keys and configuration for OpenSSH."""
+        """The SSH service: keys and configuration for OpenSSH."""
         from labctl.adapters.ssh import SshFiles
 
         return SshFiles(self.state_dir / "ssh", self._catalog_dirs)
 
     @cached_property
     def up(self) -> Up:
-        """Bring labs up."""
+        """The service that starts labs."""
         from labctl.services.up import Up
 
         return Up(self.engine, self.keeper, self.images, self.locks, self.cohort.limits.allow)
 
     @cached_property
     def down(self) -> Down:
-        """End them."""
+        """The service that ends labs."""
         from labctl.services.down import Down
 
         return Down(self.engine, self.keeper, self.locks)
 
     @cached_property
     def power(self) -> Power:
-        """Stop and start."""
+        """The service that stops and starts boxes."""
         from labctl.services.power import Power
 
         return Power(self.engine, self.keeper, self.images, self.locks)
 
     @cached_property
     def finder(self) -> Finder:
-        """Which instance is meant."""
+        """The service that finds the instance that is meant."""
         from labctl.services.current import Finder
 
         return Finder(self.engine, self.catalog)
@@ -210,7 +209,7 @@ class Parts:
 
     def new_verify(self, checker: PytestChecker | None = None) -> Verify:
         """Judge, with a checker of its own, also on clones: stopping it stops no other."""
-        from labctl.services.on_clones import OnClones
+        """The service that judges boxes."""
         from labctl.services.verify import Verify
 
         own = checker or self.new_checker()
@@ -218,14 +217,14 @@ class Parts:
 
     def new_checker(self, start: Start | None = None) -> PytestChecker:
         """Run checks. ``start`` starts a child that runs them."""
-        from labctl.adapters.checks.process import spawn
+        """The service that runs checks."""
         from labctl.adapters.checks.runner import PytestChecker
 
         return PytestChecker(self.catalog.checks_dir, lambda: self.probe, start or spawn)
 
     @cached_property
     def probe(self) -> DockerProbe:
-        """Look at boxes from outside, with a probe that is as this version wants it."""
+        """The probe, which inspects boxes from outside. It is updated to this version of labctl."""
         from labctl.adapters.docker.probe import DockerProbe
         from labctl.events import silent
         from labctl.services.ready import serve, serves
@@ -245,20 +244,20 @@ class Parts:
 
     @cached_property
     def clones(self) -> Clones:
-        """Copies of instances."""
+        """The service that copies instances."""
         from labctl.services.clone import Clones
 
         return Clones(self.engine, self.keeper, self.images, self.locks, most=self.settings.copy.bytes)
 
     @cached_property
     def prove(self) -> Prove:
-        """Prove labs."""
+        """The service that proves labs."""
         from labctl.services.clone import Clones
         from labctl.services.proof.bench import LIFETIME_SECONDS, Bench
         from labctl.services.proof.prove import Prove
 
         bench = Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks)
-        # Many mutants are made from the same images: they have to last longer than for one verify.
+        # Many mutants are created from the same images, so these images must last longer than for one verify.
         clones = Clones(self.engine, self.keeper, self.images, self.locks, LIFETIME_SECONDS, self.settings.copy.bytes)
         return Prove(self.engine, self.catalog, self.provisioner, bench, clones, self.new_verify(), self._errors)
 
@@ -267,7 +266,7 @@ class Parts:
 
     @cached_property
     def doctor(self) -> Doctor:
-        """Look for what will hurt."""
+        """The service that inspects the machine for problems."""
         from labctl.adapters.docker.host import HostProbe
         from labctl.services.doctor import Doctor
 

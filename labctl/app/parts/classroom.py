@@ -1,4 +1,4 @@
-"""Services for cohorts, put together when they are first asked for."""
+"""The services for cohorts. Each is created at its first use."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 
 class CohortParts:
-    """A part of Parts."""
+    """The services for cohorts, as a part of Parts."""
 
     def __init__(self, app: Parts) -> None:
         self._app = app
 
     @cached_property
     def registrar(self) -> Registrar:
-        """Make cohorts, and say who is in them."""
+        """The service that creates cohorts and manages their learners."""
         from labctl.services.classroom.cohorts import Registrar
 
         return Registrar(self._app.cohorts, self._app.catalog)
 
     @cached_property
     def boxes(self) -> CohortBoxes:
-        """The boxes of a whole cohort."""
+        """The service for the boxes of a whole cohort."""
         from labctl.services.classroom.up import CohortBoxes
 
         app = self._app
@@ -46,7 +46,7 @@ class CohortParts:
 
     @cached_property
     def limits(self) -> LimitsOfCohorts:
-        """Refuse what would be too much."""
+        """The service that refuses instances beyond the limits."""
         from labctl.services.limits import LimitsOfCohorts
 
         app = self._app
@@ -54,14 +54,14 @@ class CohortParts:
 
     @cached_property
     def notes(self) -> Notes:
-        """What the keeper noted of boxes that ran into their limits."""
+        """The keeper's notes on boxes that reached their limits."""
         from labctl.adapters.docker.notes import DockerNotes
 
         return DockerNotes(self._app.client)
 
     @cached_property
     def plan(self) -> CohortPlan:
-        """Whether a class fits."""
+        """The service that plans whether a class fits."""
         from labctl.adapters.docker.keeper import SystemTags
         from labctl.adapters.docker.server import DockerServer
         from labctl.adapters.footprints import FileFootprints
@@ -75,14 +75,14 @@ class CohortParts:
 
     @cached_property
     def grades(self) -> Grades:
-        """What everybody has reached."""
+        """The service for the grades of all learners."""
         from labctl.services.classroom.grades import Grades
 
         return Grades(self._app.cohorts, self._app.catalog)
 
     @cached_property
     def verify(self) -> CohortVerify:
-        """Judge everybody."""
+        """The service that judges all learners."""
         from labctl.services.classroom.verify import CohortVerify
 
         app = self._app
@@ -94,7 +94,7 @@ class CohortParts:
 
     @cached_property
     def judging(self) -> Judging:
-        """Judge what has had its time."""
+        """The service that judges boxes whose time is over."""
         from labctl.services.classroom.judging import Judging
 
         app = self._app
@@ -107,7 +107,8 @@ class CohortParts:
         return ForkServer()
 
     def instance(self, learner: str, lab: str, seed: str = "") -> Instance:
-        """Of a learner of a cohort. Raises UsageError where there is no such cohort: its params can't be known."""
+        """Return the instance of a learner of a cohort. Raises UsageError if the cohort is unknown, because then the
+        params can't be derived."""
         import msgspec
 
         from labctl.domain.classroom.cohort import member_of
@@ -119,5 +120,5 @@ class CohortParts:
 
 
 def _bench(app: Parts) -> tuple[Up, Down, Provisioner]:
-    """What it takes to measure a lab."""
+    """Return the bench for measuring a lab."""
     return app.up, app.down, app.provisioner

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class EngineRegistry:
-    """Server to engine. Today it has one entry, ``LOCAL``. Each engine is made when it is first asked for."""
+    """A mapping from servers to engines. Today it has one entry, ``LOCAL``. Each engine is created at its first use."""
 
     def __init__(self, makers: Mapping[ServerId, Callable[[], Engine]]) -> None:
         self._makers = dict(makers)
@@ -23,11 +23,11 @@ class EngineRegistry:
 
     @property
     def servers(self) -> tuple[ServerId, ...]:
-        """All servers that there are."""
+        """The names of all servers."""
         return tuple(self._makers)
 
     def engine(self, server: ServerId = LOCAL) -> Engine:
-        """The engine of that server. Raises UsageError for a server that isn't there, with the nearest name."""
+        """Return the engine of that server. Raises UsageError, with the nearest name, for an unknown server."""
         if server not in self._makers:
             near = nearest(server, self._makers)
             raise UsageError(

@@ -1,4 +1,4 @@
-"""What makes boxes on an engine this store's own: its id, and how it knows boxes that carry none."""
+"""The identity of this store's boxes on an engine: the store's id, and the way to recognise boxes without an id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class OwnParts:
-    """A part of Parts."""
+    """The identity of the store, as a part of Parts."""
 
     def __init__(self, app: Parts) -> None:
         self._app = app
@@ -29,19 +29,19 @@ class OwnParts:
 
     @property
     def database(self) -> Path:
-        """Where the store is, unless the settings have another."""
+        """The location of the store, unless the settings name another location."""
         return self._app.state_dir / "labctl.db"
 
     @cached_property
     def adopt(self) -> Adopt:
-        """Take over boxes that were made before stores had ids."""
+        """The service that adopts boxes that were created before stores had ids."""
         from labctl.services.claims import Adopt
 
         return Adopt(self._app.engine, self._adopted)
 
     @cached_property
     def recognise(self) -> Claims:
-        """Whether a box without an id is this store's."""
+        """The rule that decides whether a box without an id belongs to this store."""
         from labctl.adapters import settings
         from labctl.services.claims import Claims
 
@@ -54,7 +54,7 @@ class OwnParts:
         return AdoptedFile(lambda: self._app.state_dir / f"adopted.{self.id}")
 
     def _cohort_secret(self, name: str) -> str:
-        """Nothing for a cohort that this store doesn't have; no store is made to find that out."""
+        """Return the secret of a cohort; empty if this store doesn't have the cohort. The lookup creates no store."""
         if not self._app.settings.store and not self.database.exists():
             return ""
         cohort = self._app.cohorts.cohort(name)
