@@ -1,1 +1,1 @@
-"""One use case a file. Services talk to ports, and build nothing themselves."""
+"""Use cases, one per file. Services call ports, and compose nothing themselves."""

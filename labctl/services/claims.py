@@ -1,7 +1,9 @@
-"""Whose boxes are that were made before stores had ids: they carry no id, but the seed of their learner.
+"""Find the owner of boxes that were created before stores had ids. Such boxes have no store id, but they have the seed
+of their learner.
 
-A seed is derived from a secret that only one store knows, so a store recognises its own boxes and never takes another
-store's. A seed that was given by hand (``up --seed``) shows nothing: such boxes are left alone until they are adopted.
+A seed is derived from a secret that only one store knows. So a store recognises its own boxes, and never takes the
+boxes of another store. A seed that was given by hand (``up --seed``) shows no store: labctl does not use such boxes
+until they are adopted.
 """
 
 from __future__ import annotations
@@ -20,18 +22,19 @@ from labctl.ports import Engine
 
 
 class Adopted(Protocol):
-    """Which boxes were adopted: a container's labels can't be changed."""
+    """The list of adopted boxes. It is a separate list because a container's labels can't be changed."""
 
     def ids(self) -> frozenset[str]:
-        """Their containers' ids."""
+        """Return the ids of their containers."""
 
     def add(self, ids: Iterable[str], there: Collection[str]) -> None:
-        """Keep these; of those that were adopted before, forget what is not in ``there``."""
+        """Keep these ids. Earlier adopted ids that are not in ``there`` are deleted."""
 
 
 class Claims:
-    """Whether a box of before is this store's. ``secret`` tells this installation's secret, ``cohort_secret`` a
-    cohort's, or nothing for a cohort that this store doesn't have. Each is asked for when a box makes it necessary."""
+    """Decide whether a box without a store id belongs to this store. ``secret`` returns the secret of this
+    installation. ``cohort_secret`` returns the secret of a cohort, or an empty string for a cohort that this store
+    doesn't have. Each function is called only if a box makes it necessary."""
 
     def __init__(self, secret: Callable[[], str], cohort_secret: Callable[[str], str], adopted: Adopted) -> None:
         self._secret = secret
@@ -39,7 +42,7 @@ class Claims:
         self._adopted = adopted
 
     def __call__(self, box: ObservedBox) -> bool:
-        """By its seed, or since it was adopted."""
+        """Return whether the box belongs to this store, by its seed or because it was adopted."""
         return self._is_derived_here(box) or box.id in self._adopted.ids()
 
     def _is_derived_here(self, box: ObservedBox) -> bool:
@@ -58,8 +61,8 @@ class Adopt:
         self._adopted = adopted
 
     def run(self, learner: str, lab: str = "") -> list[ObservedBox]:
-        """Take boxes of before for this store's, of one lab or of all; which. Raises UsageError where there are none,
-        RefusedError for those of another store, and where this store has boxes of the same instance."""
+        """Adopt boxes without a store id, of one lab or of all labs, and return them. Raises UsageError if there are no
+        such boxes. Raises RefusedError for boxes of another store, and if this store has boxes of the same instance."""
         found = _unclaimed(self._engine, learner, lab)
         mine = [box for box in found if not is_derived(box.seed)]
         if found and not mine:
@@ -83,13 +86,13 @@ class Adopt:
 
 
 def require_none_unclaimed(engine: Engine, learner: str, lab: str = "") -> None:
-    """Raises UsageError where the learner's lab may be up in boxes of before that nobody has adopted: nothing else is
-    put beside them, and no other error hides them."""
+    """Raise UsageError if the learner's lab may be up in old boxes that nobody has adopted. So no other boxes are
+    created beside them, and no other error hides them."""
     refuse_unclaimed(_unclaimed(engine, learner, lab))
 
 
 def refuse_unclaimed(boxes: Iterable[ObservedBox]) -> None:
-    """Raises UsageError for the first of these unclaimed boxes whose seed doesn't show whose it is."""
+    """Raise UsageError for the first unclaimed box whose seed doesn't show its owner."""
     box = next((box for box in boxes if not is_derived(box.seed)), None)
     if box is not None:
         raise UsageError(

@@ -1,7 +1,8 @@
-"""Clones of an instance: copies with the same hostnames and addresses on networks of their own, for checks that hurt.
+"""Clones of an instance: copies with the same hostnames and addresses, on networks of their own. Checks that reboot,
+kill or cut something run on them.
 
-A clone's disks are those of the learner's boxes at one moment, and its boxes boot from them: what the learner started
-but didn't enable doesn't run in a clone, just as after a power cut.
+The disks of a clone are the disks of the learner's boxes at one moment, and the boxes of the clone boot from them. As
+after a power cut, a program that the learner started but didn't enable doesn't run in a clone.
 """
 
 from __future__ import annotations
@@ -24,22 +25,22 @@ from labctl.services.parallel import each
 from labctl.services.ready import serve, start_and_wait
 
 AT_ONCE = 3
-"""Clones of one instance that are up at the same time: they mostly wait."""
+"""The most clones of one instance that are up at the same time. They mostly wait."""
 
 _MEMORY_AT_ONCE = 3 << 30
-"""What they may take in all, by their boxes' limits: a lab of large boxes is as large in work."""
+"""The most memory that they may use together, by the limits of their boxes. Labs with large boxes get fewer clones."""
 
 LIFETIME_SECONDS = 15 * 60
-"""So long after it was made, whatever is left of a clone is removed by the keeper or the next ``sweep``."""
+"""The lifetime of a clone. After it, the keeper or the next ``sweep`` removes the parts of the clone that are left."""
 
 
 def at_once(lab: Lab) -> int:
-    """How many of that lab's; at least one."""
+    """Return how many clones of that lab may be up at the same time; at least one."""
     return max(1, min(AT_ONCE, _MEMORY_AT_ONCE // max(1, sum(size_in_bytes(box.memory) for box in lab.boxes.values()))))
 
 
 class Clone:
-    """A clone that is up. Everything of it may be used from any thread; one box by one thread at a time."""
+    """A clone that is up. Several threads may use it at once, but only one thread may use the same box."""
 
     def __init__(self, engine: Engine, keeper: Keeper, locks: Locks, current: Current, emit: Emit) -> None:
         self._engine = engine
@@ -47,20 +48,20 @@ class Clone:
         self._locks = locks
         self._emit = emit
         self.current = current
-        """As of the learner's instance, but ``instance`` and ``boxes`` are the clone's own."""
+        """The values of the learner's instance, except ``instance`` and ``boxes``, which are the clone's own."""
 
     def reboot(self, box: str) -> None:
-        """Shut the box down in order and start it; back when it is ready."""
-        # Not a restart: a keeper that is asked for all states meanwhile would still call it ready.
+        """Shut the box down, start it, and wait until it is ready."""
+        # Not a restart: a keeper that is queried during a restart would still report the box as ready.
         self._engine.stop(self._id(box))
         self.on(box)
 
     def off(self, box: str) -> None:
-        """A power cut: the box is dead at once, and stays so until ``on``."""
+        """Cut the power: the box stops at once, and stays stopped until ``on``."""
         self._engine.stop(self._id(box), timeout=0)
 
     def on(self, box: str) -> None:
-        """Start it; back when it is ready. Raises EngineError where it doesn't become so."""
+        """Start the box, and wait until it is ready. Raises EngineError if it doesn't become ready."""
 
         def start() -> dict[str, str]:
             self._engine.start(self._id(box))
@@ -69,13 +70,14 @@ class Clone:
         start_and_wait(self._keeper, self._locks, start, self._emit)
 
     def _id(self, box: str) -> str:
-        """Raises UsageError for a box that the lab doesn't have."""
+        """Return the container id of a box. Raises UsageError for a box that the lab doesn't have."""
         return self.current.box(box, running=False).id
 
 
 class Clones:
-    """The use case. What it makes is gone when it is left, whatever happens meanwhile; where labctl itself is killed,
-    after ``lifetime`` seconds. ``most``: bytes of a box that is copied and has no limit on what it writes."""
+    """Create clones. Everything that a context manager of this class creates is removed at the end of the block, in
+    every case. If labctl itself is killed, it is removed after ``lifetime`` seconds. ``most`` is the largest size in
+    bytes of a copied box that has no limit of its own for written bytes."""
 
     def __init__(
         self,
@@ -95,9 +97,10 @@ class Clones:
 
     @contextmanager
     def images(self, current: Current, emit: Emit) -> Iterator[Mapping[str, str]]:
-        """Images of all boxes of a learner's instance as they are now; box to image id. The boxes stand still for some
-        tenths of a second. Raises UsageError where a box is missing, TooLargeError where one holds more than may be
-        copied, EngineError where the engine's disk has no room for it."""
+        """Create images of all boxes of a learner's instance in their current state, and give a map from box to image
+        id. The boxes are paused for some tenths of a second. Raises UsageError if a box is missing, and TooLargeError
+        if a box holds more data than may be copied. Raises EngineError if the engine's disk has no room for the
+        images."""
         labels = self._instance(current).clone_image_labels(self._engine.store)
         made: dict[str, str] = {}
 
@@ -108,7 +111,8 @@ class Clones:
             boxes = {name: current.box(name, running=False).id for name in current.lab.boxes}
             serve(self._keeper, self._images, self._locks, emit)
             if not self._work_on_held(current, boxes, commit, emit, large=False):
-                # Nothing else is held meanwhile: no box is paused, and nobody waits for this instance's lock.
+                # No other lock is held during this wait: no box is paused, and nobody waits for the lock of this
+                # instance.
                 with self._locks.hold("disk-copies", emit):
                     self._work_on_held(current, boxes, commit, emit, large=True)
             yield {name: made[name] for name in boxes}
@@ -118,9 +122,9 @@ class Clones:
     def _work_on_held(
         self, current: Current, boxes: Mapping[str, str], work: Callable[[str], None], emit: Emit, *, large: bool
     ) -> bool:
-        """On each box, while all stand still and are known to fit. False, and nothing is done, where they are large and
-        ``large`` doesn't allow it. Raises as ``images``."""
-        # Nobody else commits at the same time, whose commit would let a box go on in the midst of this one.
+        """Run ``work`` on each box while all boxes are paused and are known to fit. Returns False, without any work, if
+        the boxes are large and ``large`` is not set. Raises the errors of ``images``."""
+        # The lock prevents another commit at the same time: its end would resume a box during this commit.
         with self._locks.hold(f"instance-{current.instance}", emit), self._keeper.hold(boxes) as weights:
             weight.refuse_too_large(weights, {box.box: weight.most(box.disk, self._most) for box in current.boxes})
             if weight.is_large(weights) and not large:
@@ -130,8 +134,8 @@ class Clones:
 
     @contextmanager
     def clone(self, current: Current, images: Mapping[str, str], emit: Emit) -> Iterator[Clone]:
-        """A clone of the instance, up, from what ``images`` gave. Several may be made from the same at the same time.
-        Raises EngineError."""
+        """Create a clone of the instance from the result of ``images``, and start it. Several clones may be created
+        from the same images at the same time. Raises EngineError."""
         instance = self._instance(current, secrets.token_hex(4))
         specs = box_specs(current.lab, instance, current.params, images, self._engine.store)
 
@@ -147,7 +151,7 @@ class Clones:
             uninterrupted(lambda: self._clear(emit, boxes=lambda: [box.id for box in boxes()]))
 
     def sweep(self, instance: str) -> None:
-        """Remove what is left of clones of that instance whose time has passed: a labctl was killed."""
+        """Remove the remains of expired clones of that instance. They exist if a labctl was killed."""
         now = time.time()
         old = [box for box in self._engine.clones(instance) if expired(box.expires, now)]
         each(lambda box: self._engine.remove(box.id), old)
@@ -170,7 +174,8 @@ class Clones:
         boxes: Callable[[], list[str]] = list,
         images: Callable[[], list[str]] = list,
     ) -> None:
-        """An engine that refuses is told of, and no more: the verdicts stand, and what is left expires."""
+        """Remove boxes and images. An error of the engine is only reported, because the verdicts are valid and the
+        remains expire."""
         try:
             each(self._engine.remove, boxes())
             each(self._engine.remove_image, images())

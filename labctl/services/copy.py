@@ -20,12 +20,12 @@ from labctl.ports import Engine
 from labctl.services.landing import SPECIAL, Landing
 
 _MOST_NOTES = 1000
-"""Lines of what is left out: a box may hold millions of links."""
+"""The most lines about files that are not copied. A box may contain millions of links."""
 
 
 class Copy:
-    """The use case. ``emit`` gets a Note for each file that is left out, with why; ``box`` is the box's name for
-    hints."""
+    """Copy files. ``emit`` receives a Note for each file that is not copied, with the reason. ``box`` is the box's name
+    for hints."""
 
     def __init__(self, engine: Engine, emit: Emit = silent, box: str = "BOX") -> None:
         self._engine = engine
@@ -33,9 +33,9 @@ class Copy:
         self._box = box
 
     def upload(self, box_id: str, source: Path, target: str) -> list[str]:
-        """A file or folder into the box: into ``target`` where that is a folder, else as ``target``. The names that
-        went. Owned by root in the box. Of ``source`` itself a link is followed, of what is in it none. Raises
-        UsageError."""
+        """Copy a file or folder into the box, and return the copied names. If ``target`` is a folder, the copy is
+        created in it; otherwise the copy gets the name ``target``. The owner in the box is root. If ``source`` itself
+        is a link, the link is followed; links inside it are not followed. Raises UsageError."""
         if not source.exists():
             raise UsageError("there is no {path} on this machine", path=str(source))
         target = posixpath.join("/root", target)
@@ -60,8 +60,8 @@ class Copy:
         return names
 
     def put(self, box_id: str, content: bytes, target: str) -> str:
-        """A file of this content as ``target`` in the box, root's; its whole path. Raises UsageError where that is a
-        folder, or its folder isn't there."""
+        """Write content to the file ``target`` in the box, owned by root, and return its whole path. Raises UsageError
+        if ``target`` is a folder, or if its folder doesn't exist."""
         target = posixpath.normpath(posixpath.join("/root", target))
         spot = self._engine.find(box_id, target)
         if spot.kind is SpotKind.FOLDER:
@@ -78,7 +78,7 @@ class Copy:
 
     @staticmethod
     def _writing(file: io.IOBase) -> tarfile.TarFile:
-        """In GNU's format: the toolbox's tar doesn't know the other's long names."""
+        """Open a tar archive in GNU's format. The toolbox's tar can't read the long names of the other format."""
         return tarfile.open(
             fileobj=file, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"
         )
@@ -102,10 +102,13 @@ class Copy:
         _mounted(spot)
 
     def download(self, box_id: str, source: str, target: Path) -> list[str]:
-        """A file or folder of the box to here: into ``target`` where that is a folder, else as ``target``. The names
-        that came. Of ``source`` itself a link is followed, within the box; of what is in it, links that lead out of it
-        are left out. What comes from a box is a learner's: nothing is written outside of the target. Raises
-        UsageError; then nothing here has changed."""
+        """Copy a file or folder of the box to this machine, and return the copied names.
+
+        If ``target`` is a folder, the copy is created in it; otherwise the copy gets the name ``target``. If ``source``
+        itself is a link, the link is followed within the box. Inside ``source``, links to places outside are not
+        copied. A learner controls the content of the box, so nothing is written outside the target. Raises UsageError;
+        then nothing on this machine has changed.
+        """
         source = posixpath.join("/root", source)
         into = target if target.is_dir() else target.parent
         if not into.is_dir():
@@ -143,7 +146,7 @@ class Copy:
             taken = (member.name.strip(b"/") for member in members(pieces) if landing.take(member))
             names = [wanted + os.fsdecode(name[len(top) :]) for name in taken]
             for _ in pieces:
-                pass  # its end says whether all went well
+                pass  # the end of the archive shows whether all data arrived
             if not names:
                 raise UsageError("no file of {path} in the box could be copied", path=source)
             landing.settle()
@@ -171,7 +174,7 @@ def _plain(name: str) -> bool:
 
 
 class _LeftOut:
-    """A line for each file that is left out, up to a number of them."""
+    """Report each file that is not copied, up to a maximum number of lines."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
@@ -183,7 +186,7 @@ class _LeftOut:
             self._emit(_named(why, os.fsdecode(name)))
 
     def end(self) -> None:
-        """How many there were beyond that."""
+        """Report how many more files were not copied."""
         if self._count > _MOST_NOTES:
             self._emit(Note("{count} more files are not copied", (("count", str(self._count - _MOST_NOTES)),)))
 
@@ -193,5 +196,5 @@ def _named(why: Note, name: str) -> Note:
 
 
 def _shown(name: str) -> str:
-    """In one line, whatever characters are in it."""
+    """Return the name in one line, for any characters in it."""
     return visible(name.replace("\n", "\\n").replace("\t", "\\t"))

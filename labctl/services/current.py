@@ -1,4 +1,4 @@
-"""Which instance and which box a command is about, when the learner didn't say everything."""
+"""Find the instance and the box that a command means if the learner did not name them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from labctl.ports import Catalog, Engine
 from labctl.services.claims import require_none_unclaimed
 
 PATIENCE_SECONDS = 2.0
-"""A box of a usual size stands still for a tenth of a second while it is committed."""
+"""How long a paused box is waited for. A commit pauses a box of usual size for a tenth of a second."""
 
 _POLL_SECONDS = 0.05
 
 
 class Current(msgspec.Struct, frozen=True):
-    """An instance that is up, with what its definition says."""
+    """An instance that is up, with its definition."""
 
     lab: Lab
     instance: str
@@ -33,7 +33,7 @@ class Current(msgspec.Struct, frozen=True):
     seed: str
     boxes: tuple[ObservedBox, ...]
     over: str = ""
-    """The cohort whose time has passed, so that no box of it is started again."""
+    """The name of the cohort if its time is over; then none of its boxes is started."""
 
     @property
     def params(self) -> Mapping[str, str | int]:
@@ -42,7 +42,7 @@ class Current(msgspec.Struct, frozen=True):
 
     @property
     def values(self) -> Mapping[str, str | int]:
-        """What texts may use: params, learner, addresses."""
+        """The values that texts may use: params, learner and addresses."""
         return template_values(self.lab, self.learner, self.params)
 
     @property
@@ -56,7 +56,7 @@ class Current(msgspec.Struct, frozen=True):
         return {name: by_name[name] for name in self.lab.boxes if name in by_name}
 
     def box(self, name: str, *, running: bool = True) -> ObservedBox:
-        """That box. Raises UsageError for an unknown one, one that is missing, or (``running``) one that is stopped."""
+        """Return that box. Raises UsageError for an unknown or missing box, and with ``running`` for a stopped box."""
         if name not in self.lab.boxes:
             near = nearest(name, self.lab.boxes)
             raise UsageError(
@@ -82,19 +82,19 @@ class Current(msgspec.Struct, frozen=True):
         return found
 
     def disk(self, name: str) -> ObservedBox:
-        """That box, to copy files from or to it: one that runs or is stopped. Raises UsageError."""
+        """Return that box for copying files. The box may be running or stopped. Raises UsageError."""
         found = self.box(name, running=False)
         if found.state in UNSTEADY:
             raise not_running(found)
         return found
 
     def require_running(self) -> None:
-        """Raises UsageError naming a box that doesn't run."""
+        """Raise UsageError, with the name of the box, if a box doesn't run."""
         for name in self.lab.boxes:
             self.box(name)
 
     def unsteady(self) -> ObservedBox | None:
-        """A box that neither runs nor rests."""
+        """Return the first box that is neither running nor stopped."""
         return next((box for box in self.boxes if box.state in UNSTEADY and box.box in self.lab.boxes), None)
 
 
@@ -102,7 +102,7 @@ UNSTEADY = frozenset({State.PAUSED, State.RESTARTING})
 
 
 def not_running(box: ObservedBox) -> UsageError:
-    """The error for a box that doesn't run: what its state is, and the command that helps."""
+    """Return the error for a box that doesn't run: its state, and the command that helps."""
     if box.state is State.PAUSED:
         return UsageError("the box {box} is paused", hint=Hint.UNPAUSE, box=box.box, container=box.container)
     if box.state is State.RESTARTING:
@@ -115,8 +115,8 @@ def not_running(box: ObservedBox) -> UsageError:
 
 
 def steady(observe: Callable[[], list[ObservedBox]]) -> list[ObservedBox]:
-    """What is observed, once no box is paused: each commit pauses boxes for a moment. After PATIENCE_SECONDS whatever
-    is observed then."""
+    """Return the observed boxes once no box is paused, because each commit pauses boxes for a moment. After
+    PATIENCE_SECONDS, return the boxes as they are."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         boxes = observe()
@@ -126,7 +126,7 @@ def steady(observe: Callable[[], list[ObservedBox]]) -> list[ObservedBox]:
 
 
 def no_such_task(task: str, lab: Lab) -> UsageError:
-    """The error for a task that the lab doesn't have."""
+    """Return the error for a task that the lab doesn't have."""
     known = [item.id for item in lab.tasks]
     near = nearest(task, known)
     return UsageError(
@@ -140,17 +140,17 @@ def no_such_task(task: str, lab: Lab) -> UsageError:
 
 
 class Finder:
-    """Finds the instance that is meant."""
+    """Find the instance that is meant."""
 
     def __init__(self, engine: Engine, catalog: Catalog) -> None:
         self._engine = engine
         self._catalog = catalog
 
     def find(self, learner: str, lab: str = "") -> Current:
-        """The learner's instance of that lab, or the only one that is up. Raises UsageError."""
+        """Return the learner's instance of that lab, or the only instance that is up. Raises UsageError."""
         if lab:
             definition = self._catalog.lab(lab)
-            # A learner may be called as another one's name is written on the engine: the label decides.
+            # The name on the engine may also belong to a learner with a similar name, so the label decides.
             boxes = steady(lambda: [b for b in self._engine.observe(instance_id(lab, learner)) if b.learner == learner])
             if not boxes:
                 require_none_unclaimed(self._engine, learner, lab)

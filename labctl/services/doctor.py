@@ -1,4 +1,4 @@
-"""Look for what will hurt later, and mend what labctl can."""
+"""Find future problems of the machine, and repair some of them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from labctl.ports import Engine, Images, Keeper, Locks
 
 
 class HostPort(Protocol):
-    """The engine's machine and this one."""
+    """The engine's machine and this machine."""
 
     def look(self) -> tuple[Mapping[str, int], int | None]:
-        """Kernel limits by name, and the engine's free disk in bytes; nothing where no image is there to look with."""
+        """Return kernel limits by name, and the engine's free disk in bytes. Empty if there is no image to read them
+        with."""
 
     def raise_sysctls(self, wanted: Mapping[str, int]) -> None:
         """Set kernel limits on the engine's machine, now and for its next boot."""
@@ -24,14 +25,14 @@ class HostPort(Protocol):
         """Whether the base image is on the engine."""
 
     def programs_missing(self) -> Sequence[str]:
-        """Programs that labctl uses here and that aren't installed."""
+        """Return the programs that labctl uses on this machine and that aren't installed."""
 
     def mirrors(self) -> tuple[str, str]:
-        """The registry's and Debian's."""
+        """Return the mirrors of the registry and of Debian."""
 
 
 class Doctor:
-    """The use case."""
+    """The doctor: it inspects the machine and repairs it."""
 
     def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks, host: HostPort) -> None:
         self._engine = engine
@@ -41,7 +42,7 @@ class Doctor:
         self._host = host
 
     def look(self, labs: Sequence[Lab]) -> list[Finding]:
-        """Everything, the good too. Raises EngineError where there is no engine to look at."""
+        """Return all findings, also for the parts that work. Raises EngineError if there is no engine to inspect."""
         info = self._engine.info()
         sysctls, disk = self._host.look()
         built = {lab.name for lab in labs if self._images.tags(lab) is not None}
@@ -68,7 +69,7 @@ class Doctor:
         )
 
     def fix(self, emit: Emit) -> None:
-        """Keeper, switch and toolbox up to date and running; kernel limits raised where they are too low."""
+        """Update and start keeper, switch and toolbox, and raise kernel limits that are too low."""
         with self._locks.hold("engine", emit):
             self._images.ensure([], emit)
             self._keeper.ensure()

@@ -1,4 +1,4 @@
-"""End instances, with the clones of them. What is gone already is fine, so a ``down`` after a crash of ``down``
+"""End instances and their clones. Boxes that are already removed are no error, so a ``down`` after a crash of ``down``
 finishes the work."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from labctl.services.parallel import each
 
 
 class Down:
-    """The use case."""
+    """End instances."""
 
     def __init__(self, engine: Engine, keeper: Keeper, locks: Locks) -> None:
         self._engine = engine
@@ -18,8 +18,8 @@ class Down:
         self._locks = locks
 
     def run(self, instance: str, emit: Emit) -> list[str]:
-        """Remove every box of an instance; their names. Nothing there: an empty list. Clones of it go too, and what
-        they were made from, but for one that a verify begins at this very moment: it takes that away itself."""
+        """Remove every box of an instance, and return the names; empty if there are no boxes. Its clones and their
+        images are also removed, except a clone that a verify is starting at this moment: that verify removes it."""
         with self._locks.hold(f"instance-{instance}", emit):
             removed: list[str] = []
             for found in until_none(lambda: [*self._engine.observe(instance), *self._engine.clones(instance)]):
@@ -29,8 +29,8 @@ class Down:
         return list(dict.fromkeys(removed))
 
     def run_all(self, learner: str, emit: Emit) -> list[str]:
-        """Remove all instances of a learner; their names. With the last box of the engine, whatever store it belongs
-        to, keeper and switch go too."""
+        """Remove all instances of a learner, and return their names. If no box of any store is left on the engine,
+        keeper and switch are also removed."""
         found = {box.instance for box in self._engine.observe() if box.learner == learner}
         found |= {box.clone for box in self._engine.clones() if box.learner == learner}
         found |= {image.clone for image in self._engine.clone_images() if image.learner == learner}
@@ -41,5 +41,5 @@ class Down:
         return instances
 
     def tidy(self, emit: Emit) -> None:
-        """Keeper and switch go where no box of any store is left on the engine."""
+        """Remove keeper and switch if no box of any store is left on the engine."""
         release(self._engine, self._keeper, self._locks, emit)

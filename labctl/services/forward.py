@@ -1,4 +1,5 @@
-"""A local port that leads into a box: for each connection, a process of the toolbox there talks to the box's port."""
+"""Forward a local port to a port of a box. For each connection, a process of the toolbox in the box connects to the
+port."""
 
 from __future__ import annotations
 
@@ -16,19 +17,20 @@ _BACKLOG = 16
 
 
 def connect_argv(port: int) -> list[str]:
-    """What runs in the box: stdin and stdout to a port of its loopback, half-closed where stdin ends (-N)."""
+    """Return the command in the box: it connects stdin and stdout to a port of the box's loopback. When stdin ends, it
+    closes only its side of the connection (-N)."""
     return [f"{TOOLBOX}/bin/nc", "-N", "127.0.0.1", str(port)]
 
 
 class Forward:
-    """The use case."""
+    """Forward a local port."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def serve(self, box_id: str, port: int, local: int, opened: Callable[[int], None]) -> None:
-        """Listen on 127.0.0.1:``local`` (0: a free port, told to ``opened``) until interrupted. Raises UsageError where
-        the local port is taken."""
+        """Listen on 127.0.0.1:``local`` until interrupted. If ``local`` is 0, a free port is used; ``opened`` receives
+        its number. Raises UsageError if the local port is in use."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

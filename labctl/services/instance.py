@@ -1,5 +1,5 @@
-"""What every ``up`` does to an instance, of one learner or of a whole class: images and keeper, the look at what is
-there, the plan, the work, and taking back what a failed first time made."""
+"""The steps that every ``up`` does, for one learner or a whole class: images and keeper, observation, plan, work, and
+the rollback of a failed first start."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ Tags = Mapping[str, str]
 
 
 class Each(Protocol):
-    """See ``parallel.each``: one learner's work has threads of its own, that of a class shares some."""
+    """See ``parallel.each``. The work of one learner has threads of its own; the work of a class shares threads."""
 
     def __call__(self, work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
-        """``work`` for every item; the results in order. Raises the first error, with those of the others."""
+        """Call ``work`` for every item, and return the results in order. Raises the first error, with the other
+        errors."""
 
 
 def prepare(images: Images, keeper: Keeper, locks: Locks, labs: Sequence[Lab], emit: Emit) -> dict[str, Tags]:
-    """Images, keeper and switch, so that only boxes are left to make; by lab the images' tags. One at a time for the
-    whole engine: eight learners at once want the same images and one keeper. Raises LabctlError."""
+    """Prepare images, keeper and switch, so that only the boxes remain to be created. Returns the images' tags by lab.
+    One process at a time runs this on an engine, because eight learners want the same images and one keeper. Raises
+    LabctlError."""
     with locks.hold("engine", emit):
         images.ensure(labs, emit)
         found = {lab.name: images.tags(lab) for lab in labs}
@@ -49,8 +51,8 @@ def prepare(images: Images, keeper: Keeper, locks: Locks, labs: Sequence[Lab], e
 
 
 def require_own(instance: Instance, observed: Iterable[ObservedBox], *, of_class: bool = False) -> None:
-    """Raises UsageError for boxes of another learner, whose instance has the same name on the engine, and for boxes
-    with another seed. ``of_class``: the instructor brings a whole class up."""
+    """Raise UsageError for boxes of another learner whose instance has the same name on the engine, and for boxes with
+    another seed. ``of_class``: the instructor starts the boxes of a whole class."""
     for box in observed:
         if box.learner != instance.learner:
             raise UsageError(
@@ -73,14 +75,14 @@ def require_own(instance: Instance, observed: Iterable[ObservedBox], *, of_class
 
 
 def require_time(lab: str, observed: Iterable[ObservedBox], now: float) -> None:
-    """Raises RefusedError for boxes that would be started, or run on, though their time has passed: the keeper would
-    stop them at once."""
+    """Raise RefusedError for boxes whose time is over and that would be started or would continue to run. The keeper
+    would stop them at once."""
     if any(box.state is not State.REMOVING and expired(box.expires, now) for box in observed):
         raise RefusedError("the time for {lab} is over", hint=Hint.RESET_LAB, lab=lab)
 
 
 def require_steady(observed: Iterable[ObservedBox]) -> None:
-    """Raises UsageError for a box that can't be started, and doesn't run."""
+    """Raise UsageError for a box that doesn't run and can't be started."""
     for box in observed:
         if box.state in UNSTEADY:
             raise not_running(box)
@@ -89,7 +91,8 @@ def require_steady(observed: Iterable[ObservedBox]) -> None:
 def specs_of(
     lab: Lab, instance: Instance, tags: Tags, observed: Sequence[ObservedBox], store: str
 ) -> tuple[BoxSpec, ...]:
-    """The boxes of an instance as they should be, at home where those that are there are."""
+    """Return the specifications of the boxes of an instance. If boxes exist, the new boxes get their
+    store id."""
     return box_specs(lab, instance, derive(lab, instance.seed), tags, home(observed, store))
 
 
@@ -103,8 +106,8 @@ def plan_instance(
     *,
     of_class: bool = False,
 ) -> Plan:
-    """What is to be done so that every box of the instance runs. ``now`` in seconds since 1970. Raises LabctlError if
-    nothing may be done by what is there."""
+    """Return the actions that make every box of the instance run. ``now`` is in seconds since 1970. Raises LabctlError
+    if the existing boxes allow no action."""
     require_own(instance, observed, of_class=of_class)
     require_time(lab.name, observed, now)
     require_steady(observed)
@@ -112,37 +115,38 @@ def plan_instance(
 
 
 def plan_start(observed: Iterable[ObservedBox]) -> Plan:
-    """What is to be done so that the boxes that are there run. Raises UsageError for one that can't be started."""
+    """Return the actions that make the existing boxes run. Raises UsageError for a box that can't be started."""
     boxes = list(observed)
     require_steady(boxes)
     return Plan(tuple(StartBox(box.box, box.id) for box in boxes if box.state is not State.RUNNING))
 
 
 def starts(plan: Plan) -> list[Action]:
-    """The boxes of a plan that are to be made or started."""
+    """Return the actions of a plan that create or start boxes."""
     return [action for action in plan.actions if isinstance(action, CreateBox | StartBox)]
 
 
 def carry_out(engine: Engine, locks: Locks, plan: Plan, work: Each = each) -> dict[str, str]:
-    """Remove, make and start boxes as the plan says; name to id of those that must become ready."""
+    """Remove, create and start boxes as the plan says. Returns name to id of the boxes that must become ready."""
     work(lambda action: engine.remove(action.id), [one for one in plan.actions if isinstance(one, RemoveBox)])
     return dict(work(lambda action: bring(engine, locks, action), starts(plan)))
 
 
 def in_turn(work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
-    """``parallel.each`` for where many instances are worked on at once already: one item after the other."""
+    """Run ``work`` for one item after the other. Use it instead of ``parallel.each`` if many instances are already
+    handled at once."""
     return [work(item) for item in items]
 
 
 def stop_boxes(engine: Engine, boxes: Iterable[ObservedBox], work: Each = each) -> list[str]:
-    """Shut down those that aren't at rest; their names."""
+    """Stop the boxes that are not at rest, and return their names."""
     alive = [box for box in boxes if box.state in ALIVE]
     work(lambda box: engine.stop(box.id), alive)
     return [box.box for box in alive]
 
 
 def remove_boxes(engine: Engine, boxes: Sequence[ObservedBox], work: Each = each) -> None:
-    """Remove them with all that is in them."""
+    """Remove boxes with all their content."""
     work(lambda box: engine.remove(box.id), boxes)
 
 
@@ -150,8 +154,8 @@ _ROUNDS = 3
 
 
 def until_none(look: Callable[[], Sequence[ObservedBox]]) -> Iterator[Sequence[ObservedBox]]:
-    """What is there to be removed, again and again until nothing is: a learner may bring boxes up meanwhile, and behind
-    a newer labctl's boxes there may be some of an older one's."""
+    """Yield the boxes to remove, again and again until there are none. A learner may start boxes in the meantime, and
+    the boxes of a newer labctl may hide boxes of an older labctl."""
     for _ in range(_ROUNDS):
         found = look()
         if not found:
@@ -160,8 +164,8 @@ def until_none(look: Callable[[], Sequence[ObservedBox]]) -> Iterator[Sequence[O
 
 
 def take_back(engine: Engine, instance: str, emit: Emit, whose: str = "") -> None:
-    """Remove the boxes of an instance whose first time failed. What can't be removed is reported, so that the error
-    that was first is raised. ``whose``: said in the report, where many are brought up."""
+    """Roll back a failed first start: remove the boxes of the instance. Failed removals are reported, so that the first
+    error is raised. ``whose`` names the learner in the report if many learners' boxes are started."""
     try:
         boxes = engine.observe(instance)
         if boxes and not whose:
@@ -191,7 +195,7 @@ def _release(engine: Engine, keeper: Keeper, locks: Locks, emit: Emit) -> None:
 
 
 def release(engine: Engine, keeper: Keeper, locks: Locks, emit: Emit) -> None:
-    """Keeper and switch go if no box of any store is left on the engine. Raises LabctlError."""
+    """Remove keeper and switch if no box of any store is left on the engine. Raises LabctlError."""
     with locks.hold("engine", emit):
         if not engine.observe_all():
             keeper.remove()

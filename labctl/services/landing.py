@@ -1,9 +1,9 @@
-"""Where files from a box arrive: a fresh folder beside the target, which is renamed once all is there.
+"""Receive files from a box in a new folder beside the target. The folder is renamed when all files are complete.
 
-A root in the box chose every name and every link of the archive. So no path is ever given to the kernel as a whole:
-each folder is opened from the one above it, and only where it is a folder and no link. What another copy, or anybody
-else, has put at the target isn't followed either. The only links that are made lead to a place inside of what is
-copied: their ``..`` stand at the beginning, where the folders are real ones, so that no chain of links leads out.
+A root in the box chose every name and every link of the archive. So no path is given to the kernel as a whole: each
+folder is opened from its parent, and only if it is a folder and no link. Links at the target, from another copy or from
+another user, aren't followed either. The only links that are created lead to a place inside the copied folder. Their
+``..`` stand at the beginning, where the folders are real, so no chain of links leads outside.
 """
 
 from __future__ import annotations
@@ -39,12 +39,14 @@ _TAKEN = Note("{name} is not copied: a file of another type has its name or the 
 _NO_NAME = Note("{name} is not copied: this machine allows no file with that name")
 
 Leave = Callable[[bytes, Note], object]
-"""Told of each member that is left out: its name in the archive, and why, which lacks the value of ``name``."""
+"""Receives each member that is not copied: its name in the archive, and the reason, which lacks the value of
+``name``."""
 
 
 class Landing:
-    """One copy. Enter it, ``take`` each member, and ``settle``: until then nothing at the target is changed, and what
-    was taken goes when it is left. ``top`` is the archive's topmost name, ``wanted`` what that becomes in ``into``."""
+    """One copy. Enter it, call ``take`` for each member, then ``settle``. Until then nothing at the target is changed,
+    and at the end of the block all received files are deleted. ``top`` is the archive's topmost name, and ``wanted`` is
+    its name in ``into``."""
 
     def __init__(self, into: Path, top: bytes, wanted: str, leave: Leave) -> None:
         self._path = into
@@ -74,14 +76,14 @@ class Landing:
             os.close(self._into)
 
     def take(self, member: TarMember) -> bool:
-        """One member, into the fresh folder; whether it was taken. Raises OSError where it can't be written."""
+        """Write one member to the new folder. Returns whether it was copied. Raises OSError if it can't be written."""
         why = self._place(member)
         if why is not None:
             self._leave(member.name, why)
         return why is None
 
     def _place(self, member: TarMember) -> Note | None:
-        """Why it is left out; None where it isn't."""
+        """Return the reason for not copying the member; None if it is copied."""
         parts = self._parts(member.name)
         if parts is None:
             return _OUTSIDE
@@ -96,7 +98,7 @@ class Landing:
             return _TAKEN
         except OSError as error:
             if error.errno == errno.ELOOP:
-                return _TAKEN  # what O_NOFOLLOW says of a link on some systems
+                return _TAKEN  # some systems report a link with this error, because of O_NOFOLLOW
             if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
                 return _NO_NAME
             raise
@@ -126,7 +128,7 @@ class Landing:
         return None
 
     def _second_name(self, target: bytes, name: bytes, folder: int) -> Note | None:
-        """A hard link names the other file from the archive's top."""
+        """Create a hard link. Its target is a path from the archive's top."""
         parts = self._parts(target)
         if parts is None:
             return _NOT_COPIED
@@ -141,15 +143,16 @@ class Landing:
         return None
 
     def _parts(self, name: bytes) -> list[bytes] | None:
-        """The names of its folders, and its own; None for one that isn't below the archive's top."""
+        """Return the names of the member's folders, and its own name. None for a member that isn't below the archive's
+        top."""
         parts = [part for part in name.split(b"/") if part not in (b"", b".")]
         if not parts or b".." in parts or b"\0" in name or parts[0] != self._top:
             return None
         return [self._wanted, *parts[1:]]
 
     def settle(self) -> None:
-        """All is there: put it where it belongs. Files replace files; a folder that is there already gets what is new.
-        Raises UsageError, with nothing changed, where something of another kind is in the way, and OSError."""
+        """Move the complete copy to the target. Files replace files. An existing folder receives the new files. Raises
+        UsageError, without any change, if an existing file has another type. Raises OSError."""
         with held():
             special = _first(self._root, self._into, self._wanted, _is_special)
             if special is not None:
@@ -170,8 +173,8 @@ class Landing:
 
 @contextlib.contextmanager
 def _opened(root: int, parts: list[bytes], *, make: bool = False) -> Iterator[int]:
-    """The folder below ``root`` that these names lead to, no link followed; made where it is missing. Raises
-    OSError."""
+    """Open the folder below ``root`` with these names, without following links. Missing folders are created if ``make``
+    is set. Raises OSError."""
     folder = os.dup(root)
     try:
         for part in parts:
@@ -187,15 +190,16 @@ def _opened(root: int, parts: list[bytes], *, make: bool = False) -> Iterator[in
 
 
 def _stays_inside(target: bytes, depth: int) -> bool:
-    """Whether a link, so many folders below the top, leads to something inside of the top. ``..`` may only stand where
-    real folders are left: behind another link's name it would lead to that one's parent."""
+    """Return whether a link at that depth below the top leads to a place inside the top. ``..`` is allowed only at the
+    beginning, where the folders are real. After the name of another link, it would lead to the parent of that link's
+    target."""
     parts = [part for part in target.split(b"/") if part not in (b"", b".")]
     up = next((at for at, part in enumerate(parts) if part != b".."), len(parts))
     return bool(target) and not target.startswith(b"/") and b".." not in parts[up:] and up <= depth
 
 
 def _gone(name: bytes, folder: int) -> None:
-    """A later member of the same name is the one that counts. Raises OSError for a folder."""
+    """Delete an earlier member of the same name, because the later member counts. Raises OSError for a folder."""
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
             raise IsADirectoryError
@@ -203,8 +207,8 @@ def _gone(name: bytes, folder: int) -> None:
 
 
 def _write(member: TarMember, name: bytes, folder: int) -> None:
-    """A file with the learner's bytes and none of the powers that its mode may have had. Holes stay holes, so that a
-    file takes no more of the disk here than there."""
+    """Write a file with the learner's bytes, without the special permissions that its mode may have had. Holes of
+    sparse files stay holes, so the file uses no more disk here than in the box."""
     descriptor = os.open(name, _NEW, 0o600, dir_fd=folder)
     try:
         for piece in member.content:
@@ -224,7 +228,7 @@ def _write(member: TarMember, name: bytes, folder: int) -> None:
 
 
 def _is_folder(name: bytes, folder: int) -> bool | None:
-    """None where there is nothing. A link is no folder."""
+    """Return whether the name is a folder; None if it doesn't exist. A link is no folder."""
     try:
         return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except FileNotFoundError:
@@ -232,8 +236,8 @@ def _is_folder(name: bytes, folder: int) -> bool | None:
 
 
 def _first(source: int, target: int, name: bytes, refused: Callable[[int, int, bytes], bool]) -> bytes | None:
-    """The first name, from ``name`` on, that ``refused`` says something against. Only folders that are on both sides
-    are looked through."""
+    """Return the first name, starting at ``name``, that ``refused`` rejects. Only folders that exist on both sides are
+    searched."""
     if refused(source, target, name):
         return name
     if not (_is_folder(name, source) and _is_folder(name, target)):
@@ -247,27 +251,27 @@ def _first(source: int, target: int, name: bytes, refused: Callable[[int, int, b
 
 
 def _is_special(source: int, target: int, name: bytes) -> bool:
-    """Whether what is to be replaced is neither a file nor a folder, links followed: a device such as /dev/null must
-    never become a file."""
+    """Return whether the existing target is neither a file nor a folder, with links followed. A device such as
+    /dev/null must never become a file."""
     try:
         mode = os.stat(name, dir_fd=target).st_mode
-    except OSError:  # there is nothing, or a link that leads nowhere
+    except OSError:  # nothing exists, or it is a link that leads nowhere
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and _is_folder(name, source) is not None
 
 
 def _is_clash(source: int, target: int, name: bytes) -> bool:
-    """Whether it is a folder on one side and something else on the other."""
+    """Return whether the name is a folder on one side and something else on the other."""
     new, old = _is_folder(name, source), _is_folder(name, target)
     return new is not None and old is not None and new != old
 
 
 def _merge(source: int, target: int, name: bytes) -> None:
-    """What isn't there is renamed whole; a file is replaced in one step, also one that is a link."""
+    """Rename a missing name as a whole. Replace a file in one step, even if it is a link."""
     if _is_folder(name, target) and _is_folder(name, source):
         with _opened(source, [name]) as below, _opened(target, [name]) as beside:
             for inner in os.listdir(below):  # noqa: PTH208  a descriptor
                 _merge(below, beside, os.fsencode(inner))
         return
-    with contextlib.suppress(FileNotFoundError):  # nothing of it was taken
+    with contextlib.suppress(FileNotFoundError):  # no part of it was copied
         os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)

@@ -1,4 +1,4 @@
-"""Refuse what would pass a learner's limits, or their cohort's, before anything is started."""
+"""Refuse an instance that would exceed the limits of a learner or a cohort, before any box is started."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from labctl.hints import Hint
 from labctl.ports import Catalog, Cohorts, Engine, Locks
 
 Allow = Callable[[Lab, Instance, Emit], AbstractContextManager[None]]
-"""Holds while an instance of that lab is made; raises RefusedError where it may not be."""
+"""A context manager that is held while an instance of that lab is created. Raises RefusedError if this isn't
+allowed."""
 
 
 def everything(_lab: Lab, _instance: Instance, _emit: Emit) -> AbstractContextManager[None]:
-    """For who has no limits."""
+    """Allow everything, for learners without limits."""
     return nullcontext()
 
 
 class LimitsOfCohorts:
-    """The use case."""
+    """Apply the limits of cohorts."""
 
     def __init__(self, engine: Engine, cohorts: Callable[[], Cohorts], catalog: Catalog, locks: Locks) -> None:
         self._engine = engine
@@ -37,14 +38,14 @@ class LimitsOfCohorts:
 
     @contextmanager
     def allow(self, lab: Lab, instance: Instance, emit: Emit) -> Iterator[None]:
-        """See Allow. Two that begin at once don't both slip through: the second waits until the first's boxes are
-        there. Whoever is in no cohort has no limits."""
+        """See Allow. If two starts begin at once, the second waits until the first has its boxes, so that both together
+        can't exceed a limit. A learner without a cohort has no limits."""
         found = member_of(instance.learner)
         cohort = self._cohorts().cohort(found[0]) if found else None
         if cohort is None or (cohort.each, cohort.whole) == (Limits(), Limits()):
             yield
             return
-        # All of the cohort one after the other only where they share something.
+        # All starts of the cohort wait for each other only if the cohort has common limits.
         one = cohort.name if cohort.whole != Limits() else f"{cohort.name}-{slug(instance.learner)}"
         with self._locks.hold(f"limits-{one}", emit):
             boxes = [box for box in self._engine.observe() if (member_of(box.learner) or ("",))[0] == cohort.name]
@@ -67,7 +68,8 @@ class LimitsOfCohorts:
             )
 
     def require_all(self, cohort: Cohort, members: Sequence[Member]) -> None:
-        """That all labs of these may be up at once, beside what the others have. Raises RefusedError."""
+        """Require that all labs of these learners may be up at once, in addition to the labs of the other learners.
+        Raises RefusedError."""
         labs = [self._catalog.lab(name) for name in cohort.labs]
         wanted = {instance_id(lab.name, learner_of(cohort.name, one.id)) for lab in labs for one in members}
         observed = [box for box in self._engine.observe() if (member_of(box.learner) or ("",))[0] == cohort.name]
@@ -102,7 +104,7 @@ def _values(over: Excess) -> dict[str, str]:
 
 
 def _hold(cohort: Cohort, learner: str, lab: Lab, use: Use) -> None:
-    """Raises RefusedError where so much is more than a learner may have; ``lab`` is what is too much."""
+    """Raise RefusedError if this use exceeds the limits of a learner; ``lab`` is the lab that exceeds them."""
     over = excess(cohort.each, use)
     if over:
         raise RefusedError(

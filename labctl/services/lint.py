@@ -1,4 +1,4 @@
-"""Judging a lab by its files: what an author can be told before any box is up."""
+"""Judge a lab by its files alone, before any box is up."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from labctl.domain.lint.plays import SYNTAX
 
 
 class LabFiles(Protocol):
-    """A lab's files, for whoever judges them without running anything."""
+    """The files of a lab, for code that judges them without running them."""
 
     def material(self, name: str) -> Material:
-        """All of a lab. Raises UsageError for an unknown one, InvalidLabError for a file that can't be read."""
+        """Return all files of a lab. Raises UsageError for an unknown lab, and InvalidLabError for an unreadable
+        file."""
 
 
 class PlaySyntax(Protocol):
-    """Whether Ansible takes plays."""
+    """The syntax check of plays by Ansible."""
 
     def faults(self, lab: Lab, plays: Mapping[str, str]) -> list[tuple[str, int, str]]:
-        """Of these plays (name to file), the ones that it refuses: name, line, what it says. None is run."""
+        """Return the plays, of these (name to file), that Ansible rejects: name, line and message. No play is run."""
 
 
 class Lint:
-    """Needs no engine."""
+    """Lint a lab. It needs no engine."""
 
     def __init__(self, files: LabFiles, syntax: PlaySyntax) -> None:
         self._files = files
         self._syntax = syntax
 
     def run(self, lab_name: str) -> tuple[LintFault, ...]:
-        """All faults of that lab, by file and line. Raises UsageError for an unknown lab, InvalidLabError for a file
-        that can't be read."""
+        """Return all faults of that lab, sorted by file and line. Raises UsageError for an unknown lab, and
+        InvalidLabError for an unreadable file."""
         material = self._files.material(lab_name)
         found = faults(material)
         return tuple(sorted({*found, *self._refused(material, {fault.file for fault in found})}))
 
     def _refused(self, material: Material, told: set[str]) -> list[LintFault]:
-        """Plays that Ansible refuses; not those of which a fault is known already."""
+        """Return faults for the plays that Ansible rejects, except plays with a fault that is already known."""
         if material.lab is None:
             return []
         whole = [play for play in material.plays if "/" not in play.name or play.name.startswith("mutants/")]

@@ -1,4 +1,5 @@
-"""The same work for many instances: some at a time, none held up by the failure of another, and broken off in order."""
+"""Do the same work for many instances, some at a time. One failure does not stop the others, and Ctrl-C ends the work
+in order."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from labctl.views.work import Failure, Part, Tally
 
 
 class ManyParts:
-    """Takes parts one after the other, ``width`` at a time. What takes a part goes on to its end, also when Ctrl-C
-    comes; then no other is begun. A second Ctrl-C leaves at once."""
+    """Process parts one after the other, ``width`` at a time. A part that has begun always finishes, even after Ctrl-C.
+    Then no other part is begun. A second Ctrl-C ends the work at once."""
 
     def __init__(self, parts: Sequence[Part], total: int, emit: Emit) -> None:
         self._waiting = deque(parts)
@@ -33,8 +34,8 @@ class ManyParts:
         emit(ManyStarted(total, len(parts), sum(part.boxes for part in parts)))
 
     def run(self, work: Callable[[Part], None], leave: Callable[[], None] = lambda: None) -> Tally:
-        """``work`` for each part. LabctlErrors are kept in what comes back; any other error is raised. ``leave`` is
-        called at a second Ctrl-C: work that waits for something is to end then."""
+        """Call ``work`` for each part. LabctlErrors are collected in the result; any other error is raised. ``leave``
+        is called at a second Ctrl-C; it must end any work that waits."""
         if not self._waiting:
             return Tally((), nothing=self._total)
         wound_up(lambda: self._all(work), self._wind_up, leave)
@@ -46,12 +47,12 @@ class ManyParts:
 
     def _all(self, work: Callable[[Part], None]) -> None:
         width = min(WIDTH, len(self._waiting))
-        with Pool(width, thread_name_prefix="parts") as pool:  # it is left when all have ended
+        with Pool(width, thread_name_prefix="parts") as pool:  # the block ends when all parts have ended
             for _ in range(width):
                 pool.submit(self._work, work)
 
     def _wind_up(self) -> None:
-        """No other part is begun."""
+        """Begin no other part."""
         with self._lock:
             self._left += self._waiting
             self._waiting.clear()
@@ -86,6 +87,7 @@ class ManyParts:
                 self._failed.append(Failure(part, error))
 
     def _abort(self, error: BaseException) -> None:
-        """Something that is no failure of one part: ``run`` raises it as soon as what is begun has ended."""
+        """Keep an error that is not the failure of one part. ``run`` raises it when the parts that have begun have
+        ended."""
         with self._lock:
             self._broken = self._broken or error

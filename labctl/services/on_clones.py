@@ -1,4 +1,4 @@
-"""Checks that change, kill or cut something, on clones, while the learner's boxes stay as they are."""
+"""Run checks that change, kill or cut something on clones. The learner's boxes stay unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from labctl.services.current import Current
 
 
 class OnClones:
-    """The use case."""
+    """Run checks on clones."""
 
     def __init__(self, engine: Engine, checker: Checker, clones: Clones) -> None:
         self._engine = engine
@@ -26,7 +26,8 @@ class OnClones:
         self._clones = clones
 
     def together(self, current: Current, checks: Sequence[CloneCheck], emit: Emit) -> list[CheckResult]:
-        """Their results, all on one clone, one after the other. What goes wrong with the clone is each one's error."""
+        """Return the results of checks that share one clone, one after the other. A failure of the clone is an error of
+        each check."""
         self._checker.prepare()
         try:
             with (
@@ -38,8 +39,8 @@ class OnClones:
             return [_error(check, error) for check in checks]
 
     def apart(self, current: Current, checks: Sequence[CloneCheck], emit: Emit) -> list[CheckResult]:
-        """Their results, in their order, each on a clone of its own. What goes wrong with a clone is that check's
-        error."""
+        """Return the results of checks in their order, each on a clone of its own. A failure of a clone is an error of
+        its check."""
         self._clones.sweep(current.instance)
         try:
             with self._clones.images(current, emit) as images:
@@ -48,7 +49,7 @@ class OnClones:
                     begun = [pool.submit(self._one, current, check, images, emit) for check in checks]
                     return [result for done in begun for result in done.result()]
                 finally:
-                    # Interrupted: those that wait don't begin, and those that run clear their clones away.
+                    # After an interrupt, waiting checks don't begin, and running checks remove their clones.
                     pool.shutdown(cancel_futures=True)
         except LabctlError as error:
             return [_error(check, error) for check in checks]
@@ -100,7 +101,7 @@ def _error(check: CloneCheck, error: LabctlError) -> CheckResult:
 
 
 def _too_large(check: CloneCheck, error: TooLargeError) -> CheckResult:
-    """That is the learner's to mend, so it is a failure, and by no means a way to have a check left out."""
+    """Return a failure, not an error: the learner must correct this, and it must not be a way to skip a check."""
     values = error.values
     if values["whole"]:
         most, size, path = values["most"], values["size"], shlex.quote(values["largest"])

@@ -1,6 +1,8 @@
-"""Starts of boxes, never more than WIDTH at once on this engine, and never more than WIDTH instances on their way to
-being ready, whoever asks for them: more gain nothing, and of thirty learners at nine o'clock the first would wait as
-long as the last."""
+"""Limit the starts of boxes on an engine: at most WIDTH starts, and at most WIDTH instances that are becoming ready.
+
+The limit holds for all users together. More starts at once gain nothing. And if thirty learners start at nine o'clock,
+without a limit the first learner would wait as long as the last.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,13 @@ _STARTS = "starts"
 
 
 def turn(locks: Locks, emit: Emit) -> AbstractContextManager[None]:
-    """From an instance's first start to its last box being ready. Whoever has one waits for nobody's lock but those of
-    ``bring``: take an instance's lock before."""
+    """Return the turn of an instance, from its first start until its last box is ready. The owner of a turn waits for
+    no locks except those of ``bring``. So take the lock of the instance before the turn."""
     return locks.slot(_TURNS, WIDTH, emit)
 
 
 def bring(engine: Engine, locks: Locks, action: Action) -> tuple[str, str]:
-    """Make a box and start it, or start one that is there; its name and id. Raises EngineError."""
+    """Create a box and start it, or start an existing box. Returns its name and id. Raises EngineError."""
     with locks.slot(_STARTS, WIDTH, silent):
         if isinstance(action, CreateBox):
             box_id = engine.create(action.spec)

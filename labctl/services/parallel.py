@@ -1,4 +1,4 @@
-"""Independent work at the same time, with the errors of all branches."""
+"""Run independent work at the same time, and collect the errors of all branches."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WIDTH = 8
-"""More container starts at once than these gain nothing (DESIGN section 9)."""
+"""The most container starts at once. More starts gain nothing (DESIGN section 9)."""
 
 
 def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """``work`` for every item, up to WIDTH at once; the results in order.
+    """Call ``work`` for every item, up to WIDTH at once, and return the results in order.
 
-    Every branch that began comes to its end, also when another fails or Ctrl-C comes, so that what they made is known
-    when it is taken back. Raises the first error; those of the other branches are added to its detail.
+    Every branch that has begun finishes, even if another branch fails or Ctrl-C comes. So all results are known when
+    the work is rolled back. Raises the first error; the errors of the other branches are added to its detail.
     """
     if not items:
         return []
@@ -35,17 +35,17 @@ def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         return work(item)
 
     def everything() -> None:
-        with Pool(min(WIDTH, len(items))) as pool:  # it is left when all have ended
+        with Pool(min(WIDTH, len(items))) as pool:  # the block ends when all branches have ended
             futures.extend(pool.submit(one, item) for item in items)
 
-    # Apart also where it is one alone: Ctrl-C would break off its call, which the engine then finishes all the same.
+    # A single item also runs in another thread: Ctrl-C would interrupt its call, which the engine would still finish.
     apart(everything, cancelled.set)
     return results(futures)
 
 
 def results(futures: Sequence[Future[R]]) -> list[R]:
-    """What they gave, in order, once all have ended. Raises the first error; those of the others are added to its
-    detail."""
+    """Return the results in order, after all futures have ended. Raises the first error; the other errors are added to
+    its detail."""
     errors = [error for future in futures if (error := future.exception()) is not None]
     if errors:
         first = errors[0]

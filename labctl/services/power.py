@@ -15,7 +15,7 @@ from labctl.services.start_instance import StartInstance, StartJob
 
 
 class Power:
-    """The use case. ``boxes`` are those to act on."""
+    """Stop and start boxes. ``boxes`` selects the boxes."""
 
     def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks) -> None:
         self._engine = engine
@@ -24,12 +24,12 @@ class Power:
         self._locks = locks
 
     def stop(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
-        """Shut down what runs; the names."""
+        """Stop the running boxes, and return their names."""
         with self._locks.hold(f"instance-{instance}", emit):
             return stop_boxes(self._engine, boxes)
 
     def start(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
-        """Start what doesn't run, and wait until it is ready; the names."""
+        """Start the boxes that don't run, wait until they are ready, and return their names."""
         with self._locks.hold(f"instance-{instance}", emit):
             names = {box.box for box in boxes}
             plan = plan_start(boxes)

@@ -1,4 +1,4 @@
-"""Start boxes and wait until they are ready, whatever happens to the keeper meanwhile."""
+"""Start boxes and wait until they are ready, even if the keeper is replaced in the meantime."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from labctl.events import Emit, Note, silent
 from labctl.ports import Images, Keeper, KeeperWatch, Locks
 
 READY_SECONDS = 180.0
-"""A box is up in half a second. One of three hundred on a loaded machine takes longer, on an emulated one it takes a
-minute and more, and systemd itself gives a unit that hangs a minute and a half."""
+"""The longest wait for a box. A box is up in half a second. A box among three hundred on a loaded machine takes longer,
+and on an emulated machine it takes more than a minute. systemd itself waits a minute and a half for a unit that
+hangs."""
 
 
 def serves(keeper: Keeper) -> bool:
-    """Whether keeper, switch, probe and toolbox are there as this version of labctl wants them."""
+    """Return whether keeper, switch, probe and toolbox are in the state that this version of labctl needs."""
     return set(keeper.state().values()) == {"running"}
 
 
 def serve(keeper: Keeper, images: Images, locks: Locks, emit: Emit) -> None:
-    """See to it that they are, which a labctl that is newer than the boxes has to."""
+    """Bring keeper, switch, probe and toolbox into that state. A labctl that is newer than the boxes must do this."""
     if not serves(keeper):
         with locks.hold("engine", emit):
             images.ensure([], emit)

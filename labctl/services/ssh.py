@@ -1,4 +1,4 @@
-"""SSH to boxes: a key of the instance's own, put into its boxes when it is first needed."""
+"""SSH access to boxes: each instance has a key of its own, which is put into its boxes when it is first needed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _AUTHORIZED = "etc/labctl/authorized_keys"
 
 
 class SshFilesPort(Protocol):
-    """Keys and configuration on this machine."""
+    """The key and the configuration on this machine."""
 
     def public_key(self, instance: str) -> str:
-        """The instance's public key, made when there is none."""
+        """Return the instance's public key. If it is missing, it is created."""
 
     def write_config(
         self, instance: str, lab: str, learner: str, boxes: list[str], sent: Mapping[str, str] | None = None
     ) -> str:
-        """The OpenSSH configuration for these boxes, kept in a file too."""
+        """Return the OpenSSH configuration for these boxes, and also write it to a file."""
 
 
 def prepare(engine: Engine, files: SshFilesPort, current: Current, sent: Mapping[str, str] | None = None) -> str:
-    """Key made, put into every box that runs, configuration written; its text. ``sent``: what every session has in its
-    environment, as far as the box's sshd accepts it."""
+    """Create the key, put it into every running box, write the configuration, and return its text. ``sent`` is the
+    environment of every session, as far as the box's sshd accepts it."""
     key = files.public_key(current.instance)
     tar = archive((File(_AUTHORIZED, key.encode(), 0o600),))
     for box in current.boxes:

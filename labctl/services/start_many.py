@@ -1,4 +1,4 @@
-"""Bring boxes of many instances up: one look at all of them, one watch of the keeper for all, eight starts at once."""
+"""Start the boxes of many instances: one observation of all, one watch of the keeper for all, eight starts at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ R = TypeVar("R")
 
 
 class StartMany:
-    """Carries out the plans of many instances."""
+    """Carry out the plans of many instances."""
 
     def __init__(self, engine: Engine, keeper: Keeper, locks: Locks) -> None:
         self._engine = engine
@@ -36,8 +36,8 @@ class StartMany:
         self._locks = locks
 
     def run(self, jobs: Sequence[StartJob], emit: Emit) -> Tally:
-        """All of them; those with nothing to do are only counted. Of one whose first time fails nothing is left.
-        Raises LabctlError where the keeper can't be had."""
+        """Start all instances; those with nothing to do are only counted. If a first start fails, its boxes are
+        removed. Raises LabctlError if the keeper can't be started."""
         jobs = self._steady(jobs)
         plans = {job.instance: _planned(job) for job in jobs}
         working = {job.instance: job for job in jobs if _has_work(plans[job.instance])}
@@ -62,7 +62,7 @@ class StartMany:
             return many.run(work, readiness.close)
 
     def _steady(self, jobs: Sequence[StartJob]) -> Sequence[StartJob]:
-        """The jobs with another look at those of which a box is paused: each commit pauses boxes for a moment."""
+        """Return the jobs, and observe instances with a paused box again: each commit pauses boxes for a moment."""
         paused = {job.instance for job in jobs if any(box.state in UNSTEADY for box in job.observed)}
         if not paused:
             return jobs
@@ -73,7 +73,7 @@ class StartMany:
 
 
 def each_in(pool: Pool) -> Each:
-    """``parallel.each`` for many instances at once, whose work shares the threads of a pool."""
+    """``parallel.each`` for many instances at once. Their work shares the threads of a pool."""
 
     def each(work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
         return results([pool.submit(work, item) for item in items])

@@ -1,4 +1,5 @@
-"""Bring a lab up for a learner. Converges: run twice it changes nothing, after a crash it finishes the work."""
+"""Start a lab for a learner. The work converges: a second run changes nothing, and a run after a crash finishes the
+work."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ from labctl.services.start_instance import StartedBoxes, StartInstance, StartJob
 
 
 class UpResult(msgspec.Struct, frozen=True):
-    """What ``up`` did. ``boxes`` maps names to container ids; ``changed`` are boxes of another definition."""
+    """The result of ``up``. ``boxes`` maps names to container ids; ``changed`` are boxes with an older definition."""
 
     instance: Instance
     boxes: dict[str, str]
@@ -44,12 +45,12 @@ class UpResult(msgspec.Struct, frozen=True):
 
     @property
     def nothing_done(self) -> bool:
-        """All was as it should be."""
+        """Whether no action was necessary."""
         return not self.made and not self.started
 
 
 class Up:
-    """The use case. All outside comes through ports."""
+    """Start a lab. It reaches the outside only through ports."""
 
     def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks, allow: Allow = everything) -> None:
         self._engine = engine
@@ -59,7 +60,7 @@ class Up:
         self._allow = allow
 
     def plan(self, lab: Lab, instance: Instance) -> Plan:
-        """What ``run`` would do now. Changes nothing."""
+        """Return the actions of ``run`` at this moment. Changes nothing."""
         tags = self._images.tags(lab)
         before = plan_prerequisites(lab.name, tags is not None, self._keeper.state())
         observed = self._observe(instance)
@@ -68,12 +69,13 @@ class Up:
         return Plan((*before, *boxes.actions), boxes.changed if tags else ())
 
     def run(self, lab: Lab, instance: Instance, emit: Emit) -> UpResult:
-        """Bring it up. A first time that fails or is interrupted leaves nothing behind. Raises LabctlError."""
+        """Start the lab. If the first start fails or is interrupted, everything that it created is removed. Raises
+        LabctlError."""
         return self._run(lab, instance, frozenset(), emit)
 
     def renew(self, lab: Lab, instance: Instance, boxes: Iterable[ObservedBox], emit: Emit) -> UpResult:
-        """Remove these boxes with all that is in them, and bring the instance up. Whatever may refuse or fail before,
-        the time, a limit, the seed, a build, does so before anything is removed. Raises LabctlError."""
+        """Remove these boxes with all their content, and start the instance again. Errors of the time, a limit, the
+        seed or a build are raised before any box is removed. Raises LabctlError."""
         return self._run(lab, instance, frozenset(box.id for box in boxes), emit)
 
     def _run(self, lab: Lab, instance: Instance, discard: frozenset[str], emit: Emit) -> UpResult:
@@ -100,8 +102,8 @@ class Up:
         )
 
     def _running_and_older(self, lab: Lab, instance: Instance) -> UpResult | None:
-        """What to say of an instance that runs whole, and whose lab has changed since: it stays as it is, since the
-        learner's work is in it, and nothing is built before it is asked for (``reset``)."""
+        """Return the result for a complete running instance whose lab has changed; otherwise None. The instance stays
+        unchanged, because the learner's work is in it. Nothing is built before ``reset`` requests it."""
         observed = {box.box: box for box in self._observe(instance)}
         if any(name not in observed or observed[name].state is not State.RUNNING for name in lab.boxes):
             return None
@@ -109,7 +111,8 @@ class Up:
         return UpResult(instance, boxes, made=(), started=(), changed=tuple(lab.boxes), seconds=0.0)
 
     def prepare(self, lab: Lab, emit: Emit) -> Mapping[str, str]:
-        """Images, keeper and switch, so that ``run`` has only boxes to make; the images' tags. Raises LabctlError."""
+        """Prepare images, keeper and switch, so that ``run`` only creates boxes. Returns the images' tags. Raises
+        LabctlError."""
         return prepare(self._images, self._keeper, self._locks, [lab], emit)[lab.name]
 
     def _observe(self, instance: Instance) -> list[ObservedBox]:

@@ -1,4 +1,4 @@
-"""Judge a learner's work: boxes confirmed, checks run, boxes confirmed again, verdicts kept."""
+"""Judge a learner's work: check that the boxes run, run the checks, check the boxes again, keep the verdicts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """The attempt, its number, the one that it is compared with, and how many checks were left out since they hurt.
-    ``lost`` says why the attempt isn't in the store: it has no number then, and doesn't count."""
+    """The attempt, its number, and the attempt that it is compared with. ``left_out`` is the number of checks that did
+    not run because they need ``--thorough``. ``lost`` says why the attempt isn't in the store: then it has no number
+    and doesn't count."""
 
     attempt: Attempt
     number: int
@@ -37,14 +38,14 @@ class Verified(msgspec.Struct, frozen=True):
     lost: LabctlError | None = None
 
     def kept(self) -> Attempt:
-        """The attempt. Raises LabctlError where it isn't in the store."""
+        """Return the attempt. Raises LabctlError if it isn't in the store."""
         if self.lost is not None:
             raise self.lost
         return self.attempt
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What the checks say of boxes, how many were left out since they hurt, and how long it took."""
+    """The verdicts of the checks on some boxes, the number of skipped thorough checks, and the duration."""
 
     tasks: tuple[TaskResult, ...]
     left_out: int
@@ -52,8 +53,8 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class Verify:
-    """The use case. ``store`` and ``on_clones`` are asked for when they are needed: the one takes its time to load,
-    the other is rare."""
+    """Judge a learner's work. ``store`` and ``on_clones`` are called only when they are needed: the store loads slowly,
+    and clones are rare."""
 
     def __init__(
         self,
@@ -68,15 +69,15 @@ class Verify:
         self._on_clones = on_clones
 
     def prepare(self) -> None:
-        """A run will come soon."""
+        """Prepare for a run that comes soon."""
         self._checker.prepare()
 
     def stop(self) -> None:
-        """End all runs of checks, from any thread."""
+        """End all runs of checks. May be called from any thread."""
         self._checker.stop()
 
     def judge(self, current: Current, *, thorough: bool = False, emit: Emit = silent) -> Judgement:
-        """What ``run`` finds, of an instance or of a clone; nothing is kept. May be called from several threads."""
+        """Judge an instance or a clone, as ``run`` does, but keep nothing. May be called from several threads."""
         started = time.monotonic()
         current = self._steady(current)
         current.require_running()
@@ -93,17 +94,20 @@ class Verify:
         emit: Emit = silent,
         by: By = "learner",
     ) -> Verified:
-        """One attempt; ``thorough`` runs the checks that hurt as well, on clones; ``keep`` says whether it goes into
-        the history (watching makes many alike); ``by`` who has it run. Raises ChecksError where checks can't run at
-        all, UsageError for an unknown task and for a box that doesn't run. A store that can't be used is no error of
-        its own: the verdict is there, and ``lost`` says why it isn't kept."""
+        """Judge one attempt.
+
+        ``thorough`` also runs the checks that reboot, kill or cut something, on clones. ``keep`` says whether the
+        attempt is added to the history, because watching produces many equal attempts. ``by`` says who makes the
+        attempt. Raises ChecksError if checks can't run at all, and UsageError for an unknown task or a box that doesn't
+        run. An unusable store raises no error: the verdict is returned, and ``lost`` says why it isn't kept.
+        """
         for task in sorted(only or ()):
             if current.lab.task(task) is None:
                 raise no_such_task(task, current.lab)
         started, at = time.monotonic(), time.time()
         current = self._steady(current)
         current.require_running()
-        # The store takes its time to load: it does so while checks run, and not before.
+        # The store loads slowly, so it is loaded while checks run, and not earlier.
         opening: list[Ahead[Store]] = []
         found, left_out = self._check(
             current, only, thorough, emit, meanwhile=lambda: opening.append(Ahead(self._store))
@@ -144,7 +148,8 @@ class Verify:
         *,
         meanwhile: Callable[[], object] = lambda: None,
     ) -> tuple[Findings, int]:
-        """What all checks said; how many were left out. ``meanwhile`` is called once they run. Ctrl-C ends them."""
+        """Return the results of all checks, and the number of skipped checks. ``meanwhile`` is called once they run.
+        Ctrl-C ends them."""
 
         def check() -> tuple[Findings, int]:
             with Pool(3, thread_name_prefix="verify") as pool:
@@ -183,7 +188,7 @@ class Verify:
         gone = [name for name, running in before.boxes.items() if after.get(name) != running]
         results = found.results
         if gone:
-            # What a check saw of a box that went away meanwhile is worth nothing: refused isn't wrong.
+            # All results are invalid then: a refused connection doesn't mean wrong work.
             why = f"{', '.join(gone)} stopped or restarted while the checks ran; run labctl verify again"
             results = [as_error(check, why) for check in results]
         for done in on_clones:
@@ -193,8 +198,8 @@ class Verify:
         return Findings(results, found.changed, found.unseen), 0 if thorough else len(hurting)
 
     def _steady(self, current: Current) -> Current:
-        """As it is once no box is paused any more. Raises ChecksError for one that stays so: nothing can be said of
-        the work in it."""
+        """Return the boxes once no box is paused. Raises ChecksError for a box that stays paused, because its work
+        can't be judged."""
         if current.unsteady() is None:
             return current
         boxes = steady(lambda: self._engine.observe(current.instance))
@@ -206,7 +211,7 @@ class Verify:
         return current
 
     def _paused(self, current: Current) -> str:
-        """What to say of checks where a box was paused while they ran, and still is; nothing where none is."""
+        """Return the error for checks if a box was paused while they ran and still is; otherwise ""."""
         boxes = tuple(steady(lambda: self._engine.observe(current.instance)))
         box = msgspec.structs.replace(current, boxes=boxes).unsteady()
         if box is None:
@@ -215,7 +220,7 @@ class Verify:
         return f"the box {box.box} is paused: {see}\n[zh] 机器 {box.box} 已被暂停：{see}"
 
     def site(self, current: Current) -> Site:
-        """The instance as it runs now. Raises UsageError for a box that doesn't."""
+        """Return the running boxes of the instance. Raises UsageError for a box that doesn't run."""
         view = self._engine_view(current)
         for name in current.lab.boxes:
             if name not in view:
@@ -246,5 +251,5 @@ def _changed(found: Findings) -> dict[str, tuple[str, ...]]:
 
 
 def as_error(check: CheckResult, why: str) -> CheckResult:
-    """The same check as one that could not run."""
+    """Return the same check as a check that could not run."""
     return msgspec.structs.replace(check, verdict=Verdict.ERROR, message=why, answers=())

@@ -1,4 +1,4 @@
-"""Judge again whenever something happened in the boxes, and only then."""
+"""Judge again after each change in the boxes, and only then."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from labctl.services.current import Current
 from labctl.services.verify import Verified, Verify
 
 QUIET_SECONDS = 0.15
-"""A change is over when nothing has happened for so long …"""
+"""A change is over when nothing has happened for this time …"""
 
 LONGEST_SECONDS = 0.6
-"""… or when it has gone on for so long."""
+"""… or when the change has lasted for this time."""
 
 REBOOT_SECONDS = 60.0
-"""So long may a box be down that somebody reboots."""
+"""How long a box may be down during a reboot."""
 
 LATER_SECONDS = (1.0, 2.0, 4.0, 8.0)
-"""After a change, look again: a service that was restarted or a replica that syncs needs its time, and no file tells
-when it is done."""
+"""How long after a change to judge again. A restarted service or a syncing replica needs time, and no file shows when
+it is ready."""
 
 
 _POLL_SECONDS = 0.2
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class Watch:
-    """The use case. ``find`` gives the instance as it is now."""
+    """Watch an instance. ``find`` returns its current state."""
 
     def __init__(self, verify: Verify, watcher: Watcher) -> None:
         self._verify = verify
@@ -46,8 +46,8 @@ class Watch:
         tell: Callable[[Current, Verified], None],
         by: By = "learner",
     ) -> Attempt:
-        """Attempts until all is passed; the last. ``tell`` hears of each. Only those in which something changed go into
-        the history; ``by`` who has them run. Raises what ``verify`` raises."""
+        """Judge until all tasks have passed, and return the last attempt. ``tell`` receives each attempt. Only attempts
+        with a change are added to the history. ``by`` says who makes the attempts. Raises the errors of ``verify``."""
         known: Attempt | None = None
         while True:
             site = _when_up(lambda: self._verify.site(find())) if known else self._verify.site(find())
@@ -66,7 +66,7 @@ class Watch:
         known: Attempt | None,
         by: By,
     ) -> Attempt:
-        """Until all is passed, or a box was started anew, so that it has to be watched anew."""
+        """Judge until all tasks have passed, or until a box was restarted and must be watched again."""
         changed_at = time.monotonic()
         while True:
             verified = self._attempt(find, only, known, by)
@@ -90,7 +90,7 @@ class Watch:
 
     @staticmethod
     def _sleep(wait: Callable[[float], bool], changed_at: float) -> bool:
-        """Until there is a reason to look again; whether it is a change."""
+        """Sleep until there is a reason to judge again. Returns whether the reason is a change."""
         now = time.monotonic()
         later = [changed_at + seconds - now for seconds in LATER_SECONDS if changed_at + seconds > now]
         while not wait(later[0] if later else 3600.0):
@@ -103,7 +103,8 @@ class Watch:
 
 
 def _when_up(work: Callable[[], T]) -> T:
-    """Do it, and where a box doesn't run (somebody reboots it), again. Raises UsageError when it stays so."""
+    """Call the function. If a box doesn't run, because somebody reboots it, call it again. Raises UsageError if the box
+    stays down."""
     deadline = time.monotonic() + REBOOT_SECONDS
     while True:
         try:
@@ -115,6 +116,6 @@ def _when_up(work: Callable[[], T]) -> T:
 
 
 def changes(before: Attempt | None, after: Attempt) -> list[tuple[str, Verdict]]:
-    """Tasks whose verdict is another than before."""
+    """Return the tasks whose verdict differs from the attempt before."""
     known = {task.task: task.verdict for task in before.tasks} if before else {}
     return [(task.task, task.verdict) for task in after.tasks if known.get(task.task) is not task.verdict]
