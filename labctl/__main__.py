@@ -10,8 +10,9 @@ import sys
 def main() -> None:
     """Run the command line, and end the process at once. Never returns.
 
-    A command lives for a moment: collecting garbage while modules load, and taking the interpreter apart at the end,
-    cost a tenth of a second and free nothing that the end of the process doesn't."""
+    A command is a short process. Garbage collection during imports, and the cleanup of the interpreter at the end, take
+    a tenth of a second together. They free nothing that the end of the process doesn't free.
+    """
     gc.set_threshold(50_000)
     from labctl.cli.main import run
 

@@ -1,4 +1,4 @@
-"""Work that nobody has to wait for: it begins at once, and a process that ends doesn't wait for it."""
+"""Background work: it begins at once, and the end of the process doesn't wait for it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ R = TypeVar("R")
 
 
 class Ahead(Generic[R]):
-    """``work`` in a thread of its own, from now on. Signals reach whoever waits for it, also where the work itself
-    is in a call that nothing interrupts, such as getaddrinfo(3)."""
+    """Run ``work`` in a thread of its own from now on. Signals reach the thread that waits, even if the work is in a
+    call that nothing interrupts, such as getaddrinfo(3)."""
 
     def __init__(self, work: Callable[[], R]) -> None:
         self._work = work
         self._results: list[R] = []
         self._errors: list[BaseException] = []
-        # A lock alone stands an exception that a signal raises while it is waited for; an Event doesn't.
+        # Only a bare lock survives an exception that a signal raises during the wait; an Event doesn't.
         self._lock = threading.Lock()
         self._lock.acquire()
         with held():
@@ -36,7 +36,8 @@ class Ahead(Generic[R]):
         self._lock.release()
 
     def result(self, seconds: float = math.inf) -> R:
-        """What the work gave or raised. Raises TimeoutError where it hasn't ended after ``seconds``."""
+        """Return the result of the work, or raise its error. Raises TimeoutError if the work hasn't ended after
+        ``seconds``."""
         end = time.monotonic() + seconds
         while not self._lock.acquire(timeout=max(0, min(LOOK_SECONDS, end - time.monotonic()))):
             if time.monotonic() >= end:

@@ -1,4 +1,5 @@
-"""What services tell while they work. Frozen, with no word of how it will be shown: the command line renders them."""
+"""The events that services emit while they work. They are frozen and say nothing about presentation: the command line
+renders them."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ class Event:
 
 @dataclass(frozen=True)
 class StepStarted(Event):
-    """A piece of work began. ``key`` names it for StepProgress and StepEnded, ``what`` is a template for
+    """A piece of work began. ``key`` identifies it in StepProgress and StepEnded, and ``what`` is a template for
     ``subject``."""
 
     key: str
@@ -23,7 +24,7 @@ class StepStarted(Event):
 
 @dataclass(frozen=True)
 class StepProgress(Event):
-    """A line of what a running piece of work is at."""
+    """A line about the progress of a running piece of work."""
 
     key: str
     line: str
@@ -31,7 +32,7 @@ class StepProgress(Event):
 
 @dataclass(frozen=True)
 class StepEnded(Event):
-    """A piece of work ended after so many seconds, well or not."""
+    """A piece of work ended after that number of seconds, successfully or not."""
 
     key: str
     ok: bool = True
@@ -40,7 +41,7 @@ class StepEnded(Event):
 
 @dataclass(frozen=True)
 class BoxReady(Event):
-    """A box's systemd has finished starting, ``seconds`` after it was asked for."""
+    """systemd of a box has finished starting, ``seconds`` after the start of the box was requested."""
 
     box: str
     seconds: float
@@ -48,7 +49,7 @@ class BoxReady(Event):
 
 @dataclass(frozen=True)
 class Note(Event):
-    """Something worth knowing. ``text`` is a template for ``values``."""
+    """Useful information. ``text`` is a template for ``values``."""
 
     text: str
     values: tuple[tuple[str, str], ...] = ()
@@ -56,8 +57,8 @@ class Note(Event):
 
 @dataclass(frozen=True)
 class PlayFault(Event):
-    """Something that doesn't hold, as soon as it is known: of which step, and of which task. ``expected`` and ``found``
-    are templates for ``values``; ``said`` is what checks said, in both languages."""
+    """A flaw of a step and a task, sent as soon as it is known. ``expected`` and ``found`` are templates for
+    ``values``. ``said`` are the messages of checks, in both languages."""
 
     step: str
     task: str
@@ -69,7 +70,7 @@ class PlayFault(Event):
 
 @dataclass(frozen=True)
 class ManyStarted(Event):
-    """Work on many instances began: ``waiting`` of ``total`` have something to do, of ``boxes`` boxes."""
+    """Work on many instances began. ``waiting`` of ``total`` instances have work to do, with ``boxes`` boxes."""
 
     total: int
     waiting: int
@@ -78,7 +79,7 @@ class ManyStarted(Event):
 
 @dataclass(frozen=True)
 class OneStarted(Event):
-    """One of many: a learner's instance of a lab is being worked on."""
+    """Work on one of many began: a learner's instance of a lab."""
 
     learner: str
     lab: str
@@ -86,7 +87,7 @@ class OneStarted(Event):
 
 @dataclass(frozen=True)
 class OneEnded(Event):
-    """It has come to its end after so many seconds, well or not; ``boxes`` of it were touched."""
+    """Work on one of many ended after that number of seconds, successfully or not. It affected ``boxes`` boxes."""
 
     learner: str
     lab: str
@@ -99,4 +100,4 @@ Emit = Callable[[Event], None]
 
 
 def silent(_event: Event) -> None:
-    """For callers that show nothing."""
+    """Ignore an event, for callers that show nothing."""

@@ -1,8 +1,8 @@
-"""Ctrl-C where something mustn't be broken off just then.
+"""Ctrl-C during work that must not be interrupted.
 
-Python raises KeyboardInterrupt between any two steps of the main thread, also in the midst of a thread's start: what
-that thread then does nobody waits for, and nobody takes back (``Thread.start`` and ``Executor.submit`` can't be
-continued). So the handler of signals looks here whether the main thread holds interrupts back.
+Python raises KeyboardInterrupt between any two steps of the main thread, also during the start of a thread. Then nobody
+waits for the work of that thread, and nobody rolls it back: ``Thread.start`` and ``Executor.submit`` can't be
+continued. So the signal handler checks here whether the main thread holds interrupts back.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from labctl.threads import Thread
 R = TypeVar("R")
 
 LOOK_SECONDS = 0.5
-"""A signal in the very moment before a wait begins is noticed when the wait ends, so none is longer. And what was told
-to stop may just have begun something else: it is told again."""
+"""The longest wait at once. A signal just before a wait begins is noticed only when the wait ends. And a worker that
+was asked to stop may have begun another piece of work, so it is asked again."""
 
 _held = 0
 _came = False
 
 
 def interrupt(*_: object) -> None:
-    """A handler for SIGINT, SIGTERM and SIGHUP: raises KeyboardInterrupt, or has ``held`` do so when it is left."""
+    """Handle SIGINT, SIGTERM and SIGHUP: raise KeyboardInterrupt, or let ``held`` raise it at the end of its block."""
     global _came
     if _held:
         _came = True
@@ -36,8 +36,8 @@ def interrupt(*_: object) -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """For a few quick steps that belong together. Other threads are never interrupted: there it does nothing. Raises
-    KeyboardInterrupt at its end where one came meanwhile."""
+    """Hold interrupts back during a few quick steps that belong together. Other threads are never interrupted, so it
+    has no effect there. Raises KeyboardInterrupt at the end of the block if an interrupt came."""
     global _held, _came
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -53,8 +53,8 @@ def held() -> Iterator[None]:
 
 
 def interrupted_by_signals() -> None:
-    """From now on TERM ends this process the way Ctrl-C does: what is half-made is taken back. So does a terminal that
-    goes away, unless nohup(1) started this."""
+    """From now on, let SIGTERM end this process in the same way as Ctrl-C: unfinished work is rolled back. SIGHUP has
+    the same effect when the terminal closes, unless nohup(1) started this process."""
     signal.signal(signal.SIGTERM, interrupt)
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -62,7 +62,7 @@ def interrupted_by_signals() -> None:
 
 
 def uninterrupted(work: Callable[[], R]) -> R:
-    """Do it to the end, even when Ctrl-C comes meanwhile: for taking back what was half-made."""
+    """Call the function to its end, even if Ctrl-C comes. It is for the rollback of unfinished work."""
     call = _ThreadedCall(work)
     while not call.started:
         with suppress(KeyboardInterrupt):
@@ -72,14 +72,14 @@ def uninterrupted(work: Callable[[], R]) -> R:
 
 
 def apart(work: Callable[[], R], stop: Callable[[], object]) -> R:
-    """Do it in a thread of its own, which Ctrl-C doesn't reach. When Ctrl-C comes, ``stop`` is called, to have it end
-    soon, again and again until it has ended; then KeyboardInterrupt is raised."""
+    """Call the function in a thread of its own, which Ctrl-C doesn't reach. When Ctrl-C comes, ``stop`` is called again
+    and again until the thread has ended; it must end the work soon. Then KeyboardInterrupt is raised."""
     return wound_up(work, None, stop)
 
 
 def wound_up(work: Callable[[], R], wind_up: Callable[[], object] | None, stop: Callable[[], object]) -> R:
-    """As ``apart``, but a first Ctrl-C only calls ``wind_up``, once: the work is to finish what it has begun, and what
-    it returns then is returned. A second Ctrl-C calls ``stop``."""
+    """The same as ``apart``, except for the first Ctrl-C. It only calls ``wind_up``, once: the work must finish the
+    parts that it has begun, and its result is returned. A second Ctrl-C calls ``stop``."""
     if threading.current_thread() is not threading.main_thread():
         return work()
     call = _ThreadedCall(work)
@@ -103,8 +103,8 @@ def wound_up(work: Callable[[], R], wind_up: Callable[[], object] | None, stop: 
 
 
 class _ThreadedCall(Generic[R]):
-    """Work in a thread. The thread that waits for it does nothing but take a lock: conditions, events, futures and
-    pools don't stand an exception that comes out of nowhere, and would leave one of their locks taken for ever."""
+    """Work in a thread. The waiting thread only takes a lock. Conditions, events, futures and pools don't survive an
+    exception at an arbitrary step: one of their locks would stay locked."""
 
     def __init__(self, work: Callable[[], R]) -> None:
         self._work = work
@@ -116,7 +116,7 @@ class _ThreadedCall(Generic[R]):
         self.started = False
 
     def start(self) -> None:
-        """Raises KeyboardInterrupt, after it or before it has started."""
+        """Start the thread. Raises KeyboardInterrupt, before or after the start."""
         with held():
             Thread(target=self._run, name="call").start()
             self.started = True
@@ -130,20 +130,20 @@ class _ThreadedCall(Generic[R]):
         self._lock.release()
 
     def wait(self) -> None:
-        """Until it has ended. Raises KeyboardInterrupt, at the latest after LOOK_SECONDS."""
+        """Wait until the thread has ended. Raises KeyboardInterrupt, at the latest after LOOK_SECONDS."""
         while not self._ended:  # an interrupted wait may have taken the lock
             self._lock.acquire(timeout=LOOK_SECONDS)
 
     def await_end(self, stop: Callable[[], object] = lambda: None) -> None:
-        """Whatever comes meanwhile. ``stop`` is called now, and again until it has ended."""
+        """Wait until the thread has ended, and ignore interrupts. ``stop`` is called now, and again until the end."""
         with suppress(KeyboardInterrupt), held():
             while not self._ended:
-                with suppress(KeyboardInterrupt):  # of another handler than labctl's own
+                with suppress(KeyboardInterrupt):  # from a handler that isn't labctl's
                     stop()
                     self._lock.acquire(timeout=LOOK_SECONDS)
 
     def result(self) -> R:
-        """What it gave, or raised."""
+        """Return the result of the work, or raise its error."""
         if self._errors:
             raise self._errors[0]
         return self._results[0]

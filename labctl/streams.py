@@ -1,4 +1,5 @@
-"""What comes from a process in a box: bytes both ways, a terminal, or all that it said. A part of the ports."""
+"""The output of processes in a box: a stream of bytes both ways, a terminal, or the complete output. A part of the
+ports."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import msgspec
 
 
 class ExecResult(msgspec.Struct, frozen=True):
-    """What a command said. ``code`` 126 and 127: it could not be started."""
+    """The output of a command. ``code`` 126 or 127: the command could not be started."""
 
     code: int
     stdout: bytes
@@ -19,33 +20,33 @@ class ByteStream(Protocol):
     """Two-way bytes to a process in a box."""
 
     def fileno(self) -> int:
-        """A descriptor to select on for reading."""
+        """Return a descriptor that select can wait on for reading."""
 
     def read(self, size: int = 65536) -> bytes:
-        """Some bytes of the process's stdout; none at the end."""
+        """Return some bytes of the process's stdout; empty at the end."""
 
     def write(self, data: bytes) -> None:
-        """To the process's stdin, all of it."""
+        """Write all bytes to the process's stdin."""
 
     def pending(self) -> bool:
-        """Bytes that came already, which no select would tell."""
+        """Return whether bytes have arrived that select doesn't report."""
 
     def close_write(self) -> None:
-        """No more stdin."""
+        """Close stdin."""
 
     def close(self) -> None:
-        """The end."""
+        """Close the stream."""
 
 
 class Process(ByteStream, Protocol):
-    """A process in a box that ends with its stream: ``close`` ends one that goes on."""
+    """A process in a box that ends with its stream: ``close`` ends a running process."""
 
     def exit_code(self) -> int:
-        """How it ended. Only after ``read`` returned nothing."""
+        """Return the exit code. Only after ``read`` returned nothing."""
 
 
 class Terminal(Process, Protocol):
     """A process in a box on a terminal of its own."""
 
     def resize(self, rows: int, columns: int) -> None:
-        """Tell it the window's size."""
+        """Set the size of the window."""

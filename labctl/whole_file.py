@@ -1,4 +1,4 @@
-"""The one way in which labctl writes files: whole, or as they were before."""
+"""The one way in which labctl writes files: completely, or not at all."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from labctl.hints import Hint
 
 @contextmanager
 def whole_file(path: Path, mode: int = 0o600, hint: Hint | None = None) -> Iterator[BinaryIO]:
-    """A stream that becomes the file when the block ends without an error; else the file stays as it was.
+    """A stream that becomes the file if the block ends without an error; otherwise the file stays unchanged.
 
-    The bytes are on the disk (fsync(2)) before the file is renamed, so a crash leaves the old file or the new one. A
-    link keeps its target, which is replaced. A pipe or a device is written to as it is. ``mode``: permissions before
-    the umask. Raises UsageError, with ``hint``, for every OSError: in the block, too."""
+    The bytes are on the disk (fsync(2)) before the file is renamed, so a crash leaves the old file or the new file. If
+    the path is a link, the link stays and its target is replaced. A pipe or a device is written directly. ``mode`` has
+    the permissions before the umask. Raises UsageError, with ``hint``, for every OSError, also in the block.
+    """
     try:
         if path.exists() and not path.is_file():
             with path.open("wb") as stream:
@@ -48,18 +49,18 @@ def write_whole(path: Path, content: bytes | str, mode: int = 0o600) -> None:
 
 
 def beside_of(file: Path) -> Path:
-    """A name in the same folder that nobody else uses."""
+    """Return an unused name in the same folder."""
     return file.with_name(f".{file.name}.{secrets.token_hex(4)}")
 
 
 def unwritable(path: Path, error: OSError, hint: Hint | None = None) -> UsageError:
-    """The error for a file or folder that can't be written."""
+    """Return the error for a file or folder that can't be written."""
     why = error.strerror or str(error)
     return UsageError("{path} can't be written: {why}", hint=hint, path=str(path), why=why)
 
 
 def _keep_name(folder: Path) -> None:
-    """Have the new name survive a crash, on file systems that can."""
+    """Make the new name survive a crash, on file systems that support it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

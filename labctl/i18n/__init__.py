@@ -1,11 +1,11 @@
-"""The texts that people read, each in the language of whoever asked.
+"""The texts that people read, each in the language of the reader.
 
-The English text is the key. A translation is the gettext catalog ``locale/LANGUAGE/LC_MESSAGES/labctl.po``, compiled
-to ``labctl.mo`` beside it by ``docs/texts.py``; a text that a catalog lacks is shown in English. A new catalog is a new
-language: nothing else lists the languages.
+The English text is the key. Translations are in the gettext catalog ``locale/LANGUAGE/LC_MESSAGES/labctl.po``.
+``docs/texts.py`` compiles it to ``labctl.mo`` in the same folder. A text without a translation is shown in English. A
+new catalog adds a new language; no other list of languages exists.
 
-The language is a context variable. Each thread and each coroutine has its own; labctl.threads starts threads that
-speak the language of who started them.
+The language is a context variable. Each thread and each coroutine has its own value. labctl.threads starts threads that
+keep the language of the thread that started them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def language() -> str:
 
 
 def choose(chosen: str) -> None:
-    """Use this language from now on in this context. One that has no catalog is English."""
+    """Use this language from now on in this context. A language without a catalog becomes English."""
     _language.set(chosen)
 
 
@@ -49,14 +49,14 @@ def speaking(chosen: str) -> Iterator[None]:
 
 @cache
 def languages() -> tuple[str, ...]:
-    """English and every language that has a compiled catalog."""
+    """Return English and every language that has a compiled catalog."""
     with os.scandir(LOCALE) as folders:
         found = {entry.name for entry in folders if os.path.exists(_compiled(entry.name))}  # noqa: PTH110
     return (SOURCE, *sorted(found - {SOURCE}))
 
 
 def matching(locale: str) -> str:
-    """The language for a locale such as ``zh_CN.UTF-8`` (locale(7)); empty if there is none."""
+    """Return the language for a locale such as ``zh_CN.UTF-8`` (locale(7)); empty if there is none."""
     found = _LOCALE_NAME.match(locale)
     if found is None:
         return ""
@@ -80,7 +80,7 @@ def _catalog(name: str) -> NullTranslations:
 def _(text: str) -> str:
     """The text in the language in use."""
     chosen = _language.get()
-    # gettext(3) answers the empty text with the catalog's header.
+    # gettext(3) returns the catalog's header for the empty text.
     return text if chosen == SOURCE or not text else _catalog(chosen).gettext(text)
 
 
@@ -93,13 +93,13 @@ def ngettext(one: str, many: str, number: int) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Names one after the other."""
+    """Return names as a list in the language in use."""
     return ("、" if _language.get() == "zh" else ", ").join(words)
 
 
 def side(text: str) -> str:
-    """Of a check's text, the lines in the language in use: Chinese ones follow a line that begins with ``[zh]`` or
-    ``zh:``. Other languages get the English ones."""
+    """Return the lines of a check's text in the language in use. Chinese lines follow a line that begins with ``[zh]``
+    or ``zh:``. Other languages get the English lines."""
     for mark in ("[zh]", "zh:"):
         english, found, chinese = text.partition(f"\n{mark}")
         if found:

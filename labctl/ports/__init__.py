@@ -1,5 +1,5 @@
-"""What services need from the outside, as Protocols. Adapters implement them, tests/fakes.py too, and one suite of
-contract tests runs on both."""
+"""The Protocols through which services reach the outside. Adapters implement them, and tests/fakes.py implements them
+too. One suite of contract tests runs on both."""
 
 from __future__ import annotations
 
@@ -31,61 +31,68 @@ from labctl.streams import Terminal as Terminal
 
 
 class Engine(Protocol):
-    """Boxes on a Docker engine. Every method raises EngineError where the engine can't be reached."""
+    """Boxes on a Docker engine. Every method raises EngineError if the engine can't be reached."""
 
     def info(self) -> EngineInfo:
-        """What this engine is."""
+        """Return the data of the engine and its machine."""
 
     @property
     def store(self) -> str:
-        """The id of the store whose boxes ``observe``, ``clones`` and ``clone_images`` tell of."""
+        """The id of the store whose boxes ``observe``, ``clones`` and ``clone_images`` return."""
 
     def observe(self, instance: str | None = None) -> list[ObservedBox]:
-        """All boxes of this store, running or not, or those of one instance. Clones' are none of them: whoever looks
-        for learners' boxes never takes one of these for it. Boxes that were made before stores had ids are among them
-        if they are known to be this store's, and their instance has no others."""
+        """Return all boxes of this store, running or not, or the boxes of one instance.
+
+        Boxes of clones are not included, so no caller takes a clone for a learner's box. Boxes that were created before
+        stores had ids are included if two conditions hold: they are known to belong to this store, and their instance
+        has no other boxes.
+        """
 
     def unclaimed(self, instance: str | None = None) -> list[ObservedBox]:
-        """Boxes that were made before stores had ids and that aren't known to be this store's: all of them, or those
-        of an instance of that name. Clones' are none of them."""
+        """Return the boxes that were created before stores had ids and that aren't known to belong to this store: all
+        of them, or the boxes of one instance. Boxes of clones are not included."""
 
     def observe_all(self) -> list[ObservedBox]:
-        """All boxes of all stores, clones' too: for what concerns the whole engine. None of them may be changed."""
+        """Return all boxes of all stores, including boxes of clones. It is for decisions about the whole engine. None
+        of these boxes may be changed."""
 
     def clones(self, original: str | None = None) -> list[ObservedBox]:
-        """The boxes of all clones of this store, running or not, or of the clones of one instance."""
+        """Return the boxes of all clones of this store, running or not, or of the clones of one instance."""
 
     def create(self, spec: BoxSpec) -> str:
-        """Make a box, not started; its id. Raises NameTakenError where a container of that name exists already."""
+        """Create a box without starting it, and return its id. Raises NameTakenError if a container of that name
+        exists."""
 
     def start(self, box_id: str) -> None:
-        """Start it. A running one stays as it is."""
+        """Start the box. A running box stays unchanged."""
 
     def stop(self, box_id: str, timeout: int = 10) -> None:
-        """Shut it down; after ``timeout`` seconds, kill it. With 0 it is a power cut: nothing in the box gets to know.
-        A stopped or missing one stays as it is."""
+        """Stop the box; after ``timeout`` seconds, kill it. A ``timeout`` of 0 is a power cut: the box gets no signal
+        before. A stopped or missing box stays unchanged."""
 
     def restart(self, box_id: str, timeout: int = 10) -> None:
-        """Stop it and start it."""
+        """Stop the box and start it."""
 
     def remove(self, box_id: str) -> None:
-        """Kill and remove it with all that it holds. A missing one is fine."""
+        """Kill the box and remove it with all its content. A missing box is no error."""
 
     def commit(self, box_id: str, labels: Mapping[str, str]) -> str:
-        """An image of all that the box's disk holds at one moment, for which it stands still (0.1 s and more, by what
-        was written); the image's id. Holes of sparse files are written as zeros: see ``Keeper.hold``. Of labctl's
-        labels it has ``labels`` and no others. What is mounted isn't in it: /run, and /etc/hosts, /etc/hostname and
-        /etc/resolv.conf, which are the engine's."""
+        """Create an image of the box's disk at one moment, and return its id.
+
+        The box is paused for this, for 0.1 s or more, depending on the written data. Holes of sparse files are written
+        as zeros: see ``Keeper.hold``. Of labctl's labels, the image has ``labels`` and no others. Mounts are not in the
+        image: /run, and the engine's /etc/hosts, /etc/hostname and /etc/resolv.conf.
+        """
 
     def clone_images(self, original: str | None = None) -> list[CloneImage]:
-        """All images of this store that were committed with ``Instance.clone_image_labels``, or those of one
+        """Return all images of this store that were committed with ``Instance.clone_image_labels``, or those of one
         instance."""
 
     def remove_image(self, image_id: str) -> bool:
-        """Remove it. A missing one is fine. False where a box was made from it: then it stays."""
+        """Remove the image. A missing image is no error. Returns False if a box uses the image: then it stays."""
 
     def running(self, box_id: str) -> RunningBox | None:
-        """How the box runs now: another ``Running`` after each start; None where it doesn't."""
+        """Return the running state of the box: another ``Running`` after each start, None if the box doesn't run."""
 
     def exec(
         self,
@@ -95,10 +102,10 @@ class Engine(Protocol):
         stdin: bytes | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> ExecResult:
-        """Run a command as root in the box and wait. Where it can't be started, the exit code is 126 or 127."""
+        """Run a command as root in the box and wait. If it can't be started, the exit code is 126 or 127."""
 
     def stream(self, box_id: str, argv: Sequence[str]) -> ByteStream:
-        """Run a command with its stdin and stdout as bytes to talk through."""
+        """Run a command whose stdin and stdout are a stream of bytes."""
 
     def terminal(
         self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int
@@ -108,71 +115,74 @@ class Engine(Protocol):
     def process(
         self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], on_stderr: Callable[[bytes], object]
     ) -> Process:
-        """Run a command with its stdin and stdout as bytes to talk through; ``on_stderr`` gets what else it says."""
+        """Run a command whose stdin and stdout are a stream of bytes. ``on_stderr`` receives its stderr."""
 
     def find(self, box_id: str, path: str) -> Spot:
-        """Where an absolute path of the box leads, every link followed, within the box. Of a box that doesn't run, on
-        its disk."""
+        """Find the target of an absolute path in the box, with every link followed within the box. If the box doesn't
+        run, the path is searched on its disk."""
 
     def put_archive(self, box_id: str, path: str, tar: bytes | IO[bytes]) -> None:
-        """Unpack a tar archive (GNU's format) in a folder of the box, as the box sees its files: also on what is
-        mounted there. Files replace files, folders get what is new; nothing is changed until all of the archive is in
-        the box. A box need not run; then it has its disk and no mounts. Raises UsageError where there is no such
-        folder, where a folder is in a file's way or a file in a folder's, and where it can't be written."""
+        """Unpack a tar archive (GNU's format) in a folder of the box, as the box sees its files, including mounts.
+
+        Files replace files, and folders receive new files. Nothing is changed until the whole archive is in the box. A
+        box that doesn't run has its disk and no mounts. Raises UsageError if the folder doesn't exist, if a folder
+        would replace a file or a file would replace a folder, and if the folder can't be written.
+        """
 
     def get_archive(self, box_id: str, path: str, left_out: Callable[[str], object] = ...) -> Iterator[bytes]:
-        """A file or folder of the box as a tar archive, as the box sees it; of one that doesn't run, as it is on its
-        disk. A link comes as itself. ``left_out`` is told of the sockets, which no archive can hold. Raises UsageError,
-        also in the midst, where there is none or it can't be read."""
+        """Return a file or folder of the box as a tar archive, as the box sees it. If the box doesn't run, its disk is
+        read. A link is returned as a link. ``left_out`` receives the sockets, which no archive can hold. Raises
+        UsageError if the path is missing or unreadable, also after part of the archive was returned."""
 
     def logs(self, box_id: str, tail: int) -> bytes:
-        """The last lines that the box's console printed."""
+        """Return the last lines of the box's console."""
 
     def memory(self, box_id: str) -> int:
-        """What a running box uses, in bytes, by its own cgroup: less the page cache that could be had back at once."""
+        """Return the memory of a running box in bytes, by its own cgroup, without the page cache that can be freed at
+        once."""
 
 
 class Images(Protocol):
     """Images, content-addressed: a tag is a hash of all that goes into it."""
 
     def tags(self, lab: Lab) -> Mapping[str, str] | None:
-        """Box to tag, where every image of the lab is there already; None where something has to be built."""
+        """Return box to tag if every image of the lab exists; None if an image must be built."""
 
     def ensure(self, labs: Sequence[Lab], emit: Emit) -> None:
-        """Build what is missing for these labs, as parallel as their dependencies allow. An interrupted or failed
-        build leaves nothing half-made. Raises BuildError."""
+        """Build the missing images of these labs, in parallel as far as their dependencies allow. An interrupted or
+        failed build leaves no incomplete image. Raises BuildError."""
 
     def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:
-        """labctl's images on the engine; ``current`` tells the ones that these labs would use."""
+        """Return labctl's images on the engine. ``current`` marks the images that these labs would use."""
 
     def save(self, labs: Sequence[Lab], path: str, emit: Emit) -> int:
-        """All that these labs need as one file for a machine without network; its size in bytes."""
+        """Write all images of these labs to one file, for a machine without network. Returns its size in bytes."""
 
     def load(self, path: str, emit: Emit) -> list[str]:
-        """Take in what ``save`` wrote; the tags."""
+        """Import a file that ``save`` wrote, and return the tags."""
 
     def prune(self, labs: Sequence[Lab], emit: Emit) -> list[ImageInfo]:
-        """Remove images that neither these labs nor a box uses; what was removed."""
+        """Remove images that neither these labs nor a box uses, and return them."""
 
 
 class Provisioner(Protocol):
-    """Plays on boxes."""
+    """Run plays on boxes."""
 
     def run(self, lab: Lab, play: str, boxes: Mapping[str, str], params: Params, emit: Emit) -> None:
         """Run ``playbooks/<lab>/<play>.yml`` on boxes (name to container id). Raises BuildError with the task's name
         and its message."""
 
     def stop(self) -> None:
-        """End all runs, from any thread: they raise BuildError."""
+        """End all runs, from any thread. They raise BuildError."""
 
     def plays(self, lab: Lab) -> Sequence[str]:
-        """The names of the lab's plays, without .yml."""
+        """Return the names of the lab's plays, without .yml."""
 
 
 class CloneCheck(msgspec.Struct, frozen=True):
-    """A check that runs on a clone only: its pytest id, its task, its title. One that is ``shared`` belongs to every
-    verify and runs on the one clone of all such checks; others kill, cut or reboot something and want a clone of their
-    own."""
+    """A check that runs only on a clone: its pytest id, its task and its title. A check that is ``shared`` runs in
+    every verify, on the one clone of all such checks. Other checks kill, cut or reboot something, and need a clone of
+    their own."""
 
     name: str
     task: str
@@ -181,8 +191,8 @@ class CloneCheck(msgspec.Struct, frozen=True):
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """What checks said, and for each box which files of its packages aren't as they were installed. ``unseen``: box to
-    why its files could not be looked at."""
+    """The results of checks, and for each box the files of its packages that differ from the installed version.
+    ``unseen`` maps a box to the reason why its files could not be inspected."""
 
     results: list[CheckResult]
     changed: dict[str, tuple[str, ...]]
@@ -191,14 +201,15 @@ class Findings(msgspec.Struct, frozen=True):
 
 PowerAct = Literal["reboot", "off", "on"]
 PowerSwitch = Callable[[str, PowerAct], RunningBox]
-"""Does that to a box of a clone, and tells how it runs then (after ``off`` its pid is 0). Raises LabctlError."""
+"""Switch the power of a box of a clone, and return its running state; after ``off`` its pid is 0. Raises
+LabctlError."""
 
 
 class Checker(Protocol):
-    """Checks on boxes."""
+    """Run checks on boxes."""
 
     def prepare(self) -> None:
-        """A run will come soon: load what it needs meanwhile."""
+        """Prepare for a run that comes soon: load the modules that it needs."""
 
     def run(
         self,
@@ -211,55 +222,62 @@ class Checker(Protocol):
         pick: Sequence[str] | None = None,
         power: PowerSwitch | None = None,
     ) -> Findings:
-        """Run the lab's checks (those of the tasks in ``only``) but for those that want a clone, which ``on_clones`` is
-        told of at once; or, on a clone, those that are called as ``pick`` says. May be called from several threads.
-        Raises ChecksError where the run itself is broken; a single check that can't run is a result with verdict
-        error."""
+        """Run the lab's checks, or those of the tasks in ``only``.
+
+        Checks that need a clone are not run, but given to ``on_clones`` at once. On a clone, ``pick`` names the checks
+        to run. May be called from several threads. Raises ChecksError if the run itself fails. A single check that
+        can't run is a result with verdict error.
+        """
 
     def stop(self) -> None:
-        """End all runs, from any thread: they raise ChecksError."""
+        """End all runs, from any thread. They raise ChecksError."""
 
 
 class Watcher(Protocol):
-    """Tells of changes in boxes."""
+    """Report changes in boxes."""
 
     def watch(self, site: Site) -> AbstractContextManager[Callable[[float], bool]]:
-        """Watch these boxes. What it gives waits for so many seconds at most, and is true as soon as a file was
-        written, a program was run or a box ended. Raises EngineError."""
+        """Watch these boxes. Gives a function that waits for at most that number of seconds, and returns True as soon
+        as a file was written, a program was run, or a box ended. Raises EngineError."""
 
 
 class Catalog(Protocol):
-    """Labs and what belongs to them."""
+    """Labs and the files that belong to them."""
 
     def names(self) -> list[str]:
-        """All labs, sorted."""
+        """Return the names of all labs, sorted."""
 
     def lab(self, name: str) -> Lab:
-        """That lab. Raises UsageError with the nearest name for an unknown one, InvalidLabError for a faulty one."""
+        """Return that lab. Raises UsageError, with the nearest name, for an unknown lab, and InvalidLabError for a
+        faulty lab."""
 
     def brief(self, name: str, language: str) -> str:
-        """The lab's brief, Markdown, params not filled in."""
+        """Return the lab's brief in Markdown, without params filled in."""
 
     def mutants(self, lab: str) -> Sequence[Mutant]:
-        """The lab's mutants, sorted. Raises InvalidLabError for one that names no task, or tasks that aren't there."""
+        """Return the lab's mutants, sorted. Raises InvalidLabError for a mutant that names no task, or an unknown
+        task."""
 
 
 class Notes(Protocol):
-    """What the keeper noted of boxes."""
+    """The keeper's notes on boxes."""
 
     def of(self, boxes: Collection[str]) -> list[BoxNote]:
-        """Of the boxes with these ids the latest of each kind since their start, oldest first. Raises EngineError."""
+        """Return the latest note of each kind since the start of these boxes (ids), oldest first. Raises
+        EngineError."""
 
 
 class Locks(Protocol):
-    """One piece of work at a time."""
+    """Locks between processes, so that only one does a piece of work at a time."""
 
     def hold(self, name: str, emit: Emit) -> AbstractContextManager[None]:
-        """Hold the lock of that name; a Note of who has it where another labctl does and this one waits."""
+        """Hold the lock of that name. If another labctl has it, a Note names the owner and this labctl waits."""
 
     def slot(self, name: str, width: int, emit: Emit) -> AbstractContextManager[None]:
-        """One of ``width`` places, which all labctl of this store share on this machine; in turn, so that one who wants
-        one isn't passed by for long by another who wants hundreds. A Note where that takes its time."""
+        """Take one of ``width`` places, which all labctl processes of this store on this machine share. The order is
+        fair: a process that wants one place doesn't wait long behind a process that wants hundreds. A Note reports a
+        long wait."""
 
     def forget(self, name: str) -> None:
-        """Nobody will ever ask again for the lock of that name, nor for one whose name begins with it and a dot."""
+        """Forget the lock of that name, and the locks whose name begins with that name and a dot. They are never needed
+        again."""

@@ -1,4 +1,4 @@
-"""The keeper of an engine and what it says. A part of the ports."""
+"""The keeper of an engine and its reports. A part of the ports."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from labctl.events import Emit
 
 
 class KeeperWatch(Protocol):
-    """What the keeper says of boxes, from the moment of watching on."""
+    """The keeper's reports on boxes, from the start of the watch."""
 
     def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
-        """Wait until systemd has finished starting in each box (name to id), BoxReady as each does. ``deadline`` in
-        seconds from now. Raises KeeperGoneError when the keeper ends meanwhile, and EngineError when it passes, with
-        what the keeper or the box's console said last."""
+        """Wait until systemd has finished starting in each box (name to id), and emit BoxReady for each. ``deadline``
+        is in seconds from now. Raises KeeperGoneError if the keeper ends before. Raises EngineError after the deadline,
+        with the last output of the keeper or of the box's console."""
 
 
 class Keeper(Protocol):
     """The keeper, the switch and the probe of an engine."""
 
     def state(self) -> Mapping[str, str]:
-        """Role to state (``running``, ``exited``, ``missing``, ``outdated`` …)."""
+        """Return role to state (``running``, ``exited``, ``missing``, ``outdated`` …)."""
 
     def ensure(self) -> bool:
-        """Keeper, switch, probe and toolbox are as this version of labctl wants them. True where something had to be
-        done."""
+        """Bring keeper, switch, probe and toolbox to the state that this version of labctl needs. Returns whether a
+        change was necessary."""
 
     def watch(self) -> AbstractContextManager[KeeperWatch]:
-        """Listen to the keeper. Enter before boxes are started."""
+        """Listen to the keeper. Enter the block before boxes are started."""
 
     def hold(self, boxes: Mapping[str, str]) -> AbstractContextManager[Mapping[str, Weight]]:
-        """Boxes (name to id) stand still, all together, until it is left or this labctl dies; and how much a copy of
-        each would write. Raises EngineError where that can't be measured."""
+        """Pause boxes (name to id) all together until the end of the block, or until this labctl dies. Gives the bytes
+        that a copy of each box would write. Raises EngineError if they can't be measured."""
 
     def spare(self, instance: str, seconds: float) -> AbstractContextManager[None]:
-        """Meanwhile, for so many seconds at most, the keeper neither stops nor removes boxes of that instance (its
-        name on the engine) whose time has passed. It does so soon after."""
+        """During the block, but not longer than that number of seconds, keep the keeper from stopping or removing
+        expired boxes of that instance (its name on the engine). The keeper does so soon after the block."""
 
     def remove(self) -> None:
-        """Take keeper, switch, probe and toolbox away. Only when there are no boxes."""
+        """Remove keeper, switch, probe and toolbox. Only if there are no boxes."""

@@ -1,4 +1,4 @@
-"""The engine's machine, and what is remembered of labs on it."""
+"""The engine's machine, and the measurements of labs on it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ class ServerPort(Protocol):
     """The machine that the boxes run on. Raises EngineError."""
 
     def look(self) -> Server:
-        """What it has, and what is in use now. Needs the keeper's image."""
+        """Return the machine's resources and their current use. Needs the keeper's image."""
 
     def measure(self, box_ids: Sequence[str]) -> Footprint:
-        """What these boxes use together, at rest. Takes some seconds, in which their cpu time is watched."""
+        """Return the use of these boxes together, at rest. It takes some seconds, in which their cpu time is
+        measured."""
 
 
 class Footprints(Protocol):
-    """What was measured on this server, kept by a name that changes with the lab's images."""
+    """The measurements on this server, by names that change with the lab's images."""
 
     def get(self, name: str) -> Footprint | None:
-        """What was kept, or nothing."""
+        """Return the kept footprint, or None."""
 
     def put(self, name: str, footprint: Footprint) -> None:
-        """Keep it."""
+        """Keep a footprint."""
 
     def rate(self) -> float:
-        """Boxes started in a second, the last time that many were; 0 where that was never."""
+        """Return the boxes started per second at the last start of many boxes; 0 if there was none."""
 
     def put_rate(self, rate: float) -> None:
-        """Keep it."""
+        """Keep the rate."""

@@ -1,4 +1,4 @@
-"""What Docker can't keep."""
+"""The data that Docker can't keep."""
 
 from __future__ import annotations
 
@@ -10,71 +10,73 @@ from labctl.domain.verdict import Attempt
 
 
 class Store(Protocol):
-    """Attempts and hints. Every method raises LabctlError where the store can't be used. What a method returned from is
-    kept, whatever happens next."""
+    """Attempts and hints. Every method raises LabctlError if the store can't be used. When a method returns, its data
+    is kept, whatever happens next."""
 
     def add_attempt(self, attempt: Attempt) -> int:
-        """Keep it; its number among the instance's attempts, from 1."""
+        """Keep an attempt, and return its number among the instance's attempts, from 1."""
 
     def attempts(self, instance: str) -> list[Attempt]:
-        """All of an instance, oldest first."""
+        """Return all attempts of an instance, oldest first."""
 
     def latest(self, lab: str) -> list[Attempt]:
-        """The last attempt of each instance of that lab."""
+        """Return the last attempt of each instance of that lab."""
 
     def add_hint(self, instance: str, task: str, level: int) -> None:
-        """The learner saw hint ``level`` (1 to 3) of a task."""
+        """Record that the learner saw hint ``level`` (1 to 3) of a task."""
 
     def hints(self, instance: str) -> dict[str, int]:
-        """Task to the highest hint seen."""
+        """Return task to the highest hint seen."""
 
 
 class Cohorts(Protocol):
-    """Cohorts, who is in them, and what they did. Raises LabctlError where the store can't be used."""
+    """Cohorts, their learners and their events. Every method raises LabctlError if the store can't be used."""
 
     def add_cohort(self, cohort: Cohort, members: Sequence[Member]) -> None:
-        """Keep a new one, with its members, both or neither. Raises UsageError for a name that is taken, also by one
-        that has ended: its attempts are still told by that name."""
+        """Keep a new cohort with its members, or nothing. Raises UsageError for a name that is in use. The name of an
+        ended cohort is also in use, because its attempts are still found by that name."""
 
     def cohorts(self) -> list[Cohort]:
-        """All of them, ended or not, oldest first."""
+        """Return all cohorts, active or ended, oldest first."""
 
     def cohort(self, name: str) -> Cohort | None:
-        """That one, ended or not."""
+        """Return that cohort, active or ended; None if it doesn't exist."""
 
     def end_cohort(self, name: str, at: float) -> None:
-        """It has ended: its members' keys open nothing any more. Its attempts stay. One that has ended already stays
-        as it is. Raises UsageError for one that isn't there."""
+        """End the cohort: the keys of its members stop working, and its attempts stay. A cohort that has already ended
+        stays unchanged. Raises UsageError for an unknown cohort."""
 
     def members(self, cohort: str) -> list[Member]:
-        """Who is in it now, by id."""
+        """Return the current members, sorted by id."""
 
     def add_members(self, cohort: str, members: Sequence[Member]) -> None:
-        """Take these in, all or none; one who was in it before is in it again, as given now. Raises UsageError for a
-        key that another learner of a cohort that lasts has, and for a cohort that isn't there or has ended."""
+        """Add these members, or none of them. A former member is added again with the given values. Raises UsageError
+        for a key that a learner of another active cohort has, and for a cohort that doesn't exist or has ended."""
 
     def change_members(self, cohort: str, decide: Callable[[Sequence[Member]], Sequence[Member]]) -> None:
-        """Keep the members that ``decide`` returns for those who are in it now, as ``add_members`` does. Nobody else
-        changes the cohort meanwhile. Nothing changes if ``decide`` raises; it may be called twice."""
+        """Keep the members that ``decide`` returns for the current members, as ``add_members`` does. Nobody else
+        changes the cohort at the same time. Nothing changes if ``decide`` raises an error. ``decide`` may be called
+        twice."""
 
     def remove_members(self, cohort: str, ids: Iterable[str]) -> None:
-        """They are in it no more. Their attempts stay."""
+        """Remove these members from the cohort. Their attempts stay."""
 
     def member_by_key(self, key: str) -> tuple[Cohort, Member] | None:
-        """Whose key (``type base64``) this is, among the members of cohorts that last."""
+        """Return the member with this key (``type base64``) in an active cohort, and the cohort; None if there is
+        none."""
 
     def add_happening(self, happening: Happening) -> None:
-        """Keep it, as ``domain.classroom.cohort.kept`` has it."""
+        """Keep an event, in the form of ``domain.classroom.cohort.kept``."""
 
     def happenings(self, learners: Sequence[str]) -> list[Happening]:
-        """What these did, in the order in which it was kept."""
+        """Return the events of these learners, in the order in which they were kept."""
 
     def last_seen(self, cohort: str) -> Mapping[str, float]:
-        """Learner to when they last did something, in seconds since 1970; whoever never did isn't in it. A note isn't
-        their doing."""
+        """Return learner to the time of the last action, in seconds since 1970. A learner without actions is missing. A
+        note is no action of a learner."""
 
     def attempts_of(self, cohort: str) -> list[Attempt]:
-        """All attempts of a cohort's learners, oldest first, of those who left too."""
+        """Return all attempts of a cohort's learners, oldest first, including learners who left."""
 
     def hints_of(self, instances: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Instance to task to the highest hint seen; an instance without any isn't in it."""
+        """Return instance to task to the highest hint seen. An instance without hints is missing."""

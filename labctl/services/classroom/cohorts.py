@@ -1,4 +1,4 @@
-"""Cohorts and who is in them: made, looked at, changed, ended."""
+"""Create, read, change and end cohorts and their rosters."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from labctl.views.work import Tally
 
 
 class Added(msgspec.Struct, frozen=True):
-    """What a roster changed in a cohort that is there. ``new``, ``changed`` and ``same``: ids. ``kept``: values whose
-    cells are empty in the roster."""
+    """The changes of a roster in an existing cohort. ``new``, ``changed`` and ``same`` are ids. ``kept`` are values
+    whose cells are empty in the roster."""
 
     new: tuple[str, ...]
     changed: tuple[str, ...]
@@ -35,7 +35,7 @@ class Added(msgspec.Struct, frozen=True):
 
 
 class Registrar:
-    """The use case. Nothing is kept before all is right."""
+    """Manage cohorts and their learners. Nothing is kept before all checks have succeeded."""
 
     def __init__(self, cohorts: Cohorts, catalog: Catalog) -> None:
         self._cohorts = cohorts
@@ -53,7 +53,7 @@ class Registrar:
         *,
         dry_run: bool = False,
     ) -> Cohort:
-        """A new one, with a secret of its own; kept, unless it is a ``dry_run``. Raises LabctlError."""
+        """Create a cohort with a secret of its own, and keep it, unless ``dry_run`` is set. Raises LabctlError."""
         check_name(name)
         chosen = tuple(dict.fromkeys(labs))
         check_limits(each, whole, tuple(self._catalog.lab(lab) for lab in chosen))
@@ -70,18 +70,18 @@ class Registrar:
         return cohort
 
     def find(self, name: str) -> Cohort:
-        """That one, ended or not. Raises UsageError."""
+        """Return that cohort, active or ended. Raises UsageError."""
         cohort = self._cohorts.cohort(name)
         if cohort is None:
             raise no_such_cohort(name, [one.name for one in self._cohorts.cohorts()])
         return cohort
 
     def members(self, cohort: Cohort, ids: Sequence[str] = ()) -> list[Member]:
-        """All of them, or those. Raises UsageError for an id that isn't in it."""
+        """Return all learners of the cohort, or those with the given ids. Raises UsageError for an unknown id."""
         members = self._cohorts.members(cohort.name)
         if not ids:
             return members
-        # As they are typed, or, where only one is meant, without regard to capitals.
+        # The ids match exactly, or, if only one learner matches, without regard to case.
         by_id = {member.id.lower(): member for member in members}
         for one in ids:
             if one.lower() not in by_id:
@@ -97,7 +97,7 @@ class Registrar:
         return [member for member in members if member.id.lower() in wanted]
 
     def rows(self, cohort: Cohort, engine: Engine) -> list[MemberRow]:
-        """Its members, with what is up and when they were last seen."""
+        """Return the learners of the cohort, with their running labs and the time when each was last seen."""
         seen = self._cohorts.last_seen(cohort.name)
         try:
             states: Mapping[str, tuple[LabState, ...]] | None = _states(engine.observe())
@@ -113,8 +113,8 @@ class Registrar:
         ]
 
     def add(self, cohort: Cohort, roster: Roster, *, dry_run: bool = False) -> Added:
-        """Add new learners, and change those who are there as the roster says; a ``dry_run`` changes nothing. Raises
-        LabctlError, and then nothing is changed."""
+        """Add new learners, and update existing learners from the roster; a ``dry_run`` changes nothing. Raises
+        LabctlError; then nothing is changed."""
         if cohort.ended:
             raise UsageError("the cohort {name} has ended", hint=Hint.CREATE_COHORT, name=cohort.name)
         others = self._owners(cohort.name)
@@ -134,7 +134,7 @@ class Registrar:
         return Added(merged.new, merged.changed, merged.same, merged.changes, merged.kept)
 
     def _owners(self, name: str) -> dict[str, tuple[str, str]]:
-        """Key to cohort and id, of all learners of the other cohorts that last."""
+        """Return key to cohort and id, for all learners of the other active cohorts."""
         return {
             member.key: (cohort.name, member.id)
             for cohort in self._cohorts.cohorts()
@@ -144,16 +144,18 @@ class Registrar:
         }
 
     def remove(self, cohort: Cohort, members: Sequence[Member], boxes: CohortBoxes, emit: Emit) -> Tally:
-        """Their boxes go first, and then they; attempts stay. Where boxes are left, they stay members."""
+        """Remove the boxes of learners, then the learners. Their attempts are kept. A learner whose boxes can't be
+        removed stays in the cohort."""
         tally = boxes.down(cohort, members, emit)
         if not tally.failed and not tally.left:
             self._cohorts.remove_members(cohort.name, [member.id for member in members])
-            # Whoever was quick brought something up meanwhile; now the key opens nothing any more.
+            # A learner may have started boxes in the meantime. From now on the key opens nothing.
             boxes.down(cohort, members, emit)
         return tally
 
     def end(self, cohort: Cohort, boxes: CohortBoxes, emit: Emit) -> Tally:
-        """Its keys open nothing any more, and then all boxes go; attempts stay. Again: the rest of the boxes."""
+        """End the cohort: its keys stop working, then all boxes are removed. Attempts are kept. A second call removes
+        the boxes that are left."""
         if not cohort.ended:
             self._cohorts.end_cohort(cohort.name, time.time())
         return boxes.down(cohort, None, emit)
@@ -177,7 +179,7 @@ def _states(boxes: Iterable[ObservedBox]) -> dict[str, tuple[LabState, ...]]:
 
 
 def no_such_cohort(name: str, known: Sequence[str]) -> UsageError:
-    """The error for a cohort that isn't there."""
+    """Return the error for a cohort that doesn't exist."""
     near = nearest(name, known)
     return UsageError(
         "there is no cohort {name}",

@@ -1,4 +1,4 @@
-"""A cohort's grades, from the store alone: no engine is asked."""
+"""Grades of a cohort. They come from the store alone; the engine is not queried."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from labctl.views.grades import Book
 
 
 class Grades:
-    """The use case."""
+    """Read grades."""
 
     def __init__(self, cohorts: Cohorts, catalog: Catalog) -> None:
         self._cohorts = cohorts
         self._catalog = catalog
 
     def book(self, cohort: Cohort, members: Sequence[Member], labs: Sequence[str] = ()) -> Book:
-        """Theirs as they are now, of all of the cohort's labs or of these. Raises UsageError for one that it hasn't."""
+        """Return the current grades of these learners, in all labs of the cohort or in the given labs. Raises
+        UsageError for a lab that the cohort doesn't have."""
         for lab in labs:
             if lab not in cohort.labs:
                 names = ", ".join(cohort.labs)

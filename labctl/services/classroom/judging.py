@@ -1,5 +1,5 @@
-"""Judge boxes whose time has passed: an instructor has what learners left judged, and a learner's verify that began
-before the end comes to its own."""
+"""Judge boxes whose time is over. An instructor can have the work judged after the end, and a learner's verify that
+began before the end can finish."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from labctl.services.power import Power
 T = TypeVar("T")
 
 SOON_SECONDS = 600.0
-"""A verify takes less than that: one that begins earlier before the end is done by then."""
+"""A verify takes less time than this. A verify that begins earlier than this before the end finishes in time."""
 
 FINISH_SECONDS = 300.0
-"""A verify that began before the end may keep its boxes for so long after it, and no longer: the learner's shells in
-them go on meanwhile."""
+"""How long a verify that began before the end may keep its boxes after the end. The learner's shells in them also run
+on until then."""
 
 LONGEST_SECONDS = 3600.0
-"""The keeper waits for the end of a judging for so long: a labctl that was killed ends none."""
+"""How long the keeper waits for the end of a judging, because a labctl that was killed never reports the end."""
 
 _TRIES = 3
-"""The keeper may have sent a stop just before it was held."""
+"""The most tries. The keeper may have sent a stop just before labctl held it back."""
 
 
 class Judging:
-    """The use case."""
+    """Judge boxes whose time is over."""
 
     def __init__(self, engine: Engine, keeper: Keeper, locks: Locks, power: Power) -> None:
         self._engine = engine
@@ -45,7 +45,8 @@ class Judging:
 
     @contextmanager
     def finish(self, current: Current, emit: Emit) -> Iterator[None]:
-        """Around a learner's verify: where the boxes expire meanwhile, the keeper waits until it has ended."""
+        """Use this around a learner's verify. If the boxes expire during it, the keeper waits until the verify has
+        ended."""
         now = time.time()
         expires = min((box.expires for box in current.boxes if box.expires), default=0)
         if not now < expires < now + SOON_SECONDS:
@@ -57,9 +58,12 @@ class Judging:
     def late(
         self, current: Current, work: Callable[[Current], T], sound: Callable[[T], bool], emit: Emit = silent
     ) -> T:
-        """``work`` on boxes whose time has passed. They are started for it and stopped afterwards; those that run still
-        are stopped first, so that no shell of a learner is left in them. Where ``work`` gives what isn't ``sound`` and
-        a box was stopped meanwhile, again. Raises what ``work`` raises, and EngineError where boxes don't start."""
+        """Call ``work`` on boxes whose time is over.
+
+        The boxes are started for it and stopped afterwards. Boxes that still run are stopped first, so that no shell of
+        a learner is left in them. If ``sound`` rejects the result and a box was stopped in the meantime, ``work`` is
+        called again. Raises the errors of ``work``, and EngineError if boxes don't start.
+        """
         with self._alone(current, emit), self._keeper.spare(current.on_engine, LONGEST_SECONDS):
             try:
                 self._power.stop(current.instance, current.boxes, emit)
@@ -83,7 +87,7 @@ class Judging:
         return [self._engine.running(box_id) for box_id in current.ids().values()]
 
     def _rest(self, current: Current, emit: Emit) -> None:
-        """Whatever can't be stopped now, the keeper stops."""
+        """Stop the boxes. The keeper stops any box that can't be stopped now."""
         try:
             self._power.stop(current.instance, self._boxes(current), emit)
         except LabctlError as error:
@@ -91,5 +95,5 @@ class Judging:
 
 
 def has_expired(current: Current, now: float) -> bool:
-    """Whether the time of its boxes has passed."""
+    """Return whether the time of its boxes is over."""
     return any(expired(box.expires, now) for box in current.boxes)

@@ -1,4 +1,4 @@
-"""Before class: what it will need, what the server has left, and what to change."""
+"""Plan a class: the resources that it needs, the free resources of the server, and the changes that help."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _MANY = 16
 
 
 class CohortPlan:
-    """The use case."""
+    """Plan the resources of a cohort."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class CohortPlan:
         self._bench = bench
 
     def plan(self, cohort: Cohort, members: Sequence[Member]) -> ClassPlan:
-        """For these members. Raises LabctlError where the server can't be looked at."""
+        """Return the plan for these learners. Raises LabctlError if the server can't be inspected."""
         observed = by_instance(self._engine.observe())
         running = {
             name for name, boxes in observed.items() if boxes and all(box.state is State.RUNNING for box in boxes)
@@ -96,8 +96,8 @@ class CohortPlan:
         return self._footprints.get(_key(lab, tags)) if tags is not None else None
 
     def misfit(self, cohort: Cohort, members: Sequence[Member]) -> ClassPlan | None:
-        """The plan, where it can't fit. Where the server can't be looked at (no image yet), nothing is known against
-        it."""
+        """Return the plan if the class can't fit; otherwise None. Also None if the server can't be inspected, because
+        it has no image for that yet."""
         try:
             plan = self.plan(cohort, members)
         except LabctlError:
@@ -105,8 +105,9 @@ class CohortPlan:
         return None if plan.fits else plan
 
     def measure(self, labs: Sequence[str], emit: Emit, *, again: bool = False) -> dict[str, Footprint]:
-        """Bring one instance of each lab up that wasn't measured yet, measure it fresh and with the reference solution
-        applied (a class ends there: the database runs that has to be set up first), and take it down."""
+        """Measure one instance of each lab that wasn't measured yet, and remove it. Each is measured fresh, and again
+        with the reference solution applied. The larger values count, because at the end of a class the database that
+        learners set up is running."""
         found: dict[str, Footprint] = {}
         for name in labs:
             lab = self._catalog.lab(name)
@@ -136,7 +137,7 @@ class CohortPlan:
         return footprint
 
     def remember(self, tally: Tally) -> None:
-        """How quickly boxes started, where they were many, for the next estimate."""
+        """Keep the speed of the starts for the next estimate, if many boxes were started."""
         if tally.boxes >= _MANY and tally.seconds > 0 and not tally.failed:
             self._footprints.put_rate(round(tally.boxes / tally.seconds, 3))
 
@@ -147,7 +148,7 @@ def _key(lab: Lab, tags: Mapping[str, str]) -> str:
 
 
 def refusal(name: str, plan: ClassPlan) -> RefusedError:
-    """Of what there is too little, and how much."""
+    """Return the error with the missing resources and their amounts."""
     short = [one for one in plan.weighed if one.fit is Fit.SHORT]
     return RefusedError(
         "{name} doesn't fit on this server: only {count} of {learners} learners fit. Not enough: {what}",

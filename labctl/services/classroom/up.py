@@ -1,4 +1,5 @@
-"""The boxes of a whole cohort: up, stop, start, reset, down. Everything converges: run again it does the rest."""
+"""The boxes of a whole cohort: up, stop, start, reset, down. Every command converges: a second run finishes the
+work."""
 
 from __future__ import annotations
 
@@ -41,8 +42,8 @@ Boxes = Mapping[str, Sequence[ObservedBox]]
 
 
 class CohortBoxes:
-    """The use case. ``members`` are those whose boxes are meant; for all but ``up``, None means everybody's, also of
-    those who left the cohort."""
+    """Manage the boxes of a cohort. ``members`` selects the learners. For all commands except ``up``, None means the
+    boxes of everybody, including learners who left the cohort."""
 
     def __init__(
         self,
@@ -62,9 +63,8 @@ class CohortBoxes:
         self._start_many = StartMany(engine, keeper, locks)
 
     def up(self, cohort: Cohort, members: Sequence[Member], emit: Emit) -> Tally:
-        """All labs of all members. Images are built first, where they are missing. Raises LabctlError where nothing
-        can be begun, as where limits would be passed (``require``); what goes wrong with one learner is in the
-        Tally."""
+        """Start all labs of all learners. Missing images are built first. Raises LabctlError if no start can begin, for
+        example if a limit would be exceeded (``require``). Failures of single learners are in the Tally."""
         require_open(cohort, time.time())
         self._require(cohort, members)
         with (
@@ -87,7 +87,7 @@ class CohortBoxes:
         return self._start_many.run(jobs, emit)
 
     def _prepare(self, labs: Sequence[Lab], emit: Emit) -> dict[str, Mapping[str, str]]:
-        """Images, keeper and switch; the tags of each lab's images."""
+        """Prepare images, keeper and switch, and return the tags of each lab's images."""
         tags = {lab.name: self._images.tags(lab) for lab in labs}
         found = {name: one for name, one in tags.items() if one is not None}
         if len(found) == len(tags) and serves(self._keeper):
@@ -102,7 +102,8 @@ class CohortBoxes:
         observed: Boxes,
         unclaimed: Callable[[], Boxes] = dict,
     ) -> StartJob:
-        """``unclaimed``: boxes of before stores had ids, asked for if a learner has none."""
+        """Return the job of one learner. ``unclaimed``: boxes that were created before stores had ids. It is called if
+        a learner has no boxes."""
         store = self._engine.store
 
         def plan(boxes: Sequence[ObservedBox]) -> Plan:
@@ -113,7 +114,7 @@ class CohortBoxes:
         return StartJob(instance.learner, lab.name, instance.id, observed.get(instance.id, ()), plan)
 
     def start(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
-        """Those boxes that are there and don't run."""
+        """Start the existing boxes that don't run."""
         require_open(cohort, time.time())
         with self._locks.hold(f"cohort-{cohort.name}", emit):
             found = by_instance(self._boxes(cohort, members))
@@ -123,7 +124,7 @@ class CohortBoxes:
             return self._start_many.run(jobs, emit)
 
     def reset(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
-        """Every instance that is there is made anew, of the labs as they are now, with the same params."""
+        """Recreate every existing instance from the current labs, with the same params."""
         require_open(cohort, time.time())
         with self._locks.hold(f"cohort-{cohort.name}", emit):
             found = by_instance(self._boxes(cohort, members))
@@ -142,7 +143,7 @@ class CohortBoxes:
         return msgspec.structs.replace(job, discard=frozenset(box.id for box in boxes))
 
     def stop(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
-        """Shut down what runs."""
+        """Stop the running boxes."""
 
         with self._locks.hold(f"cohort-{cohort.name}", emit):
             found = by_instance(self._boxes(cohort, members))
@@ -150,7 +151,7 @@ class CohortBoxes:
             return self._for_each(running, len(found), lambda boxes: stop_boxes(self._engine, boxes, in_turn), emit)
 
     def down(self, cohort: Cohort, members: Sequence[Member] | None, emit: Emit) -> Tally:
-        """Remove all boxes, with the clones of them. Attempts stay."""
+        """Remove all boxes and their clones. Attempts are kept."""
         with self._locks.hold(f"cohort-{cohort.name}", emit):
             tally = Tally(())
             for boxes in until_none(lambda: self._boxes(cohort, members, clones=True)):
@@ -166,7 +167,7 @@ class CohortBoxes:
             return tally
 
     def _boxes(self, cohort: Cohort, members: Sequence[Member] | None, *, clones: bool = False) -> list[ObservedBox]:
-        """In the order of learners."""
+        """Return the boxes, sorted by learner."""
         chosen = _chosen(cohort, members)
         found = [box for box in self._engine.observe() if chosen(box.learner)]
         if clones:
@@ -190,7 +191,7 @@ def _restart(boxes: Sequence[ObservedBox]) -> Plan:
 
 
 def by_instance(boxes: Sequence[ObservedBox]) -> dict[str, list[ObservedBox]]:
-    """A learner's boxes, and those of clones of them, by the learner's instance."""
+    """Return the boxes of learners and of their clones, by the learner's instance."""
     found: dict[str, list[ObservedBox]] = {}
     for box in boxes:
         found.setdefault(box.clone or box.instance, []).append(box)
@@ -210,7 +211,7 @@ def _joined(one: Tally, other: Tally) -> Tally:
 
 
 def require_open(cohort: Cohort, now: float) -> None:
-    """Raises RefusedError for one that has ended, or whose time has passed: its boxes would be stopped at once."""
+    """Raise RefusedError for a cohort that has ended or whose time is over. Its boxes would be stopped at once."""
     if cohort.ended:
         raise RefusedError("the cohort {name} has ended", hint=Hint.CREATE_COHORT, name=cohort.name)
     if 0 < cohort.until <= now:

@@ -1,4 +1,4 @@
-"""Judge everybody of a cohort, some at a time."""
+"""Judge all learners of a cohort, some at a time."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ from labctl.services.verify import Verify
 from labctl.views.grades import Judged, Regraded
 
 WIDTH = 3
-"""Verifies at once: most of one is a child's work, so two processors have enough with three."""
+"""The most verifies at once. A verify is mostly work of a child process, so three are enough for two processors."""
 
 
 class CohortVerify:
-    """The use case. ``verify`` makes one for each that runs at the same time: one that fails ends no other."""
+    """Judge the labs of a cohort. ``verify`` creates one service for each verify that runs at the same time, so that a
+    failure of one ends no other."""
 
     def __init__(
         self,
@@ -57,9 +58,12 @@ class CohortVerify:
         emit: Emit = silent,
         ended: Callable[[Judged], None] = lambda _judged: None,
     ) -> list[Judged]:
-        """An attempt for each of their labs, ``ended`` called as each is there, never by two threads at once. A learner
-        whose lab isn't up is reported, no error. Boxes whose time has passed are started for it, and stopped again.
-        Raises LabctlError where the engine can't be asked. Ctrl-C ends those that run; what was kept before stays."""
+        """Judge each lab of these learners.
+
+        ``ended`` is called for each result, never by two threads at once. A lab that isn't up is reported, but is no
+        error. Boxes whose time is over are started for the verify and stopped afterwards. Raises LabctlError if the
+        engine can't be queried. Ctrl-C ends the running verifies; attempts that were already kept stay.
+        """
         now = time.time()
         found = self._found(cohort, members, labs, late=now)
 
@@ -83,9 +87,9 @@ class CohortVerify:
         thorough: bool = False,
         ended: Callable[[Judged], None] = lambda _judged: None,
     ) -> Regraded:
-        """Judge boxes as they are now by the checks as they are now; what comes of it is each one's grade from now on,
-        unless ``dry``. Boxes that were made after the attempt that counts don't have that work in them: the old grade
-        stays. Raises as ``run``."""
+        """Judge the current boxes by the current checks. Each result becomes the learner's grade, unless ``dry`` is
+        set. Boxes that were created after the attempt that counts don't contain its work, so the old grade stays.
+        Raises the errors of ``run``."""
         found = self._found(cohort, members, [lab])
         definition, store = self._catalog.lab(lab), self._store()
         grades = {
@@ -108,7 +112,8 @@ class CohortVerify:
     def _found(
         self, cohort: Cohort, members: Sequence[Member], labs: Sequence[str], late: float = 0.0
     ) -> list[tuple[Judged, Current | None]]:
-        """Those whose boxes run, and those whose boxes are there though their time has passed (``late``: now)."""
+        """Return the labs with running boxes. With ``late``, the current time, also the labs whose boxes exist although
+        their time is over."""
         definitions = [self._catalog.lab(name) for name in labs or cohort.labs]
         by_instance: dict[str, list[ObservedBox]] = {}
         for box in self._engine.observe():
@@ -154,7 +159,7 @@ class CohortVerify:
                 verify.stop()
 
         def everything() -> None:
-            with pool:  # it is left when all have ended
+            with pool:  # the block ends when all verifies have ended
                 try:
                     running = [pool.submit(work, one, current) for one, current in found if current is not None]
                     for future in as_completed(running):
@@ -169,7 +174,7 @@ class CohortVerify:
 
 
 def _current(lab: Lab, learner: str, boxes: Sequence[ObservedBox], *, stopped: bool) -> Current | None:
-    """``stopped``: boxes that don't run do as well."""
+    """Return the instance if all its boxes run. With ``stopped``, stopped boxes count too."""
     there = {box.box for box in boxes if box.state in ALIVE or (stopped and box.state is not State.REMOVING)}
     if not there.issuperset(lab.boxes):
         return None
@@ -177,7 +182,8 @@ def _current(lab: Lab, learner: str, boxes: Sequence[ObservedBox], *, stopped: b
 
 
 def _gone(cohort: Cohort, lab: Lab, now: float) -> LabctlError | None:
-    """Why there is nothing to judge any more; None within the grace: then nothing was ever up, or it was taken down."""
+    """Return the reason for a missing verdict after the end. None during the grace: then the boxes never existed, or
+    the learner removed them."""
     if not cohort.ended and cohort.until + cohort.grace > now:
         return None
     return ChecksError(

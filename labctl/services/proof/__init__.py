@@ -1,1 +1,1 @@
-"""Use cases of the test of a lab."""
+"""Use cases for testing a lab."""

@@ -1,4 +1,4 @@
-"""Instances that are no learner's: made to try a lab, and gone when they are left, whatever happens meanwhile."""
+"""Instances that belong to no learner. They are created to try a lab, and always removed at the end of the block."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from labctl.services.power import Power
 from labctl.services.up import Up
 
 LIFETIME_SECONDS = 4 * 60 * 60
-"""After that the keeper stops what a killed labctl left, and the next bench removes it."""
+"""The lifetime of a trial. After it, the keeper stops the boxes that a killed labctl left, and the next bench removes
+them."""
 
 _LEARNER = "test-lab-"
 
 
 class Trial:
-    """One of them, up. For one thread."""
+    """An instance for trying a lab. It is for one thread."""
 
     def __init__(self, lab: Lab, instance: Instance, up: Up, power: Power, engine: Engine, finder: Finder) -> None:
         self.lab = lab
@@ -38,29 +39,29 @@ class Trial:
 
     @property
     def current(self) -> Current:
-        """As it is now. Raises UsageError where it is gone."""
+        """The current instance. Raises UsageError if it doesn't exist any more."""
         return self._finder.find(self.instance.learner, self.lab.name)
 
     def up(self, emit: Emit) -> float:
-        """Bring it up; how many seconds that took."""
+        """Start the instance, and return the seconds that it took."""
         return self._up.run(self.lab, self.instance, emit).seconds
 
     def reboot(self, emit: Emit) -> None:
-        """Every box is shut down and started; back when all are ready."""
+        """Stop and start every box, and wait until all boxes are ready."""
         self._power.stop(self.instance.id, self.current.boxes, emit)
         self._power.start(self.instance.id, self.current.boxes, emit)
 
     def reset(self, emit: Emit) -> None:
-        """Every box is made anew."""
+        """Recreate every box."""
         self._up.renew(self.lab, self.instance, self.current.boxes, emit)
 
     def memory(self) -> int:
-        """Of all its boxes together, in bytes."""
+        """Return the memory of all its boxes together, in bytes."""
         return sum(self._engine.memory(box.id) for box in self.current.boxes)
 
 
 class Bench:
-    """Makes them, each for a learner of its own."""
+    """Create trials, each for a learner of its own."""
 
     def __init__(self, engine: Engine, finder: Finder, up: Up, down: Down, power: Power, locks: Locks) -> None:
         self._engine = engine
@@ -71,12 +72,12 @@ class Bench:
         self._locks = locks
 
     def prepare(self, lab: Lab, emit: Emit) -> None:
-        """Build what is missing, so that a trial's ``up`` is no more than that. Raises LabctlError."""
+        """Build missing images, so that a trial's ``up`` builds nothing. Raises LabctlError."""
         self._up.prepare(lab, emit)
 
     @contextmanager
     def trial(self, lab: Lab, seed: str, emit: Emit) -> Iterator[Trial]:
-        """An instance, up. Raises LabctlError where it doesn't come up."""
+        """Create a trial. Its boxes are removed at the end of the block."""
         learner = f"{_LEARNER}{secrets.token_hex(4)}"
         instance = Instance(lab.name, learner, seed, int(time.time()) + LIFETIME_SECONDS)
         try:
@@ -85,14 +86,14 @@ class Bench:
             uninterrupted(lambda: self._remove(instance.id, emit))
 
     def sweep(self, emit: Emit) -> None:
-        """Remove what labctls that were killed left."""
+        """Remove the remains of killed labctl processes."""
         now = time.time()
         boxes = [box for box in self._engine.observe() if box.learner.startswith(_LEARNER)]
         for instance in {box.instance for box in boxes if expired(box.expires, now)}:
             self._remove(instance, emit)
 
     def _remove(self, instance: str, emit: Emit) -> None:
-        """An engine that refuses is told of, and no more: it is tried again at the next sweep."""
+        """Remove an instance. An error of the engine is only reported: the next sweep tries again."""
         try:
             self._down.run(instance, emit)
         except LabctlError as error:

@@ -1,4 +1,5 @@
-"""Prove labs on real boxes, before learners get them: fresh ones fail, solved ones pass, mutants are caught."""
+"""Prove labs on real boxes, before learners get them. Fresh boxes fail, solved boxes pass, and each mutant is
+caught."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ DEFAULT_PHASES = frozenset(Phase) - {Phase.THOROUGH}
 
 
 class Wishes(msgspec.Struct, frozen=True):
-    """How much is asked for: so many seeds, the same boxes judged so many times, which phases, so many mutants of each
-    task (none: all of them)."""
+    """The size of a proof: the number of seeds, how often the same boxes are judged, the phases, and the number of
+    mutants of each task (None for all)."""
 
     seeds: int = 2
     repeat: int = 3
@@ -34,7 +35,7 @@ class Wishes(msgspec.Struct, frozen=True):
 
 
 class Prove:
-    """The use case. ``lint`` reads a lab's files and tells their faults."""
+    """Prove labs. ``lint`` reads a lab's files and returns their faults."""
 
     def __init__(
         self,
@@ -53,8 +54,8 @@ class Prove:
         self._lint = lint
 
     def run(self, labs: Sequence[Lab], wishes: Wishes, emit: Emit) -> Proof:
-        """All of them, one after the other. Raises InvalidLabError before anything is made; afterwards, what can't be
-        tried is a flaw."""
+        """Prove all labs, one after the other. Raises InvalidLabError before anything is created. After that, a step
+        that can't be tried is a flaw."""
         subjects = [self._subject(lab) for lab in labs]
         at, machine = time.time(), self._engine.info()
         self._tools.bench.sweep(emit)
@@ -98,6 +99,6 @@ class Prove:
 
     def _rounds(self, subject: Subject, wishes: Wishes, emit: Emit) -> Iterator[SeedProof]:
         for number in range(1, wishes.seeds + 1):
-            # The same ones each time, so that what went wrong can be looked into: labctl up LAB --seed SEED.
+            # The seeds are the same in each run, so a failure can be examined with: labctl up LAB --seed SEED.
             seed = seed_for("test-lab", str(number), subject.lab.name)
             yield Round(self._tools, subject, seed, wishes.phases, wishes.repeat, emit).run()

@@ -1,4 +1,4 @@
-"""One lab with one seed: fresh boxes, each solution, each mutant, and what of it lasts."""
+"""Prove one lab with one seed: fresh boxes, each solution, each mutant, and the results that must last."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NEED_SOLVED = {Phase.SOLUTIONS, Phase.MUTANTS, Phase.REBOOT, Phase.THOROUGH}
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """A lab, and what belongs to its proof."""
+    """A lab, and the data for its proof."""
 
     lab: Lab
     solutions: tuple[str, ...]
@@ -42,7 +42,7 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class Tools(msgspec.Struct, frozen=True):
-    """What a round works with."""
+    """The services that a round uses."""
 
     bench: Bench
     clones: Clones
@@ -51,7 +51,7 @@ class Tools(msgspec.Struct, frozen=True):
 
 
 class Round:
-    """Everything is tried, also after something was wrong, as far as it makes sense then."""
+    """One round of a proof. After a failure, the round still tries the steps that make sense."""
 
     def __init__(
         self, tools: Tools, subject: Subject, seed: str, phases: frozenset[Phase], repeat: int, emit: Emit
@@ -73,7 +73,7 @@ class Round:
         self._memory = 0
 
     def run(self) -> SeedProof:
-        """To the end; nothing is left, whatever happens. Raises LabctlError where no instance comes up at all."""
+        """Run the round to its end, and always remove its boxes. Raises LabctlError if no instance starts."""
         self._emit(Note("{lab}, seed {seed}", (("lab", self._lab.name), ("seed", self._seed))))
         with self._tools.bench.trial(self._lab, self._seed, self._quiet) as trial:
             self._seconds["up"] = trial.up(self._emit)
@@ -125,7 +125,7 @@ class Round:
                         self._lasts(trial, REFERENCE, phase)
 
     def _solve(self, trial: Trial, solution: str, repeat: int = 1) -> bool:
-        """Whether all was as it must be."""
+        """Apply a solution and judge it. Returns whether no flaw was found."""
         at = self._at(Phase.SOLUTIONS, solution)
         with self._step(at, solution, "solution {subject}") as flaws:
             self._play(solution, trial.current)
@@ -140,13 +140,13 @@ class Round:
                 trial.reboot(self._quiet)
                 self._judge(at, trial.current, flaws)
             return
-        # One at a time: it makes several clones at once by itself.
+        # one at a time, because this step creates several clones itself
         with self._thorough, self._step(at, solution, "solution {subject}, thorough") as flaws:
             self._judge(at, trial.current, flaws, thorough=True)
 
     def _side_by_side(self, solved: Current, mutants: Sequence[Mutant], others: Sequence[str]) -> None:
-        """Mutants on clones of the solved instance, which is committed once; other solutions on instances of their
-        own."""
+        """Prove mutants and other solutions. Mutants run on clones of the solved instance, which is committed once.
+        Other solutions run on instances of their own."""
         with contextlib.ExitStack() as stack:
             images: Mapping[str, str] = {}
             if mutants:
@@ -170,8 +170,8 @@ class Round:
             apart(prove, lambda: self._break_off(pool, begun))
 
     def _break_off(self, pool: Pool, works: Sequence[concurrent.futures.Future[None]]) -> None:
-        """End plays and checks, also such as begin just then, until all have cleared up. Boxes are not taken away from
-        under them: who waits for one to start would wait in vain."""
+        """End plays and checks, including those that are just beginning, until all works have cleaned up. Running works
+        keep their boxes, because a work that waits for a removed box would never end."""
         self._stopped.set()
         pool.shutdown(wait=False, cancel_futures=True)
         while running := [work for work in works if not work.done()]:
@@ -213,7 +213,7 @@ class Round:
         repeat: int = 1,
         thorough: bool = False,
     ) -> tuple[TaskResult, ...]:
-        """The tasks as they were judged the first time."""
+        """Judge the boxes, and return the tasks of the first judgement."""
         self._go_on()
         judged = [self._tools.verify.judge(current, thorough=thorough, emit=self._quiet) for _ in range(repeat)]
         runs = [one.tasks for one in judged]
@@ -227,7 +227,7 @@ class Round:
         return runs[0]
 
     def _go_on(self) -> None:
-        """Raises CancelledError after an interrupt."""
+        """Raise CancelledError after an interrupt."""
         if self._stopped.is_set():
             raise concurrent.futures.CancelledError
 
@@ -235,7 +235,7 @@ class Round:
         return At(self._lab.name, self._seed, phase, name)
 
     def _quiet(self, event: Event) -> None:
-        """Of what the services that it uses tell, only what is worth knowing: its own steps stand for theirs."""
+        """Pass on only notes of the services that a step uses. The round reports its own steps instead."""
         if isinstance(event, Note):
             self._emit(event)
 
@@ -247,7 +247,7 @@ class Round:
 
     @contextmanager
     def _step(self, at: At, subject: str, what: str) -> Iterator[list[Flaw]]:
-        """A step, and a list for its flaws. What can't be done is one of them."""
+        """Run a step, and give a list for its flaws. A failure of the step itself becomes a flaw."""
         self._go_on()
         flaws: list[Flaw] = []
         key, started, ended = f"{self._lab.name} {at.phase} {at.name}", time.monotonic(), False
