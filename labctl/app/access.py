@@ -106,9 +106,9 @@ class Access:
     def require(self, act: Act, lab: str, expires: int = 0) -> str:
         """Require that the act is allowed now on the learner's instance of that lab.
 
-        Returns the name of the cohort if the act is allowed although the time of the cohort, or of the boxes, is over;
-        otherwise an empty string. Raises UsageError for a learner that is in no roster, and for a lab that the cohort
-        doesn't have. Raises RefusedError if the time is over.
+        Returns the name of the cohort if the time of the cohort or of the boxes is over, but the act is allowed anyway.
+        Otherwise, returns an empty string. Raises UsageError for a learner that is in no roster, and for a lab that the
+        cohort doesn't have. Raises RefusedError if the time is over.
         """
         from labctl.domain.access import rules
         from labctl.domain.classroom.cohort import is_over

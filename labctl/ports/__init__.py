@@ -125,8 +125,8 @@ class Engine(Protocol):
         """Unpack a tar archive (GNU's format) in a folder of the box, as the box sees its files, including mounts.
 
         Files replace files, and folders receive new files. Nothing is changed until the whole archive is in the box. A
-        box that doesn't run has its disk and no mounts. Raises UsageError if the folder doesn't exist, if a folder
-        would replace a file or a file would replace a folder, and if the folder can't be written.
+        box that doesn't run has its disk and no mounts. Raises UsageError if the folder doesn't exist or can't be
+        written. Also raises it if a folder would replace a file, or a file would replace a folder.
         """
 
     def get_archive(self, box_id: str, path: str, left_out: Callable[[str], object] = ...) -> Iterator[bytes]:
@@ -237,8 +237,8 @@ class Watcher(Protocol):
     """Report changes in boxes."""
 
     def watch(self, site: Site) -> AbstractContextManager[Callable[[float], bool]]:
-        """Watch these boxes. Gives a function that waits for at most that number of seconds, and returns True as soon
-        as a file was written, a program was run, or a box ended. Raises EngineError."""
+        """Watch these boxes. Gives a function that waits for at most that number of seconds. It returns True as soon as
+        a file was written, a program was run, or a box ended. Raises EngineError."""
 
 
 class Catalog(Protocol):

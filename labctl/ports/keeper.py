@@ -37,8 +37,8 @@ class Keeper(Protocol):
         that a copy of each box would write. Raises EngineError if they can't be measured."""
 
     def spare(self, instance: str, seconds: float) -> AbstractContextManager[None]:
-        """During the block, but not longer than that number of seconds, keep the keeper from stopping or removing
-        expired boxes of that instance (its name on the engine). The keeper does so soon after the block."""
+        """Keep the keeper from stopping or removing expired boxes of that instance (its name on the engine). This holds
+        during the block, for at most that number of seconds. Soon after the block, the keeper continues."""
 
     def remove(self) -> None:
         """Remove keeper, switch, probe and toolbox. Only if there are no boxes."""

@@ -67,7 +67,7 @@ class Adopt:
         mine = [box for box in found if not is_derived(box.seed)]
         if found and not mine:
             raise RefusedError(
-                "the boxes of {lab} may belong to another store: its secret may have given their seed",
+                "the boxes of {lab} may belong to another store: their seed may come from that store's secret",
                 hint=Hint.UP_OWN,
                 lab=found[0].lab,
             )

@@ -91,8 +91,7 @@ def require_steady(observed: Iterable[ObservedBox]) -> None:
 def specs_of(
     lab: Lab, instance: Instance, tags: Tags, observed: Sequence[ObservedBox], store: str
 ) -> tuple[BoxSpec, ...]:
-    """Return the specifications of the boxes of an instance. If boxes exist, the new boxes get their
-    store id."""
+    """Return the specifications of the boxes of an instance. If boxes exist, the new boxes get their store id."""
     return box_specs(lab, instance, derive(lab, instance.seed), tags, home(observed, store))
 
 

@@ -106,7 +106,7 @@ def _too_large(check: CloneCheck, error: TooLargeError) -> CheckResult:
     if values["whole"]:
         most, size, path = values["most"], values["size"], shlex.quote(values["largest"])
         expected = Text(
-            f"at most {most} on the disk, counting the holes of sparse files, so that a copy can be made for judging",
+            f"at most {most} on the disk, with the holes of sparse files counted, so that a copy can be judged",
             f"磁盘内容不超过 {most}（稀疏文件的空洞也计入），才能制作评测副本",
         )
         found = Text(
@@ -115,8 +115,8 @@ def _too_large(check: CloneCheck, error: TooLargeError) -> CheckResult:
         )
         look = f"ls -lsh {path}"
     else:
-        expected = Text("no more files than can be copied for judging", "文件数量不超过评测副本可容纳的数量")
-        found = Text("too many files, or folders in each other, to count", "文件太多或目录嵌套太深，无法计数")
+        expected = Text("a number of files that can be copied for judging", "文件数量不超过评测副本可容纳的数量")
+        found = Text("too many files or nested folders to count", "文件太多或目录嵌套太深，无法计数")
         look = "du --inodes -xd2 / | sort -n | tail"
     box = values["box"]
     message = f"{box}: expected {expected.en}, found {found.en}\n[zh] {box}：应为 {expected.zh}；实际 {found.zh}"
