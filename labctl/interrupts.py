@@ -18,8 +18,8 @@ from labctl.threads import Thread
 R = TypeVar("R")
 
 LOOK_SECONDS = 0.5
-"""The longest wait at once. A signal just before a wait begins is noticed only when the wait ends. And a worker that
-was asked to stop may have begun another piece of work, so it is asked again."""
+"""The longest single wait. A signal just before a wait begins is noticed only when the wait ends. And a worker that was
+asked to stop may have begun another piece of work, so it is asked again."""
 
 _held = 0
 _came = False

@@ -70,8 +70,8 @@ class Access:
 
     @property
     def role(self) -> Role:
-        """The role of the actor. An actor who means a learner of a cohort, also by a setting, and is not that learner
-        is staff."""
+        """The role of the actor. If the learner that is meant belongs to a cohort and is not the actor, the actor is
+        staff. The learner may also come from a setting."""
         if self._actor.is_learner:
             return "learner"
         return "staff" if member_of(self.learner) else "owner"

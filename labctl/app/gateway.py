@@ -205,8 +205,8 @@ class GatewayApi:
 
     @contextlib.contextmanager
     def alone(self, actor: Actor, verb: str, emit: Emit) -> Iterator[None]:
-        """Let a learner run one order at a time that loads the server, also if the learner has several logins. Raises
-        LabctlError if the learner's other order takes too long."""
+        """If an order loads the server, let it wait for the learner's other orders, also those of the learner's other
+        logins. Raises LabctlError if they take too long."""
         from labctl.domain.naming import slug
 
         if verb not in _ONE_AT_A_TIME:

@@ -146,7 +146,7 @@ class Images(Protocol):
     """Images, content-addressed: a tag is a hash of all that goes into it."""
 
     def tags(self, lab: Lab) -> Mapping[str, str] | None:
-        """Return box to tag if every image of the lab exists; None if an image must be built."""
+        """Return a map from box to tag if every image of the lab exists; None if an image must be built."""
 
     def ensure(self, labs: Sequence[Lab], emit: Emit) -> None:
         """Build the missing images of these labs, in parallel as far as their dependencies allow. An interrupted or

@@ -23,7 +23,7 @@ class Keeper(Protocol):
     """The keeper, the switch and the probe of an engine."""
 
     def state(self) -> Mapping[str, str]:
-        """Return role to state (``running``, ``exited``, ``missing``, ``outdated`` …)."""
+        """Return a map from role to state (``running``, ``exited``, ``missing``, ``outdated`` …)."""
 
     def ensure(self) -> bool:
         """Bring keeper, switch, probe and toolbox to the state that this version of labctl needs. Returns whether a

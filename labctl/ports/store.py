@@ -26,7 +26,7 @@ class Store(Protocol):
         """Record that the learner saw hint ``level`` (1 to 3) of a task."""
 
     def hints(self, instance: str) -> dict[str, int]:
-        """Return task to the highest hint seen."""
+        """Return a map from task to the highest hint seen."""
 
 
 class Cohorts(Protocol):
@@ -72,11 +72,11 @@ class Cohorts(Protocol):
         """Return the events of these learners, in the order in which they were kept."""
 
     def last_seen(self, cohort: str) -> Mapping[str, float]:
-        """Return learner to the time of the last action, in seconds since 1970. A learner without actions is missing. A
-        note is no action of a learner."""
+        """Return a map from learner to the time of the last action, in seconds since 1970. A learner without actions is
+        missing. A note is no action of a learner."""
 
     def attempts_of(self, cohort: str) -> list[Attempt]:
         """Return all attempts of a cohort's learners, oldest first, including learners who left."""
 
     def hints_of(self, instances: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return instance to task to the highest hint seen. An instance without hints is missing."""
+        """Return a map from instance to task to the highest hint seen. An instance without hints is missing."""

@@ -126,7 +126,8 @@ def starts(plan: Plan) -> list[Action]:
 
 
 def carry_out(engine: Engine, locks: Locks, plan: Plan, work: Each = each) -> dict[str, str]:
-    """Remove, create and start boxes as the plan says. Returns name to id of the boxes that must become ready."""
+    """Remove, create and start boxes as the plan says. Returns a map from name to id of the boxes that must become
+    ready."""
     work(lambda action: engine.remove(action.id), [one for one in plan.actions if isinstance(one, RemoveBox)])
     return dict(work(lambda action: bring(engine, locks, action), starts(plan)))
 

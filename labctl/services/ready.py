@@ -22,7 +22,8 @@ def serves(keeper: Keeper) -> bool:
 
 
 def serve(keeper: Keeper, images: Images, locks: Locks, emit: Emit) -> None:
-    """Bring keeper, switch, probe and toolbox into that state. A labctl that is newer than the boxes must do this."""
+    """Bring keeper, switch, probe and toolbox into the state that ``serves`` tests. A labctl that is newer than the
+    boxes must do this."""
     if not serves(keeper):
         with locks.hold("engine", emit):
             images.ensure([], emit)

@@ -134,7 +134,7 @@ class Registrar:
         return Added(merged.new, merged.changed, merged.same, merged.changes, merged.kept)
 
     def _owners(self, name: str) -> dict[str, tuple[str, str]]:
-        """Return key to cohort and id, for all learners of the other active cohorts."""
+        """Return a map from key to cohort and id, for all learners of the other active cohorts."""
         return {
             member.key: (cohort.name, member.id)
             for cohort in self._cohorts.cohorts()
