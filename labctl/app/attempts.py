@@ -37,8 +37,8 @@ class AttemptsApi:
 
     @contextmanager
     def preparing(self) -> Iterator[None]:
-        """Around a verify that comes soon: the child that runs checks starts while other modules are loaded. What is
-        left of it ends with the block, and no other verify does."""
+        """Prepare for a verify in this block. The child process for checks starts while other modules are loaded, and
+        ends with the block. No other verify ends."""
         verify = self._parts.prepared_verify()
         token = _prepared.set((self._parts, verify))
         try:

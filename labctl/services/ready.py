@@ -31,15 +31,18 @@ def serve(keeper: Keeper, images: Images, locks: Locks, emit: Emit) -> None:
 
 
 def start_and_wait(keeper: Keeper, locks: Locks, start: Callable[[], Mapping[str, str]], emit: Emit) -> None:
-    """``start`` starts boxes and returns them, name to id. Return when systemd has finished starting in each. Raises
-    the errors of ``start``, and EngineError if a box isn't ready within READY_SECONDS."""
+    """Call ``start``, which starts boxes and returns them (name to id), and wait until systemd has finished starting in
+    each box. Raises the errors of ``start``, and EngineError if a box isn't ready within READY_SECONDS."""
     with Readiness(keeper, locks, emit) as readiness:
         readiness.wait(start(), emit)
 
 
 class Readiness:
-    """Reports of the keeper, for one or many threads that each wait for some boxes. Enter it before boxes are started.
-    If the keeper is replaced meanwhile, by a labctl of another user too, the new keeper is asked."""
+    """The keeper's reports on boxes, for one or many threads that each wait for some boxes. Enter it before boxes are
+    started. If a labctl, maybe of another user, replaces the keeper meanwhile, the new keeper's reports are used.
+
+    A waiting thread starts no other boxes. Otherwise, with hundreds of starts in progress, the first box would be ready
+    as late as the last."""
 
     def __init__(self, keeper: Keeper, locks: Locks, emit: Emit) -> None:
         self._keeper = keeper
@@ -57,12 +60,12 @@ class Readiness:
         self.close()
 
     def close(self) -> None:
-        """Nobody waits any longer: who does is told that the keeper is gone."""
+        """End all waits. Each waiting thread gets the error that the keeper ended."""
         self._closed = True
         self._watching.close()
 
     def wait(self, boxes: Mapping[str, str], emit: Emit) -> None:
-        """Until systemd has finished starting in each of them (name to id). Raises LabctlError."""
+        """Wait until systemd has finished starting in each of these boxes (name to id). Raises LabctlError."""
         watch = self._watch
         try:
             watch.wait_ready(boxes, READY_SECONDS, emit)
@@ -76,7 +79,7 @@ class Readiness:
         with self._replacing:
             if self._watch is not gone:
                 return
-            self._emit(Note("the keeper was replaced meanwhile; going on with the new one"))
+            self._emit(Note("the keeper was replaced in the meantime; labctl continues with the new keeper"))
             with self._locks.hold("engine", silent):
                 self._keeper.ensure()
             self._watching.close()

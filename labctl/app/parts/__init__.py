@@ -198,8 +198,8 @@ class Parts:
         return Finder(self.engine, self.catalog)
 
     def prepared_verify(self) -> Verify:
-        """As ``new_verify``, for a run that comes soon: the child that runs checks starts before all that this process
-        needs is loaded."""
+        """As ``new_verify``, for a run that comes soon. The child process for checks starts before the modules of this
+        process are loaded."""
         from labctl.adapters.checks.process import Child
 
         child = Child()
@@ -208,16 +208,16 @@ class Parts:
         return self.new_verify(checker)
 
     def new_verify(self, checker: PytestChecker | None = None) -> Verify:
-        """Judge, with a checker of its own, also on clones: stopping it stops no other."""
-        """The service that judges boxes."""
+        """Create a service that judges boxes, with its own checker, also for clones. Stopping it stops no other."""
+        from labctl.services.on_clones import OnClones
         from labctl.services.verify import Verify
 
         own = checker or self.new_checker()
         return Verify(self.engine, own, lambda: self.store, lambda: OnClones(self.engine, own, self.clones))
 
     def new_checker(self, start: Start | None = None) -> PytestChecker:
-        """Run checks. ``start`` starts a child that runs them."""
-        """The service that runs checks."""
+        """Create a service that runs checks. ``start`` starts a child process for them."""
+        from labctl.adapters.checks.process import spawn
         from labctl.adapters.checks.runner import PytestChecker
 
         return PytestChecker(self.catalog.checks_dir, lambda: self.probe, start or spawn)
@@ -236,7 +236,7 @@ class Parts:
         )
 
     def watch(self, verify: Verify) -> Watch:
-        """Judge again whenever something happens."""
+        """The service that judges again after each change."""
         from labctl.adapters.checks.watcher import ProbeWatcher
         from labctl.services.watch import Watch
 
