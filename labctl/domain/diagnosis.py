@@ -88,7 +88,9 @@ def obstacle(security_options: Iterable[str]) -> Obstacle | None:
         what = "the Docker engine runs rootless: labctl's keeper and probe need the machine's own process ids"
         return Obstacle(what, "sudo systemctl start docker; docker context use default", Hint.SYSTEM_ENGINE)
     if "userns" in said:
-        what = "the Docker engine maps user ids (userns-remap): labctl's keeper and probe need the machine's own"
+        what = (
+            "the Docker engine maps user ids (userns-remap): labctl's keeper and probe need the machine's own user ids"
+        )
         remedy = "sudo systemctl restart docker, with userns-remap removed from /etc/docker/daemon.json"
         return Obstacle(what, remedy, Hint.NO_REMAP)
     return None
@@ -104,7 +106,7 @@ def _engine(facts: Facts) -> Iterator[Finding]:
     kernel = {"version": facts.kernel}
     if _version(facts.kernel) < (5, 10):
         # Mounts through which no link is followed (nosymfollow, mount_setattr(2)): labctl.probe.places.
-        remedy = "boot a newer kernel: without it labctl verify can't look at boxes"
+        remedy = "boot a newer kernel: labctl verify needs it to inspect boxes"
         yield Finding("kernel", Level.BAD, "Linux {version} is too old: 5.10 or newer is needed", remedy, kernel)
     else:
         yield Finding("kernel", Level.OK, "Linux {version}", values=kernel)
@@ -114,7 +116,7 @@ def _engine(facts: Facts) -> Iterator[Finding]:
         yield Finding("engine", Level.BAD, found.what, found.remedy)
     driver = {"driver": facts.storage_driver}
     if facts.storage_driver not in MEASURED_DRIVERS:
-        what = "storage driver {driver}: labctl can't see what boxes write, so no disk limit and no integrity report"
+        what = "storage driver {driver}: labctl can't see what boxes write: no disk limits, no integrity reports"
         yield Finding("storage", Level.WARN, what, "use overlay2", driver)
     else:
         yield Finding("storage", Level.OK, "storage driver {driver}", values=driver)
@@ -158,7 +160,9 @@ def _machine(facts: Facts) -> Iterator[Finding]:
         else:
             yield Finding("kernel", Level.OK, "{name} is {found}", values=said)
     if not facts.sysctls:
-        yield Finding("kernel", Level.WARN, "kernel limits not looked at: no image is built yet", "labctl doctor --fix")
+        yield Finding(
+            "kernel", Level.WARN, "kernel limits were not checked: no image is built yet", "labctl doctor --fix"
+        )
 
 
 def _labctl(facts: Facts) -> Iterator[Finding]:
@@ -167,17 +171,23 @@ def _labctl(facts: Facts) -> Iterator[Finding]:
         if state == "running":
             yield Finding("keeper", Level.OK, "{role} is running", values=values)
         elif state == "missing":
-            remedy = "labctl up starts it, labctl doctor --fix too"
-            yield Finding("keeper", Level.OK, "{role} is not there yet", remedy, values, fixable=True)
+            remedy = "labctl up starts it, and so does labctl doctor --fix"
+            yield Finding("keeper", Level.OK, "{role} does not exist yet", remedy, values, fixable=True)
         else:
             yield Finding("keeper", Level.BAD, "{role} is {state}", "labctl doctor --fix", values, fixable=True)
     if facts.base_present:
-        yield Finding("base", Level.OK, "the base image is here")
+        yield Finding("base", Level.OK, "the base image exists")
     elif "mmdebstrap" in facts.programs_missing:
         remedy = "apt-get install mmdebstrap, or labctl config set mirror.registry HOST"
-        yield Finding("base", Level.WARN, "no base image here, and mmdebstrap is missing: a registry is needed", remedy)
+        yield Finding(
+            "base", Level.WARN, "there is no base image, and mmdebstrap is missing: a registry is needed", remedy
+        )
     else:
-        yield Finding("base", Level.OK, "no base image yet: from a registry, else from Debian's packages")
+        yield Finding(
+            "base",
+            Level.OK,
+            "there is no base image yet: labctl pulls it from a registry or builds it from Debian packages",
+        )
     if facts.labs_built:
         yield Finding("images", Level.OK, "built: {labs}", values={"labs": ", ".join(facts.labs_built)})
     if facts.labs_missing:

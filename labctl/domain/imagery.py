@@ -204,7 +204,7 @@ def build_order(sources: Mapping[str, ImageSource]) -> list[str]:
         first = sources[error.args[1][0]]
         file = first.file or f"images/{first.name}/Dockerfile"
         raise InvalidLabError(
-            "{file}: images start from each other: {circle}", file=file, path="FROM", circle=circle
+            "{file}: circular dependency between images: {circle}", file=file, path="FROM", circle=circle
         ) from error
 
 

@@ -89,11 +89,11 @@ def refuse_too_large(weights: Mapping[str, Weight], limits: Mapping[str, int]) -
         }
         if not found.whole:
             raise TooLargeError(
-                "{box} holds too many files, or folders in each other, to be copied for judging", **values
+                "{box} has too many files, or too deeply nested folders, to be copied for judging", **values
             )
         raise TooLargeError(
-            "{box} holds {size}, holes of sparse files included; {most} may be copied for judging; the largest file is "
-            "{largest} ({length})",
+            "{box} contains {size}, including holes of sparse files; at most {most} can be copied for judging; the "
+            "largest file is {largest} ({length})",
             hint=Hint.LIST_FILE,
             quoted=shlex.quote(values["largest"]),
             **values,

@@ -104,7 +104,7 @@ def test_file_transfers_and_subsystems_are_refused(school: Class, tmp_path: Path
         done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
         assert done.returncode != 0, argv
         # sshd doesn't forward the stderr of a subsystem.
-        assert "can't be said here" in done.stderr or "-O" not in argv, (argv, done.stderr)
+        assert "can't be used here" in done.stderr or "-O" not in argv, (argv, done.stderr)
     assert not Path("/tmp/labctl-was-here").exists() and not (tmp_path / "got").exists()
     with school.paramiko("li") as client, pytest.raises((paramiko.SSHException, EOFError, OSError)):
         client.open_sftp()

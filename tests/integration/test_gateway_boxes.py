@@ -196,7 +196,7 @@ def test_put_refuses_large_files_and_wrong_paths(up: Class, engine: docker.Docke
         ("put alpha:/proc/sys/file", "the kernel generates its content"),
         ("put alpha:/.labctl/file", "Read-only file system"),
         ("put gamma:/tmp/x", "there is no box gamma"),
-        ("put alpha:", "needs more words"),
+        ("put alpha:", "needs more arguments"),
     ):
         done = server.say(key, said, stdin="x")
         assert done.returncode == 2 and why in done.stderr, done
@@ -243,7 +243,7 @@ def test_the_menu_accepts_numbers_and_commands(up: Class) -> None:
     child.sendcontrol("c")
     child.expect_exact("labctl> ")
     child.sendline("down --all; id")
-    child.expect("can't be said here")
+    child.expect("can't be used here")
     child.expect_exact("labctl> ")
     child.sendline("reset beta")
     child.expect(r"Go on\?")

@@ -85,10 +85,18 @@ def test_a_hundred_learners_fit_a_large_server() -> None:
             "sysctl -w kernel.threads-max=8192",
         ),
         ({"files": 10000}, "files", "sysctl -w fs.file-max=65536"),
-        ({"engine_files": 1024}, "engine files", "LimitNOFILE=4096 in a drop-in for docker.service; then restart it"),
-        ({"memory_free": 4 * GIB}, "memory", "give the server more memory, or bring fewer up at a time: --learner"),
-        ({"disk_free": 3 * GIB}, "disk", "labctl images prune, or a larger disk for the engine"),
-        ({"cpus": 0}, "cpu", "give the server more cpus: at rest already, the boxes would use all of them"),
+        (
+            {"engine_files": 1024},
+            "engine files",
+            "set LimitNOFILE=4096 in a drop-in for docker.service, then restart that service",
+        ),
+        (
+            {"memory_free": 4 * GIB},
+            "memory",
+            "give the server more memory, or start fewer learners at a time with --learner",
+        ),
+        ({"disk_free": 3 * GIB}, "disk", "run labctl images prune, or give the engine a larger disk"),
+        ({"cpus": 0}, "cpu", "give the server more CPUs: the idle boxes alone would use all of them"),
     ],
 )
 def test_a_shortage_is_reported_with_a_remedy(changes: dict[str, Any], resource: str, remedy: str) -> None:

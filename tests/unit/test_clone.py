@@ -326,7 +326,7 @@ def test_boxes_are_committed_while_paused_unless_one_is_too_large() -> None:
     assert held == [set(LAB.boxes)] * COMMITS
     world.engine.heal()
     world.keeper.weights["replica1"] = Weight(500 << 30, "/root/sparse", 499 << 30)
-    with pytest.raises(TooLargeError, match=r"replica1 holds 500.0 GiB.*/root/sparse"), world.cloned():
+    with pytest.raises(TooLargeError, match=r"replica1 contains 500.0 GiB.*/root/sparse"), world.cloned():
         pass
     assert "commit" not in world.engine.calls
     assert world.keeper.held == set()

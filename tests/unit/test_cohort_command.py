@@ -105,7 +105,7 @@ def test_a_faulty_roster_is_reported_in_full_in_both_languages_and_not_imported(
     assert code == 2
     assert f"{file}: 3 faults; nothing was imported" in err
     assert f"{file}:2:1 (学号): s 1 can't be an id" in err
-    assert f"{file}:2:8 (公钥): a DSA key" in err
+    assert f"{file}:2:8 (公钥): this is a DSA key" in err
     assert f"{file}:3:5 (姓名): the name is missing" in err
     _, _, err = labctl("--lang", "zh", *create)
     i18n.choose_language("en")
@@ -124,7 +124,7 @@ def test_a_faulty_roster_is_reported_in_full_in_both_languages_and_not_imported(
             7,
             "pond needs memory=768MiB",
         ),
-        (("create", "db-1", "--lab", "pond", "--roster", "R", "--until", "soon"), 2, "soon is no date"),
+        (("create", "db-1", "--lab", "pond", "--roster", "R", "--until", "soon"), 2, "soon is not a date"),
         (("show", "db-9"), 2, "there is no cohort db-9"),
         (("up", "db-9"), 2, "there is no cohort db-9"),
     ],
@@ -217,7 +217,7 @@ def test_keys_can_be_added_later_by_a_file_with_two_columns(labctl: Run, full: C
     assert [(one["id"], one["field"], one["old"]) for one in found["changes"]] == [("s02", "key", "")]
     assert _members(labctl)["s02"]["key"] == OTHER
     code, _, err = labctl("cohort", "add", "db-1", "--roster", full(f"id,key\ns2,{OTHER}\n"))
-    assert code == 2 and ":2:1 (id): there is no learner s2 in db-1, and a new one needs a name" in err
+    assert code == 2 and ":2:1 (id): there is no learner s2 in db-1, and a new learner needs a name" in err
     assert "did you mean s02?" in err
 
 
@@ -241,7 +241,7 @@ def test_create_with_dry_run_shows_how_the_file_was_read(labctl: Run, full: Call
     code, out, _ = labctl("cohort", "create", "db-2", "--lab", "pond", "--roster", file, "--dry-run")
     assert code == 0 and "s01\tLi Lei\tA\t\tSHA256:" in out
     assert f"note: {file}:2:1 (id): invisible characters were removed: U+200B" in out
-    assert f"note: {file}:2:6 (name): other blanks were replaced by plain ones: U+00A0" in out
+    assert f"note: {file}:2:6 (name): special spaces were replaced by plain spaces: U+00A0" in out
     assert [one["name"] for one in json.loads(labctl("cohort", "list", "--json")[1])] == ["db-1"]
     assert labctl("cohort", "create", "db-1", "--lab", "pond", "--roster", file, "--dry-run")[0] == 2
     made = json.loads(labctl("cohort", "create", "db-2", "--lab", "pond", "--roster", file, "--json")[1])
@@ -252,7 +252,11 @@ def test_the_encoding_option_is_used(labctl: Run, full: Callable[[str], str], tm
     file = tmp_path / "west.csv"
     file.write_bytes("id,name\ns03,Müller\n".encode("cp1252"))
     code, _, err = labctl("cohort", "add", "db-1", "--roster", str(file))
-    assert code == 2 and "this cell reads Müller (cp1252) · M黮ler (gb18030)" in err and "--encoding cp1252" in err
+    assert (
+        code == 2
+        and "this cell can be read as Müller (cp1252) · M黮ler (gb18030)" in err
+        and "--encoding cp1252" in err
+    )
     assert labctl("cohort", "add", "db-1", "--roster", str(file), "--encoding", "CP1252")[0] == 0
     assert _members(labctl)["s03"]["name"] == "Müller"
     code, _, err = labctl("cohort", "add", "db-1", "--roster", str(file), "--encoding", "rot13")

@@ -52,13 +52,13 @@ def test_parsing_limits_raises_only_labctl_errors(text: str) -> None:
     ("text", "message", "hint"),
     [
         ("memroy=2GiB", "there is no limit memroy", "did you mean memory?"),
-        ("memory=2", "memory: 2 is no size", "memory=512MiB"),
+        ("memory=2", "memory: 2 is not a size", "memory=512MiB"),
         ("memory", "the limit memory needs one value", ""),
         ("cpus=1,cpus=2", "the limit cpus needs one value", ""),
-        ("boxes=1.5", "boxes: 1.5 is no whole number above 0", ""),
-        ("hours=-1", "hours: -1 is no number above 0", ""),
-        ("hours=nan", "hours: nan is no number above 0", ""),
-        ("cpus=inf", "cpus: inf is no number above 0", ""),
+        ("boxes=1.5", "boxes: 1.5 is not a whole number above 0", ""),
+        ("hours=-1", "hours: -1 is not a number above 0", ""),
+        ("hours=nan", "hours: nan is not a number above 0", ""),
+        ("cpus=inf", "cpus: inf is not a number above 0", ""),
     ],
 )
 def test_a_wrong_limit_is_reported(text: str, message: str, hint: str) -> None:
@@ -89,7 +89,7 @@ def test_dates_are_parsed_from_typed_text(text: str, until: float) -> None:
     "text", ["tomorrow", "+", "+3", "3d", "2026-13-01", "2026-11-31", "9999-12-31", "18:00", "+9999d9h x"]
 )
 def test_an_invalid_date_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no date"):
+    with pytest.raises(UsageError, match="is not a date"):
         parse_until(text, NOW)
 
 
@@ -119,9 +119,9 @@ def test_an_invalid_cohort_name_is_refused(name: str) -> None:
         ("memory=512MiB", "", "pond needs memory=768MiB, more than the limit memory=512MiB of --limits"),
         ("boxes=2", "", "pond needs boxes=3, more than the limit boxes=2 of --limits"),
         ("", "pids=100", "pond needs pids=768, more than the limit pids=100 of --cohort-limits"),
-        ("cpus=4", "cpus=3", "the whole cohort may have cpus=3, and each learner more: cpus=4"),
+        ("cpus=4", "cpus=3", "the limit of the whole cohort (cpus=3) is lower than the limit of a learner (cpus=4)"),
         ("", "cpus=2", "pond needs cpus=3, more than the limit cpus=2 of --cohort-limits"),
-        ("cpus=1", "disk=2GiB", "what all together may write is known only where each box has a limit"),
+        ("cpus=1", "disk=2GiB", "a disk limit for the whole cohort requires a disk limit for each box"),
     ],
 )
 def test_limits_below_a_labs_needs_are_refused_with_both_numbers(each: str, whole: str, said: str) -> None:
@@ -144,5 +144,5 @@ def test_grace_periods_are_parsed_from_typed_text(text: str, seconds: int) -> No
 
 @pytest.mark.parametrize("text", ["", "1", "+1d", "-1d", "1 d", "1s", "1.5h", "99999d", "d"])
 def test_an_invalid_grace_period_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no time span"):
+    with pytest.raises(UsageError, match="is not a time span"):
         parse_grace(text)

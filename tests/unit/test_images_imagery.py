@@ -177,7 +177,7 @@ def test_a_cycle_of_images_is_reported() -> None:
         "a": ImageSource("a", (SourceFile("Dockerfile", b"FROM labctl/b\n"),)),
         "b": ImageSource("b", (SourceFile("Dockerfile", b"FROM labctl/a\n"),)),
     }
-    with pytest.raises(InvalidLabError, match=r"images start from each other: . → . → .$"):
+    with pytest.raises(InvalidLabError, match=r"circular dependency between images: . → . → .$"):
         imagery.image_tags(sources, "sha256:1")
 
 

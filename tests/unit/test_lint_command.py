@@ -30,11 +30,11 @@ def test_lint_fails_on_errors_and_not_on_warnings(capsys: pytest.CaptureFixture[
     assert labctl("new", "demo", "--in", "own") == 0
     assert "own/labs/demo/lab.yml" in capsys.readouterr().out.splitlines()
     assert labctl("--catalog", "own", "lint", "demo") == 0
-    assert "warning: there is something left to write" in capsys.readouterr().out
+    assert "warning: this line is not finished" in capsys.readouterr().out
     Path("own/playbooks/demo/solve.yml").unlink()
     assert labctl("--catalog", "own", "lint", "demo") == 3
     out = capsys.readouterr().out
-    assert "own/labs/demo/lab.yml:1: error: there is no solve.yml\n    nobody could tell" in out
+    assert "own/labs/demo/lab.yml:1: error: there is no solve.yml\n    nothing proves" in out
     assert out.splitlines()[-1].startswith("✗ demo: errors 1, warnings ")
     assert labctl("--catalog", "own", "--lang", "zh", "lint", "demo") == 3
     assert "没有 solve.yml" in capsys.readouterr().out

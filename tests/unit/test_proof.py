@@ -93,7 +93,7 @@ class TestSources:
         results = judge(LAB, [word, word, passed("auth")])
         found = {flaw.task: (flaw.expected, flaw.found) for flaw in proof.source_flaws(AT, results)}
         assert found == {
-            "listen": ("a trusted check", "in-box ones only"),
+            "listen": ("a trusted check", "only in-box checks"),
             "share": ("a check that every verify runs", "none"),
         }
 
@@ -103,7 +103,9 @@ class TestSources:
 
     def test_each_task_needs_a_mutant(self) -> None:
         found = proof.mutant_flaws(LAB, [Mutant("a", ("listen", "auth"))])
-        assert [(flaw.task, flaw.expected, flaw.at.seed) for flaw in found] == [("share", "a mutant that fails it", "")]
+        assert [(flaw.task, flaw.expected, flaw.at.seed) for flaw in found] == [
+            ("share", "a mutant that makes the task fail", "")
+        ]
 
 
 class TestAnswers:

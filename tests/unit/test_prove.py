@@ -229,7 +229,7 @@ class TestFlaws:
         world.plays.broken["solve"] = BuildError("the play {play} failed", play="solve", detail="no such file")
         proof = world.run()
         (flaw,) = proof.flaws
-        assert _short(flaw) == ("solutions", "solve", "", "that it can be done", "the play {play} failed")
+        assert _short(flaw) == ("solutions", "solve", "", "the step succeeds", "the play {play} failed")
         assert (flaw.values, flaw.detail, flaw.broken) == ({"play": "solve"}, "no such file", False)
         assert proof.verdict is Verdict.FAILED
         assert not any(proof.labs[0].caught(mutant) for mutant in MUTANTS)
@@ -239,7 +239,7 @@ class TestFlaws:
         world.images.all_present, world.images.broken = False, True
         proof = world.run()
         (flaw,) = proof.flaws
-        assert (flaw.at.phase, flaw.expected, flaw.broken) == (Phase.FRESH, "that it can be done", False)
+        assert (flaw.at.phase, flaw.expected, flaw.broken) == (Phase.FRESH, "the step succeeds", False)
         assert proof.verdict is Verdict.FAILED and proof.labs[0].seeds == ()
 
     def test_a_solution_that_is_lost_by_a_reboot_is_a_flaw(self, world: World) -> None:
@@ -293,7 +293,7 @@ class TestFlaws:
         world.faults = [Text("lab.yml:1: a typing error", "lab.yml:1：笔误")]
         found = world.flaws(Wishes(1, 1))
         assert [(flaw[0], flaw[2], flaw[3]) for flaw in found] == [
-            ("mutants", "auth", "a mutant that fails it"),
+            ("mutants", "auth", "a mutant that makes the task fail"),
             ("lint", "", "no fault"),
             ("fresh", "listen", "a trusted check"),
             ("fresh", "listen", "an answer: raise unmet(…)"),

@@ -80,10 +80,10 @@ def test_all_faults_are_reported_with_line_column_and_header() -> None:
     text = f"ID,Name,Mail,Key\ns 1,Ann,ann@,\ns02,,bob@example.org,ssh-dss AAAA\nS02,Cy,cy@example.org,{cut}\n"
     assert said(text) == [
         (2, 1, "ID", "s 1 can't be an id"),
-        (2, 9, "Mail", "ann@ is no e-mail address"),
+        (2, 9, "Mail", "ann@ is not an e-mail address"),
         (3, 5, "Name", "the name is missing"),
-        (3, 22, "Key", "a DSA key: OpenSSH takes none any more"),
-        (4, 1, "ID", "S02 is on line 3, too"),
+        (3, 22, "Key", "this is a DSA key, which OpenSSH no longer accepts"),
+        (4, 1, "ID", "S02 is also on line 3"),
         (4, 23, "Key", "the key is cut off: its end is missing"),
     ]
 
@@ -98,24 +98,24 @@ def test_line_numbers_stay_correct_after_newlines_in_quotes() -> None:
     [
         ("", (1, 1), "the file is empty"),
         ("\n , \n", (1, 1), "the file is empty"),
-        ("id,name\n", (1, 1), "no learner follows the header"),
-        ("s01,Li\ns02,Han\n", (1, 1), "the first line names no column that is known"),
+        ("id,name\n", (1, 1), "there are no learners below the header"),
+        ("s01,Li\ns02,Han\n", (1, 1), "the first line has no known column name"),
         ("id,nmae\ns01,Li\n", (1, 4), "there is no column nmae"),
         ("id,email\ns01,\n", (1, 1), "there is no column name"),
-        ("name,学 号,ID\nLi,1,2\n", (1, 10), "the column id is there twice"),
+        ("name,学 号,ID\nLi,1,2\n", (1, 10), "the column id appears twice"),
         ("id,name\n1.23E+10,Li\n", (2, 1), "the spreadsheet has turned a long number into 1.23E+10"),
         ("id,name\n..,Li\n", (2, 1), ".. can't be an id"),
         ("id,name\n-x,Li\n", (2, 1), "-x can't be an id"),
-        ("id,name\ns01,Li,extra\n", (2, 8), "this cell belongs to no column"),
+        ("id,name\ns01,Li,extra\n", (2, 8), "this cell does not belong to a column of the header"),
         ('id,name\ns01,"Li\ns02,Han\n', (2, 5), "the quote that opens here is never closed"),
         ('id,name\ns01,"Li" Lei\n', (2, 10), "text follows a closing quote"),
-        ("id,name\ns01,Li\u202eieL\n", (2, 5), "characters that can't be seen: Li\\u202eieL"),
-        ("id,name\ns01," + "x" * 101, (2, 5), "longer than 100 characters"),
-        ("id,name\ns0\0,Li\n", (2, 3), "a NUL byte: this is no text"),
-        (b"id,name\ns01,L\x81\x20\n", (2, 6), "from here on this is not text in UTF-8, GB18030"),
-        (b"\xef\xbb\xbfid,name\ns01,\xc0\xee\n", (2, 5), "from here on this is not text in UTF-8"),
+        ("id,name\ns01,Li\u202eieL\n", (2, 5), "the cell contains invisible characters: Li\\u202eieL"),
+        ("id,name\ns01," + "x" * 101, (2, 5), "the text is longer than 100 characters"),
+        ("id,name\ns0\0,Li\n", (2, 3), "this is a NUL byte: the file is not a text file"),
+        (b"id,name\ns01,L\x81\x20\n", (2, 6), "from here on, the text is not valid UTF-8, GB18030"),
+        (b"\xef\xbb\xbfid,name\ns01,\xc0\xee\n", (2, 5), "from here on, the text is not valid UTF-8"),
         (b"PK\x03\x04", (1, 1), "this is a ZIP archive or a workbook, not CSV"),
-        (b"a" * (5 << 20), (1, 1), "too large for a roster: more than 4 MiB"),
+        (b"a" * (5 << 20), (1, 1), "the file is too large for a roster: more than 4 MiB"),
     ],
 )
 def test_each_fault_has_its_place_and_message(text: str | bytes, place: tuple[int, int], what: str) -> None:
@@ -134,20 +134,20 @@ def test_good_keys_are_accepted_without_their_comment(name: str) -> None:
 
 
 BAD_KEYS = {
-    "options": (f"no-pty {GOOD_KEYS['rsa']}", "something stands before the key's type; options are not taken"),
-    "no type": (GOOD_KEYS["ed25519"].split()[1], "the key's type is missing before it"),
+    "options": (f"no-pty {GOOD_KEYS['rsa']}", "there is text before the key's type; options are not accepted"),
+    "no type": (GOOD_KEYS["ed25519"].split()[1], "the type before the key is missing"),
     "only a type": ("ssh-ed25519", "the key is cut off: nothing follows its type"),
     "other type": (
         f"ssh-ed25519 {GOOD_KEYS['rsa'].split()[1]}",
-        "the type before the key and the one inside of it differ",
+        "the type before the key differs from the type inside the key",
     ),
     "weak": (
         line("ssh-rsa", b"\1\0\1", (1 << 1023 | 1).to_bytes(129)),
-        "an RSA key of 1024 bits is too weak: 2048 at least",
+        "an RSA key of 1024 bits is too weak: at least 2048 bits are needed",
     ),
     "huge": (
         line("ssh-rsa", b"\1\0\1", (1 << 20000 | 1).to_bytes(2502)),
-        "OpenSSH takes no RSA key of more than 16384 bits",
+        "OpenSSH does not accept RSA keys of more than 16384 bits",
     ),
     "off the curve": (line("ecdsa-sha2-nistp256", b"nistp256", P256), "the key is damaged"),
     "compressed point": (line("ecdsa-sha2-nistp256", b"nistp256", b"\2" + bytes(32)), "the key is damaged"),
@@ -159,25 +159,25 @@ BAD_KEYS = {
     "short ed25519": (line("ssh-ed25519", bytes(31)), "the key is damaged"),
     "other curve": (line("ecdsa-sha2-nistp384", b"nistp256", P256), "the key is damaged"),
     "sk without application": (line("sk-ssh-ed25519@openssh.com", bytes(32), b""), "the key is damaged"),
-    "more behind": (line("ssh-ed25519", bytes(32), b"x"), "something follows the end of the key"),
+    "more behind": (line("ssh-ed25519", bytes(32), b"x"), "there is extra data after the end of the key"),
     "cut in base64": (GOOD_KEYS["rsa"][:101], "the key is cut off: its end is missing"),
     "cut at four": (GOOD_KEYS["rsa"][:108], "the key is cut off: its end is missing"),
-    "cut by dots": (GOOD_KEYS["rsa"][:100] + "...", "the key has characters that are no base64"),
+    "cut by dots": (GOOD_KEYS["rsa"][:100] + "...", "the key contains characters that are not base64"),
     "broken lines": (
         f'"{GOOD_KEYS["rsa"][:101]}\n{GOOD_KEYS["rsa"][101:]}"',
-        "the key is broken over several lines or has blanks in it",
+        "the key is split over several lines or contains spaces",
     ),
     "certificate": ("ssh-ed25519-cert-v01@openssh.com AAAA", "this is a certificate, not a public key"),
-    "putty": ('"---- BEGIN SSH2 PUBLIC KEY ----\nAAAA"', "this public key isn't in OpenSSH's form"),
+    "putty": ('"---- BEGIN SSH2 PUBLIC KEY ----\nAAAA"', "this public key is not in OpenSSH format"),
     "broken where base64 may end": (
         f'"{GOOD_KEYS["rsa"][:108]}\n{GOOD_KEYS["rsa"][108:]}"',
-        "the key is broken over several lines or has blanks in it",
+        "the key is split over several lines or contains spaces",
     ),
     "options with quotes": (
         '"' + f'from="10.0.0.0/8",command="x y" {GOOD_KEYS["ed25519"]}'.replace('"', '""') + '"',
-        "something stands before the key's type; options are not taken",
+        "there is text before the key's type; options are not accepted",
     ),
-    "comment first": (f'"# mine\n{GOOD_KEYS["ed25519"]}"', "a comment stands before the key"),
+    "comment first": (f'"# mine\n{GOOD_KEYS["ed25519"]}"', "there is a comment before the key"),
     "two lines": (f'"{GOOD_KEYS["ed25519"]} a\n{GOOD_KEYS["rsa"]} b"', "there is more than one key in this cell"),
     "semicolon": (f"{GOOD_KEYS['ed25519']};{GOOD_KEYS['rsa']}", "there is more than one key in this cell"),
     "comma": (f'"{GOOD_KEYS["ed25519"]}, {GOOD_KEYS["rsa"]}"', "there is more than one key in this cell"),
@@ -186,8 +186,8 @@ BAD_KEYS = {
         f"{GOOD_KEYS['rsa']} ssh-dss AAAAB3NzaC1kc3MAAACBAO",
         "there is more than one key in this cell",
     ),
-    "PKCS 8": ('"-----BEGIN PUBLIC KEY-----\nMIIB"', "this public key is in PEM form, not in OpenSSH's"),
-    "PKCS 1": ('"-----BEGIN RSA PUBLIC KEY-----\nMIIB"', "this public key is in PEM form, not in OpenSSH's"),
+    "PKCS 8": ('"-----BEGIN PUBLIC KEY-----\nMIIB"', "this public key is in PEM format, not in OpenSSH format"),
+    "PKCS 1": ('"-----BEGIN RSA PUBLIC KEY-----\nMIIB"', "this public key is in PEM format, not in OpenSSH format"),
     "X.509": (
         '"-----BEGIN CERTIFICATE-----\nMIIB"',
         "this is a certificate or a key of another program, not an OpenSSH key",
@@ -201,11 +201,11 @@ BAD_KEYS = {
     "address": ("https://github.com/li.keys", "this is an address, not a public key"),
     "file": ("~/.ssh/id_ed25519.pub", "this is the name of a file, not a public key"),
     "file of Windows": (r"C:\Users\li\.ssh\id_rsa", "this is the name of a file, not a public key"),
-    "capital": (GOOD_KEYS["ed25519"].replace("ssh", "Ssh", 1), "the key's type is not written as it must be"),
-    "long dash": (GOOD_KEYS["ed25519"].replace("-", "–", 1), "the key's type is not written as it must be"),
-    "no blank": (GOOD_KEYS["ed25519"].replace(" ", "", 1), "the key's type is not written as it must be"),
-    "other alphabet": (GOOD_KEYS["ed25519"][:-2] + "а" + "b", "the key has characters that are no base64"),
-    "error": ("#NAME?", "this is an error of the spreadsheet, not a value: #NAME?"),
+    "capital": (GOOD_KEYS["ed25519"].replace("ssh", "Ssh", 1), "the key's type is not written correctly"),
+    "long dash": (GOOD_KEYS["ed25519"].replace("-", "–", 1), "the key's type is not written correctly"),
+    "no blank": (GOOD_KEYS["ed25519"].replace(" ", "", 1), "the key's type is not written correctly"),
+    "other alphabet": (GOOD_KEYS["ed25519"][:-2] + "а" + "b", "the key contains characters that are not base64"),
+    "error": ("#NAME?", "this is an error message of the spreadsheet, not a value: #NAME?"),
     "something": ("see e-mail", None),
 }
 
@@ -250,7 +250,7 @@ def test_bad_keys_are_reported_with_the_reason(name: str) -> None:
     text, what = BAD_KEYS[name]
     (found,) = said(f"id,name,key\ns01,Li,{text}\n")
     assert found[:3] == (2, 8, "key")
-    assert found[3] == what or (what is None and found[3].startswith("not a public key of a known type"))
+    assert found[3] == what or (what is None and found[3].startswith("this is not a public key of a known type"))
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_an_encoding_is_detected_if_it_is_certain_enough(text: str, encoding: st
 
 def test_a_guessed_encoding_is_noted_with_an_example() -> None:
     assert notes(read((HEAD + "s01,李雷,A\n").encode("gbk"), "x")) == [
-        "the file was read as gb18030: 李雷; if that is wrong, name its encoding with --encoding"
+        "the file was read as gb18030: 李雷; if this is wrong, name the encoding with --encoding"
     ]
     assert notes(read((KOPF + "s01,李雷,A\n").encode("gbk"), "x")) == []
 
@@ -93,7 +93,9 @@ def test_a_western_name_in_a_chinese_file_is_refused() -> None:
 )
 def test_a_file_in_two_encodings_is_refused_at_the_first_line_of_the_second(rest: bytes) -> None:
     (fault,) = refused((HEAD + "s01,李雷,A\n").encode() + rest)
-    assert fault.line == 3 and text_of(fault).startswith("from here on this is not UTF-8, but the text before it is")
+    assert fault.line == 3 and text_of(fault).startswith(
+        "the text before this place is UTF-8, the text after it is not"
+    )
 
 
 WESTERN = """José Núñez Zoë Brontë François Jörg Schäfer Søren Åse Ångström Björk Guðmundsdóttir Muñoz Gonçalves João
@@ -118,7 +120,7 @@ def test_chinese_names_in_gbk_are_read(name: str) -> None:
 
 def test_a_named_encoding_is_used() -> None:
     (fault,) = refused((HEAD + "s01,Müller,A\n").encode("utf-8-sig"), "cp1252")
-    assert text_of(fault).startswith("the file begins with the mark of utf-8, and --encoding names cp1252")
+    assert text_of(fault).startswith("the file begins with the byte order mark of utf-8, but --encoding names cp1252")
     (fault,) = refused((HEAD + "s01,Müller,A\n").encode("cp1252"), "utf-8")
     assert (fault.line, fault.column) == (2, 6)
     # An encoding named by the user is not questioned.
@@ -134,7 +136,7 @@ def test_a_named_encoding_is_used() -> None:
         (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "this is a workbook with a password"),
         (b"<html><table><tr><td>id</td></tr></table>", "this is a web page or XML, not CSV, whatever its name says"),
         (b"\xef\xbb\xbf<?xml version='1.0'?><Workbook>", "this is a web page or XML"),
-        (b"%PDF-1.7", "this is a document for reading"),
+        (b"%PDF-1.7", "this is a PDF or RTF document"),
         (b"\x1f\x8b\x08\0", "this file is compressed"),
         ("课程：数据库,,\n2026 秋,,\n学号,姓名,班级\ns01,李雷,A\n".encode(), "the header is on line 3"),
         (b"Student,ID,SIS User ID,SIS Login ID,Section,HW (7)\n    Points Possible,,,,,10\n", "a table of Canvas"),
@@ -160,13 +162,13 @@ def test_a_file_that_is_no_roster_is_reported_by_its_kind(data: bytes, what: str
         ('"20,230,001"', "has put separators into the number 20,230,001 | format the column as text, type 20230001"),
         ("20.230.001", "has put separators into the number"),
         ("20 230 001", "has put separators into the number"),
-        ("110101199003071000", "keeps 15 digits, and has rounded 110101199003071000"),
+        ("110101199003071000", "keeps only 15 digits of a number, and has rounded 110101199003071000"),
         ("２０２３", "it has the character U+FF12 FULLWIDTH DIGIT TWO | type it again: 2023"),
         ("s\u043e1", "it has the character U+043E CYRILLIC SMALL LETTER O"),
         ("'0012", "'0012 can't be an id | type it again: 0012"),
-        ("#N/A", "this is an error of the spreadsheet, not a value: #N/A"),
-        ("########", "this is an error of the spreadsheet"),
-        ("s01，李雷", "a full-width comma is in this cell"),
+        ("#N/A", "this is an error message of the spreadsheet, not a value: #N/A"),
+        ("########", "this is an error message of the spreadsheet"),
+        ("s01，李雷", "this cell contains a full-width comma"),
     ],
 )
 def test_an_id_that_a_program_changed_is_refused(cell: str, what: str) -> None:
@@ -187,7 +189,7 @@ def test_ids_are_kept_if_one_of_them_is_not_rounded() -> None:
 
 def test_a_possibly_lost_leading_zero_is_noted() -> None:
     roster = read(b"id,name\n00123,a\n00124,b\n00125,c\n126,d\n", "x")
-    assert notes(roster) == ["126 is shorter than the other ids: has a spreadsheet removed a 0 before it?"]
+    assert notes(roster) == ["126 is shorter than the other ids: did a spreadsheet remove a leading 0?"]
     assert (roster.notes[0].line, roster.notes[0].column) == (5, 1)
     assert notes(read(b"id,name\n1,a\n2,b\n10,c\n", "x")) == []
 
@@ -198,10 +200,10 @@ def test_a_possibly_lost_leading_zero_is_noted() -> None:
         ("id", "2023\u200b0001", "20230001", "invisible characters were removed: U+200B"),
         ("id", "\u00a0s01\u3000", "s01", "invisible characters were removed: U+00A0, U+3000"),
         ("id", '="0012"', "0012", '="…" around a text was removed'),
-        ("name", "Li\u00a0Lei", "Li Lei", "other blanks were replaced by plain ones: U+00A0"),
-        ("name", "李\u3000雷", "李 雷", "other blanks were replaced by plain ones: U+3000"),
-        ("name", "Li  Lei", "Li Lei", "several blanks, or line breaks, were replaced by one blank: Li Lei"),
-        ("name", '"Li\nLei"', "Li Lei", "several blanks, or line breaks, were replaced by one blank: Li Lei"),
+        ("name", "Li\u00a0Lei", "Li Lei", "special spaces were replaced by plain spaces: U+00A0"),
+        ("name", "李\u3000雷", "李 雷", "special spaces were replaced by plain spaces: U+3000"),
+        ("name", "Li  Lei", "Li Lei", "repeated spaces or line breaks were replaced by one space: Li Lei"),
+        ("name", '"Li\nLei"', "Li Lei", "repeated spaces or line breaks were replaced by one space: Li Lei"),
         ("name", "Mu\u0308ller", "Müller", "letters and their accents were joined (Unicode NFC): Müller"),
         ("name", "Li\u00ad\u200dLei", "LiLei", "invisible characters were removed: U+00AD, U+200D"),
         ("email", "li@example.org\ufeff", "li@example.org", "invisible characters were removed: U+FEFF"),
@@ -220,21 +222,21 @@ def test_a_corrected_value_is_noted(column: str, cell: str, value: str, note: st
 @pytest.mark.parametrize(
     ("column", "cell", "what"),
     [
-        ("name", "Li\u2028Lei", "characters that can't be seen: Li\\u2028Lei"),
-        ("name", "Li\x1b[31m", "characters that can't be seen: Li\\x1b[31m"),
-        ("name", "\u202eiL", "characters that can't be seen"),
-        ("name", "#REF!", "this is an error of the spreadsheet"),
+        ("name", "Li\u2028Lei", "the cell contains invisible characters: Li\\u2028Lei"),
+        ("name", "Li\x1b[31m", "the cell contains invisible characters: Li\\x1b[31m"),
+        ("name", "\u202eiL", "the cell contains invisible characters"),
+        ("name", "#REF!", "this is an error message of the spreadsheet"),
         ("name", "MÃ¼ller", "this text was damaged when it was saved: MÃ¼ller"),
         ("name", "鏉庨浄", "this text was damaged when it was saved"),
         ("name", "锟斤拷", "this text was damaged when it was saved"),
         ("name", "L\ufffd", "this text was damaged when it was saved"),
         ("group", "3月1日", "the spreadsheet has turned this into a date: 3月1日"),
         ("group", "1-Mar", "the spreadsheet has turned this into a date: 1-Mar"),
-        ("email", "li＠example.org", "write li@example.org, and nothing else"),
-        ("email", "Li Lei <li@example.org>", "write li@example.org, and nothing else"),
-        ("email", "mailto:li@example.org", "write li@example.org, and nothing else"),
-        ("email", "a@b.cn;c@d.cn", "is more than one e-mail address | keep one, for example a@b.cn"),
-        ("email", "nan", "nan is no e-mail address"),
+        ("email", "li＠example.org", "write only li@example.org"),
+        ("email", "Li Lei <li@example.org>", "write only li@example.org"),
+        ("email", "mailto:li@example.org", "write only li@example.org"),
+        ("email", "a@b.cn;c@d.cn", "contains more than one e-mail address | keep one, for example a@b.cn"),
+        ("email", "nan", "nan is not an e-mail address"),
     ],
 )
 def test_an_implausible_value_is_refused(column: str, cell: str, what: str) -> None:
@@ -251,12 +253,12 @@ def test_full_width_commas_and_bars_are_read_as_delimiters() -> None:
 @pytest.mark.parametrize(
     ("data", "place", "what"),
     [
-        (b"," * (4 << 20), (1, 1), "a line of more than 128 KiB | is it the right file?"),
-        (b"id,name\n" + b"a\n" * 30_000, (20_001, 1), "more than 20000 lines | is it the right file?"),
-        (b"id,name" + b",x" * 300 + b"\ns01,Li\n", (1, 1), "more than 200 columns: this is no roster"),
-        (b"id,name\ns01,Li" + b",x" * 300, (2, 8), "this cell belongs to no column"),
-        (b"\xff" * (4 << 20), (1, 1), "a line of more than 128 KiB"),
-        (b"id,name\n" + "ü,".encode("cp1252") * (1 << 15), (2, 1), "not certain; this cell reads ü (cp1252)"),
+        (b"," * (4 << 20), (1, 1), "the line is longer than 128 KiB | is it the right file?"),
+        (b"id,name\n" + b"a\n" * 30_000, (20_001, 1), "the file has more than 20000 lines | is it the right file?"),
+        (b"id,name" + b",x" * 300 + b"\ns01,Li\n", (1, 1), "the file has more than 200 columns, so it is not a roster"),
+        (b"id,name\ns01,Li" + b",x" * 300, (2, 8), "this cell does not belong to a column of the header"),
+        (b"\xff" * (4 << 20), (1, 1), "the line is longer than 128 KiB"),
+        (b"id,name\n" + "ü,".encode("cp1252") * (1 << 15), (2, 1), "not certain; this cell can be read as ü (cp1252)"),
     ],
 )
 def test_a_file_of_another_kind_has_one_fault(data: bytes, place: tuple[int, int], what: str) -> None:

@@ -83,7 +83,10 @@ def _format(sheet: Any) -> None:
         (lambda sheet: sheet.cell(3, 1, 20230002.5), (3, 1, "this is the number 20230002.5 in the format General")),
         (lambda sheet: sheet.cell(3, 1, 110101199003071234), (3, 1, "this is the number 1.101011990030712e+17")),
         (lambda sheet: sheet.cell(3, 1, 1e300), (3, 1, "this is the number 1e+300 in the format General")),
-        (lambda sheet: sheet.cell(3, 1, "#N/A"), (3, 1, "this is an error of the spreadsheet, not a value: #N/A")),
+        (
+            lambda sheet: sheet.cell(3, 1, "#N/A"),
+            (3, 1, "this is an error message of the spreadsheet, not a value: #N/A"),
+        ),
         (lambda sheet: sheet.cell(900000, 1, "x"), (900000, 1, "there is a cell far from all others")),
         (lambda sheet: sheet.cell(2, 300, "x"), (2, 300, "there is a cell far from all others")),
     ],

@@ -118,14 +118,14 @@ def parse(line: str) -> Order:
 def _words(line: str) -> list[str]:
     """As a shell would split it, and no more than that: nothing is expanded."""
     if len(line) > LONGEST:
-        raise RefusedError("the command is longer than {most} letters", hint=Hint.SEE_HELP, most=LONGEST)
+        raise RefusedError("the command is longer than {most} characters", hint=Hint.SEE_HELP, most=LONGEST)
     # Neither control characters nor what turns the direction of writing nor broken UTF-8.
     if not line.isprintable():
         raise RefusedError("the command has characters that can't be printed", hint=Hint.SEE_HELP)
     try:
         words = shlex.split(line)
     except ValueError:
-        raise RefusedError("a quotation mark of the command isn't closed", hint=Hint.SEE_HELP) from None
+        raise RefusedError("a quotation mark in the command is not closed", hint=Hint.SEE_HELP) from None
     if len(words) > _MOST_WORDS:
         raise RefusedError("the command has more than {most} words", hint=Hint.SEE_HELP, most=_MOST_WORDS)
     return words
@@ -140,7 +140,7 @@ def _language(words: list[str]) -> str:
     if not equals:
         value = words.pop(at) if at < len(words) else ""
     if value not in languages():
-        raise UsageError("{option} is one of {known}", option=option, known=", ".join(languages()))
+        raise UsageError("{option} must be one of {known}", option=option, known=", ".join(languages()))
     return value
 
 
@@ -183,7 +183,7 @@ def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order
         raise _incomplete(verb)
     attempts = options.get("--attempt", [])
     if len(plain) > form.most or len(set(labs)) > 1 or len(attempts) > 1:
-        raise RefusedError("{verb} takes no more words than that", hint=Hint.USAGE, verb=verb, usage=form.usage)
+        raise RefusedError("{verb} has too many arguments", hint=Hint.USAGE, verb=verb, usage=form.usage)
     path = ""
     if verb == "put":
         plain, path = _place(plain[0])
@@ -192,9 +192,11 @@ def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order
         tasks, plain = plain, []  # else the cohort tells whether the one word is a lab or a task
     for name in (*plain, *labs, *tasks):
         if not _NAME.fullmatch(name):
-            raise RefusedError("{name} is no name of a lab, a box or a task", hint=Hint.SEE_HELP, name=name)
+            raise RefusedError("{name} is not the name of a lab, a box or a task", hint=Hint.SEE_HELP, name=name)
     if attempts and not _NUMBER.fullmatch(attempts[0]):
-        raise RefusedError("{name} is no number of an attempt", hint=Hint.USAGE, name=attempts[0], usage=form.usage)
+        raise RefusedError(
+            "{name} is not the number of an attempt", hint=Hint.USAGE, name=attempts[0], usage=form.usage
+        )
     return Order(
         verb,
         names=tuple(plain),
@@ -217,17 +219,17 @@ def _place(word: str) -> tuple[list[str], str]:
     if len(path.encode()) > _LONGEST_PATH:
         raise RefusedError("the path is longer than {most} bytes", most=_LONGEST_PATH)
     if path.rstrip("/").rpartition("/")[2] in ("", ".", "..") or path.endswith("/"):
-        raise UsageError("{path} names no file", hint=Hint.NAME_PATH, box=box, path=path)
+        raise UsageError("{path} does not name a file", hint=Hint.NAME_PATH, box=box, path=path)
     return [box], path
 
 
 def _incomplete(verb: Verb) -> UsageError:
-    return UsageError("{verb} needs more words", hint=Hint.USAGE, verb=verb, usage=FORMS[verb].usage)
+    return UsageError("{verb} needs more arguments", hint=Hint.USAGE, verb=verb, usage=FORMS[verb].usage)
 
 
 def _unknown(word: str) -> RefusedError:
     near = nearest(word, [verb for verb in FORMS if verb != "menu"])
-    return RefusedError("{word} can't be said here", hint=Hint.SEE_HELP, word=word[:200], near=near)
+    return RefusedError("{word} can't be used here", hint=Hint.SEE_HELP, word=word[:200], near=near)
 
 
 def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[str]] | None = None) -> Order:
@@ -243,7 +245,9 @@ def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[st
         meant = {"lab": word} if word in labs or nearest(word, labs) else {"tasks": (word,)}
         order = msgspec.structs.replace(order, names=(), **meant)
     if order.lab and order.lab not in labs:
-        raise RefusedError("{lab} is no lab of your class", hint=Hint.YOUR_LABS, lab=order.lab, known=", ".join(labs))
+        raise RefusedError(
+            "{lab} is not a lab of your class", hint=Hint.YOUR_LABS, lab=order.lab, known=", ".join(labs)
+        )
     if order.verb == "up" and not order.lab:
         if len(labs) != 1:
             raise UsageError("which lab?", hint=Hint.YOUR_LABS, known=", ".join(labs))

@@ -214,10 +214,10 @@ def _weighed(name: str, need: float, have: float, server: Server) -> Weighed:
 
 _SYSCTL = "sysctl -w {name}={value}"
 REMEDIES: Mapping[str, str] = {
-    "memory": "give the server more memory, or bring fewer up at a time: --learner",
-    "cpu": "give the server more cpus: at rest already, the boxes would use all of them",
-    "disk": "labctl images prune, or a larger disk for the engine",
-    "engine files": "LimitNOFILE={value} in a drop-in for docker.service; then restart it",
+    "memory": "give the server more memory, or start fewer learners at a time with --learner",
+    "cpu": "give the server more CPUs: the idle boxes alone would use all of them",
+    "disk": "run labctl images prune, or give the engine a larger disk",
+    "engine files": "set LimitNOFILE={value} in a drop-in for docker.service, then restart that service",
     **dict.fromkeys(("processes", "inotify", "files", "aio", "keys", "neighbours"), _SYSCTL),
 }
 """What to do where there is too little of a resource: templates."""

@@ -60,10 +60,10 @@ def check_size(data: bytes) -> None:
     lines = re.split(rb"\r\n|\r|\n", data)
     remedy = "is it the right file?"
     if len(lines) > MOST_LINES:
-        raise PlaceError(MOST_LINES + 1, 1, CellError("more than {most} lines", remedy, most=MOST_LINES))
+        raise PlaceError(MOST_LINES + 1, 1, CellError("the file has more than {most} lines", remedy, most=MOST_LINES))
     for number, line in enumerate(lines, 1):
         if len(line) > LONGEST_LINE << 10:
-            raise PlaceError(number, 1, CellError("a line of more than {most} KiB", remedy, most=LONGEST_LINE))
+            raise PlaceError(number, 1, CellError("the line is longer than {most} KiB", remedy, most=LONGEST_LINE))
 
 
 def first_row(text: str, delimiter: str) -> list[Cell]:
@@ -145,7 +145,9 @@ class _Reader:
         while True:
             end = self._text.find('"', end)
             if end < 0:
-                wrong = CellError("the quote that opens here is never closed", 'close it with ", or delete it')
+                wrong = CellError(
+                    "the quote that opens here is never closed", 'add a closing ", or delete the opening one'
+                )
                 self.faults.append(PlaceError(line, column, wrong))
                 return None
             if not self._text.startswith('""', end):

@@ -60,7 +60,7 @@ def _unknown(name: str, known: list[str]) -> UsageError:
 def _size(name: str, text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise UsageError("{name}: {value} is no size", hint=Hint.LIMIT_SIZE, name=name, value=text)
+        raise UsageError("{name}: {value} is not a size", hint=Hint.LIMIT_SIZE, name=name, value=text)
     return int(match[1]) * _UNITS[match[2].lower()]
 
 
@@ -71,7 +71,7 @@ def _number(name: str, text: str, *, whole: bool) -> float:
         value = -1
     if not (math.isfinite(value) and 0 < value <= 1_000_000):
         raise UsageError(
-            "{name}: {value} is no whole number above 0" if whole else "{name}: {value} is no number above 0",
+            "{name}: {value} is not a whole number above 0" if whole else "{name}: {value} is not a number above 0",
             hint=Hint.LIMIT_NUMBER,
             name=name,
             value=text,
@@ -88,7 +88,7 @@ def parse_until(text: str, now: float) -> float:
         until = _moment(text, now)
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            "{text} is no date",
+            "{text} is not a date",
             hint=Hint.UNTIL_FORMS,
             text=text,
         ) from error
@@ -105,7 +105,7 @@ def parse_grace(text: str) -> float:
     except OverflowError:
         seconds = None
     if seconds is None:
-        raise UsageError("{text} is no time span", hint=Hint.DURATION_FORMS, text=text)
+        raise UsageError("{text} is not a time span", hint=Hint.DURATION_FORMS, text=text)
     return seconds
 
 
@@ -134,7 +134,7 @@ def check_limits(each: Limits, whole: Limits, labs: tuple[Lab, ...]) -> None:
     more; so they are none of its business."""
     if whole.disk and not each.disk:
         raise UsageError(
-            "what all together may write is known only where each box has a limit",
+            "a disk limit for the whole cohort requires a disk limit for each box",
             hint=Hint.LIMIT_DISK,
             disk=written("disk", whole.disk),
         )
@@ -155,7 +155,7 @@ def check_limits(each: Limits, whole: Limits, labs: tuple[Lab, ...]) -> None:
     for name in (*TOGETHER, "hours", "idle"):
         if 0 < getattr(whole, name) < getattr(each, name):
             raise UsageError(
-                "the whole cohort may have {name}={whole}, and each learner more: {name}={each}",
+                "the limit of the whole cohort ({name}={whole}) is lower than the limit of a learner ({name}={each})",
                 hint=Hint.LIMIT_OF_ALL,
                 name=name,
                 whole=written(name, getattr(whole, name)),

@@ -44,7 +44,7 @@ KINDS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
         "this is a web page or XML, not CSV, whatever its name says",
         "open it in the spreadsheet, then Save As, “CSV UTF-8”",
     ),
-    (re.compile(rb"%PDF|\{\\rtf"), "this is a document for reading, not CSV", _SAVE_AS),
+    (re.compile(rb"%PDF|\{\\rtf"), "this is a PDF or RTF document, not CSV", _SAVE_AS),
     (re.compile(rb"\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ"), "this file is compressed", "unpack it"),
 )
 _CELL = re.compile(rb"[^,;\t\r\n\"]+")
@@ -91,7 +91,7 @@ def _agree(found: str, asked: str) -> None:
             1,
             1,
             CellError(
-                "the file begins with the mark of {found}, and --encoding names {asked}",
+                "the file begins with the byte order mark of {found}, but --encoding names {asked}",
                 "run the command again without --encoding",
                 found=found,
                 asked=asked,
@@ -122,7 +122,7 @@ def _legacy(data: bytes, bad: int, headers: Callable[[str], Sequence[str]]) -> D
     before = data[:bad].decode()
     if re.search("[\u4e00-\u9fff]", before):
         wrong = CellError(
-            "from here on this is not UTF-8, but the text before it is", "save the whole file as “CSV UTF-8”"
+            "the text before this place is UTF-8, the text after it is not", "save the whole file as “CSV UTF-8”"
         )
         raise PlaceError(*place_after(before), wrong)
     chinese = texts.get("gb18030", "")
@@ -192,11 +192,11 @@ def _uncertain(data: bytes, where: tuple[int, bytes], encodings: Sequence[str]) 
             continue
     line, column = place_after(data[:at].decode("latin-1"))
     if not shown:
-        wrong = CellError("from here on this is not text in {encodings}", _SAVE_AS, encodings="UTF-8, GB18030")
+        wrong = CellError("from here on, the text is not valid {encodings}", _SAVE_AS, encodings="UTF-8, GB18030")
         return PlaceError(line, column, wrong)
     pairs = list(shown.items())[:_MOST_SHOWN]
     wrong = CellError(
-        "the encoding of this file is not certain; this cell reads {readings}",
+        "the encoding of this file is not certain; this cell can be read as {readings}",
         "name the encoding of the right reading, for example --encoding {encoding}; or save the file as “CSV UTF-8”",
         readings=" · ".join(f"{text} ({encoding})" for text, encoding in pairs),
         encoding=pairs[0][1],
@@ -208,9 +208,9 @@ def _strictly(data: bytes, encoding: str) -> str:
     try:
         text = data.decode(codec(encoding))
     except UnicodeDecodeError as error:
-        wrong = CellError("from here on this is not text in {encodings}", _SAVE_AS, encodings=encoding.upper())
+        wrong = CellError("from here on, the text is not valid {encodings}", _SAVE_AS, encodings=encoding.upper())
         raise PlaceError(*place_after(data[: error.start].decode(codec(encoding), "replace")), wrong) from None
     if "\0" in text:
-        wrong = CellError("a NUL byte: this is no text", _SAVE_AS)
+        wrong = CellError("this is a NUL byte: the file is not a text file", _SAVE_AS)
         raise PlaceError(*place_after(text[: text.index("\0")]), wrong)
     return text

@@ -130,7 +130,7 @@ def _value(field: Field, old: Member, new: Member, cleared: frozenset[str]) -> s
 def _nobody(member: str, cohort: str, before: Sequence[Member]) -> CellError:
     near = nearest(member, [one.id for one in before])
     return CellError(
-        "there is no learner {id} in {cohort}, and a new one needs a name",
+        "there is no learner {id} in {cohort}, and a new learner needs a name",
         "did you mean {near}? If not, add the name" if near else "add the name",
         id=member,
         cohort=cohort,

@@ -88,7 +88,9 @@ def unknown(header: str) -> CellError:
     near = nearest(plain(header), _BY_HEADER)
     return CellError(
         "there is no column {header}",
-        "did you mean {near}? If not, delete the column" if near else "delete the column; labctl knows: {known}",
+        "did you mean {near}? If not, delete the column"
+        if near
+        else "delete the column; the known columns are: {known}",
         header=short(header),
         near=near,
         known=", ".join(f"{column} ({chinese(column)})" for column in COLUMNS),
@@ -99,8 +101,10 @@ def foreign(rows: Sequence[Sequence[Cell]]) -> CellError | None:
     """Why a table isn't a roster: its header is further below, or another system wrote it. None for one that may be."""
     row = rows[0]
     if len(row) > _MOST_COLUMNS:
-        return CellError("more than {most} columns: this is no roster", "is it the right file?", most=_MOST_COLUMNS)
-    remedy = "make a file with the columns id,name,email,group,key (or 学号,姓名,邮箱,班级,公钥) from it"
+        return CellError(
+            "the file has more than {most} columns, so it is not a roster", "is it the right file?", most=_MOST_COLUMNS
+        )
+    remedy = "copy the learners to a file with the columns id,name,email,group,key (or 学号,姓名,邮箱,班级,公钥)"
     for number, other in enumerate(rows[:_HEADER_ROWS]):
         system = system_of(other)
         if system:
@@ -111,8 +115,8 @@ def foreign(rows: Sequence[Sequence[Cell]]) -> CellError | None:
     if known(row):
         return None
     return CellError(
-        "the first line names no column that is known",
-        "it must be a header: id,name,email,group,key, in any order (or 学号,姓名,邮箱,班级,公钥)",
+        "the first line has no known column name",
+        "the first line must be a header: id,name,email,group,key, in any order (or 学号,姓名,邮箱,班级,公钥)",
     )
 
 

@@ -34,7 +34,9 @@ def read(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> R
     def roster() -> Roster:
         if len(data) > MOST_BYTES:
             raise PlaceError(
-                1, 1, CellError("too large for a roster: more than {most} MiB", "is it the right file?", most=4)
+                1,
+                1,
+                CellError("the file is too large for a roster: more than {most} MiB", "is it the right file?", most=4),
             )
         reading.look_for_secrets(data.replace(b"\0", b"").decode("latin-1"))
         return reading.text(decode(data, known_words, encoding))
@@ -115,7 +117,7 @@ class _Reading:
         self._secret = None
         self.look_for_secrets(decoded.text)
         if decoded.sample:
-            what = "the file was read as {encoding}: {text}; if that is wrong, name its encoding with --encoding"
+            what = "the file was read as {encoding}: {text}; if this is wrong, name the encoding with --encoding"
             values = {"encoding": decoded.encoding, "text": short(decoded.sample)}
             self._notes.append(RosterNote(1, 1, "", what, values))
         return self.table(self._rows(decoded.text), decoded.encoding)
@@ -130,7 +132,10 @@ class _Reading:
         if head and not members:
             last = rows[0][0]
             self.note(
-                last.line, last.column, "", CellError("no learner follows the header", "one line for each learner")
+                last.line,
+                last.column,
+                "",
+                CellError("there are no learners below the header", "write one line for each learner"),
             )
         found = tuple(member for member in members if member is not None)
         self._compare(found)
@@ -159,12 +164,12 @@ class _Reading:
         for index, cell in enumerate(row):
             column = column_of(cell.text)
             if column and column in head.values():
-                remedy = "keep one of them"
+                remedy = "keep one of these columns"
                 self.note(
                     cell.line,
                     cell.column,
                     cell.text,
-                    CellError("the column {column} is there twice", remedy, column=column),
+                    CellError("the column {column} appears twice", remedy, column=column),
                 )
             elif column:
                 head[index] = column
@@ -172,7 +177,7 @@ class _Reading:
                 self.note(cell.line, cell.column, cell.text, unknown(cell.text))
         for column in self._needed:
             if column not in head.values():
-                remedy = "name it {column} or {other} in the first line"
+                remedy = "name a column {column} or {other} in the first line"
                 wrong = CellError("there is no column {column}", remedy, column=column, other=chinese(column))
                 self.note(row[0].line, row[0].column, "", wrong)
         return head
@@ -193,8 +198,10 @@ class _Reading:
             self._notes += [_note(places[column], remark) for remark in remarks]
         for index, cell in enumerate(row):
             if not is_blank(cell.text) and (index >= len(header) or is_blank(header[index].text)):
-                remedy = "put a text that has a comma in it between double quotes"
-                self.note(cell.line, cell.column, "", CellError("this cell belongs to no column", remedy))
+                remedy = "put a text that contains a comma in double quotes"
+                self.note(
+                    cell.line, cell.column, "", CellError("this cell does not belong to a column of the header", remedy)
+                )
                 break
         if len(self.faults) != before or not set(self._needed) <= values.keys():
             return None
@@ -208,16 +215,16 @@ class _Reading:
     def _alone(self, column: str, text: str, line: int) -> str:
         """The value. Raises CellError if it is missing, or somebody else's."""
         if column == "name" and (text == CLEAR or (not text and column in self._needed)):
-            raise CellError("the name is missing", "every learner needs one")
+            raise CellError("the name is missing", "every learner needs a name")
         if column == "id":
             other = self._ids.setdefault(text.lower(), line)
             if other != line:
-                remedy = "every learner has an id of their own; capitals don't count"
-                raise CellError("{id} is on line {line}, too", remedy, id=text, line=other)
+                remedy = "every learner needs their own id; ids are case-insensitive"
+                raise CellError("{id} is also on line {line}", remedy, id=text, line=other)
         if column == "key" and text not in ("", CLEAR):
             other = self._keys.setdefault(text, line)
             if other != line:
-                remedy = "a key tells who logs in: every learner needs their own"
+                remedy = "labctl identifies a learner by the key, so every learner needs their own key"
                 raise CellError("the same key is on line {line}", remedy, line=other)
         return text
 
@@ -227,10 +234,12 @@ class _Reading:
         for at in rounded(ids):
             place = self._places[ids[at]]["id"]
             remedy = "format the column as text, type the ids again, and save"
-            wrong = CellError("a spreadsheet keeps 15 digits, and has rounded {id}", remedy, id=ids[at])
+            wrong = CellError(
+                "a spreadsheet keeps only 15 digits of a number, and has rounded {id}", remedy, id=ids[at]
+            )
             self.note(place.line, place.column, place.field, wrong)
         for at in shorter(ids):
-            remark = Remark("{id} is shorter than the other ids: has a spreadsheet removed a 0 before it?", id=ids[at])
+            remark = Remark("{id} is shorter than the other ids: did a spreadsheet remove a leading 0?", id=ids[at])
             self._notes.append(_note(self._places[ids[at]]["id"], remark))
 
 

@@ -49,7 +49,7 @@ def value(column: str, text: str, remarks: list[Remark]) -> str:
         remarks.append(Remark('="…" around a text was removed'))
     if _EXCEL_ERROR.fullmatch(text):
         remedy = "correct the formula in the spreadsheet, or type the value"
-        raise CellError("this is an error of the spreadsheet, not a value: {text}", remedy, text=text)
+        raise CellError("this is an error message of the spreadsheet, not a value: {text}", remedy, text=text)
     if column in ("name", "group"):
         return _words(column, text, remarks)
     clean, removed = without(text, ALL)
@@ -68,7 +68,7 @@ def value(column: str, text: str, remarks: list[Remark]) -> str:
 def check_id(text: str) -> None:
     """Whether a learner may be called so. Raises CellError."""
     if not text:
-        raise CellError("the id is missing", "every learner needs one: letters, digits, . _ -")
+        raise CellError("the id is missing", "every learner needs an id of letters, digits, . _ -")
     whole = _WITH_ZEROS.fullmatch(text)
     retype = "format the column as text, type the ids again, and save"
     if _SCIENTIFIC.fullmatch(text):
@@ -88,9 +88,9 @@ def check_id(text: str) -> None:
         remedy = "type it again: {plain}"
         what = "{id} can't be an id: it has the character {character}" if other else "{id} can't be an id"
         raise CellError(what, remedy, id=short(text), character=other, plain=narrow)
-    remedy = "1 to 32 letters (a to z), digits, . _ -; the first is a letter or a digit"
+    remedy = "an id has 1 to 32 letters (a to z), digits or . _ - and begins with a letter or a digit"
     if "，" in text:
-        remedy = "a full-width comma is in this cell; write , between cells"
+        remedy = "this cell contains a full-width comma; write , between cells"
     if other:
         raise CellError(
             "{id} can't be an id: it has the character {character}", remedy, id=short(text), character=other
@@ -126,30 +126,34 @@ def _email(text: str) -> str:
     narrow = [match[0] for match in _EMAIL.finditer(unicodedata.normalize("NFKC", text))]
     if len(narrow) > 1:
         remedy = "keep one, for example {plain}"
-        raise CellError("{email} is more than one e-mail address", remedy, email=short(text), plain=short(narrow[0]))
+        raise CellError(
+            "{email} contains more than one e-mail address", remedy, email=short(text), plain=short(narrow[0])
+        )
     if narrow:
-        remedy = "write {plain}, and nothing else"
-        raise CellError("{email} is not an e-mail address alone", remedy, email=short(text), plain=short(narrow[0]))
+        remedy = "write only {plain}"
+        raise CellError(
+            "{email} contains more than the e-mail address", remedy, email=short(text), plain=short(narrow[0])
+        )
     raise CellError(
-        "{email} is no e-mail address", "write it as name@example.org, or leave it empty", email=short(text)
+        "{email} is not an e-mail address", "write it as name@example.org, or leave it empty", email=short(text)
     )
 
 
 def _words(column: str, text: str, remarks: list[Remark]) -> str:
     if damaged(text):
-        remedy = "save it again from the program where it is right, as “CSV UTF-8”"
+        remedy = "open the original in a program that shows this text correctly, and save it as “CSV UTF-8”"
         raise CellError("this text was damaged when it was saved: {text}", remedy, text=short(text))
     if CONTROL.search(text):
-        raise CellError("characters that can't be seen: {text}", "type it again", text=short(text))
+        raise CellError("the cell contains invisible characters: {text}", "type it again", text=short(text))
     unseen = nothing(text)
     if found := unseen.findall(text):
         remarks.append(Remark("invisible characters were removed: {codes}", codes=codes("".join(found))))
     if wide := BLANK.findall(text):
-        remarks.append(Remark("other blanks were replaced by plain ones: {codes}", codes=codes("".join(wide))))
+        remarks.append(Remark("special spaces were replaced by plain spaces: {codes}", codes=codes("".join(wide))))
     clean = BLANK.sub(" ", unseen.sub("", text)).strip(" \t\r\n")
     words = " ".join(clean.split())
     if words != clean:
-        remarks.append(Remark("several blanks, or line breaks, were replaced by one blank: {text}", text=words))
+        remarks.append(Remark("repeated spaces or line breaks were replaced by one space: {text}", text=words))
     whole = composed(words)
     if whole != words:
         remarks.append(Remark("letters and their accents were joined (Unicode NFC): {text}", text=whole))
@@ -157,7 +161,7 @@ def _words(column: str, text: str, remarks: list[Remark]) -> str:
         remedy = "format the column as text, type it again, and save"
         raise CellError("the spreadsheet has turned this into a date: {text}", remedy, text=short(whole))
     if len(whole) > _LONGEST[column]:
-        raise CellError("longer than {most} characters", "shorten it", most=_LONGEST[column])
+        raise CellError("the text is longer than {most} characters", "shorten it", most=_LONGEST[column])
     return whole
 
 

@@ -27,7 +27,7 @@ _BLOB = re.compile(r"AAAA[A-Z][A-Za-z0-9+/]{15}")
 _SEPARATOR = re.compile("[,;|\uff0c\uff1b]")
 _DASHES = re.compile("[\u2010-\u2015\u2212\uff0d]")
 _PASTE = "paste the whole line of the .pub file: type, key, comment"
-_CREATE = "ssh-keygen -t ed25519, and give the .pub file"
+_CREATE = "run ssh-keygen -t ed25519, and send the .pub file"
 
 
 def parse(text: str) -> str:
@@ -52,18 +52,18 @@ def parse(text: str) -> str:
 FORMS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (
         re.compile(r"BEGIN SSH2 PUBLIC KEY"),
-        "this public key isn't in OpenSSH's form",
-        "ssh-keygen -i -f FILE turns it into one line",
+        "this public key is not in OpenSSH format",
+        "convert it into one line with ssh-keygen -i -f FILE",
     ),
     (
         re.compile(r"BEGIN PUBLIC KEY"),
-        "this public key is in PEM form, not in OpenSSH's",
-        "ssh-keygen -i -m PKCS8 -f FILE turns it into one line",
+        "this public key is in PEM format, not in OpenSSH format",
+        "convert it into one line with ssh-keygen -i -m PKCS8 -f FILE",
     ),
     (
         re.compile(r"BEGIN RSA PUBLIC KEY"),
-        "this public key is in PEM form, not in OpenSSH's",
-        "ssh-keygen -i -m PEM -f FILE turns it into one line",
+        "this public key is in PEM format, not in OpenSSH format",
+        "convert it into one line with ssh-keygen -i -m PEM -f FILE",
     ),
     (re.compile(r"-----? ?BEGIN "), "this is a certificate or a key of another program, not an OpenSSH key", _CREATE),
     (
@@ -95,15 +95,15 @@ def _check_alone(words: list[str]) -> None:
         if _BLOB.match(part) or (part in _FIELDS and following.startswith("AAAA")):
             raise CellError(
                 "there is more than one key in this cell",
-                "keep one: labctl knows one key for each learner",
+                "keep one key: labctl stores one key for each learner",
             )
 
 
 def private() -> CellError:
     """What to say of a private key."""
     return CellError(
-        "URGENT: this is a PRIVATE key, and whoever has seen this file can log in with it",
-        "have its owner make a new pair (ssh-keygen -t ed25519), and destroy all copies of this file",
+        "URGENT: this is a PRIVATE key, and anyone who has seen this file can log in with it",
+        "ask its owner to create a new key pair (ssh-keygen -t ed25519), and destroy all copies of this file",
     )
 
 
@@ -111,20 +111,20 @@ def _check_kind(kind: str, words: list[str]) -> None:
     if kind in _FIELDS:
         return
     if kind.startswith("AAAA") and _BASE64.fullmatch(kind):
-        raise CellError("the key's type is missing before it", _PASTE)
+        raise CellError("the type before the key is missing", _PASTE)
     if kind == "ssh-dss":
-        raise CellError("a DSA key: OpenSSH takes none any more", _CREATE)
+        raise CellError("this is a DSA key, which OpenSSH no longer accepts", _CREATE)
     if "-cert-v0" in kind:
-        raise CellError("this is a certificate, not a public key", "give the .pub file, not the -cert.pub file")
+        raise CellError("this is a certificate, not a public key", "send the .pub file, not the -cert.pub file")
     meant = next((one for one in _FIELDS if _DASHES.sub("-", kind).casefold().startswith(one)), "")
     if meant:
-        remedy = "it must begin with {kind} and a blank, in small letters; paste the whole line of the .pub file"
-        raise CellError("the key's type is not written as it must be", remedy, kind=meant)
+        remedy = "the key must begin with {kind}, in lower case, and a space; paste the whole line of the .pub file"
+        raise CellError("the key's type is not written correctly", remedy, kind=meant)
     if kind.startswith("#"):
-        raise CellError("a comment stands before the key", _PASTE)
+        raise CellError("there is a comment before the key", _PASTE)
     if any(part in _FIELDS or part == "ssh-dss" for word in words[1:] for part in re.split("[\"',;]", word)):
-        raise CellError("something stands before the key's type; options are not taken", _PASTE)
-    raise CellError("not a public key of a known type: {known}", _CREATE, known=", ".join(_FIELDS))
+        raise CellError("there is text before the key's type; options are not accepted", _PASTE)
+    raise CellError("this is not a public key of a known type: {known}", _CREATE, known=", ".join(_FIELDS))
 
 
 def _decoded(word: str, rest: list[str]) -> bytes:
@@ -133,8 +133,8 @@ def _decoded(word: str, rest: list[str]) -> bytes:
     except ValueError:  # characters that aren't ASCII, too
         pass
     if not _BASE64.fullmatch(word):
-        remedy = "paste the whole line of the .pub file again; the first such character is {character}"
-        raise CellError("the key has characters that are no base64", remedy, character=_first_strange(word))
+        remedy = "paste the whole line of the .pub file again; the first wrong character is {character}"
+        raise CellError("the key contains characters that are not base64", remedy, character=_first_strange(word))
     raise _cut_off(rest)
 
 
@@ -147,7 +147,7 @@ def _cut_off(rest: list[str]) -> CellError:
     """``rest``: the words behind the key."""
     if rest and _BASE64.fullmatch(rest[0]) and len(rest[0]) > 20:
         return CellError(
-            "the key is broken over several lines or has blanks in it", "put it in one line, with no blank in it"
+            "the key is split over several lines or contains spaces", "write the key on one line, without spaces in it"
         )
     return CellError("the key is cut off: its end is missing", _PASTE)
 
@@ -173,7 +173,7 @@ def _check(data: bytes, kind: str) -> None:
     end, has something else at it, or mixes two keys; cryptography reads what is in the frame."""
     inside, rest = _string(data)
     if inside != kind.encode():
-        raise CellError("the type before the key and the one inside of it differ", _PASTE)
+        raise CellError("the type before the key differs from the type inside the key", _PASTE)
     fields = []
     for _number in range(_FIELDS[kind]):
         field, rest = _string(rest)
@@ -185,7 +185,7 @@ def _check(data: bytes, kind: str) -> None:
     if not (_has_form(fields) if kind.startswith("sk-ecdsa") else _can_be_loaded(kind, fields)):
         raise _broken()
     if rest:
-        raise CellError("something follows the end of the key", _PASTE)
+        raise CellError("there is extra data after the end of the key", _PASTE)
 
 
 def _string(data: bytes) -> tuple[bytes, bytes]:
@@ -227,6 +227,11 @@ def _check_size(modulus: int) -> None:
     if modulus % 2 == 0:
         raise _broken()  # cryptography takes such a modulus
     if bits < RSA_BITS:
-        raise CellError("an RSA key of {bits} bits is too weak: {least} at least", _CREATE, bits=bits, least=RSA_BITS)
+        raise CellError(
+            "an RSA key of {bits} bits is too weak: at least {least} bits are needed",
+            _CREATE,
+            bits=bits,
+            least=RSA_BITS,
+        )
     if bits > _MOST_RSA_BITS:
-        raise CellError("OpenSSH takes no RSA key of more than {most} bits", _CREATE, most=_MOST_RSA_BITS)
+        raise CellError("OpenSSH does not accept RSA keys of more than {most} bits", _CREATE, most=_MOST_RSA_BITS)

@@ -34,21 +34,21 @@ NO_BRIEF = Rule(
     "no-brief",
     ("there is no {file}", "没有 {file}"),
     ("labctl show gives every learner a brief in their language", "labctl show 要给每位学生看他们语言的说明"),
-    ("write it, with the same sections as the other one", "写一份，章节与另一种语言的说明一致"),
+    ("write it with the same sections as the other brief", "写一份，章节与另一种语言的说明一致"),
 )
 SECTION = Rule(
     "section-missing",
     ("there is no section “{section}” (##)", "缺少“{zh}”一节（##）"),
     (
-        "concept, example, tasks, project and review are how a lab teaches",
+        "a lab teaches in five steps: concept, example, tasks, project and review",
         "概念、示例、任务、项目、复习，是实验教学的五步",
     ),
-    ("add a heading ## with that word in it", "加一个含有这个词的 ## 标题"),
+    ("add a ## heading that contains this word", "加一个含有这个词的 ## 标题"),
 )
 HEADINGS = Rule(
     "headings-differ",
     (
-        "{found} headings of level {level}, where {other} has {wanted}",
+        "this brief has {found} headings of level {level}, but {other} has {wanted}",
         "{level} 级标题有 {found} 个，而 {other} 有 {wanted} 个",
     ),
     ("both languages must teach the same", "两种语言讲的内容必须一样"),
@@ -56,38 +56,38 @@ HEADINGS = Rule(
 )
 CODE = Rule(
     "code-differs",
-    ("{found} code blocks, where {other} has {wanted}", "代码块有 {found} 个，而 {other} 有 {wanted} 个"),
-    ("what is typed is the same in both languages", "要输入的命令在两种语言里是一样的"),
+    ("this brief has {found} code blocks, but {other} has {wanted}", "代码块有 {found} 个，而 {other} 有 {wanted} 个"),
+    ("the commands are the same in both languages", "要输入的命令在两种语言里是一样的"),
     ("compare the code blocks one by one and add what is missing", "逐个对照代码块，补上缺的"),
 )
 UNCLOSED = Rule(
     "code-unclosed",
     ("the code block that begins here never ends", "从这里开始的代码块没有结束"),
-    ("all that follows is shown as code", "后面的内容全会被当成代码"),
-    ("end it with a line ```", "用一行 ``` 结束它"),
+    ("all text after it is shown as code", "后面的内容全会被当成代码"),
+    ("end the block with a line ```", "用一行 ``` 结束它"),
 )
 NO_PARAM = Rule(
     "no-such-param",
     ("{{{{ {param} }}}}: there is no such param", "{{{{ {param} }}}}：没有这个参数"),
     ("labctl show would fail", "labctl show 会失败"),
-    ("one of: {known}", "可用的有：{known}"),
+    ("use one of: {known}", "可用的有：{known}"),
 )
 LINK = Rule(
     "dead-link",
-    ("the link {target} leads nowhere", "链接 {target} 无处可去"),
+    ("the target of the link {target} does not exist", "链接 {target} 无处可去"),
     ("a learner who follows it finds nothing", "学生点过去什么也找不到"),
-    ("name a file of the lab's folder or a heading of this page", "写实验目录里的文件，或本页的标题"),
+    ("link to a file in the lab's folder or to a heading of this page", "写实验目录里的文件，或本页的标题"),
 )
 NO_TASK_HEADING = Rule(
     "task-not-in-brief",
-    ("no heading is of the task {task}", "没有任务 {task} 的标题"),
-    ("learners read there what the task is about", "学生要在那里看任务讲的是什么"),
-    ("### `{task}`: … ({points} points)", "### `{task}`：……（{points} 分）"),
+    ("the task {task} has no heading", "没有任务 {task} 的标题"),
+    ("learners read about the task under its heading", "学生要在那里看任务讲的是什么"),
+    ("add a heading ### `{task}`: … ({points} points)", "### `{task}`：……（{points} 分）"),
 )
 HEADING_OF_NONE = Rule(
     "heading-of-no-task",
     ("there is no task {task}", "没有任务 {task}"),
-    ("learners would look for it in vain", "学生会白找一通"),
+    ("learners would look for a task that does not exist", "学生会白找一通"),
     ("the tasks are: {known}", "任务有：{known}"),
 )
 POINTS = Rule(
@@ -96,7 +96,7 @@ POINTS = Rule(
         "the heading of {task} says {found} points, lab.yml says {wanted}",
         "{task} 的标题写的是 {found} 分，lab.yml 里是 {wanted} 分",
     ),
-    ("learners are told what a task gives before they do it", "学生做之前就要知道这项任务给多少分"),
+    ("learners must know the points of a task before they do it", "学生做之前就要知道这项任务给多少分"),
     ("write {wanted}", "改成 {wanted}"),
 )
 

@@ -18,16 +18,16 @@ MARKERS = (*OWN_MARKERS, "parametrize", "usefixtures", "filterwarnings", "skip",
 NO_CHECK = Rule(
     "task-without-check",
     ("the task {task} has no check", "任务 {task} 没有检查"),
-    ("nobody could ever pass it: a task that nothing looked at is an error", "谁也通不过：没有检查过的任务算出错"),
+    ("nobody could pass the task: a task without a check counts as an error", "谁也通不过：没有检查过的任务算出错"),
     (
-        'write one in {folder}/test_*.py, with @pytest.mark.task("{task}")',
+        'write a check in {folder}/test_*.py, with @pytest.mark.task("{task}")',
         '在 {folder}/test_*.py 里写一个，带 @pytest.mark.task("{task}")',
     ),
 )
 ONLY_HURTING = Rule(
     "only-hurting",
-    ("all checks of the task {task} are destructive or reboot", "任务 {task} 的检查全是 destructive 或 reboot"),
-    ("a plain verify would have nothing to judge it by", "普通的 verify 就没有依据来判断它"),
+    ("all checks of the task {task} are marked destructive or reboot", "任务 {task} 的检查全是 destructive 或 reboot"),
+    ("a plain verify would run no check of the task", "普通的 verify 就没有依据来判断它"),
     (
         "add a check without such a marker, or use @pytest.mark.copy, which runs in every verify",
         "加一个没有这类标记的检查，或改用 @pytest.mark.copy（每次 verify 都会执行）",
@@ -35,21 +35,24 @@ ONLY_HURTING = Rule(
 )
 NO_TASK = Rule(
     "no-such-task",
-    ("{check} is of the task {task}, which isn't there{near}", "{check} 属于任务 {task}，但没有这个任务{near_zh}"),
-    ("it would be run for nothing, or not at all", "它会白跑，或者根本不跑"),
+    (
+        "{check} belongs to the task {task}, which does not exist{near}",
+        "{check} 属于任务 {task}，但没有这个任务{near_zh}",
+    ),
+    ("the check would run without effect, or not at all", "它会白跑，或者根本不跑"),
     ("the tasks are: {known}", "任务有：{known}"),
 )
 NO_MARKER = Rule(
     "check-without-task",
-    ("{check} says no task", "{check} 没有说明属于哪个任务"),
-    ("its verdict would count nowhere", "它的结果不会计入任何任务"),
-    ('@pytest.mark.task("ID"), with an id of lab.yml', '@pytest.mark.task("ID")，ID 取自 lab.yml'),
+    ("{check} does not name a task", "{check} 没有说明属于哪个任务"),
+    ("its verdict would not count for any task", "它的结果不会计入任何任务"),
+    ('add @pytest.mark.task("ID") with a task id of lab.yml', '@pytest.mark.task("ID")，ID 取自 lab.yml'),
 )
 NOT_LITERAL = Rule(
     "task-not-literal",
-    ("the task of {check} can't be read", "看不出 {check} 属于哪个任务"),
+    ("lint can't read the task of {check}", "看不出 {check} 属于哪个任务"),
     (
-        "it is made at run time, so lint can't tell whether there is such a task",
+        "the task id is computed at run time, so lint can't tell whether the task exists",
         "它是运行时才算出来的，lint 无法判断有没有这个任务",
     ),
     ("write the id as a string", "直接写成字符串"),
@@ -63,24 +66,24 @@ MARKER = Rule(
 )
 PYTHON = Rule(
     "not-python",
-    ("is not Python: {what}", "不是合法的 Python：{what}"),
+    ("the file is not valid Python: {what}", "不是合法的 Python：{what}"),
     ("none of the lab's checks could run", "这个实验的检查一个也跑不起来"),
-    ("mend it: python3 -m py_compile {file}", "改正它：python3 -m py_compile {file}"),
+    ("correct the file; python3 -m py_compile {file} shows the error", "改正它：python3 -m py_compile {file}"),
 )
 IMPORTS = Rule(
     "imports-labctl",
-    ("imports {module}", "导入了 {module}"),
+    ("the file imports {module}", "导入了 {module}"),
     (
-        "checks know fixtures and nothing of labctl's, so that they work with every version of it",
+        "checks use only fixtures, so that they work with every version of labctl",
         "检查只认识 fixture，不依赖 labctl 的代码，这样每个版本都能用",
     ),
-    ("use a fixture: docs/author.md lists them", "改用 fixture，见 docs/author.md"),
+    ("use a fixture; docs/author.md lists all fixtures", "改用 fixture，见 docs/author.md"),
 )
 NO_DOC = Rule(
     "no-title",
     ("{check} has no docstring", "{check} 没有 docstring"),
-    ("its first line is what a learner reads above the answer", "它的第一行就是学生在结果上方读到的话"),
-    ("one line in English, and one that begins with zh:", "一行英文，再加一行以 zh: 开头的中文"),
+    ("learners read its first line above the answer", "它的第一行就是学生在结果上方读到的话"),
+    ("write one line in English and one line that begins with zh:", "一行英文，再加一行以 zh: 开头的中文"),
 )
 NO_ZH = Rule(
     "no-chinese-title",
@@ -90,15 +93,15 @@ NO_ZH = Rule(
 )
 TWICE = Rule(
     "check-twice",
-    ("{check} is there twice in this file", "{check} 在这个文件里出现了两次"),
-    ("Python keeps the last, so the first never runs", "Python 只保留最后一个，前一个永远不会执行"),
-    ("give one of them another name", "给其中一个改名"),
+    ("{check} is defined twice in this file", "{check} 在这个文件里出现了两次"),
+    ("Python keeps the last definition, so the first never runs", "Python 只保留最后一个，前一个永远不会执行"),
+    ("rename one of them", "给其中一个改名"),
 )
 READ = Rule(
     "no-such-heading",
     ("{brief} has no heading “{heading}”", "{brief} 里没有标题“{heading}”"),
-    ("a learner is sent there to read", "学生会被指到那里去读"),
-    ("write it as the heading stands there{near}", "照标题原文写{near_zh}"),
+    ("the answer refers learners to this heading", "学生会被指到那里去读"),
+    ("write the heading exactly as in the brief{near}", "照标题原文写{near_zh}"),
 )
 
 

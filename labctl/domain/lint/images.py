@@ -12,14 +12,14 @@ from labctl.domain.lint.material import Material
 NO_IMAGE = Rule(
     "no-such-image",
     ("there is no image {image}", "没有名为 {image} 的镜像"),
-    ("no box could be made", "机器会建不出来"),
-    ("one of: {known}; or write images/{image}/Dockerfile", "可用的有：{known}；或者写 images/{image}/Dockerfile"),
+    ("no box could be created", "机器会建不出来"),
+    ("use one of: {known}; or write images/{image}/Dockerfile", "可用的有：{known}；或者写 images/{image}/Dockerfile"),
 )
 LATEST = Rule(
     "latest",
-    ("{ref} is whatever is newest on the day of the build", "{ref} 取决于构建那天最新的是什么"),
+    ("{ref} is the newest image on the day of the build", "{ref} 取决于构建那天最新的是什么"),
     (
-        "the lab would be another one tomorrow, and nobody would know why",
+        "the lab could change from one day to the next, and nobody would know why",
         "明天构建出来的就可能是另一个实验，而且没人知道原因",
     ),
     ("start from labctl/box", "改为 FROM labctl/box"),
@@ -27,8 +27,11 @@ LATEST = Rule(
 FOREIGN = Rule(
     "foreign-image",
     ("{ref} is neither an image of the catalog nor the base", "{ref} 既不是目录里的镜像，也不是基础镜像"),
-    ("it would have to be downloaded where there is perhaps no registry", "构建时要下载它，而那里可能连不上镜像仓库"),
-    ("FROM labctl/NAME, one of: {known}; or {base}", "改为 FROM labctl/名字，可用的有：{known}；或 {base}"),
+    ("the build would have to download it, and there may be no registry", "构建时要下载它，而那里可能连不上镜像仓库"),
+    (
+        "write FROM labctl/NAME with one of: {known}; or FROM {base}",
+        "改为 FROM labctl/名字，可用的有：{known}；或 {base}",
+    ),
 )
 
 

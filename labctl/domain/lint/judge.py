@@ -26,45 +26,45 @@ SCHEMA = Rule(
 )
 NO_SCHEMA_LINE = Rule(
     "schema-line",
-    ("the first line names no schema that is there", "第一行没有指明存在的 schema"),
-    ("editors complete and check lab.yml by it", "编辑器靠它补全和检查 lab.yml"),
+    ("the first line does not name an existing schema", "第一行没有指明存在的 schema"),
+    ("editors use the schema to complete and check lab.yml", "编辑器靠它补全和检查 lab.yml"),
     (
-        "# yaml-language-server: $schema=PATH, where PATH leads from here to lab.schema.json",
+        "write # yaml-language-server: $schema=PATH; PATH is the path from here to lab.schema.json",
         "# yaml-language-server: $schema=PATH，PATH 是从这里到 lab.schema.json 的路径",
     ),
 )
 NO_TOPICS = Rule(
     "no-topics",
     ("topics is empty", "topics 是空的"),
-    ("nobody could see which part of a course the lab serves", "看不出这个实验对应课程的哪一部分"),
-    ("topics: [a topic of the course, …]", "topics: [课程里的主题, ……]"),
+    ("nobody could see which part of a course the lab belongs to", "看不出这个实验对应课程的哪一部分"),
+    ("add topics: [a topic of the course, …]", "topics: [课程里的主题, ……]"),
     "warning",
 )
 UNUSED = Rule(
     "unused-param",
     ("nothing uses the param {param}", "参数 {param} 没有被用到"),
-    ("a learner is given a value that means nothing", "给了学生一个毫无意义的值"),
-    ("use it in a task and its checks, or take it out", "在任务和检查里用上它，或者删掉"),
+    ("learners get a value that has no purpose", "给了学生一个毫无意义的值"),
+    ("use it in a task and its checks, or remove it", "在任务和检查里用上它，或者删掉"),
     "warning",
 )
 TODO = Rule(
     "todo",
-    ("there is something left to write: {line}", "还有没写完的：{line}"),
+    ("this line is not finished: {line}", "还有没写完的：{line}"),
     ("learners would read it", "学生会看到它"),
-    ("write it, and take the word TODO out", "写好，再去掉 TODO 这个词"),
+    ("finish the line, and remove the word TODO", "写好，再去掉 TODO 这个词"),
     "warning",
 )
 HIDDEN = Rule(
     "file-hidden",
-    ("{path} would never be seen", "{path} 永远看不到"),
-    ("something is mounted there when the box starts", "机器启动时那里会挂载别的东西"),
-    ("put it elsewhere", "放到别处"),
+    ("{path} would not be visible in the box", "{path} 永远看不到"),
+    ("a mount hides this path when the box starts", "机器启动时那里会挂载别的东西"),
+    ("choose another path", "放到别处"),
 )
 FILE_TWICE = Rule(
     "file-twice",
     ("{path} is put into {box} twice", "{path} 在 {box} 上放了两次"),
-    ("the last one wins", "只有最后一个算数"),
-    ("take one of them out", "删掉一个"),
+    ("the last file replaces the first", "只有最后一个算数"),
+    ("remove one of them", "删掉一个"),
 )
 
 

@@ -19,40 +19,43 @@ _TASK_LISTS = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue"
 NO_SETUP = Rule(
     "no-setup",
     ("there is no setup.yml", "没有 setup.yml"),
-    ("learners would begin with bare boxes, and nothing to find", "学生一开始面对的是空机器，没有要排查的问题"),
-    ("write {folder}/setup.yml, with something broken to find", "写 {folder}/setup.yml，里面要有坏了等人发现的东西"),
+    ("learners would begin with bare boxes and no problem to find", "学生一开始面对的是空机器，没有要排查的问题"),
+    (
+        "write {folder}/setup.yml with a fault that learners must find",
+        "写 {folder}/setup.yml，里面要有坏了等人发现的东西",
+    ),
     "warning",
 )
 NO_SOLVE = Rule(
     "no-solution",
     ("there is no solve.yml", "没有 solve.yml"),
-    ("nobody could tell that the lab can be solved", "没法知道这个实验做不做得出来"),
-    ("write {folder}/solve.yml: it reaches all goals", "写 {folder}/solve.yml，达成所有目标"),
+    ("nothing proves that the lab can be solved", "没法知道这个实验做不做得出来"),
+    ("write {folder}/solve.yml, which reaches all goals", "写 {folder}/solve.yml，达成所有目标"),
 )
 NO_OTHER = Rule(
     "no-other-solution",
     ("there is no solve-NAME.yml", "没有 solve-NAME.yml"),
     (
-        "checks that know one solution only may refuse another that is right",
+        "checks written for one solution may reject another correct solution",
         "只对着一种答案写的检查，可能会拒绝另一种正确的做法",
     ),
     (
-        "write {folder}/solve-NAME.yml that reaches the goals another way",
+        "write {folder}/solve-NAME.yml, which reaches the goals in another way",
         "写 {folder}/solve-NAME.yml，用另一种方法达成目标",
     ),
     "warning",
 )
 NOT_PLAYS = Rule(
     "not-a-playbook",
-    ("is not a playbook: {what}", "不是 playbook：{what}"),
+    ("the file is not a playbook: {what}", "不是 playbook：{what}"),
     ("Ansible could not run it", "Ansible 执行不了它"),
-    ("a list of plays, each with hosts: and tasks:", "应为 play 的列表，每个都有 hosts: 和 tasks:"),
+    ("write a list of plays, each with hosts: and tasks:", "应为 play 的列表，每个都有 hosts: 和 tasks:"),
 )
 HOSTS = Rule(
     "no-such-box",
     ("no box is called {host}", "没有名为 {host} 的机器"),
-    ("the play would do nothing there", "这个 play 什么也不会做"),
-    ("all, or of: {known}", "写 all，或：{known}"),
+    ("the play would run on no box", "这个 play 什么也不会做"),
+    ("use all, or one of: {known}", "写 all，或：{known}"),
 )
 FILE = Rule(
     "no-such-file",
@@ -68,30 +71,33 @@ ROLE = Rule(
 )
 FAILS = Rule(
     "mutant-without-tasks",
-    ("does not say which tasks it makes fail", "没有说明会让哪些任务不通过"),
-    ("nobody could tell whether it was caught", "没法判断它有没有被抓住"),
+    ("the mutant does not say which tasks it makes fail", "没有说明会让哪些任务不通过"),
+    ("nobody could tell whether the checks caught it", "没法判断它有没有被抓住"),
     (f"vars: {MUTANT_FAILS}: [ID]", f"vars: {MUTANT_FAILS}: [ID]"),
 )
 FAILS_UNKNOWN = Rule(
     "mutant-of-no-task",
     (f"{MUTANT_FAILS} names {{task}}, and there is no such task", f"{MUTANT_FAILS} 写了 {{task}}，但没有这个任务"),
-    ("the mutant could never be caught", "这个 mutant 永远抓不住"),
+    ("no check could ever catch the mutant", "这个 mutant 永远抓不住"),
     ("the tasks are: {known}", "任务有：{known}"),
 )
 NO_MUTANT = Rule(
     "task-without-mutant",
     ("no mutant makes the task {task} fail", "没有 mutant 会让任务 {task} 不通过"),
-    ("its checks might pass everything, and nobody would know", "它的检查也许什么都放行，而没人知道"),
+    ("its checks might accept wrong work, and nobody would know", "它的检查也许什么都放行，而没人知道"),
     (
-        "write {folder}/mutants/NAME.yml: a mistake that learners make",
+        "write {folder}/mutants/NAME.yml with a mistake that learners make",
         "写 {folder}/mutants/NAME.yml：一个学生会犯的错误",
     ),
 )
 SYNTAX = Rule(
     "ansible",
-    ("Ansible does not take it: {what}", "Ansible 不接受：{what}"),
+    ("Ansible does not accept the file: {what}", "Ansible 不接受：{what}"),
     ("the play would fail", "执行会失败"),
-    ("mend it; ansible-playbook --syntax-check says the same", "改正它；ansible-playbook --syntax-check 的说法一样"),
+    (
+        "correct the file; ansible-playbook --syntax-check shows the same error",
+        "改正它；ansible-playbook --syntax-check 的说法一样",
+    ),
 )
 
 

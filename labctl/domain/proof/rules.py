@@ -133,7 +133,7 @@ def source_flaws(at: At, tasks: Iterable[TaskResult]) -> Iterator[Flaw]:
         if not ran:
             yield Flaw(at, task.task, "a check that every verify runs", "none")
         elif not any(check.source is Source.TRUSTED for check in ran):
-            yield Flaw(at, task.task, "a trusted check", "in-box ones only", checks=tuple(ran))
+            yield Flaw(at, task.task, "a trusted check", "only in-box checks", checks=tuple(ran))
 
 
 def mutant_flaws(lab: Lab, mutants: Iterable[Mutant]) -> Iterator[Flaw]:
@@ -141,7 +141,7 @@ def mutant_flaws(lab: Lab, mutants: Iterable[Mutant]) -> Iterator[Flaw]:
     named = {task for mutant in mutants for task in mutant.fails}
     for task in lab.tasks:
         if task.id not in named:
-            yield Flaw(At(lab.name, "", Phase.MUTANTS), task.id, "a mutant that fails it", "none")
+            yield Flaw(At(lab.name, "", Phase.MUTANTS), task.id, "a mutant that makes the task fail", "none")
 
 
 def sample(mutants: Iterable[Mutant], per_task: int) -> tuple[Mutant, ...]:
@@ -201,7 +201,7 @@ def answer_flaws(at: At, tasks: Iterable[TaskResult], known: Headings) -> Iterat
 
 def not_tried(at: At, found: str, values: dict[str, str], detail: str, *, broken: bool) -> Flaw:
     """For a play that failed (which is the lab's), and for what labctl or the engine could not do (``broken``)."""
-    return Flaw(at, "", "that it can be done", found, values, (), detail, broken)
+    return Flaw(at, "", "the step succeeds", found, values, (), detail, broken)
 
 
 def flakes(runs: Sequence[Sequence[TaskResult]]) -> Flakes:
@@ -226,4 +226,4 @@ def flake_flaws(at: At, runs: Sequence[Sequence[TaskResult]]) -> Iterator[Flaw]:
             several = Counter(name for name, _verdict in checks)
             own = tuple(check for (name, _verdict), check in checks.items() if several[name] > 1)
             values = {"n": str(found.differing), "of": str(found.verdicts)}
-            yield Flaw(at, task, "the same verdict each time", "another in {n} of {of}", values, own)
+            yield Flaw(at, task, "the same verdict each time", "{n} of {of} verdicts differ", values, own)
