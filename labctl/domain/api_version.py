@@ -1,4 +1,4 @@
-"""Which version of the Engine API labctl speaks: the lowest one that labctl and the engine both support. Pure.
+"""The version of the Engine API that labctl uses: the lowest version that labctl and the engine both support. Pure.
 
 Standard library only: this module is copied into the keeper's image.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Version(NamedTuple):
-    """A version of the Engine API. It compares as numbers do: 1.9 is lower than 1.41."""
+    """A version of the Engine API. Versions are compared number by number: 1.9 is lower than 1.41."""
 
     major: int
     minor: int
@@ -21,9 +21,9 @@ class Version(NamedTuple):
 
 
 OLDEST = Version(1, 41)
-"""Engine 20.10. It has all that labctl needs, so it is spoken until an engine refuses it."""
+"""Engine 20.10. This version has everything that labctl needs, so labctl uses it unless an engine refuses it."""
 NEWEST = Version(1, 51)
-"""Engine 28.5, the newest that labctl was tried with."""
+"""Engine 28.5, the newest engine that labctl was tested with."""
 
 _FIRST = Version(1, 0)
 
@@ -42,13 +42,14 @@ OURS = Span(OLDEST, NEWEST)
 
 
 def parse(text: object) -> Version | None:
-    """``1.41`` as a version, or None where the text is none."""
+    """Parse ``1.41`` as a version. Returns None if the text is not a version."""
     found = re.fullmatch(r"(\d{1,4})\.(\d{1,4})", text) if isinstance(text, str) else None
     return Version(int(found[1]), int(found[2])) if found else None
 
 
 def supported(answer: object) -> Span | None:
-    """What an engine supports, by its answer to GET /version; None if the answer doesn't say it."""
+    """Return the versions that an engine supports, from its answer to GET /version. Returns None if the answer has no
+    version."""
     if not isinstance(answer, Mapping):
         return None
     most = parse(answer.get("ApiVersion"))
@@ -56,6 +57,6 @@ def supported(answer: object) -> Span | None:
 
 
 def lowest_common(theirs: Span) -> Version | None:
-    """The version to speak with an engine; None where there is no common one."""
+    """Return the version to use with an engine, or None if there is no common version."""
     lowest = max(OURS.least, theirs.least)
     return lowest if lowest <= min(OURS.most, theirs.most) else None

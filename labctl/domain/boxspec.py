@@ -1,4 +1,4 @@
-"""What a box's container is made from, decided by lab, learner and params alone."""
+"""The specification of a box's container. It depends only on lab, learner and params."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class File(msgspec.Struct, frozen=True):
 
 
 class BoxSpec(msgspec.Struct, frozen=True):
-    """Everything that makes a box. Sizes in bytes, cpus in cores; ``hosts`` maps names to addresses for /etc/hosts."""
+    """The complete specification of a box. Sizes are in bytes, cpus in cores. ``hosts`` maps names to addresses for
+    /etc/hosts."""
 
     name: str
     container: str
@@ -48,15 +49,17 @@ class BoxSpec(msgspec.Struct, frozen=True):
 
     @property
     def spec_hash(self) -> str:
-        """Tells whether a running box was made from this specification. When it expires doesn't count: hours that are
-        counted from each ``up`` make no box another one; nor do the limits that the keeper holds it to: no learner
-        loses their work because they were changed."""
+        """A hash that shows whether a running box was created from this specification.
+
+        The hash ignores the expiry, because hours are counted from each ``up``. It also ignores the limits that the
+        keeper enforces: a changed limit must not cost a learner their work.
+        """
         labels = {name: value for name, value in self.labels.items() if name not in _KEEPERS}
         lasting = msgspec.structs.replace(self, labels={**labels, wiring.LABEL_EXPIRES: "0"})
         return hashlib.sha256(msgspec.msgpack.encode(lasting)).hexdigest()[:16]
 
     def all_labels(self) -> dict[str, str]:
-        """The labels, with the wiring and the hash of the whole."""
+        """Return the labels, together with the wiring and the hash of the specification."""
         return {
             **self.labels,
             wiring.LABEL_WIRING: wiring.encode(self.links),
@@ -65,12 +68,14 @@ class BoxSpec(msgspec.Struct, frozen=True):
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """Whose lab this is, on which server, and what it was made with. ``expires`` in seconds since 1970, 0 for never.
-    ``clone``: a few lower-case letters and digits that make it a clone of the learner's instance, with names and
-    bridges of its own, and the same hostnames and addresses. ``cpus``: so many cores are shared out among its boxes,
-    where these would have more; 0 is no limit. ``grace``: seconds after it expired until it is removed, -1 for never.
-    ``idle``: seconds with nobody in it until it is stopped, 0 for never. ``disk``: bytes that may be written in one
-    box, 0 is no limit."""
+    """A lab of a learner on a server, with the values that it was created with.
+
+    ``expires`` is in seconds since 1970, 0 for never. ``clone`` is a short text of lower-case letters and digits for a
+    clone of the learner's instance. A clone has its own names and bridges, and the same hostnames and addresses.
+    ``cpus`` limits the cores of all boxes together, 0 for no limit. ``grace`` is the time in seconds from the expiry to
+    the removal, -1 for never. ``idle`` is the time in seconds without users until the instance is stopped, 0 for never.
+    ``disk`` limits the bytes that may be written in one box, 0 for no limit.
+    """
 
     lab: str
     learner: str
@@ -90,11 +95,12 @@ class Instance(msgspec.Struct, frozen=True):
 
     @property
     def original(self) -> str:
-        """The name of the learner's instance; of a clone, the one that it is a clone of."""
+        """The name of the learner's instance. For a clone, this is the instance that it was cloned from."""
         return naming.instance_id(self.lab, self.learner)
 
     def limit_labels(self) -> dict[str, str]:
-        """What the keeper holds its boxes to. A clone isn't anybody's to come back to: only its disk has a limit."""
+        """Return the labels for the limits that the keeper enforces. No learner returns to a clone, so only its disk is
+        limited."""
         disk = {wiring.LABEL_DISK: str(self.disk)} if self.disk else {}
         if self.clone:
             return disk
@@ -103,8 +109,8 @@ class Instance(msgspec.Struct, frozen=True):
         return {**grace, **idle, **disk}
 
     def clone_image_labels(self, store: str = "") -> dict[str, str]:
-        """Of an image that is committed from a box of it, to make clones from until it expires. ``store``: the id of
-        the store that it belongs to."""
+        """Return the labels of an image that is committed from a box of the instance. Clones are created from this
+        image until it expires. ``store`` is the id of the store that the image belongs to."""
         return {
             wiring.LABEL_ROLE: wiring.ROLE_CLONE_IMAGE,
             wiring.LABEL_CLONE: naming.on_engine(self.original, store),
@@ -121,9 +127,12 @@ def _store_label(store: str) -> dict[str, str]:
 def box_specs(
     lab: Lab, instance: Instance, params: Params, images: Mapping[str, str], store: str = ""
 ) -> tuple[BoxSpec, ...]:
-    """The boxes of an instance. ``images`` maps each box to its image's tag, or, for a clone, to the id of the image
-    that was committed from it: the learner's files are in there, and what the learner made of them. ``store``: the id
-    of the store that they belong to (``observed.home``); without one they are made as before stores had ids."""
+    """Return the specifications of an instance's boxes.
+
+    ``images`` maps each box to its image's tag. For a clone, it maps each box to the id of the committed image, which
+    contains the learner's files with all changes. ``store`` is the id of the store that the boxes belong to
+    (``observed.home``). Without an id, the names have the old form, from before stores had ids.
+    """
     called = naming.on_engine(instance.id, store)
     values = template_values(lab, instance.learner, params)
     hosts = {name: lab.address_of(name) for name in lab.boxes if lab.address_of(name)}
@@ -174,11 +183,12 @@ def box_specs(
 
 
 def shared_out(cpus: dict[str, float], limit: float) -> dict[str, float]:
-    """Box to cores, all scaled down alike where together they are more than ``limit`` (0: none)."""
+    """Return the cores of each box. If their sum is above ``limit``, all are reduced by the same factor. A limit of 0
+    means no limit."""
     whole = sum(cpus.values())
     if not limit or whole <= limit:
         return cpus
-    # The engine takes hundredths of a core and more.
+    # The engine accepts no less than a hundredth of a core.
     return {name: max(0.01, round(each * limit / whole, 3)) for name, each in cpus.items()}
 
 
@@ -197,7 +207,7 @@ def _rendered(file: LabFile, values: Mapping[str, object]) -> File:
 
 
 def archive(files: tuple[File, ...]) -> bytes:
-    """The files as a tar archive, the same bytes for the same files."""
+    """Return the files as a tar archive. The same files always give the same bytes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for file in files:

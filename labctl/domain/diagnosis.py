@@ -1,4 +1,4 @@
-"""What will hurt later, from facts about an engine and its machine. Pure."""
+"""Finds present and future problems from facts about an engine and its machine. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labctl.hints import Hint
 
 
 class Level(StrEnum):
-    """``ok``, ``warn`` (hurts later), ``bad`` (hurts now)."""
+    """The severity: ``ok``, ``warn`` (a problem later) or ``bad`` (a problem now)."""
 
     OK = "ok"
     WARN = "warn"
@@ -20,7 +20,8 @@ class Level(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing looked at. ``what`` and ``remedy`` are templates for ``values``; ``fixable``: --fix mends it."""
+    """The result of one check. ``what`` and ``remedy`` are templates for ``values``. ``fixable``: --fix solves the
+    problem."""
 
     topic: str
     level: Level
@@ -31,8 +32,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What was seen. Sizes in bytes. ``sysctls`` is empty and ``disk_free`` None where no image was there to look
-    with."""
+    """Facts about an engine and its machine. Sizes are in bytes. ``sysctls`` is empty and ``disk_free`` is None if no
+    image exists to read them with."""
 
     engine_version: str
     kernel: str
@@ -53,10 +54,10 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 MEASURED_DRIVERS = frozenset({"overlay2", "overlayfs"})
-"""Storage drivers whose layers the keeper and the probe can read; the containerd image store calls its own
+"""Storage drivers whose layers the keeper and the probe can read. The containerd image store calls its driver
 overlayfs."""
 
-# Least values for a class: about 40 boxes exhaust the default of 128 inotify instances (DESIGN section 9).
+# Minimum values for a class: about 40 boxes exhaust the default of 128 inotify instances (DESIGN section 9).
 WANTED_SYSCTLS: Mapping[str, int] = {
     "fs.inotify.max_user_instances": 8192,
     "fs.inotify.max_user_watches": 131072,
@@ -69,12 +70,12 @@ _GIB = 1 << 30
 
 
 def diagnose(facts: Facts) -> list[Finding]:
-    """Everything looked at, the good too."""
+    """Return the findings of all checks, including those without a problem."""
     return [*_engine(facts), *_machine(facts), *_labctl(facts)]
 
 
 class Obstacle(NamedTuple):
-    """Why labctl can't work on an engine, and what helps: as a finding words it, and as an error has it."""
+    """The reason why labctl can't work on an engine. ``remedy`` is for a finding, ``hint`` for an error."""
 
     what: str
     remedy: str
@@ -82,7 +83,8 @@ class Obstacle(NamedTuple):
 
 
 def obstacle(security_options: Iterable[str]) -> Obstacle | None:
-    """Why labctl can't work on an engine with these options (GET /info, ``SecurityOptions``); None if it can."""
+    """Return the reason why labctl can't work on an engine with these options (GET /info, ``SecurityOptions``), or
+    None."""
     said = {option.split(",")[0].removeprefix("name=") for option in security_options}
     if "rootless" in said:
         what = "the Docker engine runs rootless: labctl's keeper and probe need the machine's own process ids"
@@ -105,7 +107,7 @@ def _engine(facts: Facts) -> Iterator[Finding]:
         yield Finding("engine", Level.OK, "Docker Engine {version}", values=values)
     kernel = {"version": facts.kernel}
     if _version(facts.kernel) < (5, 10):
-        # Mounts through which no link is followed (nosymfollow, mount_setattr(2)): labctl.probe.places.
+        # labctl.probe.places needs mounts that don't follow links (nosymfollow, mount_setattr(2)).
         remedy = "boot a newer kernel: labctl verify needs it to inspect boxes"
         yield Finding("kernel", Level.BAD, "Linux {version} is too old: 5.10 or newer is needed", remedy, kernel)
     else:
@@ -204,6 +206,6 @@ def _labctl(facts: Facts) -> Iterator[Finding]:
 
 
 def worst(findings: Iterable[Finding]) -> Level:
-    """The worst of all."""
+    """Return the worst level of all findings."""
     levels = {finding.level for finding in findings}
     return next((level for level in (Level.BAD, Level.WARN) if level in levels), Level.OK)

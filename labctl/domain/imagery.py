@@ -1,7 +1,7 @@
-"""What images are called: a tag is a hash of all that goes into it, so nothing is ever rebuilt for nothing.
+"""The tags of images. A tag is a hash of everything in the image, so labctl never rebuilds an image without need.
 
 The chain: the base's id → ``labctl/<image>:<hash>`` for each ``images/<image>/`` → ``labctl/<lab>-<box>:<hash>`` with
-the lab's setup play baked in. Mirrors decide where packages come from, not what is in them, so they are in no hash.
+the lab's setup play baked in. Mirrors change the source of packages, not their content, so they are not in the hash.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from labctl.domain.naming import REPOSITORY
 from labctl.errors import InvalidLabError
 
 DEFAULT_BASE = "debian:bookworm-slim"
-"""What Dockerfiles call the base, whatever the setting ``image.base`` puts there."""
+"""The name of the base in Dockerfiles. The setting ``image.base`` may replace the base, but not this name."""
 
 SYSTEM_IMAGES = ("keeper", "toolbox")
-"""Images that labctl itself needs, whatever the lab."""
+"""Images that labctl itself needs for every lab."""
 
 LABEL_IMAGE = "labctl.image"
 ROLE_IMAGE = "image"
 
 BASE = "base"
 SETUP = "setup.yml"
-_FORMAT = "1"  # part of every hash: another one builds everything again
-_BAKE_FORMAT = "bake 2"  # part of the hashes of labs' images: to be changed when a bake leaves other things in them
+_FORMAT = "1"  # part of every hash: a new value rebuilds all images
+_BAKE_FORMAT = "bake 2"  # part of the hashes of labs' images: change it when the result of a bake changes
 _IDENTITIES = f"{REPOSITORY}/{BASE}-id"
 _OWN_TAG = re.compile(rf"{REPOSITORY}/[a-z0-9-]+:[0-9a-f]{{16}}|{REPOSITORY}/{BASE}:[a-z0-9.-]+")
 _NOT_SETUP = re.compile(r"(solve(-[^/]*)?\.yml|mutants/.*)")
@@ -39,8 +39,8 @@ _COPY_FROM = re.compile(r"[ \t]*COPY\s.*?--from=(?P<ref>\S+).*", re.IGNORECASE |
 
 
 class SourceFile(msgspec.Struct, frozen=True):
-    """A file of an image's context. Of its permissions only ``executable`` counts, as in Git: the rest differs from one
-    checkout to the next. A symbolic ``link``'s content is its target."""
+    """A file of an image's context. Only the permission ``executable`` counts, as in Git, because the other permissions
+    differ between checkouts. The content of a symbolic ``link`` is its target."""
 
     path: str
     content: bytes
@@ -49,13 +49,13 @@ class SourceFile(msgspec.Struct, frozen=True):
 
     @property
     def mode(self) -> int:
-        """The permissions that it has in the context."""
+        """The permissions of the file in the context."""
         return 0o755 if self.executable else 0o644
 
 
 class ImageInfo(msgspec.Struct, frozen=True):
-    """An image of labctl's on the engine. ``size`` in bytes with shared layers, ``created`` in seconds since 1970;
-    ``used`` by boxes; ``current``: a lab of the catalog needs it."""
+    """An image of labctl on the engine. ``size`` is in bytes, including shared layers. ``created`` is in seconds since
+    1970. ``used``: boxes use the image. ``current``: a lab of the catalog needs it."""
 
     tag: str
     kind: str
@@ -67,7 +67,8 @@ class ImageInfo(msgspec.Struct, frozen=True):
 
 
 class ImageSource(msgspec.Struct, frozen=True):
-    """``images/<name>/``, the Dockerfile among its files. ``file`` names the Dockerfile in messages."""
+    """The folder ``images/<name>/``; the Dockerfile is one of its files. ``file`` is the Dockerfile's name in
+    messages."""
 
     name: str
     files: tuple[SourceFile, ...]
@@ -75,7 +76,7 @@ class ImageSource(msgspec.Struct, frozen=True):
 
     @property
     def dockerfile(self) -> str:
-        """The Dockerfile's text. Raises InvalidLabError where there is none."""
+        """The Dockerfile's text. Raises InvalidLabError if there is no Dockerfile."""
         for item in self.files:
             if item.path == "Dockerfile":
                 return item.content.decode("utf-8", "replace")
@@ -83,13 +84,13 @@ class ImageSource(msgspec.Struct, frozen=True):
 
 
 def references(dockerfile: str) -> tuple[str, ...]:
-    """The images that a Dockerfile starts from or copies from, without its own stages, each once."""
+    """Return the images that a Dockerfile starts from or copies from, each once, without its own stages."""
     return tuple(dict.fromkeys(match["ref"] for _, match, external in _lines(dockerfile) if match and external))
 
 
 def _lines(dockerfile: str) -> Iterator[tuple[str, re.Match[str] | None, bool]]:
-    """Each line, its match where it is a FROM or a COPY --from, and whether what that names is an image and not a stage
-    of the same Dockerfile. A line that goes on with another instruction's text is none."""
+    """Yield each line, its match if it is a FROM or a COPY --from, and whether it names an image. A stage of the same
+    Dockerfile is not an image. A line that continues another instruction has no match."""
     stages = {"scratch"}
     goes_on = False
     for line in dockerfile.splitlines(keepends=True):
@@ -105,51 +106,52 @@ def _lines(dockerfile: str) -> Iterator[tuple[str, re.Match[str] | None, bool]]:
 
 
 def base_tag(reference: str, mirror: str = "") -> str:
-    """labctl's own tag for the base: it stays when its first one moves on, and goes where ``images save`` takes it.
-    With ``mirror``, the base whose packages come from there."""
+    """Return labctl's own tag for the base. It stays when the original tag moves to a newer image, and ``images save``
+    includes it. With ``mirror``, it is the tag of the base with packages from that mirror."""
     words = re.sub(r"[^a-z0-9.]+", "-", reference.lower()).strip("-.")[:60]
     via = f"-via-{hashlib.sha256(mirror.encode()).hexdigest()[:8]}" if mirror else ""
     return f"{REPOSITORY}/{BASE}:{words}{via}"
 
 
 def identity_tag(identity: str) -> str:
-    """The tag by which a base is known for the same on engines that give it different ids: with the containerd image
-    store an id is the manifest's digest, without it the configuration's. ``images save`` puts it into its file."""
+    """Return the tag that identifies a base on engines that give it different ids. With the containerd image store an
+    id is the manifest's digest, otherwise it is the configuration's digest. ``images save`` includes this tag."""
     return f"{_IDENTITIES}:{identity.removeprefix('sha256:')}"
 
 
 def is_identity_tag(tag: str) -> bool:
-    """Whether it is one of ``identity_tag``."""
+    """Whether the tag has the form that ``identity_tag`` gives."""
     return tag.startswith(f"{_IDENTITIES}:")
 
 
 def identity_of(image: str, there: Mapping[str, str]) -> str:
-    """What stands for a base in hashes: its id on the engine that it came from, else its id on this one. ``there`` maps
-    an engine's tags to ids."""
+    """Return the id that represents a base in hashes: its id on the engine that it came from, or its id on this engine.
+    ``there`` maps an engine's tags to ids."""
     tags = sorted(tag for tag, id_ in there.items() if id_ == image and is_identity_tag(tag))
     return f"sha256:{tags[0].rpartition(':')[2]}" if tags else image
 
 
 def is_own_tag(tag: str) -> bool:
-    """Whether it has the form of a tag that labctl gives."""
+    """Whether the tag has the form of labctl's own tags."""
     return _OWN_TAG.fullmatch(tag) is not None
 
 
 def suite_of(reference: str) -> str:
-    """The Debian release that a base's name means: ``bookworm`` of ``debian:bookworm-slim``; nothing for others."""
+    """Return the Debian release of a base: ``bookworm`` for ``debian:bookworm-slim``. Other names give an empty
+    text."""
     match = re.fullmatch(r"(?:.*/)?debian:([a-z]+)(?:-slim)?", reference)
     return match[1] if match else ""
 
 
 def parent_image(ref: str) -> str | None:
-    """The catalog's image that this names (``labctl/box`` is ``box``), or None."""
+    """Return the catalog's image that the reference names (``box`` for ``labctl/box``), or None."""
     name = ref.removeprefix(f"{REPOSITORY}/")
     return name if name != ref and ":" not in name and "/" not in name else None
 
 
 def resolved(dockerfile: str, tags: Mapping[str, str], base: str, labels: Mapping[str, str]) -> str:
-    """The Dockerfile as the engine gets it: the base and the catalog's images by their tags, and ``labels`` in the
-    first layer of each stage, so that what a killed build leaves can be told from what isn't labctl's."""
+    """Return the Dockerfile for the engine. The base and the catalog's images are replaced by their tags. ``labels``
+    are added in the first layer of each stage, so that labctl recognises the leftovers of a killed build."""
     words = " ".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
     text = ""
     for line, match, external in _lines(dockerfile):
@@ -167,8 +169,8 @@ def resolved(dockerfile: str, tags: Mapping[str, str], base: str, labels: Mappin
 
 
 def image_tags(sources: Mapping[str, ImageSource], base_id: str) -> dict[str, str]:
-    """The tag of each image and of each that it needs. ``base_id`` is what ``identity_of`` says. Raises
-    InvalidLabError for an image that isn't there and for images that start from each other."""
+    """Return the tag of each image. ``base_id`` is the result of ``identity_of``. Raises InvalidLabError if an image is
+    missing, or if images depend on each other in a circle."""
     tags: dict[str, str] = {}
     for name in build_order(sources):
         source = sources[name]
@@ -179,12 +181,13 @@ def image_tags(sources: Mapping[str, ImageSource], base_id: str) -> dict[str, st
 
 
 def needs(source: ImageSource) -> tuple[str, ...]:
-    """The catalog's images that this one starts or copies from."""
+    """Return the catalog's images that this image starts or copies from."""
     return tuple(image for ref in references(source.dockerfile) if (image := parent_image(ref)))
 
 
 def build_order(sources: Mapping[str, ImageSource]) -> list[str]:
-    """The images, each after those that it needs. Raises InvalidLabError as ``image_tags``."""
+    """Return the images in order: each image follows the images that it needs. Raises InvalidLabError as
+    ``image_tags`` does."""
     graph: dict[str, tuple[str, ...]] = {}
     for name, source in sources.items():
         graph[name] = needs(source)
@@ -209,15 +212,15 @@ def build_order(sources: Mapping[str, ImageSource]) -> list[str]:
 
 
 def setup_files(files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
-    """Of the files in ``playbooks/<lab>/``, those that the setup may use: not the solutions, not the mutants."""
+    """Return the files of ``playbooks/<lab>/`` that the setup may use: all except solutions and mutants."""
     return tuple(item for item in files if not _NOT_SETUP.fullmatch(item.path))
 
 
 def roles_used(plays: Iterable[SourceFile], roles: Mapping[str, Iterable[SourceFile]]) -> tuple[str, ...]:
-    """The roles whose names stand as words in the plays, or in the roles that are used already; sorted.
+    """Return the roles whose names occur as words in the plays or in other used roles; sorted.
 
-    That may be a role too many, which costs a rebuild, never one too few, unless a role's name is put together at run
-    time. And it needs no YAML parser, which would cost each ``up`` its import.
+    The result may contain a role that is not used, which costs a rebuild. It misses a role only if its name is composed
+    at run time. This search avoids a YAML parser, because each ``up`` would have to import it.
     """
     found: set[str] = set()
     todo = list(plays)
@@ -232,9 +235,10 @@ def roles_used(plays: Iterable[SourceFile], roles: Mapping[str, Iterable[SourceF
 
 
 def bake_tags(lab: Lab, tags: Mapping[str, str], setup: Iterable[SourceFile]) -> dict[str, str]:
-    """The tag of each box's image. ``tags`` are those of the images, ``setup`` the files of the setup and its roles.
+    """Return the tag of each box's image. ``tags`` are the tags of the images, ``setup`` the files of the setup and its
+    roles.
 
-    The setup runs in all boxes at once, which can talk to each other, so each tag depends on all of them.
+    The setup runs in all boxes at once, and boxes can talk to each other. So each tag depends on all boxes.
     """
     fields = [
         _BAKE_FORMAT,
@@ -255,7 +259,8 @@ def _fields(files: Iterable[SourceFile]) -> Iterator[str | bytes]:
 
 
 def _tag(name: str, fields: Iterable[str | bytes]) -> str:
-    """16 hex digits over the fields, each with its length, so that no two lists of fields give the same bytes."""
+    """Return the tag: the name and 16 hex digits of a hash over the fields. Each field is hashed with its length, so
+    that no two lists of fields give the same bytes."""
     digest = hashlib.sha256()
     for field in (_FORMAT, *fields):
         data = field.encode("utf-8", "surrogateescape") if isinstance(field, str) else field

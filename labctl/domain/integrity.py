@@ -1,4 +1,4 @@
-"""What looks odd about an attempt, and is never a verdict: an instructor reads it, and asks."""
+"""Suspicious facts about an attempt. They never change a verdict: an instructor reads them and asks the learner."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from labctl.domain.lab.params import Params
 
 
 class Likeness(msgspec.Struct, frozen=True):
-    """A param's wrong answer that is another learner's: the right one by that learner's seed, or the same wrong one as
-    theirs."""
+    """A param's wrong answer that matches another learner: it is the right answer for that learner's seed, or the same
+    wrong answer."""
 
     param: str
     learner: str
 
 
 class Integrity(msgspec.Struct, frozen=True):
-    """``changed``: box to files that came with packages and aren't as they were installed. ``foreign``: answers that
-    belong to another learner's seed. ``same``: answers that another learner gave too, and that are not this one's.
-    ``unseen``: box to why its files could not be looked at."""
+    """The suspicious facts of an attempt. ``changed`` maps each box to package files that differ from the installed
+    version. ``foreign``: answers that belong to another learner's seed. ``same``: wrong answers that another learner
+    also gave. ``unseen`` maps each box to the reason why its files could not be examined."""
 
     changed: dict[str, tuple[str, ...]] = {}
     foreign: tuple[Likeness, ...] = ()
@@ -29,7 +29,7 @@ class Integrity(msgspec.Struct, frozen=True):
     unseen: dict[str, str] = {}
 
     def without_names(self) -> Integrity:
-        """For a learner: each param once, and no other learner's name."""
+        """Return the facts for a learner: each param once, without other learners' names."""
         foreign, same = (
             tuple(Likeness(param, "") for param in dict.fromkeys(likeness.param for likeness in likenesses))
             for likenesses in (self.foreign, self.same)
@@ -41,7 +41,7 @@ class Integrity(msgspec.Struct, frozen=True):
 
 
 class Other(msgspec.Struct, frozen=True):
-    """Another learner's last attempt at the same lab: what their seed asks for, and what was found."""
+    """Another learner's last attempt at the same lab: the params of their seed, and the answers that were found."""
 
     learner: str
     params: Params
@@ -49,14 +49,15 @@ class Other(msgspec.Struct, frozen=True):
 
 
 def wrong_answers(lab: Lab, params: Params, answers: Mapping[str, str]) -> dict[str, str]:
-    """Of the answers to params those that aren't the learner's own, and that nobody types by chance: passwords and
-    ports."""
+    """Return the answers that differ from the learner's own params. Only passwords and ports count, because nobody
+    types the same ones by chance."""
     rare = {name for name, param in lab.params.items() if isinstance(param, PasswordParam | PortParam)}
     return {name: answer for name, answer in answers.items() if name in rare and answer and answer != str(params[name])}
 
 
 def likenesses(wrong: Mapping[str, str], others: Iterable[Other]) -> tuple[list[Likeness], list[Likeness]]:
-    """The learner's wrong answers beside other learners': foreign ones, and same ones (see Integrity)."""
+    """Compare the learner's wrong answers with other learners. Returns the foreign and the same answers (see
+    Integrity)."""
     foreign, same = [], []
     for other in others:
         for param, answer in wrong.items():

@@ -1,7 +1,8 @@
-"""Verdicts as JUnit XML, which CI systems and graders read: the form of Jenkins' junit plug-in and of GitLab.
+"""Verdicts as JUnit XML, which CI systems and graders read.
 
-There is no standard. What is written here is what both of these, and pytest, agree on: ``testsuites``, a ``testsuite``
-for each task, in it a ``testcase`` for each check, with ``failure`` or ``error`` where it isn't passed.
+There is no standard. This module writes the form that Jenkins' junit plug-in, GitLab and pytest have in common. A
+``testsuite`` for each task is in ``testsuites``, and contains a ``testcase`` for each check. A check that isn't passed
+has a ``failure`` or an ``error``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from labctl.domain.verdict import Verdict
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A check. ``name`` stays the same in every language; ``message`` is one line, ``text`` all of it."""
+    """A check. ``name`` is the same in every language. ``message`` is one line, ``text`` is the whole text."""
 
     name: str
     verdict: Verdict
@@ -36,8 +37,8 @@ class Suite(msgspec.Struct, frozen=True):
 
 
 def document(name: str, suites: Sequence[Suite], at: float, seconds: float) -> str:
-    """The whole report. ``at`` in seconds since 1970, ``seconds`` how long all took. What XML has no place for (most
-    control characters) is written out, as ``\\x1b``."""
+    """Return the whole report. ``at`` is in seconds since 1970, ``seconds`` is the duration. Characters that XML
+    doesn't allow (most control characters) are written as ``\\x1b``."""
     every = [case for suite in suites for case in suite.cases]
     root = ElementTree.Element("testsuites", {"name": visible(name), **_counts(every), "time": f"{seconds:.3f}"})
     when = datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,4 +1,4 @@
-"""What the keeper noted of boxes: why one was stopped, or runs into its limits."""
+"""The keeper's notes on boxes: the reason why a box was stopped, or a limit that a box reaches."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ Kind = Literal[
 ]
 
 STOPPED: frozenset[Kind] = frozenset({"expired", "idle", "disk", "files", "watchers"})
-"""Kinds that say why a box was stopped."""
+"""Kinds of notes that give the reason why a box was stopped."""
 
 PASSING_SECONDS = 900
-"""After so long nobody wants to know of the others any more."""
+"""Notes of other kinds are not shown when they are older than this."""
 
 
 class BoxNote(msgspec.Struct, frozen=True):
-    """``at`` in seconds since 1970. ``used`` and ``limit`` by kind: bytes, or a number of processes or of inotify
-    instances; 0 where there is nothing to say. ``minutes`` until the end, of ``ending``."""
+    """A note on a box. ``at`` is in seconds since 1970. The unit of ``used`` and ``limit`` depends on the kind: bytes,
+    processes or inotify instances; 0 if the kind has no such value. ``minutes`` is the time until the end, for
+    ``ending``."""
 
     at: float
     box_id: str
@@ -44,7 +45,8 @@ class BoxNote(msgspec.Struct, frozen=True):
 
 
 def note_from(said: Mapping[str, Any]) -> BoxNote | None:
-    """From what the keeper said; None where it was of something else, or this version doesn't know its kind."""
+    """Return the note in a message of the keeper. Returns None if the message is not a note, or if this version doesn't
+    know its kind."""
     kind = said.get("note")
     if kind not in get_args(Kind):
         return None
@@ -57,7 +59,7 @@ def note_from(said: Mapping[str, Any]) -> BoxNote | None:
 
 
 def latest(notes: Iterable[BoxNote]) -> list[BoxNote]:
-    """Of each box the latest of each kind since it was started last, oldest first."""
+    """Return the latest note of each kind for each box since its last start, oldest first."""
     found: dict[tuple[str, Kind], BoxNote] = {}
     for note in sorted(notes, key=lambda note: note.at):
         if note.kind == "started":
@@ -68,8 +70,8 @@ def latest(notes: Iterable[BoxNote]) -> list[BoxNote]:
 
 
 def timely(notes: Iterable[BoxNote], running: Mapping[str, bool], now: float) -> list[BoxNote]:
-    """Those that say how things are, oldest first: of a box that doesn't run, why, the last word on that; of one that
-    runs, what happened lately. ``running``: by the boxes' ids."""
+    """Return the notes that describe the present state, oldest first. A stopped box has only its last reason for the
+    stop. A running box has only its recent notes. ``running`` is by the boxes' ids."""
     known = [note for note in latest(notes) if note.box_id in running]
     why = {note.box_id: note for note in known if note.kind in STOPPED}
     return [

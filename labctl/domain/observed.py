@@ -1,4 +1,4 @@
-"""What an engine says of itself, of boxes, and of images for clones."""
+"""An engine's report on itself, on boxes, and on images for clones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labctl.domain.server import LOCAL, ServerId
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
-    """The engine and the machine it runs on. ``memory`` in bytes."""
+    """The engine and its machine. ``memory`` is in bytes."""
 
     version: str
     api_version: str
@@ -29,7 +29,7 @@ class EngineInfo(msgspec.Struct, frozen=True):
 
 
 class State(StrEnum):
-    """A container's state, as far as labctl tells states apart."""
+    """The states of a container that labctl distinguishes."""
 
     CREATED = "created"
     RUNNING = "running"
@@ -40,15 +40,15 @@ class State(StrEnum):
 
 
 ALIVE = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
-"""States of a box that isn't at rest. One that is paused (``docker pause``; for a moment, each commit) or restarted by
-the engine again and again can't be used, and isn't stopped either."""
+"""States of a box that is not stopped. ``docker pause`` pauses a box, and each commit pauses it briefly. A paused or
+restarting box can't be used."""
 
 
 class ObservedBox(msgspec.Struct, frozen=True):
-    """A box that exists. ``created`` in seconds since 1970. ``clone``: the instance that it is a copy of a box of;
-    nothing for a learner's own. ``disk``: bytes that may be written in it, 0 is no limit. ``store``: the id of the
-    store that it belongs to; nothing where it was made before stores had ids. ``instance``, ``learner`` and ``clone``
-    are named as in that store. ``server``: where it is."""
+    """An existing box. ``created`` is in seconds since 1970. ``clone`` is the instance that was cloned; empty for a
+    learner's own box. ``disk`` limits the bytes that may be written, 0 for no limit. ``store`` is the id of the box's
+    store, empty for a box from before stores had ids. ``instance``, ``learner`` and ``clone`` are names in that store.
+    ``server`` is the server of the box."""
 
     id: str
     container: str
@@ -70,13 +70,13 @@ class ObservedBox(msgspec.Struct, frozen=True):
 
     @property
     def on_engine(self) -> str:
-        """Its instance's name on the engine."""
+        """The name of the box's instance on the engine."""
         return naming.on_engine(self.instance, self.store)
 
 
 class CloneImage(msgspec.Struct, frozen=True):
-    """An image that was committed from a box of the instance ``clone``, for clones of it. ``expires`` in seconds since
-    1970, ``store`` as of ObservedBox."""
+    """An image that was committed from a box of the instance ``clone``, for clones of that instance. ``expires`` is in
+    seconds since 1970. ``store`` is as in ObservedBox."""
 
     id: str
     clone: str
@@ -86,11 +86,11 @@ class CloneImage(msgspec.Struct, frozen=True):
 
 
 def home(observed: Sequence[ObservedBox], store: str) -> str:
-    """The id that new boxes of an instance get in that store: that of the boxes which are there, so that all of them
-    share names and networks also where these were made before stores had ids."""
+    """Return the store's id for new boxes of an instance. It is the id of the existing boxes, so that all boxes share
+    names and networks, even if the existing boxes are older than the ids of stores."""
     return next((box.store for box in observed if box.state is not State.REMOVING), store)
 
 
 def expired(expires: int, now: float) -> bool:
-    """Whether its time has passed. 0: it has no end."""
+    """Whether the time ``expires`` has passed. 0 means never."""
     return 0 < expires <= now

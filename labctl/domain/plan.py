@@ -1,4 +1,4 @@
-"""The heart of ``up``: what has to be done, from what should be and what is. Pure."""
+"""The plan of ``up``: it compares the wanted boxes with the existing boxes, and lists the actions. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from labctl.domain.observed import ALIVE, ObservedBox, State
 
 
 class Action(msgspec.Struct, frozen=True, tag_field="action"):
-    """One thing to do."""
+    """One action of a plan."""
 
 
 class BuildImages(Action, frozen=True, tag="build-images"):
-    """Build what is missing for the lab."""
+    """Build the missing images of the lab."""
 
     lab: str
 
@@ -32,7 +32,7 @@ class RemoveBox(Action, frozen=True, tag="remove-box"):
 
 
 class CreateBox(Action, frozen=True, tag="create-box"):
-    """Make a box and start it."""
+    """Create a box and start it."""
 
     spec: BoxSpec
 
@@ -45,7 +45,8 @@ class StartBox(Action, frozen=True, tag="start-box"):
 
 
 class AwaitReady(Action, frozen=True, tag="await-ready"):
-    """Wait until systemd has finished starting in these boxes (name to id where they run already)."""
+    """Wait until systemd has finished its start in these boxes. ``boxes`` maps names to ids, or to an empty text for a
+    box that doesn't exist yet."""
 
     boxes: Mapping[str, str]
 
@@ -54,15 +55,15 @@ AnyAction = BuildImages | EnsureKeeper | RemoveBox | CreateBox | StartBox | Awai
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to do in order; nothing where all is as it should be. ``changed``: boxes that run but were made from another
-    definition; they are left alone, since the learner's work is in them."""
+    """The actions in order, empty if every box is as wanted. ``changed`` are boxes that were created from another
+    definition. labctl doesn't change them, because they contain the learner's work."""
 
     actions: tuple[AnyAction, ...]
     changed: tuple[str, ...] = ()
 
 
 def plan_prerequisites(lab: str, images_present: bool, keeper: Mapping[str, str]) -> tuple[AnyAction, ...]:
-    """What has to be there before any box."""
+    """Return the actions that are needed before any box can be created."""
     actions: list[AnyAction] = []
     if not images_present:
         actions.append(BuildImages(lab))
@@ -72,7 +73,7 @@ def plan_prerequisites(lab: str, images_present: bool, keeper: Mapping[str, str]
 
 
 def plan_boxes(specs: Sequence[BoxSpec], observed: Sequence[ObservedBox]) -> Plan:
-    """What has to be done so that every box of the instance runs."""
+    """Return the plan that makes every box of the instance run."""
     by_box = {box.box: box for box in observed}
     actions: list[AnyAction] = []
     waiting: dict[str, str] = {}
@@ -96,10 +97,10 @@ def plan_boxes(specs: Sequence[BoxSpec], observed: Sequence[ObservedBox]) -> Pla
 
 
 def discarded(observed: Sequence[ObservedBox], ids: Collection[str]) -> list[ObservedBox]:
-    """The boxes as they are to be planned for where those of ``ids`` are to be made anew: as ones that are removed."""
+    """Return the boxes for a plan that recreates those in ``ids``: these boxes count as removed."""
     return [msgspec.structs.replace(box, state=State.REMOVING) if box.id in ids else box for box in observed]
 
 
 def first_time(observed: Sequence[ObservedBox]) -> bool:
-    """Whether nothing of the instance is there yet: then a failure takes back all that was made."""
+    """Whether no box of the instance exists yet. In this case a failure rolls back all new boxes."""
     return not any(box.state is not State.REMOVING for box in observed)

@@ -8,4 +8,4 @@ ServerId = NewType("ServerId", str)
 """The name of a server, unique in a store."""
 
 LOCAL = ServerId("local")
-"""The one server of today: the machine of the engine that the settings name."""
+"""The only server so far: the machine of the engine in the settings."""

@@ -1,4 +1,4 @@
-"""An instance as it runs at one moment: what checks look at."""
+"""A running instance at one moment, as checks inspect it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from labctl.domain.lab.model import Lab
 
 
 class RunningBox(msgspec.Struct, frozen=True):
-    """One start of a box: its first process on the engine's machine, and when it began. Another start is another
-    ``Running``."""
+    """One start of a box: its first process on the engine's machine, and the start time. Another start is another
+    ``RunningBox``."""
 
     id: str
     pid: int
@@ -22,25 +22,25 @@ class RunningBox(msgspec.Struct, frozen=True):
 
 
 class Site(msgspec.Struct, frozen=True):
-    """The boxes of an instance, or of a clone of it, by name, and its networks' bridges in the switch. ``instance`` is
-    its name on the engine."""
+    """The boxes of an instance or a clone, by name, and the bridges of its networks in the switch. ``instance`` is its
+    name on the engine."""
 
     instance: str
     boxes: dict[str, RunningBox]
 
     def bridge(self, network: str) -> str:
-        """That network's bridge."""
+        """Return the bridge of that network."""
         return wiring.bridge_name(self.instance, network)
 
 
 def interfaces(lab: Lab, box: str) -> dict[str, str]:
-    """Network to the box's interface on it, as ``boxspec.box_specs`` wires it."""
+    """Return the box's interface on each network, as ``boxspec.box_specs`` connects it."""
     return {network: f"eth{index}" for index, network in enumerate(lab.boxes[box].networks)}
 
 
 def spare_addresses(lab: Lab, chance: random.Random, most: int = 8) -> Mapping[str, tuple[str, ...]]:
-    """For each network up to ``most`` addresses, with its prefix, that no box of the lab has: for the probe. Others
-    each time, so that nothing in a box can tell the probe by them. A network that is full has none."""
+    """Return free addresses for the probe: for each network up to ``most`` addresses with the network's prefix. The
+    addresses are random, so that no program in a box can recognise the probe by them. A full network is omitted."""
     found = {}
     for name, network in lab.networks.items():
         subnet = ipaddress.IPv4Network(network.subnet)

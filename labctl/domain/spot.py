@@ -1,4 +1,4 @@
-"""Where a path of a box leads."""
+"""The target of a path in a box."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class SpotKind(StrEnum):
-    """``other``: a device, a socket, a fifo."""
+    """The type of the target. ``other`` is a device, a socket or a fifo."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -17,8 +17,8 @@ class SpotKind(StrEnum):
 
 
 class Spot(msgspec.Struct, frozen=True):
-    """A place in a box. ``path`` is absolute and has no link left in it; of a missing one, as far as it is there.
-    ``running``: as the processes of the box see it; else it is the disk of a box that stands still."""
+    """A place in a box. ``path`` is absolute, with all existing links resolved. If ``running``, the place is as the
+    processes of the box see it. Otherwise the place is on the disk of a stopped box."""
 
     path: str
     kind: SpotKind
@@ -26,19 +26,19 @@ class Spot(msgspec.Struct, frozen=True):
 
     @property
     def by_kernel(self) -> bool:
-        """Whether the kernel makes it up."""
+        """Whether the place is in a file system of the kernel, such as /proc."""
         return _below(self.path, _KERNELS)
 
     @property
     def unmounted(self) -> bool:
-        """Whether it belongs on a mount that isn't there, since the box doesn't run: what is written to the disk below
-        is never seen again."""
+        """Whether the place belongs to a mount that is missing because the box doesn't run. A file written to the disk
+        there would be hidden by the mount."""
         return not self.running and _below(self.path, _MOUNTS)
 
 
 _KERNELS = ("/proc", "/sys")
 _MOUNTS = ("/run", "/dev", "/.labctl", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
-"""What is mounted in every box while it runs (adapters/docker/config.py; the files are the engine's)."""
+"""The mounts of every running box (see adapters/docker/config.py). The engine mounts the files."""
 
 
 def _below(path: str, places: tuple[str, ...]) -> bool:

@@ -1,8 +1,8 @@
-"""A tar archive as a stream of members, read with bounds, since a box may send whatever bytes it likes.
+"""Reads a tar archive as a stream of members. All sizes have bounds, because a box may send any bytes.
 
-Read are ustar, GNU's long names and pax headers (POSIX.1-2017, pax; tar(5)). Python's ``tarfile`` takes as many bytes
-of a header as that header asks for, and which of its releases are safe to extract with is a long list; so archives from
-a box aren't given to it.
+The module reads ustar, GNU's long names and pax headers (POSIX.1-2017, pax; tar(5)). It doesn't use Python's
+``tarfile`` for archives from a box. ``tarfile`` reads as many bytes of a header as the header declares, and only some
+of its releases extract safely.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import Enum
 
 BLOCK = 512
 _LONGEST_HEADER = 1 << 20
-"""Bytes of a long name or of a pax header: the kernel's longest path has 4096."""
+"""The most bytes of a long name or of a pax header. The kernel's longest path has 4096 bytes."""
 
 _MOST = 1 << 62
 _WANTED = {name.encode(): name for name in ("path", "linkpath", "size", "mtime")}
@@ -22,11 +22,11 @@ _GNU_NAMES = {b"L": "path", b"K": "linkpath"}
 
 
 class TarballError(ValueError):
-    """Bytes that are no tar archive, or the first part of one."""
+    """The bytes are not a tar archive, or the archive is incomplete."""
 
 
 class Kind(Enum):
-    """What a member is."""
+    """The type of a member."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -50,8 +50,8 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class TarMember:
-    """A member. ``name`` and ``target`` (of a link) are bytes as they were written; ``size`` in bytes and ``mtime`` in
-    seconds since 1970. ``content`` gives a file's bytes: before the next member is asked for, or not at all."""
+    """A member. ``name`` and ``target`` (of a link) are the bytes of the archive. ``size`` is in bytes, ``mtime`` in
+    seconds since 1970. ``content`` gives a file's bytes; read it before the next member, or not at all."""
 
     name: bytes
     kind: Kind
@@ -63,8 +63,8 @@ class TarMember:
 
 
 def members(pieces: Iterator[bytes]) -> Iterator[TarMember]:
-    """The members of an archive that comes in pieces, up to its end mark. Raises TarballError where the archive is
-    damaged, or ends before its end mark."""
+    """Yield the members of an archive that comes in pieces, up to its end mark. Raises TarballError if the archive is
+    damaged or ends before its end mark."""
     source = _Source(pieces)
     told: dict[str, bytes] = {}
     while (block := source.take(BLOCK)) != bytes(BLOCK):
@@ -74,7 +74,7 @@ def members(pieces: Iterator[bytes]) -> Iterator[TarMember]:
         elif header.type in (b"x", b"X"):
             told.update(_records(source.padded(header.size)))
         elif header.type == b"g":
-            source.padded(header.size)  # of the whole archive: nothing that a member needs
+            source.padded(header.size)  # a header of the whole archive: members don't need it
         else:
             yield from _member(source, header, told)
             told = {}
@@ -87,25 +87,25 @@ def _member(source: _Source, header: _Header, told: dict[str, bytes]) -> Iterato
     size = _decimal(told["size"]) if "size" in told else header.size
     name = told.get("path", header.name)
     if header.type == b"\0" and name.endswith(b"/"):
-        kind = Kind.FOLDER  # as tar wrote it before there was a type for it
+        kind = Kind.FOLDER  # old tar programs had no type for folders
     if kind not in (Kind.FILE, Kind.OTHER):
         size = 0
     content = source.content(size)
     mtime = _seconds(told.get("mtime"), header.mtime)
     yield TarMember(name, kind, size, header.mode & 0o7777, mtime, told.get("linkpath", header.target), content)
     for _ in content:
-        pass  # what nobody wanted
+        pass  # skip bytes that the caller didn't read
     source.take(-size % BLOCK)
 
 
 class _Header:
-    """The fields of a block. Raises TarballError."""
+    """The fields of a header block. Raises TarballError if the block is damaged."""
 
     def __init__(self, block: bytes) -> None:
         plain, told = block[:148] + b" " * 8 + block[156:], _number(block[148:156])
-        # Some old programs add the bytes up as signed ones.
+        # Some old programs sum the bytes as signed numbers.
         if told != sum(plain) and told != sum(byte - 256 if byte > 127 else byte for byte in plain):
-            raise TarballError("a header with a wrong checksum")
+            raise TarballError("a header has a wrong checksum")
         self.type = block[156:157]
         self.mode = _number(block[100:108])
         self.size = _number(block[124:136])
@@ -122,7 +122,7 @@ def _text(data: bytes) -> bytes:
 
 
 def _number(data: bytes) -> int:
-    """Octal digits, or for what they can't hold bytes after a mark (base 256)."""
+    """Parse octal digits. Larger numbers are bytes after a mark (base 256)."""
     if data[0] == 0x80:
         value = int.from_bytes(data[1:], "big")
     elif data[0] == 0xFF:
@@ -130,16 +130,16 @@ def _number(data: bytes) -> int:
     else:
         digits = data.replace(b"\0", b" ").strip()
         if digits.strip(b"01234567"):
-            raise TarballError("a header with a number that is none")
+            raise TarballError("a header has an invalid number")
         value = int(digits or b"0", 8)
     if value >= _MOST:
-        raise TarballError("a header with a number that is too large")
+        raise TarballError("a header has a number that is too large")
     return value
 
 
 def _decimal(text: bytes) -> int:
     if not text.isdigit() or len(text) > 18:
-        raise TarballError("a header with a number that is none")
+        raise TarballError("a header has an invalid number")
     return int(text)
 
 
@@ -152,7 +152,7 @@ def _seconds(text: bytes | None, otherwise: float) -> float:
 
 
 def _records(data: bytes) -> dict[str, bytes]:
-    """What a member needs of the records of a pax header: ``LENGTH KEY=VALUE\\n``, one after the other."""
+    """Parse the records of a pax header (``LENGTH KEY=VALUE\\n``), and return those that a member needs."""
     found: dict[str, bytes] = {}
     while data.strip(b"\0"):
         digits, _, _ = data[:20].partition(b" ")
@@ -160,7 +160,7 @@ def _records(data: bytes) -> dict[str, bytes]:
         record = data[len(digits) + 1 : length]
         key, equals, value = record.partition(b"=")
         if not equals or not value.endswith(b"\n") or length > len(data):
-            raise TarballError("a pax header that is damaged")
+            raise TarballError("a pax header is damaged")
         if key.startswith(b"GNU.sparse"):
             found[_SPARSE] = b""
         elif key in _WANTED:
@@ -170,27 +170,28 @@ def _records(data: bytes) -> dict[str, bytes]:
 
 
 class _Source:
-    """Bytes to take from pieces."""
+    """Gives bytes from a stream of pieces."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = b""
 
     def take(self, size: int) -> bytes:
-        """So many bytes. Raises TarballError where there are fewer."""
+        """Return ``size`` bytes. Raises TarballError if there are fewer."""
         data = b"".join(self.content(size))
         if len(data) < size:
             raise TarballError("the archive ends too early")
         return data
 
     def padded(self, size: int) -> bytes:
-        """What follows a header, without what fills its last block. Raises TarballError."""
+        """Return the data after a header, without the padding of its last block. Raises TarballError if the data is too
+        long or incomplete."""
         if size > _LONGEST_HEADER:
-            raise TarballError("a header that is too long")
+            raise TarballError("a header is too long")
         return self.take(size + -size % BLOCK)[:size]
 
     def content(self, size: int) -> Iterator[bytes]:
-        """So many bytes, in pieces as they come. Raises TarballError where there are fewer."""
+        """Yield ``size`` bytes in pieces. Raises TarballError if there are fewer."""
         while size > 0:
             if not self._rest:
                 piece = next(self._pieces, None)

@@ -1,6 +1,6 @@
 """Texts in two languages."""
 
-# No postponed annotations here: msgspec would have to compile each of them, 30 ms of every command.
+# No postponed annotations here: msgspec would have to compile each of them, which costs every command 30 ms.
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.]*)\s*\}\}")
-# What a terminal obeys (ECMA-48) or what turns the direction of writing, and what XML 1.0 has no place for.
+# Characters that control a terminal (ECMA-48) or change the direction of writing, or that XML 1.0 doesn't allow.
 _HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
@@ -23,21 +23,21 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
     zh: str
 
     def in_(self, language: str) -> str:
-        """The text in that language; in English for a language that labs are not written in."""
+        """Return the text in that language. For a language that labs don't have, return the English text."""
         return self.zh if language == "zh" else self.en
 
 
 def placeholders(template: str) -> frozenset[str]:
-    """The names that a template asks for: ``{{ port }}`` asks for ``port``."""
+    """Return the names of a template's placeholders: ``port`` of ``{{ port }}``."""
     return frozenset(_PLACEHOLDER.findall(template))
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
-    """The template with each ``{{ name }}`` replaced. Raises KeyError for a name that has no value."""
+    """Return the template with each ``{{ name }}`` replaced by its value. Raises KeyError if a name has no value."""
     return _PLACEHOLDER.sub(lambda match: str(values[match.group(1)]), template)
 
 
 def visible(text: str) -> str:
-    """What came from a box, fit to be shown: control characters as ``\\x1b``, so that a terminal obeys none of them.
-    Lines stay lines, and tabs tabs."""
+    """Return a text from a box in a form that is safe to show. Control characters become ``\\x1b``, so that no terminal
+    obeys them. Line breaks and tabs are kept."""
     return _HIDDEN.sub(lambda match: ascii(match[0])[1:-1], text)

@@ -1,5 +1,7 @@
-"""Where the toolbox is: the same path in every box and in the probe. Standard library only: the keeper's image has a
-copy."""
+"""The path of the toolbox, the same in every box and in the probe.
+
+Standard library only: this module is copied into the keeper's image.
+"""
 
 TOOLBOX = "/.labctl"
 BUSYBOX = f"{TOOLBOX}/bin/busybox"

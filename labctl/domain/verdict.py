@@ -1,4 +1,4 @@
-"""Verdicts: what a check says, what a task gets, and what an attempt is worth."""
+"""Verdicts: the results of checks, tasks and attempts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from labctl.domain.lab.model import Lab, Task
 from labctl.domain.text import Text
 
 By = Literal["learner", "instructor", "regrade"]
-"""Who had an attempt run; ``regrade``: an instructor, since a check was mended."""
+"""The person who started an attempt. ``regrade``: an instructor, because a check was corrected."""
 
 
 class Verdict(StrEnum):
-    """``failed``: the learner's work is wrong. ``error``: the check could not run; never counted as either of the
-    others."""
+    """A verdict. ``failed``: the learner's work is wrong. ``error``: the check could not run; an error never counts as
+    passed or failed."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -26,16 +26,17 @@ class Verdict(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a check has its knowledge from. ``trusted``: files, the kernel's tables, what a service does for a client
-    outside of the box. ``in-box``: something in the box was asked, which a root there may have taught what to say."""
+    """The source of a check's facts. ``trusted``: files, the kernel's tables, or a service's behaviour towards a client
+    outside the box. ``in-box``: a program in the box reported them, and root in the box may have changed the program's
+    answers."""
 
     TRUSTED = "trusted"
     IN_BOX = "in-box"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What is wrong, for one who wants to get it right: on which boxes, what was expected and found, the command with
-    which the learner sees it, and the heading in the brief to read up."""
+    """An explanation of a failure for the learner: the boxes, the expected and the found state, the command that shows
+    the failure, and the heading of the brief to read."""
 
     boxes: tuple[str, ...]
     expected: Text
@@ -45,9 +46,9 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """What one check said. ``name`` is pytest's id of it, file and function; ``title`` is its docstring's first line,
-    and Chinese where a line ``zh:`` follows; ``message`` says all in words, ``answers`` part by part. ``params`` are
-    answers to params as they were found."""
+    """The result of one check. ``name`` is its pytest id: file and function. ``title`` is the first line of its
+    docstring, with the Chinese title if a line ``zh:`` follows. ``message`` is the whole explanation as text,
+    ``answers`` gives its parts. ``params`` are the answers to params that the check found."""
 
     task: str
     name: str
@@ -61,7 +62,8 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 class TaskResult(msgspec.Struct, frozen=True):
-    """A task's verdict: an error in any of its checks is an error, else a failure is a failure."""
+    """A task's result. The task is an error if any of its checks is an error; otherwise it failed if any check
+    failed."""
 
     task: str
     verdict: Verdict
@@ -71,8 +73,8 @@ class TaskResult(msgspec.Struct, frozen=True):
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One run of verify. ``at`` is in seconds since 1970 (UTC), ``seconds`` how long it took; ``thorough``: with the
-    checks that hurt, on clones; ``by``: who had it run."""
+    """One run of verify. ``at`` is in seconds since 1970 (UTC), ``seconds`` is the duration. ``thorough``: with
+    destructive and reboot checks, on clones. ``by`` is the person who started the attempt."""
 
     instance: str
     lab: str
@@ -92,17 +94,17 @@ class Attempt(msgspec.Struct, frozen=True):
 
     @property
     def points(self) -> int:
-        """Points reached."""
+        """The points that were reached."""
         return sum(task.points for task in self.tasks)
 
     @property
     def of(self) -> int:
-        """Points that could be reached."""
+        """The points that could be reached."""
         return sum(task.of for task in self.tasks)
 
     @property
     def verdict(self) -> Verdict:
-        """Of the whole: an error anywhere is an error."""
+        """The verdict of the whole attempt. An error in any task is an error."""
         return worst(task.verdict for task in self.tasks)
 
 
@@ -114,8 +116,9 @@ class Before(msgspec.Struct, frozen=True):
 
 
 def compared_with(attempt: Attempt, earlier: Sequence[Attempt]) -> Before | None:
-    """What the attempt is compared with: the last one before it that judged each of its tasks, so that points compare
-    too; else the last one that judged any of them. ``earlier`` are all attempts before it, the first one first."""
+    """Return the earlier attempt to compare with, or None. It is the last attempt that judged each of the same tasks,
+    so that points can be compared. Otherwise it is the last attempt that judged any of them. ``earlier`` are all
+    attempts before this attempt, oldest first."""
     tasks = {result.task for result in attempt.tasks}
     shared = [
         (len(common), number, one)
@@ -130,7 +133,8 @@ def compared_with(attempt: Attempt, earlier: Sequence[Attempt]) -> Before | None
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """``error`` before ``failed`` before ``passed``; of no verdicts at all, ``error``: nothing was checked."""
+    """Return the worst verdict: ``error`` before ``failed`` before ``passed``. Without any verdict the result is
+    ``error``, because nothing was checked."""
     found = set(verdicts)
     for verdict in (Verdict.ERROR, Verdict.FAILED, Verdict.PASSED):
         if verdict in found:
@@ -139,15 +143,16 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def _part(task: Task, checks: tuple[CheckResult, ...]) -> int:
-    """What a task that isn't passed is worth: for one that gives points in part, by the checks that passed, rounded
-    down."""
+    """Return the points of a task that isn't passed. A task with ``partial`` gives points by the share of passed
+    checks, rounded down. Other tasks give 0."""
     if not task.partial:
         return 0
     return task.points * sum(check.verdict is Verdict.PASSED for check in checks) // len(checks)
 
 
 def judge(lab: Lab, checks: Iterable[CheckResult], only: frozenset[str] | None = None) -> tuple[TaskResult, ...]:
-    """Checks' results as tasks' results, in the lab's order. A task with no check that ran is an error."""
+    """Return the tasks' results from the checks' results, in the lab's order. A task is an error if none of its checks
+    ran."""
     by_task: dict[str, list[CheckResult]] = {}
     for check in checks:
         by_task.setdefault(check.task, []).append(check)

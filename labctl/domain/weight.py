@@ -1,4 +1,5 @@
-"""How much a copy of a box would write, and whether it may: a copy has the holes of sparse files as zeros."""
+"""Calculates how much data a copy of a box would write, and whether this is allowed. In a copy, holes of sparse files
+become zeros."""
 
 # No postponed annotations here: see labctl.domain.lab.model.
 
@@ -14,33 +15,33 @@ from labctl.hints import Hint
 
 
 class CopySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings. ``most``: what a copy of a box may take that has no limit on what it writes."""
+    """Settings. ``most`` limits the copy of a box that has no ``disk`` limit."""
 
     most: Size = "16GiB"
 
     @property
     def bytes(self) -> int:
-        """The same as a number."""
+        """``most`` as a number of bytes."""
         return size_in_bytes(self.most)
 
 
 MOST = CopySettings().bytes
 
 SPARE = 2 << 30
-"""What copies leave free of the engine's disk."""
+"""The bytes of the engine's disk that copies leave free."""
 
 LARGE = 1 << 30
-"""Copies of an instance that take more are written one after the other, so that each finds the room that it was
-weighed for; others at the same time take what ``SPARE`` leaves."""
+"""If the copies of an instance need more bytes than this, labctl writes such copies one after the other. So each finds
+the space that was calculated for it. Smaller copies at the same time use the space of ``SPARE``."""
 
 _SPARSE = 2
-"""Times its limit on what it writes (which counts blocks): a database keeps sparse files, too."""
+"""The factor on a box's ``disk`` limit. The limit counts blocks, and databases also have sparse files."""
 
 
 class Weight(msgspec.Struct, frozen=True):
-    """What a box has written since it was made, in bytes by the lengths of its files; the ``largest`` of these, and its
-    ``length``. ``whole``: all were looked at; else there are too many. ``free``: of the engine's disk; -1 where that
-    isn't known."""
+    """The data that a box has written since its creation. ``size`` is the sum of the files' lengths in bytes.
+    ``largest`` is the largest file, ``length`` its length. ``whole``: all files were counted; otherwise there are too
+    many. ``free`` is the free space of the engine's disk, -1 if unknown."""
 
     size: int
     largest: str = ""
@@ -50,30 +51,31 @@ class Weight(msgspec.Struct, frozen=True):
 
 
 def most(disk: int, otherwise: int = MOST) -> int:
-    """How much a copy of a box may write that has this limit on what it writes itself; 0 for none."""
+    """Return how many bytes the copy of a box with this ``disk`` limit may write. ``disk`` is 0 for a box without a
+    limit."""
     return _SPARSE * disk or otherwise
 
 
 def too_large(weights: Mapping[str, Weight], limits: Mapping[str, int]) -> str | None:
-    """The first box that is over its limit."""
+    """Return the first box that is over its limit, or None."""
     return next((box for box, weight in weights.items() if not weight.whole or weight.size > limits[box]), None)
 
 
 def is_large(weights: Mapping[str, Weight]) -> bool:
-    """Whether copies of all of them may be written only where nobody else writes any that are large, too."""
+    """Whether the copies of these boxes must not be written at the same time as other large copies."""
     return sum(weight.size for weight in weights.values()) > LARGE
 
 
 def lacking(weights: Mapping[str, Weight]) -> int:
-    """How many bytes of the engine's disk are missing for copies of all of them; 0 where they fit."""
+    """Return how many bytes are missing on the engine's disk for copies of all boxes; 0 if the copies fit."""
     free = min((weight.free for weight in weights.values() if weight.free >= 0), default=-1)
     needed = sum(weight.size for weight in weights.values()) + SPARE
     return max(0, needed - free) if free >= 0 else 0
 
 
 def refuse_too_large(weights: Mapping[str, Weight], limits: Mapping[str, int]) -> None:
-    """Before anything is copied. Raises TooLargeError for the first box over its limit (box to bytes), EngineError
-    where the engine's disk has too little room for all of them together."""
+    """Check the sizes before the copies are made. ``limits`` maps boxes to bytes. Raises TooLargeError for the first
+    box over its limit, EngineError if the engine's disk has too little space for all copies."""
     box = too_large(weights, limits)
     if box is not None:
         import shlex
@@ -108,5 +110,5 @@ def refuse_too_large(weights: Mapping[str, Weight], limits: Mapping[str, int]) -
 
 
 def in_gib(size: int) -> str:
-    """As a person reads it."""
+    """Return the size in a form for people."""
     return f"{size / (1 << 30):.1f} GiB"

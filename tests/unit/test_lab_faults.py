@@ -41,11 +41,11 @@ def test_a_good_lab_has_no_fault() -> None:
         (
             {"boxes": {"master": {"networks": {"lan": "10.10.10.1"}}, "b": {"networks": {"lan": "10.10.10.1"}}}},
             "boxes.b.networks.lan",
-            "master's already",
+            "already belongs to master",
         ),
         ({"params": {"n": {"kind": "int", "first": 2, "last": 1}}}, "params.n", "more than last"),
         ({"params": {"n": {"kind": "port", "first": 2, "last": 1}}}, "params.n", "more than last"),
-        ({"params": {"master_address": {"kind": "port"}}}, "params.master_address", "labctl's own"),
+        ({"params": {"master_address": {"kind": "port"}}}, "params.master_address", "reserved by labctl"),
         ({"files": [{"path": "/a", "content": "", "boxes": ["mistress"]}]}, "files[0].boxes", "there are: master"),
         ({"files": [{"path": "/a/../../b", "content": ""}]}, "files[0].path", ".."),
         ({"files": [{"path": "/a", "content": "{{ prot }}"}]}, "files[0].content", "prot"),

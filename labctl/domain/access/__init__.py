@@ -1,1 +1,1 @@
-"""Who may do what: the rules of a cohort's time, and what the gateway lets learners say."""
+"""Permissions: the rules of a cohort's time, and the commands that the gateway allows learners."""

@@ -1,4 +1,4 @@
-"""What the gateway keeps of each login and each command: one line each, that nothing in it can break or forge."""
+"""The gateway's log: one line for each login and each command. No value in a line can break the line or forge one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping
 
 LONGEST = 512
-"""Letters of one value, at most."""
+"""The most characters of one value."""
 
 
 def line(at: float, what: str, values: Mapping[str, object]) -> str:
-    """``2026-09-01T09:00:00.000+00:00 refused learner="db/li" said="rm -rf /"``. ``at`` in seconds since 1970; values
-    as JSON in ASCII, so that neither line ends nor anything a terminal obeys is in it."""
+    """Return a line such as ``2026-09-01T09:00:00.000+00:00 refused learner="db/li" said="rm -rf /"``. ``at`` is in
+    seconds since 1970. Values are JSON in ASCII, so the line contains no line breaks and no terminal sequences."""
     moment = datetime.datetime.fromtimestamp(at, datetime.UTC).isoformat(timespec="milliseconds")
     return " ".join([moment, what, *(f"{name}={_value(value)}" for name, value in values.items())])
 

@@ -1,8 +1,7 @@
-"""What a learner of a cohort may say over SSH, and nothing else: ``ssh lab@server verify --lab firewall``.
+"""The commands that a learner of a cohort may give over SSH: ``ssh lab@server verify --lab firewall``.
 
-The line is never given to a shell, and no command line is made of it. It is taken apart here, and every word of it has
-to be one that its place allows. The order that comes of it is carried out by the facade, always for the one learner
-whose key it was.
+The line is never passed to a shell or turned into a command line. This module splits it into words, and checks that
+each word is allowed in its place. The facade carries out the resulting order, always for the learner who owns the key.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ Verb = Literal[
 ]  # fmt: skip
 
 LONGEST = 4096
-"""Letters in a line, at most."""
+"""The most characters of a line."""
 
 _NAME = re.compile(NAME_PATTERN, re.ASCII)
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
@@ -38,7 +37,7 @@ _MOST_WORDS = 64
 
 
 class Order(msgspec.Struct, frozen=True):
-    """A line that was understood. ``names`` are boxes, or the one task of ``hint``; ``path`` is where ``put`` puts."""
+    """A parsed line. ``names`` are boxes, or the one task of ``hint``. ``path`` is the target of ``put``."""
 
     verb: Verb
     names: tuple[str, ...] = ()
@@ -53,7 +52,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """What a learner wants done. ``terminal`` is TERM, or nothing; ``language`` en or zh."""
+    """An order with its learner. ``terminal`` is TERM or empty; ``language`` is en or zh."""
 
     holder: Holder
     order: Order
@@ -63,8 +62,8 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Form(msgspec.Struct, frozen=True):
-    """How a command is said: how many names at least and at most, whether the word before them may be a lab, which
-    options. Every form with a deed takes --lab as well."""
+    """The form of a command: the least and the most names, whether the word before them may be a lab, and the options.
+    Every form with a deed also accepts --lab."""
 
     usage: str
     least: int = 0
@@ -92,7 +91,7 @@ FORMS: dict[Verb, Form] = {
     "stop": Form("stop [LAB] [BOX]...", 0, 16, deed="stop"),
     "start": Form("start [LAB] [BOX]...", 0, 16, deed="start"),
 }
-"""In the order in which ``help`` tells them."""
+"""The commands, in the order in which ``help`` lists them."""
 
 _FLAGS = {"--yes", "--json", "--values"}
 _SHORT = {"-y": "--yes"}
@@ -100,7 +99,8 @@ _HELP = ("--help", "-h", "?")
 
 
 def parse(line: str) -> Order:
-    """The order that a line is. Raises RefusedError for what no learner may say, UsageError for what is incomplete."""
+    """Parse a line and return its order. Raises RefusedError for a command that learners may not give, UsageError for
+    an incomplete one."""
     words = _words(line)
     if words and words[0] == "labctl":
         del words[0]
@@ -116,10 +116,10 @@ def parse(line: str) -> Order:
 
 
 def _words(line: str) -> list[str]:
-    """As a shell would split it, and no more than that: nothing is expanded."""
+    """Split the line as a shell does, without any expansion."""
     if len(line) > LONGEST:
         raise RefusedError("the command is longer than {most} characters", hint=Hint.SEE_HELP, most=LONGEST)
-    # Neither control characters nor what turns the direction of writing nor broken UTF-8.
+    # This excludes control characters, characters that change the direction of writing, and broken UTF-8.
     if not line.isprintable():
         raise RefusedError("the command has characters that can't be printed", hint=Hint.SEE_HELP)
     try:
@@ -132,7 +132,7 @@ def _words(line: str) -> list[str]:
 
 
 def _language(words: list[str]) -> str:
-    """``--lang zh``, wherever it stands; taken out of the words."""
+    """Remove ``--lang zh`` from the words and return its value; empty if the option is missing."""
     at = next((index for index, word in enumerate(words) if word.partition("=")[0] == "--lang"), None)
     if at is None:
         return ""
@@ -189,7 +189,7 @@ def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order
         plain, path = _place(plain[0])
     tasks = options.get("--task", [])
     if verb == "show" and (labs or not plain):
-        tasks, plain = plain, []  # else the cohort tells whether the one word is a lab or a task
+        tasks, plain = plain, []  # otherwise in_cohort decides whether the word is a lab or a task
     for name in (*plain, *labs, *tasks):
         if not _NAME.fullmatch(name):
             raise RefusedError("{name} is not the name of a lab, a box or a task", hint=Hint.SEE_HELP, name=name)
@@ -211,8 +211,8 @@ def _order(verb: Verb, plain: list[str], options: dict[str, list[str]]) -> Order
 
 
 def _place(word: str) -> tuple[list[str], str]:
-    """``master:/etc/hosts`` as box and path. The path goes to the box: as one word of an exec there, and
-    in a tar archive; and nowhere else."""
+    """Split ``master:/etc/hosts`` into box and path. The path is used only in the box: as one argument of an exec, and
+    in a tar archive."""
     box, colon, path = word.partition(":")
     if not colon or not path:
         raise _incomplete("put")
@@ -233,10 +233,12 @@ def _unknown(word: str) -> RefusedError:
 
 
 def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[str]] | None = None) -> Order:
-    """The order, for a cohort that has these labs: where ``up`` names none and there is but one, that one; a lone word
-    of ``show`` that is no lab's name is a task's. ``own``: the boxes of the lab that is meant if no word names one; the
-    first word of ``stop``, ``start`` and ``reset`` is told by it. Raises RefusedError for any other lab, UsageError
-    where one has to be named."""
+    """Complete an order for a cohort that has these labs, and return it.
+
+    ``up`` without a lab means the only lab. A single word of ``show`` that is not the name of a lab is a task. ``own``
+    returns the boxes of the lab that is meant if no word names a lab. It decides whether the first word of ``stop``,
+    ``start`` and ``reset`` is a lab. Raises RefusedError for any other lab, UsageError if the lab must be named.
+    """
     if order.verb in ("reset", "stop", "start") and own and not order.lab:
         lab, names = by_name(order.names, labs, own)
         order = msgspec.structs.replace(order, lab=lab, names=names)
@@ -256,8 +258,8 @@ def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[st
 
 
 def named(order: Order, labs: Collection[str], own: Callable[[], Collection[str]]) -> tuple[str, tuple[str, ...]]:
-    """Lab and boxes of ``stop``, ``start`` and ``reset``, whose first word may be the lab. ``own``: the boxes of the
-    lab that is meant if no word names one. Raises UsageError where two labs are named."""
+    """Return lab and boxes of ``stop``, ``start`` and ``reset``. Their first word may be the lab. ``own`` returns the
+    boxes of the lab that is meant if no word names a lab. Raises UsageError if two labs are named."""
     word, names = by_name(order.names, labs, own)
     if word and order.lab and word != order.lab:
         raise UsageError(
@@ -271,7 +273,7 @@ def named(order: Order, labs: Collection[str], own: Callable[[], Collection[str]
 
 
 def offers(words: Sequence[str]) -> bool:
-    """Whether a learner may say this here: a command after the word ``labctl``, with the options that it has here."""
+    """Whether the gateway accepts these words (the command after ``labctl``) with these options."""
     if not words or words[0] not in FORMS:
         return False
     form = FORMS[next(verb for verb in FORMS if verb == words[0])]
@@ -281,7 +283,7 @@ def offers(words: Sequence[str]) -> bool:
 
 
 def typed(order: Order) -> list[str]:
-    """The order in words that say the same here, one to be typed each; the language is left out."""
+    """Return words that a learner can type to give the same order here. The language is omitted."""
     words: list[str] = [order.verb]
     words += [f"--lab={order.lab}"] if order.lab else []
     words += [f"--task={task}" for task in order.tasks] if order.verb == "verify" else list(order.tasks)
@@ -293,7 +295,7 @@ def typed(order: Order) -> list[str]:
 
 
 def said(order: Order) -> str:
-    """The order in one line, for a log and for the instructor."""
+    """Return the order in one line, for the log and for the instructor."""
     place = [f"{name}:{order.path}" for name in order.names] if order.path else list(order.names)
     options = [order.lab, *order.tasks, f"#{order.attempt}" if order.attempt else "", "--yes" if order.yes else ""]
     return " ".join([order.verb, *place, *filter(None, options)])

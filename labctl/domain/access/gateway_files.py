@@ -1,4 +1,5 @@
-"""What the gateway puts on a server, and what sshd must say when it is there. Texts only; nothing is written here."""
+"""The files that the gateway installs on a server, and the settings that sshd must report afterwards. This module makes
+texts only and writes no files."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ import msgspec
 
 _ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
 MARK = "labctl gateway"
-"""The GECOS field of accounts that are the gateway's."""
+"""The GECOS field of the gateway's accounts."""
 
 ONCE = "MaxStartups 200:30:600"
-"""Logins that haven't been let in yet, at once: sshd's own 10:30:100 turns learners away who come at nine o'clock."""
+"""The limit of concurrent unauthenticated logins. sshd's default, 10:30:100, drops logins if a whole class logs in at
+the same time."""
 
-# sshd refuses -R, -w, -A and -X without a word in its log: so it tells of every request that a client makes.
+# sshd refuses -R, -w, -A and -X without a log message. With this setting it logs every request of a client.
 _LOGGED = ",".join(
     f"{place}():*"
     for place in (
@@ -28,7 +30,8 @@ _LOGGED = ",".join(
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """Where everything is. ``run_as``: the user whose labctl it is, with their settings, catalogs and store."""
+    """The accounts and paths of the gateway. ``run_as`` is the user whose labctl the gateway runs, with this user's
+    settings, catalogs and store."""
 
     account: str = "lab"
     keys_account: str = "labctl-keys"
@@ -46,12 +49,12 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def keys(self) -> str:
-        """What sshd asks whose a key is."""
+        """The program that sshd runs to find the owner of a key."""
         return f"{self.folder}/keys"
 
     @property
     def home(self) -> str:
-        """The account's home: root's, and empty."""
+        """The account's home: an empty folder that belongs to root."""
         return f"{self.folder}/home"
 
     @property
@@ -64,7 +67,7 @@ ChangeKind = Literal["account", "shell", "folder", "file", "unit", "sshd", "remo
 
 
 class ServerChange(msgspec.Struct, frozen=True):
-    """One thing to do to a server to install the gateway, or to remove it. ``content`` of a file, or the shell of an
+    """One change on a server that installs or removes the gateway. ``content`` is the text of a file or the shell of an
     account."""
 
     kind: ChangeKind
@@ -74,12 +77,12 @@ class ServerChange(msgspec.Struct, frozen=True):
 
 
 def is_account(name: str) -> bool:
-    """Whether an account can be called so (useradd(8))."""
+    """Whether the name is valid for an account (useradd(8))."""
     return _ACCOUNT.fullmatch(name) is not None
 
 
 def wanted(layout: Layout) -> dict[str, str]:
-    """Keyword to value, as sshd_config(5) has them, for the account alone."""
+    """Return the gateway account's settings: keyword of sshd_config(5) to value."""
     return {
         "AuthenticationMethods": "publickey",
         "PubkeyAuthentication": "yes",
@@ -114,7 +117,8 @@ def wanted(layout: Layout) -> dict[str, str]:
 
 
 def sshd_part(layout: Layout) -> str:
-    """sshd_config(5), to be included at the beginning: the first value that sshd finds for a keyword is the one."""
+    """Return the gateway's part of sshd_config(5). It must be included at the beginning, because sshd uses the first
+    value that it finds for a keyword."""
     lines = [
         "# Made by labctl gateway install; labctl gateway install --uninstall takes it away.",
         ONCE,
@@ -126,7 +130,7 @@ def sshd_part(layout: Layout) -> str:
 
 
 def effective(text: str) -> dict[str, tuple[str, ...]]:
-    """What ``sshd -T`` prints, by keyword in lower case; keywords may come again."""
+    """Parse the output of ``sshd -T`` into values by keyword in lower case. A keyword may occur several times."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         keyword, _, value = line.strip().partition(" ")
@@ -136,7 +140,8 @@ def effective(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def not_in_effect(layout: Layout, told: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str, str]]:
-    """What sshd says otherwise for the account: keyword, wanted, found. What it doesn't tell is not known to it."""
+    """Return the account's settings that differ in sshd: keyword, wanted, found. A keyword that sshd doesn't report is
+    unknown to this sshd and is not an error."""
     odd = []
     for keyword, value in wanted(layout).items():
         found = told.get(keyword.lower())
@@ -151,13 +156,14 @@ def not_in_effect(layout: Layout, told: Mapping[str, tuple[str, ...]]) -> list[t
 
 
 def changed_for_others(before: Mapping[str, tuple[str, ...]], after: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Keywords that would be other ones for somebody who isn't a learner: none should."""
+    """Return the keywords whose values would change for other users. The list should be empty."""
     names = before.keys() | after.keys()
     return sorted(name for name in names - {"maxstartups"} if before.get(name) != after.get(name))
 
 
 def unit(layout: Layout, command: list[str], environment: Mapping[str, str]) -> str:
-    """systemd.service(5). ``RuntimeDirectory`` makes the socket's folder, ``LogsDirectory`` the log's."""
+    """Return the unit file (systemd.service(5)). ``RuntimeDirectory`` creates the socket's folder, ``LogsDirectory``
+    the log's folder."""
     variables = [f"Environment={_quoted(f'{name}={value}', '$')}" for name, value in sorted(environment.items())]
     lines = [
         "# Made by labctl gateway install.",
@@ -167,7 +173,7 @@ def unit(layout: Layout, command: list[str], environment: Mapping[str, str]) -> 
         "After=docker.service network.target",
         "",
         "[Service]",
-        # Who starts it, and who waits for it, goes on when logins can come.
+        # systemctl start, and units that wait for this one, continue when the gateway accepts logins.
         "Type=notify",
         f"ExecStart={' '.join(_quoted(word, '$$') for word in command)}",
         f"User={layout.run_as}",
@@ -191,6 +197,6 @@ def unit(layout: Layout, command: list[str], environment: Mapping[str, str]) -> 
 
 
 def _quoted(word: str, dollar: str) -> str:
-    """A word of a unit file, in which nothing is expanded. ``dollar``: how a ``$`` is written there."""
+    """Quote a word for a unit file, so that systemd expands nothing in it. ``dollar`` is the escaped form of ``$``."""
     plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", dollar)
     return plain if shlex.quote(word) == word else f'"{plain}"'

@@ -1,5 +1,5 @@
-"""What somebody may still do with a learner's lab at a given time. Pure, and the only place that decides it: command
-line and gateway both ask here, with the server's clock."""
+"""Decides which actions on a learner's lab are allowed at a given time. Pure. No other module decides this: the command
+line and the gateway both call this module, with the server's clock."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from labctl.errors import RefusedError
 from labctl.hints import Hint
 
 Role = Literal["learner", "staff", "owner"]
-"""Who asks: a learner of a cohort by the gateway, whoever has the engine and names such a learner, or whoever has the
-engine and names nobody of a cohort."""
+"""The role of a user. A learner of a cohort comes through the gateway. Staff have the engine and name such a learner.
+The owner has the engine and names no learner of a cohort."""
 
 Act = Literal["look", "stop", "remove", "judge", "hint", "enter", "copy", "start", "up", "reset", "solve"]
-"""``look`` only reads; ``enter`` is every way into a running box, ``copy`` every file from or to one."""
+"""``look`` only reads. ``enter`` is any access to a running box, ``copy`` any transfer of files from or to a box."""
 
 INSTRUCTORS: frozenset[Act] = frozenset({"look", "stop", "remove", "hint", "enter", "copy"})
-"""What an instructor may do when the time is over: all that starts no box. ``labctl cohort verify`` judges then: it
-holds back the keeper, and knows boxes that don't run."""
+"""The actions that an instructor is allowed when the time is over: all actions that start no box. To judge afterwards,
+use ``labctl cohort verify``: it holds back the keeper and can handle stopped boxes."""
 
 
 def require(role: Role, act: Act, cohort: Cohort | None, now: float, lab: str = "", expires: int = 0) -> None:
-    """Raises RefusedError where that may not be done now. ``cohort``: the learner's, None for one of none; ``expires``:
-    when the boxes that are there expire, 0 for never or for no boxes."""
+    """Check that the action is allowed now. Raises RefusedError if it is not. ``cohort`` is the learner's cohort, or
+    None. ``expires`` is the time when the existing boxes expire, 0 for never or if there are no boxes."""
     if cohort is None or act == "look":
         return
     if is_over(cohort, now):
         if role != "learner" and (act in ("stop", "remove") or (act in INSTRUCTORS and not cohort.ended)):
             return
         raise _refusal(role, cohort)
-    # The boxes' own hours: reset makes new ones, so that nothing of the old work goes on.
+    # The boxes' own hours are over. reset is allowed: it creates new boxes, so none of the old work continues.
     if 0 < expires <= now and act not in ("stop", "remove", "reset"):
         if role != "learner" and act in INSTRUCTORS:
             return

@@ -1,9 +1,9 @@
-"""Who a login by SSH belongs to, so that nobody who runs a program as the gateway's account becomes somebody else.
+"""Tickets connect an SSH login to its learner. They stop a program that runs as the gateway's account from acting as
+another learner.
 
-sshd asks which learner a key is of, and says later, in the forced command, what it was answered: a ticket. A ticket
-opens sessions only for processes that descend from the very sshd process that asked for it, and only the last one that
-it asked for: keys are offered one after the other, and the last is the one that was proven. It is worth nothing when
-that sshd has ended.
+sshd asks for the owner of a key, and gets a ticket. Later, the forced command presents this ticket. A ticket opens
+sessions only for descendants of the sshd process that got it. Only the last ticket of that process is valid: a client
+offers its keys one after the other, and the last key is the proven one. A ticket is invalid when its sshd has ended.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import msgspec
 
 
 class LoginProcess(msgspec.Struct, frozen=True):
-    """A process that is no other one that had its number before: ``started`` in the kernel's clock ticks."""
+    """A process. ``started``, in the kernel's clock ticks, distinguishes it from earlier processes with the same
+    number."""
 
     pid: int
     started: int
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Whose key it is, and which labs there are for them. ``key``: ``type base64``."""
+    """The owner of a key, and the owner's labs. ``key`` has the form ``type base64``."""
 
     learner: str
     key: str
@@ -31,7 +32,7 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 class Ticket(msgspec.Struct):
-    """``used``: how many sessions it opened."""
+    """A ticket. ``used`` is the number of sessions that it opened."""
 
     secret: str
     holder: Holder
@@ -39,7 +40,7 @@ class Ticket(msgspec.Struct):
 
 
 class Tickets:
-    """Tickets given out, one a login at most. ``most``: logins remembered at once."""
+    """The valid tickets, at most one for each login. ``most`` limits the number of logins."""
 
     def __init__(self, draw: Callable[[], str] = lambda: secrets.token_urlsafe(18), most: int = 4096) -> None:
         self._draw = draw
@@ -50,8 +51,8 @@ class Tickets:
         return len(self._by_login)
 
     def issue(self, login: LoginProcess, holder: Holder) -> str:
-        """A new one for the sshd process ``login``; what it had before is worth nothing any more. The oldest login is
-        forgotten where there are too many."""
+        """Issue a ticket for the sshd process ``login`` and return its secret. An earlier ticket of this login becomes
+        invalid. If there are too many logins, the oldest one is removed."""
         self._by_login.pop(login, None)
         while len(self._by_login) >= self._most:
             self._by_login.pop(next(iter(self._by_login)))
@@ -60,11 +61,11 @@ class Tickets:
         return ticket.secret
 
     def revoke(self, login: LoginProcess) -> None:
-        """The login offered a key that is nobody's: whatever it proved before counts no more."""
+        """Invalidate the ticket of a login that offered an unknown key."""
         self._by_login.pop(login, None)
 
     def redeem(self, secret: str, ancestors: Sequence[LoginProcess]) -> Ticket | None:
-        """The ticket, where a process with these ancestors may use it."""
+        """Return the ticket if a process with these ancestors may use it, otherwise None."""
         for process in ancestors:
             ticket = self._by_login.get(process)
             if ticket is not None:
@@ -73,6 +74,6 @@ class Tickets:
         return None
 
     def sweep(self, lives: Callable[[LoginProcess], bool]) -> None:
-        """Forget logins that have ended."""
+        """Remove the tickets of logins that have ended."""
         for login in [login for login in self._by_login if not lives(login)]:
             del self._by_login[login]

@@ -1,4 +1,4 @@
-"""What a learner has of a server, held against what they may have."""
+"""Compares the resources that a learner or a cohort uses with their limits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from labctl.domain.lab.model import Lab, size_in_bytes
 from labctl.domain.observed import ObservedBox
 
 COUNTED = ("instances", "boxes", "memory", "pids")
-"""A learner's limits that are kept by refusing. ``cpus`` are shared out among the boxes, and ``disk`` is of one box."""
+"""A learner's limits that labctl enforces by refusing commands. ``cpus`` is divided among the boxes instead, and
+``disk`` limits each box."""
 
 TOGETHER = (*COUNTED, "cpus", "disk")
-"""A cohort's."""
+"""A cohort's limits that labctl enforces by refusing commands."""
 
 
 class Use(msgspec.Struct, frozen=True):
-    """So much is taken, or would be: what the boxes may use, not what they do. ``memory`` and ``disk`` in bytes,
+    """The resources that boxes may use, not the resources that they do use. ``memory`` and ``disk`` are in bytes,
     ``cpus`` in cores."""
 
     instances: int = 0
@@ -33,7 +34,7 @@ class Use(msgspec.Struct, frozen=True):
 
 
 def use_of(lab: Lab, each: Limits) -> Use:
-    """Of a learner's instance of that lab."""
+    """Return the resources of a learner's instance of the lab."""
     cpus = sum(box.cpus for box in lab.boxes.values())
     return Use(
         1,
@@ -46,8 +47,8 @@ def use_of(lab: Lab, each: Limits) -> Use:
 
 
 def use_of_boxes(boxes: Iterable[ObservedBox], labs: Iterable[Lab], each: Limits) -> Use:
-    """Of boxes that are there, stopped ones too: they may be started. Of a lab that isn't known any more a box counts,
-    and nothing else."""
+    """Return the resources of existing boxes, including stopped boxes, which may be started again. A box of an unknown
+    lab counts only as a box with its disk limit."""
     known = {lab.name: lab for lab in labs}
     instances: dict[str, float] = {}
     use = Use()
@@ -61,7 +62,7 @@ def use_of_boxes(boxes: Iterable[ObservedBox], labs: Iterable[Lab], each: Limits
 
 
 class Excess(msgspec.Struct, frozen=True):
-    """A limit that wouldn't hold."""
+    """A limit that would be exceeded."""
 
     name: str
     limit: float
@@ -69,7 +70,7 @@ class Excess(msgspec.Struct, frozen=True):
 
 
 def excess(limits: Limits, use: Use, names: Iterable[str] = COUNTED) -> Excess | None:
-    """The first limit that so much would pass."""
+    """Return the first limit that ``use`` would exceed, or None."""
     for name in names:
         limit, would = getattr(limits, name), getattr(use, name)
         if 0 < limit < would - 1e-6:

@@ -1,5 +1,5 @@
-"""Whether a class fits on a server: what its labs need, by footprints that were measured, against what the server has
-left. Pure arithmetic."""
+"""Calculates whether a class fits on a server. It compares the needs of the labs, from measured footprints, with the
+free resources of the server. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _GIB = 1 << 30
 
 
 class Footprint(msgspec.Struct, frozen=True):
-    """One instance of a lab at rest, all its boxes together. ``memory`` and ``disk`` (what was written) in bytes,
-    ``cpu`` in cores, ``processes`` with their threads, ``inotify`` instances, open ``files``, ``aio`` requests (what
-    databases reserve, aio(7)). ``at``: when it was measured on this server, in seconds since 1970; 0 for the figures
-    of the lab's file."""
+    """The resources of one idle instance of a lab, all its boxes together. ``memory`` and ``disk`` (written data) are
+    in bytes, ``cpu`` is in cores, ``processes`` includes threads. ``inotify`` counts instances, ``files`` open files,
+    ``aio`` requests that databases reserve (aio(7)). ``at`` is the time of the measurement on this server, in seconds
+    since 1970, or 0 for figures of the lab's file."""
 
     boxes: int
     memory: int
@@ -32,11 +32,12 @@ class Footprint(msgspec.Struct, frozen=True):
 
 
 _BOX = Footprint(1, 24 * _MIB, 0.004, 1 * _MIB, 24, 8, 160)
-"""A box of a lab of which nothing is known: systemd and a small server, on the safe side."""
+"""The estimate for a box without known figures: systemd and a small server, with a safe margin."""
 
 
 def footprint_of(lab: Lab, measured: Footprint | None) -> Footprint:
-    """The measured one, else that of the lab's file, else an estimate by the number of boxes."""
+    """Return the measured footprint. Without one, return the footprint of the lab's file, or an estimate by the number
+    of boxes."""
     if measured is not None:
         return measured
     boxes = len(lab.boxes)
@@ -47,21 +48,20 @@ def footprint_of(lab: Lab, measured: Footprint | None) -> Footprint:
 
 
 def larger(one: Footprint, other: Footprint) -> Footprint:
-    """The larger of each figure: a server must have room for both."""
+    """Return the larger of each figure, because a server must have room for both footprints."""
     pairs = zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)
     return Footprint(*(max(pair) for pair in pairs))
 
 
 def _times(one: Footprint, count: int) -> Footprint:
-    """As many of it."""
+    """Return the footprint of ``count`` such instances."""
     counted = ("boxes", "memory", "cpu", "disk", "processes", "inotify", "files", "aio")
     return Footprint(**{name: getattr(one, name) * count for name in counted})
 
 
 class Server(msgspec.Struct, frozen=True):
-    """The engine's machine at one moment: what it has in all, and what of it is in use. Sizes in bytes; a total of 0 is
-    not known. ``files`` are those of the whole machine, ``engine_files`` those that the engine's own process may
-    open."""
+    """The resources of the engine's machine at one moment: totals and use. Sizes are in bytes; a total of 0 is unknown.
+    ``files`` counts the open files of the whole machine, ``engine_files`` those of the engine's own process."""
 
     cpus: int
     memory: int
@@ -85,8 +85,8 @@ class Server(msgspec.Struct, frozen=True):
     neighbours_used: int = 0
 
 
-# What every box costs outside of itself: its shim (measured: 5 to 7 MiB of its own, 11 to 13 threads, 26 files), what
-# the engine keeps open for it, a keyring, a cable with its two ends.
+# The costs of every box outside the box: its shim (measured: 5 to 7 MiB of its own, 11 to 13 threads, 26 files), the
+# files that the engine keeps open for it, a keyring, and a cable with two ends.
 _SHIM_MEMORY = 8 * _MIB
 _SHIM_PROCESSES = 13
 _SHIM_FILES = 30
@@ -94,23 +94,24 @@ _ENGINE_FILES = 8
 _KEYS = 1
 
 WORK = 1.3
-"""What a learner's work adds to the memory of an instance at rest, as a factor: shells, page cache, second tries."""
+"""The factor by which a learner's work increases the memory of an idle instance: shells, page cache, repeated tries."""
 
 _WORK_DISK = 16 * _MIB
-"""What a learner's work writes in a box."""
+"""Bytes that a learner's work writes in a box."""
 
 _SPARE_MEMORY = 512 * _MIB
 _SPARE_DISK = 2 * _GIB
 _TIGHT = 0.8
 
 RATE_OF_A_CPU = 1.5
-"""Boxes that start in a second on each cpu, as long as nothing was measured."""
+"""Boxes that start in a second on each CPU, if no start was measured yet."""
 
 _USEFUL_CPUS = 8
 
 
 class Fit(StrEnum):
-    """``ok``; ``tight``: more than four fifths of what is left; ``short``: more than what is left."""
+    """Whether a need fits. ``tight``: the need is more than four fifths of the free amount. ``short``: it is more than
+    the free amount."""
 
     OK = "ok"
     TIGHT = "tight"
@@ -118,7 +119,7 @@ class Fit(StrEnum):
 
 
 class Weighed(msgspec.Struct, frozen=True):
-    """One resource: what is needed of it, what is left, and what to do where that is too little (a template for
+    """One resource: the needed amount, the free amount, and the remedy if that is too little (a template for
     ``values``)."""
 
     resource: str
@@ -130,12 +131,12 @@ class Weighed(msgspec.Struct, frozen=True):
 
     @property
     def lacking(self) -> float:
-        """How much too little there is."""
+        """The missing amount."""
         return max(0.0, self.need - self.have)
 
 
 class LabDemand(msgspec.Struct, frozen=True):
-    """So many instances of a lab are wanted that don't run yet."""
+    """A number of new instances of a lab that should run."""
 
     lab: Lab
     footprint: Footprint
@@ -143,7 +144,7 @@ class LabDemand(msgspec.Struct, frozen=True):
 
 
 def needs(orders: tuple[LabDemand, ...]) -> dict[str, float]:
-    """What all of them need, by resource."""
+    """Return the needs of all orders together, by resource."""
     total = dict.fromkeys(RESOURCES, 0.0)
     for order in orders:
         for resource, value in _needs_of(order.lab, order.footprint).items():
@@ -169,7 +170,7 @@ def _needs_of(lab: Lab, one: Footprint) -> dict[str, float]:
 
 
 def _neighbours(lab: Lab) -> int:
-    """Entries in the kernel's table of neighbours where every box talks to every other on its networks."""
+    """Return the entries in the kernel's neighbour table if every box talks to every other box on its networks."""
     sizes = [sum(name in box.networks for box in lab.boxes.values()) for name in lab.networks]
     return sum(size * (size - 1) for size in sizes)
 
@@ -180,7 +181,7 @@ RESOURCES = (
 
 
 def left(server: Server) -> dict[str, float]:
-    """What the server has left, by resource; one that isn't known is missing."""
+    """Return the free amount of each resource. Unknown resources are missing from the result."""
     found: dict[str, float] = {
         "memory": server.memory_free - max(_SPARE_MEMORY, server.memory // 20),
         "cpu": float(server.cpus),
@@ -199,7 +200,7 @@ def left(server: Server) -> dict[str, float]:
 
 
 def weigh(orders: tuple[LabDemand, ...], server: Server) -> tuple[Weighed, ...]:
-    """Every resource that is known, in the order of RESOURCES."""
+    """Compare needs and free amounts. Returns every known resource, in the order of RESOURCES."""
     needed, there = needs(orders), left(server)
     return tuple(_weighed(name, needed[name], there[name], server) for name in RESOURCES if name in there)
 
@@ -220,7 +221,7 @@ REMEDIES: Mapping[str, str] = {
     "engine files": "set LimitNOFILE={value} in a drop-in for docker.service, then restart that service",
     **dict.fromkeys(("processes", "inotify", "files", "aio", "keys", "neighbours"), _SYSCTL),
 }
-"""What to do where there is too little of a resource: templates."""
+"""The remedy for each resource that is too small: templates."""
 
 
 def _remedy(name: str, need: float, server: Server) -> tuple[str, dict[str, str]]:
@@ -240,7 +241,7 @@ def _remedy(name: str, need: float, server: Server) -> tuple[str, dict[str, str]
 
 
 def _round_up(value: float) -> int:
-    """To the next power of two: limits of the kernel are such by custom, and there is room left."""
+    """Round up to the next power of two. Limits of the kernel usually have such values, and this leaves a margin."""
     power = 1
     while power < value:
         power *= 2
@@ -248,7 +249,8 @@ def _round_up(value: float) -> int:
 
 
 def learners_that_fit(orders: tuple[LabDemand, ...], server: Server, learners: int) -> int:
-    """How many of that many, when each needs the same; never more than there are."""
+    """Return how many of the ``learners`` fit, if every learner needs the same amount. The result is never more than
+    ``learners``."""
     needed, there = needs(orders), left(server)
     if learners <= 0:
         return 0
@@ -257,12 +259,13 @@ def learners_that_fit(orders: tuple[LabDemand, ...], server: Server, learners: i
 
 
 def start_seconds(boxes: float, cpus: int, rate: float = 0.0) -> float:
-    """How long the start of so many boxes takes; ``rate``: boxes in a second, as the last start of many went."""
+    """Return the seconds that the start of ``boxes`` takes. ``rate`` is the number of boxes in a second, measured at
+    the last large start."""
     return boxes / (rate or RATE_OF_A_CPU * max(1, min(cpus, _USEFUL_CPUS)))
 
 
 def amount(resource: str, value: float) -> str:
-    """So much of a resource, as a person reads it."""
+    """Return the amount of a resource in a form for people."""
     if resource in ("memory", "disk"):
         return f"{value / _GIB:.1f} GiB"
     return f"{value:.1f}" if resource == "cpu" else f"{value:.0f}"

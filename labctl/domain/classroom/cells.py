@@ -1,5 +1,5 @@
-"""Delimited text as spreadsheets write it (RFC 4180 and its dialects), with the place of every cell: line and column
-where it begins, both from 1, a column being a character."""
+"""Parses delimited text as spreadsheets write it (RFC 4180 and its dialects). Every cell has a place: the line and the
+column where it begins. Both count from 1; a column is a character."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labctl.domain.invisible import is_blank
 
 
 class CellError(Exception):
-    """What is wrong with a cell, and what to do: templates for ``values``."""
+    """The fault of a cell and its remedy: templates for ``values``."""
 
     def __init__(self, what: str, remedy: str, /, **values: object) -> None:
         super().__init__(what, remedy, values)
@@ -21,8 +21,8 @@ class CellError(Exception):
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One field, without the plain blanks and line breaks around it. Blanks of other kinds are part of it.
-    ``refused``: what it holds can't be taken as it is, and a fault says why."""
+    """One field, without the plain spaces and line breaks around it. Other kinds of spaces belong to the field.
+    ``refused``: the content can't be used, and a fault gives the reason."""
 
     text: str
     line: int
@@ -31,7 +31,7 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class PlaceError(Exception):
-    """Something is wrong at a place of the file."""
+    """A fault at a place of the file."""
 
     def __init__(self, line: int, column: int, wrong: CellError) -> None:
         super().__init__(line, column, wrong)
@@ -45,7 +45,7 @@ _EDGE = " \t\r\n"
 
 
 def place_after(before: str) -> tuple[int, int]:
-    """Line and column of what comes after that text."""
+    """Return the line and the column of the place after that text."""
     lines = _NEWLINE.split(before)
     return len(lines), len(lines[-1]) + 1
 
@@ -56,7 +56,8 @@ LONGEST_LINE = 128
 
 
 def check_size(data: bytes) -> None:
-    """Raises PlaceError for a file that nobody wrote as a table of people: it would take minutes to name its faults."""
+    """Check the size of a file. Raises PlaceError if the file is too large to be a table of people, because a list of
+    its faults would take minutes."""
     lines = re.split(rb"\r\n|\r|\n", data)
     remedy = "is it the right file?"
     if len(lines) > MOST_LINES:
@@ -67,7 +68,7 @@ def check_size(data: bytes) -> None:
 
 
 def first_row(text: str, delimiter: str) -> list[Cell]:
-    """The first row that isn't blank; none where there is none."""
+    """Return the first row that isn't blank, or an empty list."""
     reader = _Reader(text, delimiter)
     while not reader.at_end():
         row = reader.row()
@@ -77,7 +78,7 @@ def first_row(text: str, delimiter: str) -> list[Cell]:
 
 
 def split(text: str, delimiter: str) -> tuple[list[list[Cell]], list[PlaceError]]:
-    """The rows that aren't blank, and what is wrong with quotes."""
+    """Return the rows that aren't blank, and the faults of quotes."""
     reader = _Reader(text, delimiter)
     rows = []
     while not reader.at_end():
@@ -88,7 +89,7 @@ def split(text: str, delimiter: str) -> tuple[list[list[Cell]], list[PlaceError]
 
 
 class _Reader:
-    """Goes through the text once."""
+    """Reads the text once from beginning to end."""
 
     def __init__(self, text: str, delimiter: str) -> None:
         self._text = text
@@ -140,7 +141,8 @@ class _Reader:
         return cell
 
     def _quoted(self, begin: int, line: int, column: int) -> str | None:
-        """What stands between the quotes; None where the quote is never closed: then it is one of the text."""
+        """Return the text between the quotes. Returns None if the quote is never closed: then the quote is part of the
+        text."""
         end = begin + 1
         while True:
             end = self._text.find('"', end)

@@ -1,4 +1,4 @@
-"""A class on a shared server: who is in it, which labs it has, and how much of the server."""
+"""A class on a shared server: its members, its labs, and its limits."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import msgspec
 from labctl.domain.text import visible
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?")
-"""What a cohort may be called: it is part of names of containers and of commands."""
+"""The form of a cohort's name. The name is part of containers' names and of commands."""
 
 SEPARATOR = "/"
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The most that a learner, or a cohort, may have at once; 0 is no limit. ``memory`` and ``disk`` in bytes, ``cpus``
-    in cores, ``hours`` from ``up`` on until an instance expires, ``idle`` in minutes without anything typed or checked.
-    ``disk`` is what may be written in one box."""
+    """The limits of a learner or a cohort; 0 means no limit. ``memory`` and ``disk`` are in bytes, ``cpus`` in cores.
+    ``hours`` is the time from ``up`` until an instance expires. ``idle`` is the time in minutes without input and
+    without checks. ``disk`` limits the data that is written in one box."""
 
     instances: int = 0
     boxes: int = 0
@@ -31,7 +31,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A learner of a cohort, as the roster says. ``key``: an OpenSSH public key, ``type base64``, no comment."""
+    """A learner of a cohort, with the values of the roster. ``key`` is an OpenSSH public key, ``type base64``, without
+    a comment."""
 
     id: str
     name: str
@@ -41,13 +42,14 @@ class Member(msgspec.Struct, frozen=True):
 
 
 GRACE = 86400.0
-"""Seconds: a day to notice that something has come to its end."""
+"""Seconds: one day to notice that an instance has expired."""
 
 
 class Cohort(msgspec.Struct, frozen=True):
-    """``until``: when its instances expire, in seconds since 1970, 0 for never; ``grace``: seconds from then until they
-    are removed; ``secret``: what its learners' seeds are made with; ``each`` limits every learner, ``whole`` all of
-    them together; ``ended`` in seconds since 1970, 0 for one that lasts."""
+    """A cohort. ``until`` is the time when its instances expire, in seconds since 1970, 0 for never. ``grace`` is the
+    time in seconds from then until their removal. ``secret`` is used to derive the learners' seeds. ``each`` limits
+    every learner, ``whole`` all learners together. ``ended`` is the time of the end in seconds since 1970, 0 for a
+    cohort that has not ended."""
 
     name: str
     labs: tuple[str, ...]
@@ -61,7 +63,7 @@ class Cohort(msgspec.Struct, frozen=True):
 
 
 def end_of(cohort: Cohort) -> float:
-    """When learners' work ends, in seconds since 1970; 0 for never."""
+    """Return the time when learners' work ends, in seconds since 1970; 0 for never."""
     return min((moment for moment in (cohort.until, cohort.ended) if moment), default=0.0)
 
 
@@ -71,18 +73,18 @@ def is_over(cohort: Cohort, now: float) -> bool:
 
 
 def counts(cohort: Cohort, by: str, begun: float) -> bool:
-    """Whether an attempt counts for the grade. Of a learner's own, those that began before the end, whenever they
-    ended; of an instructor's all."""
+    """Whether an attempt counts for the grade. A learner's own attempt counts if it began before the end. An
+    instructor's attempt always counts."""
     return by != "learner" or not is_over(cohort, begun)
 
 
 def learner_of(cohort: str, member: str) -> str:
-    """What a member is called as a learner, on labels and in the store: ``COHORT/ID``. Nobody else is called so."""
+    """Return a member's name as a learner, for labels and the store: ``COHORT/ID``. This name is unique."""
     return f"{cohort}{SEPARATOR}{member}"
 
 
 def member_of(learner: str) -> tuple[str, str] | None:
-    """Cohort and member's id, or None for one who is in no cohort."""
+    """Return the cohort and the member's id, or None for a learner without a cohort."""
     cohort, separator, member = learner.partition(SEPARATOR)
     return (cohort, member) if separator and cohort and member else None
 
@@ -93,7 +95,7 @@ Deed = Literal[
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """Something that a learner did, or that happened to them (``note``). ``at`` in seconds since 1970."""
+    """An action of a learner, or an event that affected the learner (``note``). ``at`` is in seconds since 1970."""
 
     at: float
     learner: str
@@ -102,10 +104,11 @@ class Happening(msgspec.Struct, frozen=True):
 
 
 TEXT_LENGTH = 2000
-"""Characters of a happening's text that are kept."""
+"""The most characters of a happening's text that are stored."""
 
 
 def kept(happening: Happening) -> Happening:
-    """As a store keeps it: a learner chose the text, so it is clipped, and fit to be shown."""
+    """Return the happening as a store keeps it. A learner may have chosen the text, so it is shortened and made safe to
+    show."""
     text = visible(happening.text)
     return msgspec.structs.replace(happening, text=text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…")

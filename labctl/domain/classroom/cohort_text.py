@@ -1,4 +1,4 @@
-"""What an instructor types of a cohort: its limits, and until when it lasts."""
+"""Parses the values of a cohort that an instructor types: its limits and its end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SPAN = re.compile(r"\+(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?")
 
 
 def check_name(name: str) -> None:
-    """Whether a cohort may be called so. Raises UsageError."""
+    """Check the name of a cohort. Raises UsageError if the name is not allowed."""
     if not NAME.fullmatch(name):
         raise UsageError(
             "a cohort can't be called {name}",
@@ -33,7 +33,8 @@ def check_name(name: str) -> None:
 
 
 def parse_limits(text: str) -> Limits:
-    """``memory=2GiB,cpus=1,hours=8`` as limits; what isn't named has none. Raises UsageError."""
+    """Parse ``memory=2GiB,cpus=1,hours=8`` as limits. Values that aren't named have no limit. Raises UsageError for a
+    wrong name or value."""
     fields = {field.name: field.type for field in msgspec.structs.fields(Limits)}
     values: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -80,8 +81,9 @@ def _number(name: str, text: str, *, whole: bool) -> float:
 
 
 def parse_until(text: str, now: float) -> float:
-    """``2026-12-01`` (its end), ``2026-12-01T18:00``, ``+3d``, ``+4h``, ``+1d12h`` in seconds since 1970, in the zone
-    of this machine where none is given; 0 for nothing. Raises UsageError, also for what has passed."""
+    """Parse ``2026-12-01`` (the end of that day), ``2026-12-01T18:00``, ``+3d``, ``+4h`` or ``+1d12h``. Returns seconds
+    since 1970, or 0 for an empty text. Without a time zone, the zone of this machine is used. Raises UsageError for
+    another form and for a time in the past."""
     if not text:
         return 0.0
     try:
@@ -99,7 +101,7 @@ def parse_until(text: str, now: float) -> float:
 
 
 def parse_grace(text: str) -> float:
-    """``1d``, ``12h``, ``1d12h`` or ``0`` in seconds. Raises UsageError."""
+    """Parse ``1d``, ``12h``, ``1d12h`` or ``0``, and return seconds. Raises UsageError for another form."""
     try:
         seconds = 0.0 if text == "0" else _span(f"+{text}")
     except OverflowError:
@@ -130,8 +132,9 @@ def _moment(text: str, now: float) -> float:
 
 
 def check_limits(each: Limits, whole: Limits, labs: tuple[Lab, ...]) -> None:
-    """Whether each of the labs fits into them. Raises RefusedError with both numbers. Too few cpus make it slow, no
-    more; so they are none of its business."""
+    """Check that each lab fits into the limits. Raises RefusedError, with both numbers, if a lab doesn't fit, and
+    UsageError if the limits contradict each other. A lab may need more than a learner's ``cpus``, because too few cores
+    only make it slow."""
     if whole.disk and not each.disk:
         raise UsageError(
             "a disk limit for the whole cohort requires a disk limit for each box",
@@ -164,7 +167,7 @@ def check_limits(each: Limits, whole: Limits, labs: tuple[Lab, ...]) -> None:
 
 
 def written(name: str, value: float) -> str:
-    """A limit's value as it is typed."""
+    """Return a limit's value in the form that ``parse_limits`` reads."""
     if name not in _SIZES:
         return str(value).removesuffix(".0")
     number = int(value)
@@ -175,6 +178,6 @@ def written(name: str, value: float) -> str:
 
 
 def write_limits(limits: Limits) -> str:
-    """As ``parse_limits`` reads it; nothing where there are none."""
+    """Return the limits in the form that ``parse_limits`` reads. The text is empty if there are no limits."""
     plain = msgspec.structs.asdict(limits)
     return ",".join(f"{name}={written(name, value)}" for name, value in plain.items() if value)

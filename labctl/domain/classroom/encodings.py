@@ -1,6 +1,6 @@
-"""Which encoding a text file is in. A BOM says so, and valid UTF-8 is UTF-8; a Chinese header decides between the
-encodings of Chinese. Nothing else is certain: what can be read in two ways is refused with both readings, and a
-reading that rests on its text alone is marked as a guess."""
+"""Finds the encoding of a text file. A BOM names the encoding, and valid UTF-8 is UTF-8. A Chinese header decides
+between the encodings of Chinese. Other cases are not certain: a text with two plausible readings is refused, and the
+error shows both readings. A reading that is based only on the text is marked as a guess."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labctl.domain.classroom.readings import LEGACY, certain_han, codec, plausib
 from labctl.domain.classroom.roster_columns import short
 
 ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", *LEGACY, "iso-8859-1", "mac-roman")
-"""What ``--encoding`` takes."""
+"""The values of ``--encoding``."""
 
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -53,7 +53,8 @@ _MOST_SHOWN = 3
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """``sample``: a cell that shows how the file was read, if the encoding is a guess; else empty."""
+    """A decoded file. ``sample`` is a cell that shows how the file was read if the encoding is a guess; otherwise it is
+    empty."""
 
     text: str
     encoding: str
@@ -61,8 +62,8 @@ class Decoded(msgspec.Struct, frozen=True):
 
 
 def decode(data: bytes, headers: Callable[[str], Sequence[str]], asked: str = "") -> Decoded:
-    """The text. ``headers``: the known headers in a text's first line. ``asked``: the encoding that the user named.
-    Raises PlaceError."""
+    """Decode a file. ``headers`` returns the known headers in a text's first line. ``asked`` is the encoding that the
+    user named. Raises PlaceError if the file is not text or its encoding is not certain."""
     for pattern, what, remedy in KINDS:
         if pattern.match(data):
             raise PlaceError(1, 1, CellError(what, remedy))
@@ -85,7 +86,7 @@ def decode(data: bytes, headers: Callable[[str], Sequence[str]], asked: str = ""
 
 
 def _agree(found: str, asked: str) -> None:
-    """Raises PlaceError if the user named another encoding than the one whose mark the file has."""
+    """Check the encoding of the byte order mark. Raises PlaceError if the user named another encoding."""
     if asked and not found.startswith(asked):
         raise PlaceError(
             1,
@@ -100,7 +101,7 @@ def _agree(found: str, asked: str) -> None:
 
 
 def _utf16(data: bytes, headers: Callable[[str], Sequence[str]]) -> Decoded | None:
-    """UTF-16 without a mark: a known header, and no NUL, in one of the two byte orders."""
+    """Decode UTF-16 without a mark. Returns None unless one of the two byte orders gives a known header and no NUL."""
     for encoding in ("utf-16-le", "utf-16-be"):
         try:
             text = data.decode(encoding).removeprefix("\ufeff")
@@ -112,9 +113,9 @@ def _utf16(data: bytes, headers: Callable[[str], Sequence[str]]) -> Decoded | No
 
 
 def _legacy(data: bytes, bad: int, headers: Callable[[str], Sequence[str]]) -> Decoded:
-    """Text that isn't UTF-8 from the byte ``bad`` on."""
+    """Decode a text that isn't UTF-8 from the byte ``bad`` on. Raises PlaceError if the encoding is not certain."""
     texts = _texts(data)
-    # What only one encoding turns into a known header is in that encoding.
+    # A header that isn't ASCII is known in only one encoding, so it proves that encoding.
     for encoding, text in texts.items():
         if any(not word.isascii() for word in headers(text)):
             _doubt(data, encoding)
@@ -137,22 +138,23 @@ def _legacy(data: bytes, bad: int, headers: Callable[[str], Sequence[str]]) -> D
 
 
 def _rivals(text: str, encoding: str, names: int) -> bool:
-    """Whether this reading is as good as a Chinese one with that many surnames: another of Han or Hangul by having more
-    of them, one in letters if the Chinese one has none."""
+    """Whether this reading is as good as a Chinese reading with that many surnames. A reading in Han or Hangul needs
+    more surnames. A reading in letters is as good only if the Chinese reading has none."""
     if encoding == "gb18030" or not plausible(text, encoding):
         return False
     return surnames(text, encoding) > names if encoding in ("big5", "euc-kr") else names == 0
 
 
 def _doubt(data: bytes, encoding: str) -> None:
-    """Raises PlaceError at the first cell that is no text in an encoding which is certain for the rest of the file."""
+    """Check every cell in an encoding that the header proves. Raises PlaceError at the first cell that is not text in
+    this encoding."""
     for at, cell in _cells(data):
         if encoding == "gb18030" and not _reads(cell, encoding) and _reads(cell, "cp1252"):
             raise _uncertain(data, (at, cell), (encoding, "cp1252"))
 
 
 def _texts(data: bytes) -> dict[str, str]:
-    """By each encoding that can decode all of it."""
+    """Return the decoded text for each encoding that can decode all of the data."""
     texts = {}
     for encoding in LEGACY:
         try:
@@ -170,8 +172,8 @@ def _reads(data: bytes, encoding: str) -> bool:
 
 
 def _cells(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The cells with bytes that aren't ASCII, each with the place of the first such byte. What separates cells is no
-    part of a character in these encodings, so they are found without decoding anything."""
+    """Yield the cells that contain bytes outside ASCII, each with the place of the first such byte. In these encodings
+    no separator of cells is part of a character, so the cells can be found without decoding."""
     for match in _CELL.finditer(data):
         found = _BEYOND_ASCII.search(match[0])
         if found:
@@ -185,7 +187,7 @@ def _uncertain(data: bytes, where: tuple[int, bytes], encodings: Sequence[str]) 
     shown: dict[str, str] = {}
     for encoding in (*likely, *others):
         if encoding in others and len(shown) > 1:
-            break  # they are there to compare with
+            break  # two readings are enough to compare
         try:
             shown.setdefault(short(cell.decode(codec(encoding)).strip()), encoding)
         except UnicodeDecodeError:

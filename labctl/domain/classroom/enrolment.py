@@ -1,4 +1,4 @@
-"""What a member of a cohort gets of a lab."""
+"""The instance that a member of a cohort gets of a lab."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from labctl.domain.lab.params import seed_for
 
 
 def instance_of(cohort: Cohort, member: str, lab: str, now: float) -> Instance:
-    """A member's instance of a lab: its seed from the cohort's secret, its end from the cohort's and from the hours
-    that a learner has. Of a cohort that has ended the time is over."""
+    """Return a member's instance of a lab. The seed is derived from the cohort's secret. The expiry depends on the
+    cohort's end and on the learner's hours. If the cohort has ended, the instance is already expired."""
     learner = learner_of(cohort.name, member)
     hours = _least(cohort.each.hours, cohort.whole.hours)
     idle = _least(cohort.each.idle, cohort.whole.idle)
@@ -28,5 +28,5 @@ def instance_of(cohort: Cohort, member: str, lab: str, now: float) -> Instance:
 
 
 def _least(one: float, other: float) -> float:
-    """Of two limits, where 0 is none."""
+    """Return the lower of two limits. A limit of 0 means no limit."""
     return min(filter(None, (one, other)), default=0.0)

@@ -1,5 +1,5 @@
-"""What a class has reached: grades, and who is stuck. By attempts alone, so that it can be said long after all boxes
-are gone."""
+"""The results of a class: grades, and learners who are stuck. They depend only on attempts, so they are available long
+after all boxes are removed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from labctl.domain.verdict import Attempt, TaskResult, Verdict
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A learner in a lab. ``points`` of ``of`` are those of ``best``, the attempt that counts, as ``fitted`` has it;
-    ``now`` is each task's last verdict. ``attempts`` and ``failing`` (with a task that failed) are the learner's own,
-    not those that an instructor had run. Times in seconds since 1970, 0 for never: of the first and the last attempt,
-    of the last progress (a task that passed for the first time), and when they were last seen. ``hints``: task to the
-    highest seen."""
+    """A learner in a lab.
+
+    ``best`` is the attempt that counts, after ``fitted``; ``points`` and ``of`` are its points. ``now`` is each task's
+    last verdict. ``attempts`` and ``failing`` (attempts with a failed task) are the learner's own, without attempts
+    that an instructor ran. All times are in seconds since 1970, 0 for never. ``first`` and ``last`` are the times of
+    the first and the last attempt. ``progress`` is the last time when a task passed for the first time. ``seen`` is the
+    time when the learner was last seen. ``hints`` maps each task to the highest hint that the learner read.
+    """
 
     member: Member
     learner: str
@@ -37,7 +40,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def came(self) -> bool:
-        """Whether the learner ever did anything."""
+        """Whether the learner was ever active in the lab."""
         return bool(self.attempts or self.hints or self.seen)
 
     @property
@@ -46,8 +49,8 @@ class Entry(msgspec.Struct, frozen=True):
         return self.points == self.of
 
     def stuck(self, now: float, seconds: float) -> bool:
-        """No task passed for the first time within the last ``seconds``, in which the learner tried and failed; and
-        they began before that."""
+        """Whether the learner is stuck. A stuck learner began more than ``seconds`` ago. Within the last ``seconds``
+        the learner had a failing attempt, and no task passed for the first time."""
         if self.complete or not self.first:
             return False
         since = now - seconds
@@ -55,7 +58,8 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def in_order(entries: Sequence[Entry], now: float, stuck: float) -> list[Entry]:
-    """Who is stuck first, then who works, by points; then who is done, and who never came."""
+    """Sort the entries: first learners who are stuck, then learners who work, by points. Complete learners follow;
+    learners who never came are last."""
 
     def place(entry: Entry) -> tuple[int, int, str]:
         if entry.stuck(now, stuck):
@@ -75,8 +79,8 @@ def entries(
     hints: Mapping[str, Mapping[str, int]],
     seen: Mapping[str, float],
 ) -> list[Entry]:
-    """One for each member, in their order. ``attempts`` of any lab and learner, oldest first; ``hints`` by instance,
-    ``seen`` by learner."""
+    """Return one entry for each member, in their order. ``attempts`` may be of any lab and learner, oldest first.
+    ``hints`` is by instance, ``seen`` by learner."""
     by_learner: dict[str, list[Attempt]] = {}
     for attempt in valid(cohort, attempts):
         if attempt.lab == lab.name:
@@ -91,7 +95,7 @@ def entries(
 
 
 def valid(cohort: Cohort, attempts: Iterable[Attempt]) -> list[Attempt]:
-    """Those that count: not what a learner began after the cohort's end, whatever way it came."""
+    """Return the attempts that count. A learner's attempt that began after the cohort's end never counts."""
     return [attempt for attempt in attempts if counts(cohort, attempt.by, attempt.at)]
 
 
@@ -119,16 +123,17 @@ def _entry(
 
 
 def counting(lab: Lab, attempts: Sequence[Attempt]) -> Attempt | None:
-    """The attempt that gives the grade, fitted: the one with most points, of equal ones the first. What came before the
-    last regrade was judged by checks that were wrong, and counts no more. A regrade that could not check a task says
-    nothing of the learner's work: it counts for nothing."""
+    """Return the attempt that gives the grade, after ``fitted``, or None. It is the first attempt with the most points.
+    Attempts before the last regrade don't count, because their checks were wrong. A regrade that could not check a task
+    doesn't count either, because it says nothing about the learner's work."""
     sound = [attempt for attempt in attempts if attempt.by != "regrade" or attempt.verdict is not Verdict.ERROR]
     last = max((index for index, attempt in enumerate(sound) if attempt.by == "regrade"), default=0)
     return max((fitted(lab, attempt) for attempt in sound[last:]), key=lambda attempt: attempt.points, default=None)
 
 
 def fitted(lab: Lab, attempt: Attempt) -> Attempt:
-    """The attempt by the tasks and points that the lab has now: a lab that was changed gives nobody more than all."""
+    """Return the attempt with the tasks and points that the lab has now. If the lab was changed, no learner can have
+    more than all points."""
     points = {task.id: task.points for task in lab.tasks}
     tasks = tuple(_fitted(result, points[result.task]) for result in attempt.tasks if result.task in points)
     return msgspec.structs.replace(attempt, tasks=tasks)
@@ -155,15 +160,16 @@ def _progress(attempts: Sequence[Attempt]) -> float:
 
 
 class TaskChange(msgspec.Struct, frozen=True):
-    """A task whose verdict or points are others now. ``before`` is None where the attempt that counted didn't look at
-    it."""
+    """A task whose verdict or points have changed. ``before`` is None if the attempt that counted didn't judge the
+    task."""
 
     before: TaskResult | None
     after: TaskResult
 
 
 class GradeChange(msgspec.Struct, frozen=True):
-    """What a regrade made of a learner's grade: points before and after, and the tasks that are judged otherwise."""
+    """The effect of a regrade on a learner's grade: points before and after, and the tasks with another verdict or
+    other points."""
 
     learner: str
     before: int
@@ -172,7 +178,7 @@ class GradeChange(msgspec.Struct, frozen=True):
 
 
 def change(before: Attempt | None, after: Attempt) -> GradeChange | None:
-    """What is another grade now; None where nothing is. Both fitted to the same lab."""
+    """Return the change of the grade, or None if nothing changed. Both attempts must be fitted to the same lab."""
     old = {result.task: result for result in before.tasks} if before else {}
     found = tuple(TaskChange(old.get(result.task), result) for result in after.tasks)
     tasks = tuple(one for one in found if one.before is None or _grade(one.before) != _grade(one.after))

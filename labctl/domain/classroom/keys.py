@@ -1,4 +1,4 @@
-"""Public keys, as people compare them."""
+"""Public keys in the form that people compare."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hashlib import sha256
 
 
 def fingerprint(key: str) -> str:
-    """``SHA256:…`` of an OpenSSH public key (``type base64``), as ``ssh-keygen -l`` prints it. Nothing for what is no
-    key."""
+    """Return the fingerprint ``SHA256:…`` of an OpenSSH public key (``type base64``), as ``ssh-keygen -l`` prints it.
+    Returns an empty text if the text is not a key."""
     try:
         blob = base64.b64decode(key.split()[1], validate=True)
     except (IndexError, ValueError):

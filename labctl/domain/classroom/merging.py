@@ -1,4 +1,4 @@
-"""What a roster changes about a cohort that is there. Pure: the store writes what comes of it."""
+"""The changes that a roster makes to an existing cohort. Pure: the store writes the result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIELDS: tuple[Field, ...] = ("name", "email", "group", "key")
 
 
 class RosterChange(msgspec.Struct, frozen=True):
-    """A learner's value, before and after; a key as its fingerprint. Empty: there is none."""
+    """A learner's value before and after. A key is shown as its fingerprint. An empty text means no value."""
 
     id: str
     field: Field
@@ -27,7 +27,7 @@ class RosterChange(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """A learner's value that stays, since the roster's cell is empty; a key as its fingerprint."""
+    """A learner's value that stays, because the roster's cell is empty. A key is shown as its fingerprint."""
 
     id: str
     field: Field
@@ -35,8 +35,8 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """``write``: learners to be kept as they are here. ``new``, ``changed`` and ``same``: ids. ``faults``: why nothing
-    may be written."""
+    """The result of a merge. ``write`` are the learners to store. ``new``, ``changed`` and ``same`` are ids. If there
+    are ``faults``, nothing may be written."""
 
     write: tuple[Member, ...] = ()
     new: tuple[str, ...] = ()
@@ -48,8 +48,8 @@ class Merged(msgspec.Struct, frozen=True):
 
 
 def merge(cohort: str, before: Sequence[Member], roster: Roster) -> Merged:
-    """A learner who is there gets the values that the roster has. A column that it lacks and a cell that is empty
-    change nothing; ``-`` in a cell removes the value."""
+    """Merge a roster into a cohort. An existing learner gets the values of the roster. A missing column and an empty
+    cell change nothing; ``-`` in a cell removes the value."""
     known = {member.id.lower(): member for member in before}
     write: list[Member] = []
     new: list[str] = []
@@ -93,8 +93,8 @@ def merge(cohort: str, before: Sequence[Member], roster: Roster) -> Merged:
 def taken(
     roster: Roster, cohort: str, after: Sequence[Member], others: Mapping[str, tuple[str, str]]
 ) -> list[RosterFault]:
-    """A fault for each key of the roster that is another learner's: in ``after``, the cohort as it would be, or in
-    ``others``, key to cohort and id."""
+    """Return a fault for each key of the roster that belongs to another learner. ``after`` is the cohort after the
+    merge. ``others`` maps the keys of other cohorts to cohort and id."""
     holders: dict[str, list[str]] = {}
     for member in after:
         holders.setdefault(member.key, []).append(member.id)
@@ -117,7 +117,8 @@ def taken(
 
 
 def shown(member: Member, field: Field) -> str:
-    """A learner's value as it is shown: a key as its fingerprint, or its type if it has none."""
+    """Return a learner's value in the form that is shown. A key is shown as its fingerprint, or as its type if it has
+    no fingerprint."""
     text: str = getattr(member, field)
     return fingerprint(text) or text.partition(" ")[0] if field == "key" else text
 

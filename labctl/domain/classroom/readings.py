@@ -1,4 +1,4 @@
-"""Whether a text, decoded in some encoding, reads like what people write. Pure; for encodings.py."""
+"""Decides whether a text, decoded in some encoding, looks like text that people write. Pure; for encodings.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 LEGACY = ("gb18030", "cp1252", "big5", "euc-kr", "cp1251", "shift-jis", "cp1250")
-"""Encodings that are tried, the likeliest first."""
+"""The encodings that are tried, the most likely first."""
 
 _CODECS = {"big5": "cp950", "euc-kr": "cp949", "shift-jis": "cp932"}
 
@@ -23,17 +23,17 @@ _SURNAMES = {
     "euc-kr": "김이박최정강조윤장임한오서신권황안송전홍유고문양손배백허남심노하곽성차주우구민진지"
     "엄채원천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모",
 }
-# No everyday script has them, except beside letters that GB 2312 has no room for.
+# Everyday texts contain these characters only together with letters that GB 2312 doesn't have.
 _STRANGE = re.compile("[\u0250-\u02ff\u0370-\u0385\u0460-\u0489\u04a2-\u052f\u0700-\u07ff]")
 
 
 def codec(encoding: str) -> str:
-    """Python's codec for it: as Windows writes that encoding, with the characters that it added."""
+    """Return Python's codec for an encoding: the variant of Windows, with its additional characters."""
     return _CODECS.get(encoding, encoding)
 
 
 def plausible(text: str, encoding: str) -> bool:
-    """Whether all of it could be meant. Text in ASCII alone says nothing: True."""
+    """Whether a person could have written all of the text. A text in ASCII alone is always plausible."""
     beyond = [character for character in text if not character.isascii()]
     if any(unicodedata.category(character) in _NO_TEXT or character == "\ufffd" for character in beyond):
         return False
@@ -53,7 +53,7 @@ def plausible(text: str, encoding: str) -> bool:
 
 
 def certain_han(data: bytes) -> bool:
-    """Whether the bytes are Han characters of GB 2312, each of them."""
+    """Whether all bytes are ASCII or Han characters of GB 2312."""
     try:
         text = data.decode("gb2312")
     except UnicodeDecodeError:
@@ -62,20 +62,20 @@ def certain_han(data: bytes) -> bool:
 
 
 def unlikely_utf8(text: str) -> bool:
-    """Whether a text decoded as UTF-8 has letters that hardly anybody writes, and nothing that only UTF-8 has: a few
-    words in GBK can be valid UTF-8 by chance."""
+    """Whether a text decoded as UTF-8 contains rare letters, and no character that only UTF-8 has. A few words in GBK
+    can be valid UTF-8 by chance."""
     return bool(_STRANGE.search(text)) and max(text) < "\u0800"
 
 
 def surnames(text: str, encoding: str) -> int:
-    """How many words begin with one of the common surnames of that encoding's readers."""
+    """Return how many words begin with a common surname in the language of that encoding."""
     known = _SURNAMES.get(encoding, "")
     pattern = _HANGUL_RUN if encoding == "euc-kr" else _HAN_RUN
     return sum(word[0] in known for word in pattern.findall(text))
 
 
 def _is_han(beyond: list[str], common: str) -> bool:
-    """Han characters, most of them common ones, and the punctuation beside them."""
+    """Whether the characters are Han characters, mostly common ones, with their punctuation."""
     han = [character for character in beyond if re.match(f"[{_HAN}]", character)]
     others = [character for character in beyond if character not in han]
     rare = sum(_is_rare(character, common) for character in han)
@@ -87,7 +87,7 @@ def _is_beside_han(character: str) -> bool:
 
 
 def _is_rare(character: str, common: str) -> bool:
-    """GB 2312 and EUC-KR have the everyday characters; Big5 has them up to C67E."""
+    """Whether a character is rare. GB 2312 and EUC-KR contain the everyday characters; in Big5 they end at C67E."""
     try:
         code = character.encode(common)
     except UnicodeEncodeError:
@@ -96,8 +96,8 @@ def _is_rare(character: str, common: str) -> bool:
 
 
 def _is_torn(text: str) -> bool:
-    """A character of GB 2312's second level, or of none, within a word in Latin letters: two letters with accents, or
-    one and the letter behind it, are such a character."""
+    """Whether a word in Latin letters contains a Han character that is rare or of GB 2312's second level. Two accented
+    letters, or one and the next letter, look like such a character."""
     beside = re.findall(f"[A-Za-z]([{_HAN}])|([{_HAN}])[A-Za-z]", text)
     return any(
         (before or after).encode("gb18030")[:1] > b"\xd7" or _is_rare(before or after, "gb2312")
@@ -106,7 +106,7 @@ def _is_torn(text: str) -> bool:
 
 
 def _is_western(word: str) -> bool:
-    """Latin letters, a third of them plain at least, with capitals where they belong."""
+    """Whether the word has only Latin letters, at least a third of them in ASCII, with capitals in correct places."""
     beyond = sum(not letter.isascii() for letter in word)
     latin = all(letter.isascii() or "LATIN" in unicodedata.name(letter, "") for letter in word)
     odd = re.search(r"(?<=[^\W\d_A-Z])[\u00c0-\u00de]", word) and not word.isupper()
@@ -114,7 +114,7 @@ def _is_western(word: str) -> bool:
 
 
 def _is_cyrillic(word: str) -> bool:
-    """A word in plain letters, or one in Cyrillic with its capitals in place."""
+    """Whether the word is in ASCII, or in Cyrillic with capitals in correct places."""
     if word.isascii():
         return True
     cased = word.islower() or word.isupper() or word.istitle()

@@ -1,4 +1,4 @@
-"""A roster: who is in a cohort, with the place of each value in its file, and what was changed about it."""
+"""A roster: the members of a cohort, the place of each value in its file, and notes on changed values."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from labctl.hints import Hint
 
 
 class CellPlace(msgspec.Struct, frozen=True):
-    """``line`` and ``column`` (of characters) from 1, where the cell begins; ``field``: its header as the file has it,
-    empty where it has none."""
+    """The place where a cell begins. ``line`` and ``column`` (in characters) count from 1. ``field`` is the cell's
+    header as in the file, or empty if the cell has no header."""
 
     line: int
     column: int
@@ -23,7 +23,7 @@ class CellPlace(msgspec.Struct, frozen=True):
 
 
 class RosterFault(CellPlace, frozen=True):
-    """What is wrong with a cell. ``what`` and ``remedy`` are templates for ``values``."""
+    """A fault of a cell. ``what`` and ``remedy`` are templates for ``values``."""
 
     what: str
     remedy: str
@@ -31,15 +31,16 @@ class RosterFault(CellPlace, frozen=True):
 
 
 class RosterNote(CellPlace, frozen=True):
-    """What was changed about a cell, or is doubtful. ``what`` is a template for ``values``."""
+    """A note on a cell that was changed or is doubtful. ``what`` is a template for ``values``."""
 
     what: str
     values: dict[str, str]
 
 
 class Roster(msgspec.Struct, frozen=True):
-    """``columns``: those that the file has. ``cleared``: id to columns whose cells say that there is no such value; a
-    cell that is merely empty says nothing. ``places``: id to column to its cell. ``encoding``: how it was read."""
+    """A roster. ``columns`` are the columns of the file. ``cleared`` maps ids to the columns whose cells remove the
+    value; an empty cell removes nothing. ``places`` maps ids to columns to cells. ``encoding`` is the encoding of the
+    file."""
 
     members: tuple[Member, ...]
     columns: frozenset[str] = frozenset(COLUMNS)
@@ -50,14 +51,14 @@ class Roster(msgspec.Struct, frozen=True):
     file: str = ""
 
     def fault(self, member: str, column: str, wrong: CellError) -> RosterFault:
-        """What is wrong with that learner's cell, found out later."""
+        """Return a fault of that learner's cell that was found after parsing."""
         places = self.places.get(member, {})
         place = places.get(column) or places.get("id") or CellPlace(1, 1, "")
         return RosterFault(place.line, place.column, place.field, wrong.what, wrong.remedy, wrong.values)
 
 
 def refused(file: str, faults: Sequence[RosterFault]) -> RosterError:
-    """The error for a roster with these faults."""
+    """Return the error for a roster with these faults."""
     return RosterError(
         "{file}: {count} faults; nothing was imported" if len(faults) > 1 else "{file}: 1 fault; nothing was imported",
         hint=Hint.CORRECT_ROSTER,

@@ -1,4 +1,4 @@
-"""The columns of a roster: what their headers may be called, and headers of other systems' exports."""
+"""The columns of a roster: the accepted headers, and headers of other systems' exports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labctl.domain.invisible import ALL
 from labctl.domain.nearest import nearest
 from labctl.domain.text import visible
 
-# The first word of each is what the column is called in messages, and the first that isn't ASCII is its Chinese name.
+# The first word of each column is its name in messages. The first word that isn't ASCII is its Chinese name.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "id": (
         *("id", "learner", "student", "studentid", "studentno", "number", "no", "account", "username"),
@@ -45,46 +45,46 @@ _EDGES = re.compile(r'[,;\t，|"]')
 _SHOWN = 40
 _MOST_COLUMNS = 200
 _HEADER_ROWS = 12
-"""Exports of schools' systems have their header within so many rows."""
+"""The number of first rows in which exports of schools' systems have their header."""
 
 
 def plain(header: str) -> str:
-    """A header as it is compared: full-width letters as narrow ones, no case, no blanks, dashes and invisible
-    characters."""
+    """Return a header in the form for comparison: half-width letters in lower case, without spaces, dashes and
+    invisible characters."""
     return re.sub(r"[\s_*:.-]+", "", unicodedata.normalize("NFKC", ALL.sub("", header)).casefold())
 
 
 def column_of(header: str) -> str:
-    """The column that a header names; nothing for an unknown one."""
+    """Return the column that a header names, or an empty text for an unknown header."""
     return _BY_HEADER.get(plain(header), "")
 
 
 def known(row: Sequence[Cell]) -> int:
-    """How many of its headers are known."""
+    """Return how many headers of the row are known."""
     return sum(bool(column_of(cell.text)) for cell in row)
 
 
 def known_words(text: str) -> list[str]:
-    """The known headers in the first line of a text that isn't divided into cells yet."""
+    """Return the known headers in the first line of a text that isn't split into cells yet."""
     lines = re.split(r"\r\n|\r|\n", text[:2000].lstrip("\ufeff"), maxsplit=2)
     line = lines[1] if re.fullmatch("sep=.", lines[0]) and len(lines) > 1 else lines[0]
     return [word for word in _EDGES.split(line) if column_of(word)]
 
 
 def system_of(row: Iterable[Cell]) -> str:
-    """The system that writes files with such a header; nothing for a roster's own."""
+    """Return the system that exports files with such a header, or an empty text for a roster's own header."""
     words = {plain(cell.text) for cell in row}
     found = [name for name, marks in _SYSTEMS if marks <= words]
     return found[-1] if found and "key" not in map(column_of, words) else ""
 
 
 def chinese(column: str) -> str:
-    """The column's Chinese name."""
+    """Return the column's Chinese name."""
     return next(word for word in COLUMNS[column] if not word.isascii())
 
 
 def unknown(header: str) -> CellError:
-    """The fault of a header that names no column."""
+    """Return the fault of a header that names no column."""
     near = nearest(plain(header), _BY_HEADER)
     return CellError(
         "there is no column {header}",
@@ -98,7 +98,8 @@ def unknown(header: str) -> CellError:
 
 
 def foreign(rows: Sequence[Sequence[Cell]]) -> CellError | None:
-    """Why a table isn't a roster: its header is further below, or another system wrote it. None for one that may be."""
+    """Return the reason why a table isn't a roster, for example a later header or an export of another system. Returns
+    None if the table may be a roster."""
     row = rows[0]
     if len(row) > _MOST_COLUMNS:
         return CellError(
@@ -121,6 +122,6 @@ def foreign(rows: Sequence[Sequence[Cell]]) -> CellError | None:
 
 
 def short(text: str) -> str:
-    """A cell's text fit for a message: one line, nothing that a terminal obeys, clipped."""
+    """Return a cell's text in a form for messages: one line, without terminal sequences, shortened."""
     clean = " ".join(ALL.sub(lambda match: f"\\u{ord(match[0]):04x}", visible(text)).split())
     return clean if len(clean) <= _SHOWN else f"{clean[: _SHOWN - 1]}…"

@@ -1,5 +1,5 @@
 """Reads a roster from CSV as spreadsheets write it, or from the cells of a workbook. All faults are reported at once,
-each with its place, and nothing is imported from a file that has one. Whatever is changed about a value is noted."""
+each with its place. Nothing is imported from a file with a fault. Every changed value gets a note."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from labctl.domain.invisible import ALL, is_blank
 from labctl.domain.text import visible
 
 MOST_BYTES = 4 << 20
-"""A roster of a thousand learners with long keys has a fifth of that."""
+"""A roster of a thousand learners with long keys has a fifth of this size."""
 
 _SECRETS = ("id", "email", "text", "header", "readings", "plain", "encoding", "format", "sheets")
 """Values of messages that come from the file."""
 
 
 def read(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> Roster:
-    """The learners, in the file's order. ``encoding``: the one that the user named; ``names``: whether each learner
-    must have a name. Raises RosterError with all that is wrong."""
+    """Read a roster from the bytes of a file. The learners have the file's order. ``encoding`` is the encoding that the
+    user named. ``names``: whether each learner must have a name. Raises RosterError with all faults of the file."""
     reading = _Reading(names)
 
     def roster() -> Roster:
@@ -47,8 +47,8 @@ def read(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> R
 def read_table(
     rows: Callable[[], tuple[list[list[Cell]], list[PlaceError]]], file: str, *, names: bool = True
 ) -> Roster:
-    """The same from a workbook, whose cells have rows for lines. ``rows`` gives them, and the cells that can't be
-    taken as they are; it may raise PlaceError."""
+    """Read a roster from a workbook. The line of a cell is its row. ``rows`` returns the rows, and the faults of cells
+    that can't be used; it may raise PlaceError."""
     reading = _Reading(names)
 
     def roster() -> Roster:
@@ -64,7 +64,7 @@ def read_table(
 
 
 class _Reading:
-    """What was found so far."""
+    """The state of reading one file."""
 
     def __init__(self, names: bool) -> None:
         self.faults: list[RosterFault] = []
@@ -80,7 +80,7 @@ class _Reading:
         self.faults.append(RosterFault(line, column, short(header), wrong.what, wrong.remedy, wrong.values))
 
     def look_for_secrets(self, text: str, cell: Cell | None = None) -> None:
-        """In the whole text, or in one cell."""
+        """Search the whole text, or one cell, for a private key."""
         private = ssh_key.PRIVATE.search(text)
         if self._secret is not None or not (private or ssh_key.PRIVATE.search(ALL.sub("", text))):
             return
@@ -89,10 +89,10 @@ class _Reading:
         else:
             self._secret = (
                 place_after(text[: private.start()]) if private else (1, 1)
-            )  # invisible characters hide where
+            )  # invisible characters hide the place
 
     def finish(self, roster: Callable[[], Roster], file: str) -> Roster:
-        """What ``roster`` returns. Raises RosterError with all faults that were found meanwhile."""
+        """Return the result of ``roster``. Raises RosterError if any faults were found."""
         found = Roster(())
         try:
             found = roster()
@@ -104,7 +104,8 @@ class _Reading:
         return msgspec.structs.replace(found, file=visible(file))
 
     def reported(self) -> tuple[RosterFault, ...]:
-        """All faults. Where a private key is in the file, no cell's text is told: it may be in any."""
+        """Return all faults. If the file contains a private key, no cell's text is shown, because the key may be in any
+        cell."""
         faults = self.faults
         if self._secret is not None:
             urgent = ssh_key.private()
@@ -142,9 +143,9 @@ class _Reading:
         return Roster(found, frozenset(head.values()), self._cleared, tuple(self._notes), self._places, encoding)
 
     def _rows(self, text: str) -> list[list[Cell]]:
-        named = re.match(r"sep=(.)(\r\n|\r|\n)", text)  # as Excel writes it, and hides it
+        named = re.match(r"sep=(.)(\r\n|\r|\n)", text)  # Excel writes this line and doesn't show it
         if named:
-            # The line stays a line, so that those below keep their numbers.
+            # The line break stays, so that the later lines keep their numbers.
             text = text[named.end(1) :]
         delimiters = [named[1]] if named else [",", ";", "\t", "，", "|"]
         delimiter = max(delimiters, key=lambda one: known(first_row(text, one)))
@@ -154,7 +155,7 @@ class _Reading:
         return rows
 
     def _head(self, rows: Sequence[Sequence[Cell]]) -> dict[int, str]:
-        """Position to column, of the columns that are known. Empty where nothing below can be understood."""
+        """Return position to column for the known columns. The result is empty if the table is not a roster."""
         row = rows[0]
         wrong = foreign(rows)
         if wrong:
@@ -213,7 +214,7 @@ class _Reading:
         return Member(**({"name": ""} | values | dict.fromkeys(cleared, "")))
 
     def _alone(self, column: str, text: str, line: int) -> str:
-        """The value. Raises CellError if it is missing, or somebody else's."""
+        """Return the value. Raises CellError if it is missing, or if another learner has the same value."""
         if column == "name" and (text == CLEAR or (not text and column in self._needed)):
             raise CellError("the name is missing", "every learner needs a name")
         if column == "id":
@@ -229,7 +230,7 @@ class _Reading:
         return text
 
     def _compare(self, members: Sequence[Member]) -> None:
-        """What only all ids together show."""
+        """Find faults that appear only when all ids are compared."""
         ids = [member.id for member in members]
         for at in rounded(ids):
             place = self._places[ids[at]]["id"]

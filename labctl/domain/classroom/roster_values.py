@@ -1,4 +1,4 @@
-"""The values of a roster's cells: checked one by one. What is changed about a value is reported as a remark."""
+"""Checks the values of a roster's cells one by one. Each change of a value is reported as a remark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labctl.domain.invisible import ALL, BLANK, CONTROL, codes, composed, nothin
 from labctl.domain.text import visible
 
 CLEAR = "-"
-"""In an optional column: this learner has no such value. An empty cell says nothing."""
+"""This text in an optional column removes the learner's value. An empty cell changes nothing."""
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _SCIENTIFIC = re.compile(r"[0-9]+([.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
@@ -30,11 +30,11 @@ _EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]{1,64}@[^@\s<>,;:\"()\[\]\\.]+(\.[^@\
 _DAMAGED = re.compile("\ufffd|锟斤拷")
 _LONGEST = {"name": 100, "group": 60, "email": 254}
 _EXACT_DIGITS = 15
-"""A spreadsheet's number has no more."""
+"""A spreadsheet's number has at most this many digits."""
 
 
 class Remark:
-    """What labctl changed about a value, or finds doubtful: a template for ``values``."""
+    """A remark on a value that labctl changed or that is doubtful: a template for ``values``."""
 
     def __init__(self, what: str, /, **values: object) -> None:
         self.what = what
@@ -42,7 +42,8 @@ class Remark:
 
 
 def value(column: str, text: str, remarks: list[Remark]) -> str:
-    """The value of a cell in that column; empty for an empty cell. Raises CellError."""
+    """Return the value of a cell in that column, or an empty text for an empty cell. Raises CellError for a wrong
+    value."""
     forced = _FORCED_TEXT.fullmatch(text)
     if forced:
         text = forced[1]
@@ -66,7 +67,7 @@ def value(column: str, text: str, remarks: list[Remark]) -> str:
 
 
 def check_id(text: str) -> None:
-    """Whether a learner may be called so. Raises CellError."""
+    """Check a learner's id. Raises CellError if the id is not allowed."""
     if not text:
         raise CellError("the id is missing", "every learner needs an id of letters, digits, . _ -")
     whole = _WITH_ZEROS.fullmatch(text)
@@ -99,8 +100,8 @@ def check_id(text: str) -> None:
 
 
 def rounded(ids: Sequence[str]) -> list[int]:
-    """Positions of the ids that a spreadsheet has rounded: all ids with more than 15 digits have zeros behind the 15th.
-    One that ends in a single zero proves nothing."""
+    """Return the positions of ids that a spreadsheet has rounded. This is the case if all ids with more than 15 digits
+    have only zeros after the 15th digit. A single zero proves nothing."""
     long = [at for at, text in enumerate(ids) if text.isdigit() and len(text) > _EXACT_DIGITS]
     if not all(set(ids[at][_EXACT_DIGITS:]) == {"0"} for at in long):
         return []
@@ -108,8 +109,8 @@ def rounded(ids: Sequence[str]) -> list[int]:
 
 
 def shorter(ids: Sequence[str]) -> list[int]:
-    """Positions of the ids that may have lost a leading zero: numbers, shorter than all others, which are numbers of
-    one length and at least twice as many."""
+    """Return the positions of ids that may have lost a leading zero. All ids must be numbers. The other ids must have
+    one length, be longer, and be more than twice as many."""
     lengths = [len(text) for text in ids]
     longest = max(lengths, default=0)
     short_ones = [at for at, length in enumerate(lengths) if length < longest]
@@ -166,7 +167,8 @@ def _words(column: str, text: str, remarks: list[Remark]) -> str:
 
 
 def damaged(text: str) -> bool:
-    """Whether characters were lost, or UTF-8 was read as CP1252 or as GBK and saved as UTF-8: MÃ¼ller, 鏉庨浄."""
+    """Whether the text has lost characters, or was UTF-8 that a program read as CP1252 or GBK and saved as UTF-8 again:
+    MÃ¼ller, 鏉庨浄."""
     if _DAMAGED.search(text):
         return True
     try:

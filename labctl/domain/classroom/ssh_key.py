@@ -1,5 +1,5 @@
-"""OpenSSH public keys as people paste them, really decoded (RFC 4253 section 6.6, RFC 5656, RFC 8709, and PROTOCOL.u2f
-of OpenSSH). No text of a key is ever in a message: it may be a private one."""
+"""Parses OpenSSH public keys as people paste them, and decodes them completely (RFC 4253 section 6.6, RFC 5656, RFC
+8709, and PROTOCOL.u2f of OpenSSH). No message contains text of a key, because it may be a private key."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from labctl.domain.classroom.cells import CellError
 from labctl.domain.invisible import code
 
 RSA_BITS = 2048
-"""The least that is taken."""
+"""The minimum length of an RSA key."""
 
 _MOST_RSA_BITS = 16384
 PRIVATE = re.compile(
-    # How the text around it names it, whatever was lost between the words, and how its base64 begins without that
-    # text: OpenSSH's own form, PKCS #1, PKCS #8 (RSA, ed25519, EC), SEC 1.
+    # The first line matches the header of a private key, even if characters between the words were lost. The other
+    # lines match the beginning of its base64: OpenSSH's own form, PKCS #1, PKCS #8 (RSA, ed25519, EC), SEC 1.
     r"PRIVATE[^A-Za-z0-9]{0,8}KEY|PuTTY-User-Key-File|Private-Lines:|AGE-SECRET-KEY-1"
     r"|(?-i:(?<![A-Za-z0-9+/])(b3BlbnNzaC1rZXktdjE|MII[A-Za-z0-9+/]{3}IBA(AK|DANBgkqhkiG)|MC4CAQAwBQYDK2Vw"
     r"|MI[GH][A-Za-z0-9+/](AgEAMB[MA]GByqGSM49|AgEBB[DE])|M[A-Za-z0-9+/]{2}CAQEE))",
@@ -31,7 +31,8 @@ _CREATE = "run ssh-keygen -t ed25519, and send the .pub file"
 
 
 def parse(text: str) -> str:
-    """The key as ``type base64``, the same text for the same key. Raises CellError."""
+    """Return the key as ``type base64``. The same key always gives the same text. Raises CellError if the text is not a
+    public key that labctl accepts."""
     if PRIVATE.search(text):
         raise private()
     _check_form(text)
@@ -81,7 +82,7 @@ FORMS: tuple[tuple[re.Pattern[str], str, str], ...] = (
 
 
 def _check_form(text: str) -> None:
-    """Raises CellError for what isn't an OpenSSH key at first sight."""
+    """Check the form of the text. Raises CellError if the text is obviously not an OpenSSH key."""
     begin = text.lstrip(" -\"'")
     for pattern, what, remedy in FORMS:
         if pattern.match(begin) or ("BEGIN" in pattern.pattern and pattern.search(text)):
@@ -89,7 +90,8 @@ def _check_form(text: str) -> None:
 
 
 def _check_alone(words: list[str]) -> None:
-    """Raises CellError if a second key follows the first, in a line of its own or behind a separator."""
+    """Check that there is only one key. Raises CellError if a second key follows, on its own line or after a
+    separator."""
     parts = [part for word in words[1:] for part in _SEPARATOR.split(word)][1:]
     for part, following in itertools.zip_longest(parts, parts[1:], fillvalue=""):
         if _BLOB.match(part) or (part in _FIELDS and following.startswith("AAAA")):
@@ -100,7 +102,7 @@ def _check_alone(words: list[str]) -> None:
 
 
 def private() -> CellError:
-    """What to say of a private key."""
+    """Return the fault for a private key."""
     return CellError(
         "URGENT: this is a PRIVATE key, and anyone who has seen this file can log in with it",
         "ask its owner to create a new key pair (ssh-keygen -t ed25519), and destroy all copies of this file",
@@ -130,7 +132,7 @@ def _check_kind(kind: str, words: list[str]) -> None:
 def _decoded(word: str, rest: list[str]) -> bytes:
     try:
         return base64.b64decode(word, validate=True)
-    except ValueError:  # characters that aren't ASCII, too
+    except ValueError:  # also for characters that aren't ASCII
         pass
     if not _BASE64.fullmatch(word):
         remedy = "paste the whole line of the .pub file again; the first wrong character is {character}"
@@ -139,12 +141,12 @@ def _decoded(word: str, rest: list[str]) -> bytes:
 
 
 def _first_strange(word: str) -> str:
-    """By its code, since the character may look like another one."""
+    """Return the code of the first wrong character, because the character may look like another one."""
     return code(next((character for character in word if not _BASE64.fullmatch(character)), "="))
 
 
 def _cut_off(rest: list[str]) -> CellError:
-    """``rest``: the words behind the key."""
+    """Return the fault for an incomplete key. ``rest`` are the words after the key."""
     if rest and _BASE64.fullmatch(rest[0]) and len(rest[0]) > 20:
         return CellError(
             "the key is split over several lines or contains spaces", "write the key on one line, without spaces in it"
@@ -153,10 +155,11 @@ def _cut_off(rest: list[str]) -> CellError:
 
 
 class _CutOffError(Exception):
-    """A blob ends before its last field does."""
+    """The blob ends before the end of its last field."""
 
 
-# By type: how many fields follow the type within the key. Hardware keys have one more, the application, at the end.
+# For each type, the number of fields after the type in the key. Hardware keys have the application as an additional
+# last field.
 _FIELDS: dict[str, int] = {
     "ssh-ed25519": 1,
     "ecdsa-sha2-nistp256": 2,
@@ -169,8 +172,11 @@ _FIELDS: dict[str, int] = {
 
 
 def _check(data: bytes, kind: str) -> None:
-    """Raises CellError, _CutOffError. The frame is read here, since a person wants to know whether the paste lost its
-    end, has something else at it, or mixes two keys; cryptography reads what is in the frame."""
+    """Check the decoded key. Raises _CutOffError if its end is missing, CellError for other faults.
+
+    This function reads the fields itself, so that the fault can say whether the end is missing, has extra data, or
+    belongs to another key. cryptography checks the content of the fields.
+    """
     inside, rest = _string(data)
     if inside != kind.encode():
         raise CellError("the type before the key differs from the type inside the key", _PASTE)
@@ -189,7 +195,7 @@ def _check(data: bytes, kind: str) -> None:
 
 
 def _string(data: bytes) -> tuple[bytes, bytes]:
-    """A string of RFC 4251 section 5, and what follows it."""
+    """Return a string of RFC 4251 section 5, and the data after it."""
     end = 4 + int.from_bytes(data[:4])
     if len(data) < end:
         raise _CutOffError
@@ -197,23 +203,25 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
 
 
 def _has_form(fields: list[bytes]) -> bool:
-    """Whether this may be a hardware key on nistp256: the point is not checked against the curve."""
+    """Whether the fields may be a hardware key on nistp256. The point is not checked against the curve."""
     curve, point, _application = fields
     return curve == b"nistp256" and len(point) == 65 and point[0] == 4
 
 
 def _can_be_loaded(kind: str, fields: list[bytes]) -> bool:
-    """Whether cryptography makes a key of it. Imported here: it takes longer than all else of a command."""
+    """Whether cryptography can load the key. It is imported here, because the import takes longer than the rest of a
+    command."""
     from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
     if kind.startswith("sk-"):
-        # Without its application it is a common key, which older releases of cryptography know as well.
+        # Without its application, this is a common key, which older releases of cryptography can load.
         kind, fields = kind.removeprefix("sk-").removesuffix("@openssh.com"), fields[:-1]
     body = b"".join(len(part).to_bytes(4) + part for part in (kind.encode(), *fields))
     try:
         load_ssh_public_key(kind.encode() + b" " + base64.b64encode(body))
     except Exception:
-        # ValueError, UnsupportedAlgorithm, NotImplementedError …: releases differ, and the key comes from anybody.
+        # Releases raise different errors (ValueError, UnsupportedAlgorithm, NotImplementedError …), and anybody may
+        # have written the key.
         return False
     return True
 
@@ -225,7 +233,7 @@ def _broken() -> CellError:
 def _check_size(modulus: int) -> None:
     bits = modulus.bit_length()
     if modulus % 2 == 0:
-        raise _broken()  # cryptography takes such a modulus
+        raise _broken()  # cryptography accepts such a modulus
     if bits < RSA_BITS:
         raise CellError(
             "an RSA key of {bits} bits is too weak: at least {least} bits are needed",

@@ -9,8 +9,9 @@ from labctl.domain.lab.markdown import Heading, Outline, outline, plain
 
 
 def passages(brief: str, task: str, read: Collection[str] = ()) -> list[str]:
-    """The task's own section; then, in the brief's order, those that it links to and those with a heading of ``read``,
-    as checks name them. Markdown; nothing for a task that the brief has no section of."""
+    """Return the sections of a brief that belong to a task, as Markdown. The task's own section is first. The sections
+    that it links to, and those whose heading is in ``read`` (as checks name them), follow in the brief's order. The
+    list is empty if the brief has no section for the task."""
     page = outline(brief)
     lines = brief.splitlines()
     own = next((heading for heading in page.headings if heading.task == task), None)
@@ -26,7 +27,7 @@ def passages(brief: str, task: str, read: Collection[str] = ()) -> list[str]:
     end = 0
     for heading in page.headings:
         start, stop = _extent(page, heading, len(lines))
-        # Not what is in a passage that was taken already.
+        # Skip a section inside a passage that was already added.
         if heading.line in chosen and heading != own and start > end and not start <= first <= stop:
             found.append("\n".join(lines[start - 1 : stop]).strip())
             end = stop
@@ -34,7 +35,7 @@ def passages(brief: str, task: str, read: Collection[str] = ()) -> list[str]:
 
 
 def _extent(page: Outline, heading: Heading, count: int) -> tuple[int, int]:
-    """Its first and its last line."""
+    """Return the first and the last line of the heading's section."""
     later = (other for other in page.headings if other.line > heading.line and other.level <= heading.level)
     following = next(later, None)
     return heading.line, following.line - 1 if following else count

@@ -1,6 +1,6 @@
-"""What a brief's Markdown has that labctl needs: headings, fences, links, and the anchors that GitHub gives.
+"""The parts of a brief's Markdown that labctl needs: headings, fences, links, and the anchors that GitHub gives.
 
-markdown-it-py reads the page, as for ``labctl show``. It is imported when a page is read.
+markdown-it-py parses the page, as it does for ``labctl show``. It is imported when a page is parsed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PUNCTUATION = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True)
 class Heading:
-    """``## Tasks`` on its line."""
+    """A heading such as ``## Tasks``, with its line."""
 
     line: int
     level: int
@@ -28,20 +28,20 @@ class Heading:
 
     @property
     def task(self) -> str:
-        """The task that it is of: ``### `listen`: where … (10 points)``."""
+        """The task of the heading: ``listen`` of ``### `listen`: … (10 points)``; empty if it has no task."""
         match = _TASK.match(self.text)
         return match[1] if match else ""
 
     @property
     def points(self) -> int | None:
-        """The points that it says."""
+        """The points in the heading, or None."""
         match = _POINTS.search(self.text)
         return int(match[1]) if match else None
 
 
 @dataclass(frozen=True)
 class Outline:
-    """``fences`` are the lines on which code blocks begin, ``unclosed`` the one of a block that never ends (else 0)."""
+    """``fences`` are the lines where code blocks begin. ``unclosed`` is the line of a block that never ends, or 0."""
 
     headings: tuple[Heading, ...]
     fences: tuple[int, ...]
@@ -49,7 +49,7 @@ class Outline:
     unclosed: int = 0
 
     def anchors(self) -> dict[str, Heading]:
-        """What ``#…`` may name."""
+        """Return the anchors that a link ``#…`` may name, with their headings."""
         found: dict[str, Heading] = {}
         for heading in self.headings:
             anchor = re.sub(r"[^\w\- ]", "", heading.text.lower()).replace(" ", "-")
@@ -59,12 +59,12 @@ class Outline:
 
 
 def plain(heading: str) -> str:
-    """A heading as a check's ``read`` names it: without its points, signs and punctuation."""
+    """Return a heading as a check's ``read`` names it: without points, signs and punctuation."""
     return _PUNCTUATION.sub(" ", _POINTS.sub("", heading)).strip().lower()
 
 
 def outline(text: str) -> Outline:
-    """What is in the page, code left aside, as CommonMark has it."""
+    """Parse the page as CommonMark and return its outline. Text inside code is ignored."""
     from markdown_it import MarkdownIt
 
     headings: list[Heading] = []
@@ -90,7 +90,7 @@ def outline(text: str) -> Outline:
 
 
 def _links(inline: Token, line: int) -> Iterator[tuple[int, str]]:
-    """The targets of links and images, with their lines; the first line of the text is ``line``."""
+    """Yield the targets of links and images with their lines. The first line of the text is ``line``."""
     for token in inline.children or ():
         if token.type in ("softbreak", "hardbreak"):
             line += 1
@@ -99,6 +99,6 @@ def _links(inline: Token, line: int) -> Iterator[tuple[int, str]]:
 
 
 def _is_closed(fence: Token, lines: list[str]) -> bool:
-    """CommonMark lets a fence end with the page, or with the list that it is in."""
+    """Whether the fence has a closing line. CommonMark also ends a fence at the end of the page or of its list."""
     last = lines[-1].strip(" \t>")
     return len(lines) > 1 and last.startswith(fence.markup) and not last.strip(fence.markup[0])

@@ -1,10 +1,10 @@
-"""A lab as its ``lab.yml`` says it: boxes, networks, params, files and tasks.
+"""A lab as ``lab.yml`` defines it: boxes, networks, params, files and tasks.
 
-The structs are the schema: msgspec decodes and checks types with a path to each fault, :func:`faults` checks what types
-can't say, and the JSON Schema for editors is generated from them.
+The structs are the schema. msgspec decodes a file, checks its types and gives the path of each fault. :func:`faults`
+checks what types can't express. The JSON Schema for editors is generated from the structs.
 """
 
-# No postponed annotations here: msgspec would have to compile each of them, 30 ms of every command.
+# No postponed annotations here: msgspec would have to compile each of them, which costs every command 30 ms.
 
 import contextlib
 import ipaddress
@@ -24,31 +24,31 @@ Sysctl = Annotated[
     str,
     msgspec.Meta(
         pattern=r"^net\.[a-z0-9_]+\.(?:conf\.(?:all|default)\.)?[a-z0-9_]+$",
-        description="a setting of the network such as net.ipv4.ip_forward; of interfaces those of all or default",
+        description="a network setting such as net.ipv4.ip_forward; for interfaces, only those of all or default",
     ),
 ]
 Mode = Annotated[str, msgspec.Meta(pattern=r"^0[0-7]{3}$", description="octal permissions such as 0644")]
 
 _UNITS = {"kiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
-# What a lab may ask for beyond Docker's default set. SYS_ADMIN, SYS_PTRACE, SYS_MODULE … would break the box's walls.
+# What a lab may request beyond Docker's default set. SYS_ADMIN, SYS_PTRACE, SYS_MODULE … would break the isolation.
 Capability = Literal["NET_ADMIN", "NET_BROADCAST", "IPC_LOCK", "SYS_NICE", "SYS_RESOURCE"]
 
 
 def size_in_bytes(size: str) -> int:
-    """``256MiB`` as a number of bytes."""
+    """Return ``256MiB`` as a number of bytes."""
     return int(size[:-3]) * _UNITS[size[-3:]]
 
 
 class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A network of the lab: a switch of its own, the same addresses for every learner."""
+    """A network of the lab. Each instance has its own switch, with the same addresses for every learner."""
 
     subnet: str
 
 
 class Box(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One Linux machine. ``networks`` gives its address on each; the first is eth0. ``gateway`` is where its default
-    route leads, ``sysctls`` are settings of its network, which nobody in the box can change."""
+    """One Linux machine. ``networks`` gives its address on each network; the first is eth0. ``gateway`` is the gateway
+    of its default route. ``sysctls`` are settings of its network, which nobody in the box can change."""
 
     networks: dict[Name, str] = {}
     image: Name | None = None
@@ -62,14 +62,14 @@ class Box(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PortParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="port"):
-    """A TCP or UDP port, ``first`` to ``last``; no two ports of a lab are the same."""
+    """A TCP or UDP port, ``first`` to ``last``. All ports of a lab differ."""
 
     first: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 20000
     last: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 29999
 
 
 class PasswordParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="password"):
-    """Letters and digits that can't be mistaken for each other (no 0 O 1 l I)."""
+    """Letters and digits that don't look alike (no 0 O 1 l I)."""
 
     length: Annotated[int, msgspec.Meta(ge=8, le=64)] = 14
 
@@ -83,7 +83,7 @@ class IntParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 
 
 class ChoiceParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="choice"):
-    """One of these."""
+    """One of the values ``of``."""
 
     of: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]
 
@@ -92,7 +92,7 @@ Param = PortParam | PasswordParam | IntParam | ChoiceParam
 
 
 class LabFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file put into boxes when they are made, with the learner's params filled in for ``{{ name }}``."""
+    """A file that is put into boxes when they are created. The learner's params replace each ``{{ name }}``."""
 
     path: Annotated[str, msgspec.Meta(pattern=r"^/[^\0]+$", description="an absolute path")]
     content: str
@@ -103,8 +103,8 @@ class LabFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing the learner must do. Hints go from a nudge to nearly the answer. ``partial``: each check that passes
-    gives its share of the points, else all of them must."""
+    """One thing the learner must do. Hints go from a nudge to nearly the answer. ``partial``: each passed check gives
+    its share of the points; otherwise all checks must pass."""
 
     id: Name
     title: Text
@@ -117,9 +117,9 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class AtRest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one instance takes with the reference solution applied, all its boxes together, while nobody works in it.
-    ``cpu`` in cores; ``disk`` is what was written; ``processes`` with their threads; ``inotify`` instances; open
-    ``files``; ``aio`` requests that databases reserve (aio(7))."""
+    """The resources of one idle instance with the reference solution, all its boxes together. ``cpu`` is in cores,
+    ``disk`` counts written data, ``processes`` includes threads. ``inotify`` counts instances, ``files`` open files,
+    ``aio`` the requests that databases reserve (aio(7))."""
 
     memory: Size
     cpu: Annotated[float, msgspec.Meta(ge=0)]
@@ -149,37 +149,38 @@ class Lab(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def points(self) -> int:
-        """What all tasks give together."""
+        """The points of all tasks together."""
         return sum(task.points for task in self.tasks)
 
     def task(self, task_id: str) -> Task | None:
-        """The task of that id."""
+        """Return the task with that id, or None."""
         return next((task for task in self.tasks if task.id == task_id), None)
 
     def image_of(self, box: str) -> str:
-        """The image that a box starts from: its own, or the lab's."""
+        """Return the image that a box starts from: its own or the lab's."""
         return self.boxes[box].image or self.image
 
     def address_of(self, box: str) -> str:
-        """The box's address on its first network, or an empty text where it has none."""
+        """Return the box's address on its first network, or an empty text if it has no network."""
         return next(iter(self.boxes[box].networks.values()), "")
 
 
 def builtin_params(lab: Lab) -> frozenset[str]:
-    """Names that every template may use beside the lab's params: the learner, and each box's address."""
+    """Return the names that every template may use besides the lab's params: learner, lab and each box's address."""
     addresses = {f"{box.replace('-', '_')}_address" for box in lab.boxes}
     return frozenset({"learner", "lab"} | addresses)
 
 
 class LabFault(msgspec.Struct, frozen=True):
-    """What is wrong in a ``lab.yml``: the path in the file, and the fault in words."""
+    """A fault of a ``lab.yml``: the path in the file, and the fault in words."""
 
     path: str
     what: str
 
 
 def faults(lab: Lab) -> list[LabFault]:
-    """All that types can't say: names that don't exist, addresses outside of their network, things said twice."""
+    """Return all faults that types can't express: names that don't exist, addresses outside their network, repeated
+    names."""
     return [*_network_faults(lab), *_gateway_faults(lab), *_param_faults(lab), *_file_faults(lab), *_task_faults(lab)]
 
 
@@ -213,7 +214,7 @@ def _network_faults(lab: Lab) -> Iterator[LabFault]:
             if not inside:
                 yield LabFault(path, f"{address} is not an address of {net} ({subnets[net]})")
             if address in taken:
-                yield LabFault(path, f"{address} is {taken[address]}'s already")
+                yield LabFault(path, f"{address} already belongs to {taken[address]}")
             taken[address] = box_name
 
 
@@ -225,7 +226,7 @@ def _gateway_faults(lab: Lab) -> Iterator[LabFault]:
 
 
 def gateway_network(lab: Lab, box: Box) -> str | None:
-    """The network of the box on which its gateway is; None where there is none."""
+    """Return the network of the box that contains its gateway, or None."""
     for name in box.networks:
         with contextlib.suppress(ValueError, KeyError):
             subnet = ipaddress.IPv4Network(lab.networks[name].subnet)
@@ -235,7 +236,8 @@ def gateway_network(lab: Lab, box: Box) -> str | None:
 
 
 def _is_host(address: ipaddress.IPv4Address, subnet: ipaddress.IPv4Network) -> bool:
-    """Whether a machine may have it: not the network's own, nor the broadcast's, which a /31 has none of."""
+    """Whether a machine may have the address. The network's own address and the broadcast address are excluded; a /31
+    has neither of the two."""
     own = (subnet.network_address, subnet.broadcast_address) if subnet.prefixlen < 31 else ()
     return address in subnet and address not in own
 
@@ -246,14 +248,14 @@ def _param_faults(lab: Lab) -> Iterator[LabFault]:
         if isinstance(param, PortParam | IntParam) and param.first > param.last:
             yield LabFault(f"params.{name}", f"first ({param.first}) is more than last ({param.last})")
         elif isinstance(param, PortParam):
-            # Ports are given one after the other: those before it may all have fallen into its range.
+            # Ports are assigned one after the other: all earlier ports may be in this range.
             before = sum(other.first <= param.last and param.first <= other.last for other in ports)
             if before > param.last - param.first:
-                what = f"{param.first} to {param.last} is too narrow: {before} ports before it may have taken all of it"
+                what = f"{param.first} to {param.last} is too narrow: {before} earlier ports may use all of it"
                 yield LabFault(f"params.{name}", what)
             ports.append(param)
         if name in builtin_params(lab):
-            yield LabFault(f"params.{name}", "that name is labctl's own")
+            yield LabFault(f"params.{name}", "this name is reserved by labctl")
 
 
 def _file_faults(lab: Lab) -> Iterator[LabFault]:
@@ -263,7 +265,7 @@ def _file_faults(lab: Lab) -> Iterator[LabFault]:
             if box not in lab.boxes:
                 yield LabFault(f"files[{index}].boxes", f"there is no box {box}; there are: {', '.join(lab.boxes)}")
         if ".." in file.path.split("/"):
-            yield LabFault(f"files[{index}].path", "a path may not go up with ..")
+            yield LabFault(f"files[{index}].path", "a path may not contain ..")
         for name in sorted(placeholders(file.content) - known):
             yield LabFault(
                 f"files[{index}].content", f"there is no param {name}; there are: {', '.join(sorted(known))}"
@@ -275,7 +277,7 @@ def _task_faults(lab: Lab) -> Iterator[LabFault]:
     seen: set[str] = set()
     for index, task in enumerate(lab.tasks):
         if task.id in seen:
-            yield LabFault(f"tasks[{index}].id", f"{task.id} is there twice")
+            yield LabFault(f"tasks[{index}].id", f"{task.id} appears twice")
         seen.add(task.id)
         texts = {"title": task.title} | {f"hints[{n}]": hint for n, hint in enumerate(task.hints)}
         for where, text in texts.items():
@@ -290,7 +292,7 @@ _MSGSPEC_AT = re.compile(r"^(?P<what>.*) - at (?:`key` in )?`(?P<path>\$[^`]*)`$
 
 
 def fault_of(error: msgspec.ValidationError) -> LabFault:
-    """A decoder's message as a fault: the path the way an author writes it."""
+    """Return a decoder's message as a fault, with the path in the form that an author writes."""
     match = _MSGSPEC_AT.match(str(error))
     if match is None:
         return LabFault("", str(error))

@@ -1,4 +1,4 @@
-"""A learner's params: the same for the same seed, other for another, so that a copied answer is wrong."""
+"""A learner's params. The same seed gives the same params, another seed gives others: a copied answer is wrong."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ Params = Mapping[str, str | int]
 
 
 def seed_for(secret: str, learner: str, lab: str) -> str:
-    """The seed of a learner in a lab: 12 hex digits that nobody without the secret can guess."""
+    """Return the seed of a learner in a lab: 12 hex digits that nobody can guess without the secret."""
     return hashlib.sha256(f"{secret}\0{learner}\0{lab}".encode()).hexdigest()[:12]
 
 
 def is_derived(seed: str) -> bool:
-    """Whether that is a seed as ``seed_for`` makes them. Any other was given by hand."""
+    """Whether the seed has the form that ``seed_for`` gives. Any other seed was typed by a person."""
     return len(seed) == 12 and set(seed) <= set("0123456789abcdef")
 
 
 def _number(seed: str, lab: str, name: str, bound: int, turn: int = 0) -> int:
-    """A number below ``bound``, even to one part in 2**190 and more: 256 bits of hash modulo the bound."""
+    """Return a number below ``bound``: 256 bits of hash modulo the bound. The bias is less than one part in 2**190."""
     digest = hashlib.sha256(f"{seed}\0{lab}\0{name}\0{turn}".encode()).digest()
     return int.from_bytes(digest) % bound
 
 
 def derive(lab: Lab, seed: str) -> dict[str, str | int]:
-    """Every param of the lab from the seed. Ports differ from each other."""
+    """Return every param of the lab, derived from the seed. Ports differ from each other."""
     values: dict[str, str | int] = {}
     ports: set[int] = set()
     for name, param in lab.params.items():
@@ -52,6 +52,6 @@ def derive(lab: Lab, seed: str) -> dict[str, str | int]:
 
 
 def template_values(lab: Lab, learner: str, params: Params) -> dict[str, str | int]:
-    """What templates may use: the params, the learner's name, the lab's, and each box's address."""
+    """Return the values for templates: the params, the learner's and the lab's name, and each box's address."""
     addresses = {f"{box.replace('-', '_')}_address": lab.address_of(box) for box in lab.boxes}
     return {"learner": learner, "lab": lab.name, **addresses, **params}

@@ -1,4 +1,4 @@
-"""The JSON Schema of lab.yml, for editors: docs/lab.schema.json, and a copy in a catalog of one's own."""
+"""The JSON Schema of lab.yml, for editors: docs/lab.schema.json, and a copy in each catalog of your own."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from labctl.domain.lab.model import Lab
 
 FILE = "lab.schema.json"
 
-# What an editor shows of a field. Not in the structs: there a description stands in the place of a type's own fault.
+# The text that an editor shows for a field. It is not in the structs, because msgspec would then report the description
+# instead of the type's own fault.
 _FIELDS: dict[str, dict[str, str]] = {
     "Lab": {
-        "name": "What the lab is called: as its folder",
-        "title": "What learners see in lists; params as {{ name }}",
-        "summary": "What one can do afterwards, in a line",
-        "image": "What its boxes start from: a folder of images/",
-        "boxes": "Its machines, by name; up to 16",
-        "tasks": "What a learner must do, in order",
-        "networks": "Its networks, by name",
-        "params": "Values of each learner's own, by name",
-        "files": "Files that are put into boxes when they are made",
-        "topics": "What it serves, in the words of the course",
-        "level": "Whom it is for",
-        "minutes": "How long it takes, in minutes",
-        "footprint": "What one instance takes at rest; without it, a plan estimates by the number of boxes",
+        "name": "The lab's name, the same as its folder",
+        "title": "The title that learners see in lists; params as {{ name }}",
+        "summary": "What a learner can do after the lab, in one line",
+        "image": "The image that its boxes start from: a folder of images/",
+        "boxes": "The boxes, by name; up to 16",
+        "tasks": "The tasks of the learner, in order",
+        "networks": "The networks, by name",
+        "params": "The params, by name; each learner gets other values",
+        "files": "Files that are put into boxes when the boxes are created",
+        "topics": "The topics of the course that the lab belongs to",
+        "level": "The level of the learners",
+        "minutes": "The time that the lab takes, in minutes",
+        "footprint": "The resources of one idle instance; without it, a plan estimates them by the number of boxes",
     },
     "AtRest": {
-        "memory": "Of all boxes together, such as 40MiB",
-        "cpu": "In cores, such as 0.02",
-        "disk": "What is written in all boxes, such as 13MiB",
+        "memory": "Memory of all boxes together, such as 40MiB",
+        "cpu": "Processor time in cores, such as 0.02",
+        "disk": "Data written in all boxes, such as 13MiB",
         "processes": "Processes with their threads",
         "inotify": "Instances of inotify(7)",
         "files": "Open files",
@@ -39,38 +40,38 @@ _FIELDS: dict[str, dict[str, str]] = {
     },
     "Text": {"en": "In English", "zh": "In Chinese"},
     "Box": {
-        "networks": "Network to the box's address there; the first is eth0. None: a box without network",
-        "image": "Where this box starts from something else than the lab's image",
-        "memory": "How much memory it may use, such as 256MiB",
-        "cpus": "How many processors' time it may use",
-        "pids": "How many processes and threads it may have",
-        "nofile": "How many files one of its processes may have open",
-        "capabilities": "What its root may do beyond the usual: capabilities(7)",
-        "gateway": "Where its default route leads: an address on a network of the box",
-        "sysctls": "Settings of its network, such as net.ipv4.ip_forward; nobody in the box can change them",
+        "networks": "The box's address on each network; the first is eth0. Empty: a box without network",
+        "image": "The image of this box, if it is not the lab's image",
+        "memory": "The memory that the box may use, such as 256MiB",
+        "cpus": "The number of processors that the box may use",
+        "pids": "The number of processes and threads that the box may have",
+        "nofile": "The number of files that one process of the box may have open",
+        "capabilities": "Capabilities that root in the box has beyond the usual ones: capabilities(7)",
+        "gateway": "The gateway of the box's default route: an address on a network of the box",
+        "sysctls": "Settings of the box's network, such as net.ipv4.ip_forward; nobody in the box can change them",
     },
     "Task": {
-        "id": "What checks and commands call it",
-        "title": "What must be so in the end; params as {{ name }}",
-        "points": "What it gives",
-        "hints": "Exactly three: a nudge, where to look, nearly the answer",
-        "partial": "Whether each passing check gives its share of the points; else all of them must pass",
+        "id": "The task's name in checks and commands",
+        "title": "The state that the learner must reach; params as {{ name }}",
+        "points": "The points that the task gives",
+        "hints": "Exactly three hints: a nudge, where to look, nearly the answer",
+        "partial": "Whether each passed check gives its share of the points; if not, all checks must pass",
     },
-    "Network": {"subnet": "Such as 10.10.10.0/24; networks of a lab don't overlap"},
-    "PortParam": {"first": "The lowest", "last": "The highest"},
-    "PasswordParam": {"length": "How many characters"},
-    "IntParam": {"first": "The lowest", "last": "The highest", "step": "From one to the next"},
-    "ChoiceParam": {"of": "At least two"},
+    "Network": {"subnet": "The subnet, such as 10.10.10.0/24; networks of a lab don't overlap"},
+    "PortParam": {"first": "The lowest port", "last": "The highest port"},
+    "PasswordParam": {"length": "The number of characters"},
+    "IntParam": {"first": "The lowest number", "last": "The highest number", "step": "The step between two numbers"},
+    "ChoiceParam": {"of": "The values, at least two"},
     "LabFile": {
-        "path": "Where it is put: an absolute path",
-        "content": "What is in it; params as {{ name }}",
-        "boxes": "Which boxes get it; none said: all",
-        "mode": "Its permissions, octal, such as 0644",
-        "owner": "Its owner and group as numbers, such as 0:0",
+        "path": "The absolute path of the file in the box",
+        "content": "The content of the file; params as {{ name }}",
+        "boxes": "The boxes that get the file; empty: all boxes",
+        "mode": "The permissions in octal, such as 0644",
+        "owner": "The owner and the group as numbers, such as 0:0",
     },
 }
 
-# In what order an editor's user reads them. msgspec's own differs from release to release.
+# The order in which the schema has these keywords. msgspec's own order differs between its releases.
 _KEYWORDS = (
     "$schema",
     "$ref",
@@ -89,14 +90,14 @@ _KEYWORDS = (
     "additionalProperties",
 )
 _BY_NAME = ("properties", "$defs")
-"""Keywords whose keys are names of the lab's own: in their order."""
+"""Keywords whose keys are names of fields and structs. These keys keep their order."""
 
 
 def schema() -> str:
-    """As a file's text, made from the structs that labs are decoded with."""
+    """Return the schema as the text of a file. The source is the structs that decode labs."""
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Lab)}
     for name, struct in made["$defs"].items():
-        struct["description"] = " ".join(struct["description"].split())  # newer Pythons take a docstring's indent away
+        struct["description"] = " ".join(struct["description"].split())  # newer Pythons remove a docstring's indent
         for field, kind in struct["properties"].items():
             if text := _FIELDS.get(name, {}).get(field):
                 kind["description"] = text
@@ -104,7 +105,7 @@ def schema() -> str:
 
 
 def _in_order(node: Any) -> Any:
-    """Its keywords as in ``_KEYWORDS``, those that aren't there by name behind them."""
+    """Return the node with its keywords in the order of ``_KEYWORDS``; other keywords follow by name."""
     if isinstance(node, list):
         return [_in_order(one) for one in node]
     if not isinstance(node, dict):

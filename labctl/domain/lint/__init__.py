@@ -1,1 +1,1 @@
-"""What can be wrong with a lab, judged from its files alone: no engine, nothing executed."""
+"""Finds faults of a lab in its files alone, without an engine and without executing anything."""

@@ -13,7 +13,7 @@ from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material, Page
 
 FILES = {"en": "brief.md", "zh": "brief.zh.md"}
-# What a brief must have, by words of its second-level headings.
+# The sections that a brief must have, by words in its second-level headings.
 SECTIONS: dict[str, dict[str, str]] = {
     "concept": {"en": r"concept", "zh": r"概念|原理"},
     "worked example": {"en": r"example", "zh": r"示例|例子|演示"},
@@ -102,7 +102,7 @@ POINTS = Rule(
 
 
 def faults(material: Material) -> Iterator[LintFault]:
-    """Of both briefs."""
+    """Yield the faults of both briefs."""
     outlines = {language: outline(page.text) for language, page in material.briefs.items()}
     for language, file in FILES.items():
         page = material.briefs.get(language)
@@ -156,7 +156,7 @@ def _tasks(page: Page, found: Outline, lab: Lab) -> Iterator[LintFault]:
             said = "?" if heading.points is None else heading.points
             yield POINTS.at(page.path, heading.line, task=task.id, found=said, wanted=task.points)
     for name, heading in headings.items():
-        # Only with points is it meant as a task; a heading may begin with a command, too.
+        # A heading may also begin with a command. Only a heading with points is meant as a task.
         if heading.points is not None:
             yield HEADING_OF_NONE.at(page.path, heading.line, task=name, known=", ".join(t.id for t in lab.tasks))
 

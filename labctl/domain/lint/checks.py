@@ -1,4 +1,4 @@
-"""Faults of the checks, and of tasks that have none."""
+"""Faults of the checks, and of tasks without checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labctl.domain.lint.material import Material
 from labctl.domain.nearest import nearest
 
 OWN_MARKERS = ("task", "destructive", "reboot", "copy")
-# pytest's own (docs.pytest.org, "Marks reference").
+# The other markers are pytest's own (docs.pytest.org, "Marks reference").
 MARKERS = (*OWN_MARKERS, "parametrize", "usefixtures", "filterwarnings", "skip", "skipif", "xfail")
 
 NO_CHECK = Rule(
@@ -106,7 +106,7 @@ READ = Rule(
 
 
 def faults(material: Material) -> Iterator[LintFault]:
-    """Of all Python files of the checks, and of the tasks."""
+    """Yield the faults of all Python files of the checks, and of the tasks."""
     modules = [module(page) for page in material.checks]
     found = [check for one in modules for check in checks(one)]
     for one in modules:
@@ -175,7 +175,7 @@ def _bindings(found: Sequence[Check], material: Material, incomplete: bool) -> I
                 by_task[task].append(check)
     for task, of in by_task.items():
         line = material.task_line(task)
-        # Where a check couldn't be read, it may be this task's.
+        # A check that couldn't be read may belong to this task.
         if not of and not unread:
             yield NO_CHECK.at(material.lab_page.path, line, task=task, folder=material.checks_dir)
         elif of and all(check.hurts for check in of):

@@ -1,4 +1,4 @@
-"""A lab's checks as text: parsed by ``ast``, never executed."""
+"""Parses a lab's checks with ``ast``. The checks are never executed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from labctl.domain.lint.material import Page
 
 @dataclass(frozen=True)
 class Check:
-    """A test function. ``tasks`` are what its markers name literally (None: not literally), ``markers`` all names of
-    its pytest marks with their lines, also those of its class and its module."""
+    """A test function. ``tasks`` are the tasks that its markers name; None stands for a name that is not literal.
+    ``markers`` are the names of all its pytest marks with their lines, including the marks of its class and module."""
 
     page: Page
     name: str
@@ -29,7 +29,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Module:
-    """A Python file of the checks. ``broken`` is the line and the words where it isn't Python."""
+    """A Python file of the checks. ``broken`` is the line and the message of a syntax error."""
 
     page: Page
     tree: ast.Module | None
@@ -37,13 +37,13 @@ class Module:
 
     @property
     def is_tests(self) -> bool:
-        """Whether pytest looks for tests in it."""
+        """Whether pytest searches the file for tests."""
         name = self.page.path.rpartition("/")[2]
         return name.startswith("test_") or name.endswith("_test.py")
 
 
 def module(page: Page) -> Module:
-    """The file, parsed."""
+    """Parse the file."""
     try:
         return Module(page, ast.parse(page.text))
     except SyntaxError as error:
@@ -53,7 +53,7 @@ def module(page: Page) -> Module:
 
 
 def checks(module: Module) -> Iterator[Check]:
-    """All test functions of a file, also those in classes."""
+    """Yield all test functions of a file, including those in classes."""
     if module.tree is None or not module.is_tests:
         return
     strings = _strings(module.tree)
@@ -82,7 +82,7 @@ def _checks(page: Page, body: list[ast.stmt], outer: Marks, strings: dict[str, s
 
 
 def _marks_of_body(body: list[ast.stmt]) -> Marks:
-    """Those of ``pytestmark = [pytest.mark.copy]``."""
+    """Return the marks of ``pytestmark = [pytest.mark.copy]``."""
     found: list[ast.expr] = []
     for node in body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "pytestmark" for t in node.targets):
@@ -91,7 +91,7 @@ def _marks_of_body(body: list[ast.stmt]) -> Marks:
 
 
 def _marker(node: ast.expr) -> str | None:
-    """``task`` of ``@pytest.mark.task("x")`` and of ``@mark.task``."""
+    """Return the name of a marker: ``task`` for ``@pytest.mark.task("x")`` and for ``@mark.task``; otherwise None."""
     if isinstance(node, ast.Call):
         node = node.func
     if isinstance(node, ast.Attribute):
@@ -114,7 +114,7 @@ def _argument(node: ast.expr, strings: dict[str, str]) -> str | None:
 
 
 def _strings(tree: ast.Module) -> dict[str, str]:
-    """Module-level names that are strings."""
+    """Return the module-level names with a string as their value."""
     found: dict[str, str] = {}
     for node in tree.body:
         match node:
@@ -124,7 +124,7 @@ def _strings(tree: ast.Module) -> dict[str, str]:
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """The names of all modules that are imported, with their lines."""
+    """Yield the names of all imported modules, with their lines."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
@@ -133,8 +133,8 @@ def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def readings(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
-    """The pairs of headings, English and Chinese, that answers name: ``read=("…", "…")`` as an argument, a parameter's
-    default or an entry of a table called READ, wherever they are literal."""
+    """Yield the pairs of headings, English and Chinese, that answers name. They are arguments ``read=("…", "…")`` and
+    values or table entries assigned to ``READ`` or ``READING``. Only literal headings are found."""
     for node in ast.walk(tree):
         match node:
             case ast.keyword(arg="read", value=value):

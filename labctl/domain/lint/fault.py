@@ -1,6 +1,6 @@
-"""A fault of a lab: where it is, what it is, why that matters and what to do, in English and in Chinese.
+"""A fault of a lab: its place, its description, its consequence and its remedy, in English and in Chinese.
 
-Both languages stand side by side here, not in labctl.i18n: ``labctl lint --json`` gives both, as a check's answer
+Both languages are in the code here, not in labctl.i18n, because ``labctl lint --json`` prints both, as a check's answer
 does.
 """
 
@@ -16,8 +16,8 @@ Severity = Literal["error", "warning"]
 
 
 class LintFault(msgspec.Struct, frozen=True, order=True):
-    """``line`` counts from 1. ``rule`` names the kind of fault, for programs. An error makes the lab unfit for use, a
-    warning is for its author to judge."""
+    """A fault. ``line`` counts from 1. ``rule`` names the kind of fault, for programs. A lab with an error can't be
+    used; the author decides about a warning."""
 
     file: str
     line: int
@@ -28,7 +28,7 @@ class LintFault(msgspec.Struct, frozen=True, order=True):
     fix: Text
 
     def in_a_line(self) -> Text:
-        """Where and what."""
+        """Return the place and the description in one line."""
         return Text(*(f"{self.file}:{self.line}: {what}" for what in (self.what.en, self.what.zh)))
 
 
@@ -42,7 +42,7 @@ class Rule(msgspec.Struct, frozen=True):
     severity: Severity = "error"
 
     def at(self, file: str, line: int, /, **values: object) -> LintFault:
-        """The fault at that place."""
+        """Return the fault at that place."""
 
         def text(pair: tuple[str, str]) -> Text:
             return Text(*(side.format_map(values) for side in pair))

@@ -36,7 +36,7 @@ FOREIGN = Rule(
 
 
 def faults(material: Material) -> Iterator[LintFault]:
-    """Of the lab's images and of all that those start from."""
+    """Yield the faults of the lab's images and of all images that they start from."""
     known = ", ".join(sorted(material.images))
     lab = material.lab
     if lab is not None:

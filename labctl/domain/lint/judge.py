@@ -11,7 +11,7 @@ from labctl.domain.lint.material import Material, Page
 
 SCHEMA_LINE = re.compile(r"# yaml-language-server: \$schema=(\S+)")
 _TODO = re.compile(r"\bTODO\b")
-# The box's own, mounted over the disk when it starts (DESIGN: boxes), and the engine's.
+# Paths that the box mounts over its disk when it starts (DESIGN: boxes), and files that the engine mounts.
 _MOUNTED = ("/proc/", "/sys/", "/dev/", "/run/", "/var/run/")
 _ENGINES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 
@@ -69,7 +69,7 @@ FILE_TWICE = Rule(
 
 
 def faults(material: Material) -> tuple[LintFault, ...]:
-    """All of them, by file and line; what is found twice in one place is told once."""
+    """Return all faults, sorted by file and line. A fault that occurs twice in one place is reported once."""
     found = {
         *_lab_faults(material),
         *briefs.faults(material),

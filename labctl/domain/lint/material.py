@@ -1,4 +1,4 @@
-"""A lab's files as the linter is given them: read, decoded where that needs a library, and not yet judged."""
+"""A lab's files as the input of the linter. They are already read, and decoded if this needs a library."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ Where = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Page:
-    """A text file; ``path`` is how it is shown."""
+    """A text file. ``path`` is its path in messages."""
 
     path: str
     text: str
 
     def line_of(self, pattern: str) -> int:
-        """The first line on which the pattern is found, else 1."""
+        """Return the first line that contains the pattern, or 1."""
         match = re.search(pattern, self.text, re.MULTILINE)
         return self.text.count("\n", 0, match.start()) + 1 if match else 1
 
     def line_at(self, offset: int) -> int:
-        """The line of that character."""
+        """Return the line of the character at that offset."""
         return self.text.count("\n", 0, offset) + 1
 
 
 @dataclass(frozen=True)
 class Play:
-    """A playbook: ``name`` is ``solve``, ``solve-other`` or ``mutants/no-auth``, as in ``labctl solve --solution``.
-    ``data`` is its YAML, ``broken`` the line and the words where it is none."""
+    """A playbook. ``name`` is ``solve``, ``solve-other`` or ``mutants/no-auth``, as in ``labctl solve --solution``.
+    ``data`` is its decoded YAML; ``broken`` is the line and the message of an error in the YAML."""
 
     name: str
     page: Page
@@ -42,7 +42,7 @@ class Play:
     broken: tuple[int, str] | None = None
 
     def line(self, where: Where) -> int:
-        """The line of that place, or of the nearest one above it."""
+        """Return the line of that place, or of the nearest known place above it."""
         while where and where not in self.lines:
             where = where[:-1]
         return self.lines.get(where, 1)
@@ -50,7 +50,7 @@ class Play:
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """``references`` are the images that it starts or copies from, without its own stages."""
+    """A Dockerfile. ``references`` are the images that it starts or copies from, without its own stages."""
 
     image: str
     page: Page
@@ -59,7 +59,8 @@ class Dockerfile:
 
 @dataclass(frozen=True)
 class Material:
-    """All of a lab. ``lab`` is None where ``lab.yml`` can't be decoded; ``schema_faults`` are line, path and what."""
+    """All files of a lab. ``lab`` is None if ``lab.yml`` can't be decoded. ``schema_faults`` are tuples of line, path
+    and description."""
 
     name: str
     lab: Lab | None
@@ -67,10 +68,10 @@ class Material:
     lab_lines: Mapping[Where, int]
     schema_faults: tuple[tuple[int, str, str], ...]
     schema_found: bool
-    """Whether the first line of lab.yml names a schema that is there."""
+    """Whether the first line of lab.yml names an existing schema."""
     briefs: Mapping[str, Page]
     lab_files: frozenset[str]
-    """What is in the lab's folder, as paths relative to it."""
+    """The files in the lab's folder, as paths relative to the folder."""
     checks: tuple[Page, ...]
     checks_dir: str
     plays: tuple[Play, ...]
@@ -80,15 +81,15 @@ class Material:
     images: frozenset[str]
     roles: frozenset[str]
     base: str
-    """What the base of all images is called."""
+    """The name of the base of all images."""
 
     def lab_line(self, *where: str | int) -> int:
-        """The line of that place in lab.yml, or of the nearest one above it."""
+        """Return the line of that place in lab.yml, or of the nearest known place above it."""
         while where and where not in self.lab_lines:
             where = where[:-1]
         return self.lab_lines.get(where, 1)
 
     def task_line(self, task: str) -> int:
-        """The line of a task's id in lab.yml."""
+        """Return the line of a task's id in lab.yml."""
         ids = [item.id for item in self.lab.tasks] if self.lab else []
         return self.lab_line("tasks", ids.index(task), "id") if task in ids else 1

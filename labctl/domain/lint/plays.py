@@ -102,7 +102,7 @@ SYNTAX = Rule(
 
 
 def faults(material: Material) -> Iterator[LintFault]:
-    """Of all playbooks."""
+    """Yield the faults of all playbooks."""
     names = {play.name for play in material.plays}
     page, folder = material.lab_page.path, material.plays_dir
     if "setup" not in names:
@@ -113,7 +113,7 @@ def faults(material: Material) -> Iterator[LintFault]:
         yield NO_OTHER.at(page, 1, folder=folder)
     caught: set[str] = set()
     for play in material.plays:
-        # Files that plays include, such as tasks/redis.yml, are lists of tasks.
+        # Skip files that plays include, such as tasks/redis.yml: they are lists of tasks.
         if "/" in play.name and not play.name.startswith(_MUTANTS):
             continue
         yield from _play_faults(play, material)
@@ -172,7 +172,7 @@ def _role(play: Play, role: object, where: Where, material: Material) -> Iterato
 
 
 def _files(play: Play, node: Mapping[str, Any], where: Where, material: Material) -> Iterator[LintFault]:
-    """Of a play, a block or a task: files that are named and roles that are included, and all below it."""
+    """Yield the faults of files and roles that a play, a block or a task names, including all nested tasks."""
     for key, value in node.items():
         module = str(key).removeprefix(_BUILTIN)
         here = (*where, key)

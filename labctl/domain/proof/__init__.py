@@ -1,1 +1,1 @@
-"""What must hold of a lab before learners get it."""
+"""The requirements that a lab must meet before learners get it."""

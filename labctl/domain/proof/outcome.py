@@ -14,8 +14,9 @@ from labctl.domain.verdict import Verdict
 
 
 class SeedProof(msgspec.Struct, frozen=True):
-    """One lab with one seed. ``seconds`` by phase, and of ``up``; ``verify_seconds`` of each run of the checks on the
-    instance alone; ``memory`` in bytes of all its boxes when fresh."""
+    """The test of one lab with one seed. ``seconds`` are the durations of the phases and of ``up``. ``verify_seconds``
+    are the durations of the checks' runs on the instance alone. ``memory`` is the memory of all fresh boxes in
+    bytes."""
 
     seed: str
     states: tuple[ProofState, ...]
@@ -27,7 +28,7 @@ class SeedProof(msgspec.Struct, frozen=True):
 
 
 class LabProof(msgspec.Struct, frozen=True):
-    """One lab with all its seeds. ``flaws`` are those of its files."""
+    """The test of one lab with all its seeds. ``flaws`` are the flaws of its files."""
 
     lab: Lab
     solutions: tuple[str, ...]
@@ -38,32 +39,32 @@ class LabProof(msgspec.Struct, frozen=True):
 
     @property
     def all_flaws(self) -> tuple[Flaw, ...]:
-        """Of the files and of each seed."""
+        """The flaws of the files and of each seed."""
         return (*self.flaws, *(flaw for seed in self.seeds for flaw in seed.flaws))
 
     @property
     def states(self) -> tuple[ProofState, ...]:
-        """Of all seeds."""
+        """The states of all seeds."""
         return tuple(state for seed in self.seeds for state in seed.states)
 
     @property
     def flakes(self) -> Flakes:
-        """Of all seeds."""
+        """The flakes of all seeds together."""
         return sum((seed.flakes for seed in self.seeds), Flakes())
 
     @property
     def up_seconds(self) -> float:
-        """Of an ``up``, the median; 0 where there was none."""
+        """The median duration of an ``up``; 0 if there was none."""
         return _median(seed.seconds["up"] for seed in self.seeds if "up" in seed.seconds)
 
     @property
     def verify_seconds(self) -> float:
-        """Of a run of the checks, the median; 0 where there was none."""
+        """The median duration of a run of the checks; 0 if there was none."""
         return _median(seconds for seed in self.seeds for seconds in seed.verify_seconds)
 
     @property
     def seconds(self) -> dict[str, float]:
-        """By phase, of all seeds together."""
+        """The duration of each phase, for all seeds together."""
         total: dict[str, float] = {}
         for seed in self.seeds:
             for phase, seconds in seed.seconds.items():
@@ -72,28 +73,28 @@ class LabProof(msgspec.Struct, frozen=True):
 
     @property
     def memory(self) -> int:
-        """Of a fresh instance, the most of all seeds; bytes."""
+        """The memory of a fresh instance in bytes, the highest value of all seeds."""
         return max((seed.memory for seed in self.seeds), default=0)
 
     @property
     def checks(self) -> tuple[int, int]:
-        """How many there are, and how many of these run with ``--thorough`` only."""
+        """The number of checks, and the number of checks that run only with ``--thorough``."""
         found = [(state.checks, state.left_out) for state in self.states if state.at.phase is not Phase.THOROUGH]
         return max(found, default=(0, 0))
 
     def of(self, phase: Phase, name: str = "") -> list[ProofState]:
-        """Those states, one a seed at most."""
+        """Return the states of a phase, at most one for each seed."""
         return [state for state in self.states if state.at.phase is phase and state.at.name == name]
 
     def caught(self, mutant: Mutant) -> bool:
-        """Whether, with each seed, exactly the tasks that it names failed."""
+        """Whether exactly the tasks that the mutant names failed with each seed."""
         found = self.of(Phase.MUTANTS, mutant.name)
         wrong = any(flaw.at.phase is Phase.MUTANTS and flaw.at.name == mutant.name for flaw in self.all_flaws)
         return bool(found) and len(found) == len(self.seeds) and not wrong
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """All labs of a run. ``at`` in seconds since 1970."""
+    """The tests of all labs of a run. ``at`` is in seconds since 1970."""
 
     labs: tuple[LabProof, ...]
     phases: tuple[Phase, ...]
@@ -102,26 +103,27 @@ class Proof(msgspec.Struct, frozen=True):
 
     @property
     def flaws(self) -> tuple[Flaw, ...]:
-        """Of all labs."""
+        """The flaws of all labs."""
         return tuple(flaw for lab in self.labs for flaw in lab.all_flaws)
 
     @property
     def verdict(self) -> Verdict:
-        """``error`` where something could not be tried, ``failed`` where something doesn't hold."""
+        """The verdict: ``error`` if a step could not be tried, ``failed`` if there is another flaw."""
         if any(flaw.broken for flaw in self.flaws):
             return Verdict.ERROR
         return Verdict.FAILED if self.flaws else Verdict.PASSED
 
 
 class TaskCell(msgspec.Struct, frozen=True):
-    """A task in a state: its verdict, and whether it is the wanted one. Of several seeds the one where it isn't."""
+    """A task in a state: its verdict, and whether this is the wanted verdict. With several seeds, a wrong verdict has
+    priority."""
 
     verdict: Verdict
     right: bool
 
 
 def cell(states: Iterable[ProofState], task: str) -> TaskCell | None:
-    """Of a task in the same state with each seed; None where it was never judged."""
+    """Return the cell of a task in the same state with each seed, or None if the task was never judged."""
     cells = [
         TaskCell(result.verdict, result.verdict is state.wanted[task])
         for state in states
@@ -132,8 +134,8 @@ def cell(states: Iterable[ProofState], task: str) -> TaskCell | None:
 
 
 def columns(proof: LabProof) -> list[tuple[str, list[list[ProofState]]]]:
-    """The table's: ``fresh`` and ``reset``, and for each solution its state at once, after a reboot, and with what is
-    thorough. States that never were are left out."""
+    """Return the columns of the table: ``fresh``, ``reset``, and one for each solution. A solution has its states
+    directly after the play, after a reboot, and with the thorough checks. States that were not reached are omitted."""
     found: list[tuple[str, list[list[ProofState]]]] = [
         (str(phase), [proof.of(phase)]) for phase in (Phase.FRESH, Phase.RESET) if proof.of(phase)
     ]

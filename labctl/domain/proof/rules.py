@@ -1,4 +1,4 @@
-"""What must hold of a lab before learners get it, and how what was seen differs from that (DESIGN section 6)."""
+"""The requirements that a lab must meet before learners get it, and the flaws of a lab (DESIGN section 6)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from labctl.domain.text import LANGUAGES, Language, Text
 from labctl.domain.verdict import CheckResult, Source, TaskResult, Verdict
 
 REFERENCE = "solve"
-"""The play that is the reference solution; others are ``solve-<name>``."""
+"""The play of the reference solution. Other solutions are ``solve-<name>``."""
 
 
 class Phase(StrEnum):
-    """What is looked at, in the order in which it is."""
+    """The phases of a test, in order."""
 
     LINT = "lint"
     FRESH = "fresh"
@@ -30,19 +30,19 @@ class Phase(StrEnum):
 
 
 class Mutant(msgspec.Struct, frozen=True):
-    """A play that breaks one thing of the reference solution, and the tasks that must fail then."""
+    """A play that breaks one thing of the reference solution, and the tasks that must then fail."""
 
     name: str
     fails: tuple[str, ...]
 
     @property
     def play(self) -> str:
-        """As the catalog calls it."""
+        """The name of the play in the catalog."""
         return f"mutants/{self.name}"
 
 
 class At(msgspec.Struct, frozen=True):
-    """Where something was seen. ``name`` is the solution or the mutant that the boxes had; nothing on fresh ones."""
+    """The place of a result. ``name`` is the solution or the mutant of the boxes; empty for fresh boxes."""
 
     lab: str
     seed: str
@@ -51,9 +51,9 @@ class At(msgspec.Struct, frozen=True):
 
 
 class Flaw(msgspec.Struct, frozen=True):
-    """What doesn't hold. ``expected`` and ``found`` are templates for ``values``, where a line that
-    begins with ``[zh]`` is Chinese; ``checks`` are those that say so,
-    ``detail`` what a program said. ``broken``: something could not be tried at all, which is no word on the lab."""
+    """A requirement that the lab doesn't meet. ``expected`` and ``found`` are templates for ``values``. A line of a
+    value that begins with ``[zh]`` is Chinese. ``checks`` are the checks that found the flaw, ``detail`` is a program's
+    output. ``broken``: a step could not be tried, so the flaw says nothing about the lab."""
 
     at: At
     task: str
@@ -66,8 +66,8 @@ class Flaw(msgspec.Struct, frozen=True):
 
 
 class ProofState(msgspec.Struct, frozen=True):
-    """Boxes as they were judged: the first time, where it was done again and again. ``left_out``: how many checks were,
-    since they hurt."""
+    """The judged boxes of a state. If the boxes were judged several times, this is the first time. ``left_out`` is the
+    number of checks that did not run, because they need ``--thorough``."""
 
     at: At
     tasks: tuple[TaskResult, ...]
@@ -76,41 +76,42 @@ class ProofState(msgspec.Struct, frozen=True):
 
     @property
     def checks(self) -> int:
-        """How many the lab has."""
+        """The number of checks of the lab."""
         return sum(bool(check.name) for task in self.tasks for check in task.checks) + self.left_out
 
     @property
     def not_passed(self) -> tuple[str, ...]:
-        """The tasks that are not passed."""
+        """The tasks without the verdict passed."""
         return tuple(task.task for task in self.tasks if task.verdict is not Verdict.PASSED)
 
 
 class Flakes(msgspec.Struct, frozen=True):
-    """Of so many verdicts of checks on the same boxes, how many were another than most of the time."""
+    """The number of verdicts of checks on the same boxes, and the number that differ from the usual verdict."""
 
     verdicts: int = 0
     differing: int = 0
 
     def __add__(self, other: Flakes) -> Flakes:
-        """Both together."""
+        """Return the sum of both."""
         return Flakes(self.verdicts + other.verdicts, self.differing + other.differing)
 
     @property
     def rate(self) -> float:
-        """Differing verdicts by verdicts."""
+        """The share of differing verdicts."""
         return self.differing / self.verdicts if self.verdicts else 0.0
 
 
 def wanted(lab: Lab, phase: Phase, fails: Collection[str] = ()) -> dict[str, Verdict]:
-    """What each task must be: failed on fresh boxes, passed on solved ones, and under a mutant failed where it names
-    the task."""
+    """Return the wanted verdict of each task: failed on fresh boxes, passed on solved boxes. With a mutant, the tasks
+    that it names must fail."""
     if phase in (Phase.FRESH, Phase.RESET):
         return {task.id: Verdict.FAILED for task in lab.tasks}
     return {task.id: Verdict.FAILED if task.id in fails else Verdict.PASSED for task in lab.tasks}
 
 
 def verdict_flaws(state: ProofState) -> Iterator[Flaw]:
-    """The tasks that aren't what they must be. On fresh boxes there are no points in part, either."""
+    """Yield a flaw for each task with another verdict than the wanted one. On fresh boxes, partial points are a flaw
+    too."""
     found = {task.task: task for task in state.tasks}
     for task, verdict in state.wanted.items():
         result = found.get(task)
@@ -127,7 +128,7 @@ def verdict_flaws(state: ProofState) -> Iterator[Flaw]:
 
 
 def source_flaws(at: At, tasks: Iterable[TaskResult]) -> Iterator[Flaw]:
-    """Tasks with no check that always runs, and those for which nothing but the word of a box speaks."""
+    """Yield a flaw for each task without a check that always runs, and for each task that has only in-box checks."""
     for task in tasks:
         ran = [check for check in task.checks if check.name]
         if not ran:
@@ -137,7 +138,7 @@ def source_flaws(at: At, tasks: Iterable[TaskResult]) -> Iterator[Flaw]:
 
 
 def mutant_flaws(lab: Lab, mutants: Iterable[Mutant]) -> Iterator[Flaw]:
-    """Tasks that no mutant is about: whether their checks would notice anything, nobody knows."""
+    """Yield a flaw for each task without a mutant. Nothing shows that the checks of such a task find mistakes."""
     named = {task for mutant in mutants for task in mutant.fails}
     for task in lab.tasks:
         if task.id not in named:
@@ -145,7 +146,7 @@ def mutant_flaws(lab: Lab, mutants: Iterable[Mutant]) -> Iterator[Flaw]:
 
 
 def sample(mutants: Iterable[Mutant], per_task: int) -> tuple[Mutant, ...]:
-    """Of these mutants the first ones, so that every task has ``per_task`` of them, or all of its own."""
+    """Return the first mutants, so that every task has ``per_task`` of them, or all its mutants if it has fewer."""
     count: Counter[str] = Counter()
     chosen = []
     for mutant in mutants:
@@ -156,24 +157,24 @@ def sample(mutants: Iterable[Mutant], per_task: int) -> tuple[Mutant, ...]:
 
 
 def lint_flaws(lab: str, faults: Iterable[Text]) -> Iterator[Flaw]:
-    """What reading the lab's files found already."""
+    """Yield a flaw for each fault that lint found in the lab's files."""
     for fault in faults:
         yield Flaw(At(lab, "", Phase.LINT), "", "no fault", "{fault}", {"fault": f"{fault.en}\n[zh] {fault.zh}"})
 
 
 Headings = Mapping[Language, Collection[str]]
-"""Those of the brief, in each language."""
+"""The headings of the brief in each language."""
 
 
 def headings(brief: str) -> frozenset[str]:
-    """A brief's headings the way answers name them: without signs, and without the points."""
+    """Return a brief's headings in the form that answers use: without signs and points."""
     found = re.findall(r"^#+ (.+)$", brief, re.MULTILINE)
     return frozenset(re.sub(r" ?[(（]\d+ (points|分)[)）]$", "", heading.replace("`", "")) for heading in found)
 
 
 def answer_flaws(at: At, tasks: Iterable[TaskResult], known: Headings) -> Iterator[Flaw]:
-    """Failures that teach nothing: each must say where, what was expected and found in both languages, the command that
-    shows it, and a heading of the brief to read."""
+    """Yield a flaw for each failure without a complete answer. An answer must name the box, the expected and the found
+    state in both languages, the command that shows it, and a heading of the brief to read."""
     for task in tasks:
         for check in task.checks:
             if check.verdict is not Verdict.FAILED:
@@ -200,12 +201,14 @@ def answer_flaws(at: At, tasks: Iterable[TaskResult], known: Headings) -> Iterat
 
 
 def not_tried(at: At, found: str, values: dict[str, str], detail: str, *, broken: bool) -> Flaw:
-    """For a play that failed (which is the lab's), and for what labctl or the engine could not do (``broken``)."""
+    """Return the flaw for a failed play, which is a fault of the lab. ``broken``: labctl or the engine caused the
+    failure."""
     return Flaw(at, "", "the step succeeds", found, values, (), detail, broken)
 
 
 def flakes(runs: Sequence[Sequence[TaskResult]]) -> Flakes:
-    """Of repetitions on the same boxes. A check that was there in some of them only differs in the others."""
+    """Count the flakes of repeated runs on the same boxes. If a check ran in only some of the runs, it counts as
+    differing in the other runs."""
     said = [{(task.task, check.name): check.verdict for task in run for check in task.checks} for run in runs]
     total = differing = 0
     for check in dict.fromkeys(key for run in said for key in run):
@@ -216,7 +219,7 @@ def flakes(runs: Sequence[Sequence[TaskResult]]) -> Flakes:
 
 
 def flake_flaws(at: At, runs: Sequence[Sequence[TaskResult]]) -> Iterator[Flaw]:
-    """Tasks whose checks don't say the same each time."""
+    """Yield a flaw for each task whose checks don't give the same verdict each time."""
     for task in dict.fromkeys(task.task for run in runs for task in run):
         found = flakes([[one for one in run if one.task == task] for run in runs])
         if found.differing:
