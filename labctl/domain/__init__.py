@@ -1,1 +1,1 @@
-"""The model, pure: no I/O, nothing that isn't decided by its arguments."""
+"""The model. It is pure: it does no I/O, and its results depend only on arguments."""

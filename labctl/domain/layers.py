@@ -18,7 +18,7 @@ _EMPTY = re.compile(
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """A layer. ``chain`` is the ChainID of the OCI image specification: the same layer on the same lower layers has the
+    """A layer. ``chain`` is the ChainID of the OCI image specification. The same layer on the same lower layers has the
     same ChainID, and an engine stores it once. ``size`` is in bytes."""
 
     chain: str

@@ -35,8 +35,8 @@ class Source(StrEnum):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An explanation of a failure for the learner: the boxes, the expected and the found state, the command that shows
-    the failure, and the heading of the brief to read."""
+    """An explanation of a failure for the learner. ``expected`` and ``found`` are states of the boxes, ``see`` is a
+    command that shows the failure, and ``read`` is the heading of the brief to read."""
 
     boxes: tuple[str, ...]
     expected: Text

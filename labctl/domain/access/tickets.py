@@ -2,8 +2,8 @@
 another learner.
 
 sshd asks for the owner of a key, and gets a ticket. Later, the forced command presents this ticket. A ticket opens
-sessions only for descendants of the sshd process that got it. Only the last ticket of that process is valid: a client
-offers its keys one after the other, and the last key is the proven one. A ticket is invalid when its sshd has ended.
+sessions only for descendants of the sshd process that got it. Only the last ticket of that process is valid, because
+a client offers its keys one after the other and proves the last one. A ticket is invalid when its sshd has ended.
 """
 
 from __future__ import annotations

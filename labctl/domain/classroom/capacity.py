@@ -61,7 +61,7 @@ def _times(one: Footprint, count: int) -> Footprint:
 
 class Server(msgspec.Struct, frozen=True):
     """The resources of the engine's machine at one moment: totals and use. Sizes are in bytes; a total of 0 is unknown.
-    ``files`` counts the open files of the whole machine, ``engine_files`` those of the engine's own process."""
+    ``files`` is the limit of open files for the whole machine, ``engine_files`` for the engine's own process."""
 
     cpus: int
     memory: int
@@ -85,8 +85,8 @@ class Server(msgspec.Struct, frozen=True):
     neighbours_used: int = 0
 
 
-# The costs of every box outside the box: its shim (measured: 5 to 7 MiB of its own, 11 to 13 threads, 26 files), the
-# files that the engine keeps open for it, a keyring, and a cable with two ends.
+# The costs of every box outside the box: a shim, files that the engine keeps open, a keyring, and a cable with two
+# ends. Measured for a shim: 5 to 7 MiB of its own, 11 to 13 threads, 26 files.
 _SHIM_MEMORY = 8 * _MIB
 _SHIM_PROCESSES = 13
 _SHIM_FILES = 30

@@ -68,7 +68,7 @@ def unlikely_utf8(text: str) -> bool:
 
 
 def surnames(text: str, encoding: str) -> int:
-    """Return how many words begin with a common surname in the language of that encoding."""
+    """Return how many words begin with a common surname of the encoding's language."""
     known = _SURNAMES.get(encoding, "")
     pattern = _HANGUL_RUN if encoding == "euc-kr" else _HAN_RUN
     return sum(word[0] in known for word in pattern.findall(text))

@@ -74,7 +74,7 @@ NO_PARAM = Rule(
 )
 LINK = Rule(
     "dead-link",
-    ("the target of the link {target} does not exist", "链接 {target} 无处可去"),
+    ("the target of the link {target} does not exist", "链接 {target} 的目标不存在"),
     ("a learner who follows it finds nothing", "学生点过去什么也找不到"),
     ("link to a file in the lab's folder or to a heading of this page", "写实验目录里的文件，或本页的标题"),
 )
@@ -87,7 +87,7 @@ NO_TASK_HEADING = Rule(
 HEADING_OF_NONE = Rule(
     "heading-of-no-task",
     ("there is no task {task}", "没有任务 {task}"),
-    ("learners would look for a task that does not exist", "学生会白找一通"),
+    ("learners would look for a task that does not exist", "学生会去找一个不存在的任务"),
     ("the tasks are: {known}", "任务有：{known}"),
 )
 POINTS = Rule(

@@ -39,7 +39,7 @@ NO_TASK = Rule(
         "{check} belongs to the task {task}, which does not exist{near}",
         "{check} 属于任务 {task}，但没有这个任务{near_zh}",
     ),
-    ("the check would run without effect, or not at all", "它会白跑，或者根本不跑"),
+    ("the check would run without effect, or not at all", "它执行了也没有作用，或者根本不执行"),
     ("the tasks are: {known}", "任务有：{known}"),
 )
 NO_MARKER = Rule(

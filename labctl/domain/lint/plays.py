@@ -72,13 +72,13 @@ ROLE = Rule(
 FAILS = Rule(
     "mutant-without-tasks",
     ("the mutant does not say which tasks it makes fail", "没有说明会让哪些任务不通过"),
-    ("nobody could tell whether the checks caught it", "没法判断它有没有被抓住"),
-    (f"vars: {MUTANT_FAILS}: [ID]", f"vars: {MUTANT_FAILS}: [ID]"),
+    ("nobody could tell whether the checks caught it", "没法判断检查有没有发现它"),
+    (f"add vars: {MUTANT_FAILS}: [ID]", f"加上 vars: {MUTANT_FAILS}: [ID]"),
 )
 FAILS_UNKNOWN = Rule(
     "mutant-of-no-task",
     (f"{MUTANT_FAILS} names {{task}}, and there is no such task", f"{MUTANT_FAILS} 写了 {{task}}，但没有这个任务"),
-    ("no check could ever catch the mutant", "这个 mutant 永远抓不住"),
+    ("no check could ever catch the mutant", "没有检查能发现这个 mutant"),
     ("the tasks are: {known}", "任务有：{known}"),
 )
 NO_MUTANT = Rule(
@@ -133,12 +133,12 @@ def _play_faults(play: Play, material: Material) -> Iterator[LintFault]:
         yield NOT_PLAYS.at(path, line, what=what)
         return
     if not isinstance(play.data, list) or not play.data:
-        yield NOT_PLAYS.at(path, 1, what="no list of plays" if play.data else "empty")
+        yield NOT_PLAYS.at(path, 1, what="it has no list of plays" if play.data else "it is empty")
         return
     for index, one in enumerate(play.data):
         where: Where = (index,)
         if not isinstance(one, dict) or not ({"hosts", "import_playbook", f"{_BUILTIN}import_playbook"} & one.keys()):
-            yield NOT_PLAYS.at(path, play.line(where), what="a play without hosts:")
+            yield NOT_PLAYS.at(path, play.line(where), what="a play has no hosts:")
             continue
         yield from _hosts(play, one, where, material)
         yield from _roles(play, one, where, material)

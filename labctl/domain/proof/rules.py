@@ -173,8 +173,8 @@ def headings(brief: str) -> frozenset[str]:
 
 
 def answer_flaws(at: At, tasks: Iterable[TaskResult], known: Headings) -> Iterator[Flaw]:
-    """Yield a flaw for each failure without a complete answer. An answer must name the box, the expected and the found
-    state in both languages, the command that shows it, and a heading of the brief to read."""
+    """Yield a flaw for each failure without a complete answer. An answer must have the box, the expected and the found
+    state in both languages, a command that shows the failure, and a heading of the brief."""
     for task in tasks:
         for check in task.checks:
             if check.verdict is not Verdict.FAILED:
