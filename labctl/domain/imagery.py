@@ -89,8 +89,8 @@ def references(dockerfile: str) -> tuple[str, ...]:
 
 
 def _lines(dockerfile: str) -> Iterator[tuple[str, re.Match[str] | None, bool]]:
-    """Yield each line, its match if it is a FROM or a COPY --from, and whether it names an image. A stage of the same
-    Dockerfile is not an image. A line that continues another instruction has no match."""
+    """Yield each line with its match, and whether the line names an image. Only FROM and COPY --from have a match. A
+    stage of the same Dockerfile is not an image. A line that continues another instruction has no match."""
     stages = {"scratch"}
     goes_on = False
     for line in dockerfile.splitlines(keepends=True):

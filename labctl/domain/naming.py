@@ -1,8 +1,8 @@
 """Names of the objects that labctl creates on an engine. Every name starts with ``labctl``.
 
 In a store, an instance is called ``LAB.LEARNER``. Several stores may use one engine. Therefore the names of instances
-and learners on an engine contain the store's id, and labctl never uses another store's objects. A labctl from before
-stores had ids treats such an object as another learner's.
+and learners on an engine contain the store's id, and labctl never uses another store's objects. Older releases,
+in which stores had no ids, treat such an object as another learner's.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def instance_id(lab: str, learner: str, clone: str = "") -> str:
 
 
 def on_engine(instance: str, store: str) -> str:
-    """Return an instance's name on an engine, with the id of its store. Without an id, the name has the form from
-    before stores had ids. No part of an instance's name contains an underscore."""
+    """Return an instance's name on an engine, with the id of its store. Without an id, the name has the
+    old form, from the time when stores had no ids. No part of an instance's name contains an underscore."""
     return f"{instance}_{store}" if store else instance
 
 

@@ -17,8 +17,8 @@ class SpotKind(StrEnum):
 
 
 class Spot(msgspec.Struct, frozen=True):
-    """A place in a box. ``path`` is absolute, with all existing links resolved. If ``running``, the place is as the
-    processes of the box see it. Otherwise the place is on the disk of a stopped box."""
+    """A place in a box. ``path`` is absolute, with all existing links resolved. If ``running``, the processes of
+    the box see this place. Otherwise the place is on the disk of a stopped box."""
 
     path: str
     kind: SpotKind

@@ -32,7 +32,7 @@ SPARE = 2 << 30
 
 LARGE = 1 << 30
 """If the copies of an instance need more bytes than this, labctl writes such copies one after the other. So each finds
-the space that was calculated for it. Smaller copies at the same time use the space of ``SPARE``."""
+the space that was calculated for it. At the same time, smaller copies may use the bytes of ``SPARE``."""
 
 _SPARSE = 2
 """The factor on a box's ``disk`` limit. The limit counts blocks, and databases also have sparse files."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 
 
 def by_count(words: Sequence[str], count: int) -> tuple[str, tuple[str, ...]]:
-    """Return the lab (empty if no word names it) and the other words of a command with ``count`` other words, such as
-    ``hint [LAB] TASK``. The lab is the word before the last ``count`` words."""
+    """Return the lab and the other words of a command such as ``hint [LAB] TASK``. ``count`` is the number of other
+    words. The lab is the word before them; it is empty if this word is missing."""
     if len(words) <= count:
         return "", tuple(words)
     return words[0], tuple(words[1:])
@@ -16,9 +16,9 @@ def by_count(words: Sequence[str], count: int) -> tuple[str, tuple[str, ...]]:
 def by_name(
     words: Sequence[str], labs: Collection[str], own: Callable[[], Collection[str]]
 ) -> tuple[str, tuple[str, ...]]:
-    """Return the lab (empty if no word names it) and the other words of a command such as ``stop [LAB] [BOX]...``,
-    which accepts any number of other words. The first word is the lab if it is in ``labs`` and not in ``own``. ``own``
-    returns the boxes of the lab that is meant if no word names a lab."""
+    """Return the lab and the other words of a command such as ``stop [LAB] [BOX]...``, with any number of other words.
+    The first word is the lab if it is in ``labs`` and not in ``own``; otherwise the lab is empty. ``own`` returns the
+    boxes of the lab that is meant if no word names a lab."""
     if words and words[0] in labs and words[0] not in own():
         return words[0], tuple(words[1:])
     return "", tuple(words)

@@ -53,8 +53,8 @@ def test_parsing_limits_raises_only_labctl_errors(text: str) -> None:
     [
         ("memroy=2GiB", "there is no limit memroy", "did you mean memory?"),
         ("memory=2", "memory: 2 is not a size", "memory=512MiB"),
-        ("memory", "the limit memory needs one value", ""),
-        ("cpus=1,cpus=2", "the limit cpus needs one value", ""),
+        ("memory", "the limit memory needs exactly one value", ""),
+        ("cpus=1,cpus=2", "the limit cpus needs exactly one value", ""),
         ("boxes=1.5", "boxes: 1.5 is not a whole number above 0", ""),
         ("hours=-1", "hours: -1 is not a number above 0", ""),
         ("hours=nan", "hours: nan is not a number above 0", ""),

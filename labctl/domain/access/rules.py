@@ -10,8 +10,8 @@ from labctl.errors import RefusedError
 from labctl.hints import Hint
 
 Role = Literal["learner", "staff", "owner"]
-"""The role of a user. A learner of a cohort comes through the gateway. Staff have the engine and name such a learner.
-The owner has the engine and names no learner of a cohort."""
+"""The role of a user. A learner of a cohort comes through the gateway. Staff may use the engine and act for such a
+learner. The owner may use the engine and acts for no learner of a cohort."""
 
 Act = Literal["look", "stop", "remove", "judge", "hint", "enter", "copy", "start", "up", "reset", "solve"]
 """``look`` only reads. ``enter`` is any access to a running box, ``copy`` any transfer of files from or to a box."""

@@ -47,8 +47,8 @@ def use_of(lab: Lab, each: Limits) -> Use:
 
 
 def use_of_boxes(boxes: Iterable[ObservedBox], labs: Iterable[Lab], each: Limits) -> Use:
-    """Return the resources of existing boxes, including stopped boxes, which may be started again. A box of an unknown
-    lab counts only as a box with its disk limit."""
+    """Return the resources of existing boxes, including stopped boxes, which may be started again. If the lab of a
+    box is unknown, its memory, pids and cpus count as 0."""
     known = {lab.name: lab for lab in labs}
     instances: dict[str, float] = {}
     use = Use()

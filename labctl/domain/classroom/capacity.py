@@ -110,8 +110,8 @@ _USEFUL_CPUS = 8
 
 
 class Fit(StrEnum):
-    """Whether a need fits. ``tight``: the need is more than four fifths of the free amount. ``short``: it is more than
-    the free amount."""
+    """The result for one resource. ``tight``: more than four fifths of the free amount are needed. ``short``: more than
+    the free amount is needed."""
 
     OK = "ok"
     TIGHT = "tight"

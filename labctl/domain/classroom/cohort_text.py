@@ -42,7 +42,7 @@ def parse_limits(text: str) -> Limits:
         if name not in fields:
             raise _unknown(name, list(fields))
         if not equals or name in values:
-            raise UsageError("the limit {name} needs one value", hint=Hint.LIMIT_ONCE, name=name)
+            raise UsageError("the limit {name} needs exactly one value", hint=Hint.LIMIT_ONCE, name=name)
         values[name] = _size(name, value) if name in _SIZES else _number(name, value, whole=fields[name] is int)
     return Limits(**values)
 

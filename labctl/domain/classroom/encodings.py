@@ -139,7 +139,7 @@ def _legacy(data: bytes, bad: int, headers: Callable[[str], Sequence[str]]) -> D
 
 def _rivals(text: str, encoding: str, names: int) -> bool:
     """Whether this reading is as good as a Chinese reading with that many surnames. A reading in Han or Hangul needs
-    more surnames. A reading in letters is as good only if the Chinese reading has none."""
+    more surnames. A reading in letters is as good only if the Chinese reading has no surnames."""
     if encoding == "gb18030" or not plausible(text, encoding):
         return False
     return surnames(text, encoding) > names if encoding in ("big5", "euc-kr") else names == 0

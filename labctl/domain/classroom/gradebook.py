@@ -16,11 +16,12 @@ from labctl.domain.verdict import Attempt, TaskResult, Verdict
 class Entry(msgspec.Struct, frozen=True):
     """A learner in a lab.
 
-    ``best`` is the attempt that counts, after ``fitted``; ``points`` and ``of`` are its points. ``now`` is each task's
-    last verdict. ``attempts`` and ``failing`` (attempts with a failed task) are the learner's own, without attempts
-    that an instructor ran. All times are in seconds since 1970, 0 for never. ``first`` and ``last`` are the times of
-    the first and the last attempt. ``progress`` is the last time when a task passed for the first time. ``seen`` is the
-    time when the learner was last seen. ``hints`` maps each task to the highest hint that the learner read.
+    ``best`` is the attempt that counts, with the points that ``fitted`` gives; ``points`` and ``of`` are its points.
+    ``now`` is each task's last verdict. ``attempts`` and ``failing`` (attempts with a failed task) are the learner's
+    own, without attempts that an instructor ran. All times are in seconds since 1970, 0 for never. ``first`` and
+    ``last`` are the times of the first and the last attempt. ``progress`` is the time of the last progress: a task
+    passed that had never passed before. ``seen`` is the time when the learner was last seen. ``hints`` maps each task
+    to the highest hint that the learner read.
     """
 
     member: Member

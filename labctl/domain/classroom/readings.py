@@ -96,8 +96,8 @@ def _is_rare(character: str, common: str) -> bool:
 
 
 def _is_torn(text: str) -> bool:
-    """Whether a word in Latin letters contains a Han character that is rare or of GB 2312's second level. Two accented
-    letters, or one and the next letter, look like such a character."""
+    """Whether a word in Latin letters contains a Han character that is rare or of GB 2312's second level. In GB
+    18030, the bytes of two accented letters look like such a character, and so do an accented and a plain letter."""
     beside = re.findall(f"[A-Za-z]([{_HAN}])|([{_HAN}])[A-Za-z]", text)
     return any(
         (before or after).encode("gb18030")[:1] > b"\xd7" or _is_rare(before or after, "gb2312")

@@ -51,7 +51,7 @@ class Roster(msgspec.Struct, frozen=True):
     file: str = ""
 
     def fault(self, member: str, column: str, wrong: CellError) -> RosterFault:
-        """Return a fault of that learner's cell that was found after parsing."""
+        """Return a fault for a cell of that learner. The fault was found after the roster was parsed."""
         places = self.places.get(member, {})
         place = places.get(column) or places.get("id") or CellPlace(1, 1, "")
         return RosterFault(place.line, place.column, place.field, wrong.what, wrong.remedy, wrong.values)

@@ -1,6 +1,6 @@
 """The parts of a brief's Markdown that labctl needs: headings, fences, links, and the anchors that GitHub gives.
 
-markdown-it-py parses the page, as it does for ``labctl show``. It is imported when a page is parsed.
+The parser is markdown-it-py, as for ``labctl show``. It is imported when a page is parsed.
 """
 
 from __future__ import annotations

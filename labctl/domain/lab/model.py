@@ -226,7 +226,7 @@ def _gateway_faults(lab: Lab) -> Iterator[LabFault]:
 
 
 def gateway_network(lab: Lab, box: Box) -> str | None:
-    """Return the network of the box that contains its gateway, or None."""
+    """Return the box's network that contains the gateway's address, or None."""
     for name in box.networks:
         with contextlib.suppress(ValueError, KeyError):
             subnet = ipaddress.IPv4Network(lab.networks[name].subnet)

@@ -66,8 +66,8 @@ class Flaw(msgspec.Struct, frozen=True):
 
 
 class ProofState(msgspec.Struct, frozen=True):
-    """The judged boxes of a state. If the boxes were judged several times, this is the first time. ``left_out`` is the
-    number of checks that did not run, because they need ``--thorough``."""
+    """The verdicts on the boxes in one state. If the boxes were judged several times, these are the first verdicts.
+    ``left_out`` is the number of checks that did not run, because they need ``--thorough``."""
 
     at: At
     tasks: tuple[TaskResult, ...]
@@ -173,8 +173,8 @@ def headings(brief: str) -> frozenset[str]:
 
 
 def answer_flaws(at: At, tasks: Iterable[TaskResult], known: Headings) -> Iterator[Flaw]:
-    """Yield a flaw for each failure without a complete answer. An answer must have the box, the expected and the found
-    state in both languages, a command that shows the failure, and a heading of the brief."""
+    """Yield a flaw for each failure without a complete answer. An answer must have the box, the
+    expected and the found state in both languages, a command to see it, and a heading of the brief."""
     for task in tasks:
         for check in task.checks:
             if check.verdict is not Verdict.FAILED:
