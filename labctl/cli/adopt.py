@@ -15,8 +15,8 @@ from labctl.i18n import _
 @learner_option
 @click.pass_context
 def command(ctx: click.Context, lab: str, learner: str) -> None:
-    """Take over boxes that an older labctl made with up --seed. All other boxes of an older labctl are recognised by
-    their seed and need no adoption. Boxes of another store are never adopted. Without LAB, those of all labs."""
+    """Take over boxes that an older labctl created with up --seed. Other boxes of an older labctl need no adoption:
+    labctl recognises their seed. Boxes of another store are never adopted. Default for LAB: all labs."""
     labctl, actor = asked(ctx, learner)
     boxes = labctl.instances.adopt(actor, lab)
     for name in sorted({box.lab for box in boxes}):

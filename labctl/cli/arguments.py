@@ -27,16 +27,16 @@ def _remember_learner(ctx: click.Context, param: click.Parameter, value: str) ->
 
 cohort_argument = click.argument("name", metavar="NAME", shell_complete=complete_cohorts)
 lab_option = click.option(
-    "--lab", default="", metavar="LAB", shell_complete=complete_labs, help="Which lab, when several are up."
+    "--lab", default="", metavar="LAB", shell_complete=complete_labs, help="The lab, if several are up."
 )
 learner_option = click.option(
     "--learner",
     default="",
     metavar="NAME",
     callback=_remember_learner,
-    help="Whose lab; else the setting, else you.",
+    help="The learner whose lab is meant. Default: the setting learner, then your user name.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
 def instance_options(function: F) -> F:

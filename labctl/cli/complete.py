@@ -12,7 +12,7 @@ from labctl.cli.context import Request, asked
 
 
 def complete_labs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The labs there are."""
+    """List the labs."""
     with contextlib.suppress(Exception):
         labctl, actor = asked(ctx)
         return _beginning(labctl.labs.names(actor), incomplete)

@@ -11,7 +11,7 @@ from labctl.cli.command import labctl_command
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """A script for the shell that completes commands, labs, boxes and tasks."""
+    """Print a shell script that completes commands, labs, boxes and tasks."""
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

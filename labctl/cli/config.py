@@ -15,16 +15,16 @@ from labctl.i18n import _
 
 class _Group(LazyGroup):
     table = {  # noqa: RUF012
-        "list": ("labctl.cli.config:list_", "All settings, and where each comes from."),
-        "get": ("labctl.cli.config:get", "One setting."),
-        "set": ("labctl.cli.config:set_", "Set one."),
-        "unset": ("labctl.cli.config:unset", "Back to its default."),
+        "list": ("labctl.cli.config:list_", "List all settings and the source of each value."),
+        "get": ("labctl.cli.config:get", "Print a setting."),
+        "set": ("labctl.cli.config:set_", "Change a setting."),
+        "unset": ("labctl.cli.config:unset", "Reset a setting to its default."),
     }
 
 
 @click.command("config", cls=_Group, epilog="Example:  labctl config set mirror.registry mirror.example.org")
 def group() -> None:
-    """Settings: learner, language, engine, catalogs, mirrors."""
+    """Show and change settings: learner, language, engine, catalogs, mirrors."""
 
 
 def _shown(value: str | tuple[str, ...]) -> str:
@@ -35,7 +35,7 @@ def _shown(value: str | tuple[str, ...]) -> str:
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
-    """All settings, and where each comes from."""
+    """List all settings and the source of each value."""
     labctl, actor = asked(ctx)
     found = labctl.host.settings(actor)
     if as_json:
@@ -50,7 +50,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 @click.argument("key")
 @click.pass_context
 def get(ctx: click.Context, key: str) -> None:
-    """One setting's value."""
+    """Print the value of a setting."""
     labctl, actor = asked(ctx)
     click.echo(_shown(labctl.host.setting(actor, key).value))
 
@@ -60,7 +60,7 @@ def get(ctx: click.Context, key: str) -> None:
 @click.argument("value")
 @click.pass_context
 def set_(ctx: click.Context, key: str, value: str) -> None:
-    """Set one. Several values are separated by colons."""
+    """Change a setting. Separate several values with colons."""
     labctl, actor = asked(ctx)
     labctl.host.set(actor, key, value)
 
@@ -69,6 +69,6 @@ def set_(ctx: click.Context, key: str, value: str) -> None:
 @click.argument("key")
 @click.pass_context
 def unset(ctx: click.Context, key: str) -> None:
-    """Back to its default."""
+    """Reset a setting to its default."""
     labctl, actor = asked(ctx)
     labctl.host.unset(actor, key)

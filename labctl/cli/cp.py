@@ -21,15 +21,15 @@ from labctl.i18n import _
 @instance_options
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
-    """Copy a file or folder to a box or from it; BOX:PATH names the box's side. It goes through the engine: no SSH is
-    needed, and the box may be stopped. Devices, sockets, fifos and links that lead out of the folder are left out;
-    a line on standard error names each of them."""
+    """Copy a file or folder to a box or from it. BOX:PATH is a path in the box. The copy goes through the engine, so it
+    needs no SSH, and the box may be stopped. Devices, sockets, FIFOs and symbolic links that lead out of the folder are
+    not copied. Each of them is named on standard error."""
     lab, (source, target) = counted(words, lab, "SOURCE", "TARGET")
     from_box, source_path = split(source)
     to_box, target_path = split(target)
     if bool(from_box) == bool(to_box):
         raise UsageError(
-            "one of the two must be in a box: {source} {target}",
+            "exactly one of the two paths must be in a box: {source} {target}",
             hint=Hint.COPY_FORMS,
             source=source,
             target=target,

@@ -23,14 +23,12 @@ _MARKS = {
 
 
 @labctl_command("doctor", example="labctl doctor\nlabctl doctor --fix")
-@click.option(
-    "--fix", is_flag=True, help="Mend what labctl can: keeper, switch, kernel limits of the engine's machine."
-)
+@click.option("--fix", is_flag=True, help="Repair keeper, switch and kernel limits of the engine's machine.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, fix: bool, as_json: bool) -> None:
-    """Look for what will hurt later: the engine, kernel limits, disk, keeper and switch, images, mirrors. Exit status
-    4 where something hurts already."""
+    """Find problems of the engine, kernel limits, disk, keeper and switch, images and mirrors before they stop a lab.
+    Exit status 4 if one of them already stops labs."""
     labctl, actor = asked(ctx)
     if fix:
         with progress(as_json) as emit:

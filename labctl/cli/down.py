@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 
 @labctl_command("down", example="labctl down redis-replication\nlabctl down --all")
-@click.option("--all", "everything", is_flag=True, help="All your labs; keeper and switch too when nobody needs them.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All your labs. Keeper and switch are also removed if nobody else needs them.",
+)
 @one_lab
 @learner_option
 @click.pass_context
 def command(ctx: click.Context, lab: str, everything: bool, learner: str) -> None:
-    """End a lab: its boxes are removed with all that is in them. Attempts are kept. Without LAB, the one that is up."""
+    """End a lab: remove its boxes with everything in them. Attempts are kept. Default for LAB: the lab that is up."""
     labctl, actor = asked(ctx, learner)
     with progress() as emit:
         if everything:

@@ -37,8 +37,9 @@ _SHELL = (
 @instance_options
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
-    """A root shell in a box, with LEARNER in one of theirs. It goes through the engine, so it works also where the
-    box's network or sshd is broken. exit or Ctrl-D leaves it; its exit status is labctl's."""
+    """Open a root shell in a box. With LEARNER, open it in a box of that learner. The shell goes through the engine, so
+    it also works if the box's network or sshd is broken. Leave it with exit or Ctrl-D. labctl exits with the shell's
+    exit status."""
     lab, learner, box = _meant(asked(ctx), words, lab, learner)
     ctx.exit(perform(asked(ctx, learner), box, lab))
 
@@ -76,7 +77,7 @@ def _meant(request: Request, words: tuple[str, ...], lab: str, learner: str) -> 
     if word:
         before.remove(word)
     if len(before) > 1 or (before and learner):
-        raise UsageError("that names more than a learner and a box", hint=Hint.ENTER_AS)
+        raise UsageError("enter takes only a learner and a box", hint=Hint.ENTER_AS)
     advice.choose(learner=before[0] if before else "")
     return chosen_lab(word, lab), before[0] if before else learner, box
 

@@ -23,13 +23,13 @@ class _Exec(Command):
 
 @labctl_command("exec", example="labctl exec master -- systemctl status redis-server", cls=_Exec)
 @words_argument("[LAB] BOX -- CMD [ARG]...", type=click.UNPROCESSED)
-@click.option("-i", "--stdin", "with_stdin", is_flag=True, help="Pass labctl's standard input on.")
-@click.option("-t", "--tty", is_flag=True, help="Run it on a terminal.")
+@click.option("-i", "--stdin", "with_stdin", is_flag=True, help="Pass labctl's standard input to the command.")
+@click.option("-t", "--tty", is_flag=True, help="Run the command on a terminal.")
 @instance_options
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], with_stdin: bool, tty: bool, lab: str, learner: str) -> None:
-    """Run one command in a box, as root. Its output and its exit status are labctl's. Options of labctl stand before
-    BOX, or before ``--``."""
+    """Run one command in a box as root. labctl prints its output and exits with its exit status. Write options of
+    labctl before BOX or before ``--``."""
     request = asked(ctx, learner)
     lab, (box, *argv) = named(request, words, lab, "BOX", "CMD")
     boxes, actor = request.labctl.boxes, request.actor

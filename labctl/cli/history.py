@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 
 @labctl_command("history", example="labctl history redis-replication\nlabctl history --attempt 3")
-@click.option("--attempt", "number", type=click.IntRange(min=1), metavar="N", help="All that verify said that time.")
+@click.option(
+    "--attempt", "number", type=click.IntRange(min=1), metavar="N", help="The complete report of this attempt."
+)
 @one_lab
 @learner_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, lab: str, number: int | None, learner: str, as_json: bool) -> None:
-    """Your attempts, and how the score went. They are kept when the lab is down. Without LAB, the one that is up."""
+    """List your attempts and how the score changed. Attempts are kept when the lab is down. Default for LAB: the lab
+    that is up."""
     ctx.exit(perform(asked(ctx, learner), lab, number=number, author=debugging(ctx), as_json=as_json))
 
 

@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 class _Group(LazyGroup):
     table = {  # noqa: RUF012
-        "list": ("labctl.cli.images:list_", "labctl's images on the engine."),
-        "build": ("labctl.cli.images:build", "Build what is missing for labs."),
-        "save": ("labctl.cli.images:save", "All that labs need as one file."),
-        "load": ("labctl.cli.images:load", "Take in what save wrote."),
-        "prune": ("labctl.cli.images:prune", "Remove images that nothing uses."),
+        "list": ("labctl.cli.images:list_", "List labctl's images on the engine."),
+        "build": ("labctl.cli.images:build", "Build the missing images of labs."),
+        "save": ("labctl.cli.images:save", "Write everything that labs need into one file."),
+        "load": ("labctl.cli.images:load", "Import a file that save wrote."),
+        "prune": ("labctl.cli.images:prune", "Remove unused images."),
     }
 
 
 @click.command("images", cls=_Group, epilog="Example:  labctl images build redis-replication")
 def group() -> None:
-    """Images: what boxes start from. A tag is a hash of all that goes into the image, so nothing is built for
-    nothing."""
+    """Manage the images that boxes start from. A tag is a hash of the image's complete input, so an unchanged image is
+    not built again."""
 
 
 _labs_argument = click.argument("labs", nargs=-1, metavar="[LAB]...", shell_complete=complete_labs)
@@ -50,8 +50,8 @@ def _mib(size: int) -> str:
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
-    """labctl's images on the engine: how large each is, how much of that no other image has, and what all of them take
-    unpacked, with shared layers counted once."""
+    """List labctl's images on the engine with their size and the part that no other image shares. The total is the
+    unpacked size of all images, with shared layers counted once."""
     labctl, actor = asked(ctx)
     labs, faults = labctl.labs.listed(actor)
     for fault in faults:
@@ -84,10 +84,10 @@ def _print_list(found: ImageList, labs: int) -> None:
 
 @labctl_command("build", example="labctl images build redis-replication\nlabctl images build --all")
 @_labs_argument
-@click.option("--all", "everything", is_flag=True, help="For every lab (as without LAB).")
+@click.option("--all", "everything", is_flag=True, help="All labs. This is the default without LAB.")
 @click.pass_context
 def build(ctx: click.Context, labs: tuple[str, ...], everything: bool) -> None:
-    """Build what is missing for labs, side by side. An interrupted build leaves nothing half-made."""
+    """Build the missing images of labs, several at a time. An interrupted build leaves no incomplete image."""
     labctl, actor = asked(ctx)
     with progress() as emit:
         built = labctl.images.build(actor, () if everything else labs, emit=emit)
@@ -100,7 +100,7 @@ def build(ctx: click.Context, labs: tuple[str, ...], everything: bool) -> None:
 @_labs_argument
 @click.pass_context
 def save(ctx: click.Context, file: str, labs: tuple[str, ...]) -> None:
-    """All that labs need as one file, for a machine with no network at all."""
+    """Write everything that labs need into one file, for a machine without a network."""
     labctl, actor = asked(ctx)
     with progress() as emit:
         saved = labctl.images.save(actor, file, labs, emit=emit)
@@ -111,7 +111,7 @@ def save(ctx: click.Context, file: str, labs: tuple[str, ...]) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.pass_context
 def load(ctx: click.Context, file: str) -> None:
-    """Take in what labctl images save wrote."""
+    """Import a file that labctl images save wrote."""
     labctl, actor = asked(ctx)
     with progress() as emit:
         tags = labctl.images.load(actor, file, emit=emit)
@@ -123,7 +123,8 @@ def load(ctx: click.Context, file: str) -> None:
 @json_option
 @click.pass_context
 def prune(ctx: click.Context, as_json: bool) -> None:
-    """Remove labctl's images that no lab of the catalog and no box uses. Images of others are never touched."""
+    """Remove labctl's images if no lab of the catalog and no box uses them. Other programs' images are never
+    removed."""
     labctl, actor = asked(ctx)
     with progress(as_json) as emit:
         removed = labctl.images.prune(actor, emit=emit)

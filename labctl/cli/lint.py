@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @labctl_command("lint", example="labctl lint redis-replication\nlabctl lint --all --json")
 @click.argument("labs", nargs=-1, metavar="LAB...", shell_complete=complete_labs)
-@click.option("--all", "everything", is_flag=True, help="Every lab of the catalog.")
+@click.option("--all", "everything", is_flag=True, help="All labs of the catalog.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, labs: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """What is wrong with a lab, by its files alone: no box is started, and nothing of the lab is run. Each fault with
-    file, line, reason and remedy. Exit status 3 where there are errors; warnings are for you to judge."""
+    """Find faults in a lab's files, without starting a box or running any part of the lab. Each fault is listed with
+    file, line, reason and remedy. Exit status 3 if there are errors. Warnings are for you to judge."""
     if not labs and not everything:
         raise UsageError("which lab?", hint=Hint.LINT_WHAT)
     labctl, actor = asked(ctx)

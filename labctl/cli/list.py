@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """The labs there are, with how much is in them. What is wrong with a faulty one is told beside."""
+    """List the labs with their level, time, boxes and tasks. A faulty lab is listed with its error."""
     labctl, actor = asked(ctx)
     labs, faults = labctl.labs.listed(actor)
     for fault in faults:

@@ -14,24 +14,25 @@ from labctl.i18n import _
 
 @labctl_command("logs", example="labctl logs master --unit redis-server -n 50")
 @words_argument("[LAB] BOX")
-@click.option("-u", "--unit", default="", metavar="UNIT", help="Only of this systemd unit.")
+@click.option("-u", "--unit", default="", metavar="UNIT", help="Only lines of this systemd unit.")
 @click.option(
-    "-n", "--lines", default=100, show_default=True, type=click.IntRange(1), help="How many lines at the most."
+    "-n", "--lines", default=100, show_default=True, type=click.IntRange(1), help="The largest number of lines."
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on as lines come, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines as they arrive, until Ctrl-C.")
 @instance_options
 @click.pass_context
 def command(
     ctx: click.Context, words: tuple[str, ...], unit: str, lines: int, follow: bool, lab: str, learner: str
 ) -> None:
-    """The journal of a box, read with the toolbox's own journalctl. Of a box that is stopped, what its console said."""
+    """Show the journal of a box, read with the toolbox's own journalctl. If the box is stopped, show its console
+    output."""
     lab, (box,) = counted(words, lab, "BOX")
     labctl, actor = asked(ctx, learner)
     said = labctl.boxes.console(actor, lab, box, lines)
     if said is not None:
         sys.stdout.buffer.write(said)
         if not said:
-            text = _("{box} is stopped, and its console said nothing; its journal can be read when it runs")
+            text = _("{box} is stopped and has no console output; start it to read its journal")
             click.echo(text.format(box=box), err=True)
         return
     argv = ["--no-pager", "-n", str(lines), *(["-u", unit] if unit else [])]

@@ -48,7 +48,7 @@ def _language_chosen(ctx: click.Context, param: click.Parameter, value: str | No
     if value is not None:
         if value not in languages():
             known = listed(languages())
-            raise UsageError("{option} is one of {known}, not {value}", option="--lang", known=known, value=value)
+            raise UsageError("{option} must be one of {known}, not {value}", option="--lang", known=known, value=value)
         advice.choose(language=value)
     return value
 
@@ -131,7 +131,8 @@ EPILOG = "Example:  labctl up redis-replication  ·  labctl enter master  ·  la
 @click.option("--debug", is_flag=True, help="Show tracebacks and the output of programs that failed.")
 @click.pass_context
 def main(ctx: click.Context, catalog: tuple[str, ...], lang: str | None, debug: bool) -> None:
-    """Hands-on labs on real Linux boxes: up in about a second, root in them, and verdicts on your work."""
+    """Run hands-on labs on real Linux boxes. A lab is up in about a second, you are root in its boxes, and labctl
+    judges your work."""
     ctx.obj = {**(ctx.obj or {}), "catalog": catalog, "debug": debug}
     advice.choose(catalogs=catalog)
 

@@ -15,14 +15,18 @@ from labctl.i18n import _
 @labctl_command("new", example="labctl new my-first-lab --in ~/my-labs")
 @click.argument("lab")
 @click.option(
-    "--in", "folder", default=".", metavar="DIR", help="The catalog; made where there is none. Else this folder."
+    "--in",
+    "folder",
+    default=".",
+    metavar="DIR",
+    help="The catalog, created if it does not exist. Default: this folder.",
 )
 @click.pass_context
 def command(ctx: click.Context, lab: str, folder: str) -> None:
-    """A new lab to begin with: small, whole and working, with TODO wherever its author goes on. Nothing that exists is
-    overwritten."""
+    """Create a new lab that is small, complete and works. The word TODO marks the places for you to continue. Existing
+    files are never overwritten."""
     labctl, actor = asked(ctx)
     for file in labctl.authoring.new_lab(actor, lab, Path(folder).expanduser()):
         click.echo(os.path.relpath(file))
-    line = _("Next: labctl --catalog {catalog} lint {lab}; then up, verify, solve. docs/author.md says more.")
+    line = _("Next: labctl --catalog {catalog} lint {lab}; then up, verify, solve. See docs/author.md.")
     click.echo(line.format(catalog=folder, lab=lab))

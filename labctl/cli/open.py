@@ -15,22 +15,22 @@ from labctl.i18n import _
 @labctl_command("open", example="labctl open master:6379\nlabctl open web:80 --port 8080")
 @words_argument("[LAB] BOX:PORT")
 @click.option(
-    "--port", default=0, metavar="PORT", type=click.IntRange(0, 65535), help="The local port; else a free one."
+    "--port", default=0, metavar="PORT", type=click.IntRange(0, 65535), help="The local port. Default: a free port."
 )
 @instance_options
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], port: int, lab: str, learner: str) -> None:
-    """A port on this machine's loopback that leads to a port of a box, until Ctrl-C. It goes through the engine;
-    nothing is published on any network."""
+    """Forward a port of this machine's loopback interface to a port of a box, until Ctrl-C. The connection goes through
+    the engine, and no port is published on a network."""
     lab, (target,) = counted(words, lab, "BOX:PORT")
     box, _colon, number = target.partition(":")
     if not number.isdigit() or not 0 < int(number) < 65536:
-        raise UsageError("{target} is not BOX:PORT", hint=Hint.OPEN, target=target)
+        raise UsageError("{target} does not have the form BOX:PORT", hint=Hint.OPEN, target=target)
     labctl, actor = asked(ctx, learner)
 
     def opened(local: int) -> None:
         click.echo(f"127.0.0.1:{local}")
-        click.echo(_("leads to port {port} of {box}; Ctrl-C ends it").format(port=number, box=box), err=True)
+        click.echo(_("forwards to port {port} of {box}; stop with Ctrl-C").format(port=number, box=box), err=True)
 
     try:
         labctl.boxes.forward(actor, lab, box, int(number), port, opened)

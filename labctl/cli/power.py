@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @instance_options
 @click.pass_context
 def stop(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
-    """Shut boxes down, all of them or those named. What is in them stays; labctl start brings them back."""
+    """Shut down the boxes that you name. All work is kept. labctl start starts the boxes again. Default for BOX: all
+    boxes of the lab."""
     request = asked(ctx, learner)
     lab, boxes = named(request, words, lab)
     ctx.exit(perform_stop(request, lab, boxes))
@@ -45,7 +46,7 @@ def perform_stop(request: Request, lab: str, boxes: Sequence[str]) -> int:
 @instance_options
 @click.pass_context
 def start(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
-    """Start boxes that are shut down, all of them or those named, and wait until they are ready."""
+    """Start boxes that are shut down, and wait until they are ready. Default for BOX: all boxes of the lab."""
     request = asked(ctx, learner)
     lab, boxes = named(request, words, lab)
     ctx.exit(perform_start(request, lab, boxes))

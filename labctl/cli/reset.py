@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @labctl_command("reset", example="labctl reset replica1")
 @words_argument("[LAB] [BOX]...")
-@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+@click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
 @instance_options
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], yes: bool, lab: str, learner: str) -> None:
-    """Make boxes new, all of them or those named, as they were at the start, with the same params. What was done in
-    them is gone; attempts are kept."""
+    """Recreate boxes as they were at the start, with the same params. All work in them is deleted. Attempts are kept.
+    Default for BOX: all boxes of the lab."""
     request = asked(ctx, learner)
     lab, boxes = named(request, words, lab)
     ctx.exit(perform(request, lab, boxes, yes=yes))
@@ -44,8 +44,8 @@ def perform(
     """Ask, recreate the boxes and say which; the exit status. ``alone``: held once the question is answered."""
     labctl, actor = request
     names = ", ".join(labctl.instances.resettable(actor, lab, boxes))
-    confirm("reset", _("All that was done in {boxes} will be gone. Go on?").format(boxes=names), yes)
+    confirm("reset", _("This deletes all work in {boxes}. Continue?").format(boxes=names), yes)
     with alone(), progress() as emit:
         done = labctl.instances.reset(actor, lab, boxes, emit=emit)
-    click.echo(_("{mark} new: {boxes}").format(mark="✓", boxes=", ".join(done)))
+    click.echo(_("{mark} recreated: {boxes}").format(mark="✓", boxes=", ".join(done)))
     return int(Exit.OK)

@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     "show", example="labctl show redis-replication\nlabctl show redis-replication listen\nlabctl show --values"
 )
 @words_argument("[LAB] [TASK]", shell_complete=complete_lab_or_task)
-@click.option("--task", default="", metavar="ID", help="Only this task: the same as TASK.")
+@click.option("--task", default="", metavar="ID", help="Only this task. The same as TASK.")
 @click.option("--values", "only_values", is_flag=True, help="Only your values: params and addresses.")
-@click.option("--pager/--no-pager", default=None, help="Page by page, or all at once. Default: what is long, by pages.")
+@click.option(
+    "--pager/--no-pager",
+    default=None,
+    help="Show the text page by page, or all at once. Default: long texts page by page.",
+)
 @instance_options
 @json_option
 @click.pass_context
@@ -45,9 +49,9 @@ def command(
     learner: str,
     as_json: bool,
 ) -> None:
-    """Show a lab's brief with the learner's own values and a drawing of its boxes and networks; or one task with the
-    passages of the brief that belong to it. Without LAB: the lab that is up. $PAGER, else less, shows a text that is
-    longer than the terminal."""
+    """Show a lab's brief with the learner's own values and a drawing of its boxes and networks. With TASK, show one
+    task with its sections of the brief. If a text is longer than the terminal, $PAGER shows it (default: less). Default
+    for LAB: the lab that is up."""
     request = asked(ctx, learner)
     lab, task = _meant(request, words, lab, task)
     ctx.exit(perform(request, lab, task, only_values=only_values, pager=pager, as_json=as_json))

@@ -14,16 +14,18 @@ from labctl.i18n import _
 
 
 @labctl_command("solve", example="labctl solve")
-@click.option("--solution", default="solve", metavar="NAME", help="Another solution of the lab, as solve-NAME.")
-@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+@click.option(
+    "--solution", default="solve", metavar="NAME", help="The solution to apply, for example solve-NAME. Default: solve."
+)
+@click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
 @one_lab
 @learner_option
 @click.pass_context
 def command(ctx: click.Context, solution: str, yes: bool, lab: str, learner: str) -> None:
-    """Have the reference solution applied to your boxes, to see how it is done."""
+    """Apply the reference solution to your boxes, so that you can study it."""
     labctl, actor = asked(ctx, learner)
     boxes = ", ".join(labctl.instances.solvable(actor, lab, solution))
-    confirm("solve", _("This does the work for you in {boxes}. Go on?").format(boxes=boxes), yes)
+    confirm("solve", _("This does the work for you in {boxes}. Continue?").format(boxes=boxes), yes)
     with progress() as emit:
         labctl.instances.solve(actor, lab, solution, emit=emit)
-    click.echo(advised(_("{mark} solved; see labctl verify").format(mark="✓")))
+    click.echo(advised(_("{mark} solution applied; see labctl verify").format(mark="✓")))

@@ -29,8 +29,8 @@ def _sent() -> dict[str, str]:
 @instance_options
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
-    """Your own OpenSSH client to the box's sshd, as root, with a key made for this lab. It goes through the engine, so
-    nothing is published; sshd itself must work (labctl enter needs neither)."""
+    """Connect to a box as root with your own OpenSSH client. labctl creates a key for this lab. The connection goes
+    through the engine, so no port is published. The box's sshd must work; labctl enter works without sshd."""
     request = asked(ctx, learner)
     lab, (box, *arguments) = named(request, words, lab, "BOX")
     request.labctl.boxes.ssh(request.actor, lab, box, arguments, _sent())
@@ -44,7 +44,7 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
 @learner_option
 @click.pass_context
 def config(ctx: click.Context, lab: str, learner: str) -> None:
-    """OpenSSH configuration for the boxes of a lab: for scp, rsync, VS Code and Ansible."""
+    """Print an OpenSSH configuration for the boxes of a lab, for scp, rsync, VS Code and Ansible."""
     labctl, actor = asked(ctx, learner)
     click.echo(labctl.boxes.ssh_config(actor, lab, _sent()), nl=False)
 
@@ -56,7 +56,7 @@ def config(ctx: click.Context, lab: str, learner: str) -> None:
 @instance_options
 @click.pass_context
 def proxy(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
-    """For OpenSSH's ProxyCommand: standard input and output to the box's port 22."""
+    """Connect standard input and output to the box's port 22, for OpenSSH's ProxyCommand."""
     # OpenSSH ends its ProxyCommand with SIGHUP or SIGTERM, also after success. Nothing here has to be taken back: the
     # process in the box ends with its stdin.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):

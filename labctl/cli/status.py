@@ -25,13 +25,13 @@ _COLOURS = {State.RUNNING: "green", State.STOPPED: "yellow", State.CREATED: "yel
 
 
 @labctl_command("status", example="labctl status")
-@click.option("--all", "everyone", is_flag=True, help="The labs of all your learners: of all cohorts and names.")
+@click.option("--all", "everyone", is_flag=True, help="The labs of all your learners, with any name and in any cohort.")
 @one_lab
 @learner_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, everyone: bool, lab: str, learner: str, as_json: bool) -> None:
-    """What is up, and how its boxes are."""
+    """Show the labs that are up and the state of their boxes."""
     ctx.exit(perform(asked(ctx, learner), lab, everyone=everyone, as_json=as_json))
 
 

@@ -22,24 +22,26 @@ _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_
 
 @labctl_command("test-lab", example="labctl test-lab redis-replication\nlabctl test-lab --all --thorough")
 @click.argument("labs", nargs=-1, metavar="[LAB]...", shell_complete=complete_labs)
-@click.option("--all", "everything", is_flag=True, help="Every lab of the catalog.")
-@click.option("--seeds", default=2, type=click.IntRange(1), metavar="N", help="With so many seeds; else 2.")
+@click.option("--all", "everything", is_flag=True, help="All labs of the catalog.")
+@click.option("--seeds", default=2, type=click.IntRange(1), metavar="N", help="The number of seeds. Default: 2.")
 @click.option(
-    "--repeat", default=3, type=click.IntRange(1), metavar="N", help="Judge the same boxes so many times; else 3."
+    "--repeat", default=3, type=click.IntRange(1), metavar="N", help="How often the same boxes are judged. Default: 3."
 )
-@click.option("--mutants", type=click.IntRange(1), metavar="N", help="Only so many mutants of each task; else all.")
-@click.option("--thorough", is_flag=True, help="Also the checks that hurt, on each solution.")
+@click.option(
+    "--mutants", type=click.IntRange(1), metavar="N", help="The number of mutants of each task. Default: all."
+)
+@click.option("--thorough", is_flag=True, help="Run thorough checks too, on each solution.")
 @click.option(
     "--only",
     multiple=True,
     type=click.Choice([str(phase) for phase in Phase]),
-    help="Only this phase, and what it needs. May be repeated.",
+    help="Only this phase and the phases that it needs. May be repeated.",
 )
 @click.option(
     "--report",
     type=click.Path(allow_dash=True),
     metavar="FILE",
-    help="Write a Markdown table with the labs' figures; - is stdout.",
+    help="Write a Markdown table with the labs' figures to FILE (- for stdout).",
 )
 @json_option
 @click.pass_context
@@ -55,10 +57,10 @@ def command(
     report: str | None,
     as_json: bool,
 ) -> None:
-    """Prove labs on boxes of their own, before learners get them: fresh boxes fail every task, each solution passes all
-    of them, also after a reboot, each mutant fails exactly the tasks that it names, a reset makes all new, and the same
-    boxes get the same verdicts again and again. Nothing is left of it. Exit status: 0 all holds, 1 something doesn't,
-    3 a lab is faulty, 6 something could not be tried."""
+    """Prove on separate boxes that labs are correct, before learners use them. Fresh boxes must fail every task. Each
+    solution must pass all tasks, also after a reboot. Each mutant must fail exactly the tasks that it names. A reset
+    must restore the first state. The same boxes must get the same verdicts each time. All boxes are removed at the end.
+    Exit status: 0 all rules hold, 1 a rule doesn't hold, 3 a lab is faulty, 6 something could not be tried."""
     from labctl.cli.ui.render import progress
 
     if not labs and not everything:

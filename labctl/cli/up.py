@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 @labctl_command("up", example="labctl up redis-replication")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--seed", default="", metavar="SEED", help="Take the params of this seed instead of your own.")
+@click.option("--dry-run", is_flag=True, help="Show the planned actions, but do nothing.")
+@click.option("--seed", default="", metavar="SEED", help="The seed for the params. Default: your own seed.")
 @lab_argument("LAB", among_several=False)
 @learner_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, lab: str, dry_run: bool, seed: str, learner: str, as_json: bool) -> None:
-    """Bring a lab up: its boxes are made, wired and started. What is up already stays as it is; what a crash left
-    half-made is finished. A first time that fails leaves nothing behind."""
+    """Bring a lab up: create its boxes, connect them to networks and start them. Boxes that are up are not changed.
+    Boxes that are incomplete after a crash are finished. If the first start fails, nothing is left behind."""
     if not lab:
         raise click.MissingParameter(param_type="argument", param_hint="LAB", ctx=ctx)
     request = asked(ctx, learner)
@@ -68,7 +68,7 @@ def _print_result(done: LabIsUp) -> None:
     for name, address in done.addresses.items():
         click.echo(f"  {click.style(name.ljust(width), bold=True)}  {address}")
     for name in done.changed:
-        text = _("! {box} was made from an older definition; labctl reset makes it new")
+        text = _("! {box} was created from an older definition; labctl reset recreates it")
         click.echo(advised(text.format(box=name)), err=True)
     click.echo(done.title)
     first = next(iter(done.addresses))

@@ -36,14 +36,18 @@ _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_
     shell_complete=complete_tasks,
     help="Only this task. May be repeated.",
 )
-@click.option("--watch", is_flag=True, help="Again and again, telling what changes, until all is right or Ctrl-C.")
-@click.option("--thorough", is_flag=True, help="Also what reboots, kills or cuts something, on copies of your boxes.")
+@click.option("--watch", is_flag=True, help="Repeat and report changes, until all tasks are passed or until Ctrl-C.")
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="Also run the checks that reboot a box, kill a process or cut a network link, on copies of your boxes.",
+)
 @click.option(
     "--junit",
     "report",
     type=click.Path(allow_dash=True),
     metavar="FILE",
-    help="Write JUnit XML for a CI system; - is stdout.",
+    help="Write JUnit XML for a CI system to FILE (- for stdout).",
 )
 @one_lab
 @learner_option
@@ -59,8 +63,8 @@ def command(
     learner: str,
     as_json: bool,
 ) -> None:
-    """Which tasks are done, and what to look at where one is not. Nothing in the boxes is changed. Exit status: 0 all
-    passed, 1 something failed, 6 something could not be checked or the attempt could not be kept."""
+    """Check which tasks are done, and say where to look for the other tasks. Nothing in the boxes is changed. Exit
+    status: 0 all tasks passed, 1 a task failed, 6 a task could not be checked or the attempt could not be kept."""
     _refuse_both(watch, {"--thorough": thorough, "--junit": report is not None, "--json": as_json})
     _refuse_both(report == "-", {"--json": as_json}, "--junit -")
     request = asked(ctx, learner)
@@ -147,7 +151,7 @@ def _watch(request: Request, lab: str, tasks: Collection[str]) -> int:
         if page.changes is None:
             print_attempt(page.lab, attempt, page.report.number, None, page.left_out)
             if attempt.verdict is not Verdict.PASSED:
-                click.echo(_("watching; Ctrl-C ends it"), err=True)
+                click.echo(_("watching; stop with Ctrl-C"), err=True)
         else:
             score = f"{attempt.points}/{attempt.of}"
             for task, verdict in page.changes:

@@ -47,7 +47,7 @@ def test_a_cohort_runs_from_plan_to_down(cohort: Class) -> None:
     ping = ["ping", "-c1", "-W2", "beta"]
     assert cohort.labctl.run("exec", "--learner", f"{cohort.name}/s03", "alpha", "--", *ping).returncode == 0
 
-    assert "2 new" in cohort.run("reset", "--learner", "s00", "--learner", "s04", "--yes").stdout
+    assert "2 recreated" in cohort.run("reset", "--learner", "s00", "--learner", "s04", "--yes").stdout
     assert len({box.id for box in cohort.boxes()} - ids) == 4
     assert "5 removed" in cohort.run("down", "--yes").stdout
     assert not cohort.boxes()

@@ -82,7 +82,7 @@ def test_grades_follow_the_verdicts_and_improve_with_a_corrected_check(group: Cl
     assert group.points()["li"] == (4, 0)
     told = group.run("regrade", "--lab", "mini")
     assert "li  4 → 10\n  ✗ → ✓  answer  0 → 6\n      before: /root/answer holds" in told
-    assert "not up, so their grade stays: zhao" in told
+    assert "not up, so the grade is unchanged: zhao" in told
     assert group.points() == {"li": (10, 0), "wang": (6, 0), "zhao": (0, 0)}
 
     matrix = group.run("watch")

@@ -163,7 +163,7 @@ def test_cp_copies_files_and_folders_both_ways(shared: Labctl, tmp_path: Path) -
     shared.run("cp", str(folder / "deep" / "leaf"), "alpha:/tmp/other-name")
     assert shared.run("exec", "alpha", "--", "stat", "-c", "%U %s", "/tmp/other-name").stdout == "root 256\n"
     assert "there is no /nowhere" in shared.run("cp", "alpha:/nowhere", str(tmp_path), code=2).stderr
-    assert "one of the two must be in a box" in shared.run("cp", "a", "b", code=2).stderr
+    assert "exactly one of the two paths must be in a box" in shared.run("cp", "a", "b", code=2).stderr
 
 
 def test_cp_skips_special_files_and_links_that_lead_outside(

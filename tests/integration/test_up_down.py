@@ -40,7 +40,7 @@ def test_up_twice_changes_nothing_and_says_so(engine: docker.DockerClient, mini:
 
 def test_dry_run_prints_the_plan_and_changes_nothing(engine: docker.DockerClient, labctl: Labctl) -> None:
     said = labctl.run("up", "mini", "--dry-run").stdout
-    assert "make alpha" in said and "make beta" in said and "wait until" in said
+    assert "create alpha" in said and "create beta" in said and "wait until" in said
     assert not boxes_of(engine, labctl.learner)
 
 

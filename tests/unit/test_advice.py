@@ -78,7 +78,7 @@ def test_at_the_gateway_advice_repeats_only_a_language_that_was_typed() -> None:
     [
         (UsageError("x", hint=Hint.UP, lab="mini"), "labctl up mini"),
         (UsageError("x", hint=Hint.LIST_AND_UP), "labctl list, and then labctl up LAB"),
-        (UsageError("x", hint=Hint.OPTION_LAB, first="mini"), "say which one: labctl … --lab mini"),
+        (UsageError("x", hint=Hint.OPTION_LAB, first="mini"), "name the lab: labctl … --lab mini"),
         (RefusedError("x", hint=Hint.DOWN_ONE), "labctl status"),
         (UsageError("x", hint=Hint.UNPAUSE, container="x"), "tell your instructor"),
         (UsageError("x", hint=Hint.DOWN_AND_UP, lab="a", wanted="1"), "tell your instructor"),
@@ -103,7 +103,7 @@ def test_advice_at_the_gateway_names_no_command_that_the_gateway_lacks(error: La
         ("doctor --fix", "labctl doctor", "labctl doctor"),
         ("--lang zh doctor", "labctl doctor", ""),
         ("up x --lab=x --learner li", "labctl up x", ""),
-        ("images build", "labctl images build, or a mirror: labctl config", "a mirror: labctl config"),
+        ("images build", "labctl images build, or use a mirror: labctl config", "use a mirror: labctl config"),
         ("images build", "labctl images build，或换镜像源：x", "换镜像源：x"),
         ("verify", "labctl up x", "labctl up x"),
     ],

@@ -99,7 +99,7 @@ def test_an_unknown_lab_is_reported_with_the_nearest(root: Path) -> None:
     with pytest.raises(UsageError) as caught:
         open_(root).lab("dmo")
     assert str(caught.value) == "there is no lab dmo"
-    assert plain(caught.value) == "did you mean demo? All labs: labctl list"
+    assert plain(caught.value) == "did you mean demo? List all labs: labctl list"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../demo", "demo/", "/etc"])

@@ -175,7 +175,7 @@ class TestErrors:
         assert found.code == 2
         assert found.err.splitlines() == [
             "error: there is no lab redis-replicaton",
-            "try: did you mean redis-replication? All labs: labctl list",
+            "try: did you mean redis-replication? List all labs: labctl list",
         ]
 
     @pytest.mark.parametrize(
@@ -196,12 +196,12 @@ class TestErrors:
     def test_open_requires_a_box_and_a_port(self, labctl: Labctl, target: str) -> None:
         found = labctl("open", target)
         assert found.code == 2
-        assert found.err.startswith(f"error: {target} is not BOX:PORT")
+        assert found.err.startswith(f"error: {target} does not have the form BOX:PORT")
 
     def test_cp_requires_exactly_one_side_in_a_box(self, labctl: Labctl) -> None:
         for pair in (("a", "b"), ("master:/a", "replica1:/b")):
             found = labctl("cp", *pair)
-            assert found.code == 2 and "one of the two must be in a box" in found.err
+            assert found.code == 2 and "exactly one of the two paths must be in a box" in found.err
 
     def test_an_error_shows_its_last_lines_of_detail_and_its_hint(self, capsys: pytest.CaptureFixture[str]) -> None:
         detail = "\n".join(f"line {n}" for n in range(100))
@@ -373,7 +373,7 @@ class TestPlanText:
             "build the images of pond that are missing",
             "start keeper and switch",
             "finish removing master",
-            "make master from pond:1 (eth0 10.10.10.11/24)",
+            "create master from pond:1 (eth0 10.10.10.11/24)",
             "start replica1",
             "wait until master, replica1 are ready",
         ]

@@ -78,7 +78,7 @@ def test_a_cohort_is_managed_from_create_to_end(labctl: Run, roster: str) -> Non
     assert out.splitlines()[-3].split("\t") == ["s01", "李雷", "一班", "none", "pond 3/3", "–"]
     assert "3 stopped" in labctl("cohort", "stop", "db-1")[1]
     assert "1 started" in labctl("cohort", "start", "db-1", "--learner", "s02")[1]
-    assert "1 new" in labctl("cohort", "reset", "db-1", "--learner", "s02", "--yes")[1]
+    assert "1 recreated" in labctl("cohort", "reset", "db-1", "--learner", "s02", "--yes")[1]
     code, out, _ = labctl("cohort", "remove", "db-1", "s03", "--yes", "--json")
     assert json.loads(out)["boxes"] == 3
     assert "db-1: 2 removed  6 boxes" in labctl("cohort", "down", "db-1", "-y")[1]
@@ -153,7 +153,7 @@ def test_an_unknown_learner_is_refused_and_late_learners_can_be_added(labctl: Ru
     assert code == 2 and "did you mean s01?" in err
     late = tmp_path / "late.csv"
     late.write_text("id,name,group\ns04,Lucy,二班\ns03,James,二班\ns01,李雷,一班\n")
-    assert "1 new, 1 changed, 1 as before" in labctl("cohort", "add", "db-1", "--roster", str(late))[1]
+    assert "1 new, 1 changed, 1 unchanged" in labctl("cohort", "add", "db-1", "--roster", str(late))[1]
 
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHNOF3RVoZ7CmWgNbzH8BWhlLQlUX9Pg6pTrAnRfdFfE"
@@ -183,7 +183,7 @@ def _members(labctl: Run) -> dict[str, dict[str, str]]:
 def test_a_missing_column_changes_nothing(labctl: Run, full: Callable[[str], str]) -> None:
     before = _members(labctl)
     code, out, _ = labctl("cohort", "add", "db-1", "--roster", full("id,name\ns01,Li Lei\ns02,Han\ns03,Jim\n"))
-    assert code == 0 and "1 new, 1 changed, 1 as before" in out
+    assert code == 0 and "1 new, 1 changed, 1 unchanged" in out
     assert "  s01 name: Li → Li Lei\n" in out
     after = _members(labctl)
     assert after["s01"] == {**before["s01"], "name": "Li Lei"} and after["s02"] == before["s02"]
@@ -260,7 +260,7 @@ def test_the_encoding_option_is_used(labctl: Run, full: Callable[[str], str], tm
     assert labctl("cohort", "add", "db-1", "--roster", str(file), "--encoding", "CP1252")[0] == 0
     assert _members(labctl)["s03"]["name"] == "Müller"
     code, _, err = labctl("cohort", "add", "db-1", "--roster", str(file), "--encoding", "rot13")
-    assert code == 2 and "labctl reads no files in the encoding rot13" in err and "cp1252" in err
+    assert code == 2 and "labctl can't read files in the encoding rot13" in err and "cp1252" in err
 
 
 def test_a_workbook_is_accepted_as_a_roster(labctl: Run, full: Callable[[str], str], tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_class_that_does_not_fit_is_refused_unless_forced(
     small = Server(2, 8 * GIB, 7 * GIB, 90 * GIB, 80 * GIB, 32768, 300, inotify=50, inotify_used=0)
     monkeypatch.setattr("labctl.adapters.docker.server.DockerServer.look", lambda _self: small)
     code, out, _ = labctl("cohort", "plan", "db-1")
-    assert code == 7 and "doesn't fit: 2 of 3 learners do" in out
+    assert code == 7 and "doesn't fit: this server has room for 2 of 3 learners" in out
     assert "sysctl -w fs.inotify.max_user_instances=128" in out
     code, _, err = labctl("cohort", "up", "db-1")
     assert code == 7 and "inotify (72 needed, 50 left, 22 missing)" in err
@@ -329,9 +329,9 @@ def test_failures_are_grouped_by_reason_with_an_exit_code(capsys: pytest.Capture
         finish(click.Context(click.Command("up")), "db-1", Verb.UP, tally, False, again="labctl cohort up db-1")
     out, err = capsys.readouterr()
     assert caught.value.exit_code == 130
-    assert "✗ db-1: 1 up, 2 up already, 10 failed, 1 not begun  3 boxes, 4.0 s" in out
+    assert "✗ db-1: 1 up, 2 up already, 10 failed, 1 not started  3 boxes, 4.0 s" in out
     assert err.count("busy") == 1 and "db-1/s05 pond, 3 more: the Docker engine refused: busy" in err
-    assert err.count("full") == 1 and "this does the rest: labctl cohort up db-1" in err
+    assert err.count("full") == 1 and "to finish, run: labctl cohort up db-1" in err
 
 
 def _happen(emit: Callable[[Any], None]) -> None:

@@ -248,8 +248,8 @@ class TestRegrade:
         code, out, _err = labctl("regrade", "db-1", "--lab", "pond", "--group", "b", "--dry-run")
         assert code == 0 and len(group.store.attempts_of("db-1")) == 90
         assert "s001  10 → 20\n  ✗ → ✓  task-2  0 → 10\n      before: no task-2\\x1b[2J\n" in out
-        assert out.splitlines()[-1] == "1 grades differ, 0 do not · nothing was changed"
-        assert "not up, so their grade stays: s003, s005" in out
+        assert out.splitlines()[-1] == "1 grades changed, 0 unchanged · nothing was changed"
+        assert "not up, so the grade is unchanged: s003, s005" in out
         _code, out, _err = labctl("regrade", "db-1", "--lab", "pond", "--learner", "s002", lang="zh")
         assert out.splitlines()[-1] == "0 人成绩有变，1 人不变"
         assert group.store.attempts_of("db-1")[-1].by == "regrade"
@@ -266,7 +266,7 @@ class TestRegrade:
         group.up("s002")
         group.checker.results[4] = error("task-5")
         code, out, _err = labctl("regrade", "db-1", "--lab", "pond", "--learner", "s002")
-        assert code == 6 and "s002 could not be checked, so that grade stays: task-5\n" in out
+        assert code == 6 and "s002 could not be checked, so the grade is unchanged: task-5\n" in out
         (row,) = (row for row in json.loads(labctl("watch", "db-1", "--json")[1])["pond"] if row["id"] == "s002")
         assert row["points"] == 20 and row["tasks"]["task-5"] == Verdict.ERROR
 

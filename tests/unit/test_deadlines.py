@@ -168,7 +168,7 @@ class TestReset:
     def test_reset_of_one_box_recreates_that_box_only(self, world: World) -> None:
         before = world.ids()
         code, out, _err = world.said("reset master --yes")
-        assert code == 0 and "new: master" in out and len(world.ids() & before) == 2
+        assert code == 0 and "recreated: master" in out and len(world.ids() & before) == 2
         assert set(world.states().values()) == {State.RUNNING}
 
 

@@ -183,7 +183,7 @@ def test_put_writes_a_file_into_a_box(say: Callable[..., Said], monkeypatch: pyt
     assert (code, out) == (7, "") and "larger than 1024 KiB" in err
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     code, out, err = say("put master:/root/x")
-    assert (code, out) == (2, "") and "put takes the file from standard input" in err
+    assert (code, out) == (2, "") and "put reads the file from standard input" in err
 
 
 def test_the_menu_shows_the_learners_boxes_attempts_and_points(say: Callable[..., Said], engine: FakeEngine) -> None:
@@ -213,7 +213,7 @@ def test_a_note_names_no_command_of_the_server() -> None:
     note = BoxNote(1.0, "id", "pond-li", "web", "disk-unknown", limit=1 << 30)
     assert text_of(note).endswith("see labctl doctor")
     hints.begin(["status"])
-    assert text_of(note) == "web: labctl can't measure what it writes, so its limit of 1.0 GiB does not hold"
+    assert text_of(note) == "web: labctl can't measure how much it writes, so its limit of 1.0 GiB is not enforced"
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_logs_of_a_stopped_box_with_an_empty_console_say_so(
     monkeypatch.setattr(Parts, "finder", SimpleNamespace(find=lambda *_: current))
     monkeypatch.setattr(engine, "logs", lambda *_: b"", raising=False)
     code, out, err = typed("logs", "master")
-    assert (code, out) == (0, "") and err.startswith("master is stopped, and its console said nothing")
+    assert (code, out) == (0, "") and err.startswith("master is stopped and has no console output")
 
 
 def test_every_command_accepts_help_as_its_first_word() -> None:

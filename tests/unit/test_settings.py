@@ -186,7 +186,7 @@ def test_an_unknown_setting_is_reported_with_the_nearest() -> None:
         with pytest.raises(UsageError) as caught:
             action("mirror.debain")
         assert str(caught.value) == "there is no setting mirror.debain"
-        assert plain(caught.value) == ("did you mean mirror.debian? All settings: labctl config list")
+        assert plain(caught.value) == ("did you mean mirror.debian? List all settings: labctl config list")
 
 
 def test_an_invalid_value_is_refused_and_not_stored() -> None:

@@ -141,7 +141,7 @@ class TestUnavailableStore:
         assert "✓ listen" in out and "· not kept" in out and "attempt 0" not in out
         assert err.splitlines() == [
             "error: this attempt was not kept and does not count: the store S can't be used: W",
-            "try: psql U, to try it by hand; labctl config get store shows the setting",
+            "try: psql U, to test the connection; labctl config get store shows the setting",
         ]
 
     def test_json_shows_that_the_verdict_was_not_stored(self, labctl: Run) -> None:

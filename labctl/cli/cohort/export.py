@@ -26,8 +26,8 @@ _IN_MEMORY = 1 << 20
 )
 @click.pass_context
 def command(ctx: click.Context, name: str, output: str) -> None:
-    """All attempts with what the checks said, the roster, hints, grades and what happened, as one archive. No engine is
-    asked. The cohort's secret isn't in it."""
+    """Write one archive with all attempts, the messages of their checks, the roster, hints, grades and the cohort's
+    events. The command queries no engine. The archive doesn't contain the cohort's secret."""
     labctl, actor = asked(ctx)
     with output_file(output) as stream:
         _write(stream, labctl.grades.export(actor, name, rendered))

@@ -10,22 +10,25 @@ from labctl.cli.main import LazyGroup
 class _Group(LazyGroup):
     table = {  # noqa: RUF012
         "create": ("labctl.cli.cohort.roster:create", "Create a cohort from a roster."),
-        "list": ("labctl.cli.cohort.list:command", "The cohorts there are."),
-        "show": ("labctl.cli.cohort.list:show", "Who is in a cohort, and what is up."),
-        "add": ("labctl.cli.cohort.roster:add", "Add learners from a roster, or change those who are in it."),
-        "remove": ("labctl.cli.cohort.leave:remove", "Take learners out, with their boxes."),
-        "plan": ("labctl.cli.cohort.plan:command", "What a class will need, and what this server has."),
-        "up": ("labctl.cli.cohort.power:up", "Bring everybody's boxes up, or finish bringing them up."),
-        "stop": ("labctl.cli.cohort.power:stop", "Shut everybody's boxes down; all work stays."),
+        "list": ("labctl.cli.cohort.list:command", "List the cohorts."),
+        "show": ("labctl.cli.cohort.list:show", "Show the learners of a cohort and the labs that are up."),
+        "add": ("labctl.cli.cohort.roster:add", "Add learners from a roster, or update existing learners."),
+        "remove": ("labctl.cli.cohort.leave:remove", "Remove learners and their boxes."),
+        "plan": (
+            "labctl.cli.cohort.plan:command",
+            "Compare the resources that a class needs with those of this server.",
+        ),
+        "up": ("labctl.cli.cohort.power:up", "Bring the boxes of all learners up, or finish bringing them up."),
+        "stop": ("labctl.cli.cohort.power:stop", "Shut down the boxes of all learners. All work is kept."),
         "start": ("labctl.cli.cohort.power:start", "Start boxes that are shut down."),
-        "reset": ("labctl.cli.cohort.power:reset", "Make boxes new, as they were at the start."),
-        "down": ("labctl.cli.cohort.power:down", "Remove everybody's boxes with all that is in them."),
-        "watch": ("labctl.cli.cohort.watch:command", "Who is where, and who is stuck."),
-        "verify": ("labctl.cli.cohort.verify:verify", "Judge everybody."),
-        "regrade": ("labctl.cli.cohort.verify:regrade", "Judge everybody anew after a check was mended."),
-        "report": ("labctl.cli.cohort.report:command", "Grades, as CSV, JSON, HTML or a workbook."),
-        "export": ("labctl.cli.cohort.export:command", "All attempts with their evidence, as one archive."),
-        "end": ("labctl.cli.cohort.leave:end", "End a cohort: keys closed, boxes removed, attempts kept."),
+        "reset": ("labctl.cli.cohort.power:reset", "Recreate boxes as they were at the start."),
+        "down": ("labctl.cli.cohort.power:down", "Remove the boxes of all learners with everything in them."),
+        "watch": ("labctl.cli.cohort.watch:command", "Show the progress of all learners, stuck learners first."),
+        "verify": ("labctl.cli.cohort.verify:verify", "Judge all learners."),
+        "regrade": ("labctl.cli.cohort.verify:regrade", "Judge all learners again after a check was corrected."),
+        "report": ("labctl.cli.cohort.report:command", "Write the grades as CSV, JSON, HTML or a workbook."),
+        "export": ("labctl.cli.cohort.export:command", "Write one archive with all attempts and their evidence."),
+        "end": ("labctl.cli.cohort.leave:end", "End a cohort: revoke its keys, remove its boxes, keep its attempts."),
     }
 
 
@@ -33,4 +36,5 @@ class _Group(LazyGroup):
     "cohort", cls=_Group, epilog="Example:  labctl cohort create db-1 --lab redis-replication --roster db-1.csv"
 )
 def group() -> None:
-    """Cohorts: a class on a shared server. A roster of learners, the labs they have, and how much each may use."""
+    """Run a class on a shared server. A cohort has a roster of learners, the labs of these learners, and limits for
+    each learner."""

@@ -12,7 +12,7 @@ from labctl.cli.context import asked
 from labctl.cli.ui.question import confirm
 from labctl.i18n import _, listed
 
-_yes = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+_yes = click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
 
 
 @labctl_command("remove", example="labctl cohort remove db-1 s07 s12")
@@ -22,12 +22,14 @@ _yes = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 @json_option
 @click.pass_context
 def remove(ctx: click.Context, name: str, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Take learners out of a cohort: their boxes are removed with all that is in them, and their keys open nothing any
-    more. Their attempts are kept."""
+    """Remove learners from a cohort. This removes their boxes with everything in them and revokes their keys. Their
+    attempts are kept."""
     labctl, actor = asked(ctx)
     members = labctl.classroom.members(actor, name, ids)
     who = listed(f"{member.id} {member.name}" for member in members)
-    question = _("Their boxes will be gone, and they can't log in any more: {who}. Go on?").format(who=who)
+    question = _("This removes the boxes of these learners, and they can no longer log in: {who}. Continue?").format(
+        who=who
+    )
     confirm(f"cohort remove {name} {' '.join(ids)}", question, yes)
     with watched(as_json) as emit:
         tally = labctl.classroom.remove(actor, name, ids, emit=emit)
@@ -40,11 +42,11 @@ def remove(ctx: click.Context, name: str, ids: tuple[str, ...], yes: bool, as_js
 @json_option
 @click.pass_context
 def end(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
-    """End a cohort: its learners' keys open nothing any more, and all boxes are removed with all that is in them.
-    Attempts are kept, and reports can still be made. With the last box of this server, keeper and switch go too."""
+    """End a cohort: revoke its learners' keys and remove all boxes with everything in them. Attempts are kept, and you
+    can still write reports. Keeper and switch are removed together with the last box of this server."""
     labctl, actor = asked(ctx)
     count = len(labctl.classroom.members(actor, name))
-    question = _("All boxes of {count} learners of {name} will be gone, and their keys closed. Go on?")
+    question = _("This removes all boxes of {count} learners of {name} and revokes their keys. Continue?")
     confirm(f"cohort end {name}", question.format(count=count, name=name), yes)
     with watched(as_json) as emit:
         tally = labctl.classroom.end(actor, name, emit=emit)

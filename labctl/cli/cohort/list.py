@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 @labctl_command("list", example="labctl cohort list")
-@click.option("--all", "everything", is_flag=True, help="Those that have ended, too.")
+@click.option("--all", "everything", is_flag=True, help="Ended cohorts, too.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
-    """The cohorts there are: their labs, how many learners are in them, and until when they last."""
+    """List the cohorts with their labs, the number of learners and the end date."""
     labctl, actor = asked(ctx)
     found = labctl.classroom.cohorts(actor, ended=everything)
     if as_json:
@@ -43,8 +43,8 @@ def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Who is in a cohort: whether they have a key, what of their labs is up (running boxes of all), and when they were
-    last seen. And until when it lasts, with which limits."""
+    """Show the learners of a cohort: whether a learner has a key, which labs are up (running boxes/all boxes), and when
+    the learner was last seen. Also show the cohort's end date and limits."""
     labctl, actor = asked(ctx)
     cohort = labctl.classroom.show(actor, name)
     if as_json:
@@ -52,7 +52,10 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
         return
     click.echo(_("labs: {labs}").format(labs=listed(cohort.labs)))
     click.echo(_("until: {until}").format(until=moment(cohort.until)) + (f"  ({_('ended')})" if cohort.ended else ""))
-    for text, limits in ((_("each learner: {limits}"), cohort.each), (_("all together: {limits}"), cohort.whole)):
+    for text, limits in (
+        (_("each learner: {limits}"), cohort.each),
+        (_("all learners together: {limits}"), cohort.whole),
+    ):
         if said := write_limits(limits):
             click.echo(text.format(limits=said))
     head = (_("learner"), _("name"), _("group"), _("key"), _("up"), _("last seen"))

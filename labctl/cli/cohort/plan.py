@@ -34,15 +34,16 @@ _COLOURS = {Fit.OK: "green", Fit.TIGHT: "yellow", Fit.SHORT: "red"}
     multiple=True,
     metavar="ID",
     shell_complete=complete_members,
-    help="Only for this learner. May be repeated.",
+    help="Only this learner. May be repeated.",
 )
-@click.option("--measure", is_flag=True, help="Measure each lab first, by one instance, where that wasn't done.")
+@click.option("--measure", is_flag=True, help="First measure each lab that has no measurement, with one instance.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, name: str, ids: tuple[str, ...], measure: bool, as_json: bool) -> None:
-    """What a class will need beyond what is up already, against what this server has left: memory, cpu, disk,
-    processes, the kernel's limits; what to change where that is too little; and how long the start will take. Exit
-    status 7 where it doesn't fit."""
+    """Compare the resources that a class still needs with the resources that are left on this server. Boxes that are up
+    already are not counted again. The resources are memory, CPU, disk, processes and kernel limits. If one is too
+    small, the plan says what to change. It also estimates how long the start takes. Exit status 7 if the class doesn't
+    fit."""
     labctl, actor = asked(ctx)
     if measure:
         with progress(as_json) as emit:
@@ -56,7 +57,9 @@ def command(ctx: click.Context, name: str, ids: tuple[str, ...], measure: bool, 
 
 
 def _print(name: str, plan: ClassPlan) -> None:
-    print_table((_("lab"), _("up"), _("boxes"), _("memory of one"), _("figures")), [_lab(lab) for lab in plan.labs])
+    print_table(
+        (_("lab"), _("up"), _("boxes"), _("memory per instance"), _("figures")), [_lab(lab) for lab in plan.labs]
+    )
     click.echo()
     rows = []
     for one in plan.weighed:
@@ -70,10 +73,10 @@ def _print(name: str, plan: ClassPlan) -> None:
         text = _("{mark} {name} fits: {boxes} boxes to start, {time}")
         click.echo(text.format(mark=mark, name=name, boxes=plan.boxes, time=duration(plan.seconds)))
     else:
-        text = _("{mark} {name} doesn't fit: {count} of {learners} learners do")
+        text = _("{mark} {name} doesn't fit: this server has room for {count} of {learners} learners")
         click.echo(text.format(mark=mark, name=name, count=plan.fitting, learners=plan.learners))
     if not all(lab.measured for lab in plan.labs):
-        text = _("Not all figures are from this server: labctl cohort plan {name} --measure")
+        text = _("Some figures were not measured on this server: labctl cohort plan {name} --measure")
         click.echo(advised(text.format(name=name)))
 
 

@@ -29,7 +29,7 @@ _learners = click.option(
     shell_complete=complete_members,
     help="Only this learner. May be repeated.",
 )
-_yes = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+_yes = click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
 
 
 def _options(function: F) -> F:
@@ -38,12 +38,12 @@ def _options(function: F) -> F:
 
 @labctl_command("up", example="labctl cohort up db-1\nlabctl cohort up db-1 --learner s07")
 @_options
-@click.option("--force", is_flag=True, help="Also where this server is too small for it.")
+@click.option("--force", is_flag=True, help="Start even if this server has too few resources.")
 @click.pass_context
 def up(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, force: bool) -> None:
-    """Bring the boxes of all learners up, eight at a time. What can't fit on this server is refused before anything is
-    started (exit status 7). What is up stays as it is, so after an interruption the same command does the rest. One
-    learner's failure holds nobody up; it is told at the end."""
+    """Bring the boxes of all learners up, eight at a time. If they don't fit on this server, labctl refuses before it
+    starts a box (exit status 7). Boxes that are up are not changed. After an interruption, run the same command again
+    to finish. If one learner's lab fails, the other labs still start, and the failure is reported at the end."""
     labctl, actor = asked(ctx)
     with watched(as_json) as emit:
         tally = labctl.classroom.up(actor, name, ids, force=force, emit=emit)
@@ -54,7 +54,7 @@ def up(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, force
 @_options
 @click.pass_context
 def stop(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) -> None:
-    """Shut the boxes of all learners down. What is in them stays; labctl cohort start brings them back."""
+    """Shut down the boxes of all learners. All work is kept. labctl cohort start starts the boxes again."""
     _do(ctx, name, ids, as_json, Verb.STOP, lambda classroom: classroom.stop)
 
 
@@ -71,8 +71,8 @@ def start(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool) ->
 @_yes
 @click.pass_context
 def reset(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, yes: bool) -> None:
-    """Make the boxes that are there new, as they were at the start, with the same params. What was done in them is
-    gone; attempts are kept."""
+    """Recreate the existing boxes as they were at the start, with the same params. All work in them is deleted.
+    Attempts are kept."""
     _ask(ctx, "reset", name, ids, yes)
     # The rest is new, and no more is lost.
     _do(ctx, name, ids, as_json, Verb.RESET, lambda classroom: classroom.reset, again="up")
@@ -83,8 +83,8 @@ def reset(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, ye
 @_yes
 @click.pass_context
 def down(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, yes: bool) -> None:
-    """Remove the boxes of all learners with all that is in them. The learners stay in the cohort, and their attempts
-    are kept."""
+    """Remove the boxes of all learners with everything in them. The learners stay in the cohort, and their attempts are
+    kept."""
     _ask(ctx, "down", name, ids, yes)
     _do(ctx, name, ids, as_json, Verb.DOWN, lambda classroom: classroom.down)
 
@@ -113,9 +113,9 @@ def _ask(ctx: click.Context, verb: str, name: str, ids: tuple[str, ...], yes: bo
     labctl, actor = asked(ctx)
     members = labctl.classroom.members(actor, name, ids)
     if not ids:
-        question = _("All that all learners of {name} did in their boxes will be gone. Go on?").format(name=name)
+        question = _("This deletes all work of all learners of {name} in their boxes. Continue?").format(name=name)
     else:
-        question = _("All that {count} learners of {name} did in their boxes will be gone. Go on?").format(
+        question = _("This deletes all work of {count} learners of {name} in their boxes. Continue?").format(
             count=len(members), name=name
         )
     confirm(_again(verb, name, ids).removeprefix("labctl "), question, yes)

@@ -37,7 +37,7 @@ class Verb(Enum):
     UP = ("{n} up", "{n} up already")
     STOP = ("{n} stopped", "{n} stopped already")
     START = ("{n} started", "{n} running already")
-    RESET = ("{n} new", "")
+    RESET = ("{n} recreated", "")
     DOWN = ("{n} removed", "")
 
 
@@ -205,7 +205,7 @@ def _say(name: str, verb: Verb, tally: Tally, again: str) -> None:
     if tally.failed:
         parts.append(_("{n} failed").format(n=len(tally.failed)))
     if tally.left:
-        parts.append(_("{n} not begun").format(n=len(tally.left)))
+        parts.append(_("{n} not started").format(n=len(tally.left)))
     if not parts:
         parts = [_("nothing to do")]
     good = not tally.failed and not tally.left
@@ -216,7 +216,7 @@ def _say(name: str, verb: Verb, tally: Tally, again: str) -> None:
     click.echo(line)
     _say_failures(tally.failed)
     if tally.left or tally.failed:
-        click.echo(_("this does the rest: {again}").format(again=again), err=True)
+        click.echo(_("to finish, run: {again}").format(again=again), err=True)
 
 
 def _say_failures(failed: tuple[Failure, ...]) -> None:

@@ -28,17 +28,25 @@ _FORMATS = ("csv", "json", "html", "xlsx")
 
 @labctl_command("report", example="labctl cohort report db-1 --format xlsx --output db-1.xlsx")
 @cohort_argument
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="csv", show_default=True, help="As what.")
-@click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Where to; else stdout (not for xlsx).")
+@click.option(
+    "--format", "form", type=click.Choice(_FORMATS), default="csv", show_default=True, help="The output format."
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="The file to write. Default: stdout (not for xlsx).",
+)
 @labs_option
 @group_option
 @click.pass_context
 def command(ctx: click.Context, name: str, form: str, output: str | None, labs: tuple[str, ...], group: str) -> None:
-    """Grades: points of the attempt that counts, attempts, hints, first and last time. The attempt with most points
-    counts; after a regrade, the ones before it don't. No engine is asked, so it works long after the class."""
+    """Write the grades: points of the attempt that counts, attempts, hints, first and last time. The attempt with the
+    most points counts. After a regrade, earlier attempts don't count. The command queries no engine, so you can use it
+    long after the class."""
     if form == "xlsx" and output is None:
         raise UsageError(
-            "a workbook goes into a file, not to stdout",
+            "a workbook can't be written to stdout, only to a file",
             hint=Hint.REPORT_TO_FILE,
             name=name,
         )

@@ -38,7 +38,7 @@ def _known_encoding(_ctx: click.Context, _param: click.Parameter, value: str) ->
 
     if value.lower() not in ENCODINGS:
         raise UsageError(
-            "labctl reads no files in the encoding {encoding}",
+            "labctl can't read files in the encoding {encoding}",
             hint=Hint.NAME_ENCODING,
             encoding=value,
             known=", ".join(ENCODINGS),
@@ -57,9 +57,9 @@ _encoding = click.option(
     default="",
     callback=_known_encoding,
     metavar="NAME",
-    help="The file's encoding, if labctl can't be certain of it: utf-8, gb18030, cp1252, big5, …",
+    help="The file's encoding, if labctl can't detect it: utf-8, gb18030, cp1252, big5, …",
 )
-_dry_run = click.option("--dry-run", is_flag=True, help="Check the file, list what it would change, change nothing.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Check the file and list its changes, but change nothing.")
 
 
 @labctl_command(
@@ -75,24 +75,29 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Check the file, list wh
     multiple=True,
     metavar="LAB",
     shell_complete=complete_labs,
-    help="A lab that they have. May be repeated.",
+    help="A lab of the cohort. May be repeated.",
 )
 @_roster
-@click.option("--until", metavar="DATE", help="2026-12-18 (its end), 2026-12-18T17:00, +3d or +4h.")
+@click.option(
+    "--until",
+    metavar="DATE",
+    help="The end of the cohort: 2026-12-18 (the end of that day), 2026-12-18T17:00, +3d or +4h. Default: no end.",
+)
 @click.option(
     "--grace",
     default="1d",
     show_default=True,
     metavar="SPAN",
-    help="From then until what is stopped is removed: 1d, 12h, 30m, or 0.",
+    help="The time between the end of the cohort and the removal of its boxes: 1d, 12h, 30m, or 0.",
 )
 @click.option(
     "--limits",
     default="",
     metavar="LIMITS",
-    help="For each learner: instances, boxes, memory, cpus, pids, disk (of a box), hours (from up on), idle (minutes).",
+    help="Limits of each learner: instances, boxes, memory, cpus, pids, disk (of a box), hours (after up), "
+    "idle (minutes).",
 )
-@click.option("--cohort-limits", default="", metavar="LIMITS", help="The same for all learners together.")
+@click.option("--cohort-limits", default="", metavar="LIMITS", help="The same limits for all learners together.")
 @_encoding
 @_dry_run
 @json_option
@@ -110,10 +115,10 @@ def create(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Create a cohort from a roster: a workbook (.xlsx), or a CSV file as spreadsheets write it (UTF-8, GB 18030 or
-    UTF-16; comma, semicolon or tab). All faults of the file are reported at once, with line and column, and nothing is
-    imported before all is right. A learner without a key can't log in. When the date has passed, boxes are stopped, and
-    removed after the grace; attempts are kept."""
+    """Create a cohort from a roster. The roster is a workbook (.xlsx) or a CSV file of a spreadsheet program (UTF-8, GB
+    18030 or UTF-16; comma, semicolon or tab). All errors of the file are reported at once, with line and column. If the
+    file has an error, nothing is imported. A learner without a key can't log in. At the end of the cohort its boxes are
+    stopped. After the grace period they are removed. Attempts are kept."""
     from labctl.domain.classroom.cohort_text import parse_grace, parse_limits, parse_until
 
     labctl, actor = asked(ctx)
@@ -153,9 +158,10 @@ def create(
 @json_option
 @click.pass_context
 def add(ctx: click.Context, name: str, roster: str, encoding: str, dry_run: bool, as_json: bool) -> None:
-    """Add learners to a cohort, and change those who are in it: the file needs only the column id and the columns to
-    change. A column that the file lacks and an empty cell change nothing; a cell with - removes the value. Every change
-    is listed. Nobody is removed (labctl cohort remove), and nothing is changed before all of the file is right."""
+    """Add learners to a cohort, and update existing learners from the file. The file needs only the column id and the
+    columns to change. A missing column or an empty cell changes nothing. A cell with - removes the value. Every change
+    is listed. No learner is removed; use labctl cohort remove for that. If the file has an error, nothing is
+    changed."""
     labctl, actor = asked(ctx)
     labctl.classroom.cohort(actor, name)  # a cohort that isn't there is reported before a file that can't be read
     read = labctl.classroom.read_roster(actor, _bytes(roster), roster, encoding, names=False)
@@ -163,7 +169,7 @@ def add(ctx: click.Context, name: str, roster: str, encoding: str, dry_run: bool
     if as_json:
         print_json(added)
         return
-    text = _("{mark} {name}: {new} new, {changed} changed, {same} as before")
+    text = _("{mark} {name}: {new} new, {changed} changed, {same} unchanged")
     mark = click.style("✓", fg="green")
     counts = {"new": len(added.new), "changed": len(added.changed), "same": len(added.same)}
     click.echo(text.format(mark=mark, name=name, **counts))

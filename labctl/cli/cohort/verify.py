@@ -56,7 +56,9 @@ def _line(one: Judged) -> str:
 
 
 _thorough = click.option(
-    "--thorough", is_flag=True, help="Also what reboots, kills or cuts something, on copies of the boxes."
+    "--thorough",
+    is_flag=True,
+    help="Also run the checks that reboot a box, kill a process or cut a network link, on copies of the boxes.",
 )
 
 
@@ -77,9 +79,9 @@ def verify(
     thorough: bool,
     as_json: bool,
 ) -> None:
-    """Judge everybody whose boxes run, three at a time. What is found counts for their grades, and not as an attempt
-    of theirs. After the cohort's end, boxes are started for it and stopped again. Exit status: 0 unless something
-    could not be checked (6)."""
+    """Judge all learners whose boxes run, three at a time. The results count for their grades, but not as attempts of
+    the learners. After the cohort's end, labctl starts the boxes, judges them and stops them again. Exit status: 0, or
+    6 if something could not be checked."""
     labctl, actor = asked(ctx)
     found = labctl.grades.verify(actor, name, labs, learners, group, thorough=thorough, ended=_Counter(quiet=as_json))
     if as_json:
@@ -106,11 +108,11 @@ def _print_summary(found: list[Judged]) -> None:
 
 @labctl_command("regrade", example="labctl cohort regrade db-1 --lab redis-replication --dry-run")
 @cohort_argument
-@click.option("--lab", required=True, metavar="LAB", help="The lab whose checks were mended.")
+@click.option("--lab", required=True, metavar="LAB", help="The lab whose checks were corrected.")
 @learners_option
 @group_option
 @_thorough
-@click.option("--dry-run", is_flag=True, help="Say who would have another grade, and change none.")
+@click.option("--dry-run", is_flag=True, help="List the learners whose grade would change, but change no grade.")
 @json_option
 @click.pass_context
 def regrade(
@@ -123,9 +125,9 @@ def regrade(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """After a check was mended: judge the boxes as they are by the checks as they are, and say whose grade changed,
-    and why. What came before counts no more for those; whose boxes don't run, or were made anew since, keeps the old
-    grade. Exit status 6 where some could not be checked."""
+    """Judge the current boxes with the current checks, after a check was corrected. List the learners whose grade
+    changed, with the reason. Earlier attempts of the learners that were judged no longer count. A learner whose boxes
+    don't run or were recreated keeps the old grade. Exit status 6 if labctl could not check some learners."""
     labctl, actor = asked(ctx)
     found = labctl.grades.regrade(
         actor, name, lab, learners, group, dry_run=dry_run, thorough=thorough, ended=_Counter(quiet=as_json)
@@ -146,15 +148,15 @@ def _print_regraded(found: Regraded, dry_run: bool) -> None:
         _print_change(changed)
     down = [_name(one.learner) for one in found.kept if not one.up]
     if down:
-        click.echo(_("not up, so their grade stays: {names}").format(names=listed(down)))
+        click.echo(_("not up, so the grade is unchanged: {names}").format(names=listed(down)))
     if found.anew:
         names = listed(map(_name, found.anew))
-        click.echo(_("boxes made anew since, so their grade stays: {names}").format(names=names))
+        click.echo(_("boxes recreated since, so the grade is unchanged: {names}").format(names=names))
     for one in found.kept:
         if one.up:
-            line = _("{name} could not be checked, so that grade stays: {why}")
+            line = _("{name} could not be checked, so the grade is unchanged: {why}")
             click.echo(line.format(name=_name(one.learner), why=_why_not(one)))
-    line = _("{changed} grades differ, {same} do not").format(changed=len(found.changes), same=found.same)
+    line = _("{changed} grades changed, {same} unchanged").format(changed=len(found.changes), same=found.same)
     click.echo(f"{line} · {_('nothing was changed')}" if dry_run else line)
 
 

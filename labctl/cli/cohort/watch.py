@@ -33,16 +33,17 @@ _REFRESH_SECONDS = 2.0
     default=20,
     show_default=True,
     metavar="MINUTES",
-    help="Stuck is who tried and failed, and got no further for so long.",
+    help="The minutes without progress, with a failed attempt, after which a learner counts as stuck.",
 )
-@click.option("--once", is_flag=True, help="Print it once, and end.")
+@click.option("--once", is_flag=True, help="Print the table once and exit.")
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context, name: str, labs: tuple[str, ...], group: str, stuck: float, once: bool, as_json: bool
 ) -> None:
-    """Learners and tasks: what was found last, attempts, hints, when they were last seen, and who is stuck, first. It
-    reads what is kept, and asks no box anything. q or Ctrl-C ends it, arrows and PgUp and PgDn move it."""
+    """Show a table of learners and tasks: last results, attempts, hints, and when each learner was last seen. Stuck
+    learners are listed first. The command reads only the store and queries no box. Move with the arrow keys, PgUp and
+    PgDn, and leave with q or Ctrl-C."""
     labctl, actor = asked(ctx)
 
     def look() -> Book:
@@ -88,5 +89,5 @@ def _live(look: Callable[[], Book], stuck: float) -> None:
 
 
 def _which(first: int, last: int, count: int) -> str:
-    text = _("lines {first}–{last} of {count} · ↑ ↓ PgUp PgDn Home End · q ends it")
+    text = _("lines {first}–{last} of {count} · ↑ ↓ PgUp PgDn Home End · q quits")
     return click.style(text.format(first=first, last=last, count=count), reverse=True)

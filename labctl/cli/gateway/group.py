@@ -17,22 +17,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class _Group(LazyGroup):
     table = {  # noqa: RUF012
-        "install": ("labctl.cli.gateway.install:command", "Put the gateway on this server, or take it away."),
-        "serve": ("labctl.cli.gateway.serve:command", "The broker that sshd's logins come to."),
-        "keys": ("labctl.cli.gateway.keys:command", "Which keys open the gateway, and for whom."),
-        "status": ("labctl.cli.gateway.status:command", "How the gateway is, who is in, and what was refused."),
+        "install": ("labctl.cli.gateway.install:command", "Install the gateway on this server, or remove it."),
+        "serve": ("labctl.cli.gateway.serve:command", "Run the broker that serves the logins of sshd."),
+        "keys": ("labctl.cli.gateway.keys:command", "List the keys that can log in, with their learners."),
+        "status": (
+            "labctl.cli.gateway.status:command",
+            "Show the gateway's state, its sessions and its last refusals.",
+        ),
     }
 
 
 @click.command("gateway", cls=_Group, epilog="Example:  sudo labctl gateway install")
 def group() -> None:
-    """The gateway: learners of a cohort come by SSH, each with their own key, all to one account, and get to their own
-    boxes and nowhere else."""
+    """Give the learners of a cohort access by SSH. All learners log in to one account, each with their own key. A
+    learner reaches only their own boxes."""
 
 
 _account = click.option("--account", default="lab", metavar="NAME", help="The account that learners log in to.")
 _keys_account = click.option(
-    "--keys-account", default="labctl-keys", metavar="NAME", help="The account that sshd looks keys up as."
+    "--keys-account", default="labctl-keys", metavar="NAME", help="The account that sshd uses to look up keys."
 )
 _socket = click.option("--socket", default="", metavar="FILE", help="The broker's socket.")
 

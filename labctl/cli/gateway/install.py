@@ -20,16 +20,20 @@ if TYPE_CHECKING:
 @labctl_command("install", example="sudo labctl gateway install\nsudo labctl gateway install --dry-run")
 @layout_options
 @click.option(
-    "--run-as", default="", metavar="USER", help="Whose labctl serves: who has the cohorts; else who calls this."
+    "--run-as",
+    default="",
+    metavar="USER",
+    help="The user whose labctl serves, the owner of the cohorts. Default: the user who runs this command.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--uninstall", is_flag=True, help="Take all of it away; the log stays.")
+@click.option("--dry-run", is_flag=True, help="Show the planned actions, but do nothing.")
+@click.option("--uninstall", is_flag=True, help="Remove the gateway, but keep its log.")
 @click.pass_context
 def command(
     ctx: click.Context, account: str, keys_account: str, socket: str, run_as: str, dry_run: bool, uninstall: bool
 ) -> None:
-    """Put the gateway on this server: two accounts that may do nothing, two small programs for sshd, sshd's
-    configuration for the one account, and systemd's unit for the broker. What is there already stays."""
+    """Install the gateway on this server. This creates two accounts without privileges, two small programs for sshd,
+    sshd's configuration for the learners' account, and systemd's unit for the broker. Parts that are installed already
+    are not changed."""
     labctl, actor = asked(ctx)
     where = layout(account, keys_account, socket, run_as=run_as or os.environ.get("SUDO_USER", ""))
     changes = labctl.gateway.planned(actor, where, remove=uninstall)
@@ -48,10 +52,10 @@ def command(
         changes,
         remove=uninstall,
         told=lambda change: click.echo(f"✓ {_text(change)}"),
-        undone=lambda target: click.echo(f"· {_('taken back')}: {target}", err=True),
+        undone=lambda target: click.echo(f"· {_('rolled back')}: {target}", err=True),
     )
     if not labctl.gateway.systemd_runs(actor):
-        click.echo(_("no systemd runs here. Have sshd read its configuration again: kill -HUP $(cat /run/sshd.pid)"))
+        click.echo(_("systemd does not run here. Make sshd reload its configuration: kill -HUP $(cat /run/sshd.pid)"))
         if not uninstall:
             click.echo(advised(_("and start the broker: labctl gateway serve")))
     if not uninstall:

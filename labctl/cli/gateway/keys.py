@@ -17,7 +17,8 @@ from labctl.i18n import _
 @json_option
 @click.pass_context
 def command(ctx: click.Context, cohort: str, as_json: bool) -> None:
-    """Which keys open the gateway, and for whom; as ssh-keygen -l shows a key. Of one cohort, or of all that last."""
+    """List the keys that can log in to the gateway, with their learners. Keys are shown as by ssh-keygen -l. Default
+    for COHORT: all cohorts that have not ended."""
     labctl, actor = asked(ctx)
     keys = labctl.gateway.keys(actor, cohort)
     if as_json:

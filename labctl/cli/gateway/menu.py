@@ -146,7 +146,7 @@ class Menu:
         click.echo()
         click.echo(click.style(f"{found.title} ({name})", bold=True))
         if not found.boxes:
-            click.echo(_("not up; up makes its boxes"))
+            click.echo(_("not up: the command up creates its boxes"))
         elif found.running:
             click.echo(_("running: {boxes}").format(boxes=listed(found.running)))
         for error in found.unsteady:

@@ -16,14 +16,14 @@ from labctl.i18n import _, speaking
 
 @labctl_command("serve", example="labctl gateway serve")
 @layout_options
-@click.option("--log", default="", metavar="FILE", help="Where logins, commands and refusals are kept.")
+@click.option("--log", default="", metavar="FILE", help="The log of logins, commands and refusals.")
 @click.option(
     "--each",
     type=click.IntRange(1, 64),
     default=8,
     show_default=True,
     metavar="N",
-    help="Sessions of one learner at once.",
+    help="The largest number of sessions of one learner at the same time.",
 )
 @click.option(
     "--all",
@@ -32,13 +32,14 @@ from labctl.i18n import _, speaking
     default=400,
     show_default=True,
     metavar="N",
-    help="Sessions at once.",
+    help="The largest number of sessions at the same time.",
 )
 @click.pass_context
 def command(
     ctx: click.Context, account: str, keys_account: str, socket: str, log: str, each: int, together: int
 ) -> None:
-    """The broker that sshd's logins come to. It runs until it is ended; where systemd runs, its unit starts it."""
+    """Run the broker that serves the logins of sshd. It runs until it is terminated. On a system with systemd, its unit
+    starts the broker."""
     labctl, actor = asked(ctx)
     options = ctx.find_root().obj or {}
     where = layout(account, keys_account, socket, log=log)

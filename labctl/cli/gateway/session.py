@@ -145,7 +145,7 @@ def _alone(request: Request, order: Order) -> Iterator[None]:
 def _put(request: Request, order: Order) -> int:
     (box,) = order.names
     if sys.stdin.isatty():
-        raise UsageError("put takes the file from standard input", hint=Hint.PUT, box=box, path=order.path)
+        raise UsageError("put reads the file from standard input", hint=Hint.PUT, box=box, path=order.path)
     labctl, actor = request
     path, size = labctl.boxes.put(actor, order.lab, box, order.path, _sent)
     click.echo(_("{mark} {box}:{path}  {size} bytes").format(mark="✓", box=box, path=path, size=size))
@@ -157,7 +157,7 @@ def _sent() -> bytes:
     content = sys.stdin.buffer.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise RefusedError(
-            "the file is larger than {most} KiB; nothing was put into the box",
+            "the file is larger than {most} KiB and was not copied into the box",
             hint=Hint.SMALLER_FILES,
             most=MOST_BYTES >> 10,
         )
@@ -178,20 +178,20 @@ def load() -> None:
 def meanings() -> dict[str, str]:
     """What each command is for, in the language in use."""
     return {
-        "menu": _("a menu"),
-        "help": _("what can be said here"),
-        "list": _("your labs"),
-        "show": _("a lab's brief, with your own values"),
+        "menu": _("show a menu"),
+        "help": _("list the commands"),
+        "list": _("list your labs"),
+        "show": _("show a lab's brief with your own values"),
         "up": _("bring a lab up"),
-        "status": _("how your boxes are"),
-        "enter": _("a root shell in a box; it needs a terminal: ssh -t"),
-        "put": _("a file of yours into a box, 1 MiB at most"),
-        "verify": _("which tasks are done"),
-        "hint": _("a hint for a task; again for a stronger one"),
-        "history": _("your attempts"),
-        "reset": _("boxes made new"),
-        "stop": _("boxes shut down; all work stays"),
-        "start": _("boxes started again"),
+        "status": _("show the state of your boxes"),
+        "enter": _("open a root shell in a box; this needs a terminal: ssh -t"),
+        "put": _("copy a file of yours into a box (1 MiB at most)"),
+        "verify": _("check which tasks are done"),
+        "hint": _("show a hint for a task; repeat it for a stronger hint"),
+        "history": _("list your attempts"),
+        "reset": _("recreate boxes as they were at the start"),
+        "stop": _("shut boxes down; all work is kept"),
+        "start": _("start boxes that are shut down"),
     }
 
 
@@ -201,4 +201,4 @@ def print_help() -> None:
     width = max(len(form.usage) for form in FORMS.values())
     for verb, form in FORMS.items():
         click.echo(f"  {(form.usage or _('(nothing)')).ljust(width)}  {told[verb]}")
-    click.echo(f"  {'--lang en|zh …'.ljust(width)}  {_('in English or Chinese')}")
+    click.echo(f"  {'--lang en|zh …'.ljust(width)}  {_('use English or Chinese')}")

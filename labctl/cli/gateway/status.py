@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, account: str, keys_account: str, socket: str, as_json: bool) -> None:
-    """How the gateway is: the account, what sshd has in effect for it, the broker, who is in, and what was refused
-    last. Exit status 4 where something of it is missing."""
+    """Show the gateway's state: the account, sshd's effective configuration for it, the broker, the sessions and the
+    last refusals. Exit status 4 if a part is missing."""
     labctl, actor = asked(ctx)
     where = layout(account, keys_account, socket)
     state = labctl.gateway.status(actor, where)
@@ -54,7 +54,7 @@ def _sshd_faults(state: GatewayState) -> list[str]:
     """A line each, in the language in use."""
     if state.sshd_error is not None:
         return [f"{text_of(state.sshd_error)} {state.sshd_error.detail}".strip()]
-    text = _("{keyword}: wanted {wanted}, found {found}")
+    text = _("{keyword}: expected {wanted}, found {found}")
     return [text.format(keyword=fault.keyword, wanted=fault.wanted, found=fault.found) for fault in state.sshd]
 
 
@@ -72,6 +72,6 @@ def _print(status: BrokerStatus) -> None:
         rows = [tuple(line.split("\t")) for line in status.sessions]
         print_table((_("learner"), _("what"), _("seconds"), _("from")), rows)
     if status.refusals:
-        click.echo(_("refused last:"))
+        click.echo(_("last refusals:"))
         for line in status.refusals:
             click.echo(f"  {line}")

@@ -34,7 +34,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.NAME_BOX: Wording("the boxes are: {known}"),
     Hint.NAME_TASK: Wording("the tasks are: {known}"),
     Hint.NAME_SOLUTION: Wording("the solutions are: {known}"),
-    Hint.OPTION_LAB: Wording("say which one: labctl … --lab {first}"),
+    Hint.OPTION_LAB: Wording("name the lab: labctl … --lab {first}"),
     Hint.ONE_LAB: Wording(CommandLine("{command} --lab {word}")),
     Hint.HISTORY: Wording(CommandLine("history {lab}")),
     Hint.NAME_SERVER: Wording("the servers are: {known}"),
@@ -45,7 +45,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.VERIFY_WITH: Wording(CommandLine("verify {option}")),
     Hint.ENTER_AS: Wording(CommandLine("enter LEARNER BOX")),
     Hint.OPEN: Wording(CommandLine("open master:6379")),
-    Hint.FREE_PORT: Wording("--port 0 takes a free one"),
+    Hint.FREE_PORT: Wording("use --port 0 for a free port"),
     Hint.LINT_WHAT: Wording(CommandLine("lint LAB"), OR, CommandLine("lint --all")),
     Hint.TEST_WHAT: Wording(CommandLine("test-lab LAB"), OR, CommandLine("test-lab --all")),
     Hint.TEST_JSON: Wording(CommandLine("test-lab --json")),
@@ -54,22 +54,22 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.COPY_PART: Wording(CommandLine("cp {box}:/etc .")),
     Hint.COPY_BY_CAT: Wording(CommandLine("exec {box} -- cat {path} > FILE")),
     Hint.COPY_TO_BY_CAT: Wording(CommandLine("exec BOX -- cat FILE > {path}")),
-    Hint.NAME_FILE: Wording("say the file's name, too"),
+    Hint.NAME_FILE: Wording("add a file name"),
     Hint.MOVE_AWAY: Wording("mv {path} {path}.old"),
-    Hint.SEE_FOLDER: Wording("see whether the folder is there, yours and not full"),
+    Hint.SEE_FOLDER: Wording("check that the folder exists, that you own it and that its disk is not full"),
     # The gateway.
-    Hint.SEE_HELP: Wording("what can be said here: help"),
-    Hint.USAGE: Wording("it is said so: {usage}"),
-    Hint.NAME_PATH: Wording("say how the file is to be called: put {box}:{path}NAME"),
+    Hint.SEE_HELP: Wording("list the commands: help"),
+    Hint.USAGE: Wording("usage: {usage}"),
+    Hint.NAME_PATH: Wording("add a file name: put {box}:{path}NAME"),
     Hint.PUT: Wording("ssh … put {box}:{path} < FILE"),
-    Hint.SMALLER_FILES: Wording("take what is larger apart, or have your instructor put it there"),
+    Hint.SMALLER_FILES: Wording("split a larger file, or ask your instructor to copy it into the box"),
     Hint.YOUR_LABS: Wording("your labs are: {known}"),
-    Hint.LEAVE_ONE: Wording("leave one of them first"),
+    Hint.LEAVE_ONE: Wording("leave another session first"),
     Hint.LATER: Wording("try again in a minute"),
     Hint.LOG_IN: Wording("log in again"),
     Hint.TELL_INSTRUCTOR: Wording("tell your instructor"),
-    Hint.ASK_FOR_TIME: Wording("ask your instructor for more"),
-    Hint.ASK_INSTRUCTOR: Wording("ask your instructor for it"),
+    Hint.ASK_FOR_TIME: Wording("ask your instructor for more time"),
+    Hint.ASK_INSTRUCTOR: Wording("ask your instructor for help"),
     # Cohorts.
     Hint.NAME_COHORT: Wording(CommandLine("cohort list")),
     Hint.NAME_LASTING_COHORT: Wording("there are: {known}"),
@@ -79,48 +79,46 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.SHOW_COHORT: Wording(CommandLine("cohort show {cohort}")),
     Hint.CREATE_COHORT: Wording(CommandLine("cohort create")),
     Hint.CREATE_COHORT_OF: Wording(CommandLine("cohort create NAME --lab LAB --roster FILE")),
-    Hint.OTHER_COHORT_NAME: Wording("take another name", AND, CommandLine("cohort list --all")),
+    Hint.OTHER_COHORT_NAME: Wording("use another name", AND, CommandLine("cohort list --all")),
     Hint.COHORT_NAME_FORM: Wording(
-        "1 to 24 lower-case letters, digits and dashes, no dash at either end: db-2026-autumn"
+        "use 1 to 24 lower-case letters, digits and hyphens, without a hyphen at either end: db-2026-autumn"
     ),
     Hint.PLAN_OR_FORCE: Wording(
         CommandLine("cohort plan {name}"),
         " says what to change",
         AND,
         CommandLine("cohort up {name} --force"),
-        " goes on all the same",
+        " starts the boxes anyway",
     ),
-    Hint.UP_SOME: Wording(CommandLine("cohort up {cohort} --learner ID"), ", for some of them"),
+    Hint.UP_SOME: Wording(CommandLine("cohort up {cohort} --learner ID"), ", for some learners"),
     Hint.VERIFY_COHORT: Wording(CommandLine("cohort verify {name}")),
     Hint.REPORT_COHORT: Wording(CommandLine("cohort report {name}")),
     Hint.REPORT_TO_FILE: Wording(CommandLine("cohort report {name} --format xlsx --output {name}.xlsx")),
-    Hint.CORRECT_ROSTER: Wording("correct the file, and try it with --dry-run"),
-    Hint.NAME_ENCODING: Wording("name one of these: {known}"),
-    Hint.NO_ENCODING: Wording("leave --encoding out"),
+    Hint.CORRECT_ROSTER: Wording("correct the file, and test it with --dry-run"),
+    Hint.NAME_ENCODING: Wording("use one of these: {known}"),
+    Hint.NO_ENCODING: Wording("omit --encoding"),
     Hint.OWN_KEY: Wording("every learner needs a key of their own: ssh-keygen -t ed25519"),
     # Times and limits.
     Hint.NAME_LIMIT: Wording("the limits are: {known}"),
-    Hint.LIMIT_ONCE: Wording("{name}=NUMBER, once"),
+    Hint.LIMIT_ONCE: Wording("write {name}=NUMBER only once"),
     Hint.LIMIT_SIZE: Wording("write it as {name}=512MiB or {name}=2GiB"),
-    Hint.LIMIT_NUMBER: Wording("write it as {name}=8; a limit that isn't named isn't there"),
-    Hint.LIMIT_DISK: Wording("--limits disk=2GiB, beside --cohort-limits disk={disk}"),
-    Hint.LIMIT_OF_ALL: Wording("--cohort-limits are for all learners together"),
+    Hint.LIMIT_NUMBER: Wording("write it as {name}=8; a limit that you omit does not apply"),
+    Hint.LIMIT_DISK: Wording("add --limits disk=2GiB to --cohort-limits disk={disk}"),
+    Hint.LIMIT_OF_ALL: Wording("use --cohort-limits for all learners together"),
     Hint.RAISE_LIMIT: Wording("{option} {name}={need}, or more"),
-    Hint.UNTIL_FORMS: Wording("2026-12-01 (until its end), 2026-12-01T18:00, +3d, +4h, +1d12h"),
-    Hint.LATER_TIME: Wording("give a later one, such as +3d"),
-    Hint.NO_END: Wording("leave it out for no end; or --until +3d"),
-    Hint.DURATION_FORMS: Wording("1d, 12h, 1d12h, 30m, or 0 for at once"),
+    Hint.UNTIL_FORMS: Wording("use 2026-12-01 (the end of that day), 2026-12-01T18:00, +3d, +4h or +1d12h"),
+    Hint.LATER_TIME: Wording("give a later time, such as +3d"),
+    Hint.NO_END: Wording("omit --until for a cohort without an end, or use --until +3d"),
+    Hint.DURATION_FORMS: Wording("use 1d, 12h, 1d12h, 30m, or 0 for immediately"),
     # The Docker engine.
     Hint.DOCTOR: Wording(CommandLine("doctor")),
     Hint.DOCTOR_FIX: Wording(CommandLine("doctor --fix")),
     Hint.DOCTOR_OR_LOGS: Wording(CommandLine("doctor"), COMMA, CommandLine("logs {box}")),
-    Hint.START_ENGINE: Wording("sudo systemctl start docker; where Docker is missing: sudo apt-get install docker.io"),
-    Hint.SET_UP_ENGINE: Wording(
-        "sudo systemctl start docker; where Docker is missing or no init system runs: ./setup.sh"
-    ),
+    Hint.START_ENGINE: Wording("sudo systemctl start docker; if Docker is missing: sudo apt-get install docker.io"),
+    Hint.SET_UP_ENGINE: Wording("sudo systemctl start docker; if Docker is missing or no init system runs: ./setup.sh"),
     Hint.SYSTEM_ENGINE: Wording("sudo systemctl start docker; docker context use default"),
     Hint.NO_REMAP: Wording("sudo systemctl restart docker, with userns-remap removed from /etc/docker/daemon.json"),
-    Hint.JOIN_GROUP: Wording("sudo labctl …, or join its group and log in again: sudo usermod -aG docker $USER"),
+    Hint.JOIN_GROUP: Wording("sudo labctl …, or join the group docker and log in again: sudo usermod -aG docker $USER"),
     Hint.ENGINE_VERSION: Wording("docker --host {address} version"),
     Hint.NEWER_ENGINE: Wording("install Docker Engine 20.10 or newer: sudo apt-get install docker.io"),
     Hint.NEWER_LABCTL: Wording(
@@ -141,40 +139,44 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.PRUNE: Wording(CommandLine("images prune")),
     Hint.SAVE_IMAGES: Wording(CommandLine("images save FILE")),
     Hint.BUILD_OR_MIRROR: Wording(
-        CommandLine("images build"), OR, "a mirror: ", CommandLine("config set mirror.debian http://HOST/debian")
+        CommandLine("images build"), OR, "use a mirror: ", CommandLine("config set mirror.debian http://HOST/debian")
     ),
     Hint.NETWORK_OR_MIRROR: Wording(
-        "is the network there? A mirror: ", CommandLine("config set mirror.debian http://HOST/debian")
+        "check the network, or use a mirror: ", CommandLine("config set mirror.debian http://HOST/debian")
     ),
     Hint.MIRROR: Wording(CommandLine("config set mirror.debian http://HOST/debian")),
     Hint.REGISTRY_OR_LOAD: Wording(CommandLine("config set mirror.registry HOST"), OR, CommandLine("images load FILE")),
-    Hint.INSTALL_BOOTSTRAP: Wording("sudo apt-get install mmdebstrap; for a user who is not root, uidmap too"),
+    Hint.INSTALL_BOOTSTRAP: Wording("sudo apt-get install mmdebstrap; a user who is not root also needs uidmap"),
     Hint.ROOT_OR_UIDMAP: Wording("sudo labctl …, or: sudo apt-get install uidmap"),
     # Labs and the catalog.
-    Hint.CATALOG_FORM: Wording("labctl --catalog DIR, where DIR holds labs/, playbooks/, images/ and checks/"),
-    Hint.LAB_NAME_FORM: Wording("lower-case letters, digits and dashes, a letter first, at most 32: my-first-lab"),
-    Hint.OTHER_LAB_NAME: Wording("another name, or another folder: ", CommandLine("new LAB --in DIR")),
+    Hint.CATALOG_FORM: Wording("labctl --catalog DIR; DIR contains labs/, playbooks/, images/ and checks/"),
+    Hint.LAB_NAME_FORM: Wording(
+        "use at most 32 lower-case letters, digits and hyphens, with a letter first: my-first-lab"
+    ),
+    Hint.OTHER_LAB_NAME: Wording("use another name or another folder: ", CommandLine("new LAB --in DIR")),
     Hint.TELL_AUTHOR: Wording("labctl --debug verify, and tell the lab's author"),
     # Settings and the store.
-    Hint.NAME_SETTING: Wording("all settings: ", CommandLine("config list")),
+    Hint.NAME_SETTING: Wording("list all settings: ", CommandLine("config list")),
     Hint.SET_OR_UNSET: Wording(CommandLine("config set {key} VALUE"), OR, CommandLine("config unset {key}")),
     Hint.STORE_FORM: Wording(
         CommandLine("config set store postgresql://USER@HOST/DATABASE"),
         OR,
         CommandLine("config unset store"),
-        " for a file of SQLite",
+        " for an SQLite file",
     ),
     Hint.TRY_STORE: Wording(
-        "psql {url}, to try it by hand", AND, CommandLine("config get store"), " shows the setting"
+        "psql {url}, to test the connection", AND, CommandLine("config get store"), " shows the setting"
     ),
-    Hint.SEE_STORE_FILE: Wording("see whether the disk is full and the file is yours; moving it away starts a new one"),
-    Hint.MAKE_ROOM: Wording("make room on the disk, and do it again; what was kept before is still there"),
+    Hint.SEE_STORE_FILE: Wording(
+        "check that the disk is not full and that you own the file; if you move the file away, a new file is created"
+    ),
+    Hint.MAKE_ROOM: Wording("free space on the disk, and repeat the command; earlier data is still stored"),
     Hint.WHO_HAS_FILE: Wording("fuser --verbose {name}"),
     Hint.SEE_STATE_FILE: Wording(
-        "ls -l {file}; if it is lost, take it from a backup; docs/operator.md says what it is for"
+        "ls -l {file}; if the file is lost, restore it from a backup; docs/operator.md describes the file"
     ),
     Hint.WRITE_ID: Wording("write the id into {file}; it is in the names of the containers: docker ps"),
-    Hint.UPGRADE: Wording("bring labctl up to date: pip install --upgrade labctl-boxes"),
+    Hint.UPGRADE: Wording("upgrade labctl: pip install --upgrade labctl-boxes"),
     Hint.INSTALL_POSTGRESQL: Wording("pip install 'labctl-boxes[postgresql]'"),
     # The machine, and the gateway's installation.
     Hint.INSTALL_GATEWAY: Wording(CommandLine("gateway install", sudo=True)),
@@ -183,7 +185,8 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.GATEWAY_STATUS_AS_ROOT: Wording(CommandLine("gateway status", sudo=True)),
     Hint.LEAVE_GROUP: Wording("gpasswd --delete {name} {first}"),
     Hint.INCLUDE_FIRST: Wording(
-        "the first line of {config} must be: Include {folder}/*.conf, and no file there may come before"
+        "the first line of {config} must be: Include {folder}/*.conf, and no other file of that folder may "
+        "sort before labctl's file"
     ),
     Hint.INSTALL_PACKAGE: Wording("apt-get install {package}"),
     Hint.INSTALL_SSH: Wording("apt-get install openssh-client", OR, CommandLine("enter BOX")),
@@ -193,15 +196,15 @@ WORDINGS: Mapping[Hint, Wording] = {
 """For each hint, how the command line says it."""
 
 NEAREST: Mapping[Hint, Wording] = {
-    Hint.NAME_LAB: Wording("did you mean {near}? All labs: ", CommandLine("list")),
+    Hint.NAME_LAB: Wording("did you mean {near}? List all labs: ", CommandLine("list")),
     Hint.NAME_BOX: Wording("did you mean {near}? The boxes are: {known}"),
     Hint.NAME_TASK: Wording("did you mean {near}? The tasks are: {known}"),
-    Hint.SEE_HELP: Wording("did you mean {near}? What can be: help"),
+    Hint.SEE_HELP: Wording("did you mean {near}? List the commands: help"),
     Hint.NAME_COHORT: Wording("did you mean {near}?"),
     Hint.NAME_SERVER: Wording("did you mean {near}?"),
     Hint.NAME_MEMBER: Wording("did you mean {near}?"),
     Hint.NAME_LIMIT: Wording("did you mean {near}? The limits are: {known}"),
-    Hint.NAME_SETTING: Wording("did you mean {near}? All settings: ", CommandLine("config list")),
+    Hint.NAME_SETTING: Wording("did you mean {near}? List all settings: ", CommandLine("config list")),
 }
 """The same for hints with a value ``near`` that isn't empty."""
 

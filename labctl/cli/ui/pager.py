@@ -70,7 +70,7 @@ def read(lines: Sequence[str]) -> None:
             last = _last_page(lines, columns, height - 1)
             offset = min(offset, last)
             shown = _fitting(lines[offset:], columns, height - 1)
-            text = _("lines {first}–{last} of {count} · ↑ ↓ PgUp PgDn Home End · q ends it")
+            text = _("lines {first}–{last} of {count} · ↑ ↓ PgUp PgDn Home End · q quits")
             told = text.format(first=offset + 1, last=offset + len(shown), count=len(lines))
             click.echo("\x1b[H\x1b[2J" + "\n".join([*shown, click.style(told, reverse=True)]), nl=False)
             sys.stdout.flush()

@@ -24,8 +24,8 @@ def _line(action: Action) -> str:
         case CreateBox():
             spec = action.spec
             addresses = ", ".join(f"{link.interface} {link.address}" for link in spec.links)
-            return _("make {box} from {image} ({addresses})").format(
-                box=spec.name, image=spec.image or _("an image yet to be built"), addresses=addresses
+            return _("create {box} from {image} ({addresses})").format(
+                box=spec.name, image=spec.image or _("an image that is not built yet"), addresses=addresses
             )
         case StartBox():
             return _("start {box}").format(box=action.box)

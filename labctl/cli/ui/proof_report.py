@@ -74,10 +74,16 @@ def _notes(proof: Proof) -> list[str]:
     return [
         measured,
         "",
-        _("- mutants caught: by exactly the tasks that they name, and no other, with every seed."),
-        _("- memory: of all boxes of a fresh instance, by their cgroups, less the page cache that could be had back."),
-        _("- up, verify: medians of wall time within one process, images there; the command adds its own start."),
-        _("- flakes: verdicts of checks that differed, of fresh and solved boxes judged so many times with each seed."),
+        _("- mutants caught: mutants that fail exactly the tasks that they name, with every seed."),
+        _("- memory: memory of all boxes of a fresh instance, by their cgroups, without reclaimable page cache."),
+        _(
+            "- up, verify: medians of wall time within one process, with existing images. The command's own start"
+            " is not included."
+        ),
+        _(
+            "- flakes: verdicts of a check that differed between runs on the same boxes. Fresh and solved boxes "
+            "are judged several times with each seed."
+        ),
     ]
 
 

@@ -17,7 +17,7 @@ def confirm(command: str, question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            "{command} asks before it goes on, and there is no terminal to ask on",
+            "{command} needs a confirmation, but there is no terminal",
             hint=Hint.SAY_YES,
             command=command,
             typed=advice.typed(),

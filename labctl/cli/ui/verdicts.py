@@ -105,14 +105,18 @@ def changed(before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> list[s
 
 def _left_out(count: int) -> str:
     if not advice.offered("verify", "--thorough"):
-        text = _("1 more check runs only for your instructor: it reboots, kills or cuts something")
+        text = _("1 more check runs only for your instructor: it reboots a box, kills a process or cuts a link")
         if count != 1:
-            text = _("{n} more checks run only for your instructor: they reboot, kill or cut something")
+            text = _("{n} more checks run only for your instructor: they reboot a box, kill a process or cut a link")
         return text.format(n=count)
     if count == 1:
-        text = _("1 more check reboots, kills or cuts something; it runs on a copy: labctl verify --thorough")
+        text = _(
+            "1 more check reboots a box, kills a process or cuts a link; it runs on a copy: labctl verify --thorough"
+        )
     else:
-        text = _("{n} more checks reboot, kill or cut something; they run on a copy: labctl verify --thorough")
+        text = _(
+            "{n} more checks reboot a box, kill a process or cut a link; they run on a copy: labctl verify --thorough"
+        )
     return re.sub("labctl .*--thorough", lambda command: command[0].replace(" ", TIED), advised(text.format(n=count)))
 
 
