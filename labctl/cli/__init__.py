@@ -1,1 +1,1 @@
-"""The command line. The only place that knows of terminals."""
+"""The command line. Only this package handles terminals."""

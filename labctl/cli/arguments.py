@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take, and what the words mean: lab, boxes, tasks."""
+"""Arguments and options that several commands take, and the meaning of positional words: lab, boxes, tasks."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 
 def instance_options(function: F) -> F:
-    """--lab and --learner."""
+    """Add --lab and --learner."""
     return lab_option(learner_option(function))
 
 
 def lab_argument(metavar: str, *, among_several: bool = True) -> Callable[[F], F]:
-    """LAB as an argument, and --lab: the function gets ``lab``, which is empty where neither is given.
-    ``among_several``: it chooses one of the labs that are up, so advised commands repeat it."""
+    """Add the argument LAB and the option --lab. The function gets ``lab``, which is empty if neither LAB nor --lab is
+    given. With ``among_several``, the lab is chosen among the labs that are up, so advised commands repeat it."""
 
     def decorated(function: F) -> F:
         @wraps(function)
@@ -66,14 +66,14 @@ one_lab = lab_argument("[LAB]")
 
 
 def words_argument(metavar: str, **settings: Any) -> Callable[[F], F]:
-    """Words of which the first may be the lab; ``counted`` or ``named`` tells."""
+    """Add positional words, of which the first may be the lab. ``counted`` or ``named`` decides whether it is."""
     settings = {"shell_complete": complete_places, **settings}
     return click.argument("words", nargs=-1, metavar=metavar, **settings)
 
 
 def chosen_lab(word: str, option: str) -> str:
-    """The lab that LAB or --lab names, or nothing; advised commands repeat it. Raises UsageError where they name
-    two."""
+    """Return the lab that LAB or --lab names, or an empty text. Advised commands repeat it. Raises UsageError if the
+    two name different labs."""
     if word and option and word != option:
         raise UsageError(
             "two labs are named: {word} and {option}",
@@ -87,7 +87,7 @@ def chosen_lab(word: str, option: str) -> str:
 
 
 def counted(words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[str, ...]]:
-    """The lab and one word for each of ``names``. Raises UsageError for fewer, and for more than these and LAB."""
+    """Return the lab and one word for each of ``names``. Raises UsageError for too few or too many words."""
     word, rest = by_count(words, len(names))
     _enough(rest, names)
     if len(rest) > len(names):
@@ -98,8 +98,9 @@ def counted(words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[s
 
 
 def named(request: Request, words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[str, ...]]:
-    """The lab, and the other words: at least one for each of ``names``. A first word that is a lab's name is the lab,
-    unless the lab that is meant without it has a box of that name. Raises UsageError."""
+    """Return the lab and the other words, at least one for each of ``names``. A first word that is the name of a lab is
+    the lab. It is a box if the lab that would be used without it has a box of that name. Raises UsageError for too few
+    words."""
     labs, actor = request.labctl.labs, request.actor
     word, rest = by_name(words, labs.names(actor), lambda: labs.box_names(actor, lab))
     _enough(rest, names)

@@ -1,9 +1,9 @@
-"""click's own words (Usage, Options, Missing argument …) in the language in use.
+"""Translations of click's own words (Usage, Options, Missing argument …) into the language in use.
 
-click asks the standard library's gettext() for them, which takes the language from the environment of the whole
-process: two threads could not have two languages. click offers no way to give it another function, and to repeat its
-messages in subclasses would tie labctl to the wording of one version. So the names that click's modules imported from
-gettext are bound to labctl's lookup instead. Nothing else is changed: neither gettext itself, nor click's classes.
+click calls the standard library's gettext() for them. gettext() takes the language from the environment of the whole
+process, so two threads could not use two languages. click has no setting for another function. Subclasses with copies
+of its messages would depend on the wording of one version. So this module binds the names that click's modules imported
+from gettext to labctl's lookup. gettext and click's classes are not changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OURS: dict[Callable[..., str], Callable[..., str]] = {gettext.gettext: i18n._, 
 
 
 def translate() -> None:
-    """Have the modules of click that are loaded use labctl's catalogs. May be called again."""
+    """Make click's loaded modules use labctl's catalogs. The function may be called again."""
     for name, module in list(sys.modules.items()):
         if name == "click" or name.startswith("click."):
             _bind(vars(module))

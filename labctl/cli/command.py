@@ -1,4 +1,4 @@
-"""A command of labctl: its help is in the language in use, and ends with an example."""
+"""Commands of labctl. Their help is in the language in use and ends with an example."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from labctl.i18n import _
 
 
 class Command(click.Command):
-    """A command whose help is translated, and ends with an example."""
+    """A command whose help is translated and ends with an example."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Its own, and --lang."""
+        """Return the command's own parameters and --lang."""
         return with_language(super().get_params(ctx))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Raises UsageError for an option that stands twice and takes one value: click would drop the first."""
+        """Parse the arguments. Raises UsageError if an option with one value is given twice; click would ignore the
+        first value."""
         if not ctx.resilient_parsing:
             given = self.make_parser(ctx).parse_args(list(args))[2]
             for param in given:
@@ -35,18 +36,18 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The docstring, in the language in use."""
+        """Write the docstring in the language in use."""
         if self.help:
             formatter.write_paragraph()
             with formatter.indentation():
                 formatter.write_text(_(" ".join(self.help.split())))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Each option's help in the language in use."""
+        """Write the help of each option in the language in use."""
         super(Command, translated(self, ctx)).format_options(ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The example, as it is typed."""
+        """Write the example exactly as a user types it."""
         if self.epilog:
             formatter.write_paragraph()
             with formatter.section(_("Example")):
@@ -55,12 +56,12 @@ class Command(click.Command):
 
 
 def _takes_one_value(option: click.Option) -> bool:
-    """--lang may stand in several places: the last one counts."""
+    """Return whether the option takes one value. --lang is excluded: it may be repeated, and the last one counts."""
     return not (option.multiple or option.is_flag or option.count or option.name == "lang")
 
 
 def labctl_command(
     name: str, *, example: str, cls: type[click.Command] | None = None, **settings: Any
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command of labctl: every one has an example."""
+    """Return the decorator for a command of labctl. An example is required."""
     return click.command(name, cls=cls or Command, epilog=example, **settings)

@@ -1,4 +1,5 @@
-"""The commands: where each one is, and its line in ``labctl --help``. Commands with no line are for programs."""
+"""The commands: the place of each command's function, and its line in ``labctl --help``. Commands without a line are
+for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Completion of real names, for the arguments and options of commands. What goes wrong completes nothing."""
+"""Shell completion of names for arguments and options. After an error there are no completions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labctl.cli.context import Request, asked
 
 
 def complete_labs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """List the labs."""
+    """Complete names of labs."""
     with contextlib.suppress(Exception):
         labctl, actor = asked(ctx)
         return _beginning(labctl.labs.names(actor), incomplete)
@@ -24,7 +24,7 @@ def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 
 def _meant(ctx: click.Context) -> tuple[Request, str]:
-    """Who asks, and the lab that is named so far."""
+    """Return the request and the lab that the command line names so far."""
     request = asked(ctx, ctx.params.get("learner") or "")
     word = next(iter(ctx.params.get("words") or ()), "")
     known = request.labctl.labs.names(request.actor)
@@ -32,7 +32,7 @@ def _meant(ctx: click.Context) -> tuple[Request, str]:
 
 
 def complete_boxes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The boxes of the current lab."""
+    """Complete boxes of the current lab."""
     with contextlib.suppress(Exception):
         (labctl, actor), lab = _meant(ctx)
         return _beginning(labctl.labs.box_names(actor, lab), incomplete)
@@ -40,7 +40,7 @@ def complete_boxes(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 def complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The tasks of the current lab."""
+    """Complete tasks of the current lab."""
     with contextlib.suppress(Exception):
         (labctl, actor), lab = _meant(ctx)
         return _beginning(labctl.labs.task_names(actor, lab), incomplete)
@@ -48,7 +48,7 @@ def complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 def complete_cohorts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The cohorts that last."""
+    """Complete cohorts that have not ended."""
     with contextlib.suppress(Exception):
         labctl, actor = asked(ctx)
         return _beginning(labctl.classroom.names(actor), incomplete)
@@ -56,7 +56,7 @@ def complete_cohorts(ctx: click.Context, param: click.Parameter, incomplete: str
 
 
 def complete_members(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The learners of the cohort that stands before."""
+    """Complete learners of the cohort that is named before."""
     with contextlib.suppress(Exception):
         labctl, actor = asked(ctx)
         members = labctl.classroom.members(actor, ctx.params["name"])
@@ -65,10 +65,10 @@ def complete_members(ctx: click.Context, param: click.Parameter, incomplete: str
 
 
 def complete_lab_or_task(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The labs, and the tasks of the current one."""
+    """Complete labs and tasks of the current lab."""
     return [*complete_labs(ctx, param, incomplete), *complete_tasks(ctx, param, incomplete)]
 
 
 def complete_places(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The boxes of the current lab, and the labs: either may be the first word."""
+    """Complete labs and boxes of the current lab, because the first word may be a lab or a box."""
     return [*complete_boxes(ctx, param, incomplete), *complete_labs(ctx, param, incomplete)]

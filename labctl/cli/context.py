@@ -1,4 +1,4 @@
-"""What commands work with: labctl, put together for the options given, and the one who asks."""
+"""The request of a command: labctl with the given options, and the actor."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """The facade, and who asks it."""
+    """The facade and the actor."""
 
     labctl: Labctl
     actor: Actor
 
 
 def asked(ctx: click.Context, learner: str = "") -> Request:
-    """For the options given. ``learner``: whose labs are meant, as --learner says it."""
+    """Return the request for the given options. ``learner`` is the value of --learner."""
     from labctl.app.actor import at_the_engine
     from labctl.app.facade import Labctl
     from labctl.i18n import language
@@ -32,6 +32,6 @@ def asked(ctx: click.Context, learner: str = "") -> Request:
 
 
 def debugging(ctx: click.Context) -> bool:
-    """Whether somebody looks for what is wrong with labctl, or with a lab."""
+    """Return whether --debug or LABCTL_DEBUG is set."""
     options = ctx.find_root().obj or {}
     return bool(options.get("debug")) or os.environ.get("LABCTL_DEBUG") == "1"

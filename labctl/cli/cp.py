@@ -45,7 +45,8 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
 
 
 def split(text: str) -> tuple[str, str]:
-    """``master:/etc/hosts`` as box and path; a path of this machine has no box (``./a:b`` and ``/a:b`` are such)."""
+    """Split ``master:/etc/hosts`` into box and path. A path of this machine, such as ``./a:b`` or ``/a:b``, has no
+    box."""
     box, colon, path = text.partition(":")
     if not colon or "/" in box or box in ("", ".", ".."):
         return "", text

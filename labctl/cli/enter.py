@@ -19,13 +19,13 @@ from labctl.i18n import language
 if TYPE_CHECKING:
     from labctl.cli.context import Request
 
-# A name of a terminal that the box's terminfo(5) doesn't know makes programs refuse to start: then it is the one that
-# all of them imitate.
+# Programs refuse to start if the box's terminfo(5) doesn't know the terminal's name. Such a name is replaced by
+# xterm-256color, which all terminals imitate.
 _KNOWN_TERMINAL = (
     "known() { for d in /etc/terminfo /lib/terminfo /usr/share/terminfo; do"
     ' [ ! -e "$d/${TERM%"${TERM#?}"}/$TERM" ] || return 0; done; return 1; }; known || export TERM=xterm-256color; '
 )
-# A learner may have broken bash, or removed it: the toolbox has a shell that can't be broken from inside.
+# A learner may have broken or removed bash. The shell of the toolbox can't be changed from inside the box.
 _SHELL = (
     f"{_KNOWN_TERMINAL}cd /root 2>/dev/null; [ -x /bin/bash ] && /bin/bash -c : 2>/dev/null && exec /bin/bash -l; "
     "exec /.labctl/bin/busybox sh -l"
@@ -45,11 +45,12 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
 
 
 def perform(request: Request, box: str, lab: str = "") -> int:
-    """Join this terminal, or stdin and stdout where stdin is none, to a shell in the box; the shell's exit status."""
+    """Connect this terminal to a shell in the box, and return the shell's exit status. If stdin is not a terminal,
+    connect stdin and stdout."""
     boxes, actor = request.labctl.boxes, request.actor
     argv = ["/.labctl/bin/busybox", "sh", "-c", _SHELL]
     if not sys.stdin.isatty():
-        # A script on stdin: no terminal, and stdout and stderr stay apart.
+        # stdin is a script: use no terminal, and keep stdout and stderr separate.
         from labctl.cli.ui import pipe
 
         def to_stderr(data: bytes) -> None:
@@ -68,7 +69,8 @@ def perform(request: Request, box: str, lab: str = "") -> int:
 
 
 def _meant(request: Request, words: tuple[str, ...], lab: str, learner: str) -> tuple[str, str, str]:
-    """Lab, learner and box. Of the words before the box, the name of a lab is the lab. Raises UsageError."""
+    """Return lab, learner and box. If one of the words before the box is the name of a lab, this word is the lab.
+    Raises UsageError for too few or too many words."""
     if not words:
         raise UsageError("{command} needs {name}", hint=Hint.HELP_OF, command="enter", name="BOX")
     *before, box = words
@@ -83,7 +85,7 @@ def _meant(request: Request, words: tuple[str, ...], lab: str, learner: str) -> 
 
 
 def terminal_environment() -> dict[str, str]:
-    """What programs in the box should know of this terminal: its kind, its colours, the language."""
+    """Return the environment that describes this terminal to programs in the box: type, colours and language."""
     locale = "zh_CN.UTF-8" if language() == "zh" else "en_US.UTF-8"
     passed = {name: value for name in ("COLORTERM", "NO_COLOR") if (value := os.environ.get(name, "")).isalnum()}
     return {"TERM": os.environ.get("TERM", "xterm-256color"), "LANG": locale, "HOME": "/root", "USER": "root", **passed}

@@ -13,10 +13,11 @@ from labctl.cli.enter import terminal_environment
 
 
 class _Exec(Command):
-    """Without ``--``, the options end at the first word: what follows the box is the command's."""
+    """A command that passes its last words on. Without ``--``, labctl's own options end at the first positional
+    word."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """See click."""
+        """Parse the arguments, see click."""
         ctx.allow_interspersed_args = "--" in args
         return super().parse_args(ctx, args)
 

@@ -33,7 +33,7 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str, 
 
 
 def perform(request: Request, task: str, lab: str = "", *, as_json: bool = False) -> int:
-    """Show the next hint after those that were seen; the exit status."""
+    """Show the first hint that the learner has not seen. Returns the exit status."""
     found = request.labctl.attempts.hint(request.actor, task, lab)
     if as_json:
         print_json(found)

@@ -37,7 +37,7 @@ def command(ctx: click.Context, lab: str, number: int | None, learner: str, as_j
 def perform(
     request: Request, lab: str = "", *, number: int | None = None, author: bool = False, as_json: bool = False
 ) -> int:
-    """Show all attempts, or one of them; the exit status. ``author``: with more about the checks themselves."""
+    """Show all attempts or one attempt, and return the exit status. With ``author``, show more about the checks."""
     labctl, actor = request
     if number is not None:
         page = labctl.attempts.attempt(actor, number, lab)

@@ -1,4 +1,4 @@
-"""The command line's language: chosen once for each command line. The texts are labctl.i18n's."""
+"""The command line's language, which is chosen once for each command line. The texts are in labctl.i18n."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from labctl import i18n
 
 
 def choose_language(asked: str = "") -> None:
-    """By --lang, LABCTL_LANG, the setting, then the locale (locale(7): LC_ALL, LC_MESSAGES, LANG)."""
+    """Choose the language by --lang, LABCTL_LANG, the setting, then the locale (locale(7): LC_ALL, LC_MESSAGES,
+    LANG)."""
     i18n.choose(_chosen(asked))
 
 
@@ -23,7 +24,8 @@ def _chosen(asked: str) -> str:
 
 
 def _setting() -> str:
-    """``lang`` of the settings file; a faulty file is told of by the command that needs it."""
+    """Return ``lang`` of the settings file. Errors in the file are ignored here: the command that needs the file
+    reports them."""
     from labctl.app.language import language_setting
 
     return language_setting()

@@ -65,7 +65,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
 
 def _print_list(found: ImageList, labs: int) -> None:
-    """The table, and the sums below it. ``labs``: how many labs the catalog has."""
+    """Print the table and the totals. ``labs`` is the number of labs in the catalog."""
     unpacked = found.unpacked
     rows = []
     for image in found.images:

@@ -37,7 +37,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 def print_labs(labs: Sequence[Lab]) -> None:
-    """A line each."""
+    """Print a line for each lab."""
     rows = [
         (
             lab.name,

@@ -1,4 +1,4 @@
-"""The group of all commands. Each command's module is imported only when it is called."""
+"""The group of all commands. The module of a command is imported when the command is called."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ C = TypeVar("C", bound=click.Command)
 
 
 def translated(command: C, ctx: click.Context) -> C:
-    """A copy of the command to print its help from: the help of each option is in the language in use. The command
-    itself stays as it is, since other threads may be printing it in another language."""
+    """Return a copy of the command for printing help, with the help of each option in the language in use. The command
+    itself is not changed, because other threads may print it in another language."""
     own_help = command.get_help_option(ctx)
     params = [copy(param) for param in command.get_params(ctx) if param is not own_help]
     for param in params:
@@ -36,7 +36,7 @@ def translated(command: C, ctx: click.Context) -> C:
             param.help = _(param.help)
     if own_help is not None:
         own_help = copy(own_help)
-        # click keeps the option with the words of the first language that it was made in.
+        # click caches the option with the text of the first language.
         own_help.help = _("Show this message and exit.")
         params.append(own_help)
     shown = copy(command)
@@ -58,30 +58,30 @@ _SETTINGS: dict[str, Any] = {
     "callback": _language_chosen,
     "shell_complete": lambda _ctx, _param, begun: [word for word in languages() if word.startswith(begun)],
 }
-# Every command takes it, so that it may stand anywhere; the help of labctl itself tells of it.
+# Every command takes --lang, so it may be given anywhere. Only the help of labctl itself shows the option.
 _ANYWHERE = click.Option(["--lang"], hidden=True, expose_value=False, **_SETTINGS)
 
 
 def with_language(params: list[click.Parameter]) -> list[click.Parameter]:
-    """The parameters of a command, and --lang where it is not among them."""
+    """Return the parameters of a command, with --lang added if it is missing."""
     return params if any(param.name == "lang" for param in params) else [*params, _ANYWHERE]
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and line, and imports a command when it is called."""
+    """A group that stores the names and help lines of its commands. It imports a command when the command is called."""
 
     table = COMMANDS
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Its own, and --lang."""
+        """Return the command's own parameters and --lang."""
         return with_language(super().get_params(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of use, not of the alphabet."""
+        """Return the names in the order of use, not of the alphabet."""
         return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
+        """Return the command of this name, or None."""
         if cmd_name not in self.table:
             return None
         module, attribute = self.table[cmd_name][0].split(":")
@@ -91,7 +91,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """With a guess for a mistyped name."""
+        """Find the command, with a suggestion for a mistyped name."""
         if args[:1] == ["help"] and "help" not in self.table:
             args = [*args[1:], "--help"]
             if args == ["--help"]:
@@ -106,17 +106,17 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What it is for, in the language in use."""
+        """Write the purpose of the group in the language in use."""
         formatter.write_paragraph()
         with formatter.indentation():
             formatter.write_text(_(" ".join((self.help or "").split())))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Options and commands, in the language in use."""
+        """Write options and commands in the language in use."""
         super(LazyGroup, translated(self, ctx)).format_options(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Names and lines from the table: no module is imported for --help."""
+        """Write names and lines from the table, so that --help imports no module."""
         with formatter.section(_("Commands")):
             formatter.write_dl([(name, _(line)) for name, (_target, line) in self.table.items() if line])
 
@@ -138,7 +138,8 @@ def main(ctx: click.Context, catalog: tuple[str, ...], lang: str | None, debug: 
 
 
 def _early_language(argv: Sequence[str]) -> str:
-    """--lang, before click parses: help texts need it. The last one counts; what follows ``--`` is no option."""
+    """Return the value of --lang before click parses the command line, because help texts need it. The last --lang
+    counts. Words behind ``--`` are not options."""
     found = ""
     for index, word in enumerate(argv):
         if word == "--":
@@ -151,7 +152,7 @@ def _early_language(argv: Sequence[str]) -> str:
 
 
 def run(argv: list[str] | None = None) -> None:
-    """The command line, with every error as one clear line and the exit code of DESIGN section 7. Never returns."""
+    """Run the command line. Every error is one clear line, with the exit code of DESIGN section 7. Never returns."""
     arguments = sys.argv[1:] if argv is None else argv
     choose_language(_early_language(arguments))
     advice.begin(arguments)

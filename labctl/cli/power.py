@@ -31,7 +31,7 @@ def stop(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> 
 
 
 def perform_stop(request: Request, lab: str, boxes: Sequence[str]) -> int:
-    """Stop the boxes and say which; the exit status."""
+    """Stop the boxes, print their names and return the exit status."""
     labctl, actor = request
     with progress() as emit:
         stopped = labctl.instances.stop(actor, lab, boxes, emit=emit)
@@ -53,7 +53,7 @@ def start(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) ->
 
 
 def perform_start(request: Request, lab: str, boxes: Sequence[str]) -> int:
-    """Start the boxes and say which; the exit status."""
+    """Start the boxes, print their names and return the exit status."""
     labctl, actor = request
     with progress() as emit:
         started = labctl.instances.start(actor, lab, boxes, emit=emit)

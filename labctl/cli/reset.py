@@ -41,7 +41,8 @@ def perform(
     yes: bool,
     alone: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> int:
-    """Ask, recreate the boxes and say which; the exit status. ``alone``: held once the question is answered."""
+    """Ask for confirmation, recreate the boxes, print their names and return the exit status. ``alone`` is a lock that
+    is taken after the confirmation."""
     labctl, actor = request
     names = ", ".join(labctl.instances.resettable(actor, lab, boxes))
     confirm("reset", _("This deletes all work in {boxes}. Continue?").format(boxes=names), yes)

@@ -67,8 +67,8 @@ def perform(
     remote: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Show a brief, a task or the learner's values; the exit status. ``pager``: what the user chose, if anything;
-    ``remote``: no program of this machine shows the text."""
+    """Show a brief, a task or the learner's values, and return the exit status. ``pager`` is the user's choice, if any.
+    With ``remote``, no program of this machine may show the text."""
     labctl, actor = request
     if task and only_values:
         raise UsageError(
@@ -97,7 +97,7 @@ def perform(
 
 
 def _meant(request: Request, words: tuple[str, ...], lab: str, task: str) -> tuple[str, str]:
-    """Lab and task. One word is a lab's name, else that of a task of the lab that is meant without it."""
+    """Return lab and task. A single word is the name of a lab, or else a task of the current lab."""
     if len(words) > 2 or (len(words) == 2 and task):
         text = "{command} takes no more words than {usage}"
         raise UsageError(text, hint=Hint.HELP_OF, command="show", usage="[LAB] [TASK]")
@@ -118,18 +118,18 @@ def _meant(request: Request, words: tuple[str, ...], lab: str, task: str) -> tup
 
 
 class _Reader:
-    """Where texts go: to a pager where they are long, to one of labctl's own in the gateway; plain where stdout is no
-    terminal. ``pager`` is what the user chose, if anything."""
+    """Shows texts. Long texts go to a pager; at the gateway this is labctl's own pager. If stdout is not a terminal,
+    texts are printed as Markdown. ``pager`` is the user's choice, if any."""
 
     def __init__(self, pager: bool | None, *, remote: bool) -> None:
         self._pager = pager
         self._remote = remote
 
     def show(self, texts: Sequence[str], picture: str = "", after: str = "") -> None:
-        """Markdown texts, a picture behind the first, and a plain line in the end."""
+        """Show Markdown texts, with a drawing after the first text and a plain line at the end."""
         texts = [sayable_page(text) for text in texts]
         if not sys.stdout.isatty():
-            # For programs: the Markdown itself.
+            # A program gets the Markdown text.
             body = (
                 "\n\n".join(text.strip("\n") for text in texts) if not picture else "\n".join(texts) + f"\n\n{picture}"
             )

@@ -13,7 +13,8 @@ from labctl.cli.context import asked
 
 
 def _sent() -> dict[str, str]:
-    """What sessions by SSH know of language and colours, as ``labctl enter`` tells it. PAM sets LANG in the box."""
+    """Return the variables that an SSH session sends to the box: language and colours, as ``labctl enter`` sets them.
+    PAM sets LANG in the box."""
     from labctl.cli.enter import terminal_environment
 
     told = terminal_environment()
@@ -57,7 +58,7 @@ def config(ctx: click.Context, lab: str, learner: str) -> None:
 @click.pass_context
 def proxy(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) -> None:
     """Connect standard input and output to the box's port 22, for OpenSSH's ProxyCommand."""
-    # OpenSSH ends its ProxyCommand with SIGHUP or SIGTERM, also after success. Nothing here has to be taken back: the
+    # OpenSSH ends its ProxyCommand with SIGHUP or SIGTERM, also after success. No cleanup is needed here, because the
     # process in the box ends with its stdin.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)

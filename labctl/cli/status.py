@@ -36,7 +36,7 @@ def command(ctx: click.Context, everyone: bool, lab: str, learner: str, as_json:
 
 
 def perform(request: Request, lab: str = "", *, everyone: bool = False, as_json: bool = False) -> int:
-    """Show the boxes; the exit status."""
+    """Show the boxes, and return the exit status."""
     labctl, actor = request
     boxes = labctl.instances.status(actor, lab, everyone=everyone)
     if as_json:

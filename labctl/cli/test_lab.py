@@ -71,7 +71,7 @@ def command(
     labctl, actor = asked(ctx)
     chosen = labctl.labs.names(actor) if everything else list(dict.fromkeys(labs))
     for name in chosen:
-        labctl.labs.lab(actor, name)  # before the report is looked at
+        labctl.labs.lab(actor, name)  # report an unknown lab before the report file is read
     before = _what_is_there(report)
     with junit_file(report) as write:
         with progress(as_json) as emit:
@@ -101,7 +101,7 @@ def command(
 
 
 def _what_is_there(report: str | None) -> str:
-    """An earlier report in that file, if any."""
+    """Return the earlier report in this file, or an empty text."""
     if report in (None, "-"):
         return ""
     with contextlib.suppress(OSError, UnicodeDecodeError):

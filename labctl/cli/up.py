@@ -42,7 +42,7 @@ def command(ctx: click.Context, lab: str, dry_run: bool, seed: str, learner: str
 
 
 def perform(request: Request, lab: str, seed: str = "", *, as_json: bool = False) -> int:
-    """Bring the lab up and show what came of it; the exit status."""
+    """Bring the lab up, show the result and return the exit status."""
     labctl, actor = request
     with progress(as_json) as emit:
         done = labctl.instances.up(actor, lab, seed, emit=emit)

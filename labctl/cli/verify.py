@@ -17,7 +17,7 @@ from labctl.errors import Exit, LabctlError, NotKeptError, UsageError
 from labctl.hints import Hint
 from labctl.i18n import _
 
-# What takes its time to load is imported below, after the child that runs checks was started: it loads meanwhile.
+# Slow modules are imported below, after the start of the child that runs checks: both load at the same time.
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
@@ -95,9 +95,9 @@ def perform(
     author: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Judge the boxes and show the attempt; the exit status. ``write`` takes the attempt as JUnit XML; ``quiet``: it
-    goes to stdout, and nothing else does. ``author``: with more about the checks themselves. Raises NotKeptError after
-    that if the attempt isn't in the store."""
+    """Judge the boxes, show the attempt and return the exit status. ``write`` takes the attempt as JUnit XML. With
+    ``quiet``, only this XML goes to stdout. With ``author``, show more about the checks. Raises NotKeptError at the end
+    if the attempt isn't in the store."""
     labctl, actor = request
     with labctl.attempts.preparing():
         if watch:
@@ -120,7 +120,7 @@ def perform(
 
 
 def _not_kept(lost: LabctlError) -> NotKeptError:
-    """A verdict that was shown, and that nobody will find again."""
+    """Return the error for an attempt that was shown but not stored."""
     from labctl.cli.ui.problem import text_of
 
     return NotKeptError(
@@ -131,7 +131,7 @@ def _not_kept(lost: LabctlError) -> NotKeptError:
 
 
 def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch") -> None:
-    """Raises UsageError for options that can't go together."""
+    """Raise UsageError for options that can't be combined."""
     for other, given in others.items():
         if chosen and given:
             text = "{option} and {other} don't go together"
@@ -139,7 +139,7 @@ def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch")
 
 
 def _watch(request: Request, lab: str, tasks: Collection[str]) -> int:
-    """Attempts until all tasks are passed; only what changes is printed after the first."""
+    """Repeat attempts until all tasks are passed. After the first attempt, print only changes."""
     from labctl.cli.ui.problem import lines
     from labctl.cli.ui.verdicts import MARKS, print_attempt
     from labctl.domain.verdict import Verdict

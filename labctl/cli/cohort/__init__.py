@@ -1,1 +1,1 @@
-"""labctl cohort: a class on a shared server, for its instructor."""
+"""labctl cohort: commands with which an instructor runs a class on a shared server."""

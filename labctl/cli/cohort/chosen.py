@@ -1,4 +1,4 @@
-"""Options: which learners and labs of a cohort an instructor means."""
+"""Options that select learners and labs of a cohort."""
 
 from __future__ import annotations
 

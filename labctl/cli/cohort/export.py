@@ -35,8 +35,8 @@ def command(ctx: click.Context, name: str, output: str) -> None:
 
 
 def _write(stream: BinaryIO, files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
-    """As tar in gzip, both without the time at which it is done. A file's size stands before it, so each is made
-    whole first, on disk where it is large."""
+    """Write the files as tar in gzip, both without a time stamp. tar stores the size before the content, so each file
+    is completed first. A large file is completed on disk."""
     with (
         gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as packed,
         tarfile.open(fileobj=cast("BinaryIO", packed), mode="w|", format=tarfile.PAX_FORMAT) as tar,

@@ -1,4 +1,4 @@
-"""Grades as sheets: rows of values, and the same as CSV, HTML and a workbook."""
+"""Grades as sheets (rows of values), and sheets as CSV, HTML and a workbook."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FORMULA = (
     "＋",
     "－",
     "＠",
-)  # full-width ones are formulas in East Asian Excel
+)  # East Asian Excel reads full-width signs as formulas
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -46,7 +46,7 @@ class Sheet(msgspec.Struct, frozen=True):
 
 
 def sheets(book: Book) -> list[Sheet]:
-    """A summary where there are several labs, and one of each lab."""
+    """Return a sheet for each lab. If the cohort has several labs, a summary comes first."""
     labs = [Sheet(lab.name, _lab_head(lab), _lab_rows(lab, book.entries[lab.name])) for lab in book.labs]
     return [_summary(book), *labs] if len(labs) > 1 else labs
 
@@ -92,22 +92,22 @@ def _moment(at: float) -> datetime.datetime | None:
 
 
 def plain(cell: Cell) -> str:
-    """As text: nothing in it that a terminal or a program takes for more than text."""
+    """Return the cell as text without control characters."""
     if isinstance(cell, datetime.datetime):
         return cell.strftime("%Y-%m-%d %H:%M:%S")
     return "" if cell is None else visible(str(cell))
 
 
 def guarded(cell: Cell) -> str:
-    """For a spreadsheet: a text that it would take for a formula gets an apostrophe before it, which it doesn't show
-    (OWASP, CSV injection)."""
+    """Return the cell as text for a spreadsheet. A text that a spreadsheet would read as a formula gets an apostrophe
+    as its first character (OWASP, CSV injection). Spreadsheets don't show this apostrophe."""
     text = plain(cell)
     return f"'{text}" if isinstance(cell, str) and text.startswith(_FORMULA) else text
 
 
 def as_csv(book: Book) -> str:
-    """One table: a row for each learner and lab; with one lab only, a column for each task. A spreadsheet in Chinese
-    Windows takes it for UTF-8 by the mark at its beginning."""
+    """Return one table with a row for each learner and lab. With only one lab, each task has a column. The byte order
+    mark at the start makes a spreadsheet on Chinese Windows read the file as UTF-8."""
     stream = io.StringIO()
     writer = csv.writer(stream)
     for number, lab in enumerate(book.labs):
@@ -124,7 +124,7 @@ th,td{border:1px solid #999;padding:.2em .5em;text-align:left}th{background:#eee
 
 
 def as_html(book: Book, made: datetime.datetime) -> str:
-    """A page of its own, to look at and to print: no script, nothing from elsewhere."""
+    """Return a complete page for reading and printing, without scripts and external resources."""
     title = html.escape(_("Grades of {cohort}").format(cohort=book.cohort.name))
     parts = [
         f'<!DOCTYPE html><html lang="{language()}"><head><meta charset="utf-8"><title>{title}</title>',
@@ -140,12 +140,12 @@ def as_html(book: Book, made: datetime.datetime) -> str:
 
 def _html_cell(cell: Cell) -> str:
     kind = ' class="n"' if isinstance(cell, int | float) else ""
-    # Each name in a direction of its own: a mark for right-to-left in it turns nothing else around.
+    # bdi isolates the text: a right-to-left mark in a name must not reorder the rest of the page.
     return f"<td{kind}><bdi>{html.escape(plain(cell))}</bdi></td>"
 
 
 def as_workbook(book: Book) -> bytes:
-    """For spreadsheets (Office Open XML), numbers and dates as such, texts never as formulas."""
+    """Return a workbook (Office Open XML). Numbers and dates keep their type, and texts are never formulas."""
     from openpyxl import Workbook
     from openpyxl.styles import Font
     from openpyxl.utils import get_column_letter

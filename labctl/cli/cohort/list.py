@@ -74,5 +74,5 @@ def _state(cohort: CohortView) -> str:
 
 
 def moment(at: float) -> str:
-    """Seconds since 1970 as date and time here; a dash for none."""
+    """Return seconds since 1970 as local date and time, or a dash for 0."""
     return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M") if at else "–"

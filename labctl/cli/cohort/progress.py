@@ -1,5 +1,5 @@
-"""Work on a whole cohort as an instructor sees it: a live table with the time left, or a line for each learner where
-stderr is no terminal; and what came of it."""
+"""Progress and result of work on a whole cohort. On a terminal, stderr shows a live table with the time left; otherwise
+it gets a line for each learner."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN = 6
 
 
 class Verb(Enum):
-    """What was done, and what was so already."""
+    """Texts for labs that were changed, and for labs that needed no change."""
 
     UP = ("{n} up", "{n} up already")
     STOP = ("{n} stopped", "{n} stopped already")
@@ -43,7 +43,7 @@ class Verb(Enum):
 
 @contextmanager
 def watched(quiet: bool) -> Iterator[Emit]:
-    """What to hand to services as ``emit``."""
+    """Yield the function that services take as ``emit``."""
     if quiet:
         yield lambda _event: None
         return
@@ -55,7 +55,7 @@ def watched(quiet: bool) -> Iterator[Emit]:
 
 
 class Pace:
-    """How far it is."""
+    """Counts of finished labs and boxes."""
 
     def __init__(self) -> None:
         self.total = self.ended = self.failed = 0
@@ -63,7 +63,7 @@ class Pace:
         self.started = time.monotonic()
 
     def take(self, event: Event) -> None:
-        """What an event says of it."""
+        """Update the counts from an event."""
         match event:
             case ManyStarted():
                 self.total, self.ended, self.failed = event.waiting, 0, 0
@@ -75,7 +75,7 @@ class Pace:
                 self.boxes_ended += event.boxes
 
     def line(self) -> str:
-        """In words."""
+        """Return the progress as text."""
         elapsed = time.monotonic() - self.started
         text = _("{ended} of {total} · {boxes} of {all} boxes").format(
             ended=self.ended, total=self.total, boxes=self.boxes_ended, all=self.boxes
@@ -89,14 +89,14 @@ class Pace:
 
 
 def duration(seconds: float) -> str:
-    """As precise as such an estimate is."""
+    """Return an estimated duration, in seconds below 100 s, else in minutes."""
     if seconds < 100:
         return _("about {n} s").format(n=max(1, round(seconds)))
     return _("about {n} min").format(n=round(seconds / 60))
 
 
 class Lines(Plain):
-    """One line for each learner, as it ends."""
+    """Prints one line for each learner's lab when its work ends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,8 +116,8 @@ def _one(event: OneEnded) -> str:
 
 
 class Board(Live):
-    """A live table of those that are being worked on, under a line that says how far it is. Steps before it (images)
-    are shown as everywhere."""
+    """A live table of the labs in progress, under a line with the overall progress. Earlier steps (images) are shown as
+    in other commands."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class Board(Live):
         from rich.live import Live as RichLive
 
         if self._board is None:
-            super().close()  # the steps before it have ended
+            super().close()  # the earlier steps have ended
             self._progress = None
             console = Console(stderr=True, highlight=False)
             self._board = RichLive(console=console, get_renderable=self._table, refresh_per_second=4, transient=True)
@@ -176,7 +176,7 @@ class Board(Live):
         self._board.console.print(Text.from_ansi(text), soft_wrap=True)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         if self._board is not None:
             self._board.stop()
             self._board = None
@@ -184,7 +184,8 @@ class Board(Live):
 
 
 def finish(ctx: click.Context, name: str, verb: Verb, tally: Tally, as_json: bool, *, again: str) -> None:
-    """Say what came of it, and end with its exit code: that of the first failure, or 130."""
+    """Print the result. If there is a failure or an interruption, exit with the code of the first failure or with
+    130."""
     if as_json:
         from labctl.views.work import work_report
 
@@ -220,7 +221,7 @@ def _say(name: str, verb: Verb, tally: Tally, again: str) -> None:
 
 
 def _say_failures(failed: tuple[Failure, ...]) -> None:
-    """The same reason once, with all whom it befell."""
+    """Print each reason once, with all learners that it concerns."""
     by_reason: dict[str, list[Failure]] = {}
     for failure in failed:
         by_reason.setdefault(text_of(failure.error), []).append(failure)

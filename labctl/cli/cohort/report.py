@@ -54,7 +54,7 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
     book = labctl.grades.book(actor, name, labs, group=group)
     content = rendered(book, form)
     if output is None:
-        # The mark is for a spreadsheet that opens a file; a program that reads a pipe would take it for a letter.
+        # Spreadsheets need the byte order mark in a file. A program that reads a pipe would read it as a character.
         sys.stdout.buffer.write(content.removeprefix(codecs.BOM_UTF8))
         return
     with output_file(output) as stream:
@@ -63,12 +63,12 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
 
 
 def output_file(path: str) -> AbstractContextManager[BinaryIO]:
-    """The file that an instructor asked for, for nobody else: grades are in it. Raises UsageError."""
+    """Open the output file for its owner only, because it contains grades. Raises UsageError if it can't be written."""
     return whole_file(Path(path), hint=Hint.SEE_FOLDER)
 
 
 def rendered(book: Book, form: str) -> bytes:
-    """The grades in that form."""
+    """Return the grades in this format."""
     from labctl.cli.cohort import gradesheet
 
     if form == "xlsx":

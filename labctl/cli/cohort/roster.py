@@ -31,7 +31,7 @@ _FIELDS = {"name": "name", "email": "e-mail", "group": "group", "key": "key"}
 
 
 def _known_encoding(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    """One of the encodings that labctl reads. Raises UsageError for another."""
+    """Return the encoding in lower case. Raises UsageError if labctl can't read it."""
     if not value:
         return ""
     from labctl.domain.classroom.encodings import ENCODINGS
@@ -163,7 +163,7 @@ def add(ctx: click.Context, name: str, roster: str, encoding: str, dry_run: bool
     is listed. No learner is removed; use labctl cohort remove for that. If the file has an error, nothing is
     changed."""
     labctl, actor = asked(ctx)
-    labctl.classroom.cohort(actor, name)  # a cohort that isn't there is reported before a file that can't be read
+    labctl.classroom.cohort(actor, name)  # a missing cohort is reported before an unreadable file
     read = labctl.classroom.read_roster(actor, _bytes(roster), roster, encoding, names=False)
     added = labctl.classroom.add(actor, name, read, dry_run=dry_run)
     if as_json:
@@ -180,7 +180,7 @@ def add(ctx: click.Context, name: str, roster: str, encoding: str, dry_run: bool
 
 
 def _print_changes(roster: Roster, added: RosterAdded) -> None:
-    """What came of it, learner by learner."""
+    """Print the changes of each learner."""
     none = _("none")
     for change in added.changes:
         line = _("{id} {field}: {old} → {new}")
@@ -197,7 +197,7 @@ def _print_changes(roster: Roster, added: RosterAdded) -> None:
 
 
 def _print_members(members: Sequence[Member]) -> None:
-    """As they were read."""
+    """Print the members as they were read."""
     from labctl.cli.ui.table import print_table
     from labctl.domain.classroom.merging import shown
 
@@ -206,7 +206,8 @@ def _print_members(members: Sequence[Member]) -> None:
 
 
 def _print_notes(roster: Roster) -> None:
-    """What labctl changed about cells, or finds doubtful: file:line:column, as editors know it."""
+    """Print what labctl changed in cells or finds doubtful. Each line begins with file:line:column, which editors
+    recognise."""
     for note in roster.notes:
         field = f" ({note.field})" if note.field else ""
         text = _(note.what).format_map(note.values)
@@ -216,7 +217,8 @@ def _print_notes(roster: Roster) -> None:
 
 
 def _bytes(file: str) -> bytes:
-    """What is in the file or on stdin, as far as a roster may be long. Raises UsageError if it can't be read."""
+    """Return the content of the file or of stdin, up to the largest size of a roster. Raises UsageError if it can't be
+    read."""
     from labctl.domain.classroom.roster_reading import MOST_BYTES
     from labctl.domain.text import visible
 

@@ -29,12 +29,12 @@ _REASONS = 4
 
 
 def _name(learner: str) -> str:
-    """Within the cohort."""
+    """Return the learner's id within the cohort."""
     return (member_of(learner) or ("", learner))[1]
 
 
 class _Counter:
-    """A line for each as it comes, with how many there are."""
+    """Prints a line for each result as it arrives, with the count and the total."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -92,7 +92,7 @@ def verify(
 
 
 def _report(one: Judged) -> JudgedReport:
-    """For a program, with the error as it is worded here."""
+    """Return the result for JSON, with the error as text in the language in use."""
     from labctl.views.grades import judged_report
 
     return judged_report(one, text_of(one.why) if one.why else None)
@@ -173,13 +173,14 @@ def _print_change(one: GradeChange) -> None:
         was, now = task.before, task.after
         signs = f"{MARKS[was.verdict] if was else '·'} → {MARKS[now.verdict]}"
         click.echo(f"  {signs}  {now.task}  {was.points if was else 0} → {now.points}")
-        # What a check says now; where it has nothing to say any more, what it said before.
+        # Show the message of the failed check. For a task that is passed now, show the earlier message.
         told, label = (was, _("before: ")) if now.verdict == "passed" and was else (now, "")
         for line in _reasons(told)[:_REASONS]:
             click.echo(f"      {click.style(label + line, dim=bool(label))}")
 
 
 def _reasons(result: TaskResult) -> list[str]:
-    """What its checks say, a line each part. It comes from a box."""
+    """Return the messages of the checks that did not pass, as lines. They come from a box, so control characters are
+    made visible."""
     checks = [check for check in result.checks if check.verdict != "passed"]
     return [visible(line) for check in checks for line in plain_lines(check) if line.strip()]

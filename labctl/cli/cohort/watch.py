@@ -64,7 +64,7 @@ def command(
 
 
 def _live(look: Callable[[], Book], stuck: float) -> None:
-    """Until q or Ctrl-C."""
+    """Show the table until q or Ctrl-C."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text

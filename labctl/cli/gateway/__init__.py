@@ -1,1 +1,1 @@
-"""labctl gateway: learners' access by SSH, and what a learner's session shows."""
+"""labctl gateway: learners' access by SSH, and the output of a learner's session."""

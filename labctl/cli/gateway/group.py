@@ -1,4 +1,4 @@
-"""labctl gateway: the group, and what its commands share"""
+"""labctl gateway: the group and the options that its commands share"""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _socket = click.option("--socket", default="", metavar="FILE", help="The broker'
 
 
 def layout_options(function: F) -> F:
-    """--account, --keys-account and --socket."""
+    """Add --account, --keys-account and --socket."""
     return _account(_keys_account(_socket(function)))
 
 
 def layout(account: str, keys_account: str, socket: str, **others: str) -> Layout:
-    """Where everything is; what is empty is where it usually is."""
+    """Return the layout of the gateway. An empty argument means the default."""
     from labctl.domain.access.gateway_files import Layout
 
     given = {"account": account, "keys_account": keys_account, "socket": socket, **others}

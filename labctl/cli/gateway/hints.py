@@ -1,5 +1,5 @@
-"""The hints of errors as a learner reads them who came by SSH: what can be said at the gateway, and remarks. Any other
-hint is worded ``tell your instructor``."""
+"""The hints of errors for a learner at the gateway: commands that the gateway takes, and remarks. Every other hint
+becomes ``tell your instructor``."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ OTHERWISE: Mapping[Hint, Wording] = {
     Hint.STATUS_OR_LOGS: Wording(CommandLine("status")),
     Hint.DOWN_ONE: Wording(CommandLine("status")),
 }
-"""What the gateway words in its own way."""
+"""Hints with other words at the gateway than on the command line."""
 
 
 def words_at_gateway(hint: Hint, near: bool) -> Wording | None:
-    """What a learner reads; None: there is nothing that they can do themselves. ``near``: whether the value of that
-    name isn't empty. A command begins with ``labctl``, which the gateway takes as well as the command alone."""
+    """Return the hint's words for a learner, or None if the learner can't solve the problem. ``near`` is true if the
+    value of that name isn't empty. Each command begins with ``labctl``, which is optional at the gateway."""
     return words_of(hint, near) if hint in _AS_ON_THE_COMMAND_LINE else OTHERWISE.get(hint)
 
 
 def begin(words: Sequence[str] = (), language: str = "") -> None:
-    """A learner says these words; ``language``: the one that they chose among them. From here on, what is advised is
-    what the gateway offers."""
+    """Begin an order of a learner with these words. ``language`` is the language that the words choose. From now on,
+    labctl advises only commands that the gateway offers."""
     advice.begin_with(words, offers, words_at_gateway, language)

@@ -1,4 +1,5 @@
-"""What a learner gets who says nothing: where they are, and what they can do next, by number or by word."""
+"""The menu for a learner who logs in without a command. It shows the learner's progress and the next actions, which are
+chosen by number or by word."""
 
 from __future__ import annotations
 
@@ -26,32 +27,33 @@ _LEAVING = frozenset({"q", "quit", "exit", "leave", "logout"})
 
 
 class _LeaveError(Exception):
-    """The broker says that it is over."""
+    """The broker ends the session."""
 
 
 class Performer(Protocol):
-    """What the menu needs of ``cli.gateway.session.SessionRunner``."""
+    """The part of ``cli.gateway.session.SessionRunner`` that the menu uses."""
 
     def request(self, session: Session) -> Request:
-        """labctl, asked by this learner: a new one each time."""
+        """Return a new request of this learner."""
 
     def perform(self, session: Session, order: Order) -> int:
-        """Carry out one order. The exit code."""
+        """Carry out one order, and return its exit code."""
 
 
 class Menu:
-    """Everything is done by a child of its own: this process only reads lines."""
+    """The menu. This process only reads lines; a child process does each piece of work."""
 
     def __init__(self, sessions: Performer, session: Session) -> None:
         self._sessions = sessions
         self._session = session
-        # For the catalog alone: what is found out of boxes and attempts, a child finds out.
+        # This request only reads the catalog. A child process reads boxes and attempts.
         self._request = sessions.request(session)
         labs = session.holder.labs
         self._lab = session.order.lab or (labs[0] if len(labs) == 1 else "")
 
     def run(self) -> int:
-        """Until the learner leaves; where there is no terminal, what it would show, once."""
+        """Show the menu until the learner leaves, and return the exit code. Without a terminal, print the overviews
+        once."""
         interactive = sys.stdin.isatty() and sys.stdout.isatty()
         signal.signal(signal.SIGTERM, _leave)
         try:
@@ -68,7 +70,7 @@ class Menu:
         return int(Exit.OK)
 
     def _turn(self) -> bool:
-        """One line read and done. False for the last."""
+        """Read one line and carry it out. Returns False if the session ends."""
         choices = self._choices()
         if self._lab:
             _in_child(lambda: self._overview(self._lab))
@@ -81,7 +83,7 @@ class Menu:
         return True
 
     def _choices(self) -> list[tuple[str, str]]:
-        """What each number stands for, and what it is called."""
+        """Return the order and the label of each number."""
         if not self._lab:
             return [(f"lab {name}", f"{name}  {self._title(name)}") for name in self._session.holder.labs]
         choices = [(f"show {self._lab}", _("read the brief")), (f"up {self._lab}", _("bring the boxes up"))]
@@ -122,7 +124,7 @@ class Menu:
         _in_child(lambda: self._sessions.perform(self._session, order))
 
     def _with_lab(self, order: Order) -> Order:
-        """The lab of the menu, where the order names none."""
+        """Add the menu's lab to an order that names no lab."""
         if order.lab or not self._lab or order.verb in ("help", "list", "status"):
             return order
         return msgspec.structs.replace(order, lab=self._lab)
@@ -138,7 +140,8 @@ class Menu:
         return self._definition(name).title.in_(language())
 
     def _overview(self, name: str) -> int:
-        """Where the learner is in a lab. Nothing is found out by this process itself: what is open is not shared."""
+        """Print the learner's progress in a lab. A child process runs this method, because open connections must not be
+        shared."""
         from labctl.cli.ui.problem import text_of
 
         labctl, actor = self._sessions.request(self._session)
@@ -164,25 +167,25 @@ def _leave(*_args: object) -> None:
 
 
 def _read() -> str | None:
-    """A line; None at the end. Ctrl-C takes back what was typed."""
+    """Return a line, or None at the end of the input. Ctrl-C discards the line."""
     sys.stdout.flush()
     try:
         line = sys.stdin.readline(LONGEST + 1)
     except KeyboardInterrupt:
         click.echo()
         return ""
-    except OSError:  # the terminal has gone
+    except OSError:  # the terminal is closed
         return None
     return line.strip() if line else None
 
 
 def _in_child(work: Callable[[], int]) -> int:
-    """Do it in a child, which Ctrl-C is for meanwhile; its exit code."""
+    """Do the work in a child process and return its exit code. Meanwhile Ctrl-C interrupts only the child."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     pid = os.fork()
     if pid == 0:
-        # A signal may raise anywhere: there must never be two that read lines.
+        # A signal may raise anywhere. The child must exit here: two processes must never read lines.
         try:
             _child(work)
         finally:
@@ -202,7 +205,7 @@ def _in_child(work: Callable[[], int]) -> int:
 
 
 def _child(work: Callable[[], int]) -> None:
-    """Never returns."""
+    """Do the work and exit. Never returns."""
     code = 1
     try:
         interrupted_by_signals()

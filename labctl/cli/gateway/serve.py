@@ -56,7 +56,7 @@ def command(
 
 
 def explain(error: LabctlError, language: str) -> str:
-    """An error as text for a learner, in that language."""
+    """Return an error as text for a learner, in this language."""
     hints.begin()
     with speaking(language):
         return "".join(f"{click.unstyle(line)}\n" for line in lines(error))

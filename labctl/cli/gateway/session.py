@@ -1,5 +1,5 @@
-"""What a learner's session does, in the process that the broker forked for it. Its stdin, stdout and stderr are the
-learner's; whose labs these are was decided by their key."""
+"""A learner's session, in the process that the broker forked for it. stdin, stdout and stderr are those of the
+learner's SSH connection. The learner's key decided whose labs these are."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from labctl.domain.access.gateway import Session
 
 MOST_BYTES = 1 << 20
-"""Of a file that is put into a box."""
+"""The largest size of a file that ``put`` copies into a box."""
 
 
 class SessionRunner:
-    """``catalogs``: folders with more labs, as the broker was started with."""
+    """Runs sessions. ``catalogs``: more folders with labs, as given to the broker."""
 
     def __init__(self, catalogs: tuple[str, ...] = ()) -> None:
         self._catalogs = catalogs
 
     def run(self, session: Session) -> int:
-        """The exit code."""
+        """Run the session, and return its exit code."""
         choose_language(session.language)
         hints.begin()
         if session.order.verb == "menu":
@@ -46,8 +46,8 @@ class SessionRunner:
         return self.perform(session, session.order)
 
     def request(self, session: Session) -> Request:
-        """labctl, asked by this learner in the language in use. It is a new one each time: no process shares what
-        another one has opened."""
+        """Return a new request of this learner, in the language in use. Requests are never shared, because a process
+        must not use connections that another process opened."""
         from labctl.app.actor import by_key
         from labctl.app.facade import Labctl
         from labctl.cli.context import Request
@@ -55,10 +55,10 @@ class SessionRunner:
         return Request(Labctl(self._catalogs), by_key(session.holder.learner, language()))
 
     def perform(self, session: Session, order: Order) -> int:
-        """One order. All that goes wrong is told."""
+        """Carry out one order, and return its exit code. Every error is reported."""
         choose_language(order.language or session.language)
         hints.begin(typed(order), order.language)
-        # Another login of the same learner that waits for this one reads what it does, not how the gateway was started.
+        # Another login of this learner may wait for this order. Its message must show the order's words.
         sys.argv[1:] = typed(order)
         return exit_status(lambda: self._perform(session, order))
 
@@ -68,7 +68,7 @@ class SessionRunner:
             return int(Exit.OK)
         request = self.request(session)
         if order.verb == "reset":
-            # It is alone once its question is answered, which may stay open for long.
+            # The lock is taken after the confirmation, because a learner may answer late.
             from labctl.cli import reset
 
             lab, boxes = request.labctl.gateway.meant(request.actor, order)
@@ -81,7 +81,7 @@ _LOOKS = frozenset({"list", "show", "status", "hint", "history"})
 
 
 def _look(session: Session, request: Request, order: Order) -> int:
-    """What only shows something."""
+    """Carry out an order that only shows something."""
     match order.verb:
         case "show":
             from labctl.cli import show
@@ -109,7 +109,7 @@ def _look(session: Session, request: Request, order: Order) -> int:
 
 
 def _work(request: Request, order: Order) -> int:
-    """What changes something, judges it, or goes into a box."""
+    """Carry out an order that changes boxes, judges them or enters one."""
     match order.verb:
         case "up":
             from labctl.cli import up
@@ -135,7 +135,7 @@ def _work(request: Request, order: Order) -> int:
 
 @contextlib.contextmanager
 def _alone(request: Request, order: Order) -> Iterator[None]:
-    """What makes the server work is done once at a time for each learner, however many logins they have."""
+    """Let a learner run only one order that loads the server at a time, even with several logins."""
     from labctl.cli.ui.render import progress
 
     with progress() as emit, request.labctl.gateway.alone(request.actor, order.verb, emit):
@@ -153,7 +153,7 @@ def _put(request: Request, order: Order) -> int:
 
 
 def _sent() -> bytes:
-    """The file that the learner sends. Raises RefusedError for one that is too large."""
+    """Return the content that the learner sends. Raises RefusedError if it is too large."""
     content = sys.stdin.buffer.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise RefusedError(
@@ -165,7 +165,7 @@ def _sent() -> bytes:
 
 
 def load() -> None:
-    """All modules that sessions need, so that none of them has to load it."""
+    """Load all modules that sessions need, so that no session has to load them."""
     from importlib import import_module
 
     from labctl.cli.commands import COMMANDS
@@ -176,7 +176,7 @@ def load() -> None:
 
 
 def meanings() -> dict[str, str]:
-    """What each command is for, in the language in use."""
+    """Return the purpose of each command, in the language in use."""
     return {
         "menu": _("show a menu"),
         "help": _("list the commands"),
@@ -196,7 +196,7 @@ def meanings() -> dict[str, str]:
 
 
 def print_help() -> None:
-    """All that can be said."""
+    """Print all commands of the gateway."""
     told = meanings()
     width = max(len(form.usage) for form in FORMS.values())
     for verb, form in FORMS.items():

@@ -51,7 +51,7 @@ def _start() -> str:
 
 
 def _sshd_faults(state: GatewayState) -> list[str]:
-    """A line each, in the language in use."""
+    """Return a line for each fault, in the language in use."""
     if state.sshd_error is not None:
         return [f"{text_of(state.sshd_error)} {state.sshd_error.detail}".strip()]
     text = _("{keyword}: expected {wanted}, found {found}")

@@ -1,1 +1,1 @@
-"""What shows values to a person on a terminal, or to a program."""
+"""Output of values for a person on a terminal or for a program."""

@@ -1,5 +1,5 @@
-"""Commands that labctl advises: they repeat what the user chose, so that they work as they stand, and are never the
-command that has just failed."""
+"""Commands that labctl advises. They repeat the options that the user chose, so a user can copy them unchanged. labctl
+never advises the command that has just failed."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ TAKE_LAB = TAKE_LEARNER
 """The commands with --lab."""
 
 _COMMAND = re.compile(rf"(?<![\w/.-])labctl (?P<name>{'|'.join(COMMANDS)})(?![\w-])(?P<rest>( [\w{{}}./:=-]+)*)")
-# Behind ``labctl``, as far as it is a command: ``…`` stands for any.
+# The words of a command behind ``labctl``. ``…`` means any command.
 _SAID = re.compile(r"(?<![\w/.-])labctl(?!-)((?: (?!…)[\w{}./:=<>-]+)+)", re.ASCII)
-# Other programs that hints name, which are no learner's.
+# Other programs in hints, which learners can't run.
 _PROGRAM = re.compile(r"(?<![\w/.-])(?:docker|sudo|apt-get|pip|psql|fuser|sysctl|ssh-keygen|systemctl) ")
-# What stands between the commands of a remedy, in both languages.
+# The separators between the commands of a remedy, in both languages.
 _BETWEEN = re.compile(r"(?:, (?:or |and then )?|; |，(?:或|再|然后)? ?|；)")
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 Offers = Callable[[Sequence[str]], bool]
-"""Whether somebody who has no command line can say these words, which would stand behind ``labctl``."""
+"""Returns whether a reader without the command line can use these words behind ``labctl``."""
 Wordings = Callable[["Hint", bool], "Wording | None"]
-"""How a front end words a hint; None if it has no words for it. The second: whether the value ``near`` isn't empty."""
+"""Returns a front end's words for a hint, or None if it has none. The second argument is true if the value ``near``
+isn't empty."""
 
 
 class _Chosen:
-    """What stood on the command line. ``repeats``: whether advised commands repeat it; ``always``: the language that
-    they repeat in any case; ``offers``: which commands there are, where these are not all; ``wordings``: how hints are
-    said then."""
+    """The options of the current command line. ``repeats``: whether advised commands repeat these options. ``always``:
+    the language that advised commands repeat in any case. ``offers``: the commands that the reader has, if the reader
+    doesn't have all commands. ``wordings``: the words of hints for this reader."""
 
     def __init__(
         self,
@@ -75,36 +76,36 @@ def _now() -> _Chosen:
 
 
 def begin(words: Sequence[str]) -> None:
-    """A command line begins."""
+    """Begin a command line."""
     _chosen.set(_Chosen(words, repeats=True))
 
 
 def begin_with(words: Sequence[str], offers: Offers, wordings: Wordings, language: str = "") -> None:
-    """Somebody who has no command line says something: a learner at the gateway. Advised commands are among those that
-    it ``offers``, hints have its ``wordings``, and both repeat nothing but the ``language`` that was chosen
-    in so many words."""
+    """Begin an order of a reader without the command line, that is, a learner at the gateway. labctl advises only
+    commands that the gateway ``offers``, and words hints by its ``wordings``. Both repeat only a ``language`` that the
+    learner named explicitly."""
     _chosen.set(_Chosen(words, always=language, offers=offers, wordings=wordings))
 
 
 def limited() -> bool:
-    """Whether the reader has not all commands."""
+    """Return whether the reader lacks some commands."""
     return _now().offers is not None
 
 
 def wordings() -> Wordings | None:
-    """How hints are said to a reader who has not all commands; None for the command line's own wordings."""
+    """Return the words of hints for a reader who lacks some commands, or None for the command line's own words."""
     return _now().wordings
 
 
 def offered(*words: str) -> bool:
-    """Whether the reader can say this behind ``labctl``."""
+    """Return whether the reader can use these words behind ``labctl``."""
     offers = _now().offers
     return offers is None or offers(words)
 
 
 def choose(*, language: str = "", catalogs: Sequence[str] = (), learner: str = "", lab: str | None = "") -> None:
-    """What was chosen in so many words: a setting or a default works for the next command as well. ``lab`` None: none
-    after all."""
+    """Record options that were given explicitly. Settings and defaults need no record, because they also apply to the
+    next command. With ``lab`` None, remove the recorded lab."""
     chosen = _now()
     chosen.language = language or chosen.language
     chosen.catalogs = tuple(catalogs) or chosen.catalogs
@@ -113,7 +114,7 @@ def choose(*, language: str = "", catalogs: Sequence[str] = (), learner: str = "
 
 
 def typed() -> str:
-    """What was typed behind ``labctl``."""
+    """Return the words behind ``labctl``, quoted for a shell."""
     return shlex.join(_now().words)
 
 
@@ -122,7 +123,7 @@ def _behind() -> str:
 
 
 def advised(text: str) -> str:
-    """The text, in which each ``labctl COMMAND`` repeats --lang, --catalog, --lab and --learner where the user gave
+    """Return the text with --lang, --catalog, --lab and --learner added to each ``labctl COMMAND``, if the user gave
     them and the command takes them."""
 
     def repeated(found: re.Match[str]) -> str:
@@ -133,8 +134,8 @@ def advised(text: str) -> str:
 
 
 def around(name: str, words: Sequence[str]) -> tuple[str, str]:
-    """What stands before the ``words`` of the command of that name, and what behind them: ``labctl``, the name, and
-    the options that the command repeats."""
+    """Return the text before and the text behind the ``words`` of this command: ``labctl``, the name, and the options
+    that the command repeats."""
     chosen = _now()
     if not chosen.repeats or name not in COMMANDS:
         return f"labctl {name}", _behind()
@@ -151,26 +152,26 @@ def around(name: str, words: Sequence[str]) -> tuple[str, str]:
 
 
 def has_failed(words: Sequence[str]) -> bool:
-    """Whether the words behind ``labctl`` are the command that has just failed."""
+    """Return whether these words behind ``labctl`` are the command that has just failed."""
     return _plain(words) == _plain(_now().words)
 
 
 def hinted(remedy: str) -> str:
-    """The remedy of a finding, as a text, without the very command that was typed."""
+    """Return the remedy of a finding, without the command that the user has just typed."""
     pieces = _BETWEEN.split(remedy)
     left = [piece for piece in pieces if _command(piece) != _plain(_now().words)]
     return advised(remedy if left == pieces else ", ".join(left))
 
 
 def sayable(text: str) -> str:
-    """A line that may end with a colon and a command; without the two where the reader can't say it."""
+    """Return the line. If it ends with a colon and a command that the reader doesn't have, remove both."""
     head, colon, command = text.rpartition(": ") if ": " in text else text.rpartition("：")
     return head if colon and limited() and _foreign(command) else text
 
 
 def sayable_page(page: str) -> str:
-    """A page of Markdown. In its fenced code, the lines are left out that are commands of labctl which the reader can't
-    say; what stands behind a ``#`` explains them."""
+    """Return a page of Markdown for the reader. Commands of labctl that the reader doesn't have are removed from its
+    fenced code. The text behind a ``#`` in such a line is only a comment."""
     if not limited():
         return page
     fence, left = "", []
@@ -187,18 +188,18 @@ def sayable_page(page: str) -> str:
 
 
 def _foreign(piece: str) -> bool:
-    """Whether a piece of a hint names a command that the reader can't say."""
+    """Return whether a piece of a hint names a command that the reader doesn't have."""
     return bool(_PROGRAM.search(piece)) or not all(offered(*found[1].split()) for found in _SAID.finditer(piece))
 
 
 def _command(piece: str) -> list[str] | None:
-    """The words of the labctl command that ends the piece, if there is one that is run as this user."""
+    """Return the words of the labctl command at the end of the piece, or None. A command with sudo doesn't count."""
     before, found, command = piece.strip().rpartition("labctl ")
     return _plain(command.split()) if found and not before.endswith("sudo ") else None
 
 
 def _plain(words: Sequence[str]) -> list[str]:
-    """The words without the options that ``advised`` adds."""
+    """Return the words without the options that ``advised`` adds."""
     left, waiting = [], False
     for word in words:
         if waiting or word.partition("=")[0] in ("--lang", "--catalog", "--learner", "--lab"):

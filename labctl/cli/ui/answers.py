@@ -1,4 +1,4 @@
-"""What a check that isn't passed says: to a learner on the terminal, and as plain lines in a report."""
+"""Messages of checks that are not passed, for a learner on the terminal and as plain lines in a report."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _COLOURS = {"found": "yellow"}
 
 
 def print_check(check: CheckResult, told: dict[Answer, str], author: bool = False) -> None:
-    """Its title, and below it what is wrong, part by part where the check says parts. ``told`` are the answers that
-    stand above already, with the task of each: one cause makes many checks fail, and is told once. ``author``: also
-    what the verdict rests on."""
+    """Print a check's title and its answers or message. ``told`` has the answers that were printed before, with their
+    tasks. One cause can make many checks fail, so each answer is printed in full only once. With ``author``, print the
+    check's name and source too."""
     heading = visible(side(check.title))
     if author:
         heading = f"{heading or check.name} [{check.name}, {check.source}]"
@@ -46,6 +46,7 @@ def _print_answer(answer: Answer) -> None:
     width = max(cells(label) for _key, label, _text in _fields(answer)) + 2
     for key, label, text in _fields(answer):
         indent = 8 + width
+        # A command (``see``) is never wrapped, so that a learner can copy it.
         shown = [_styled(key, line if key == "see" else wrap(line, indent)) for line in _few(text)]
         first, *others = shown
         click.echo(f"        {click.style(label, dim=True)}{' ' * (width - cells(label))}{first}")
@@ -54,7 +55,7 @@ def _print_answer(answer: Answer) -> None:
 
 
 def _print_again(answer: Answer, task: str) -> None:
-    """That it is as above, or as under another task."""
+    """Print that the answer is the same as above or as under another task."""
     text = _("the same as under {task}").format(task=task) if task else _("the same as above")
     boxes = f"{_boxes(answer)}{_(': ')}" if answer.boxes else ""
     click.echo(f"      {click.style(wrap(boxes + text, 6), dim=True)}")
@@ -69,8 +70,7 @@ def _boxes(answer: Answer) -> str:
 
 
 def _fields(answer: Answer) -> list[tuple[str, str, str]]:
-    """Name, label and text of each part; what a check left empty is left out. A command is never broken: it is there to
-    be copied."""
+    """Return name, label and text of each part that is not empty."""
     chosen = language()
     read = _("“{heading}” in labctl show").format(heading=answer.read.in_(chosen)) if answer.read.en else ""
     parts = (
@@ -83,7 +83,8 @@ def _fields(answer: Answer) -> list[tuple[str, str, str]]:
 
 
 def _few(text: str) -> list[str]:
-    """The lines of a text that may be a command's whole output: so many that the rest of the screen stays in sight."""
+    """Return the first lines of a text that may be a command's whole output. The number is limited, so that the screen
+    has room for other lines."""
     short = text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} …"
     lines = short.splitlines() or [""]
     if len(lines) <= _MOST_LINES:
@@ -93,7 +94,7 @@ def _few(text: str) -> list[str]:
 
 
 def plain_lines(check: CheckResult) -> list[str]:
-    """All that it says, not wrapped and not shortened, in the language in use."""
+    """Return the check's complete message in the language in use, without wrapping."""
     if not check.answers:
         return side(check.message).splitlines()
     lines = []

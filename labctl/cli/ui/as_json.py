@@ -1,4 +1,4 @@
-"""Values for programs."""
+"""JSON output for programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 
 def print_json(value: Any) -> None:
-    """On stdout, readable, keys in a stable order."""
+    """Print the value as indented JSON on stdout, with a stable order of keys."""
     import json
 
     import msgspec

@@ -1,15 +1,16 @@
-"""A lab's boxes and networks as a drawing of 80 columns at most."""
+"""A drawing of a lab's boxes and networks, at most 80 columns wide."""
 
 from __future__ import annotations
 
 from labctl.domain.lab.model import Lab
 
 _WIDTH = 80
-_FRAME = 5  # a cell's lines and blanks, and the blank between it and the next
+_FRAME = 5  # a cell's lines and spaces, and the space before the next cell
 
 
 def drawing(lab: Lab) -> str:
-    """Each network as a bar with its boxes under it: name, interface, address. A box on two networks is under both."""
+    """Return the drawing. Each network is a bar with its boxes under it: name, interface, address. A box on two
+    networks is drawn under both."""
     parts = [_network(lab, name) for name in lab.networks]
     lonely = [name for name, box in lab.boxes.items() if not box.networks]
     if lonely:
@@ -23,7 +24,7 @@ def _network(lab: Lab, network: str) -> str:
         if network in box.networks:
             interface = f"eth{list(box.networks).index(network)}"
             cells.append((name, f"{interface} {box.networks[network]}"))
-    # Of cells that are all as wide as the widest, as many as fit beside each other.
+    # All cells are as wide as the widest. A row has as many cells as fit.
     widest = max((len(text) for cell in cells for text in cell), default=0)
     beside = max(1, min(4, (_WIDTH + 1) // (widest + _FRAME)))
     lines = []

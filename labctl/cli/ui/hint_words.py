@@ -1,4 +1,4 @@
-"""The hints of errors as the command line words them. The English text is the key of its translations."""
+"""The words of hints on the command line. The English text is the key of its translations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.ENTER: Wording(CommandLine("enter {box}")),
     Hint.UNPAUSE: Wording("docker unpause {container}"),
     Hint.LIST_FILE: Wording(CommandLine("exec {box} -- ls -lsh {quoted}")),
-    # A lab, a box, a task or an attempt to be named.
+    # The name of a lab, a box, a task or an attempt.
     Hint.NAME_LAB: Wording(CommandLine("list")),
     Hint.LIST_AND_UP: Wording(CommandLine("list"), THEN, CommandLine("up LAB")),
     Hint.NAME_BOX: Wording("the boxes are: {known}"),
@@ -38,7 +38,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.ONE_LAB: Wording(CommandLine("{command} --lab {word}")),
     Hint.HISTORY: Wording(CommandLine("history {lab}")),
     Hint.NAME_SERVER: Wording("the servers are: {known}"),
-    # How a command is given.
+    # The form of a command.
     Hint.HELP_OF: Wording(CommandLine("{command} --help")),
     Hint.SAY_YES: Wording(CommandLine("{typed} --yes")),
     Hint.SHOW_VALUES: Wording(CommandLine("show {lab} --values")),
@@ -193,7 +193,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.SECURE_FOLDER: Wording("chown root:root {folder}; chmod go-w {folder}"),
     Hint.MAKE_FOLDER: Wording("sudo mkdir -m 755 {folder}"),
 }
-"""For each hint, how the command line says it."""
+"""The words of each hint on the command line."""
 
 NEAREST: Mapping[Hint, Wording] = {
     Hint.NAME_LAB: Wording("did you mean {near}? List all labs: ", CommandLine("list")),
@@ -206,15 +206,15 @@ NEAREST: Mapping[Hint, Wording] = {
     Hint.NAME_LIMIT: Wording("did you mean {near}? The limits are: {known}"),
     Hint.NAME_SETTING: Wording("did you mean {near}? List all settings: ", CommandLine("config list")),
 }
-"""The same for hints with a value ``near`` that isn't empty."""
+"""The words of hints with a value ``near`` that isn't empty."""
 
 
 def words_of(hint: Hint, near: bool) -> Wording:
-    """What the command line says. ``near``: whether the value of that name isn't empty."""
+    """Return the words of a hint on the command line. ``near`` is true if the value of that name isn't empty."""
     return NEAREST.get(hint, WORDINGS[hint]) if near else WORDINGS[hint]
 
 
 def all_wordings() -> Iterator[Wording]:
-    """Everything that can be said, for translators."""
+    """Yield the words of all hints, for translators."""
     yield from WORDINGS.values()
     yield from NEAREST.values()

@@ -1,5 +1,5 @@
-"""The hint of an error, for its reader. Commands repeat what the reader chose on the command line; one that has just
-failed is left out."""
+"""The hint of an error for its reader. Its commands repeat the options of the command line. A command that has just
+failed is omitted."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from labctl.errors import (
 from labctl.i18n import _
 
 _OF_THE_SERVER = (EngineError, StoreError, NotKeptError, BuildError, ChecksError, InvalidLabError)
-"""What is wrong with the server or with a lab, whoever comes across it."""
+"""Errors of the server or of a lab, not of the reader."""
 
-# What stands between two ways out in a translation.
+# The separators between two ways in a translation.
 _BETWEEN = re.compile(r"，(?:或者用|或者|或|再|然后)? ?|；")
 
 
 def hint_of(error: LabctlError) -> str:
-    """What the reader can do, in the language in use; nothing if there is no hint. A learner at the gateway, who has no
-    way to the engine, the store or a lab's files, reads what they can say there, or that they tell their instructor."""
+    """Return the hint for the reader in the language in use, or an empty text. A learner at the gateway can't reach the
+    engine, the store or a lab's files. So this learner reads a command of the gateway or ``tell your instructor``."""
     wording = _wording(error)
     if not advice.limited():
         return said(wording, error.values, "docker info" if isinstance(error, EngineError) else "") if wording else ""
@@ -46,7 +46,7 @@ def _wording(error: LabctlError) -> Wording | None:
 
 
 def plain(error: LabctlError) -> str:
-    """The hint in the language in use as it stands for everybody, with no options that the reader chose."""
+    """Return the hint in the language in use, without the options that the reader chose."""
     if error.hint is None:
         return ""
     wording = words_of(error.hint, bool(error.values.get("near")))
@@ -54,8 +54,8 @@ def plain(error: LabctlError) -> str:
 
 
 def said(wording: Wording, values: Mapping[str, object], otherwise: str = "") -> str:
-    """The words for these values in the language in use, without the command that has just failed; ``otherwise`` if
-    nothing is left."""
+    """Return the words for these values in the language in use, without the command that has just failed. Returns
+    ``otherwise`` if no words are left."""
     pieces = pieces_of(wording)
     ways = wording.ways if len(pieces) == len(wording.ways) else (wording.whole,)
     both = list(zip(ways, pieces, strict=True))
@@ -66,8 +66,8 @@ def said(wording: Wording, values: Mapping[str, object], otherwise: str = "") ->
 
 
 def pieces_of(wording: Wording) -> Sequence[str]:
-    """The templates of the ways in the language in use; a single one if the translation joins them in a way of its
-    own."""
+    """Return the templates of the ways in the language in use. Returns a single template if the translation joins the
+    ways differently."""
     translated = _(wording.text)
     if translated == wording.text:
         return [way.text for way in wording.ways]
@@ -80,12 +80,12 @@ def _has_failed(run: CommandLine, values: Mapping[str, object]) -> bool:
 
 
 def _completed(template: str, way: Way, values: Mapping[str, object]) -> str:
-    """The template with its values, each command with the options that it repeats."""
+    """Return the template with its values, and each command with the options that it repeats."""
     done, left = "", template
     for run in way.runs:
         before, start, behind = left.partition(f"labctl {run.name}")
         if not start:
-            break  # the translation writes the command in another way
+            break  # the translation writes the command differently
         name, space, more = run.name.format_map(values).partition(" ")
         head, tail = advice.around(name, f"{more}{run.rest.format_map(values)}".split())
         done += before + _literal(head + space + more)

@@ -1,4 +1,5 @@
-"""A brief on a terminal. Prose is wrapped by the rules of wrap.py; code never is: it is there to be copied."""
+"""A brief on a terminal. Prose is wrapped by the rules of wrap.py. Code is never wrapped, so that a learner can copy
+it."""
 
 from __future__ import annotations
 
@@ -15,12 +16,12 @@ from labctl.cli.ui.wrap import cells, fold, unbroken
 _CHINESE = re.compile("[\u2e80-\u9fff\uf900-\uffef]")
 _STYLES = {"strong": "\x1b[1m", "em": "\x1b[3m", "code": "\x1b[36m", "heading": "\x1b[1m", "dim": "\x1b[2m"}
 _PLAIN = "\x1b[0m"
-# In a block of commands, what they print: a comment to the shell, so that the block can be pasted as it is.
+# Output in a block of commands. It is a comment for the shell, so that a learner can paste the whole block.
 _OUTPUT = re.compile(r"^(?:#>|//>)")
 
 
 def rendered(text: str, width: int) -> list[str]:
-    """The lines of a Markdown text. Only code, and words that are longer than that, are wider than ``width``."""
+    """Yield the lines of a Markdown text. Only code and very long words are wider than ``width``."""
     tree = SyntaxTreeNode(MarkdownIt("commonmark").enable("table").parse(text))
     return list(_blocks(tree.children, width))
 
@@ -63,7 +64,7 @@ def _heading(node: SyntaxTreeNode, width: int) -> Iterator[str]:
 
 
 def _code(content: str) -> Iterator[str]:
-    """Line by line, from the first column on, with nothing before and nothing behind."""
+    """Yield the lines of code from the first column on, with no other characters before or behind them."""
     for line in content.rstrip("\n").split("\n"):
         style = "dim" if _OUTPUT.match(line) else "code"
         yield f"{_STYLES[style]}{line}{_PLAIN}" if line else ""
@@ -117,7 +118,7 @@ def _in_style(text: str, styles: tuple[str, ...]) -> str:
 
 
 def _break(node: SyntaxTreeNode) -> str:
-    """A line's end in the file: a blank, but not between two Chinese characters."""
+    """Return the text for a line break of the file: a space, or nothing between two Chinese characters."""
     before = node.previous_sibling.content[-1:] if node.previous_sibling else ""
     after = node.next_sibling.content[:1] if node.next_sibling else ""
     return "" if _CHINESE.match(before) and _CHINESE.match(after) else " "

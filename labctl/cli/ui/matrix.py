@@ -1,5 +1,5 @@
-"""Learners and tasks as a matrix of signs that say the same without colour. With up to 15 tasks 80 columns are enough;
-where there are more, names are less shortened."""
+"""Learners and tasks as a matrix of signs, which are clear without colour. For up to 15 tasks, 80 columns are enough.
+On a wider terminal, names are shortened less."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ COLUMNS = 80
 _IDS = 10
 _NAMES = (4, 24)
 _COUNTS = (8, 6, 6, 6)
-"""Columns for points, tries, hints and when they were last seen."""
+"""Widths of the columns for points, tries, hints and last seen."""
 _NOTHING = click.style("·", dim=True)
 _STUCK = click.style("?", fg="yellow", bold=True)
 
 
 class _Widths(NamedTuple):
-    """Columns for ids and names."""
+    """Widths of the columns for ids and names."""
 
     id: int
     name: int
 
 
 def lines(book: Book, now: float, stuck: float, columns: int = COLUMNS) -> Iterator[str]:
-    """A block for each lab. ``now`` in seconds since 1970, ``stuck`` in seconds (``Entry.stuck``)."""
+    """Yield a block of lines for each lab. ``now`` is in seconds since 1970, ``stuck`` in seconds (``Entry.stuck``)."""
     for number, lab in enumerate(book.labs):
         if number:
             yield ""
@@ -65,17 +65,17 @@ def _block(lab: Lab, entries: Sequence[Entry], now: float, stuck: float, columns
 
 
 def _widths(lab: Lab, entries: Sequence[Entry], columns: int) -> _Widths:
-    """Names have what the rest leaves."""
+    """Return the widths. Names get the columns that are left."""
     ids = min(max((cells(entry.member.id) for entry in entries), default=1), _IDS)
     names = max((cells(_name(entry.member)) for entry in entries), default=1)
     others = sum(_COUNTS) + 2 * len(lab.tasks) + len("?  ")
     least, most = _NAMES
-    least = max(least, cells(_("learner")) - ids)  # the header stands above both
+    least = max(least, cells(_("learner")) - ids)  # the header is above both columns
     return _Widths(ids, max(least, min(names, most, columns - others - ids)))
 
 
 def _head(lab: Lab, widths: _Widths) -> Iterator[str]:
-    """Tasks as numbers, which stand upright where they have two digits."""
+    """Yield the header lines. Tasks are numbers; the two digits of a number stand one above the other."""
     numbers = range(1, len(lab.tasks) + 1)
     if len(numbers) > 9:
         tens = "".join(f" {number // 10 if number > 9 else ' '}" for number in numbers)
@@ -94,7 +94,7 @@ def _line(lab: Lab, entry: Entry, now: float, stuck: bool, widths: _Widths) -> s
 
 
 def _name(member: Member) -> str:
-    """On one line."""
+    """Return the name on one line."""
     return " ".join(visible(member.name).split())
 
 
@@ -116,7 +116,7 @@ def _legend(tasks: Sequence[str], columns: int) -> Iterator[str]:
 
 
 def _fit(text: str, width: int) -> str:
-    """Shortened or filled, by columns and not by letters."""
+    """Return the text shortened or padded to ``width`` columns."""
     if cells(text) > width:
         while text and cells(text) > width - 1:
             text = text[:-1]

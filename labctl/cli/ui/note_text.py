@@ -1,4 +1,4 @@
-"""What the keeper noted of boxes, in words: what happened, and what to do."""
+"""The keeper's notes about boxes as text: what happened, and a remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COUNTED = ("pids", "watchers")
 
 
 def text_of(note: BoxNote, learner: str = "") -> str:
-    """One line, which names the learner where one is given."""
+    """Return a note as one line. If a learner is given, the line names the learner."""
     form = {
         "ending": _("{box}: the time of this lab ends {minutes} min after {at}, and its boxes are stopped"),
         "expired": _("{box} was stopped at {at}: the time of this lab is over"),
@@ -48,8 +48,8 @@ def text_of(note: BoxNote, learner: str = "") -> str:
 
 
 def lines(notes: Sequence[BoxNote], learners: Mapping[str, str] | None = None) -> list[str]:
-    """A line each; of what happens to all boxes of an instance at once, one for all. ``learners``: by box id, where
-    the boxes are those of several."""
+    """Return a line for each note. An event that concerns all boxes of an instance gets one line. ``learners`` maps box
+    ids to learners, if the boxes belong to several learners."""
     whole: set[tuple[str, str]] = set()
     found = []
     for note in notes:
@@ -62,7 +62,7 @@ def lines(notes: Sequence[BoxNote], learners: Mapping[str, str] | None = None) -
 
 
 def size(count: int) -> str:
-    """Bytes, short: ``1.5 GiB``."""
+    """Return a size in bytes as a short text such as ``1.5 GiB``."""
     number, unit = float(count), 0
     while number >= 1024 and unit < len(_UNITS) - 1:
         number, unit = number / 1024, unit + 1

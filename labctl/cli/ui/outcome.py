@@ -1,4 +1,4 @@
-"""The end of a command: an error as clear lines, and the exit status."""
+"""The end of a command: its error as clear lines, and its exit status."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from labctl.i18n import _
 
 
 def exit_status(work: Callable[[], object], *, debug: bool = False) -> int:
-    """Do it, and return its exit status (DESIGN section 7): an int that ``work`` returns, else 0. An error is shown on
-    stderr; with ``debug`` a LabctlError is raised again, for its traceback."""
+    """Do the work and return its exit status (DESIGN section 7): the int that ``work`` returns, else 0. An error is
+    shown on stderr. With ``debug``, a LabctlError is raised again for its traceback."""
     try:
         code = work()
         sys.stdout.flush()
@@ -32,7 +32,7 @@ def exit_status(work: Callable[[], object], *, debug: bool = False) -> int:
         click.echo(_("interrupted"), err=True)
         code = int(Exit.INTERRUPTED)
     except BrokenPipeError:
-        # The reader (head, less) has gone: nobody is left to tell.
+        # The reader (head, less) has closed the pipe, so there is no output for an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = int(Exit.OK)
     return code if isinstance(code, int) else int(Exit.OK)

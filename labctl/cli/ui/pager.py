@@ -1,4 +1,4 @@
-"""A view that may be longer than the terminal: a page of it, and the keys that move it."""
+"""Pages of a text that may be longer than the terminal, and the keys that scroll it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from labctl.i18n import _
 
 
 class Key(Enum):
-    """What it does, and what terminals send when it is typed."""
+    """An action, with the bytes that terminals send for its keys."""
 
-    NONE = (b"",)  # an empty tuple is no value to Debian's Python, 3.11.2
+    NONE = (b"",)  # Debian's Python 3.11.2 doesn't accept an empty tuple as a value
     UP = (b"\x1b[A", b"\x1bOA", b"k")
     DOWN = (b"\x1b[B", b"\x1bOB", b"j")
     PAGE_UP = (b"\x1b[5~", b"b")
@@ -35,15 +35,15 @@ _KEYS = {typed: key for key in Key for typed in key.value}
 
 
 def moved(offset: int, key: Key, count: int, room: int) -> int:
-    """The first line to show of ``count``, where ``room`` of them fit, after that key."""
+    """Return the number of the first line to show after this key. ``room`` of ``count`` lines fit."""
     pages = {Key.PAGE_UP: -room, Key.PAGE_DOWN: room, Key.TOP: -count, Key.END: count}
     steps = {Key.UP: -1, Key.DOWN: 1, **pages}
     return max(0, min(offset + steps.get(key, 0), count - room))
 
 
 def page(lines: Sequence[str], offset: int, height: int, told: Callable[[int, int, int], str]) -> list[str]:
-    """The lines from ``offset`` on, for a terminal of that height. Where not all fit, the last line says which these
-    are of how many: ``told(first, last, count)``."""
+    """Return the lines from ``offset`` on, for a terminal of this height. If some lines don't fit, the last line shows
+    the position: ``told(first, last, count)``."""
     if len(lines) <= height:
         return list(lines)
     shown = lines[offset : offset + height - 1]
@@ -51,13 +51,13 @@ def page(lines: Sequence[str], offset: int, height: int, told: Callable[[int, in
 
 
 def room(count: int, height: int) -> int:
-    """How many lines ``page`` shows of so many."""
+    """Return how many of ``count`` lines ``page`` shows."""
     return height if count <= height else height - 1
 
 
 def read(lines: Sequence[str]) -> None:
-    """Show the lines page by page until the reader leaves. It starts no program: for the gateway, where a pager that
-    can run others would be a way into the server. What fits on the screen is printed only."""
+    """Show the lines page by page until the reader leaves. If all lines fit on the screen, only print them. This pager
+    starts no program: at the gateway, a pager that runs programs would give learners access to the server."""
     columns, height = shutil.get_terminal_size()
     if rows(lines) < height or not os.isatty(sys.stdin.fileno()):
         for line in lines:
@@ -84,22 +84,23 @@ def read(lines: Sequence[str]) -> None:
 
 
 def rows(lines: Sequence[str]) -> int:
-    """How many rows of this terminal the lines take."""
+    """Return how many rows of this terminal the lines take."""
     columns = shutil.get_terminal_size().columns
     return sum(_rows(line, columns) for line in lines)
 
 
 _LOOK_SECONDS = 0.5
-"""How often a size of the terminal that changed is looked for."""
+"""The interval at which the size of the terminal is checked."""
 
 
 def _rows(line: str, columns: int) -> int:
-    """How many rows of the terminal a line takes: code that is wider than that is not broken, the terminal does it."""
+    """Return how many rows of the terminal a line takes. Code that is wider than the terminal is wrapped by the
+    terminal."""
     return max(1, -(-cells(line) // max(1, columns)))
 
 
 def _fitting(lines: Sequence[str], columns: int, rows: int) -> Sequence[str]:
-    """The first lines, as many as fit; one at least."""
+    """Return the first lines that fit, at least one."""
     taken = 0
     for number, line in enumerate(lines):
         taken += _rows(line, columns)
@@ -109,14 +110,14 @@ def _fitting(lines: Sequence[str], columns: int, rows: int) -> Sequence[str]:
 
 
 def _last_page(lines: Sequence[str], columns: int, rows: int) -> int:
-    """The first line of the last page."""
+    """Return the number of the last page's first line."""
     return len(lines) - len(_fitting(lines[::-1], columns, rows))
 
 
 @contextlib.contextmanager
 def keyboard() -> Iterator[Callable[[float], Key]]:
-    """Waits for a key for so many seconds at most. Ctrl-C stays Ctrl-C. Afterwards the
-    terminal is as it was. Where stdin is no terminal there are no keys."""
+    """Yield a function that waits for a key for at most so many seconds. Ctrl-C still interrupts. The terminal is
+    restored afterwards. If stdin is not a terminal, there are no keys."""
     descriptor = sys.stdin.fileno()
     if not os.isatty(descriptor):
         yield _wait
@@ -138,5 +139,5 @@ def _key(descriptor: int, seconds: float) -> Key:
     if not select.select([descriptor], [], [], max(0.0, seconds))[0]:
         return Key.NONE
     typed = os.read(descriptor, 32)
-    # A terminal that is gone can be read for ever, and says nothing.
+    # A read from a closed terminal always returns at once without data.
     return _KEYS.get(typed, Key.NONE) if typed else Key.QUIT

@@ -1,4 +1,4 @@
-"""Standard input and output, joined to a process in a box."""
+"""A connection of standard input and output to a process in a box."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labctl.threads import Thread
 
 
 def join(stream: ByteStream, stdin: int, stdout: int) -> int:
-    """Until the process ends or nobody reads any more; 0, or 1 where nothing ever came."""
+    """Copy data until the process ends or the reader closes. Returns 0, or 1 if no data arrived."""
 
     def upwards() -> None:
         with contextlib.suppress(OSError):
@@ -30,7 +30,7 @@ def join(stream: ByteStream, stdin: int, stdout: int) -> int:
 
 
 def to(descriptor: int) -> Callable[[bytes], None]:
-    """Writes all that it is given there."""
+    """Return a function that writes all its data to the descriptor."""
 
     def write(data: bytes) -> None:
         while data:

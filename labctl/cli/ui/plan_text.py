@@ -1,4 +1,4 @@
-"""A plan in words, for --dry-run."""
+"""A plan as text, for --dry-run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from labctl.i18n import _
 
 
 def lines(plan: Plan) -> list[str]:
-    """A line for each action, in order."""
+    """Return a line for each action, in order."""
     if not plan.actions:
         return [_("nothing to do")]
     return [_line(action) for action in plan.actions]

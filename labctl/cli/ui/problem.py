@@ -1,4 +1,4 @@
-"""An error as its reader needs it: what happened and why, then the next command to type."""
+"""An error as text: what happened and why, then the next command to type."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ _DETAIL_LINES = 15
 
 
 def text_of(error: LabctlError) -> str:
-    """The message in the language in use."""
+    """Return the message in the language in use."""
     return _(error.message).format_map({name: _worded(value) for name, value in error.values.items()})
 
 
 def _worded(value: object) -> object:
-    """A value of an error; phrases in the language in use."""
+    """Return a value of an error. Phrases are in the language in use."""
     if isinstance(value, Phrase):
         return _(value.text).format_map({name: _worded(one) for name, one in value.values.items()})
     return listed(str(_worded(one)) for one in value) if isinstance(value, Phrases) else value
 
 
 def show(error: LabctlError) -> None:
-    """On stderr."""
+    """Print the error on stderr."""
     for line in lines(error):
         click.echo(line, err=True)
 
 
 def lines(error: LabctlError) -> Iterator[str]:
-    """One line and a hint; what a program said stands between, the last lines of it."""
+    """Return the message, the last lines of a program's output, and the hint."""
     yield f"{click.style(_('error') + ':', fg='red', bold=True)} {text_of(error)}"
     for line in error.detail.strip().splitlines()[-_DETAIL_LINES:]:
         yield click.style(f"  {line}", dim=True)
@@ -43,7 +43,7 @@ def lines(error: LabctlError) -> Iterator[str]:
 
 
 def _faults(error: RosterError) -> Iterator[str]:
-    """All of them, each as file:line:column, as editors know it, with the column's header."""
+    """Return a line for each fault, as file:line:column, which editors recognise, and the column's header."""
     for fault in error.faults:
         field = f" ({fault.field})" if fault.field else ""
         place = f"{error.values['file']}:{fault.line}:{fault.column}{field}"

@@ -1,4 +1,4 @@
-"""What ``labctl test-lab`` found, for a page of documentation."""
+"""The results of ``labctl test-lab`` for a page of documentation."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _MIB = 1 << 20
 
 
 def markdown(proof: Proof, before: str = "") -> str:
-    """The figures as a table, in the language in use, with what they were measured on. ``before`` is what was in its
-    place: rows of labs that weren't proven this time stay."""
+    """Return the figures as a table in the language in use, with a description of the machine. ``before`` is the
+    earlier report. Its rows are kept for labs that were not proven this time."""
     head = (
         *(_("lab"), _("title"), _("tasks"), _("checks (thorough)"), _("solutions"), _("mutants caught"), _("boxes")),
         *(_("memory"), "up", "verify", _("flakes"), _("seeds"), _("holds"), _("date")),
@@ -25,7 +25,7 @@ def markdown(proof: Proof, before: str = "") -> str:
 
 
 def _rows(report: str, head: str) -> dict[str, str]:
-    """Lab to row, of a report whose table has these columns; of any other text, none."""
+    """Return the rows of a report by lab. The result is empty if the text has no table with these columns."""
     lines = report.splitlines()
     if head not in lines:
         return {}

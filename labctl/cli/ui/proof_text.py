@@ -1,4 +1,4 @@
-"""What ``labctl test-lab`` found, for a person: a table of tasks, one of mutants, figures, and each flaw."""
+"""The results of ``labctl test-lab`` for a person: a table of tasks, a table of mutants, figures, and each flaw."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MIB = 1 << 20
 
 
 def print_proof(proof: Proof) -> None:
-    """All of it, on stdout."""
+    """Print the proof on stdout."""
     for lab in proof.labs:
         click.echo(f"{click.style(lab.lab.name, bold=True)}  {lab.lab.title.in_(language())}")
         click.echo()
@@ -116,7 +116,7 @@ def _print_dim(text: str) -> None:
 
 
 def where(flaw: Flaw) -> str:
-    """Lab, seed, phase, solution or mutant, and task, as far as there are."""
+    """Return the place of a flaw: lab, seed, phase, solution or mutant, and task, as far as they are known."""
     at = flaw.at
     seed = _("seed {seed}").format(seed=at.seed) if at.seed else ""
     parts = (at.lab, seed, " ".join(filter(None, (_(str(at.phase)), at.name))))
@@ -125,7 +125,7 @@ def where(flaw: Flaw) -> str:
 
 
 def said(flaw: Flaw) -> tuple[str, str]:
-    """Expected and found, in the language in use."""
+    """Return a flaw's expected and found texts in the language in use."""
     values = {name: visible(side(_(value))) for name, value in flaw.values.items()}
     return _(flaw.expected).format_map(values), _(flaw.found).format_map(values)
 

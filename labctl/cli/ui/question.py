@@ -1,4 +1,4 @@
-"""A question before something that can't be undone."""
+"""A confirmation before an action that can't be undone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from labctl.hints import Hint
 
 
 def confirm(command: str, question: str, yes: bool) -> None:
-    """Ask, unless ``yes``. Raises UsageError where there is nobody to ask, click.Abort for a no."""
+    """Ask the question, unless ``yes`` is set. Raises UsageError if there is no terminal, and click.Abort for the
+    answer no."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""Events as a person reads them, on stderr: live on a terminal, a line each where it isn't one."""
+"""Events for a person, on stderr. A terminal shows live progress; other outputs get a line for each event."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[Emit]:
-    """What to hand to services as ``emit``. ``quiet`` shows nothing (``--json``: programs don't read it)."""
+    """Yield the function that services take as ``emit``. With ``quiet`` it shows nothing (for ``--json``)."""
     if quiet:
         yield lambda _event: None
         return
@@ -54,7 +54,7 @@ def _fault(event: PlayFault) -> str:
 
 
 class Plain:
-    """One line as a step begins and ends; nothing in between."""
+    """Prints a line when a step begins and when it ends."""
 
     def __init__(self) -> None:
         self._titles: dict[str, str] = {}
@@ -82,18 +82,18 @@ class Plain:
         click.echo(text, err=True)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to restore."""
 
 
 def ended(title: str, event: StepEnded) -> str:
-    """``✓ title  3.1 s``."""
+    """Return a line such as ``✓ title 3.1 s``."""
     mark = click.style("✓", fg="green") if event.ok else click.style("✗", fg="red")
     return f"{mark} {title}  {click.style(f'{event.seconds:.1f} s', dim=True)}"
 
 
 class Live(Plain):
-    """Running steps as spinners with their last line; rich is imported when the first step begins, which a plain ``up``
-    has none of."""
+    """Shows running steps as spinners with their last line of output. rich is imported when the first step begins. A
+    plain ``up`` has no steps, so it doesn't import rich."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class Live(Plain):
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
                 TimeElapsedColumn(),
-                # What programs print is shown as it is: apt's "[151 kB]" is no markup.
+                # Output of programs is shown unchanged: "[151 kB]" of apt is not markup.
                 TextColumn("{task.fields[line]}", "dim", markup=False, table_column=line),
             )
             self._progress = Progress(*columns, console=Console(stderr=True), transient=True, expand=True)
@@ -141,6 +141,6 @@ class Live(Plain):
         self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         if self._progress is not None:
             self._progress.stop()

@@ -1,4 +1,4 @@
-"""An attempt for programs: JSON, and JUnit XML in a file."""
+"""An attempt for programs: JUnit XML in a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def junit(lab: Lab, attempt: Attempt, number: int) -> str:
-    """The attempt as JUnit XML, its texts in the language in use."""
+    """Return the attempt as JUnit XML, with texts in the language in use."""
     from labctl.domain.junit import Suite, document
     from labctl.domain.lab.params import derive, template_values
     from labctl.domain.text import fill
@@ -61,8 +61,9 @@ def _case(check: CheckResult) -> Case:
 
 @contextmanager
 def junit_file(path: str | None) -> Iterator[Callable[[str], None]]:
-    """Where a report goes: a file, or stdout for ``-``. It is opened at once, so that one that can't be written is told
-    before anything is run; where nothing is written in the end, what was there stays as it is. Raises UsageError."""
+    """Open a report's output: a file, or stdout for ``-``. The file is opened first, so an error is reported before any
+    check runs. If nothing is written, an existing file is not changed. Raises UsageError if the file can't be
+    opened."""
     if path in (None, "-"):
         yield lambda text: click.echo(text.encode(), nl=False)
         return

@@ -1,4 +1,4 @@
-"""Tables that fit the terminal. Where stdout is not one, columns are tabs, for cut and awk."""
+"""Tables that fit the terminal. If stdout is not a terminal, columns are separated by tabs, for cut and awk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BETWEEN = 2
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """On stdout."""
+    """Print the table on stdout."""
     if not sys.stdout.isatty():
         for row in (head, *rows):
             click.echo("\t".join(click.unstyle(cell) for cell in row))
@@ -25,8 +25,9 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def layout(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """The lines of a table of ``width`` columns at most. Cells are wrapped between words. Where even the longest words
-    of all columns don't fit beside each other, each row is a list of its cells, each with the name of its column."""
+    """Return the lines of a table, at most ``width`` columns wide. Cells are wrapped between words. If the longest
+    words of all columns don't fit beside each other, each row becomes a list of cells with the names of their
+    columns."""
     if not head:
         return
     table = [head, *rows]
@@ -43,7 +44,7 @@ def layout(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> It
 
 
 def _narrowed(widths: list[int], least: list[int], room: int) -> list[int]:
-    """The widest column becomes narrower until all fit, but none narrower than its longest word."""
+    """Narrow the widest column until all columns fit. No column becomes narrower than its longest word."""
     while sum(widths) > room:
         at = max((n for n, width in enumerate(widths) if width > least[n]), key=lambda n: widths[n])
         widths[at] -= 1

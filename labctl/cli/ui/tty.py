@@ -1,4 +1,5 @@
-"""The user's terminal, joined to one in a box: raw bytes both ways, its size passed on, and left as it was."""
+"""A connection of the user's terminal to a terminal in a box. Raw bytes go both ways, and size changes are passed on.
+The user's terminal is restored at the end."""
 
 from __future__ import annotations
 
@@ -16,14 +17,14 @@ from labctl.streams import Terminal
 
 
 def size() -> tuple[int, int]:
-    """Rows and columns of this terminal."""
+    """Return the rows and columns of this terminal."""
     columns, rows = shutil.get_terminal_size((80, 24))
     return rows, columns
 
 
 @contextlib.contextmanager
 def _raw(descriptor: int) -> Iterator[None]:
-    """Every key, Ctrl-C too, goes to the box; afterwards the terminal is as it was, whatever happened."""
+    """Send every key, also Ctrl-C, to the box. The terminal is always restored."""
     if not os.isatty(descriptor):
         yield
         return
@@ -32,12 +33,12 @@ def _raw(descriptor: int) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(termios.error):  # it has gone
+        with contextlib.suppress(termios.error):  # the terminal is closed
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def join(terminal: Terminal) -> int:
-    """Until the process in the box ends; its exit code."""
+    """Copy data until the process in the box ends, and return its exit code."""
     with contextlib.closing(terminal):
         _joined(terminal, sys.stdin.fileno(), sys.stdout.fileno())
     return terminal.exit_code()
@@ -72,7 +73,7 @@ def _pump(terminal: Terminal, stdin: int, stdout: int, woken: int) -> None:
                 return
             try:
                 _write_all(stdout, data)
-            except OSError:  # this terminal has gone
+            except OSError:  # this terminal is closed
                 return
         if stdin in ready:
             try:

@@ -1,4 +1,4 @@
-"""Verdicts as a learner reads them."""
+"""Verdicts as text for a learner."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _FILES_NAMED = 3
 def print_attempt(
     lab: Lab, attempt: Attempt, number: int, previous: Before | None, left_out: int = 0, *, author: bool = False
 ) -> None:
-    """Every task, what is wrong where one isn't passed, the score and what changed since ``previous``. ``number``: 0
-    where it isn't in the store; ``left_out``: how many checks were, since they hurt; ``author``: more about the checks
-    themselves."""
+    """Print every task, the messages of failed checks, the score and the changes since ``previous``. ``number`` is 0 if
+    the attempt isn't in the store. ``left_out`` is the number of thorough checks that did not run. With ``author``,
+    print more about the checks."""
     values = template_values(lab, attempt.learner, derive(lab, attempt.seed))
     told: dict[Answer, str] = {}
     for result in attempt.tasks:
@@ -83,7 +83,8 @@ def _print_dim(text: str) -> None:
 
 
 def _since(previous: Before, attempt: Attempt) -> str:
-    """What changed among the tasks that both looked at; points where these are all."""
+    """Return the changes of the tasks that are in both attempts. If both attempts have the same tasks, add the change
+    of the points."""
     before = {task.task: task.verdict for task in previous.attempt.tasks}
     now = {task.task: task.verdict for task in attempt.tasks}
     news = [" ".join(changed(before, {task: verdict for task, verdict in now.items() if task in before}))]
@@ -95,7 +96,8 @@ def _since(previous: Before, attempt: Attempt) -> str:
 
 
 def changed(before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> list[str]:
-    """``+task`` is passed now, ``-task`` was and is failed now, ``!task`` was and could not be checked now."""
+    """Return the changed tasks. ``+task`` is newly passed. ``-task`` was passed and is failed now. ``!task`` was passed
+    and could not be checked now."""
     was = {task for task, verdict in before.items() if verdict is Verdict.PASSED}
     gained = [f"+{task}" for task, verdict in now.items() if verdict is Verdict.PASSED and task not in was]
     lost = [f"-{task}" for task, verdict in now.items() if verdict is Verdict.FAILED and task in was]
@@ -121,7 +123,8 @@ def _left_out(count: int) -> str:
 
 
 def _notes(integrity: Integrity) -> list[str]:
-    """What looks odd, without the names of other learners: those are in the JSON, for an instructor."""
+    """Return notes about suspicious findings, without the names of other learners. An instructor finds these names in
+    the JSON."""
     notes = []
     for box, files in integrity.changed.items():
         if files:
@@ -141,7 +144,7 @@ def _notes(integrity: Integrity) -> list[str]:
 
 
 def history_rows(lab: Lab, attempts: Sequence[Attempt]) -> list[tuple[str, ...]]:
-    """A row an attempt: number, when, points, a mark for each task, how it was checked, what changed."""
+    """Return a row for each attempt: number, time, points, a mark for each task, how it was checked, changes."""
     rows: list[tuple[str, ...]] = []
     before: dict[str, Verdict] = {}
     for number, attempt in enumerate(attempts, 1):
@@ -155,5 +158,5 @@ def history_rows(lab: Lab, attempts: Sequence[Attempt]) -> list[tuple[str, ...]]
 
 
 def when(attempt: Attempt) -> str:
-    """In the time of this machine."""
+    """Return the attempt's time in this machine's time zone."""
     return datetime.datetime.fromtimestamp(attempt.at).astimezone().strftime("%Y-%m-%d %H:%M:%S")

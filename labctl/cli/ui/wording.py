@@ -1,4 +1,5 @@
-"""What a hint says: commands of labctl, and remarks. This is data; ``labctl.cli.ui.hints`` makes sentences of it."""
+"""The words of a hint: commands of labctl and remarks. This module has only data; ``labctl.cli.ui.hints`` makes the
+text."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ from typing import NamedTuple
 
 
 class CommandLine(NamedTuple):
-    """A command: ``words`` is a template of what stands behind ``labctl``. ``sudo``: it is run as root."""
+    """A command of labctl. ``words`` is the template of the words behind ``labctl``. ``sudo`` means that root runs
+    it."""
 
     words: str
     sudo: bool = False
@@ -16,17 +18,17 @@ class CommandLine(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The first word, which translations keep as it is. It may stand for a value."""
+        """The first word, which is never translated. It may be a placeholder for a value."""
         return self.words.partition(" ")[0]
 
     @property
     def rest(self) -> str:
-        """What follows the first word, with the space before it."""
+        """The words after the first word, with the space before them."""
         return self.words.removeprefix(self.name)
 
 
 class Between(str):
-    """What stands between two ways out. Each of them can go without the other."""
+    """A separator between two ways. Each way can be shown without the other."""
 
     __slots__ = ()
 
@@ -38,7 +40,7 @@ AND = Between("; ")
 
 
 class Way(tuple[CommandLine | str, ...]):
-    """One thing to do: commands, and text around them."""
+    """One remedy: commands and the text around them."""
 
     __slots__ = ()
 
@@ -49,12 +51,12 @@ class Way(tuple[CommandLine | str, ...]):
 
     @property
     def runs(self) -> tuple[CommandLine, ...]:
-        """The commands."""
+        """The commands of this way."""
         return tuple(part for part in self if isinstance(part, CommandLine))
 
 
 class Wording:
-    """A hint's words: the ways out, and all of them together as one way."""
+    """The words of a hint: its ways, and all ways joined as one."""
 
     def __init__(self, *parts: CommandLine | str) -> None:
         ways: list[list[CommandLine | str]] = [[]]
@@ -73,5 +75,5 @@ class Wording:
 
     @property
     def runs(self) -> tuple[CommandLine, ...]:
-        """All commands."""
+        """All commands of the hint."""
         return self.whole.runs

@@ -1,4 +1,4 @@
-"""Long texts on a terminal: broken between words, and between Chinese characters, never within a word."""
+"""Wrapping of long texts on a terminal: between words and between Chinese characters, never within a word."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import unicodedata
 from collections.abc import Iterator
 
 MOST_COLUMNS = 100
-"""Wider lines are hard to read."""
-# A line neither begins with a sign that closes nor ends with one that opens, as Chinese is set (GB/T 15834).
+"""The largest width of a text. Wider lines are hard to read."""
+# In Chinese, a line must not begin with a closing sign or end with an opening sign (GB/T 15834).
 _OPENING, _CLOSING = "（《〈「『【〔“‘", "，。；：、！？）》〉」』】〕”’…"
 _CHINESE = "\u2e80-\u9fff\uf900-\uffef"
 TIED = "\xa0"
-"""A space at which no line is broken."""
+"""A space at which a line is never wrapped."""
 _JOINED = "\u2060"
 
 _WORD = rf"(?:{TIED}|[^\s{_CHINESE}{_OPENING}])+"
@@ -25,7 +25,7 @@ _PLAIN = "\x1b[0m"
 
 
 def cells(text: str) -> int:
-    """How many columns the text takes (Unicode Standard Annex 11); styles take none."""
+    """Return how many columns the text takes (Unicode Standard Annex 11). Styles take no columns."""
     return sum(_cells(letter) for letter in _STYLE.sub("", text))
 
 
@@ -36,26 +36,28 @@ def _cells(letter: str) -> int:
 
 
 def unbroken(text: str) -> str:
-    """The text as one word: no line is broken in it."""
+    """Return the text as one word, which is never wrapped."""
     return _JOINED.join(text.replace(" ", TIED))
 
 
 def columns() -> int:
-    """How wide a text on this terminal is, at most."""
+    """Return the largest width of a text on this terminal."""
     return min(shutil.get_terminal_size().columns, MOST_COLUMNS)
 
 
 def wrap(text: str, indent: int, first: int | None = None) -> str:
-    """The text with every line but the first indented, broken to fit the terminal; ``first`` columns are taken on the
-    first line already (else ``indent``). As it is where stdout is no terminal: there programs read it."""
+    """Return the text wrapped to fit the terminal. All lines except the first are indented. ``first`` columns of the
+    first line are in use already (default: ``indent``). If stdout is not a terminal, the text is not wrapped, because a
+    program reads it."""
     if not sys.stdout.isatty():
         return text.replace(TIED, " ")
     return f"\n{' ' * indent}".join(fold(text, columns(), indent, first))
 
 
 def fold(text: str, width: int, indent: int = 0, first: int | None = None) -> list[str]:
-    """The text's lines, of ``width`` columns at most where a word isn't longer than that; of these, ``indent`` are
-    taken already, on the first line ``first``. Styles begin again on each line that they are in."""
+    """Return the text's lines. A line is wider than ``width`` columns only if a single word is. ``indent`` of these
+    columns are in use already, and ``first`` columns on the first line. Styles are repeated on each line that they
+    cover."""
     plain, styles = _parted(text)
     lines = []
     for start, end in _spans(plain, width, indent, indent if first is None else first):
@@ -64,12 +66,12 @@ def fold(text: str, width: int, indent: int = 0, first: int | None = None) -> li
 
 
 def widest(text: str) -> int:
-    """How many columns the text takes that is folded as narrowly as it may be."""
+    """Return the smallest width to which the text can be folded."""
     return max((cells(piece.strip()) for piece in _PIECES.findall(_STYLE.sub("", text))), default=0)
 
 
 def _spans(plain: str, width: int, indent: int, first: int) -> Iterator[tuple[int, int]]:
-    """Begin and end of each line, without the blanks around it."""
+    """Yield the begin and the end of each line, without surrounding spaces."""
     begin = end = at = 0
     used, begun, later = first, False, False
     for piece in _PIECES.findall(plain):
@@ -89,7 +91,7 @@ def _spans(plain: str, width: int, indent: int, first: int) -> Iterator[tuple[in
 
 
 def _parted(text: str) -> tuple[str, list[str]]:
-    """The letters, and the styles in force at each; no styles where there are none at all."""
+    """Return the letters, and the style of each letter. The list of styles is empty if the text has no styles."""
     if "\x1b" not in text:
         return text, []
     letters: list[str] = []
