@@ -91,7 +91,7 @@ def counted(words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[s
     word, rest = by_count(words, len(names))
     _enough(rest, names)
     if len(rest) > len(names):
-        text = "{command} takes no more words than {usage}"
+        text = "{command} takes at most {usage}"
         usage = " ".join(("[LAB]", *names))
         raise UsageError(text, hint=Hint.HELP_OF, command=_command_name(), usage=usage)
     return chosen_lab(word, lab), rest

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str, as_json: bool) -> None:
-    """Show a hint for a task. Repeat the command for the next hint. The first hint is a nudge, the second says where to
-    look, the third nearly gives the answer."""
+    """Show a hint for a task. Repeat the command for the next hint. The first hint is a nudge. The second says where to
+    look. The third nearly gives the answer."""
     lab, (task,) = counted(words, lab, "TASK")
     ctx.exit(perform(asked(ctx, learner), task, lab, as_json=as_json))
 

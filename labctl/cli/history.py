@@ -54,6 +54,6 @@ def perform(
     elif not found.attempts:
         click.echo(advised(_("no attempts yet; see labctl verify")))
     else:
-        head = ("#", _("when"), _("points"), _("tasks"), _("how"), _("what changed"))
+        head = ("#", _("when"), _("points"), _("tasks"), _("mode"), _("what changed"))
         print_table(head, history_rows(found.lab, found.attempts))
     return int(Exit.OK)

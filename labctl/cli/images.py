@@ -72,7 +72,7 @@ def _print_list(found: ImageList, labs: int) -> None:
         when = datetime.datetime.fromtimestamp(image.created).astimezone().strftime("%Y-%m-%d %H:%M")
         use = _("in use") if image.used else _("current") if image.current else _("old")
         rows.append((image.tag, image.kind, _mib(image.size), _mib(unpacked.alone[image.tag]), when, use))
-    print_table((_("image"), _("kind"), _("size"), _("alone"), _("made"), _("use")), rows)
+    print_table((_("image"), _("kind"), _("size"), _("unshared"), _("built"), _("use")), rows)
     click.echo()
     built = labs - len(unpacked.missing)
     click.echo(_("boxes of {count} labs: {size} unpacked").format(count=built, size=_mib(unpacked.labs)))

@@ -99,7 +99,7 @@ def perform(
 def _meant(request: Request, words: tuple[str, ...], lab: str, task: str) -> tuple[str, str]:
     """Return lab and task. A single word is the name of a lab, or else a task of the current lab."""
     if len(words) > 2 or (len(words) == 2 and task):
-        text = "{command} takes no more words than {usage}"
+        text = "{command} takes at most {usage}"
         raise UsageError(text, hint=Hint.HELP_OF, command="show", usage="[LAB] [TASK]")
     if len(words) == 2:
         return chosen_lab(words[0], lab), words[1]

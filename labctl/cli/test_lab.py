@@ -25,7 +25,11 @@ _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_
 @click.option("--all", "everything", is_flag=True, help="All labs of the catalog.")
 @click.option("--seeds", default=2, type=click.IntRange(1), metavar="N", help="The number of seeds. Default: 2.")
 @click.option(
-    "--repeat", default=3, type=click.IntRange(1), metavar="N", help="How often the same boxes are judged. Default: 3."
+    "--repeat",
+    default=3,
+    type=click.IntRange(1),
+    metavar="N",
+    help="The number of times that the same boxes are judged. Default: 3.",
 )
 @click.option(
     "--mutants", type=click.IntRange(1), metavar="N", help="The number of mutants of each task. Default: all."

@@ -199,7 +199,7 @@ def test_a_missing_argument_is_named_in_the_error(labctl: Callable[..., tuple[in
 def test_a_surplus_argument_is_a_one_line_error(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
     code, _out, err = labctl(name, "mysql", *WITH_WORDS[name], "more")
     assert code == 2
-    assert err.startswith(f"error: {name} takes no more words than [LAB] "), err
+    assert err.startswith(f"error: {name} takes at most [LAB] "), err
 
 
 def test_at_the_gateway_advice_repeats_only_what_the_learner_typed() -> None:

@@ -209,7 +209,7 @@ class TestShow:
         [
             (("redis-replication", "lisen"), "there is no task lisen in redis-replication"),
             (("nowhere",), "there is no lab nowhere"),
-            (("mysql", "a", "b"), "show takes no more words than [LAB] [TASK]"),
+            (("mysql", "a", "b"), "show takes at most [LAB] [TASK]"),
             (("mysql", "charset", "--values"), "--values and TASK don't go together"),
         ],
     )

@@ -129,7 +129,7 @@ def test_a_proof_without_flaws_prints_a_table_and_exits_with_0(labctl: Run) -> N
     assert "2 of 2 mutants caught · flake rate 0.0%: 0 of 40 verdicts differed" in out
     assert "60 MiB when fresh · up 1.2 s · verify 0.5 s" in out
     assert "time of the phases: fresh 2.0 s · mutants 8.0 s" in out
-    assert lines[-1] == "✓ pond: all holds" and "≠" not in out
+    assert lines[-1] == "✓ pond: all rules hold" and "≠" not in out
 
 
 def test_flaws_are_printed_exactly_and_exit_with_1(world: World, labctl: Run) -> None:

@@ -33,7 +33,7 @@ _REFRESH_SECONDS = 2.0
     default=20,
     show_default=True,
     metavar="MINUTES",
-    help="The minutes without progress, with a failed attempt, after which a learner counts as stuck.",
+    help="A learner with a failed attempt is stuck after this time without progress.",
 )
 @click.option("--once", is_flag=True, help="Print the table once and exit.")
 @json_option

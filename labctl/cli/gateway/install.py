@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--run-as",
     default="",
     metavar="USER",
-    help="The user whose labctl serves, the owner of the cohorts. Default: the user who runs this command.",
+    help="The user who owns the cohorts. The broker runs as this user. Default: the user who runs this command.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the planned actions, but do nothing.")
 @click.option("--uninstall", is_flag=True, help="Remove the gateway, but keep its log.")

@@ -17,7 +17,7 @@ from labctl.i18n import _
 @json_option
 @click.pass_context
 def command(ctx: click.Context, cohort: str, as_json: bool) -> None:
-    """List the keys that can log in to the gateway, with their learners. Keys are shown as by ssh-keygen -l. Default
+    """List the keys that can log in to the gateway, with their learners. The format is that of ssh-keygen -l. Default
     for COHORT: all cohorts that have not ended."""
     labctl, actor = asked(ctx)
     keys = labctl.gateway.keys(actor, cohort)

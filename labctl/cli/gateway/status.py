@@ -70,7 +70,7 @@ def _print(status: BrokerStatus) -> None:
         click.echo(_("  {count} lines of its log could not be written").format(count=status.lost))
     if status.sessions:
         rows = [tuple(line.split("\t")) for line in status.sessions]
-        print_table((_("learner"), _("what"), _("seconds"), _("from")), rows)
+        print_table((_("learner"), _("command"), _("seconds"), _("from")), rows)
     if status.refusals:
         click.echo(_("last refusals:"))
         for line in status.refusals:

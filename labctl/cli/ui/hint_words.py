@@ -64,7 +64,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.PUT: Wording("ssh … put {box}:{path} < FILE"),
     Hint.SMALLER_FILES: Wording("split a larger file, or ask your instructor to copy it into the box"),
     Hint.YOUR_LABS: Wording("your labs are: {known}"),
-    Hint.LEAVE_ONE: Wording("leave another session first"),
+    Hint.LEAVE_ONE: Wording("close another session first"),
     Hint.LATER: Wording("try again in a minute"),
     Hint.LOG_IN: Wording("log in again"),
     Hint.TELL_INSTRUCTOR: Wording("tell your instructor"),

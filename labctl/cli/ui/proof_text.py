@@ -35,7 +35,7 @@ def print_proof(proof: Proof) -> None:
         _print_flaw(flaw)
     for lab in proof.labs:
         count = len(lab.all_flaws)
-        text = _("{mark} {lab}: all holds") if not count else _("{mark} {lab}: {n} flaws")
+        text = _("{mark} {lab}: all rules hold") if not count else _("{mark} {lab}: {n} flaws")
         text = _("{mark} {lab}: 1 flaw") if count == 1 else text
         mark = click.style("✗", fg="red") if count else click.style("✓", fg="green")
         click.echo(text.format(mark=mark, lab=lab.lab.name, n=count))
@@ -69,7 +69,7 @@ def _sign(found: TaskCell | None) -> str:
 
 def _print_mutants(lab: LabProof) -> None:
     rows = [_mutant(lab, mutant) for mutant in lab.mutants]
-    print_table(("", _("mutant"), _("must fail"), _("not passed instead")), rows)
+    print_table(("", _("mutant"), _("must fail"), _("actually not passed")), rows)
     click.echo()
 
 
