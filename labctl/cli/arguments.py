@@ -98,9 +98,9 @@ def counted(words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[s
 
 
 def named(request: Request, words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[str, ...]]:
-    """Return the lab and the other words, at least one for each of ``names``. A first word that is the name of a lab is
-    the lab. It is a box if the lab that would be used without it has a box of that name. Raises UsageError for too few
-    words."""
+    """Return the lab and the other words, at least one for each of ``names``. If the first word is the name of a lab,
+    this word is the lab. But if the default lab has a box of this name, the word is the box. Raises UsageError for too
+    few words."""
     labs, actor = request.labctl.labs, request.actor
     word, rest = by_name(words, labs.names(actor), lambda: labs.box_names(actor, lab))
     _enough(rest, names)

@@ -29,8 +29,8 @@ class _Exec(Command):
 @instance_options
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], with_stdin: bool, tty: bool, lab: str, learner: str) -> None:
-    """Run one command in a box as root. labctl prints its output and exits with its exit status. Write options of
-    labctl before BOX or before ``--``."""
+    """Run one command in a box as root. labctl prints the command's output and exits with the command's exit status.
+    Write options of labctl before BOX or before ``--``."""
     request = asked(ctx, learner)
     lab, (box, *argv) = named(request, words, lab, "BOX", "CMD")
     boxes, actor = request.labctl.boxes, request.actor

@@ -92,7 +92,7 @@ def _moment(at: float) -> datetime.datetime | None:
 
 
 def plain(cell: Cell) -> str:
-    """Return the cell as text without control characters."""
+    """Return the cell as text, with control characters made visible."""
     if isinstance(cell, datetime.datetime):
         return cell.strftime("%Y-%m-%d %H:%M:%S")
     return "" if cell is None else visible(str(cell))
