@@ -46,7 +46,7 @@ def _print_all(done: AllDown) -> None:
     if done.instances:
         click.echo(_("ended: {labs}").format(labs=", ".join(done.instances)))
     elif done.others:
-        text = _("no lab of yours is up; boxes of others: {count} (labctl status --all)")
+        text = _("no lab of yours is up; boxes of other learners: {count} (labctl status --all)")
         click.echo(advised(text.format(count=done.others)))
     else:
         click.echo(_("no lab is up: nothing to do"))

@@ -43,8 +43,8 @@ def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Show the learners of a cohort: whether a learner has a key, which labs are up (running boxes/all boxes), and when
-    the learner was last seen. Also show the cohort's end date and limits."""
+    """Show the learners of a cohort with their keys, the labs that are up (running boxes/all boxes) and the time when
+    they were last seen. Also show the cohort's end date and limits."""
     labctl, actor = asked(ctx)
     cohort = labctl.classroom.show(actor, name)
     if as_json:

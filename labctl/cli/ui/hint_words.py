@@ -175,7 +175,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.SEE_STATE_FILE: Wording(
         "ls -l {file}; if the file is lost, restore it from a backup; docs/operator.md describes the file"
     ),
-    Hint.WRITE_ID: Wording("write the id into {file}; it is in the names of the containers: docker ps"),
+    Hint.WRITE_ID: Wording("write the id into {file}; docker ps shows the id in the names of the containers"),
     Hint.UPGRADE: Wording("upgrade labctl: pip install --upgrade labctl-boxes"),
     Hint.INSTALL_POSTGRESQL: Wording("pip install 'labctl-boxes[postgresql]'"),
     # The machine, and the gateway's installation.
