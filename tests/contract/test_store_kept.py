@@ -152,7 +152,7 @@ def test_attempts_are_stored_on_a_full_disk_until_the_reserve_is_used(small: Pat
     filler = fill(small)
     full, error = until_full(store, number)
     assert str(error) == f"the store {file} can't be written: the disk is full"
-    assert "make room" in plain(error)
+    assert "free space" in plain(error)
     assert full > 100 and not reserve.exists()
     assert numbers(store, "pond.lucy") == list(range(1, full)), "stored attempts can be read on a full disk"
     with pytest.raises(LabctlError, match="the disk is full"):

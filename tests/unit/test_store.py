@@ -72,7 +72,7 @@ def test_a_damaged_file_is_reported_in_one_line_and_kept(tmp_path: Path) -> None
     with pytest.raises(LabctlError) as caught:
         SqlStore(file).add_attempt(attempt())
     assert str(caught.value) == f"the store {file} can't be used: file is not a database"
-    assert "moving it away" in plain(caught.value)
+    assert "if you move the file away" in plain(caught.value)
     assert file.read_bytes() == content
 
 
