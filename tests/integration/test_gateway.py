@@ -42,7 +42,7 @@ def test_a_wrong_command_is_reported_in_the_language_of_the_learner(school: Clas
     server, key = school.server, school.keys["li"]
     done = server.say(key, "verfy")
     assert (done.returncode, done.stdout) == (7, "")
-    assert done.stderr == "error: verfy can't be said here\ntry: did you mean verify? List the commands: help\n"
+    assert done.stderr == "error: verfy can't be used here\ntry: did you mean verify? List the commands: help\n"
     done = server.say(key, "enter", options=("-o", "SendEnv=LANG"), environment={"LC_ALL": "", "LANG": "zh_CN.UTF-8"})
     assert done.returncode == 2 and "enter 后面还缺内容" in done.stderr
     done = server.say(key, "help --lang zh")

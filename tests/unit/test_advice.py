@@ -166,7 +166,7 @@ def test_words_after_two_dashes_are_no_options() -> None:
 def test_an_unknown_language_is_a_one_line_error(
     labctl: Callable[..., tuple[int, str, str]], argv: tuple[str, ...]
 ) -> None:
-    assert labctl(*argv) == (2, "", "error: --lang is one of en, zh, not xx\n")
+    assert labctl(*argv) == (2, "", "error: --lang must be one of en, zh, not xx\n")
 
 
 ONE_LAB = ["adopt", "verify", "history", "status", "solve", "down", "up", "ssh-config"]
