@@ -1,12 +1,13 @@
 #!/bin/bash
-# From a fresh checkout to a running lab. Installs what is missing, starts the Docker engine where none runs, and leaves
-# alone what works. As root, or as a user with sudo; on Debian 12 or newer and what derives from it.
+# Prepare a fresh checkout to run labs. The script installs missing packages and starts the Docker engine if none runs.
+# It does not change parts that already work. Run it as root, or as a user with sudo, on Debian 12 or newer or on a
+# distribution that derives from Debian.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 usage() {
     cat <<'TEXT'
-Usage: ./setup.sh                   install what is missing
+Usage: ./setup.sh                   install missing packages
        ./setup.sh up LAB            … and bring a lab up, e.g. redis-replication
        ./setup.sh test [PYTEST…]    … and run every test
        ./setup.sh vm [PYTEST…]      … and run the boxes' tests in a virtual machine with cgroup v2
@@ -18,7 +19,7 @@ main() {
     [ $# -eq 0 ] || shift
     case $command in
         install | test | vm) ;;
-        up) [ $# -gt 0 ] || die "up: which lab?" "none was named" "./setup.sh up redis-replication" ;;
+        up) [ $# -gt 0 ] || die "up needs the name of a lab" "no lab was named" "./setup.sh up redis-replication" ;;
         help | -h | --help) usage && exit ;;
         *) usage >&2 && exit 2 ;;
     esac
@@ -52,14 +53,14 @@ die() { # WHAT WHY NEXT
     exit 1
 }
 
-step() { # NAME COMMAND…: one line; its noise goes to the log, and is shown where it fails
+step() { # NAME COMMAND…: run a command and print one line; the output goes to the log and is shown on failure
     local name=$1 start=$SECONDS
     shift
     if ! "$@" >>"$log" 2>&1 </dev/null; then
         trap - EXIT
         printf '✗ %s (%s s)\n' "$name" "$((SECONDS - start))" >&2
         tail -n 12 "$log" | sed 's/^/  | /' >&2
-        printf '  next: read %s, mend what it says, and run ./setup.sh again\n' "$log" >&2
+        printf '  next: read %s, fix the error, and run ./setup.sh again\n' "$log" >&2
         exit 1
     fi
     printf '✓ %s (%s s)\n' "$name" "$((SECONDS - start))"
@@ -71,7 +72,7 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        die "root is needed, to install or start something" "you are $(id -un), and there is no sudo" "run ./setup.sh as root, or install sudo"
+        die "installing packages and starting the engine needs root" "you are $(id -un), and there is no sudo" "run ./setup.sh as root, or install sudo"
     fi
 }
 
@@ -79,10 +80,10 @@ has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
 
 packages() { # COMMAND
     local missing=() pair programs="mmdebstrap ssh:openssh-client ip:iproute2 iptables pgrep:procps"
-    # A user's mmdebstrap works in a user namespace.
+    # If a user runs mmdebstrap, mmdebstrap works in a user namespace.
     [ "$(id -u)" = 0 ] || programs+=" newuidmap:uidmap"
     [ "$1" != test ] || programs+=" sshd:openssh-server"
-    # Debian keeps its programs out of PATH.
+    # Debian does not install PostgreSQL's server programs in PATH.
     [ "$1" != test ] || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
     [ "$1" != vm ] || programs+=" qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs git"
     python_is_fit || missing+=(python3 python3-venv)
@@ -92,26 +93,27 @@ packages() { # COMMAND
     done
     [ -d /run/systemd/system ] || mountpoint -q /sys/fs/cgroup || missing+=(cgroupfs-mount)
     [ -s /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
-    # An engine on a kernel with AppArmor starts nothing without its parser, which is only recommended to it.
+    # On a kernel with AppArmor the engine can't start containers without apparmor_parser. Debian only recommends that
+    # package to docker.io.
     [ ! -e /sys/kernel/security/apparmor ] || has apparmor_parser || missing+=(apparmor)
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null || die "this system's packages can't be installed by this script" "it has no apt-get" \
-        "install by hand what these are called here: ${missing[*]}; then run ./setup.sh again"
+        "install these packages by hand (names of Debian): ${missing[*]}; then run ./setup.sh again"
 
     [ "$(id -u)" = 0 ] || echo "  sudo installs: ${missing[*]}"
     as_root true
-    step "lists of packages" as_root apt-get -q -o DPkg::Lock::Timeout=300 update
-    # Newer releases have the docker command in a package of its own.
+    step "package lists updated" as_root apt-get -q -o DPkg::Lock::Timeout=300 update
+    # Newer releases have the docker command in a separate package.
     [[ " ${missing[*]} " != *" docker.io "* ]] || ! apt-cache show docker-cli >/dev/null 2>&1 || missing+=(docker-cli)
-    step "packages: ${missing[*]}" as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+    step "packages installed: ${missing[*]}" as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
         apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}"
-    [ "$(id -u)" = 0 ] || grep -q "^$(id -un):" /etc/subuid || step "user ids for a user namespace" as_root usermod \
+    [ "$(id -u)" = 0 ] || grep -q "^$(id -un):" /etc/subuid || step "subordinate user ids added" as_root usermod \
         --add-subuids 100000-165535 --add-subgids 100000-165535 "$(id -un)"
-    python_is_fit || die "Python 3.11 or newer, with venv" "this system has $(python3 --version 2>&1)" \
-        "install one, and: PYTHON=/path/to/python3 ./setup.sh"
+    python_is_fit || die "Python 3.11 or newer with venv is needed" "this system has $(python3 --version 2>&1)" \
+        "install one and run: PYTHON=/path/to/python3 ./setup.sh"
 }
 
-venv_is_ours() { # and not that of a checkout that was moved or copied here
+venv_is_ours() { # false for the .venv of a checkout that was moved or copied here
     .venv/bin/python -c '' 2>/dev/null && head -n 3 .venv/bin/pip 2>/dev/null | grep -qF "$PWD/.venv/"
 }
 
@@ -120,7 +122,7 @@ python_is_fit() {
         "${PYTHON:-python3}" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
-engine_answers() { # [PREFIX…]: by DOCKER_HOST, the docker context, or the usual socket
+engine_answers() { # [PREFIX…]: try DOCKER_HOST, the docker context, or the usual socket
     if command -v docker >/dev/null; then
         "$@" timeout 20 docker version >/dev/null 2>&1
     else
@@ -129,11 +131,11 @@ engine_answers() { # [PREFIX…]: by DOCKER_HOST, the docker context, or the usu
     fi
 }
 
-engine() { # COMMAND AND ITS ARGUMENTS, to start over with
+engine() { # COMMAND AND ITS ARGUMENTS, which a restart of this script needs
     ! engine_answers || return 0
     local context=${DOCKER_HOST:-$(docker context inspect -f '{{.Name}}' 2>/dev/null || echo default)}
     [ "$context" = default ] || die "the Docker engine ($context) doesn't answer" "DOCKER_HOST or a docker context chose it" \
-        "start it, or choose this machine's own: unset DOCKER_HOST; docker context use default"
+        "start that engine, or use the engine of this machine: unset DOCKER_HOST; docker context use default"
     if [ "$(id -u)" = 0 ] || ! engine_answers as_root; then
         step "Docker engine started" start_engine
     fi
@@ -147,9 +149,9 @@ start_engine() {
         as_root systemctl enable --now docker
         alive=(systemctl is-active docker)
     else
-        # No init system to ask, and maybe none that has mounted the cgroups.
+        # There is no systemd here, so perhaps the cgroups are not mounted.
         mountpoint -q /sys/fs/cgroup || as_root cgroupfs-mount
-        # A session of its own, with nothing of this shell's open: it stays when this ends.
+        # setsid gives dockerd its own session, without open files of this shell: dockerd goes on after this script.
         as_root sh -c 'setsid dockerd >>/var/log/labctl-dockerd.log 2>&1 </dev/null &'
         sleep 1
     fi
@@ -158,22 +160,22 @@ start_engine() {
         "${alive[@]}" >/dev/null || break
         sleep 0.5
     done
-    echo "dockerd $("${alive[@]}" >/dev/null && echo "doesn't answer after 60 s" || echo "has ended"). Its last words:"
+    echo "dockerd $("${alive[@]}" >/dev/null && echo "doesn't answer after 60 s" || echo "has ended"). Its last log lines:"
     as_root grep -v level=info /var/log/labctl-dockerd.log | tail -n 8 || as_root journalctl -u docker -n 8 --no-pager
     return 1
 }
 
-join_group() { # a user of the engine is in the group docker; this session may not know it yet
-    [ -z "${LABCTL_SETUP_IN_GROUP:-}" ] || die "no way to the Docker engine" "the group docker doesn't open its socket" \
-        "look at: ls -l /var/run/docker.sock"
+join_group() { # users of the engine are in the group docker; an open session does not get a new group
+    [ -z "${LABCTL_SETUP_IN_GROUP:-}" ] || die "the Docker engine can't be reached" "the group docker has no access to its socket" \
+        "check the group of the socket: ls -l /var/run/docker.sock"
     if ! id -nG "$(id -un)" | grep -qw docker; then
         as_root usermod -aG docker "$(id -un)"
-        echo "✓ $(id -un) is in the group docker now (that is as much as root); new logins know it, this run uses it at once"
+        echo "✓ $(id -un) added to the group docker (as powerful as root); active in this run and in new logins"
     fi
-    command -v sg >/dev/null || die "no way to the Docker engine yet" "this session isn't in the group docker" \
+    command -v sg >/dev/null || die "the Docker engine can't be reached yet" "this session isn't in the group docker" \
         "log in again, and run ./setup.sh again"
     rm -f "$log"
-    # And back to the user's own group, with docker as one more: newuidmap(1) wants it so.
+    # The inner sg restores the user's primary group and keeps docker as an additional group. newuidmap(1) needs this.
     LABCTL_SETUP_IN_GROUP=1 exec sg docker -c "exec sg $(id -gn) -c $(printf '%q' "$(printf '%q ' ./setup.sh "$@")")"
 }
 
@@ -183,15 +185,15 @@ environment() { # COMMAND
     tests="$own$(sha256sum <requirements-dev.txt)"
     wanted=$own
     if [ "$1" = test ] || [ "$1" = vm ]; then
-        # The lock file says which versions; a learner's installation takes any that pyproject.toml allows.
+        # The lock file fixes the versions. A learner's installation takes any version that pyproject.toml allows.
         extra=(--group dev --constraint requirements-dev.txt)
         wanted=$tests
     fi
     ! venv_is_ours || have=$(cat .venv/labctl-setup 2>/dev/null) || true
-    # What has the tests' packages has all.
+    # An environment with the tests' packages also has all packages of labctl.
     [ "$have" != "$wanted" ] && [ "$have" != "$tests" ] || return 0
     venv_is_ours || step "virtual environment .venv" "${PYTHON:-python3}" -m venv --clear .venv
-    # Debian's pip is older than dependency groups.
+    # Debian's pip is too old for dependency groups.
     [ ${#extra[@]} -eq 0 ] || step "pip" .venv/bin/python -m pip install --upgrade 'pip>=25.1'
     step "labctl and the Python packages it needs" .venv/bin/python -m pip install -e . "${extra[@]}"
     echo "$wanted" >.venv/labctl-setup

@@ -518,7 +518,7 @@ class FakeLocks:
         lock = self._locks.setdefault(name, threading.Lock())
         if not lock.acquire(blocking=False):
             assert self._owners.get(name) != threading.get_ident(), f"{name} is held by this thread already"
-            emit(Note("another labctl is at work on {what}; waiting for it", (("what", name),)))
+            emit(Note("another labctl is working on {what}; waiting for that process", (("what", name),)))
             assert lock.acquire(timeout=10), f"the lock {name} was never released"
         self._owners[name] = threading.get_ident()
         self.held.append(name)

@@ -33,7 +33,7 @@ def store_id(folder: Path, address: str, ask: Callable[[], str]) -> str:
     found = state_file.made_once(file, make)
     if not _ID.fullmatch(found):
         raise UsageError(
-            "{file} should have the id of a store, eight hex digits",
+            "{file} must contain the id of a store, which is eight hex digits",
             hint=Hint.WRITE_ID,
             file=str(file),
         )

@@ -116,7 +116,7 @@ def _wait(file: FileIO, what: str, emit: Emit) -> None:
                 emit(_note(holder, what))
                 told = True
             elif holder is None and waited > _QUIET_SECONDS:
-                emit(Note("another labctl is at work on {what}; waiting for it", (("what", what),)))
+                emit(Note("another labctl is working on {what}; waiting for that process", (("what", what),)))
                 told = True
         time.sleep(_POLL_SECONDS)
 
@@ -147,7 +147,7 @@ def _holder(file: FileIO) -> _Holder | None:
 def _note(holder: _Holder, what: str) -> Note:
     pid, _started_at, user, since, command = holder
     return Note(
-        "{command} of {user} (process {pid}, since {since}) is at work on {what}; waiting for it",
+        "{command} of {user} (process {pid}, since {since}) is working on {what}; waiting for that process",
         (
             ("command", visible(command)),
             ("user", visible(user)),

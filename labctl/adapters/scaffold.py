@@ -20,14 +20,14 @@ def make(lab: str, catalog: Path) -> list[Path]:
     no lab can have and where nothing can be written, RefusedError where something of that lab is there already."""
     if not re.fullmatch(NAME_PATTERN, lab):
         raise UsageError(
-            "{lab} can't be the name of a lab",
+            "{lab} is not a valid lab name",
             hint=Hint.LAB_NAME_FORM,
             lab=lab,
         )
     for kind in ("labs", "playbooks", "checks"):
         if os.path.lexists(catalog / kind / lab):
             raise RefusedError(
-                "{path} is there already; nothing was written",
+                "{path} exists already; nothing was written",
                 hint=Hint.OTHER_LAB_NAME,
                 path=str(catalog / kind / lab),
             )

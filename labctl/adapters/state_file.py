@@ -42,16 +42,16 @@ def text_in(file: Path) -> str | None:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         if file.is_symlink():
-            raise _unreadable(file, "it is a link that leads nowhere") from error
+            raise _unreadable(file, "it is a broken symbolic link") from error
         return None
     except OSError as error:
         raise _unreadable(file, error.strerror or str(error)) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _unreadable(file, "it is no file")
+            raise _unreadable(file, "it is not a regular file")
         return os.read(descriptor, _MOST_BYTES).decode("ascii")
     except UnicodeDecodeError as error:
-        raise _unreadable(file, "there is something else in it") from error
+        raise _unreadable(file, "it contains bytes that are not ASCII text") from error
     except OSError as error:
         raise _unreadable(file, error.strerror or str(error)) from error
     finally:

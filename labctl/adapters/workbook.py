@@ -42,7 +42,9 @@ def rows(data: bytes) -> tuple[list[list[Cell]], list[PlaceError]]:
         if cell.value is None or cell.value == "":
             continue
         if cell.row > _MOST_ROWS or cell.column > _MOST_COLUMNS:
-            raise _wrong(cell, "there is a cell far from all others", "delete it, or is it the right file?")
+            raise _wrong(
+                cell, "this cell is far from all other cells", "delete that cell, or check that this is the right file"
+            )
         try:
             _refuse_hidden(sheet, cell)
             taken = Cell(_text(cell), cell.row, cell.column)
@@ -87,8 +89,8 @@ def _sheet(workbook: Any) -> Worksheet:
     filled = [sheet for sheet in seen if any(cell.value not in (None, "") for cell in _present(sheet))]
     if len(filled) > 1:
         names = ", ".join(short(sheet.title) for sheet in filled)
-        remedy = "keep one sheet, or save it as “CSV UTF-8”"
-        raise PlaceError(1, 1, CellError("several sheets have something in them: {sheets}", remedy, sheets=names))
+        remedy = "keep one sheet, or save one sheet as “CSV UTF-8”"
+        raise PlaceError(1, 1, CellError("several sheets contain values: {sheets}", remedy, sheets=names))
     if not filled:
         raise PlaceError(
             1, 1, CellError("the file is empty", "the first line names the columns: id,name,email,group,key")
@@ -137,7 +139,7 @@ def _text(cell: SheetCell) -> str:
     if isinstance(value, int | float):
         whole = value == int(value) if abs(value) < _EXACT else False
         if not whole or cell.number_format not in _PLAIN_FORMATS:
-            what = "this is the number {text} in the format {format}: the sheet may show it otherwise"
+            what = "the number {text} has the format {format}, so the sheet may show a different text"
             raise _wrong(cell, what, _AS_TEXT, text=str(value), format=short(cell.number_format))
         return str(int(value))
     return str(value).strip(" \t\r\n")

@@ -117,7 +117,7 @@ def test_a_database_of_a_newer_labctl_is_refused_and_unchanged(place: Path | str
         connection.execute(sqlalchemy.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(LabctlError) as caught:
         SqlStore(place)
-    assert str(caught.value).endswith(f"was written by a newer labctl: it is at 9999, this one knows {REVISION}")
+    assert str(caught.value).endswith(f"has revision 9999 of a newer labctl; this labctl supports revision {REVISION}")
     assert "pip install --upgrade" in plain(caught.value)
     with connected(place) as connection:
         assert connection.execute(sqlalchemy.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == "9999"

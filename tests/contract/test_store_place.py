@@ -44,7 +44,7 @@ def test_an_invalid_postgresql_url_is_refused(url: str) -> None:
 def test_a_url_that_can_not_be_read_is_refused(url: str) -> None:
     error = refused(lambda: SqlStore(url))
     assert isinstance(error, UsageError)
-    assert str(error) == "store is no URL: a character in it may have to be written as %XX"
+    assert str(error) == "store is not a valid URL: a special character may need to be written as %XX"
 
 
 def test_an_unreachable_server_is_reported_in_one_line() -> None:
@@ -76,7 +76,8 @@ def test_a_missing_package_is_reported_with_an_install_command(monkeypatch: pyte
     monkeypatch.setattr(builtins, "__import__", without)
     error = refused(lambda: SqlStore(f"postgresql://ada:{PASSWORD}@h/labctl"))
     assert (
-        str(error) == "the store postgresql://ada@h/labctl needs a package that isn't there: No module named 'psycopg'"
+        str(error)
+        == "the store postgresql://ada@h/labctl needs a Python package that is not installed: No module named 'psycopg'"
     )
     assert plain(error) == "pip install 'labctl-boxes[postgresql]'"
 

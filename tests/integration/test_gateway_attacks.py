@@ -283,7 +283,7 @@ def test_code_of_the_gateway_account_cannot_act_as_another_learner(school: Class
     for secret in (ticket, "made-up", ""):
         done = _as(layout.account, [python, "-c", ASK, layout.socket, "session", secret, "list", "", "", "", "", ""])
         assert "this login is not known here" in done.stdout, done
-    until(lambda: any("ticket of another login" in line for line in server.refusals()), "the refusal is logged")
+    until(lambda: any("belongs to another login" in line for line in server.refusals()), "it is logged")
     key = Path(f"{school.keys['wang']}.pub").read_text().split()[:2]
     before = len(server.refusals())
     for account in (layout.account, layout.keys_account):

@@ -387,7 +387,7 @@ def test_events_are_one_line_each_if_stderr_is_no_terminal(capsys: pytest.Captur
         StepProgress("k", "Step 1/3"),
         StepEnded("k", True, 3.14),
         StepEnded("never begun", False, 0.0),
-        Note("another labctl is at work on {what}; waiting for it", (("what", "pond"),)),
+        Note("another labctl is working on {what}; waiting for that process", (("what", "pond"),)),
         BoxReady("master", 0.5),
     ):
         show_event(event)
@@ -397,7 +397,7 @@ def test_events_are_one_line_each_if_stderr_is_no_terminal(capsys: pytest.Captur
         "… building redis",
         "✓ building redis  3.1 s",
         "✗ never begun  0.0 s",
-        "· another labctl is at work on pond; waiting for it",
+        "· another labctl is working on pond; waiting for that process",
     ]
 
 

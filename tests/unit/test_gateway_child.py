@@ -102,7 +102,7 @@ def test_a_fault_is_one_line_to_the_learner_and_a_traceback_to_the_broker(capfd:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
     with os.fdopen(out) as file:
         said = file.read()
-    assert "your instructor finds it" in said and "the inside" not in said
+    assert "your instructor finds the details" in said and "the inside" not in said
     assert "the inside of labctl" in capfd.readouterr().err
 
 

@@ -119,7 +119,7 @@ def test_install_without_permission_for_the_folder_names_the_command(
     with pytest.raises(UsageError) as caught:
         system.sshd_says(server.layout.sshd_config, "lab")
     folder = server.folder / "run" / "sshd"
-    assert str(caught.value) == f"sshd can't be asked about its configuration: there is no {folder}"
+    assert str(caught.value) == f"sshd can't check its configuration: the folder {folder} does not exist"
     assert plain(caught.value) == f"sudo mkdir -m 755 {folder}"
 
 

@@ -35,7 +35,7 @@ with FileLocks(Path(sys.argv[1])).hold(sys.argv[2], print):
 """
 
 
-WHO = "{command} of {user} (process {pid}, since {since}) is at work on {what}; waiting for it"
+WHO = "{command} of {user} (process {pid}, since {since}) is working on {what}; waiting for that process"
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +166,7 @@ def test_a_stale_holder_is_not_named(tmp_path: Path, written: str) -> None:
         thread.start()
         until(lambda: bool(events), "no note")
     thread.join(10)
-    assert events == [Note("another labctl is at work on {what}; waiting for it", (("what", "engine"),))]
+    assert events == [Note("another labctl is working on {what}; waiting for that process", (("what", "engine"),))]
     assert done.is_set()
     assert (tmp_path / "engine.lock").read_text() == "", "a released lock names no holder"
 

@@ -412,7 +412,7 @@ class TestIds:
 
     def test_an_invalid_store_id_file_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "store-id").write_text("")
-        with pytest.raises(UsageError, match="store-id should have the id of a store"):
+        with pytest.raises(UsageError, match="store-id must contain the id of a store"):
             store_id(tmp_path, "", new_store_id)
 
     def test_an_adoption_is_kept_while_the_box_exists(self, tmp_path: Path) -> None:

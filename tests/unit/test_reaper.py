@@ -166,8 +166,8 @@ def test_a_learner_is_warned_ten_minutes_and_one_minute_before_the_end(world: Wo
     for now in range(2900, 3600, 20):
         world.reaper.tick(float(now))
     assert [text.split("\n")[0] for _, text in world.terminals.written] == [
-        "The time of this lab ends in 10 min. Its boxes are stopped then.",
-        "The time of this lab ends in 1 min. Its boxes are stopped then.",
+        "The time of this lab ends in 10 min. Then its boxes are stopped.",
+        "The time of this lab ends in 1 min. Then its boxes are stopped.",
     ]
     assert not world.engine.stopped
 

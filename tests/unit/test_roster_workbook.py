@@ -73,10 +73,10 @@ def _format(sheet: Any) -> None:
         (lambda sheet: sheet.merge_cells("C2:C3"), (2, 3, "cells are merged here")),
         (_hide_row, (3, 1, "this row is hidden, by hand or by a filter")),
         (_hide_column, (1, 3, "this column is hidden")),
-        (_second_sheet, (1, 1, "several sheets have something in them: Sheet, Group B")),
+        (_second_sheet, (1, 1, "several sheets contain values: Sheet, Group B")),
         (
             _format,
-            (3, 1, "this is the number 20230002 in the format 00000000000: the sheet may show it otherwise"),
+            (3, 1, "the number 20230002 has the format 00000000000, so the sheet may show a different text"),
         ),
         (lambda sheet: sheet.cell(3, 1, "=A2+1"), (3, 1, "this is a formula")),
         (lambda sheet: sheet.cell(3, 3, datetime.datetime(2026, 3, 1)), (3, 3, "has turned this into a date")),

@@ -115,7 +115,7 @@ class Broker:
     def _tick(self) -> None:
         now = time.monotonic()
         if self._store_worker.late():
-            self._audit.write("trouble", why="the store doesn't answer; its process is started anew")
+            self._audit.write("trouble", why="the store doesn't answer; the store worker is restarted")
             self._start_clerk()
         self._sessions.tick()
         for client in [client for client in self._connections if not client.session]:
@@ -134,7 +134,7 @@ class Broker:
 
     def _store_worker_answered(self) -> None:
         if not self._store_worker.answered() and not self._stopping:
-            self._audit.write("trouble", why="the store worker has ended; it is started anew")
+            self._audit.write("trouble", why="the store worker has ended and is restarted")
             self._start_clerk()
 
     def _accept(self, listener: socket.socket) -> None:
@@ -146,7 +146,7 @@ class Broker:
             connection.setblocking(False)
             who = peer.peer_of(connection)
             if not self._accounts.may(who.uid) or len(self._connections) >= _MOST_CONNECTIONS:
-                self._audit.write("refused", uid=who.uid, pid=who.pid, why="this account may ask for nothing")
+                self._audit.write("refused", uid=who.uid, pid=who.pid, why="this account may send no request")
                 connection.close()
                 continue
             client = Connection(connection, who)

@@ -78,7 +78,7 @@ def _be_it(run: Run, session: Session, descriptors: Sequence[int], broker: int) 
         with contextlib.suppress(OSError):
             os.write(_FAULTS, f"{session.holder.learner}: {session.order}\n{traceback.format_exc()}".encode())
         with contextlib.suppress(OSError):
-            os.write(2, b"labctl: something went wrong here; your instructor finds it in the gateway's journal\n")
+            os.write(2, b"labctl: internal error; your instructor finds the details in the gateway's journal\n")
     finally:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)

@@ -34,9 +34,9 @@ class Installer:
         layout = self._layout
         for name in (layout.account, layout.keys_account):
             if not gateway_files.is_account(name):
-                raise UsageError("{name} can't be the name of an account", name=name)
+                raise UsageError("{name} is not a valid account name", name=name)
         if layout.account == layout.keys_account:
-            raise UsageError("the two accounts must be two: {name}", name=layout.account)
+            raise UsageError("the gateway needs two different accounts, but both are {name}", name=layout.account)
         system.sshd()
         return [*self._accounts(), *self._files()]
 
@@ -50,14 +50,14 @@ class Installer:
                 continue
             if found.pw_gecos != MARK or found.pw_uid == 0:
                 raise RefusedError(
-                    "there is an account {name} that is not the gateway's",
+                    "the account {name} exists already and is not the gateway's",
                     hint=Hint.OTHER_ACCOUNT,
                     name=name,
                 )
             others = [group for group in system.groups(name) if group != name]
             if others:
                 raise RefusedError(
-                    "the account {name} is in more groups than its own: {groups}",
+                    "the account {name} must not be a member of other groups: {groups}",
                     hint=Hint.LEAVE_GROUP,
                     name=name,
                     groups=", ".join(others),
@@ -193,7 +193,7 @@ class Installer:
             others = gateway_files.changed_for_others(was, system.sshd_says(config, name))
             if others:
                 raise RefusedError(
-                    "sshd would change for {name}, too: {keywords}; nothing was changed",
+                    "sshd's settings would also change for {name}: {keywords}; nothing was changed",
                     name=name,
                     keywords=", ".join(others),
                 )
@@ -201,7 +201,7 @@ class Installer:
         if odd:
             keyword, wanted, found = odd[0]
             raise RefusedError(
-                "sshd says {keyword} {found} for {name}, not {wanted}; nothing was changed",
+                "sshd reports {keyword} {found} for {name} instead of {wanted}; nothing was changed",
                 hint=Hint.INCLUDE_FIRST,
                 keyword=keyword,
                 wanted=wanted,

@@ -80,7 +80,7 @@ class RequestHandler:
         kind, blob = hello.values
         login = next(peer.ancestors(client.who.pid), None)
         if login is None or not peer.is_sshd(login.pid) or not _KIND.fullmatch(kind) or not _BLOB.fullmatch(blob):
-            self._audit.write("refused", pid=client.who.pid, why="a lookup of keys that isn't sshd's")
+            self._audit.write("refused", pid=client.who.pid, why="the key lookup does not come from sshd")
             done()
             return
         key = f"{kind} {blob}"
@@ -91,7 +91,7 @@ class RequestHandler:
                 client.answer(f'restrict,pty,command="{self._socket} {secret}" {key}\n'.encode())
             else:
                 self._tickets.revoke(login)
-                why = answer.problem or "the key is nobody's"
+                why = answer.problem or "no learner has this key"
                 self._audit.write("refused", key=fingerprint(key), sshd=login.pid, why=why)
             done()
 
@@ -149,7 +149,9 @@ class _Arrival:
         ticket = self._handler.redeem(self._visit.ticket, self._client.who.pid)
         if ticket is None:
             self._refuse(
-                RefusedError("this login is not known here", hint=Hint.LOG_IN), "", "a ticket of another login"
+                RefusedError("this login is not known here", hint=Hint.LOG_IN),
+                "",
+                "the ticket belongs to another login",
             )
             return
         self._handler.whose(ticket.holder.key, lambda answer: self._known(ticket, answer))
@@ -164,7 +166,7 @@ class _Arrival:
                 EngineError("the server's store doesn't answer", hint=Hint.TELL_INSTRUCTOR), learner, answer.problem
             )
         elif holder is None or holder.learner != learner:
-            self._refuse(RefusedError("you are not in this class any more"), learner, "not a member any more")
+            self._refuse(RefusedError("you are not in this class any more"), learner, "no longer a member of a cohort")
         else:
             if not ticket.used:
                 self._handler.record("login", learner, "login", self._visit.address, address=self._visit.address)

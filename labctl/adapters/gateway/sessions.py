@@ -88,9 +88,9 @@ class SessionTable:
         """Raises RefusedError where there is no place for one more."""
         own = sum(running.session.holder.learner == learner for running in self._running.values())
         if own >= self._limits.each:
-            raise RefusedError("you have {count} sessions open here already", hint=Hint.LEAVE_ONE, count=own)
+            raise RefusedError("you already have {count} open sessions on this server", hint=Hint.LEAVE_ONE, count=own)
         if len(self._running) >= self._limits.all:
-            raise RefusedError("too many people are in here at the moment", hint=Hint.LATER)
+            raise RefusedError("too many sessions are open on this server at the moment", hint=Hint.LATER)
 
     def start(self, client: Connection, session: Session, descriptors: tuple[int, ...]) -> None:
         """Begin. The descriptors stay the caller's. Raises OSError where there can be no more processes."""
@@ -166,7 +166,9 @@ class SessionTable:
         self._checking = False
         for pid, running in self._running.items():
             if digest(running.session.holder.key) in answer.gone and not running.ending:
-                self._audit.write("refused", learner=running.session.holder.learner, why="not a member any more")
+                self._audit.write(
+                    "refused", learner=running.session.holder.learner, why="no longer a member of a cohort"
+                )
                 error = RefusedError("you are not in this class any more")
                 running.client.dismiss(int(error.exit_code), self._explain(error, running.session.language))
                 self._end(pid)

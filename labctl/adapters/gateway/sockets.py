@@ -37,7 +37,7 @@ def listen(path: str) -> Iterator[socket.socket]:
         try:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
             if _answers(path):
-                raise RefusedError("a gateway is serving at {path} already", hint=Hint.GATEWAY_STATUS, path=path)
+                raise RefusedError("another gateway is serving at {path} already", hint=Hint.GATEWAY_STATUS, path=path)
             file.unlink(missing_ok=True)
             listener.bind(path)
             file.chmod(0o666)
@@ -73,5 +73,5 @@ def ask_status(path: str) -> BrokerStatus | None:
         except OSError:
             return None
     if not data:
-        raise RefusedError("the gateway tells only root how it is", hint=Hint.GATEWAY_STATUS_AS_ROOT)
+        raise RefusedError("only root can query the state of the gateway", hint=Hint.GATEWAY_STATUS_AS_ROOT)
     return msgspec.json.decode(data, type=BrokerStatus)

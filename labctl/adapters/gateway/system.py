@@ -118,7 +118,7 @@ def _ask_sshd(*words: str) -> str:
             Path(folder).mkdir(mode=0o755, parents=True)
         except OSError as why:
             raise UsageError(
-                "sshd can't be asked about its configuration: there is no {folder}",
+                "sshd can't check its configuration: the folder {folder} does not exist",
                 hint=Hint.MAKE_FOLDER,
                 folder=folder,
             ) from why
@@ -185,7 +185,7 @@ def check_place(path: str, *, folder: bool = False, program: bool = False) -> No
     loose = loose_folder(path) if program else ""
     if loose:
         raise RefusedError(
-            "others than root may write in {folder}",
+            "users other than root can write to {folder}",
             hint=Hint.SECURE_FOLDER,
             folder=loose,
         )

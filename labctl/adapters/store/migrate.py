@@ -32,7 +32,7 @@ def is_current(connection: Connection, store: str) -> bool:
     # Revisions are numbers of four digits.
     if found is not None and found > REVISION:
         raise LabctlError(
-            "the store {store} was written by a newer labctl: it is at {found}, this one knows {known}",
+            "the store {store} has revision {found} of a newer labctl; this labctl supports revision {known}",
             hint=Hint.UPGRADE,
             store=store,
             found=found,

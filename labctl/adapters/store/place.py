@@ -35,7 +35,7 @@ class StorePlace:
             from labctl.adapters.store.patience import connect
         except ImportError as error:
             raise LabctlError(
-                "the store {store} needs a package that isn't there: {why}",
+                "the store {store} needs a Python package that is not installed: {why}",
                 hint=Hint.INSTALL_POSTGRESQL,
                 store=self.shown,
                 why=str(error).partition("\n")[0],
@@ -61,7 +61,7 @@ def _postgresql(where: str) -> URL:
     scheme, separator, _ = where.partition("://")
     if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
         raise UsageError(
-            "store must be a URL that begins with postgresql://, or nothing for a file of SQLite", hint=Hint.STORE_FORM
+            "store must be a URL that begins with postgresql://, or empty for an SQLite file", hint=Hint.STORE_FORM
         )
     try:
         url = make_url(where).set(drivername="postgresql+psycopg")
@@ -70,7 +70,9 @@ def _postgresql(where: str) -> URL:
     if url is None or "@" in (url.host or ""):
         # Not from the error: it may carry a part of the URL, and that may be the password's; nor is what follows an @
         # in a password the host's name.
-        raise UsageError("store is no URL: a character in it may have to be written as %XX", hint=Hint.STORE_FORM)
+        raise UsageError(
+            "store is not a valid URL: a special character may need to be written as %XX", hint=Hint.STORE_FORM
+        )
     return url
 
 
