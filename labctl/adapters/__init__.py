@@ -1,1 +1,1 @@
-"""Where labctl meets the outside. The only place that imports the libraries that do."""
+"""Adapters to the outside: Docker, Ansible, files, databases. Only this package imports libraries for them."""

@@ -1,8 +1,8 @@
 """The catalog on disk: labs, playbooks, images and checks, from one or several folders.
 
-A catalog root is a folder with ``labs/`` (and ``playbooks/``, ``images/``, ``checks/``). The given ones come first,
-then labctl's own: the checkout's where labctl runs from one, else the copy in the wheel. The first that has a thing
-wins.
+A catalog root is a folder with ``labs/`` (and ``playbooks/``, ``images/``, ``checks/``). The given roots come first.
+labctl's own root comes last: the checkout if labctl runs from a checkout, otherwise the copy in the wheel. If several
+roots have the same item, the first root wins.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _PACKAGE = Path(__file__).parent.parent
 
 
 def own_root() -> Path:
-    """labctl's own catalog: the checkout's, else the wheel's."""
+    """Return labctl's own catalog: the checkout if there is one, otherwise the copy in the wheel."""
     checkout = _PACKAGE.parent
     return checkout if (checkout / "labs").is_dir() else _PACKAGE / "_catalog"
 
 
 class FileCatalog:
-    """Implements :class:`labctl.ports.Catalog`. Raises UsageError where a given folder isn't a catalog."""
+    """Implements :class:`labctl.ports.Catalog`. Raises UsageError if a given folder is not a catalog."""
 
     def __init__(self, dirs: Iterable[str | Path] = (), cache: Path | None = None) -> None:
         self._cache = (cache_dir() if cache is None else cache) / "labs"
@@ -49,17 +49,19 @@ class FileCatalog:
         self.roots: tuple[Path, ...] = (*given, own_root())
 
     def names(self) -> list[str]:
-        """All labs, sorted."""
+        """Return the names of all labs, sorted."""
         return sorted({file.parent.name for root in self.roots for file in (root / "labs").glob("*/lab.yml")})
 
     def lab(self, name: str) -> Lab:
-        """That lab. Raises UsageError with the nearest name for an unknown one, InvalidLabError for a faulty one."""
+        """Return the lab. Raises UsageError with the nearest name for an unknown lab, InvalidLabError for a lab with
+        faults."""
         if name not in self._labs:
             self._labs[name] = self._read(name)
         return self._labs[name]
 
     def brief(self, name: str, language: str) -> str:
-        """The lab's brief, Markdown, params not filled in. Raises UsageError, InvalidLabError where it isn't there."""
+        """Return the lab's brief as Markdown, without the values of params. Raises UsageError for an unknown lab,
+        InvalidLabError if there is no readable brief."""
         file = self.lab_dir(name) / ("brief.zh.md" if language == "zh" else "brief.md")
         try:
             return file.read_text("utf-8")
@@ -67,7 +69,7 @@ class FileCatalog:
             raise unreadable(file, error) from error
 
     def lab_dir(self, name: str) -> Path:
-        """The lab's folder. Raises UsageError with the nearest name where there is none."""
+        """Return the lab's folder. Raises UsageError with the nearest name if there is no such lab."""
         folder = self._find("labs", name, "lab.yml")
         if folder is not None:
             return folder
@@ -77,11 +79,12 @@ class FileCatalog:
         raise UsageError("there is no lab {lab}", hint=Hint.NAME_LAB, lab=name, near=near)
 
     def plays_dir(self, lab: str) -> Path:
-        """The folder of the lab's plays; it need not exist."""
+        """Return the folder of the lab's plays. The folder need not exist."""
         return self.lab_dir(lab).parent.parent / "playbooks" / lab
 
     def play_path(self, lab: str, play: str) -> Path:
-        """A play of the lab: ``setup``, ``solve``, ``mutants/no-auth``. Raises UsageError where there is none."""
+        """Return the file of a play: ``setup``, ``solve``, ``mutants/no-auth``. Raises UsageError if the lab has no
+        such play."""
         file = self.plays_dir(lab) / f"{play}.yml"
         if not file.is_file():
             raise UsageError(
@@ -93,13 +96,14 @@ class FileCatalog:
         return file
 
     def plays(self, lab: str) -> list[str]:
-        """The lab's plays without .yml, sorted; mutants as ``mutants/<name>``."""
+        """Return the lab's plays without .yml, sorted. Mutants are ``mutants/<name>``."""
         folder = self.plays_dir(lab)
         files = [*folder.glob("*.yml"), *folder.glob("mutants/*.yml")]
         return sorted(str(file.relative_to(folder).with_suffix("")) for file in files)
 
     def mutants(self, lab: str) -> list[Mutant]:
-        """The lab's mutants, sorted. Raises InvalidLabError for one that names no task, or tasks that aren't there."""
+        """Return the lab's mutants, sorted. Raises InvalidLabError for a mutant that names no task or an unknown
+        task."""
         from labctl.adapters import mutant_file
 
         tasks = [task.id for task in self.lab(lab).tasks]
@@ -115,17 +119,17 @@ class FileCatalog:
         return found
 
     def roles_dirs(self, lab: str) -> list[Path]:
-        """Where the lab's plays find roles, in order: its own catalog's, then the others'."""
+        """Return the folders in which the lab's plays find roles: the folder of the lab's own catalog comes first."""
         own = self.lab_dir(lab).parent.parent
         folders = [root / "playbooks" / "roles" for root in dict.fromkeys((own, *self.roots))]
         return [folder for folder in folders if folder.is_dir()]
 
     def images(self) -> list[str]:
-        """All images, sorted."""
+        """Return the names of all images, sorted."""
         return sorted({file.parent.name for root in self.roots for file in (root / "images").glob("*/Dockerfile")})
 
     def image_dir(self, image: str) -> Path:
-        """The image's folder. Raises InvalidLabError where there is none."""
+        """Return the image's folder. Raises InvalidLabError if there is no such image."""
         folder = self._find("images", image, "Dockerfile")
         if folder is not None:
             return folder
@@ -134,16 +138,16 @@ class FileCatalog:
         )
 
     def checks_dir(self, lab: str) -> Path:
-        """The folder of the lab's checks; it need not exist."""
+        """Return the folder of the lab's checks. The folder need not exist."""
         return self.lab_dir(lab).parent.parent / "checks" / lab
 
     @property
     def plugin_dir(self) -> Path:
-        """labctl's own Ansible plugins: ``connection/`` and ``callback/`` are in it."""
+        """The folder of labctl's own Ansible plugins, with the subfolders ``connection/`` and ``callback/``."""
         return own_root() / "playbooks" / "plugins"
 
     def _find(self, kind: str, name: str, file: str) -> Path | None:
-        # A name with a slash or dots would leave the catalog.
+        # A name with a slash or with dots could lead to a path outside the catalog.
         if not name or "/" in name or name.startswith("."):
             return None
         return next((root / kind / name for root in self.roots if (root / kind / name / file).is_file()), None)
@@ -165,13 +169,13 @@ class FileCatalog:
 
 
 def unreadable(file: Path, error: Exception) -> InvalidLabError:
-    """A file of the catalog that can't be read, and why."""
+    """Return the error for a file of the catalog that can't be read, with the reason."""
     why = error.strerror if isinstance(error, OSError) else str(error)
     return InvalidLabError("{file} can't be read: {why}", file=str(file), path="", why=str(why))
 
 
 def _cache_key(name: str, content: bytes) -> str:
-    """Of the lab's text and of the code that decodes it: a labctl with other rules reads the file again."""
+    """Return a key for the lab's text and the code that decodes it. A labctl with other rules reads the file again."""
     digest = sha256(name.encode() + b"\0" + content)
     for module in (model, text):
         code = Path(module.__file__ or "")
@@ -181,7 +185,8 @@ def _cache_key(name: str, content: bytes) -> str:
 
 
 def _load(file: Path) -> Lab | None:
-    """The kept lab; None where there is none or it is damaged. Only labs without faults are kept."""
+    """Return the cached lab, or None if there is no cached copy or the copy is damaged. Labs with faults are not
+    cached."""
     try:
         data = file.read_bytes()
         if sha256(data[32:]).digest() != data[:32]:
@@ -192,7 +197,7 @@ def _load(file: Path) -> Lab | None:
 
 
 def _keep(file: Path, lab: Lab) -> None:
-    """Keep it, whole or not at all. A cache that can't be written costs time, nothing else."""
+    """Write the lab to the cache atomically. If the cache can't be written, labctl only gets slower."""
     data = msgspec.msgpack.encode(lab)
     with contextlib.suppress(OSError, UsageError):
         file.parent.mkdir(parents=True, exist_ok=True)

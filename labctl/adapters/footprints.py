@@ -1,4 +1,4 @@
-"""What was measured of labs on this server, in one small file of the state folder: implements ports.Footprints."""
+"""Measured footprints of labs on this server, in one small file of the state folder. Implements ports.Footprints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class _Kept(msgspec.Struct):
 
 
 class FileFootprints:
-    """A file that is damaged, or of another version, is as good as none: everything in it can be measured again."""
+    """Reads and writes the file. A damaged file, or one of another version, counts as missing: all values can be
+    measured again."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -28,7 +29,8 @@ class FileFootprints:
         return self._read().footprints.get(name)
 
     def put(self, name: str, footprint: Footprint) -> None:
-        """See ports.Footprints. The oldest ones go when there are too many: labs' images change."""
+        """See ports.Footprints. Removes the oldest footprints if there are too many, because the images of labs
+        change."""
         kept = self._read()
         newest = sorted({**kept.footprints, name: footprint}.items(), key=lambda item: item[1].at)[-_MOST:]
         self._write(_Kept(dict(newest), kept.rate))

@@ -1,5 +1,5 @@
-"""The id of the store in use, and the boxes that it adopted. Both are small files in the state folder: every ``up``
-needs the id, and a database takes its time to load."""
+"""The id of the store in use, and the boxes that this store adopted. Both are small files in the state folder: every
+``up`` needs the id, and a database takes time to load."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _ID = re.compile(r"[0-9a-f]{8}")
 
 
 def new_store_id() -> str:
-    """Eight hex digits: an engine has few stores, and names of containers stay short."""
+    """Return eight random hex digits. An engine has few stores, so short ids suffice and container names stay short."""
     return secrets.token_hex(4)
 
 
 def store_id(folder: Path, address: str, ask: Callable[[], str]) -> str:
-    """The id of the store at that address; without an address, of the file of SQLite in the state folder. A database
-    that several users or machines share keeps its own id and is asked once (``ask``). Raises LabctlError."""
+    """Return the id of the store at that address. Without an address: the id of the SQLite file in the state folder. A
+    database that several users or machines share keeps its own id; ``ask`` queries that id once. Raises LabctlError."""
     if address:
         known = hashlib.sha256(settings.without_password(address).encode()).hexdigest()[:16]
         file, make = folder / f"store-id.{known}", ask
@@ -41,7 +41,7 @@ def store_id(folder: Path, address: str, ask: Callable[[], str]) -> str:
 
 
 class AdoptedFile:
-    """Implements services.claims.Adopted: a file with an id a line."""
+    """Implements services.claims.Adopted: a file with one id in each line."""
 
     def __init__(self, file: Callable[[], Path]) -> None:
         self._file = file

@@ -1,6 +1,7 @@
-"""Reading a ``lab.yml``: YAML to :class:`Lab`, and every fault in it with its line, its path and what is allowed.
+"""Read a ``lab.yml``: convert YAML to :class:`Lab`, and report every fault with its line, its path and the allowed
+values.
 
-PyYAML takes 50 ms to import, so it comes in only here, when the catalog has no decoded copy (see ``catalog``).
+PyYAML takes 50 ms to import. So this module is imported only if the catalog has no decoded copy (see ``catalog``).
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _UNQUOTED = {int, float, bool, type(None)}
 
 
 def parse(content: bytes, file: Path, folder: str) -> Lab:
-    """The lab in that file, whose folder is called ``folder``. Raises InvalidLabError that lists all its faults, a line
-    each."""
+    """Return the lab in that file. ``folder`` is the name of the lab's folder. Raises InvalidLabError that lists all
+    faults, one in each line."""
     lab, found = examine(content, file, folder)
     if lab is None or found:
         raise invalid(file, found)
@@ -38,8 +39,8 @@ def parse(content: bytes, file: Path, folder: str) -> Lab:
 
 
 def examine(content: bytes, file: Path, folder: str) -> tuple[Lab | None, list[tuple[int, str, str]]]:
-    """The lab, as far as it can be decoded, and all its faults: line, path, what. Raises InvalidLabError where the file
-    is not even YAML."""
+    """Return the lab, if it can be decoded, and all its faults as line, path and text. Raises InvalidLabError if the
+    file is not YAML."""
     tree = _compose(content, file)
     data = _construct(tree, file)
     found = list(_duplicates(tree, ()))
@@ -56,7 +57,7 @@ def examine(content: bytes, file: Path, folder: str) -> tuple[Lab | None, list[t
 
 
 def invalid(file: Path, found: Iterable[tuple[int, str, str]]) -> InvalidLabError:
-    """The error for faults in a file: line, path and what is wrong, of each."""
+    """Return the error for faults in a file. Each fault has a line, a path and a text."""
     rows = sorted(set(found))
     lines = [f"{file}:{line}: {path}: {what}" if path else f"{file}:{line}: {what}" for line, path, what in rows]
     first_line, first_path, first_what = rows[0]
@@ -66,10 +67,10 @@ def invalid(file: Path, found: Iterable[tuple[int, str, str]]) -> InvalidLabErro
 
 
 def _compose(content: bytes, file: Path) -> yaml.Node:
-    """The document as a tree that knows its lines."""
+    """Return the document as a tree of nodes with line numbers."""
     import yaml
 
-    # The safe loader in C: eight times as fast, but PyYAML can be built without it.
+    # The safe loader in C is eight times as fast, but PyYAML can be built without it.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         tree = yaml.compose(content, Loader=loader)
@@ -88,12 +89,12 @@ def _construct(tree: yaml.Node, file: Path) -> Any:
     except yaml.YAMLError as error:
         raise not_yaml(error, file) from error
     except ValueError as error:
-        # A date such as 2024-13-45.
+        # For example an invalid date such as 2024-13-45.
         raise invalid(file, [(1, "", f"is not YAML: {error}")]) from error
 
 
 def not_yaml(error: yaml.YAMLError, file: Path) -> InvalidLabError:
-    """The error for a file that can't be read as YAML at all."""
+    """Return the error for a file that is not YAML."""
     import yaml
 
     if not isinstance(error, yaml.MarkedYAMLError):
@@ -104,7 +105,7 @@ def not_yaml(error: yaml.YAMLError, file: Path) -> InvalidLabError:
 
 
 def _duplicates(node: yaml.Node, where: Where) -> Iterator[tuple[Where, str]]:
-    """Keys that are there twice: YAML keeps the last without a word."""
+    """Yield the keys that appear twice. YAML uses the last of them without a warning."""
     import yaml
 
     if isinstance(node, yaml.MappingNode):
@@ -122,7 +123,7 @@ def _duplicates(node: yaml.Node, where: Where) -> Iterator[tuple[Where, str]]:
 
 
 def line_of(node: yaml.Node, where: Where) -> int:
-    """The line of that place, or of the nearest one above it."""
+    """Return the line of that place. If the place has no line, return the line of the nearest place above it."""
     import yaml
 
     line = node.start_mark.line
@@ -141,7 +142,7 @@ def line_of(node: yaml.Node, where: Where) -> int:
 
 
 def path_of(where: Where) -> str:
-    """``files[0].content``, the way an author writes it."""
+    """Return a place as an author writes it, e.g. ``files[0].content``."""
     text = ""
     for part in where:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -149,13 +150,13 @@ def path_of(where: Where) -> str:
 
 
 def _plain(fault: LabFault) -> tuple[Where, str]:
-    """A fault of the domain, whose path is text."""
+    """Convert a fault of the domain, which has its path as text."""
     where = tuple(int(m[1]) if m[1] else m[0] for m in _PART.finditer(fault.path))
     return where, fault.what
 
 
 def _type_faults(data: Any, kind: Any, where: Where) -> Iterator[tuple[Where, str]]:
-    """All faults of type: msgspec stops at the first, an author wants them all."""
+    """Yield all type faults. msgspec stops at the first fault, but an author wants to see all of them."""
     inner = typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
     origin, args = typing.get_origin(inner), typing.get_args(inner)
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
@@ -199,7 +200,8 @@ def _struct_faults(data: Any, kind: type[msgspec.Struct], where: Where) -> Itera
 
 
 def _union_faults(data: Any, kind: Any, members: tuple[Any, ...], where: Where) -> Iterator[tuple[Where, str]]:
-    """Of structs with a tag, the one that the tag names; else whatever msgspec says."""
+    """Yield the faults of the struct that the tag names. If no struct has a tag, yield the fault that msgspec
+    reports."""
     tagged = {
         str(member.__struct_config__.tag): member
         for member in members
@@ -226,7 +228,7 @@ def _leaf_faults(data: Any, kind: Any, where: Where, prefix: str = "") -> Iterat
 
 
 def _leaf_words(data: Any, kind: Any, said: str) -> str:
-    """What a value should have been."""
+    """Return the text of a fault, with the type or the values that are allowed."""
     inner = kind
     described = ""
     while typing.get_origin(inner) is typing.Annotated:
@@ -248,7 +250,7 @@ def _not_allowed(value: object, allowed: list[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value in an author's words."""
+    """Return a value as an author writes it."""
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list):
@@ -260,6 +262,6 @@ def _shown(value: object) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean boxes?)``, or nothing where nothing is near."""
+    """Return `` (did you mean boxes?)``, or an empty text if no name is similar."""
     near = nearest(word, known)
     return f" (did you mean {near}?)" if near else ""

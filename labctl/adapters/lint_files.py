@@ -1,4 +1,4 @@
-"""Reading a lab for the linter: implements services.lint.LabFiles. Nothing of it is executed."""
+"""Read a lab for the linter. Implements services.lint.LabFiles. No part of the lab is executed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAYS = ("*.yml", "*/*.yml")
 
 
 class LintFiles:
-    """Of a catalog."""
+    """Reads the files of the labs of one catalog."""
 
     def __init__(self, catalog: FileCatalog) -> None:
         self._catalog = catalog
@@ -63,7 +63,7 @@ class LintFiles:
         )
 
     def _dockerfiles(self, lab: Lab | None) -> Iterator[Dockerfile]:
-        """Of the lab's images and of those that they start from."""
+        """Yield the Dockerfiles of the lab's images and of their base images."""
         known = set(self._catalog.images())
         names = sorted({lab.image_of(box) for box in lab.boxes} & known) if lab else []
         for name, source in sorted(Sources(self._catalog).images(names).items()):
@@ -102,7 +102,8 @@ def _plays(folder: Path) -> Iterator[Play]:
 
 
 def _decoded(text: str) -> tuple[Any, dict[Where, int]]:
-    """A YAML document as plain data, tags such as ``!vault`` left aside, and the line of each place in it."""
+    """Return a YAML document as plain data without tags such as ``!vault``, and the line of each place in the
+    document."""
     import yaml
 
     tree = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -131,7 +132,7 @@ def _plain(node: yaml.Node, where: Where, lines: dict[Where, int]) -> Any:
 
 
 def _names(folder: Path) -> frozenset[str]:
-    """All files below a folder, as paths relative to it."""
+    """Return all files below a folder, as paths relative to the folder."""
     return frozenset(
         (Path(path) / name).relative_to(folder).as_posix() for path, _, names in os.walk(folder) for name in names
     )
@@ -145,7 +146,7 @@ def _page(file: Path) -> Page:
 
 
 def _shown(file: Path) -> str:
-    """As an author would type it: from the current folder, where it is below that."""
+    """Return the path as an author types it: relative to the current folder if the path is below that folder."""
     try:
         return str(file.relative_to(Path.cwd()))
     except ValueError:

@@ -1,4 +1,4 @@
-"""One piece of work at a time on this machine: flock(2) on files in labctl's state folder."""
+"""Locks between labctl processes on this machine: flock(2) on files in labctl's state folder."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ _POLL_SECONDS = 0.05
 _SLOT_POLL_SECONDS = 0.01
 _QUIET_SECONDS = 2.0
 _SHORT_SECONDS = 0.3
-"""A lock that is held no longer than that is no news."""
+"""A shorter wait for a lock is not reported."""
 
 _LONGEST_COMMAND = 80
 _Holder = tuple[int, int, str, float, str]
-"""Process, when it started (clock ticks since boot), user, since when it has the lock (seconds since 1970), command."""
+"""The process, its start (clock ticks since boot), its user, the time of the lock (seconds since 1970), its command."""
 
 
 class FileLocks:
-    """Implements ports.Locks. The kernel lets a lock go when its process ends, however it ends. Who has a lock is
-    written into its file; that is believed only of a process that lives. ``store`` tells whose slots are meant."""
+    """Implements ports.Locks. The kernel releases a lock if its process ends for any reason. The file of a lock names
+    the process that holds the lock. labctl uses this entry only while that process exists. ``store`` returns the id of
+    the store that the slots belong to."""
 
     def __init__(self, folder: Path, store: Callable[[], str] = lambda: "") -> None:
         self._folder = folder
@@ -58,8 +59,8 @@ class FileLocks:
 
     @contextmanager
     def slot(self, name: str, width: int, emit: Emit) -> Iterator[None]:
-        """See ports.Locks. Whoever has the turnstile takes the next place that is free, and only one at a time looks
-        for one."""
+        """See ports.Locks. The process that holds the turnstile lock takes the next free slot. So only one process at a
+        time searches for a free slot."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = f"{name}-{store}" if (store := self._store()) else name
         with (self._folder / f"{name}.turnstile.lock").open("a") as turnstile:
@@ -84,13 +85,13 @@ class FileLocks:
             time.sleep(_SLOT_POLL_SECONDS)
 
     def forget(self, name: str) -> None:
-        """See ports.Locks. A file that another holds open still is its lock as long as it does."""
+        """See ports.Locks. If another process still has the deleted file open, that process keeps its lock."""
         for file in (self._folder / f"{name}.lock", *self._folder.glob(f"{glob.escape(name)}.*.lock")):
             file.unlink(missing_ok=True)
 
 
 def _wait_in_turn(turnstile: IO[str], emit: Emit) -> None:
-    """Without a word at first: in a class that starts, everybody waits a little."""
+    """Wait without a message for the first seconds: if a whole class starts, every learner waits a little."""
     deadline = time.monotonic() + _QUIET_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(BlockingIOError):
@@ -102,8 +103,8 @@ def _wait_in_turn(turnstile: IO[str], emit: Emit) -> None:
 
 
 def _wait(file: FileIO, what: str, emit: Emit) -> None:
-    """Until it is locked, with a word of who has it now, unless that is this very program: it says itself what it
-    does."""
+    """Wait until the file is locked. Report the process that holds the lock, unless it belongs to this program: this
+    program reports its own work itself."""
     start, told = time.monotonic(), False
     while True:
         with contextlib.suppress(BlockingIOError):
@@ -122,8 +123,8 @@ def _wait(file: FileIO, what: str, emit: Emit) -> None:
 
 
 def _sign(file: FileIO) -> None:
-    """Write down who has it. What can't be written is missing in a message, and nowhere else."""
-    # A URL may have a password in it.
+    """Write this process into the file of the lock. If the write fails, only a message has less detail."""
+    # A URL may contain a password.
     words = [word for word in sys.argv[1:] if "://" not in word]
     command = " ".join(["labctl", *words])[:_LONGEST_COMMAND]
     pid = os.getpid()
@@ -134,7 +135,8 @@ def _sign(file: FileIO) -> None:
 
 
 def _holder(file: FileIO) -> _Holder | None:
-    """Who wrote into it and still lives; None where nobody did, or where it is being written just now."""
+    """Return the running process that holds the lock. None if there is no entry, or if the entry is being written
+    now."""
     try:
         pid, started, user, since, command = json.loads(os.pread(file.fileno(), 4096, 0))
         time.localtime(since)
@@ -159,12 +161,12 @@ def _note(holder: _Holder, what: str) -> Note:
 
 
 def _is_of_this_program(pid: int) -> bool:
-    """This process, one that it started, or one that waits for this one."""
+    """Return whether a pid is this process, one of its descendants, or one of its ancestors."""
     return pid == os.getpid() or os.getpid() in _parents(pid) or pid in _parents(os.getpid())
 
 
 def _parents(pid: int) -> list[int]:
-    """Of a process, the nearest first; none where it has ended."""
+    """Return the ancestors of a process, the parent first; an empty list if the process has ended."""
     found: list[int] = []
     while pid > 1 and len(found) < 64:
         status = _stat(pid)
@@ -174,13 +176,13 @@ def _parents(pid: int) -> list[int]:
 
 
 def _started(pid: int) -> int | None:
-    """In clock ticks since boot: with it, a number is one process's and never another's (proc(5))."""
+    """Return the start of a process in clock ticks since boot. A pid and its start together are unique (proc(5))."""
     status = _stat(pid)
     return int(status[19]) if status and status[0] != "Z" else None
 
 
 def _stat(pid: int) -> list[str]:
-    """Fields of /proc/PID/stat from the state on."""
+    """Return the fields of /proc/PID/stat that begin with the state."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:

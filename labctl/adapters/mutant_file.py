@@ -1,4 +1,4 @@
-"""Reading a mutant: which tasks its play says must fail."""
+"""Read a mutant: the tasks that must fail, as its play lists them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _VARIABLE = "labctl_mutant_fails"
 
 
 def parse(content: bytes, file: Path, tasks: Sequence[str]) -> Mutant:
-    """The mutant in that file. ``tasks`` are the lab's. Raises InvalidLabError for one that names none, or tasks that
-    aren't there."""
+    """Return the mutant in that file. ``tasks`` are the lab's tasks. Raises InvalidLabError for a mutant that names no
+    task or an unknown task."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -48,7 +48,7 @@ def _unknown(found: Sequence[tuple[Where, str]], tasks: Sequence[str]) -> Iterat
 
 
 def _value(node: object, key: str) -> object:
-    """Of a mapping's node; None where there is none."""
+    """Return the value node of a key in a mapping; None if there is no such key."""
     import yaml
 
     pairs = node.value if isinstance(node, yaml.MappingNode) else []

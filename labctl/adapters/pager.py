@@ -10,9 +10,11 @@ import subprocess
 
 
 def page(text: str) -> bool:
-    """Show the text with ``$PAGER``, else with less, until its reader leaves it. False where there is neither."""
+    """Show the text with ``$PAGER``, otherwise with less, until the user leaves the pager. Return False if no pager can
+    be started."""
     chosen = os.environ.get("PAGER", "").strip()
-    # -R: colours as such; -F -X: what fits on the screen is printed only. LESS of the user follows, and can add to it.
+    # -R shows colours. -F and -X print a text that fits on the screen and end at once. The user's LESS follows and can
+    # add options.
     environment = {"LESSCHARSET": "utf-8", **os.environ, "LESS": f"-RFX {os.environ.get('LESS', '')}".strip()}
     for command in filter(None, (chosen, "less")):
         try:
@@ -25,7 +27,8 @@ def page(text: str) -> bool:
 
 
 def _feed(process: subprocess.Popen[bytes], data: bytes) -> None:
-    """Ctrl-C is the pager's: labctl waits until that has ended, so that two don't read from one terminal."""
+    """Send the text to the pager and wait for its end. Only the pager handles Ctrl-C: labctl ignores it, so that labctl
+    and the pager do not read from the terminal at the same time."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with contextlib.suppress(BrokenPipeError):

@@ -1,4 +1,5 @@
-"""labctl's own folders, by the XDG Base Directory Specification. Light: every command comes by here."""
+"""labctl's own folders, by the XDG Base Directory Specification. Imports little, because every command uses this
+module."""
 
 from __future__ import annotations
 
@@ -7,26 +8,26 @@ from pathlib import Path
 
 
 def in_checkout() -> bool:
-    """Whether labctl runs from a checkout, where ./setup.sh is; an installed one has none."""
+    """Return whether labctl runs from a checkout, which contains ./setup.sh. An installed labctl has no setup.sh."""
     return (Path(__file__).parents[2] / "setup.sh").is_file()
 
 
 def _xdg(variable: str, default: str) -> Path:
-    """A base folder; the specification says that a relative one is to be ignored."""
+    """Return a base folder. The specification requires that a relative path is ignored."""
     value = os.environ.get(variable, "")
     return Path(value) if value.startswith("/") else Path.home() / default
 
 
 def config_file() -> Path:
-    """Where settings are kept; it need not exist."""
+    """Return the folder of the settings. The folder need not exist."""
     return _xdg("XDG_CONFIG_HOME", ".config") / "labctl" / "config.toml"
 
 
 def state_folder() -> Path:
-    """Where labctl keeps what it can't make again; it need not exist."""
+    """Return the folder of data that labctl can't create again. The folder need not exist."""
     return _xdg("XDG_STATE_HOME", ".local/state") / "labctl"
 
 
 def cache_dir() -> Path:
-    """Where copies are kept that can be made again; it need not exist."""
+    """Return the folder of caches, which labctl can create again. The folder need not exist."""
     return _xdg("XDG_CACHE_HOME", ".cache") / "labctl"

@@ -1,4 +1,5 @@
-"""A new lab in a catalog, from ``labctl/templates``: small, whole and working, with marks where its author goes on."""
+"""Create a new lab in a catalog from ``labctl/templates``. The lab is small, complete and working, and TODO marks show
+the places for the author's own text."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ _ENDING = ".in"
 
 
 def make(lab: str, catalog: Path) -> list[Path]:
-    """Write the lab into that catalog, which is made where there is none; the files. Raises UsageError for a name that
-    no lab can have and where nothing can be written, RefusedError where something of that lab is there already."""
+    """Write the lab into that catalog and return its files. Creates the catalog if it does not exist. Raises UsageError
+    for an invalid lab name or if a file can't be written, RefusedError if a file of that lab exists already."""
     if not re.fullmatch(NAME_PATTERN, lab):
         raise UsageError(
             "{lab} is not a valid lab name",
@@ -47,8 +48,8 @@ def make(lab: str, catalog: Path) -> list[Path]:
 
 
 def _schema(catalog: Path, written: list[Path]) -> str:
-    """The schema as seen from the lab's folder: labctl's repository has it among its docs, another catalog gets its own
-    beside its labs."""
+    """Return the path of the schema, relative to the lab's folder. labctl's repository has the schema in its docs.
+    Every other catalog gets its own copy beside its labs."""
     if (catalog / "docs" / lab_schema.FILE).is_file():
         return f"../../docs/{lab_schema.FILE}"
     file = catalog / "labs" / lab_schema.FILE

@@ -1,7 +1,7 @@
 """Settings: ``config.toml`` in ``$XDG_CONFIG_HOME/labctl`` (TOML 1.0), overridden by ``LABCTL_<NAME>`` variables.
 
-``mirror.registry`` is ``LABCTL_MIRROR_REGISTRY``; a list in the environment is separated like PATH. Also labctl's state
-folder and the secret that learners' seeds are made with.
+The variable of ``mirror.registry`` is ``LABCTL_MIRROR_REGISTRY``. A list in a variable is separated like PATH. This
+module also has labctl's state folder and the secret for the seeds of learners.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ if TYPE_CHECKING:
 
 
 class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``base``: the tag that images start from."""
+    """``base``: the tag of the image that all images start from."""
 
     base: str = "debian:bookworm-slim"
 
 
 class MirrorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where things come from instead; empty: from where they always come.
+    """Mirrors to download from. Empty: the usual source.
 
     ``registry`` is a host with or without a path, as in an image's name. ``debian`` is the address of a copy of
-    ``/debian``; ``/debian-security`` is expected beside it. ``pypi`` is an index address, ``npm`` a registry's.
+    ``/debian``; the copy of ``/debian-security`` must be beside it. ``pypi`` is the address of a package index, ``npm``
+    the address of a registry.
     """
 
     registry: str = ""
@@ -50,8 +51,9 @@ class MirrorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``lang``: one of labctl's languages, or empty for the locale's. ``engine``: an address as in DOCKER_HOST.
-    ``store``: a URL of PostgreSQL, or empty for a file of SQLite. ``catalog``: more folders than labctl's own."""
+    """``lang``: one of labctl's languages, or empty for the language of the locale. ``engine``: an address as in
+    DOCKER_HOST. ``store``: a URL of PostgreSQL, or empty for an SQLite file. ``catalog``: folders in addition to
+    labctl's own catalog."""
 
     learner: str = ""
     lang: str = ""
@@ -64,7 +66,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _keys(kind: type[msgspec.Struct], prefix: str = "") -> dict[str, type]:
-    """Every key with its type: ``str`` or ``tuple``."""
+    """Return every key with its type: ``str`` or ``tuple``."""
     found: dict[str, type] = {}
     for field in msgspec.structs.fields(kind):
         default = field.default
@@ -80,18 +82,19 @@ KEYS: Mapping[str, type] = _keys(Settings)
 
 
 _PASSWORD = re.compile(r"(:)(?!//).*(?=@)|(password=)[^&]*")
-"""In a URL, also in one that is none for a character in its password."""
+"""Matches a password in a URL, also in a URL that is invalid because of a character in its password."""
 
 
 def state_dir() -> Path:
-    """Where labctl keeps what it can't make again; made where it is missing."""
+    """Return the folder of data that labctl can't create again. Creates the folder if it is missing."""
     folder = state_folder()
     _make(folder)
     return folder
 
 
 def load() -> Settings:
-    """All settings. Raises UsageError for a key or a value that can't be, with the file or the variable that has it."""
+    """Return all settings. Raises UsageError for an unknown key or an invalid value. The error names the file or
+    variable."""
     data = _read(config_file())
     for key in KEYS:
         variable = _variable(key)
@@ -106,20 +109,21 @@ def load() -> Settings:
 
 
 def listing() -> list[Setting]:
-    """Every setting with its value, and never a password in it, and its source. Raises UsageError as ``load``."""
+    """Return every setting with its value and its source. A password is never part of the value. Raises UsageError like
+    ``load``."""
     settings, data = load(), _read(config_file())
     return [Setting(key, _value(settings, key), _source(data, key)) for key in KEYS]
 
 
 def get(key: str) -> Setting:
-    """One setting. Raises UsageError for an unknown one, with the nearest that there is."""
+    """Return one setting. Raises UsageError for an unknown key, with the nearest key that exists."""
     _known(key)
     return next(setting for setting in listing() if setting.key == key)
 
 
 def set_(key: str, value: str) -> None:
-    """Keep a value in the file; a list's items are separated like PATH. The rest of the file stays as it is, with its
-    comments. Raises UsageError."""
+    """Write a value to the file; the items of a list are separated like PATH. All other lines and comments of the file
+    stay unchanged. Raises UsageError."""
     _known(key)
     _place(_read(config_file()), key)
     parsed = _parsed(key, value)
@@ -128,7 +132,8 @@ def set_(key: str, value: str) -> None:
 
 
 def unset(key: str) -> None:
-    """Take a value out of the file, and its table if nothing else is in it, not even a comment. Raises UsageError."""
+    """Remove a value from the file. Also remove its table if that has no other value and no comment. Raises
+    UsageError."""
     _known(key)
     section, name = _place(_read(config_file()), key)
     if name not in section:
@@ -137,7 +142,8 @@ def unset(key: str) -> None:
 
 
 def secret() -> str:
-    """What nobody else knows: 32 hex digits, made once. Two that make it at once get the same."""
+    """Return the secret: 32 hex digits, created once. Two processes that create it at the same time get the same
+    secret."""
     return made_once(state_dir() / "secret", lambda: secrets.token_hex(16))
 
 
@@ -160,7 +166,7 @@ def _unknown(key: str) -> UsageError:
 
 
 def _place(data: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
-    """The table that holds a key, made where it is missing, and the key's name in it."""
+    """Return the table of a key and the key's name in that table. Creates the table if it is missing."""
     table, _, name = key.rpartition(".")
     section = data.setdefault(table, {}) if table else data
     if not isinstance(section, dict):
@@ -193,7 +199,7 @@ def _value(settings: Settings, key: str) -> SettingValue:
 
 
 def without_password(url: str) -> str:
-    """A store's URL as it may be shown."""
+    """Return a store's URL without its password."""
     return _PASSWORD.sub(r"\1\2***", url)
 
 
@@ -205,7 +211,7 @@ def _source(data: Mapping[str, Any], key: str) -> SettingSource:
 
 
 def _checked(data: Mapping[str, Any], where: str) -> Settings:
-    """The data as settings. ``where`` names the file or variable that it came from."""
+    """Convert the data to settings. ``where`` names the file or variable that the data comes from."""
     for table, value in data.items():
         tables = {key.partition(".")[0] for key in KEYS if "." in key}
         if table in tables and not isinstance(value, dict):
@@ -242,12 +248,12 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        # The message carries the place: "… (at line 3, column 7)".
+        # The message contains the place: "… (at line 3, column 7)".
         raise UsageError("{file} is not TOML: {why}", file=str(file), why=str(error)) from error
 
 
 def _document() -> TOMLDocument:
-    """The file as a text that can be edited."""
+    """Return the file as a document that can be edited."""
     from tomlkit.exceptions import TOMLKitError
 
     file = config_file()
@@ -262,10 +268,11 @@ def _document() -> TOMLDocument:
 
 
 def _write(document: TOMLDocument) -> None:
-    """Write the file, whole or not at all."""
+    """Write the file atomically."""
     file = config_file()
     _make(file.parent)
-    # For nobody else: a store's URL may have a password in it. A link to elsewhere (dotfiles) stays one.
+    # Other users can't read the file, because a store's URL may contain a password. A symbolic link (dotfiles) stays a
+    # link.
     write_whole(file, document.as_string(), 0o600)
 
 

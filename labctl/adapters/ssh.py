@@ -16,14 +16,15 @@ from labctl.whole_file import write_whole
 
 
 class SshFiles:
-    """One folder an instance: ``id_ed25519`` and ``config``. ``catalogs``: the folders that ``--catalog`` named."""
+    """One folder for each instance, with ``id_ed25519`` and ``config``. ``catalogs``: the folders of ``--catalog``."""
 
     def __init__(self, folder: Path, catalogs: Sequence[str] = ()) -> None:
         self._folder = folder
         self._catalogs = catalogs
 
     def public_key(self, instance: str) -> str:
-        """The instance's public key; made by ssh-keygen when there is none. Raises UsageError without OpenSSH."""
+        """Return the instance's public key. ssh-keygen creates the key if there is none. Raises UsageError without
+        OpenSSH."""
         key = self._folder / instance / "id_ed25519"
         if not key.exists():
             key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -37,10 +38,11 @@ class SshFiles:
     def write_config(
         self, instance: str, lab: str, learner: str, boxes: list[str], sent: Mapping[str, str] | None = None
     ) -> str:
-        """ssh_config(5) for these boxes. ``sent``: what every session has in its environment.
+        """Write and return the ssh_config(5) for these boxes. ``sent``: environment variables for every session.
 
-        Host keys are not asked for: the way to the box is the engine's, which nobody on a network can take over, and a
-        box that is made anew has new ones."""
+        Host keys are not checked. The connection to a box goes through the engine, so no attacker on a network can
+        intercept it. A recreated box has new host keys.
+        """
         catalogs = [f"--catalog={Path(folder).resolve()}" for folder in self._catalogs]
         labctl = [sys.executable, "-m", "labctl", *catalogs, "ssh-proxy"]
         environment = " ".join(f"{name}={value}" for name, value in (sent or {}).items())
@@ -64,7 +66,7 @@ class SshFiles:
         return text
 
     def run_client(self, instance: str, box: str, arguments: Sequence[str]) -> None:
-        """Become the user's ssh. Never returns. Raises UsageError without OpenSSH."""
+        """Replace this process by the user's ssh. Never returns. Raises UsageError without OpenSSH."""
         ssh = shutil.which("ssh")
         if ssh is None:
             raise _no_client()
@@ -72,12 +74,12 @@ class SshFiles:
         os.execv(ssh, [ssh, "-F", str(self._folder / instance / "config"), box, *arguments])  # noqa: S606  no shell is meant
 
     def forget(self, instance: str) -> None:
-        """The instance is down: its key opens nothing any more."""
+        """Delete the key and the configuration of an instance that is down."""
         shutil.rmtree(self._folder / instance, ignore_errors=True)
 
 
 def _literal(text: str) -> str:
-    """A text in which ssh_config(5) finds none of its tokens, such as %h."""
+    """Escape the tokens of ssh_config(5), such as %h."""
     return text.replace("%", "%%")
 
 

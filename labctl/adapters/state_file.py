@@ -1,4 +1,4 @@
-"""Small files in the state folder that are there whole or not at all, whoever writes them at the same moment."""
+"""Small files in the state folder, written atomically, even if several processes write a file at the same time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _MOST_BYTES = 1 << 20
 
 
 def made_once(file: Path, make: Callable[[], str]) -> str:
-    """The line in the file; where there is no file, what ``make`` tells, and it is kept. Two that make it at once get
-    the same. Raises UsageError where it can't be read or kept."""
+    """Return the line in the file. If there is no file, call ``make``, write the result to the file and return it. Two
+    processes that create the file at the same time get the same line. Raises UsageError if the file can't be read or
+    written."""
     found = text_in(file)
     if found is not None:
         return found.strip()
@@ -24,7 +25,7 @@ def made_once(file: Path, make: Callable[[], str]) -> str:
     temporary = beside_of(file)
     write_whole(temporary, made + "\n")
     try:
-        # link(2) fails where the name is taken: the first wins, and the file is never there half-written.
+        # link(2) fails if the name exists. So the first process wins, and the file is never incomplete.
         os.link(temporary, file)
     except FileExistsError:
         return (text_in(file) or "").strip()
@@ -36,8 +37,8 @@ def made_once(file: Path, make: Callable[[], str]) -> str:
 
 
 def text_in(file: Path) -> str | None:
-    """The text of a small file; None where there is no such name. Raises UsageError where that is no file with text in
-    it, without waiting for one who writes into a fifo."""
+    """Return the text of a small file, or None if the name does not exist. Raises UsageError if the name is not a
+    regular file with text. Does not wait for a writer of a fifo."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:

@@ -1,6 +1,6 @@
 """Changes to a TOML file that keep its comments, order and blank lines.
 
-tomlkit is imported only when something is written: tomllib reads faster.
+tomlkit is imported only if a file is written, because tomllib reads faster.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def parse(content: bytes) -> TOMLDocument:
-    """The text of a file. Raises tomlkit's TOMLKitError, UnicodeDecodeError."""
+    """Parse the text of a file. Raises tomlkit's TOMLKitError, UnicodeDecodeError."""
     import tomlkit
 
     return tomlkit.parse(content)
 
 
 def with_value(document: TOMLDocument, key: str, value: object) -> TOMLDocument:
-    """With ``table.name`` or ``name`` set to the value; a table that is missing comes last."""
+    """Set ``table.name`` or ``name`` to the value. A missing table is added at the end."""
     table, _, name = key.rpartition(".")
     if not table and name not in document:
         return _with_first_level(document, name, value)
@@ -29,7 +29,8 @@ def with_value(document: TOMLDocument, key: str, value: object) -> TOMLDocument:
 
 
 def without_value(document: TOMLDocument, key: str) -> TOMLDocument:
-    """Without ``table.name`` or ``name``, which is there. A table that is left empty goes, unless it has a comment."""
+    """Remove ``table.name`` or ``name``, which must exist. Also removes a table that is empty now and has no
+    comment."""
     table, _, name = key.rpartition(".")
     section: Any = document[table] if table else document
     del section[name]
@@ -41,8 +42,8 @@ def without_value(document: TOMLDocument, key: str) -> TOMLDocument:
 
 
 def _with_first_level(document: TOMLDocument, name: str, value: object) -> TOMLDocument:
-    """With a new value after the last one that is in no table. tomlkit would put it right before the first table,
-    between that table and the comment above it."""
+    """Add a new value after the last value that is in no table. tomlkit would add it directly before the first table,
+    between that table and its comment."""
     from tomlkit import TOMLDocument, item
     from tomlkit.items import AoT, Table
 

@@ -1,5 +1,6 @@
-"""The cells of an Excel workbook (Office Open XML). A cell is taken as its sheet shows it; what may look otherwise than
-it is stored is refused: formulas, dates, formatted numbers, hidden rows and columns, merged cells, several sheets."""
+"""The cells of an Excel workbook (Office Open XML). A cell is read as its sheet shows it. Cells that may look different
+from their stored value are refused: formulas, dates, formatted numbers, hidden or merged cells. Several filled sheets
+are refused, too."""
 
 from __future__ import annotations
 
@@ -27,14 +28,15 @@ _SAVE_AS = "in the spreadsheet: Save As, “CSV UTF-8”"
 
 
 def is_workbook(data: bytes) -> bool:
-    """Whether these bytes are an Excel workbook that can be read: not an old one, nor one with a password."""
+    """Return whether these bytes are an Excel workbook that can be read. Old workbooks (.xls) and workbooks with a
+    password can't be read."""
     return data.startswith(b"PK\x03\x04") and b"xl/" in data
 
 
 def rows(data: bytes) -> tuple[list[list[Cell]], list[PlaceError]]:
-    """The rows of its only sheet that has any, and all cells that can't be taken as they are, which are empty in the
-    rows. A cell's place is its row and the number of its column. Raises PlaceError where there is no such sheet, or a
-    cell is far from all others."""
+    """Return the rows of the only sheet with values, and an error for each cell that is refused. Refused cells are
+    empty in the rows. The place of a cell is its row and the number of its column. Raises PlaceError if there is no
+    such sheet, or if a cell is far from all other cells."""
     sheet = _sheet(_opened(data))
     table: dict[int, dict[int, Cell]] = {}
     wrong = _merged(sheet)
@@ -60,8 +62,9 @@ def rows(data: bytes) -> tuple[list[list[Cell]], list[PlaceError]]:
 
 
 def _present(sheet: Any) -> Collection[SheetCell]:
-    """The cells that the file has. openpyxl's own iteration makes all cells of the rectangle that holds them, a whole
-    sheet where one is far away; so this is its private table, and pyproject.toml bounds its version."""
+    """Return the cells that the file contains. openpyxl's own iteration creates every cell of the surrounding
+    rectangle, which is the whole sheet if one cell is far away. So this function reads openpyxl's private table, and
+    pyproject.toml limits its version."""
     cells: Collection[SheetCell] = sheet._cells.values()
     return cells
 
@@ -75,12 +78,12 @@ def _opened(data: bytes) -> Any:
         if size > _MOST_UNPACKED:
             raise PlaceError(1, 1, CellError("this workbook is too large for a roster", "is it the right file?"))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what openpyxl leaves out: colours, checks of input
+            warnings.simplefilter("ignore")  # openpyxl warns of parts that it ignores: colours, input validation
             return load_workbook(io.BytesIO(data))
     except PlaceError:
         raise
     except Exception as error:
-        # Whatever its reader stumbles over: the file comes from anybody.
+        # openpyxl can raise any exception, because the file comes from an unknown person.
         raise PlaceError(1, 1, CellError("this workbook can't be read", _SAVE_AS)) from error
 
 
@@ -110,7 +113,7 @@ _HIDDEN_COLUMN = "this column is hidden"
 
 
 def _once_hidden(wrong: list[PlaceError]) -> list[PlaceError]:
-    """Of each hidden row and column only the first cell."""
+    """Keep only the first error of each hidden row and column."""
     found: dict[tuple[str, int, int], PlaceError] = {}
     for place in wrong:
         what = place.wrong.what

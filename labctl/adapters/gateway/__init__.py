@@ -1,1 +1,1 @@
-"""The way in for a cohort's learners: sshd's configuration, the broker, and the two programs that sshd starts."""
+"""The SSH gateway for a cohort's learners: sshd's configuration, the broker, and the two programs that sshd starts."""

@@ -1,4 +1,4 @@
-"""The gateway's log: a file of lines that is begun anew when it is large, with a few older ones kept."""
+"""The gateway's log: a file of lines. A large file is rotated, and a few older files are kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Handler(RotatingFileHandler):
 
 
 class AuditLog:
-    """Only the broker writes it. A disk that is full loses lines, and nothing else."""
+    """Writes the log; only the broker uses it. If the disk is full, lines are lost, and the broker goes on."""
 
     def __init__(self, file: Path) -> None:
         try:
@@ -38,11 +38,11 @@ class AuditLog:
 
     @property
     def lost(self) -> int:
-        """How many lines could not be written."""
+        """The number of lines that could not be written."""
         return self._handler.lost
 
     def write(self, what: str, **values: Any) -> None:
-        """A line, now."""
+        """Write a line with the current time."""
         text = line(time.time(), what, values)
         if what == "refused":
             self.refusals.append(text)

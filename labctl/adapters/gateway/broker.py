@@ -1,7 +1,8 @@
-"""The broker: who comes by SSH is given a process that does what they said, as the learner whose key they have.
+"""The broker: it starts a process for each SSH login. The process carries out the order of the learner whose key was
+used.
 
-One thread, one loop, so that it may fork: sessions inherit what is loaded, and cost some milliseconds. Everything that
-takes its time is done by others, the store worker (the store) and the sessions themselves (the engine).
+The broker has one thread and one loop, because it forks. A session inherits the loaded modules and starts in some
+milliseconds. Slow work happens in other processes: the store worker uses the store, and the sessions use the engine.
 """
 
 from __future__ import annotations
@@ -35,20 +36,20 @@ _AT_ONCE = 64
 
 
 class Accounts(msgspec.Struct, frozen=True):
-    """Uids: who may ask for sessions, who may look keys up, who may ask how the broker is."""
+    """The uids that may request a session, look up keys, or query the state of the broker."""
 
     sessions: int
     keys: int
     status: frozenset[int]
 
     def may(self, uid: int) -> frozenset[str]:
-        """What this one may ask for."""
+        """Return the kinds of request that this uid may send."""
         asked = {"session": uid == self.sessions, "key": uid == self.keys, "status": uid in self.status}
         return frozenset(what for what, allowed in asked.items() if allowed)
 
 
 class Broker:
-    """``handler`` answers hellos, ``sessions`` has what runs."""
+    """The main loop. ``handler`` answers hellos, ``sessions`` has the running sessions."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class Broker:
         self._checked = 0.0
 
     def serve(self, listener: socket.socket, ready: Callable[[], object] = lambda: None) -> None:
-        """Until SIGTERM or SIGINT. Sessions end with it."""
+        """Serve until SIGTERM or SIGINT, then end all sessions."""
         woken, waker = os.pipe()
         for end in (woken, waker):
             os.set_blocking(end, False)
@@ -96,7 +97,7 @@ class Broker:
 
     def _turn(self) -> None:
         for key, _events in self._selector.select(_TICK_SECONDS):
-            # One that was closed by what came before it in this turn is told by nothing any more.
+            # An earlier event of this turn may have closed a connection. A closed connection gets no event.
             with contextlib.suppress(KeyError):
                 self._do(self._selector.get_key(key.fileobj).data)
         self._do(self._handler.record_reports)
@@ -105,7 +106,7 @@ class Broker:
         self._tick()
 
     def _do(self, work: Callable[[], object]) -> None:
-        """A fault in what one client is answered must not end the others' sessions."""
+        """Run the work of one client. An error in this work must not end other learners' sessions."""
         try:
             work()
         except Exception:
@@ -141,7 +142,7 @@ class Broker:
         for _ in range(_AT_ONCE):
             try:
                 connection, _address = listener.accept()
-            except OSError:  # nothing more, or no descriptor left
+            except OSError:  # no more connections, or no free descriptor
                 return
             connection.setblocking(False)
             who = peer.peer_of(connection)

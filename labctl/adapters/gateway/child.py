@@ -1,4 +1,4 @@
-"""A process for one session, forked from the broker with all that it needs loaded already."""
+"""A process for one session. It is forked from the broker, so all modules are loaded already."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _MEMORY = 1 << 30
 _NICE = 5
 _PR_SET_PDEATHSIG = 1
 _FAULTS = 3
-"""The descriptor for what the learner can't be told."""
+"""The descriptor for errors that are not shown to the learner."""
 _REPORTS = 4
-"""The descriptor for what the broker is to record (``report``)."""
+"""The descriptor for reports that the broker records (``report``)."""
 _EVERY = 1 << 20
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 Run = Callable[[Session], int]
-"""Does it with this process's stdin, stdout and stderr; the exit code."""
+"""Carries out a session with this process's stdin, stdout and stderr, and returns the exit code."""
 
 
 class SessionReport(msgspec.Struct, frozen=True):
-    """What a session did that its first line didn't tell: an order of the menu (``begun``), or one that was refused.
-    ``pid`` is the session's."""
+    """A deed of a session that its first line did not contain: an order of the menu (``begun``), or a refused order.
+    ``pid`` is the pid of the session."""
 
     pid: int
     what: Literal["begun", "refused"]
@@ -45,11 +45,13 @@ class SessionReport(msgspec.Struct, frozen=True):
 
 
 def start(run: Run, session: Session, descriptors: Sequence[int], reports: int) -> int:
-    """The pid of a process that does it, and leads a group of its own. No thread may run."""
+    """Fork a process that carries out the session and leads its own process group. Return its pid. Only one thread may
+    run."""
     broker = os.getpid()
     pid = os.fork()
     if pid == 0:
-        # A signal may raise anywhere, also where this is about to end: nothing of a child ever gets back to the broker.
+        # A signal can raise an exception at any place, even shortly before the exit. The child must never return into
+        # the broker's code.
         try:
             _be_it(run, session, (*descriptors, 2, reports), broker)
         finally:
@@ -58,7 +60,7 @@ def start(run: Run, session: Session, descriptors: Sequence[int], reports: int) 
 
 
 def report(what: Literal["begun", "refused"], said: str, verb: str = "") -> None:
-    """From a session's process, or one that it forked, to the broker."""
+    """Send a report to the broker, from a session's process or one of its child processes."""
     with contextlib.suppress(OSError):
         os.write(_REPORTS, msgspec.msgpack.encode(SessionReport(os.getsid(0), what, said[:LONGEST], verb)))
 
@@ -74,7 +76,7 @@ def _be_it(run: Run, session: Session, descriptors: Sequence[int], broker: int) 
         code = 130
     except BaseException as error:
         if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EPIPE):
-            os._exit(129)  # the learner's terminal has gone
+            os._exit(129)  # the learner's terminal is closed
         with contextlib.suppress(OSError):
             os.write(_FAULTS, f"{session.holder.learner}: {session.order}\n{traceback.format_exc()}".encode())
         with contextlib.suppress(OSError):
@@ -89,7 +91,8 @@ def _be_it(run: Run, session: Session, descriptors: Sequence[int], broker: int) 
 
 
 def _settle(session: Session, descriptors: Sequence[int], broker: int) -> None:
-    """A session of its own, the learner's terminal as stdio, the broker's stderr and its ear, and nothing else open."""
+    """Give this process its own session, the learner's terminal as stdio, and the broker's descriptors for errors and
+    reports. Close all other descriptors."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, interrupt)
@@ -116,7 +119,7 @@ def _settle(session: Session, descriptors: Sequence[int], broker: int) -> None:
 
 
 def _reopen(number: int, mode: str) -> None:
-    """sys.stdin, stdout or stderr on what the descriptor is now."""
+    """Reopen sys.stdin, stdout or stderr on the new file of the descriptor."""
     lines = number == 2 or (number == 1 and os.isatty(number))
     stream = open(  # noqa: SIM115  it stays
         number, mode, 1 if lines else -1, encoding="utf-8", errors="replace", closefd=False

@@ -1,4 +1,4 @@
-"""The first message that comes to the broker, from programs that may be anybody's: taken apart with care."""
+"""The first message to the broker. Any program can send one, so the message is parsed with care."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ _NO_LANGUAGE = re.compile(r"(C|POSIX)($|\.)")
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """What a client wants: ``what`` and its values. ``descriptors`` are this process's now, to be closed by it."""
+    """The request of a client: ``what`` and its values. ``descriptors`` belong to this process, which must close
+    them."""
 
     what: str
     values: tuple[str, ...]
     descriptors: tuple[int, ...] = ()
 
     def close(self) -> None:
-        """Let the descriptors go."""
+        """Close the descriptors."""
         for number in self.descriptors:
             os.close(number)
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """What a login's client tells. ``said`` as it was typed; ``terminal`` is of its kind or empty; ``language`` is one
-    that labctl speaks, or empty where the client didn't say; ``address`` is where the learner sits, and sshd's word."""
+    """The values of a login's client. ``said`` is the text as it was typed. ``terminal`` is a valid terminal type or
+    empty. ``language`` is one of labctl's languages, or empty if the client sent none. ``address`` is the learner's
+    address, as sshd reports it."""
 
     ticket: str
     said: str
@@ -47,7 +49,8 @@ _COUNTS = {"session": 7, "key": 2, "status": 0}
 
 
 def receive(connection: socket.socket) -> Hello | None:
-    """The hello; None where it is none. Raises BlockingIOError where nothing has come yet."""
+    """Receive a hello; return None if the message is not a valid hello. Raises BlockingIOError if no message has
+    arrived yet."""
     data, controls, flags, _address = connection.recvmsg(_LARGEST, socket.CMSG_SPACE(_DESCRIPTORS.size))
     descriptors = _received(controls)
     what, *values = (os.fsdecode(part) for part in data.split(b"\0"))
@@ -70,7 +73,7 @@ def _received(controls: list[tuple[int, int, bytes]]) -> tuple[int, ...]:
 
 
 def visit(hello: Hello) -> Visit:
-    """Of a hello that wants a session."""
+    """Return the visit of a hello that requests a session."""
     ticket, said, terminal, *locales, connection = hello.values
     locale = next((value for value in locales if value and not _NO_LANGUAGE.match(value)), "")
     address = " ".join(connection.split()[:2])

@@ -1,4 +1,4 @@
-"""Put the gateway on a server, and take it away again. Whatever is as it should be stays untouched."""
+"""Install the gateway on a server, and remove it. Parts that are correct already are not changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.1
 
 
 class Installer:
-    """``command`` and ``environment`` are what the broker's unit is to run with."""
+    """Plans and makes the changes to the server. The broker's unit runs ``command`` with ``environment``."""
 
     def __init__(self, layout: Layout, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._layout = layout
@@ -29,8 +29,8 @@ class Installer:
         self._environment = dict(environment)
 
     def plan(self) -> list[ServerChange]:
-        """What is missing, or other than it should be. Changes nothing. Raises LabctlError where something is in the
-        way."""
+        """Return the changes for all parts that are missing or different. Changes nothing. Raises LabctlError if
+        another account or program prevents the installation."""
         layout = self._layout
         for name in (layout.account, layout.keys_account):
             if not gateway_files.is_account(name):
@@ -84,9 +84,9 @@ class Installer:
         told: Callable[[ServerChange], None],
         undone: Callable[[str], None] = lambda _target: None,
     ) -> None:
-        """Do them, one after the other; ``told`` of each that is done. Whatever can be checked is checked before the
-        first; where one fails all the same, those before are taken back, ``undone`` told of each. sshd's part comes
-        last. Raises LabctlError."""
+        """Make the changes in their order; call ``told`` after each change. Everything that can be checked is checked
+        before the first change. If a change fails, roll back the earlier changes and call ``undone`` for each of them.
+        sshd's part comes last. Raises LabctlError."""
         if os.geteuid() != 0:
             raise UsageError("only root can install the gateway", hint=Hint.INSTALL_GATEWAY)
         self._check(changes)
@@ -100,7 +100,7 @@ class Installer:
             raise
 
     def _check(self, changes: Sequence[ServerChange]) -> None:
-        """What would stop it halfway. Raises LabctlError."""
+        """Check for conditions that would stop the installation halfway. Raises LabctlError."""
         for change in changes:
             match change.kind:
                 case "account":
@@ -114,7 +114,7 @@ class Installer:
                     self._try_sshd_part(change)
 
     def _try_sshd_part(self, change: ServerChange) -> None:
-        """Apart from the server's own configuration."""
+        """Check sshd's part in a temporary folder, not in the server's own configuration."""
         with tempfile.TemporaryDirectory(prefix="labctl-sshd-") as folder:
             system.check_sshd(system.with_part_first(change.content, self._layout.sshd_config, folder))
 
@@ -162,7 +162,8 @@ class Installer:
         home = self._layout.home if name == self._layout.account else "/nonexistent"
         useradd = [system.find("useradd", "passwd"), "--system", "--user-group", "--no-create-home"]
         system.run([*useradd, "--comment", MARK, "--home-dir", home, "--shell", shell, name])
-        # No password fits "*"; a "!" would be a locked account, which sshd without PAM lets nobody into.
+        # The password "*" matches no password. A "!" would lock the account, and sshd without PAM refuses locked
+        # accounts.
         system.run([system.find("usermod", "passwd"), "--password", "*", name])
 
     def _systemctl(self, *words: str) -> None:
@@ -170,8 +171,8 @@ class Installer:
             system.run([system.find("systemctl", "systemd"), *words])
 
     def _put_sshd_part(self, change: ServerChange) -> None:
-        """Tried apart first. Then put there; and taken back where sshd doesn't do what it says, or would do anything
-        else for anybody else."""
+        """Write sshd's part, which was checked before. Roll it back if sshd does not use the new settings, or if the
+        settings of other users would change."""
         config = self._layout.sshd_config
         people = sorted({"root", os.environ.get("SUDO_USER") or "root"})
         before = {name: system.sshd_says(config, name) for name in people}
@@ -212,7 +213,7 @@ class Installer:
             )
 
     def plan_removal(self) -> list[ServerChange]:
-        """All that ``apply`` put there, sshd's part first. The log stays."""
+        """Return the changes that remove all parts of ``apply``, sshd's part first. The log stays."""
         layout = self._layout
         files = [layout.sshd_part, layout.unit, layout.folder]
         changes = [ServerChange("remove", path) for path in files if Path(path).exists()]
@@ -223,7 +224,7 @@ class Installer:
         return changes
 
     def remove(self, changes: Sequence[ServerChange], told: Callable[[ServerChange], None]) -> None:
-        """Take it away; sessions end with the broker. Raises LabctlError."""
+        """Remove the gateway. The sessions end with the broker. Raises LabctlError."""
         unit = Path(self._layout.unit)
         for change in changes:
             if change.target == str(unit):
@@ -235,7 +236,8 @@ class Installer:
 
 
 def reload_sshd() -> None:
-    """Where systemd runs it; where it is started for each login, it reads its configuration then."""
+    """Reload sshd if systemd runs it as a service. An sshd that is started for each login reads the new configuration
+    anyway."""
     if not system.systemd_runs():
         return
     systemctl = system.find("systemctl", "systemd")
@@ -246,7 +248,7 @@ def reload_sshd() -> None:
 
 
 def _remove_account(name: str) -> None:
-    """Its last sessions end with the broker, and that may take a moment."""
+    """Delete an account. Its last sessions end with the broker, so wait for a moment."""
     userdel = [system.find("userdel", "passwd"), name]
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while system.processes_of(name) and time.monotonic() < deadline:

@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -IS
-"""sshd's AuthorizedKeysCommand: asks the broker whose key it is, and prints the one line that sshd wants.
+"""sshd's AuthorizedKeysCommand: queries the broker for the owner of a key, and prints one line for sshd.
 
-``keys SOCKET TYPE BASE64``. It runs as an account that may do nothing else, once for each key that anybody offers, so
-it imports as little as it can: not ``socket``, which takes longer to load than all the rest.
+Usage: ``keys SOCKET TYPE BASE64``. sshd runs it for each offered key, as an account without other permissions. It
+imports as few modules as possible. In particular it does not import ``socket``, which takes longer to load than all the
+other modules.
 """
 
 import _socket
@@ -13,7 +14,8 @@ _SECONDS = 60.0
 
 
 def main(arguments: list[str]) -> int:
-    """0, and a line for sshd; nothing for a key that opens nothing. Raises OSError where no broker answers."""
+    """Print a line for sshd and return 0. Print nothing for a key without an owner. Raises OSError if no broker
+    answers."""
     path, kind, blob = arguments
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     connection.settimeout(_SECONDS)

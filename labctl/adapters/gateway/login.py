@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -IS
-"""The shell of the gateway's account. It is no shell: it hands its terminal to the broker and waits.
+"""The login shell of the gateway's account. It is not a real shell: it passes its terminal to the broker and waits.
 
-sshd calls it ``login -c 'SOCKET TICKET'``, the forced command that the broker made for this login; what the learner
-typed is in SSH_ORIGINAL_COMMAND. It imports as little as it can: a hundred learners log in at the same moment, and
-``socket`` takes longer to load than all the rest.
+sshd calls ``login -c 'SOCKET TICKET'``, the forced command that the broker created for this login. The learner's
+command is in SSH_ORIGINAL_COMMAND. This program imports as few modules as possible, because a hundred learners may log
+in at the same moment. ``socket`` takes longer to load than all the other modules.
 """
 
 import _signal  # type: ignore[import-not-found]
@@ -22,7 +22,7 @@ _CLOSED = {
 
 
 def _connect(path: str, ticket: str) -> _socket.socket:
-    """The broker, with this program's stdin, stdout and stderr in its hands."""
+    """Connect to the broker and pass it this program's stdin, stdout and stderr."""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     connection.settimeout(_SECONDS)
     connection.connect(path)
@@ -36,16 +36,16 @@ def _connect(path: str, ticket: str) -> _socket.socket:
 
 def _pass_on(connection: _socket.socket, letter: bytes) -> "object":
     def send(*_: object) -> None:
-        try:  # contextlib takes its time to load
+        try:  # contextlib takes time to load
             connection.send(letter)
         except OSError:
-            return  # the broker has ended: so will this
+            return  # the broker has ended, so this program ends soon
 
     return send
 
 
 def main(arguments: "list[str]") -> int:
-    """The exit code that the broker tells. Raises OSError where there is no broker."""
+    """Return the exit code that the broker sends. Raises OSError if there is no broker."""
     words = arguments[1].split(" ") if len(arguments) == 2 and arguments[0] == "-c" else []
     if len(words) != 2:
         raise OSError("not called by the gateway's forced command")
@@ -54,7 +54,7 @@ def main(arguments: "list[str]") -> int:
     _signal.signal(_signal.SIGWINCH, _pass_on(connection, b"W"))
     for number in (_signal.SIGQUIT, _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU):
         _signal.signal(number, _signal.SIG_IGN)
-    # Where there is no terminal, sshd sends no signal when the learner's client is gone: only stdout tells.
+    # Without a terminal, sshd sends no signal if the learner's client ends. Only stdout shows the end.
     events = select.poll()
     events.register(connection, select.POLLIN)
     events.register(1, 0)

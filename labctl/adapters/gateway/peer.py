@@ -1,4 +1,4 @@
-"""Who is at the other end of a Unix socket, by the kernel's word (unix(7), proc(5))."""
+"""The process at the other end of a Unix socket, as the kernel reports it (unix(7), proc(5))."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_ANCESTORS = 16
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """Who connected. ``pid`` as this process counts."""
+    """The process that connected. ``pid`` is its number in this process's pid namespace."""
 
     pid: int
     uid: int
@@ -24,19 +24,19 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 def peer_of(connection: socket.socket) -> Peer:
-    """SO_PEERCRED: who called connect(2), whoever has the socket now."""
+    """Return the process that called connect(2) (SO_PEERCRED). Another process may hold the socket now."""
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return Peer(*_CREDENTIALS.unpack(data))
 
 
 def process(pid: int) -> LoginProcess | None:
-    """That process; None where it has ended."""
+    """Return the process of a pid; None if the process has ended."""
     found = _stat(pid)
     return found[0] if found else None
 
 
 def ancestors(pid: int) -> Iterator[LoginProcess]:
-    """The processes that it descends from, its parent first."""
+    """Yield the ancestors of a process, its parent first."""
     found = _stat(pid)
     for _ in range(_MOST_ANCESTORS):
         if found is None or found[1] <= 1:
@@ -47,8 +47,8 @@ def ancestors(pid: int) -> Iterator[LoginProcess]:
 
 
 def is_sshd(pid: int) -> bool:
-    """Whether it is root's sshd (or sshd-session, as newer ones call it): a name that only root's processes give
-    themselves counts. Its real uid is 0; the effective one is another while it looks for keys."""
+    """Return whether the process is root's sshd (sshd-session in newer versions). Any process can choose its name, so
+    the name counts only for a process of root. Its real uid is 0; its effective uid differs while it looks for keys."""
     try:
         text = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
     except OSError:
@@ -58,7 +58,7 @@ def is_sshd(pid: int) -> bool:
 
 
 def _stat(pid: int) -> tuple[LoginProcess, int] | None:
-    """The process, and its parent's pid. The second field, the program's name, is whatever the program wants."""
+    """Return the process and its parent's pid. The process itself can choose the second field, the name."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
         fields = text.rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""What the broker answers to a hello: a line for sshd, a session, or how it is."""
+"""The broker's answers to a hello: a line for sshd, a session, or the broker's state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ Done = Callable[[], None]
 
 
 class RequestHandler:
-    """``socket`` is where logins' clients find the broker, ``language`` what it speaks with who doesn't say."""
+    """Answers hellos. ``socket`` is the broker's socket for logins. ``language`` is for clients that send no
+    language."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class RequestHandler:
         self._since = time.time()
 
     def receive(self, client: Connection, hello: Hello, done: Done) -> None:
-        """Answer it, now or later. ``done`` is called where nothing more comes."""
+        """Answer the hello, now or later. Call ``done`` when no other answer follows."""
         if hello.what == "key":
             self._key(client, hello, done)
         elif hello.what == "session":
@@ -61,7 +62,7 @@ class RequestHandler:
             done()
 
     def sweep(self) -> None:
-        """Forget logins that have ended."""
+        """Delete the tickets of logins that have ended."""
         self._tickets.sweep(lambda login: peer.process(login.pid) == login)
 
     def _status(self) -> BrokerStatus:
@@ -76,7 +77,7 @@ class RequestHandler:
         )
 
     def _key(self, client: Connection, hello: Hello, done: Done) -> None:
-        """For sshd's AuthorizedKeysCommand: its parent is the sshd process of that one login."""
+        """Answer sshd's AuthorizedKeysCommand. Its parent is the sshd process of that login."""
         kind, blob = hello.values
         login = next(peer.ancestors(client.who.pid), None)
         if login is None or not peer.is_sshd(login.pid) or not _KIND.fullmatch(kind) or not _BLOB.fullmatch(blob):
@@ -98,15 +99,15 @@ class RequestHandler:
         self._store_worker.ask(Question(key=key), then)
 
     def redeem(self, secret: str, pid: int) -> Ticket | None:
-        """See Tickets."""
+        """See Tickets.redeem."""
         return self._tickets.redeem(secret, list(peer.ancestors(pid)))
 
     def whose(self, key: str, then: Callable[[StoreAnswer], None]) -> None:
-        """Ask again: between the ticket and its use the cohort may have ended."""
+        """Look the key up again: the cohort may have ended between the creation of the ticket and its use."""
         self._store_worker.ask(Question(key=key), then)
 
     def admit(self, client: Connection, session: Session, descriptors: tuple[int, ...]) -> None:
-        """Begin it. Raises LabctlError where it can't be."""
+        """Start the session. Raises LabctlError if it can't be started."""
         self._sessions.admit(session.holder.learner)
         try:
             self._sessions.start(client, session, descriptors)
@@ -114,13 +115,13 @@ class RequestHandler:
             raise EngineError("the server can't start one more program: {why}", why=str(error.strerror)) from error
 
     def record(self, what: str, learner: str, deed: Deed | None, text: str, **values: object) -> None:
-        """In the log, and where the instructor sees it."""
+        """Write a deed to the log and to the store, which the instructor sees."""
         self._audit.write(what, learner=learner, **values)
         if deed is not None and learner:
             self._store_worker.ask(Question(happening=Happening(time.time(), learner, deed, text)))
 
     def record_reports(self) -> None:
-        """Of what is said in a menu the broker hears only so."""
+        """Record the reports of sessions. Orders that are typed in a menu reach the broker only in this way."""
         for report, session in self._sessions.reported():
             learner = session.holder.learner
             deed = next((form.deed for verb, form in FORMS.items() if verb == report.verb), None)
@@ -129,12 +130,12 @@ class RequestHandler:
             )
 
     def refuse(self, client: Connection, error: LabctlError, language: str) -> None:
-        """Say why not."""
+        """Send the reason for a refusal to the client."""
         client.dismiss(int(error.exit_code), self._explain(error, language))
 
 
 class _Arrival:
-    """A login that wants a session, from its hello until the session runs or is refused."""
+    """A login that requests a session, from its hello until the session runs or is refused."""
 
     def __init__(self, handler: RequestHandler, client: Connection, hello: Hello, done: Done) -> None:
         self._handler = handler
@@ -145,7 +146,7 @@ class _Arrival:
         self._done = done
 
     def begin(self) -> None:
-        """The ticket first."""
+        """Redeem the ticket, then look up its key."""
         ticket = self._handler.redeem(self._visit.ticket, self._client.who.pid)
         if ticket is None:
             self._refuse(

@@ -1,4 +1,5 @@
-"""The sessions that run: begun, told of the terminal's signals, ended with their client, never more than allowed."""
+"""The running sessions: start them, pass on signals of the terminal, end them with their client, and keep the
+limits."""
 
 from __future__ import annotations
 
@@ -24,18 +25,18 @@ _LONGEST_TEXT = 60000
 _SIGNALS = {b"I": signal.SIGINT, b"W": signal.SIGWINCH}
 
 Explain = Callable[[LabctlError, str], str]
-"""An error as its reader needs it, in the language given."""
+"""Returns the text of an error for its reader, in the given language."""
 
 
 class SessionLimits(msgspec.Struct, frozen=True):
-    """The most sessions at once, of one learner and of all."""
+    """The maximum number of simultaneous sessions: ``each`` for one learner, ``all`` for all learners."""
 
     each: int = 8
     all: int = 400
 
 
 class Connection:
-    """A connection to the broker's socket. ``session`` is the pid of what was begun for it."""
+    """A connection to the broker's socket. ``session`` is the pid of its session, or 0."""
 
     def __init__(self, connection: socket.socket, who: Peer) -> None:
         self.connection = connection
@@ -46,17 +47,17 @@ class Connection:
         self.session = 0
 
     def answer(self, data: bytes) -> None:
-        """A client that has gone hears nothing."""
+        """Send data to the client. If the client has disconnected, nothing happens."""
         with contextlib.suppress(OSError):
             self.connection.send(data)
 
     def dismiss(self, code: int, text: str = "") -> None:
-        """The last word to a login: its exit code, and what to print."""
+        """Send the last message to a login: the exit code and the text to print."""
         self.answer(bytes([code & 0xFF]) + f"{text}".encode("utf-8", "replace")[:_LONGEST_TEXT])
 
 
 class RunningSession(msgspec.Struct):
-    """``ending``: since when it is asked to end (a monotonic clock), 0 for one that isn't."""
+    """A running session. ``ending``: the time of the request to end (a monotonic clock), or 0."""
 
     client: Connection
     session: Session
@@ -65,7 +66,7 @@ class RunningSession(msgspec.Struct):
 
 
 class SessionTable:
-    """All of them, by pid."""
+    """All running sessions, by pid."""
 
     def __init__(
         self, run: child.Run, explain: Explain, store_worker: StoreWorker, audit: AuditLog, limits: SessionLimits
@@ -85,7 +86,7 @@ class SessionTable:
         return len(self._running)
 
     def admit(self, learner: str) -> None:
-        """Raises RefusedError where there is no place for one more."""
+        """Check the limits. Raises RefusedError if no other session is allowed."""
         own = sum(running.session.holder.learner == learner for running in self._running.values())
         if own >= self._limits.each:
             raise RefusedError("you already have {count} open sessions on this server", hint=Hint.LEAVE_ONE, count=own)
@@ -93,18 +94,18 @@ class SessionTable:
             raise RefusedError("too many sessions are open on this server at the moment", hint=Hint.LATER)
 
     def start(self, client: Connection, session: Session, descriptors: tuple[int, ...]) -> None:
-        """Begin. The descriptors stay the caller's. Raises OSError where there can be no more processes."""
+        """Start a session. The caller still owns the descriptors. Raises OSError if no process can be started."""
         client.session = child.start(self._run, session, descriptors, self._ear.fileno())
         self._running[client.session] = RunningSession(client, session, time.monotonic())
         self.served += 1
 
     def pass_on(self, client: Connection, letter: bytes) -> None:
-        """A signal that the learner's terminal sent, to all that the session started."""
+        """Send a signal of the learner's terminal to all processes of the session."""
         if client.session in self._running and letter in _SIGNALS:
             _kill(client.session, _SIGNALS[letter])
 
     def leave(self, client: Connection) -> None:
-        """Nobody is at the other end any more: what is half-made is taken back, and then it's over."""
+        """The client has disconnected: end its session. The session first rolls back incomplete work."""
         self._end(client.session)
 
     def _end(self, pid: int) -> None:
@@ -115,7 +116,7 @@ class SessionTable:
                 os.killpg(pid, signal.SIGTERM)
 
     def reported(self) -> Iterator[tuple[child.SessionReport, Session]]:
-        """What sessions told since, and which."""
+        """Yield the new reports of sessions, each with its session."""
         with contextlib.suppress(BlockingIOError):
             while data := self.reports.recv(_LONGEST_TEXT):
                 report = msgspec.msgpack.decode(data, type=child.SessionReport)
@@ -123,7 +124,7 @@ class SessionTable:
                     yield report, self._running[report.pid].session
 
     def reap(self) -> Iterator[Connection]:
-        """The clients of sessions that have ended, told how."""
+        """Send the exit code to the clients of ended sessions, and yield these clients."""
         for pid in list(self._running):
             try:
                 found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -131,7 +132,7 @@ class SessionTable:
                 found = None
             if found is None:
                 continue
-            # What it left behind goes before its number can become another group's.
+            # Kill the remaining processes of the group before the kernel can use its number for another group.
             _kill(pid, signal.SIGKILL)
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             running = self._running.pop(pid)
@@ -148,14 +149,14 @@ class SessionTable:
             yield running.client
 
     def tick(self) -> None:
-        """End by force what doesn't end by itself."""
+        """Kill sessions that do not end in time."""
         now = time.monotonic()
         for pid, running in self._running.items():
             if running.ending and now - running.ending > _GRACE_SECONDS:
                 _kill(pid, signal.SIGKILL)
 
     def check(self) -> None:
-        """End the sessions of those who are in no cohort any more, or have another key now."""
+        """End the sessions of learners who are in no cohort any more or have a new key."""
         if self._checking or not self._running:
             return
         self._checking = True
@@ -174,17 +175,17 @@ class SessionTable:
                 self._end(pid)
 
     def end_all(self) -> None:
-        """Ask all to end."""
+        """Send SIGTERM to all sessions."""
         for pid in self._running:
             self._end(pid)
 
     def kill_all(self) -> None:
-        """And now."""
+        """Kill all sessions at once."""
         for pid in self._running:
             _kill(pid, signal.SIGKILL)
 
     def lines(self) -> Iterator[str]:
-        """Each in a line: learner, what, since how many seconds, from where."""
+        """Yield a line for each session: learner, order, age in seconds, address."""
         now = time.monotonic()
         for running in self._running.values():
             session = running.session

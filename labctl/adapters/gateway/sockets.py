@@ -1,4 +1,4 @@
-"""The broker's socket: made by it, found by others."""
+"""The broker's socket: the broker creates it, and other programs connect to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECONDS = 10.0
 
 
 def uid_of(account: str) -> int:
-    """Raises UsageError for an account that isn't there, or is root's."""
+    """Return the uid of an account. Raises UsageError if the account does not exist or belongs to root."""
     found = system.account(account)
     if found is None or found.pw_uid == 0:
         raise UsageError("there is no account {name} for the gateway", hint=Hint.INSTALL_GATEWAY, name=account)
@@ -29,8 +29,8 @@ def uid_of(account: str) -> int:
 
 @contextmanager
 def listen(path: str) -> Iterator[socket.socket]:
-    """A socket that anybody may connect to: who it is decides what they may ask. Raises RefusedError where another
-    broker has it, UsageError where it can't be made."""
+    """Create a socket to which every account can connect; the broker checks the permissions of the account. Raises
+    RefusedError if another broker uses the socket, UsageError if the socket can't be created."""
     file, owner = Path(path), os.getpid()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
@@ -61,7 +61,8 @@ def _answers(path: str) -> bool:
 
 
 def ask_status(path: str) -> BrokerStatus | None:
-    """Of the broker at that socket; None where there is none. Raises RefusedError where it doesn't tell this user."""
+    """Return the state of the broker at that socket; None if there is no broker. Raises RefusedError if the broker does
+    not answer this user."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         connection.settimeout(_SECONDS)
         try:

@@ -1,5 +1,5 @@
-"""The one process of the gateway that has the store open. The broker asks it and goes on meanwhile: a database that is
-slow holds nobody up, and sessions are forked from a process that has no connection to it."""
+"""The only process of the gateway that opens the store. The broker sends questions and does not wait for the answers.
+So a slow database delays nobody, and sessions are forked from a process without a database connection."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _MOST_HAPPENINGS = 10_000
 
 
 class Question(msgspec.Struct, omit_defaults=True):
-    """``key``: whose is it? ``held``: learner to digest of the key that they came in with: whose is it no more?
-    ``happening``: keep it; there is no answer."""
+    """A question to the store worker. ``key``: find the owner of this key. ``held``: learners with the digests of their
+    login keys; find the digests that are not valid any more. ``happening``: store it; there is no answer."""
 
     key: str = ""
     held: dict[str, list[str]] = {}
@@ -34,7 +34,8 @@ class Question(msgspec.Struct, omit_defaults=True):
 
 
 class StoreAnswer(msgspec.Struct, omit_defaults=True):
-    """``gone``: digests that open nothing any more. ``problem``: why there is no answer."""
+    """The answer. ``gone``: digests of keys that are not valid any more. ``problem``: the reason for a missing
+    answer."""
 
     holder: Holder | None = None
     gone: list[str] = []
@@ -42,12 +43,12 @@ class StoreAnswer(msgspec.Struct, omit_defaults=True):
 
 
 def digest(key: str) -> str:
-    """Of a key, short enough to be asked for by the hundred."""
+    """Return the digest of a key. It is short, because one question may contain hundreds of them."""
     return sha256(key.encode()).hexdigest()[:32]
 
 
 class StoreWorker:
-    """The broker's side: questions, and what to do with each answer."""
+    """The broker's side of the store worker: sends questions, and calls a function with each answer."""
 
     def __init__(self, cohorts: Callable[[], Cohorts]) -> None:
         self._cohorts = cohorts
@@ -57,11 +58,12 @@ class StoreWorker:
 
     @property
     def connection(self) -> socket.socket | None:
-        """What answers come by; None where it was never started."""
+        """The socket for answers; None if the store worker was never started."""
         return self._socket
 
     def start(self) -> socket.socket:
-        """Begin, or begin anew; the socket to wait on for answers. Fork: no thread may run."""
+        """Start or restart the store worker, and return the socket for its answers. Forks, so only one thread may
+        run."""
         self.stop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._pid = os.fork()
@@ -73,7 +75,7 @@ class StoreWorker:
         return ours
 
     def ask(self, question: Question, then: Callable[[StoreAnswer], None] | None = None) -> None:
-        """``then`` gets the answer; at once, with a problem, where there is none to be had."""
+        """Send a question; ``then`` gets the answer. If no answer is possible, ``then`` gets a problem at once."""
         try:
             assert self._socket is not None  # noqa: S101  started
             self._socket.send(msgspec.msgpack.encode(question))
@@ -85,7 +87,7 @@ class StoreWorker:
             self._waiting.append((time.monotonic(), then))
 
     def answered(self) -> bool:
-        """Take in what came. False where the store worker has ended."""
+        """Receive answers and pass them on. Return False if the store worker has ended."""
         assert self._socket is not None  # noqa: S101  started
         while True:
             try:
@@ -101,11 +103,11 @@ class StoreWorker:
                 then(msgspec.msgpack.decode(data, type=StoreAnswer))
 
     def late(self) -> bool:
-        """Whether somebody has waited for an answer for too long."""
+        """Return whether a question has waited too long for its answer."""
         return bool(self._waiting) and time.monotonic() - self._waiting[0][0] > _PATIENCE_SECONDS
 
     def stop(self) -> None:
-        """End it; who waits is told that there is no answer."""
+        """End the store worker. Each open question gets the answer that the store does not answer."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -120,7 +122,7 @@ class StoreWorker:
 
 
 def _become_clerk(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
-    """Never returns. Ends with the broker."""
+    """Run the store worker. Never returns. Ends with the broker."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)
@@ -137,7 +139,7 @@ def _become_clerk(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> 
 
 
 def _work(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
-    """Questions first: somebody waits for the answer. What happened is kept when there are none."""
+    """Answer questions first, because a learner waits for the answer. Store happenings while there are no questions."""
     happenings: deque[Question] = deque()
     store: Cohorts | None = None
     while True:
@@ -159,7 +161,7 @@ def _work(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
         except LabctlError as error:
             answer = StoreAnswer(problem=str(error))
         except Exception as error:
-            # Whatever a database's driver raises: the next question may be answered again.
+            # A database driver can raise any exception. The next question may be answered again.
             answer = StoreAnswer(problem=f"{type(error).__name__}: {error}")
         if question.happening is None:
             connection.setblocking(True)
@@ -189,7 +191,7 @@ def _gone(store: Cohorts, held: dict[str, list[str]]) -> list[str]:
 
 
 def held_by(keys: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """Learners with their keys, as ``Question.held``."""
+    """Return learners with the digests of their keys, as in ``Question.held``."""
     held: dict[str, list[str]] = {}
     for learner, key in keys:
         digests = held.setdefault(learner, [])

@@ -1,4 +1,4 @@
-"""Programs and files of the server that the gateway is installed on."""
+"""Programs, accounts and files of the server on which the gateway is installed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from labctl.whole_file import unwritable, whole_file
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 _HERE = Path(__file__).parent
 _MOST_SECONDS = 120.0
-"""systemd itself gives a unit 90 to start."""
+"""systemd's own limit for the start of a unit is 90 s."""
 
 _MISSING_FOLDER = re.compile(r"Missing privilege separation directory: (/\S+)")
 
 
 def find(program: str, package: str) -> str:
-    """Where it is. Raises UsageError with the package that has it."""
+    """Return the path of a program. Raises UsageError with the package that contains it."""
     found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SBIN}")
     if found is None:
         raise UsageError("{program} is not installed here", hint=Hint.INSTALL_PACKAGE, program=program, package=package)
@@ -37,7 +37,7 @@ def find(program: str, package: str) -> str:
 
 
 def run(argv: Sequence[str]) -> str:
-    """Its stdout. Raises LabctlError with what it said where it fails or doesn't end."""
+    """Run a program and return its stdout. Raises LabctlError with its output if the program fails or does not end."""
     program = " ".join(argv)
     try:
         done = subprocess.run(
@@ -60,7 +60,7 @@ def run(argv: Sequence[str]) -> str:
 
 
 def account(name: str) -> pwd.struct_passwd | None:
-    """From the server's list of accounts."""
+    """Return an account of the server; None if it does not exist."""
     try:
         return pwd.getpwnam(name)
     except KeyError:
@@ -68,30 +68,30 @@ def account(name: str) -> pwd.struct_passwd | None:
 
 
 def groups(name: str) -> list[str]:
-    """The names of the groups that an account is in."""
+    """Return the names of the account's groups."""
     return run([find("id", "coreutils"), "-nG", name]).split()
 
 
 def processes_of(name: str) -> list[int]:
-    """What an account runs."""
+    """Return the pids of an account's processes."""
     found = account(name)
     pids = []
     for folder in Path("/proc").iterdir():
         try:
             if found is not None and folder.name.isdigit() and folder.stat().st_uid == found.pw_uid:
                 pids.append(int(folder.name))
-        except OSError:  # it has ended
+        except OSError:  # the process has ended
             continue
     return pids
 
 
 def systemd_runs() -> bool:
-    """sd_booted(3)."""
+    """Return whether systemd is the init system (sd_booted(3))."""
     return Path("/run/systemd/system").is_dir()
 
 
 def tell_ready() -> None:
-    """To systemd, where it started this process and waits (sd_notify(3))."""
+    """Report to systemd that the service is ready, if systemd waits for this (sd_notify(3))."""
     path = os.environ.get("NOTIFY_SOCKET", "")
     if path:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
@@ -99,13 +99,13 @@ def tell_ready() -> None:
 
 
 def sshd() -> str:
-    """OpenSSH's server; it insists on being called by its whole path."""
+    """Return the path of OpenSSH's server, which must be called by its absolute path."""
     return find("sshd", "openssh-server")
 
 
 def _ask_sshd(*words: str) -> str:
-    """What sshd says about a configuration. It insists on a folder below /run that its own unit makes when it starts:
-    where sshd hasn't run since the boot, the folder is made here. Raises LabctlError."""
+    """Run sshd with a configuration and return its output. sshd needs a folder below /run, which its own unit creates
+    at the start. If sshd has not run since boot, create the folder here. Raises LabctlError."""
     argv = [sshd(), *words]
     try:
         return run(argv)
@@ -126,39 +126,39 @@ def _ask_sshd(*words: str) -> str:
 
 
 def check_sshd(config: str) -> None:
-    """Raises LabctlError with sshd's words where it would not start with that configuration."""
+    """Check a configuration. Raises LabctlError with sshd's message if sshd would not start with it."""
     _ask_sshd("-t", "-f", config)
 
 
 def sshd_says(config: str, user: str) -> dict[str, tuple[str, ...]]:
-    """What is in effect for a user who comes from somewhere (``sshd -T``). Raises LabctlError."""
+    """Return the effective settings for a user who logs in from another machine (``sshd -T``). Raises LabctlError."""
     where = f"user={user},host=learner.invalid,addr=192.0.2.1,laddr=192.0.2.2,lport=22"
     return effective(_ask_sshd("-T", "-f", config, "-C", where))
 
 
 def with_part_first(part: str, config: str, folder: str) -> str:
-    """A configuration for trying: the part, and then all that there is already."""
+    """Write a configuration for a check: the new part first, then the whole existing configuration. Return its path."""
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".conf", delete=False) as file:
         file.write(f"{part}\nInclude {config}\n")
     return file.name
 
 
 def client(name: str) -> str:
-    """The text of a program that sshd starts, for the Python of this server."""
+    """Return the text of a program that sshd starts, with the path of this server's Python."""
     text = (_HERE / f"{name}.py").read_text("utf-8")
     _old, newline, rest = text.partition("\n")
     return f"#!{_python()} -IS{newline}{rest}"
 
 
 def _python() -> str:
-    """The system's Python where there is one: that of a virtual environment is often in a home that nobody else may
-    look into."""
+    """Return the system's Python if there is one. The Python of a virtual environment is often in a home folder that
+    other accounts can't read."""
     system = Path("/usr/bin/python3")
     return str(system if system.exists() else Path(getattr(sys, "_base_executable", sys.executable)).resolve())
 
 
 def write(path: str, content: str, mode: int) -> None:
-    """The file, whole or not at all, root's."""
+    """Write a file of root's atomically."""
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
@@ -166,12 +166,12 @@ def write(path: str, content: str, mode: int) -> None:
         raise unwritable(target, error) from error
     with whole_file(target) as stream:
         stream.write(content.encode())
-        os.fchmod(stream.fileno(), mode)  # whatever the umask is
+        os.fchmod(stream.fileno(), mode)  # independent of the umask
 
 
 def loose_folder(path: str) -> str:
-    """The first folder on the way to a path that somebody other than root may write: sshd would refuse what is in it.
-    Nothing where all is well."""
+    """Return the first parent folder that users other than root can write to, or an empty text. sshd refuses programs
+    in such a folder."""
     for folder in reversed(Path(path).parents):
         if folder.exists():
             status = folder.stat()
@@ -181,7 +181,8 @@ def loose_folder(path: str) -> str:
 
 
 def check_place(path: str, *, folder: bool = False, program: bool = False) -> None:
-    """Whether a file can be there, a ``program`` that sshd starts, or a ``folder``. Raises LabctlError."""
+    """Check that a file can be written to that path: a ``program`` that sshd starts, a ``folder``, or another file.
+    Raises LabctlError."""
     loose = loose_folder(path) if program else ""
     if loose:
         raise RefusedError(
@@ -198,7 +199,7 @@ def check_place(path: str, *, folder: bool = False, program: bool = False) -> No
 
 
 def runs_for(account_name: str, program: str) -> bool:
-    """Whether that account can start that program. ``login`` ends with 255 where it isn't called by sshd."""
+    """Return whether that account can start that program. ``login`` ends with 255 if its caller is not sshd."""
     try:
         done = subprocess.run(
             [program],

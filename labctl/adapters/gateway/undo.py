@@ -1,4 +1,4 @@
-"""What an installation made, to be taken back where it can't be finished."""
+"""The steps that roll back an installation that fails."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from labctl.errors import LabctlError
 
 
 class Undo:
-    """Steps backwards, by what each belongs to; the last one first."""
+    """A list of undo steps, each with its target. The last step runs first."""
 
     def __init__(self) -> None:
         self._steps: list[tuple[str, Callable[[], object]]] = []
 
     def add(self, target: str, step: Callable[[], object]) -> None:
-        """``step`` takes back what is about to be done to that target."""
+        """Add a step that undoes the next change of that target."""
         self._steps.append((target, step))
 
     def file(self, path: str, write: Callable[[str, str, int], None]) -> None:
-        """A file that is about to be written: as it was, or gone again."""
+        """Add a step for a file that will be written: restore the old file, or delete the new one."""
         target = Path(path)
         self.folder(str(target.parent))
         if not target.exists():
@@ -30,12 +30,13 @@ class Undo:
         self.add(path, lambda: write(path, content, mode))
 
     def folder(self, path: str) -> None:
-        """A folder that is about to be made, with those above it; one in which others put something stays."""
+        """Add a step for a folder that will be created, and for its missing parents. A folder with other files
+        stays."""
         for one in [each for each in (*reversed(Path(path).parents), Path(path)) if not each.exists()]:
             self.add(str(one), one.rmdir)
 
     def all(self, undone: Callable[[str], None]) -> None:
-        """Take everything back, as far as that goes; ``undone`` of each target."""
+        """Run all steps, even if some of them fail. Call ``undone`` for the target of each successful step."""
         for target, step in reversed(self._steps):
             with contextlib.suppress(LabctlError, OSError):
                 step()

@@ -11,12 +11,12 @@ from labctl.adapters.store.identity import SqlIdentity
 
 
 class SqlStore(SqlAttempts, SqlCohorts, SqlIdentity):
-    """A store in a file of SQLite (a path), or in the database that a URL leads to. Opening it makes what isn't there
-    yet, and brings what an older labctl made up to date. Raises LabctlError where it can't be used."""
+    """A store in an SQLite file (a path), or in the database of a URL. Opening the store creates missing tables and
+    upgrades the tables of an older labctl. Raises LabctlError if the store can't be used."""
 
     def __init__(self, where: Path | str) -> None:
         self._database = Database(where)
 
     def close(self) -> None:
-        """Let the database go."""
+        """Close the database."""
         self._database.close()

@@ -19,7 +19,7 @@ _decoder = msgspec.json.Decoder(Attempt)
 
 
 class SqlAttempts:
-    """In a database; ports.Store says the rest."""
+    """Attempts and hints in a database. See ports.Store."""
 
     _database: Database
     _decoded: tuple[str, dict[int, Attempt]] = ("", {})
@@ -47,15 +47,15 @@ class SqlAttempts:
         return self._attempts(_evidence().where(attempts.c.id.in_(last)))
 
     def attempts_of(self, cohort: str) -> list[Attempt]:
-        """See ports.Cohorts. For a view that asks again and again: an attempt never changes, so only those that came
-        since are read; of one cohort, the last that was asked for."""
+        """See ports.Cohorts. A view calls this method again and again. An attempt never changes, so only new attempts
+        are read. The attempts of the last cohort are cached."""
         name, known = self._decoded
         known = known if name == cohort else {}
         theirs = attempts.c.cohort == cohort
 
         def new(connection: Connection) -> list[tuple[int, str]]:
             ids = connection.execute(select(attempts.c.id).where(theirs)).scalars()
-            # Not those after the last: on a server, what has the lower id may be there later.
+            # Not only ids after the last known id: on a server, a transaction with a lower id may commit later.
             first = min((each for each in ids if each not in known), default=None)
             if first is None:
                 return []
@@ -72,7 +72,7 @@ class SqlAttempts:
         """See ports.Store."""
 
         def add(connection: Connection) -> None:
-            # Each takes its time to load, and only one of them is there already.
+            # Each dialect takes time to load, and only one of them is loaded already.
             if connection.dialect.name == "sqlite":
                 from sqlalchemy.dialects.sqlite import insert
             else:
@@ -104,7 +104,8 @@ class SqlAttempts:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Thousands of attempts are made and all are kept: looking for garbage among them takes longer than they do."""
+    """Pause the garbage collector. Thousands of attempts are created and kept, and a collection takes longer than their
+    creation."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -137,7 +138,7 @@ def _encoded(attempt: Attempt) -> str:
     try:
         return msgspec.json.encode(attempt).decode()
     except UnicodeEncodeError:
-        # What a box said isn't always text.
+        # The output of a box is not always valid text.
         return msgspec.json.encode(_clean(msgspec.to_builtins(attempt))).decode()
 
 

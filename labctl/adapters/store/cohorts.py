@@ -1,4 +1,4 @@
-"""Cohorts, members, and what they did: implements ports.Cohorts."""
+"""Cohorts, members and their happenings: implements ports.Cohorts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labctl.hints import Hint
 
 
 class _Terms(msgspec.Struct, frozen=True):
-    """What of a cohort nobody searches for."""
+    """Values of a cohort that no query searches for."""
 
     labs: tuple[str, ...]
     each: Limits = Limits()
@@ -24,7 +24,7 @@ class _Terms(msgspec.Struct, frozen=True):
 
 
 class SqlCohorts:
-    """In a database; ports.Cohorts says the rest."""
+    """Cohorts in a database. See ports.Cohorts."""
 
     _database: Database
 
@@ -104,7 +104,7 @@ class SqlCohorts:
                 return None
             one = select(members).where(members.c.cohort == owner.cohort, members.c.id == owner.member)
             cohort, member = _named(connection, owner.cohort), connection.execute(one).first()
-            # On a server, another may have removed them since.
+            # On a server, another process may have removed them meanwhile.
             return (cohort, _member(member)) if cohort and not cohort.ended and member else None
 
         return self._database.read(find)
@@ -150,7 +150,7 @@ def _member(row: Row[Any]) -> Member:
 
 def _members(connection: Connection, cohort: str) -> list[Member]:
     found = connection.execute(select(members).where(members.c.cohort == cohort)).all()
-    # Not by the database: each sorts letters in its own way.
+    # Sorted here, because each database sorts letters in a different way.
     return sorted((_member(row) for row in found), key=lambda member: member.id)
 
 
@@ -167,7 +167,8 @@ def _known(connection: Connection, name: str) -> Cohort:
 
 
 def _take_in(connection: Connection, cohort: str, new: Sequence[Member]) -> None:
-    """``rosters`` is held. That a key is one learner's is the table's primary key; here it is told in words."""
+    """Add or update members; the caller holds the lock ``rosters``. The primary key of the table makes each key unique.
+    This function reports a duplicate key in a readable error."""
     latest = {member.id: member for member in new}
     _let_go(connection, cohort, list(latest))
     if latest:

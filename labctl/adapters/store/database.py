@@ -1,4 +1,4 @@
-"""One database for every table of labctl's: transactions, and its errors in words."""
+"""One database for all of labctl's tables: transactions, and readable errors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from labctl.hints import Hint
 T = TypeVar("T")
 
 BUSY_SECONDS = 15.0
-"""So long another program may lock a file of SQLite. A write of labctl's takes milliseconds."""
+"""The longest time that another program may lock an SQLite file. A write of labctl takes milliseconds."""
 
 _POLL_SECONDS = 0.05
 
 
 class Database:
-    """Up to date once it is made. Every method raises StoreError where the database can't be used."""
+    """A database whose tables are up to date. Every method raises StoreError if the database can't be used."""
 
     def __init__(self, where: Path | str) -> None:
         self._place = StorePlace(where)
@@ -47,7 +47,7 @@ class Database:
             raise
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """What ``work`` found."""
+        """Return the result of ``work``."""
 
         def reading() -> T:
             with self._engine.begin() as connection:
@@ -56,8 +56,8 @@ class Database:
         return self._again(reading)
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """What ``work`` returned, once all that it wrote is kept: on the disk, not in memory. All or nothing of it is,
-        and on a full disk it is called again."""
+        """Return the result of ``work`` after all its writes are on the disk. The writes are atomic. If the disk is
+        full, ``work`` is called again after a part of the reserve was released."""
         if self._reserve:
             self._reserve.keep()
 
@@ -68,13 +68,13 @@ class Database:
         return self._again(writing)
 
     def alone(self, connection: Connection, what: str) -> None:
-        """Till the end of this transaction nobody else is at work on that. On SQLite nobody writes anything."""
+        """Lock ``what`` until the end of this transaction. On SQLite the transaction itself locks all writes."""
         if not self._place.file:
             digest = hashlib.sha256(f"labctl {what}".encode()).digest()
             connection.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
 
     def close(self) -> None:
-        """Let it go."""
+        """Close all connections."""
         self._engine.dispose()
 
     def _open(self) -> None:
@@ -85,7 +85,7 @@ class Database:
         with self._setting_up():
             if not in_wal:
                 with self._engine.connect() as connection:
-                    # It answers with a row, and what isn't read to its end is a statement in progress.
+                    # The statement returns a row, and it stays in progress until the row is read.
                     connection.exec_driver_sql("PRAGMA journal_mode=WAL").close()
             with self._transaction() as connection:
                 self.alone(connection, "migrations")
@@ -93,7 +93,8 @@ class Database:
 
     @contextmanager
     def _setting_up(self) -> Iterator[None]:
-        """SQLite takes no turns for its change to WAL. Secrets of cohorts are in its files."""
+        """Lock the change to WAL, because SQLite does not lock it. Make the files private, because they contain the
+        secrets of cohorts."""
         file = self._place.file
         if file is None:
             yield
@@ -117,12 +118,13 @@ class Database:
     def _transaction(self) -> Iterator[Connection]:
         with self._engine.begin() as connection:
             if self._place.file:
-                # One that reads first and wants to write then fails at once where another wrote in between.
+                # A transaction that reads first and writes later fails at once if another transaction wrote meanwhile.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
     def _again(self, work: Callable[[], T]) -> T:
-        """On a full disk, while the reserve lasts, and while another program locks the file."""
+        """Call ``work`` again if the disk is full and the reserve has a part left, or if another program locks the
+        file."""
         deadline = time.monotonic() + BUSY_SECONDS
         with self._explained():
             while True:
@@ -135,8 +137,8 @@ class Database:
                         raise
                     if time.monotonic() > deadline:
                         raise TimeoutError from error
-                    # Also a connection of ours that has a statement in progress is busy, and stays so: the next try has
-                    # another one.
+                    # One of labctl's own connections with a statement in progress is busy, too, and stays busy. The
+                    # next try uses a new connection.
                     self._engine.dispose()
 
     @contextmanager
@@ -179,7 +181,7 @@ class Database:
 
 
 def _is_busy(error: DBAPIError) -> bool:
-    """Whether another program's lock is all that is in the way (sqlite.org/rescode.html)."""
+    """Return whether only the lock of another program prevents the access (sqlite.org/rescode.html)."""
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 

@@ -1,5 +1,5 @@
-"""The id of a database, for boxes on engines. It has a table of its own that no revision counts: an older labctl
-refuses a database of a newer revision, and after a downgrade would refuse one in which nothing else is new."""
+"""The id of a database, for boxes on engines. The id has its own table without a revision. A new revision only for this
+table would have a cost: after a downgrade, an older labctl would refuse the database."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _store = Table(TABLE, MetaData(), Column("id", Text, primary_key=True))
 
 
 class SqlIdentity:
-    """In a database."""
+    """The id in a database."""
 
     _database: Database
 
     def identity(self, make: Callable[[], str]) -> str:
-        """The id; where there is none yet, what ``make`` tells, and it is kept. Everybody gets the same."""
+        """Return the id. If there is none, call ``make`` and store the result. All processes get the same id."""
 
         def work(connection: Connection) -> str:
             self._database.alone(connection, "identity")

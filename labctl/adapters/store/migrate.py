@@ -1,4 +1,4 @@
-"""Bring a database's tables up to date. Alembic is imported only where there is something to do."""
+"""Upgrade a database's tables. Alembic is imported only if an upgrade is needed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _version = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
 )
-"""As alembic makes it."""
+"""The version table, as alembic creates it."""
 
 
 def is_current(connection: Connection, store: str) -> bool:
-    """Whether there is nothing to do. Raises LabctlError for one that a newer labctl wrote."""
+    """Return whether the tables are up to date. Raises LabctlError if a newer labctl wrote the database."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return False
     found = connection.execute(select(_version.c.version_num)).scalar()
@@ -42,22 +42,22 @@ def is_current(connection: Connection, store: str) -> bool:
 
 
 def migrate(connection: Connection, store: str) -> None:
-    """In the transaction that ``connection`` is in: all of it or nothing. Another may have done it by now. Raises as
-    ``is_current``."""
+    """Upgrade the tables in the transaction of ``connection``, so completely or not at all. Another process may have
+    upgraded them meanwhile. Raises like ``is_current``."""
     if is_current(connection, store):
         return
     tables = inspect(connection).get_table_names()
     if VERSION_TABLE in tables:
         upgrade(connection)
     elif connection.dialect.name == "sqlite" and "attempts" in tables:
-        # Made before there were revisions.
+        # A database of a labctl without revisions.
         upgrade(connection, since=_FIRST)
     else:
         _make(connection)
 
 
 def upgrade(connection: Connection, since: str = "", until: str = REVISION) -> None:
-    """One revision after the other; ``since`` says where a database is that doesn't know itself."""
+    """Apply one revision after the other. ``since`` is the revision of a database that has no version table."""
     from alembic import command
     from alembic.config import Config
 
@@ -69,7 +69,7 @@ def upgrade(connection: Connection, since: str = "", until: str = REVISION) -> N
 
 
 def _make(connection: Connection) -> None:
-    """A new one is made as it is now: nobody's first verify waits for alembic."""
+    """Create a new database directly in the current revision, so that the first verify does not wait for alembic."""
     metadata.create_all(connection, checkfirst=False)
     connection.execute(CreateTable(_version))
     connection.execute(_version.insert().values(version_num=REVISION))

@@ -1,8 +1,9 @@
-"""Connections to PostgreSQL that wait for a limited time, and that a signal ends at once.
+"""Connections to PostgreSQL with limited waits, which a signal ends at once.
 
-Three waits have no end of their own: a resolver that doesn't answer, a server that accepts connections and says
-nothing, and one that is frozen or cut off in the midst of a query. psycopg interrupts a query by a cancel request to
-the same server, and waits for that, too: here the connection is closed instead, and the server rolls back.
+Three waits have no limit of their own: for a resolver that does not answer, for a server that accepts a connection and
+sends nothing, and for a server that freezes or is cut off during a query. psycopg interrupts a query with a cancel
+request to the same server, and waits for that request, too. This module closes the connection instead, and the server
+rolls back.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import psycopg
 from labctl.ahead import Ahead
 
 CONNECT_SECONDS = 5
-"""For all addresses of a host together. ``connect_timeout`` in the store's URL replaces it."""
+"""The limit for all addresses of a host together. ``connect_timeout`` in the store's URL replaces it."""
 
 ANSWER_SECONDS = 20.0
-"""For one statement, including the wait for another labctl that writes the same."""
+"""The limit for one statement, including the wait for another labctl that writes the same rows."""
 
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 _INTERVAL_SECONDS = 0.1
@@ -29,7 +30,7 @@ class PatientConnection(psycopg.Connection[Any]):
     """A connection whose every wait for the server ends after ANSWER_SECONDS."""
 
     def wait(self, gen: Any, interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> Any:
-        """As psycopg's. Raises OperationalError where the server doesn't answer in time."""
+        """Wait like psycopg. Raises OperationalError if the server does not answer in time."""
         limited = _limited(gen, ANSWER_SECONDS if timeout is None else timeout)
         try:
             return psycopg.waiting.wait(limited, self.pgconn.socket, interval=interval)
@@ -39,11 +40,11 @@ class PatientConnection(psycopg.Connection[Any]):
 
 
 class _NoAnswerError(psycopg.OperationalError):
-    """The server accepted a statement and didn't answer it."""
+    """The server accepted a statement but did not answer."""
 
 
 def connect(*words: Any, **options: Any) -> PatientConnection:
-    """psycopg.connect with these limits. Raises psycopg.OperationalError; a signal ends the wait."""
+    """Call psycopg.connect with these limits. Raises psycopg.OperationalError. A signal ends the wait."""
     options = {**_KEEPALIVE, **options}
     seconds = max(1, int(options.setdefault("connect_timeout", CONNECT_SECONDS)))
 
@@ -57,7 +58,8 @@ def connect(*words: Any, **options: Any) -> PatientConnection:
 
 
 def _limited(work: Generator[Any, Any, Any], seconds: float) -> Generator[Any, Any, Any]:
-    """The same steps; raises _NoAnswerError at the first after ``seconds`` at which there is nothing to be read."""
+    """Run the same steps as ``work``. Raises _NoAnswerError at the first step after ``seconds`` that has no data to
+    read."""
     deadline = time.monotonic() + seconds
     try:
         wanted = next(work)

@@ -1,4 +1,4 @@
-"""Where a store is: a file, or a server of PostgreSQL."""
+"""The place of a store: a file, or a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from sqlalchemy.exc import ArgumentError
 from labctl.errors import LabctlError, UsageError
 from labctl.hints import Hint
 
-# So long no signal reaches a program that waits for another's lock; ``Database`` asks again.
+# A signal can't interrupt this wait for the lock of another program, so the wait is short; ``Database`` tries again.
 _BUSY_SECONDS = 0.5
 
 
 class StorePlace:
-    """``shown`` is what users may read of it: never a password. ``file`` is None on a server."""
+    """The place of a store. ``shown`` is the place as users see it, without a password. ``file`` is None for a
+    server."""
 
     def __init__(self, where: Path | str) -> None:
         self.file = where if isinstance(where, Path) else None
@@ -24,9 +25,10 @@ class StorePlace:
         self.shown = str(where) if isinstance(where, Path) else _shown(self._url)
 
     def engine(self) -> Engine:
-        """Connections to it; none is made yet. Raises LabctlError where a package for that is missing."""
+        """Return an engine for connections; it does not connect yet. Raises LabctlError if a Python package is
+        missing."""
         if self.file is not None:
-            # No transactions of the driver's own: a write must begin as one (``Database.write``).
+            # The driver must not begin transactions: a write must begin its own transaction (``Database.write``).
             made = create_engine(self._url, connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None})
             event.listen(made, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=FULL"))
             return made
@@ -48,7 +50,7 @@ class StorePlace:
         return made
 
     def without_secrets(self, text: str) -> str:
-        """A driver's message in one line, and with no password in it."""
+        """Return a driver's message in one line and without a password."""
         line = " ".join(text.partition("\n")[0].split())
         passwords = [self._url.password, *(self._url.query.get(name) for name in ("password", "sslpassword"))]
         for password in passwords:
@@ -68,8 +70,8 @@ def _postgresql(where: str) -> URL:
     except (ArgumentError, ValueError):
         url = None
     if url is None or "@" in (url.host or ""):
-        # Not from the error: it may carry a part of the URL, and that may be the password's; nor is what follows an @
-        # in a password the host's name.
+        # The error is not shown: it may contain a part of the URL, which may be the password. The text after an @ may
+        # also belong to the password, so it is not shown as a host name.
         raise UsageError(
             "store is not a valid URL: a special character may need to be written as %XX", hint=Hint.STORE_FORM
         )

@@ -1,4 +1,4 @@
-"""Room for attempts on a full disk: a file that is given up for them, part by part."""
+"""Disk space for attempts on a full disk: a reserve file, which is released part by part."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from labctl.errors import UsageError
 from labctl.whole_file import whole_file
 
 SIZE = 4 << 20
-"""Bytes: some hundred attempts with their evidence."""
+"""The size in bytes: enough for some hundred attempts with their evidence."""
 
 _PART = SIZE // 8
-"""What is given up at once: whatever filled the disk may be quicker to take it."""
+"""The size of one part. Only a part is released, because the program that filled the disk may take the space first."""
 
 _ROOM = 4 * SIZE
-"""A reserve is only made where that much is free: one that was given up is not taken back at once."""
+"""A reserve is created only if so much space is free. So a released reserve is not created again at once."""
 
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 
 
 class Reserve:
-    """``FILE.reserve``, beside a database."""
+    """The file ``FILE.reserve`` beside a database."""
 
     def __init__(self, database: Path) -> None:
         self._file = database.with_name(f"{database.name}.reserve")
 
     def keep(self) -> None:
-        """Have one, if there is room for it. Two that make it at once make one."""
+        """Create the reserve if there is enough space. Two processes that do this at the same time create one file."""
         with contextlib.suppress(OSError):
             if self._file.stat().st_size >= SIZE:
                 return
-        # Whatever is wrong with the folder, what is to be written now will tell.
+        # If the folder has a problem, the next write reports it.
         with contextlib.suppress(OSError, UsageError):
             space = os.statvfs(self._file.parent)
             if space.f_bavail * space.f_frsize < _ROOM:
@@ -43,7 +43,7 @@ class Reserve:
                 os.posix_fallocate(stream.fileno(), 0, SIZE)
 
     def give_up(self) -> bool:
-        """Whether there was a part of it left: its room is free now."""
+        """Release one part. Return whether a part was left, so that its space is free now."""
         try:
             left = self._file.stat().st_size - _PART
             if left > 0:
@@ -56,7 +56,7 @@ class Reserve:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether that says that the disk is full."""
+    """Return whether an error means that the disk is full."""
     original = getattr(error, "orig", None) or error
     if isinstance(original, sqlite3.Error):
         return getattr(original, "sqlite_errorcode", None) in _FULL

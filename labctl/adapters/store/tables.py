@@ -1,14 +1,14 @@
-"""The tables as they are now. ``migrations`` makes them; a test compares the two."""
+"""The current tables. ``migrations`` creates the same tables, and a test compares the two."""
 
 from __future__ import annotations
 
 from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text
 
 REVISION = "0002"
-"""The last one in ``migrations/versions``: what a database must be at."""
+"""The last revision in ``migrations/versions``. A database must have this revision."""
 
 VERSION_TABLE = "labctl_version"
-"""Alembic's, under a name of labctl's own: a school's database may hold other programs' tables."""
+"""Alembic's table, with a name of labctl's: a school's database may contain tables of other programs."""
 
 metadata = MetaData()
 

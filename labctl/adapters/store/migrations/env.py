@@ -1,4 +1,4 @@
-"""Alembic runs this for every command. The connection comes with the command, in a transaction already."""
+"""Alembic runs this module for every command. The command provides the connection, which has an open transaction."""
 
 from __future__ import annotations
 

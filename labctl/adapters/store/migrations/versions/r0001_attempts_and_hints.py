@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """As labctl made them before it had revisions."""
+    """Create the tables as labctl created them before it had revisions."""
     op.create_table(
         "attempts",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -1,4 +1,4 @@
-"""Cohorts; attempts have their number in their row, and the cohort of their learner."""
+"""Cohorts. The row of an attempt gets a number and the cohort of its learner."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMBERS = """
 
 
 def upgrade() -> None:
-    """Nobody was in a cohort before there were any."""
+    """Add the tables and columns. The cohort of old attempts stays empty."""
     op.add_column("attempts", sa.Column("number", sa.Integer))
     op.add_column("attempts", sa.Column("cohort", sa.Text, comment="the learner's, if any"))
     op.execute(_NUMBERS)
