@@ -1,6 +1,7 @@
-"""The keeper: runs in a small trusted container, one per engine, and makes each box that starts whole.
+"""The keeper runs in a small trusted container, one for each engine, and completes each box that starts.
 
-It wires the box's networks, opens the box's own cgroup for systemd, and passes on when systemd has finished starting.
-It needs no command line running: it listens to the engine's events, so a learner's ``reboot``, a restart of the daemon
-and its own death are all mended within moments. Standard library only; it never runs a program of a box.
+It connects the box's networks, makes the box's own cgroup writable for systemd, and reports when systemd has finished
+starting. No labctl command needs to run, because the keeper listens to the engine's events. So it recovers within
+moments from a learner's ``reboot``, a restart of the daemon, and its own death. It uses only the standard library and
+never runs a program of a box.
 """

@@ -1,5 +1,5 @@
-"""The keeper's loop: the engine's events, the boxes' readiness, a question (SIGUSR1), and now and then a look at what
-has expired, at what boxes use, and at what they write."""
+"""The keeper's loop. It handles the engine's events, the boxes' readiness, and questions (SIGUSR1). At intervals it
+checks expired boxes, the resources that boxes use, and the data that boxes write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SURVEY_SECONDS = 1.0
 
 
 class Loop:
-    """One connection to the engine's events, until it breaks."""
+    """One connection to the engine's events, until the connection breaks."""
 
     def __init__(self, engine: KeeperEngine, wakeup: int, voice: Voice) -> None:
         self._engine = engine
@@ -43,7 +43,7 @@ class Loop:
         self._due = dict.fromkeys((self._reap, self._look, self._measure), time.monotonic())
 
     def run(self) -> None:
-        """Serve; raises OSError when the engine goes away."""
+        """Serve. Raises OSError if the connection to the engine breaks."""
         events = self._engine.events()
         try:
             self._keeper.reconcile()
@@ -99,7 +99,7 @@ class Loop:
             self._survey.forget(event.id)
 
     def _reap(self) -> float:
-        # Where the engine is gone, its events end, too. What it refuses once may go well the next time.
+        # If the engine has ended, its events end, too. If the engine refuses a request once, the next try may succeed.
         with contextlib.suppress(OSError):
             held.free(self._engine)
         with contextlib.suppress(OSError):
@@ -117,9 +117,9 @@ class Loop:
 
 
 def main() -> None:
-    """Serve until told to stop, or until the engine has ended."""
+    """Serve until a signal stops the keeper, or until the engine has ended."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    kernel.join_cgroup_namespace(os.getppid())  # of who started this container, which is the engine's
+    kernel.join_cgroup_namespace(os.getppid())  # of the process that started this container: the engine
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -129,9 +129,9 @@ def main() -> None:
 
 
 def keep_serving(serve: Callable[[], None], voice: Voice, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Serve again after each connection that broke off, until nobody listens on the engine's socket any more. What is
-    mounted here is that very socket: another daemon makes another one at the same path, and with live-restore it leaves
-    containers as they are. So end then, and the restart policy brings a keeper with the new socket mounted."""
+    """Serve again after each broken connection, until no process listens on the engine's socket any more. The socket
+    itself is mounted here. A new daemon creates another socket at the same path, and with live-restore it does not
+    restart containers. So the keeper ends, and the restart policy starts a keeper with the new socket."""
     pause = 0.05
     while True:
         started = time.monotonic()

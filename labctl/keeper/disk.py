@@ -1,4 +1,4 @@
-"""Who has written more than they may: told, and stopped. Decided from measures, with no look at any disk."""
+"""Decide which boxes are over their disk limit, from measures only. This module does not read any disk."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _ALL_WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances")
 
 
 def most_watchers(file: Path = _ALL_WATCHERS) -> int:
-    """inotify instances that a box may have: a quarter of what the kernel has for all of root's, for boxes have no root
-    of their own; but never less than 32 nor more than 128."""
+    """Return the maximum number of inotify instances of a box: a quarter of the kernel's limit for root, because all
+    boxes share root's instances. The result is at least 32 and at most 128."""
     least, most = _WATCHERS
     try:
         return max(least, min(most, int(file.read_text()) // 4))
@@ -24,13 +24,13 @@ def most_watchers(file: Path = _ALL_WATCHERS) -> int:
 
 _SOON = 0.9
 _MORE = 10
-"""A box that was stopped may write a tenth of its limit more while its learner clears up."""
+"""A box that was stopped may exceed its last size by a tenth of its limit while its learner removes files."""
 
 _CHANCES = 3
 
 
 class DiskVerdict(Enum):
-    """What a measure means."""
+    """The result of a measure."""
 
     FINE = "fine"
     SOON = "disk-soon"
@@ -40,13 +40,14 @@ class DiskVerdict(Enum):
 
     @property
     def ends(self) -> bool:
-        """Whether the box is stopped for it."""
+        """Whether the box is stopped because of this result."""
         return self in (DiskVerdict.OVER, DiskVerdict.FILES, DiskVerdict.WATCHERS)
 
 
 class _Over(NamedTuple):
-    """A box that was stopped at ``used``, the least that it ever was stopped at, and when it was started again.
-    ``settled``: it was measured since that start; ``chances``: so many more starts will be measured anew."""
+    """A box that was stopped. ``used``: the smallest size at which it was stopped. ``started``: the time of its next
+    start. ``settled``: it was measured after that start. ``chances``: the number of further starts after which a larger
+    size is accepted."""
 
     used: int
     started: float = 0.0
@@ -55,24 +56,24 @@ class _Over(NamedTuple):
 
 
 class Quota:
-    """Boxes' writing. A box that was stopped for it gets some minutes after its next start to be cleared, in which it
-    may hold hardly more than it did; starting it again and again gives it no more."""
+    """The disk limits of boxes. A box that was stopped gets some minutes after its next start, so that its learner can
+    remove files. In this time it may hold only a little more than before. More starts do not give it more space."""
 
     def __init__(self) -> None:
         self._over: dict[str, _Over] = {}
 
     def started(self, box_id: str, now: float) -> None:
-        """A box starts."""
+        """Record the start of a box."""
         if box_id in self._over:
             self._over[box_id] = self._over[box_id]._replace(started=now, settled=False)
 
     def is_over(self, box_id: str) -> bool:
-        """Whether it was stopped for what it wrote. Its first measure after a start counts all that it wrote until
-        then, so that should come soon."""
+        """Return whether the box was stopped because of its writes. Its first measure after a start counts all its
+        earlier writes, so this measure is urgent."""
         return box_id in self._over
 
     def judge(self, box_id: str, limit: int, used: int, *, whole: bool, now: float) -> DiskVerdict:
-        """``limit`` and ``used`` in bytes; ``whole``: not given up as too much to count."""
+        """Judge a measure. ``limit`` and ``used`` are in bytes. ``whole``: all files were counted."""
         over = self._settle(box_id, used)
         clearing = over is not None and now < over.started + GRACE_SECONDS
         if not whole:
@@ -90,9 +91,9 @@ class Quota:
         return DiskVerdict.OVER
 
     def _settle(self, box_id: str, used: int) -> _Over | None:
-        """Between the measure that a box was stopped for and its end it wrote on, as fast as the disk is. How much that
-        was tells the first measure after its start. It counts a few times, for a service that runs wild from the boot
-        on, and not for ever: nobody gets a large disk by many starts."""
+        """Correct the size at which a box was stopped. Between the measure and its stop the box wrote on, at the speed
+        of the disk. The first measure after its start shows the real size. This correction is made only a few times:
+        often enough for a service that fills the disk after each boot, but nobody gets a large disk by many starts."""
         over = self._over.get(box_id)
         if over is None or over.settled:
             return over
@@ -103,5 +104,5 @@ class Quota:
         return over
 
     def forget(self, box_id: str) -> None:
-        """A box that is gone."""
+        """Forget a removed box."""
         self._over.pop(box_id, None)

@@ -1,4 +1,4 @@
-"""The little of the Engine API that the keeper needs, over the Unix socket that is mounted into it."""
+"""The part of the Engine API that the keeper needs, over the Unix socket that is mounted into its container."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _EVENTS = ("start", "die", "destroy", "exec_start", "exec_die")
 
 @dataclass(frozen=True)
 class Container:
-    """A box or the switch. ``pid`` 0: it doesn't run, or that wasn't asked. ``files``: where the engine keeps what it
-    mounts in it, on its own disk."""
+    """A box or the switch. ``pid`` 0: it does not run, or the pid was not queried. ``files``: the engine's own files
+    that are mounted into the container."""
 
     id: str
     pid: int
@@ -35,7 +35,7 @@ class Container:
 
 @dataclass(frozen=True)
 class EngineEvent:
-    """An event of the engine about a container of labctl's. Among ``labels`` the engine puts the id of an exec, as
+    """An event of the engine about one of labctl's containers. The engine adds the id of an exec to ``labels`` as
     ``execID``."""
 
     action: str
@@ -45,7 +45,7 @@ class EngineEvent:
 
 @dataclass(frozen=True)
 class Image:
-    """An image that was made for clones."""
+    """An image that was created for clones."""
 
     id: str
     labels: Mapping[str, str]
@@ -63,10 +63,10 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class KeeperEngine:
-    """The engine that the keeper is a container of. Every method raises OSError where it doesn't answer.
+    """The engine in which the keeper runs. Every method raises OSError if the engine does not answer.
 
-    The API version is the oldest that labctl speaks, until the engine refuses it (400): then GET /version says what the
-    engine supports.
+    The keeper uses the oldest API version that labctl supports. If the engine refuses that version (400), GET /version
+    returns the versions that the engine supports.
     """
 
     def __init__(self, path: str = SOCKET) -> None:
@@ -74,7 +74,7 @@ class KeeperEngine:
         self._version = api_version.OLDEST
 
     def prefix(self) -> str:
-        """What the paths of the API begin with, in the version that the engine is known to accept."""
+        """The prefix of API paths, with a version that the engine is known to accept."""
         return f"/v{self._version}"
 
     def _call(self, method: str, path: str, data: Mapping[str, Any] | None = None) -> Any:
@@ -102,7 +102,7 @@ class KeeperEngine:
             connection.close()
 
     def _negotiate(self) -> bool:
-        """Speak the lowest common version from now on; whether that is another one than before."""
+        """Use the lowest common version from now on. Return whether this is a different version."""
         status, body = self._send("GET", "/version")
         try:
             theirs = api_version.supported(json.loads(body)) if status == 200 else None
@@ -119,7 +119,7 @@ class KeeperEngine:
         return lowest != before
 
     def inspect(self, container_id: str) -> Container | None:
-        """The container with its pid, or None where it is gone."""
+        """Return the container with its pid, or None if it does not exist any more."""
         found = self._call("GET", f"/containers/{container_id}/json")
         if found is None:
             return None
@@ -135,29 +135,30 @@ class KeeperEngine:
         )
 
     def containers(self, labels: Mapping[str, str]) -> list[Container]:
-        """All containers with these labels, running or not; the pid isn't known yet (0)."""
+        """Return all containers with these labels, running or not. Their pids are 0, because this request does not
+        report pids."""
         found = self._call("GET", f"/containers/json?all=1&filters={_filters(labels)}")
         return [Container(item["Id"], 0, item["Labels"], item.get("State") in _RUNS) for item in found]
 
     def commands(self, container_id: str) -> list[str]:
-        """What runs in a box by an exec: command lines, as in the events of their starts."""
+        """Return the command lines of the execs that run in a box, in the form of the start events."""
         found = self._call("GET", f"/containers/{container_id}/json") or {}
         execs = [self._call("GET", f"/exec/{exec_id}/json") for exec_id in found.get("ExecIDs") or ()]
         configs = [each["ProcessConfig"] for each in execs if each and each["Running"]]
         return [" ".join([config["entrypoint"], *(config.get("arguments") or ())]) for config in configs]
 
     def images(self, labels: Mapping[str, str]) -> list[Image]:
-        """All images with these labels."""
+        """Return all images with these labels."""
         return [
             Image(item["Id"], item["Labels"]) for item in self._call("GET", f"/images/json?filters={_filters(labels)}")
         ]
 
     def spared(self) -> dict[str, Mapping[str, str]]:
-        """The labels of all volumes that keep the reaper from instances, by name."""
+        """Return the labels of all volumes that protect instances from the reaper, by volume name."""
         return self._volumes(wiring.ROLE_SPARED)
 
     def held(self) -> dict[str, Mapping[str, str]]:
-        """The labels of all volumes that tell of boxes that stand still, by name."""
+        """Return the labels of all volumes that mark paused boxes, by volume name."""
         return self._volumes(wiring.ROLE_HELD)
 
     def _volumes(self, role: str) -> dict[str, Mapping[str, str]]:
@@ -165,7 +166,7 @@ class KeeperEngine:
         return {item["Name"]: item.get("Labels") or {} for item in found.get("Volumes") or ()}
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """Make an empty volume."""
+        """Create an empty volume."""
         self._call("POST", "/volumes/create", {"Name": name, "Labels": dict(labels)})
 
     def remove_volume(self, name: str) -> None:
@@ -173,11 +174,11 @@ class KeeperEngine:
         self._call("DELETE", f"/volumes/{name}")
 
     def remove_image(self, image_id: str) -> None:
-        """Remove an image, but none below it."""
+        """Remove an image, but not its parent images."""
         self._call("DELETE", f"/images/{image_id}?noprune=1")
 
     def pause(self, container_id: str) -> bool:
-        """Have it stand still. False where it doesn't run, or did so already."""
+        """Pause a container. Return False if it does not run or is paused already."""
         try:
             self._call("POST", f"/containers/{container_id}/pause")
         except OSError as error:
@@ -187,21 +188,22 @@ class KeeperEngine:
         return True
 
     def unpause(self, container_id: str) -> None:
-        """Have it go on."""
+        """Unpause a container."""
         self._call("POST", f"/containers/{container_id}/unpause")
 
     def layer(self, container_id: str) -> str:
-        """Where what it has written is, on the engine's machine; nothing where the engine doesn't say."""
+        """Return the folder of a container's written files on the engine's machine, or an empty text if the engine does
+        not report it."""
         found = self._call("GET", f"/containers/{container_id}/json") or {}
         return str(((found.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or "")
 
     def size(self, container_id: str) -> int:
-        """How much it has written, in bytes, as the engine counts."""
+        """Return the size of a container's written files in bytes, as the engine counts."""
         found = self._call("GET", f"/containers/{container_id}/json?size=1") or {}
         return int(found.get("SizeRw") or 0)
 
     def events(self) -> EventStream:
-        """What happens from now on."""
+        """Return a stream of all events from now on."""
         try:
             return EventStream(self._path, self.prefix())
         except BadRequestError:
@@ -215,11 +217,11 @@ def _filters(labels: Mapping[str, str]) -> str:
 
 
 class BadRequestError(OSError):
-    """The engine answered 400."""
+    """The engine answered with status 400."""
 
 
 class EventStream:
-    """The engine's events as they come. HTTP/1.0, so that the answer is plain lines of JSON and not chunks."""
+    """The engine's events. The request uses HTTP/1.0, so that the answer is plain lines of JSON without chunks."""
 
     def __init__(self, path: str, prefix: str) -> None:
         wanted = {"type": ["container"], "event": list(_EVENTS), "label": [wiring.LABEL_ROLE]}
@@ -245,11 +247,11 @@ class EventStream:
             raise
 
     def fileno(self) -> int:
-        """To select on."""
+        """Return the descriptor for select."""
         return self._socket.fileno()
 
     def read(self) -> list[EngineEvent]:
-        """What came; raises OSError at the end of the stream."""
+        """Return the new events. Raises OSError at the end of the stream."""
         more = self._socket.recv(65536)
         if not more:
             raise OSError("the engine closed its events")
@@ -257,11 +259,11 @@ class EventStream:
         return [happening(json.loads(line)) for line in lines if line.strip()]
 
     def close(self) -> None:
-        """The end."""
+        """Close the connection."""
         self._socket.close()
 
 
 def happening(event: Mapping[str, Any]) -> EngineEvent:
-    """An event of GET /events (type container) with what the keeper wants of it."""
+    """Parse an event of GET /events (type container). Return the parts that the keeper needs."""
     actor = event["Actor"]
     return EngineEvent(event["Action"], actor["ID"], actor["Attributes"])

@@ -1,4 +1,4 @@
-"""What the keeper has the engine do without waiting for it: a box that is stopped takes its ten seconds, and others
+"""Requests to the engine for which the keeper does not wait. For example, a stop may take ten seconds, and other boxes
 start meanwhile."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _GONE_OR_DONE = frozenset({304, 404, 409})
 
 
 class _Call:
-    """One that was sent. HTTP/1.0: the engine closes the connection when it has answered."""
+    """A request that was sent. With HTTP/1.0 the engine closes the connection after its answer."""
 
     def __init__(self, name: tuple[str, str], channel: socket.socket) -> None:
         self.name = name
@@ -27,8 +27,8 @@ class _Call:
 
 
 class EngineCalls:
-    """Calls of the engine, a few at once, each at most once at a time. ``prefix`` says what their paths begin with: see
-    ``Engine.prefix``."""
+    """Sends requests to the engine, a few at the same time. The same request is never sent twice at the same time.
+    ``prefix`` returns the prefix of the paths: see ``Engine.prefix``."""
 
     def __init__(
         self, say: Callable[[Mapping[str, object]], None], prefix: Callable[[], str], path: str = SOCKET
@@ -40,11 +40,11 @@ class EngineCalls:
         self._calls: dict[int, _Call] = {}
 
     def stop(self, container_id: str) -> None:
-        """Shut a box down; it gets ten seconds. The engine starts it no more until it is asked to."""
+        """Shut a box down within ten seconds. The engine does not start it again by itself."""
         self._add("POST", f"/containers/{container_id}/stop?t=10")
 
     def kill(self, container_id: str) -> None:
-        """End a box at once."""
+        """Kill a box at once."""
         self._add("POST", f"/containers/{container_id}/kill?signal=KILL")
 
     def remove(self, container_id: str) -> None:
@@ -58,11 +58,11 @@ class EngineCalls:
         self._begin()
 
     def sockets(self) -> list[socket.socket]:
-        """What to select on."""
+        """Return the sockets for select."""
         return [call.channel for call in self._calls.values()]
 
     def on_readable(self, descriptor: int) -> None:
-        """The engine answers, or has answered."""
+        """Read the engine's answer, or a part of it."""
         call = self._calls.get(descriptor)
         if call is None:
             return
@@ -78,14 +78,14 @@ class EngineCalls:
             self._begin()
 
     def tick(self) -> None:
-        """Give up what the engine doesn't answer."""
+        """Cancel requests that the engine does not answer."""
         for call in list(self._calls.values()):
             if time.monotonic() - call.since > _SECONDS:
                 self._end(call)
         self._begin()
 
     def close(self) -> None:
-        """Forget everything."""
+        """Cancel all requests."""
         self._waiting.clear()
         for call in self._calls.values():
             call.channel.close()
@@ -117,6 +117,6 @@ class EngineCalls:
 
 
 def _status(answer: bytes) -> int:
-    """Of an answer that may have been cut short; 599 where it says nothing."""
+    """Return the status of an answer, which may be incomplete; 599 if there is no status."""
     first = answer.split(b"\r\n", 1)[0].split()
     return int(first[1]) if len(first) > 1 and first[1].isdigit() else 599

@@ -1,5 +1,5 @@
-"""Who is out of memory, of processes or of processor time: told to their learner. The kernel holds the limits; without
-a word, a learner sees programs die for no reason."""
+"""Find the boxes that are out of memory, processes or processor time, and report this to their learners. The kernel
+enforces the limits. Without a message, a learner sees programs die for no reason."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from labctl.keeper.notes import NoteTeller
 
 _BUSY_SECONDS = 60.0
 _BUSY_SHARE = 0.5
-"""Of its quota. A loop has all of it on a machine with processors to spare, and on a full one what others leave."""
+"""The share of the quota that counts as busy. A busy loop gets its full quota if processors are free, and less on a
+busy machine."""
 
 
 class Counters(NamedTuple):
-    """What a box's cgroups have counted since its start. ``most`` and ``memory`` are its limits, 0 for none.
-    ``used`` is processor time in microseconds, of which it may have ``quota`` in a second, 0 for any."""
+    """The counters of a box's cgroups since its start. ``most`` and ``memory`` are its limits, 0 for none. ``used`` is
+    processor time in microseconds. ``quota`` is the limit of processor time in each second, 0 for none."""
 
     pids: int = 0
     most: int = 0
@@ -32,10 +33,11 @@ class Counters(NamedTuple):
 
 
 def read_counters(cgroup: Cgroup) -> Counters:
-    """On cgroup v1 and v2. What a kernel doesn't count is 0. Raises OSError where the box has ended."""
+    """Read the counters on cgroup v1 or v2. A counter that the kernel does not have is 0. Raises OSError if the box has
+    ended."""
     pids, memory, cpu = (cgroup.folder(name) for name in ("pids", "memory", "cpu"))
     current = int((pids / "pids.current").read_text())
-    # The kernel counts a refusal where the process is that wanted another one; since 6.11 where the limit is.
+    # The kernel counts a refused fork in the cgroup of the process; since Linux 6.11 in the cgroup with the limit.
     refused = sum(_fields(folder / "pids.events").get("max", 0) for folder in cgroup.folders("pids"))
     kills = _fields(memory / "memory.events") or _fields(memory / "memory.oom_control")
     return Counters(
@@ -74,7 +76,7 @@ def _quota(cpu: Path) -> int:
 
 
 class _Seen:
-    """A box from one start to its end."""
+    """The state of a box from its start to its end."""
 
     def __init__(self, pid: int, cgroup: Cgroup, counters: Counters, now: float) -> None:
         self.pid = pid
@@ -84,7 +86,7 @@ class _Seen:
 
 
 class Guard:
-    """Looks at all boxes now and then. ``open_cgroup`` and ``read`` raise OSError for a box that has ended."""
+    """Checks all boxes at intervals. ``open_cgroup`` and ``read`` raise OSError for a box that has ended."""
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class Guard:
         self._began = False
 
     def look(self, boxes: Iterable[Container], now: float) -> None:
-        """At boxes that run. Clones are left out: nobody works in them."""
+        """Check the running boxes, except clones: no learner works in a clone."""
         boxes = [box for box in boxes if box.pid]
         for gone in self._seen.keys() - {box.id for box in boxes}:
             del self._seen[gone]
@@ -113,7 +115,7 @@ class Guard:
         if seen is None or seen.pid != box.pid:
             cgroup = self._open(box)
             cgroup.bound()
-            # What was counted before this keeper came is past. A box that started since has counted from nothing.
+            # Events before the start of this keeper are old. A box that started later has counted from zero.
             seen = self._seen[box.id] = _Seen(box.pid, cgroup, Counters() if self._began else self._read(cgroup), now)
         if box.labels.get(wiring.LABEL_CLONE):
             return

@@ -1,5 +1,5 @@
-"""Marks of boxes that a verify has stand still: volumes with labels, so that the boxes go on also where the command
-that holds them died, or the whole keeper with it. A box that anybody else has paused has no mark, and stays so."""
+"""Marks of boxes that a verify pauses: volumes with labels. The marked boxes continue even if the verify command or the
+keeper dies. A box that somebody else has paused has no mark and stays paused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labctl.domain import wiring
 
 
 class HoldEngine(Protocol):
-    """What is asked of the engine."""
+    """The requests to the engine."""
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None: ...
     def held(self) -> dict[str, Mapping[str, str]]: ...
@@ -23,7 +23,7 @@ class HoldEngine(Protocol):
 
 
 def mark(engine: HoldEngine, boxes: Sequence[str]) -> str:
-    """Before this process pauses these boxes; the mark's name. Raises OSError."""
+    """Create a mark before this process pauses these boxes, and return its name. Raises OSError."""
     name = f"labctl-held-{secrets.token_hex(8)}"
     pid = os.getpid()
     labels = {
@@ -36,21 +36,21 @@ def mark(engine: HoldEngine, boxes: Sequence[str]) -> str:
 
 
 def free(engine: HoldEngine) -> None:
-    """Boxes whose holder has died go on. Raises OSError where the engine doesn't answer."""
+    """Unpause the boxes whose holder has died. Raises OSError if the engine does not answer."""
     for name, labels in engine.held().items():
         pid, _, started = labels.get(wiring.LABEL_HOLDER, "").partition(" ")
         if pid.isdecimal() and _started(int(pid)) == started:
             continue
         for box_id in labels.get(wiring.LABEL_BOXES, "").split():
-            with contextlib.suppress(OSError):  # it runs already, or has stopped
+            with contextlib.suppress(OSError):  # the box runs already, or has stopped
                 engine.unpause(box_id)
         with contextlib.suppress(OSError):
             engine.remove_volume(name)
 
 
 def _started(pid: int) -> str:
-    """When the process started, in clock ticks since boot: with it, a pid is one process's and never another's
-    (proc(5)). Nothing where it has ended. The keeper sees all processes of the engine's machine."""
+    """Return the start of a process in clock ticks since boot, or an empty text if it has ended. A pid and its start
+    together are unique (proc(5)). The keeper sees all processes of the engine's machine."""
     try:
         state, *rest = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:

@@ -1,9 +1,9 @@
-"""Boxes that stand still, and how much copies of them would write: run as a command in the keeper, for one verify.
+"""Pause boxes and measure the size of their copies. This module runs as a command in the keeper, once for each verify.
 
-The engine's commit writes the holes of a sparse file as zeros, so lengths count here, not blocks. Between the measure
-and the commit nobody in the box may make a file longer: so all boxes are paused before, and go on when stdin ends. That
-is also the case where labctl was killed, or its connection broke. Where this command is killed, the keeper has them go
-on (``labctl.keeper.held``), also one that is started later.
+The engine's commit writes the holes of a sparse file as zeros. So this module counts file lengths, not blocks. Between
+the measure and the commit no process in the box may make a file longer. So all boxes are paused first, and continue
+when stdin ends. Stdin also ends if labctl is killed or its connection breaks. If this command is killed, the keeper
+unpauses the boxes (``labctl.keeper.held``); this also works for a keeper that starts later.
 """
 
 from __future__ import annotations
@@ -28,23 +28,25 @@ from labctl.node.overlay import overlay_options
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEPEST = 200
 _ENTRY = 1024
-"""What a file adds to an archive beside its content."""
+"""The bytes that each file adds to an archive in addition to its content."""
 
 _ATTEMPTS = 5
 MOST_FILES = 500_000
-"""Of a box. Of files with several names the inode numbers are kept: some 50 MiB for so many, of the keeper's 384."""
+"""The maximum number of files in a box. For files with several names the inode numbers are kept in memory: about 50 MiB
+for this many files, of the keeper's 384 MiB."""
 
 SECONDS = 8.0
-"""For all boxes together. A command that is to be run in a box that stands still waits for 15 s."""
+"""The time for all boxes together. A command that should run in a paused box waits for 15 s."""
 
 
 class _TooMuchError(Exception):
-    """More than is worth to be looked at."""
+    """There are too many files to count."""
 
 
 def weigh(upper: str, deadline: float, most: int = MOST_FILES) -> dict[str, Any]:
-    """An upper layer: ``size`` in bytes with all holes, a file with two names once; its ``largest`` file, from the
-    box's root, with its length; ``whole``: it was all looked at. Raises OSError where there is none."""
+    """Measure an upper layer. ``size``: bytes including all holes; a file with two names counts once. ``largest``: the
+    path of its largest file from the box's root, with ``length``. ``whole``: all files were counted. Raises OSError if
+    there is no such layer."""
     size, largest, length, whole = 0, "", 0, True
     known: set[int] = set()
     try:
@@ -65,9 +67,9 @@ def weigh(upper: str, deadline: float, most: int = MOST_FILES) -> dict[str, Any]
 
 
 def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
-    """All that is below an open folder, which it closes; no link is followed. No names are kept: each folder is looked
-    through as soon as it is found. So of each of at most ``_DEEPEST`` folders in each other two descriptors are open,
-    and there is what the C library reads at once (32 KiB)."""
+    """Yield everything below an open folder, and close the folder. Links are not followed. Each folder is read as soon
+    as it is found, so no list of names is kept. At most ``_DEEPEST`` nested folders are open. Each has two descriptors
+    and the C library's read buffer (32 KiB)."""
     try:
         if depth > _DEEPEST:
             raise _TooMuchError
@@ -89,26 +91,27 @@ def _free(folder: str) -> int:
 
 
 def _weight(engine: KeeperEngine, box_id: str, deadline: float) -> dict[str, Any]:
-    """Of one box. Raises OSError."""
+    """Measure one box. Raises OSError."""
     box = engine.inspect(box_id)
     if box is None:
-        raise OSError("the box is gone")
+        raise OSError("the box was removed")
     if box.pid:
         mountinfo = Path(f"/proc/{box.pid}/mountinfo").read_text(errors="surrogateescape")
         with contextlib.suppress(OSError, KeyError):
             (upper, *_) = overlay_options(mountinfo)["upperdir"]
             return weigh(f"{starter_of(box)}/root{upper}", deadline)
     if layer := engine.layer(box_id):
-        # The parent of this process is one of the engine's, too.
+        # The parent of this process belongs to the engine, too.
         with contextlib.suppress(OSError):
             return weigh(f"/proc/{os.getppid()}/root{layer}", deadline)
-    # Another storage driver: the engine counts itself, as long as that takes. It counts lengths, too.
+    # With another storage driver the engine itself counts, for as long as that takes. The engine counts lengths, too.
     size = engine.size(box_id)
     return {"size": size, "largest": "", "length": 0, "whole": True, "free": -1}
 
 
 def _pause(engine: KeeperEngine, box_id: str) -> bool:
-    """The kernel doesn't always get hold of all processes of a box that starts many: runc then gives up."""
+    """Pause a box, with several attempts. If a box starts many processes, the kernel sometimes can't freeze all of
+    them, and runc gives up."""
     for attempt in range(_ATTEMPTS):
         try:
             return engine.pause(box_id)
@@ -119,8 +122,8 @@ def _pause(engine: KeeperEngine, box_id: str) -> bool:
 
 
 def hold(engine: KeeperEngine, boxes: Mapping[str, str]) -> None:
-    """Serve one labctl on stdin and stdout: boxes by name; then a line with what each weighs, or why that isn't known.
-    They go on when stdin ends, and a last line says so."""
+    """Serve one labctl on stdin and stdout. ``boxes`` are the boxes by name. Write a line with the size of each box, or
+    with an error. When stdin ends, unpause the boxes and write a last line."""
     paused: list[str] = []
     mark = ""
 
@@ -129,7 +132,7 @@ def hold(engine: KeeperEngine, boxes: Mapping[str, str]) -> None:
             paused.append(box_id)
 
     try:
-        # One after the other, so that the API's version is known before several threads ask.
+        # One request after the other, so that the API version is known before several threads send requests.
         found = [engine.inspect(box_id) for box_id in boxes.values()]
         running = [box.id for box in found if box is not None and box.running and not box.paused]
         mark = held.mark(engine, running)
@@ -150,8 +153,8 @@ def hold(engine: KeeperEngine, boxes: Mapping[str, str]) -> None:
 
 
 def _each(work: Callable[[str], None], boxes: Iterable[str]) -> None:
-    """For all at the same time, so that none stands still for much longer than another. Raises the first error, once
-    all have ended."""
+    """Run ``work`` for all boxes at the same time, so that no box is paused much longer than the others. Raises the
+    first error after all threads have ended."""
     errors: list[OSError] = []
 
     def one(box_id: str) -> None:
@@ -176,7 +179,7 @@ def _say(answer: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """The command. Its first line of stdin are the boxes, by name, as JSON."""
+    """Run the command. The first line of stdin contains the boxes by name, as JSON."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     boxes: dict[str, str] = json.loads(sys.stdin.buffer.readline())
     hold(KeeperEngine(), boxes)

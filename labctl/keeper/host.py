@@ -1,6 +1,7 @@
-"""The engine's machine as the keeper sees it: boxes' cgroups, reached through the process that started a box.
+"""The engine's machine as the keeper sees it. The keeper reaches the boxes' cgroups through the process that started a
+box.
 
-Only what the engine and the kernel say of a box is believed.
+This module trusts only the engine and the kernel.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from labctl.keeper.engine import Container
 from labctl.node.mounts import unescaped
 
 _WEIGHTS = (("cpu.shares", 256), ("cpu.weight", 25))
-"""Of all boxes together, on cgroup v1 and v2: a quarter of what anything else has by default."""
+"""The weight of all boxes together, on cgroup v1 and v2: a quarter of the default weight of other groups."""
 
 
 def starter_of(box: Container) -> str:
-    """The folder in /proc of the process that started the box, which is the engine's. Raises OSError where the box of
-    that pid isn't this one any more."""
+    """Return the folder in /proc of the process that started the box; this process belongs to the engine. Raises
+    OSError if the pid does not belong to this box any more."""
     try:
         if box.id not in Path(f"/proc/{box.pid}/cgroup").read_text():
             raise ProcessLookupError("the box has stopped")
@@ -33,8 +34,9 @@ def starter_of(box: Container) -> str:
 
 
 def cgroup_folder(cgroup: str, mountinfo: str, container_id: str, controller: str) -> str:
-    """Where a controller keeps a container: from /proc/PID/cgroup of its first process (cgroups(7)) and the mountinfo
-    of the engine's machine. What its systemd made below its own is left out. Raises OSError where it isn't there."""
+    """Return the cgroup folder of a container for a controller. The path comes from /proc/PID/cgroup of its first
+    process (cgroups(7)) and from the mountinfo of the engine's machine. The cgroups that the box's systemd created are
+    left out. Raises OSError if there is no such folder."""
     paths = {names: path for _, names, path in (line.split(":", 2) for line in cgroup.splitlines())}
     path = next((path for names, path in paths.items() if controller in names.split(",")), None)
     kind = "cgroup" if path is not None else "cgroup2"
@@ -57,7 +59,7 @@ def _mount(mountinfo: str, kind: str, controller: str) -> tuple[str, str]:
 
 
 class Cgroup:
-    """A box's cgroups from one start of it to its end. Every method raises OSError where it has ended."""
+    """A box's cgroups from its start to its end. Every method raises OSError if the box has ended."""
 
     def __init__(self, box: Container) -> None:
         starter = starter_of(box)
@@ -69,44 +71,45 @@ class Cgroup:
         }
 
     def folder(self, controller: str) -> Path:
-        """On the engine's machine."""
+        """Return the path of a file on the engine's machine."""
         return self._folders[controller]
 
     def bound(self) -> None:
-        """What the engine has no words for: how many cgroups the box may make (v2), and that all boxes together weigh
-        less than everything else, where they are in a cgroup of their own."""
-        with contextlib.suppress(OSError):  # v1 has no such file
+        """Set limits for which the engine has no option: the number of cgroups that the box may create (v2), and the
+        weight of all boxes together, if the boxes are in their own cgroup."""
+        with contextlib.suppress(OSError):  # cgroup v1 has no such file
             (self._folders["pids"] / "cgroup.max.descendants").write_text(str(_MOST_CGROUPS))
         group = self._folders["cpu"].parent
         if group.name != wiring.SLICE:
             return
         for name, weight in _WEIGHTS:
             file = group / name
-            # One of them isn't there; where the other may not be written, boxes weigh what they weigh.
+            # One of the two files does not exist. If the other can't be written, the boxes keep their weight.
             with contextlib.suppress(OSError):
                 if int(file.read_text()) != weight:
                     file.write_text(str(weight))
 
     def folders(self, controller: str) -> Iterator[Path]:
-        """The box's own, and those that its systemd made below it, which on v1 are in one hierarchy only."""
+        """Yield the box's own cgroup and the cgroups that its systemd created. On v1 the latter are in one hierarchy
+        only."""
         for folder, _, _ in itertools.islice(os.walk(self._folders[controller]), 2 * _MOST_CGROUPS):
             yield Path(folder)
 
     def pids(self) -> list[int]:
-        """All processes of the box."""
+        """Return all processes of the box."""
         found: list[int] = []
         for folder in self.folders("pids"):
-            with contextlib.suppress(OSError):  # threaded, or gone meanwhile
+            with contextlib.suppress(OSError):  # a threaded cgroup, or removed meanwhile
                 found += [int(line) for line in (folder / "cgroup.procs").read_text().split()]
         return found
 
 
 _MOST_CGROUPS = 500
-"""Below the box's own. A systemd with its services makes some thirty."""
+"""Yield the cgroups below the box's own. A systemd with its services creates about thirty."""
 
 
 @functools.lru_cache(maxsize=4)
 def _cgroup_mounts(starter: str, _namespace: int) -> str:
-    """The lines of a mountinfo that are about cgroups. There is one for each box, too, and each is long."""
+    """Return the lines of a mountinfo that describe cgroups. A mountinfo also has a long line for each box."""
     lines = Path(f"{starter}/mountinfo").read_text(errors="surrogateescape").splitlines()
     return "\n".join(line for line in lines if " - cgroup" in line)

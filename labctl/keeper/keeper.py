@@ -1,4 +1,4 @@
-"""What the keeper decides: which boxes are whole, what is missing, and what is left over."""
+"""The keeper's decisions: the boxes that are complete, the parts that are missing, and the parts that are left over."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from labctl.keeper.engine import Container, EngineEvent
 Say = Callable[[Mapping[str, object]], None]
 
 _MAX_DATAGRAMS = 256
-"""So many messages of a box that don't say READY=1, and the keeper listens to it no more: a learner may send there
-too."""
+"""After this many messages without READY=1 the keeper stops listening to a box, because a learner can send messages
+there, too."""
 
 
 class ContainerFinder(Protocol):
-    """What the keeper asks of the engine."""
+    """The keeper's requests to the engine."""
 
     def inspect(self, container_id: str) -> Container | None: ...
     def containers(self, labels: Mapping[str, str]) -> list[Container]: ...
 
 
 class MachinePort(Protocol):
-    """What the keeper does to network namespaces and boxes."""
+    """The keeper's operations on network namespaces and boxes."""
 
     def interfaces(self, pid: int) -> set[str]: ...
     def add_bridges(self, pid: int, bridges: list[str]) -> None: ...
@@ -36,7 +36,7 @@ class MachinePort(Protocol):
 
 
 class BoxWatcher:
-    """Makes boxes whole. One thread, no state that can't be found again by looking."""
+    """Completes boxes. It has one thread, and it can rebuild its whole state from the engine and the kernel."""
 
     def __init__(self, engine: ContainerFinder, machine: MachinePort, say: Say) -> None:
         self._engine = engine
@@ -50,8 +50,7 @@ class BoxWatcher:
         self.running: dict[str, Container] = {}
 
     def reconcile(self) -> None:
-        """Look at everything that there is, and mend what is missing. At the start, and when the switch is a new
-        one."""
+        """Check all boxes and add missing parts. Called at the start and after a restart of the switch."""
         switches = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_SWITCH})
         found = [self._engine.inspect(switch.id) for switch in switches]
         before, self._switch = self._switch, next((switch.pid for switch in found if switch and switch.pid), 0)
@@ -72,7 +71,7 @@ class BoxWatcher:
         self._say({"keeper": "ready"})
 
     def on_event(self, event: EngineEvent) -> None:
-        """One event of the engine."""
+        """Handle an event of the engine."""
         role = event.labels.get(wiring.LABEL_ROLE)
         if role == wiring.ROLE_SWITCH and event.action == "start":
             self.reconcile()
@@ -85,8 +84,8 @@ class BoxWatcher:
                 self._sweep(event.labels)
 
     def tend(self, box_id: str, *, anew: bool = False) -> bool:
-        """Make a box whole; say what came of it: false where it couldn't be. A box that is whole already stays as it
-        is, but for its cables where the switch is a new one (``anew``)."""
+        """Complete a box and report the result. Return False if this failed. A complete box is not changed, except that
+        its cables are recreated if the switch has restarted (``anew``)."""
         if not self._switch:
             return False
         try:
@@ -111,7 +110,8 @@ class BoxWatcher:
         there = self._interfaces.intersection(port for _, port in cables)
         if was_open:
             cables = [(link, port) for link, port in cables if port not in there]
-        # A box is opened last: in one that isn't, another keeper may have died with the cables made, but no addresses.
+        # A box is opened last. If a box is not open, an earlier keeper may have died after it made the cables but
+        # before it set the addresses.
         if cables:
             new = sorted({link.bridge for link, _ in cables} - self._interfaces)
             self._machine.add_bridges(self._switch, new)
@@ -119,7 +119,8 @@ class BoxWatcher:
             self._machine.plug(self._switch, box.pid, cables, there)
             self._interfaces.update(port for _, port in cables)
         if was_open:
-            # Whole before this keeper came: systemd has told its readiness to another, or nobody.
+            # The box was complete before this keeper started. Its systemd has reported readiness to an earlier keeper
+            # or to nobody.
             if box.id not in self._states:
                 self._become(box, "unknown")
             return
@@ -129,7 +130,7 @@ class BoxWatcher:
         self._become(box, "wired")
 
     def on_datagram(self, box_id: str) -> None:
-        """Something came on a box's readiness socket."""
+        """Read a message from a box's readiness socket."""
         listener = self.listening.get(box_id)
         if listener is None:
             return
@@ -147,7 +148,7 @@ class BoxWatcher:
             self._say({"box": box_id, "pid": pid, "state": state})
 
     def tell_all(self) -> None:
-        """Say every box's state again, for one who came later (SIGUSR1)."""
+        """Report every box's state again, for a listener that started later (SIGUSR1)."""
         for box_id, (pid, state) in self._states.items():
             self._say({"box": box_id, "pid": pid, "state": state})
 
@@ -168,7 +169,7 @@ class BoxWatcher:
         self.running.pop(box_id, None)
 
     def _sweep(self, labels: Mapping[str, str]) -> None:
-        """After a box is gone: its instance's bridges go with the last of its boxes."""
+        """Clean up after the removal of a box: remove its instance's bridges with the last of its boxes."""
         instance = labels.get(wiring.LABEL_INSTANCE, "")
         left = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX, wiring.LABEL_INSTANCE: instance})
         wanted = {link.bridge for box in left for link in _links(box.labels)}
@@ -178,13 +179,14 @@ class BoxWatcher:
             self._say({"instance": instance, "state": "swept"})
 
     def _ports(self, box_id: str, labels: Mapping[str, str]) -> list[str]:
-        """The switch's ends of the cables of the box's start that is known."""
+        """Return the switch's ends of the box's cables, for the known start of the box."""
         pid = self._states.get(box_id, (0, ""))[0]
         return [wiring.port_name(box_id, pid, link.interface) for link in _links(labels)]
 
     def _unplug(self, ports: list[str]) -> None:
-        """A box that has ended leaves its network behind for as long as the kernel waits for the last answer to one of
-        its connections, up to minutes. It would hold the address of the same box's next start."""
+        """Remove cables of an ended box. The kernel keeps the box's network until the last answer to one of its
+        connections, for up to some minutes. During this time it would occupy the address for the next start of the same
+        box."""
         for port in ports:
             if port in self._interfaces:
                 self._remove_bridges([port])
@@ -193,12 +195,12 @@ class BoxWatcher:
         if not bridges or not self._switch:
             return
         self._interfaces.difference_update(bridges)
-        with contextlib.suppress(OSError):  # the switch may have gone, and its bridges with it
+        with contextlib.suppress(OSError):  # the switch may have ended, with its bridges
             self._machine.remove_bridges(self._switch, bridges)
 
 
 def _is_clear(labels: Mapping[str, str]) -> bool:
-    """Whether it is known what the box hangs on. Of one that another version made it may not be."""
+    """Return whether the box's wiring can be read. A box of another labctl version may have unreadable wiring."""
     try:
         wiring.decode(labels.get(wiring.LABEL_WIRING, "[]"))
     except ValueError:

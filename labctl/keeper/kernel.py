@@ -1,7 +1,7 @@
-"""What the keeper asks of the kernel: enter a box's namespaces, open its cgroup, hold its readiness socket.
+"""The keeper's requests to the kernel: enter a box's namespaces, open its cgroup, hold its readiness socket.
 
-Nothing of the box is ever run, and no path of the box is walked by the keeper itself: a learner who is root in the box
-could have put anything there. A child that enters a box makes a few system calls and leaves with _exit(2).
+The keeper never runs a program of the box, and the keeper itself never follows a path of the box: a learner who is root
+in the box can put anything there. A child that enters a box makes a few system calls and ends with _exit(2).
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from labctl.node.kernel import CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWNS, remou
 
 
 class KernelError(OSError):
-    """The kernel said no, or the box isn't as it should be."""
+    """The kernel refused, or the box is not in the expected state."""
 
 
 @dataclass(frozen=True)
 class CgroupMount:
-    """Where a box's systemd has its own cgroup, and whether it may write there."""
+    """The mount of a box's own cgroup for systemd, and whether the box may write there."""
 
     path: str
     writable: bool
 
 
 def cgroup_mount(mountinfo: str) -> CgroupMount | None:
-    """The mount that systemd needs, from a box's mountinfo (proc_pid_mountinfo(5)): on cgroup v2 the hierarchy itself,
-    on v1 the one called systemd."""
+    """Find the mount that systemd needs in a box's mountinfo (proc_pid_mountinfo(5)). On cgroup v2 this is the
+    hierarchy itself, on v1 the hierarchy with the name systemd."""
     found: dict[tuple[str, str], CgroupMount] = {}
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
@@ -43,8 +43,8 @@ def cgroup_mount(mountinfo: str) -> CgroupMount | None:
 
 
 def delegation_is_safe(mountinfo: str) -> bool:
-    """Whether a box that may write to its cgroup can't change its own limits: on v2 only where the machine mounts the
-    hierarchy with nsdelegate (cgroups(7)); on v1 the limits are in other hierarchies, which stay read-only."""
+    """Return whether a box with a writable cgroup can't change its own limits. On v2 this needs the mount option
+    nsdelegate (cgroups(7)). On v1 the limits are in other hierarchies, which stay read-only."""
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         fields = after.split()
@@ -54,13 +54,13 @@ def delegation_is_safe(mountinfo: str) -> bool:
 
 
 def mounts_of(pid: int) -> str:
-    """A process's mountinfo, as the kernel tells it: nothing in a box can forge it."""
+    """Return a process's mountinfo. It comes from the kernel, so no program in a box can forge it."""
     return Path(f"/proc/{pid}/mountinfo").read_text(errors="replace")
 
 
 def join_cgroup_namespace(pid: int) -> None:
-    """See cgroups as the process of that pid does (cgroup_namespaces(7)): paths are told from its root on. Raises
-    OSError."""
+    """Enter the cgroup namespace of a process (cgroup_namespaces(7)). Cgroup paths are then relative to its root.
+    Raises OSError."""
     descriptor = os.open(f"/proc/{pid}/ns/cgroup", os.O_RDONLY | os.O_CLOEXEC)
     try:
         setns(descriptor, CLONE_NEWCGROUP)
@@ -69,10 +69,11 @@ def join_cgroup_namespace(pid: int) -> None:
 
 
 def open_box(pid: int, cgroup: CgroupMount, ready_name: str) -> socket.socket | None:
-    """In the box of that pid: listen on the abstract socket ``ready_name`` (its network namespace), then make its
-    cgroup mount writable (its mount namespace), after which its first process goes on to systemd.
+    """In the box of that pid, listen on the abstract socket ``ready_name`` (its network namespace). Then make its
+    cgroup mount writable (its mount namespace). After that the first process of the box starts systemd.
 
-    Returns the socket; None where the box has it bound already. Raises KernelError."""
+    Return the socket, or None if the box has bound it already. Raises KernelError.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         child = os.fork()
@@ -86,7 +87,7 @@ def open_box(pid: int, cgroup: CgroupMount, ready_name: str) -> socket.socket | 
 
 
 def _in_box(pid: int, cgroup: CgroupMount, ready_name: str, report: socket.socket) -> None:
-    """The child. Everything that it needs is loaded before it enters; it never returns."""
+    """Run the child, which never returns. Everything that it needs is loaded before it enters the box."""
     number = 0
     listener: socket.socket | None = None
     try:
@@ -111,7 +112,7 @@ def _in_box(pid: int, cgroup: CgroupMount, ready_name: str, report: socket.socke
 def _answer(channel: socket.socket) -> socket.socket | None:
     message, descriptors, _, _ = socket.recv_fds(channel, 4, 1)
     if len(message) != 4:
-        raise KernelError(5, "the child in the box died")
+        raise KernelError(5, "the keeper's child process in the box died")
     (number,) = struct.unpack("i", message)
     if number:
         raise KernelError(number, f"entering the box: {os.strerror(number)}")

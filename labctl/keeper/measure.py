@@ -1,10 +1,10 @@
-"""How much a box has written: read from the engine's disk, in a child process, since a learner decides how long that
-takes.
+"""Measure how much a box has written, from the engine's disk. A child process does this, because the learner's files
+decide how long a measure takes.
 
-Counted are the box's upper layer, the files that the engine mounts in it (/etc/hosts and its like, which are on the
-engine's disk, too, and which root in the box may write), and, where asked, files that are deleted and held open. Blocks
-count, not lengths: a sparse file is as large as what is in it, and a file with two names counts once. No link is
-followed.
+A measure counts the box's upper layer and the files that the engine mounts into it. These are /etc/hosts and similar
+files on the engine's disk, which root in the box may write. On request it also counts deleted files that are still
+open. It counts blocks, not lengths: a sparse file has the size of its data, and a file with two names counts once.
+Links are not followed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SECONDS = 3.0
 
 
 class MeasureOrder(NamedTuple):
-    """What to measure. ``root``: of the engine's machine. ``pids``: processes of the box whose descriptors to look
-    at, too; the first is the box's first process."""
+    """The order for a measure. ``root``: the root of the engine's machine. ``pids``: processes of the box whose open
+    files are counted, too; the first is the box's first process."""
 
     id: str
     root: str
@@ -39,9 +39,9 @@ class MeasureOrder(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """``used`` in bytes, or UNREAD; ``whole``: it was all looked at, and not given up as too much; ``watchers``:
-    inotify(7) instances, -1 where nobody looked; ``seconds``: what it took, of which ``deep_seconds`` for what is held
-    open."""
+    """The result of a measure. ``used``: bytes, or UNREAD. ``whole``: all files were counted. ``watchers``: inotify(7)
+    instances, or -1 if they were not counted. ``seconds``: the duration. ``deep_seconds``: the part of the duration for
+    open files."""
 
     id: str
     used: int
@@ -52,15 +52,15 @@ class Measure(NamedTuple):
 
 
 UNREAD = -1
-"""The box's layer can't be opened: it has ended, or its layer is somewhere else."""
+"""The box's layer can't be opened, because the box has ended or the layer is in another place."""
 
 
 class TooMuchError(Exception):
-    """More than is worth to be looked at."""
+    """There are too many files to count."""
 
 
 def measure(order: MeasureOrder, *, most: int = MOST_FILES, seconds: float = SECONDS) -> Measure:
-    """Look. What vanishes meanwhile counts nothing."""
+    """Measure. A file that is removed meanwhile counts as zero."""
     started = time.monotonic()
     used, whole = 0, True
     try:
@@ -84,7 +84,7 @@ def measure(order: MeasureOrder, *, most: int = MOST_FILES, seconds: float = SEC
 
 
 def _layer(upper: int, most: int, deadline: float) -> Iterator[int]:
-    """The size of each file and folder of an upper layer that is open, which it closes. Raises TooMuchError."""
+    """Yield the size of each file and folder of an open upper layer, and close the layer. Raises TooMuchError."""
     known: set[int] = set()
     for count, found in enumerate(_walk(upper, 0)):
         if count >= most or (count % 1000 == 999 and time.monotonic() > deadline):
@@ -97,7 +97,7 @@ def _layer(upper: int, most: int, deadline: float) -> Iterator[int]:
 
 
 def _walk(folder: int, depth: int) -> Iterator[os.stat_result]:
-    """All that is below an open folder, which it closes. What is moved away meanwhile is left out."""
+    """Yield everything below an open folder, and close the folder. A file that is moved away meanwhile is left out."""
     try:
         if depth > _DEEPEST:
             raise TooMuchError
@@ -117,8 +117,8 @@ def _walk(folder: int, depth: int) -> Iterator[os.stat_result]:
 
 
 def held_open(pids: Iterable[int], deadline: float, device: int = 0) -> tuple[int, int]:
-    """Of a box's processes: bytes of files on the box's disk that have no name any more, and how many inotify instances
-    there are. The first pid is the box's first process: its root is that disk, where ``device`` isn't given."""
+    """Return the bytes of open files without a name on the box's disk, and the number of inotify instances. If
+    ``device`` is not given, it is the disk of the root of the first pid, which is the box's first process."""
     used = watchers = 0
     files: set[int] = set()
     for pid in pids:
@@ -139,7 +139,8 @@ def held_open(pids: Iterable[int], deadline: float, device: int = 0) -> tuple[in
 
 
 def _held(pid: int) -> Iterator[tuple[str, str]]:
-    """Open files of a process, then mapped ones that are deleted (proc(5)): a path to reach each by, and its name."""
+    """Yield the open files of a process, then its deleted mapped files (proc(5)). Each has a path to reach it, and its
+    name."""
     for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
         path = f"/proc/{pid}/fd/{name}"
         with contextlib.suppress(OSError):
@@ -151,7 +152,7 @@ def _held(pid: int) -> Iterator[tuple[str, str]]:
 
 
 def serve(channel: socket.socket) -> None:
-    """The child: a line with an Order, a line with its Measure, until the other side closes."""
+    """Run the child: read lines with an order and write lines with its measure, until the other side closes."""
     os.nice(10)
     rest = b""
     while more := channel.recv(65536):

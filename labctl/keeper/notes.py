@@ -1,8 +1,8 @@
-"""What happened to boxes that their learners should know: said on the keeper's output, for ``labctl status`` and its
-like, and written to the terminals in the box.
+"""Notes for learners about their boxes. The keeper writes notes to its output, for commands such as ``labctl status``,
+and to the terminals in the box.
 
-The output is the engine's log of the keeper, which forgets its oldest lines. So what was noted of a box is said again
-now and then, for as long as there is the box.
+The output is the engine's log of the keeper, and the engine deletes its oldest lines. So the notes of a box are
+repeated at intervals, as long as the box exists.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _REPEAT_BYTES = 128 << 10
 
 
 class TerminalWriter(Protocol):
-    """Of a box."""
+    """Writes to the terminals of a box."""
 
     def write(self, box: Container, text: str) -> None: ...
 
 
 class Voice:
-    """Lines of JSON on stdout, at once: labctl listens by attaching to the container, and reads its log."""
+    """Writes lines of JSON to stdout without buffering: labctl attaches to the container and reads its log."""
 
     def __init__(self, write: Callable[[str], object] = sys.stdout.write) -> None:
         self._write = write
@@ -36,18 +36,18 @@ class Voice:
         self._said = 0
 
     def say(self, message: Mapping[str, object]) -> None:
-        """One line."""
+        """Write one line."""
         line = {**message, "at": message.get("at", round(time.time(), 3))}
         self._line(json.dumps(line, separators=(",", ":")))
 
     def note(self, box_id: str, kind: str, message: Mapping[str, object]) -> None:
-        """One line that is said again when it may have been forgotten, until there is another of its kind."""
+        """Write one line and repeat it before the log loses it, until there is a new line of the same kind."""
         line = json.dumps({"note": kind, "id": box_id, **message}, separators=(",", ":"))
         self._notes[box_id, kind] = line
         self._line(line)
 
     def forget(self, box_id: str) -> bool:
-        """What was noted of that box; whether there was anything."""
+        """Forget the notes of that box. Return whether there were any."""
         keys = [key for key in self._notes if key[0] == box_id]
         for key in keys:
             del self._notes[key]
@@ -64,7 +64,7 @@ class Voice:
 
 
 class NoteTeller:
-    """Tells each thing once in a while, not each time that it is seen."""
+    """Writes each note once in an interval, not each time that its cause is seen."""
 
     def __init__(self, voice: Voice, terminals: TerminalWriter) -> None:
         self._voice = voice
@@ -72,12 +72,13 @@ class NoteTeller:
         self._told: dict[tuple[str, str], float] = {}
 
     def is_due(self, box_id: str, kind: str, now: float, every: float = HOUR) -> bool:
-        """Whether ``tell`` would."""
+        """Return whether ``tell`` would write the note now."""
         told = self._told.get((box_id, kind))
         return told is None or now - told >= every
 
     def tell(self, box: Container, kind: str, now: float, *, every: float = HOUR, **values: object) -> None:
-        """``now`` in seconds since 1970. Nothing where it was told of this box less than ``every`` seconds ago."""
+        """Write a note. ``now`` is in seconds since 1970. Does nothing if the same note was written for this box less
+        than ``every`` seconds ago."""
         if not self.is_due(box.id, kind, now, every):
             return
         self._told[box.id, kind] = now
@@ -87,17 +88,17 @@ class NoteTeller:
             self._terminals.write(box, messages.text(kind, values))
 
     def started(self, box_id: str, labels: Mapping[str, str], now: float) -> None:
-        """A box starts: what was noted of it is past, and may be told again."""
+        """Record the start of a box: its old notes are out of date and may be written again."""
         if self.forget(box_id):
             self._voice.say({"note": "started", "at": round(now, 3), "id": box_id, **_names(labels)})
 
     def forget(self, box_id: str) -> bool:
-        """A box that is gone; whether anything was noted of it."""
+        """Forget a box. Return whether it had notes."""
         for key in [key for key in self._told if key[0] == box_id]:
             del self._told[key]
         return self._voice.forget(box_id)
 
 
 def _names(labels: Mapping[str, str]) -> dict[str, str]:
-    # Not "box": listeners take that for a word on whether it has started.
+    # The key is not "box", because listeners read lines with "box" as a report of a start.
     return {"instance": labels.get(wiring.LABEL_INSTANCE, ""), "name": labels.get(wiring.LABEL_BOX, "")}

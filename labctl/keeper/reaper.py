@@ -1,5 +1,5 @@
-"""Ends what has had its time: boxes that expired are stopped, and removed when their grace is over; boxes that nobody
-is in are stopped; clones and the images that they were made from, which nobody comes back to, are removed."""
+"""Stops and removes what has expired. Expired boxes are stopped, and removed after their grace time. Idle boxes are
+stopped. Clones and their images are removed, because nobody uses them again."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from labctl.keeper.notes import HOUR, NoteTeller
 _WARN_MINUTES = (1, 10)
 
 OWN_COMMANDS = (f"{BUSYBOX} env -i ", f"{TOOLBOX}/bin/systemctl is-system-running")
-"""How execs of labctl's own begin: checks' commands, and the question whether a box is up. They are no use of it."""
+"""The beginning of labctl's own execs: commands of checks, and the test whether a box is up. They do not count as use
+of a box."""
 
 
 class ReaperEngine(Protocol):
-    """What the reaper asks of the engine."""
+    """The reaper's requests to the engine."""
 
     def inspect(self, container_id: str) -> Container | None: ...
     def containers(self, labels: Mapping[str, str]) -> list[Container]: ...
@@ -32,14 +33,14 @@ class ReaperEngine(Protocol):
 
 
 class BoxEnder(Protocol):
-    """What it has the engine do, without waiting for it. Told twice, it is done once."""
+    """Requests to the engine without waiting for the answer. A repeated request is sent only once."""
 
     def stop(self, container_id: str) -> None: ...
     def remove(self, container_id: str) -> None: ...
 
 
 class Reaper:
-    """One thread. When boxes were used it knows from its own start on. Times in seconds since 1970."""
+    """Decides in one thread. It knows the use of boxes only since its own start. Times are in seconds since 1970."""
 
     def __init__(self, engine: ReaperEngine, ends: BoxEnder, notes: NoteTeller, now: float) -> None:
         self._engine = engine
@@ -50,7 +51,7 @@ class Reaper:
         self._own: set[str] = set()
 
     def on_event(self, event: EngineEvent, now: float) -> None:
-        """What shows that somebody uses a box: it starts, or something is begun in it, or that ends."""
+        """Record the use of a box: a start of the box, or the start or end of a process in it."""
         if event.labels.get(wiring.LABEL_ROLE) != wiring.ROLE_BOX:
             return
         action, _, command = event.action.partition(": ")
@@ -63,9 +64,9 @@ class Reaper:
             self._used[event.labels.get(wiring.LABEL_INSTANCE, "")] = now
 
     def tick(self, now: float) -> None:
-        """Look at everything. Raises OSError where the engine doesn't answer."""
+        """Check all boxes and images. Raises OSError if the engine does not answer."""
         boxes = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX})
-        # Asked for after the boxes: what is started after it was spared is seen to be so.
+        # Queried after the boxes, so that each box of the list whose instance is protected is found to be protected.
         spared = self._spared(now)
         free = [box for box in boxes if box.labels.get(wiring.LABEL_INSTANCE, "") not in spared]
         for box in free:
@@ -74,11 +75,12 @@ class Reaper:
         self._forget(boxes)
         for image in self._engine.images({wiring.LABEL_ROLE: wiring.ROLE_CLONE_IMAGE}):
             if _is_past(image.labels, now):
-                with contextlib.suppress(OSError):  # a clone that isn't old enough was made from it: a little later
+                with contextlib.suppress(OSError):  # a younger clone uses this image, so remove it later
                     self._engine.remove_image(image.id)
 
     def _spared(self, now: float) -> set[str]:
-        """The instances that are left alone for a while: they are judged. What a labctl that was killed left ends."""
+        """Return the instances that are protected for a while, because a verify judges them. Marks of a killed labctl
+        expire."""
         spared = set()
         for name, labels in self._engine.spared().items():
             if _is_past(labels, now):
@@ -97,7 +99,7 @@ class Reaper:
         elif box.labels.get(wiring.LABEL_CLONE):
             self._ends.remove(box.id)
         elif box.running:
-            # Also long after its grace: what runs is stopped first, and removed when it has stopped.
+            # This applies even long after the grace time: a running box is stopped first, and removed after its stop.
             self._tell(box, "expired", now)
             self._ends.stop(box.id)
         elif wiring.LABEL_GRACE in box.labels and expires + _number(box.labels, wiring.LABEL_GRACE) <= now:
@@ -108,7 +110,7 @@ class Reaper:
             return
         minutes = next((minutes for minutes in _WARN_MINUTES if left <= minutes * 60), 0)
         if minutes:
-            # Ten minutes before, and once more a minute before.
+            # Warn ten minutes before the end, and again one minute before.
             every = HOUR if minutes == max(_WARN_MINUTES) else 60.0 * minutes
             self._tell(box, "ending", now, every=every, minutes=math.ceil(left / 60))
 
@@ -131,11 +133,11 @@ class Reaper:
         try:
             commands = [command for box in boxes for command in self._engine.commands(box.id)]
         except OSError:
-            return True  # not known, so perhaps
+            return True  # unknown, so assume that the box is in use
         return any(not command.startswith(OWN_COMMANDS) for command in commands)
 
     def _tell(self, box: Container, kind: str, now: float, every: float = HOUR, **values: object) -> None:
-        """A listing knows no pids, and without one nothing can be written to a box's terminals."""
+        """Write a note. A list of boxes has no pids, and without a pid no text can be written to a box's terminals."""
         if not self._notes.is_due(box.id, kind, now, every):
             return
         with contextlib.suppress(OSError):

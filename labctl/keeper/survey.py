@@ -1,10 +1,10 @@
-"""Measures boxes that have a limit on what they write, each within ten seconds, and ends those that passed it.
+"""Measures each box that has a disk limit within ten seconds, and kills boxes over their limit.
 
-A fresh box costs a child process 1 ms to look at, with the files that its processes hold open, which may be deleted
-ones. One that holds many files is looked at less often, but at ten seconds' notice all the same; one whose processes
-hold so many open that this takes half a second has those looked at less often still. Where the disk has lost much
-space since the last look, all of all is looked at at once. That alone would not do: somebody else's files may be
-removed in the same second.
+For a new box, a measure takes the child process 1 ms, including the open files of its processes, which may be deleted
+files. A box with many files is measured less often, but still within ten seconds. If the open files of its processes
+take half a second, they are measured even less often. If the disk has lost much space since the last check, all boxes
+are measured completely at once. This check alone would not suffice, because somebody may remove other files in the same
+second.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ _SOONEST = 4.0
 _LATEST = 8.0
 _SHARE = 0.02
 _DEEP_SHARE = 0.05
-"""Of a processor, for one box: for its files, and for what its processes hold open."""
+"""The share of a processor for one box: the first value for its files, the second for open files of its processes."""
 _DEEP_LATEST = 60.0
 _SHRUNK = 64 << 20
 _STUCK_SECONDS = 30.0
 _UNMEASURED = "disk-unknown"
-"""A note of a box whose layer can't be found or read, so that its limit doesn't hold."""
+"""The note for a box whose layer can't be found or read, so that its limit has no effect."""
 
 
 class BoxKiller(Protocol):
-    """What the survey has the engine do."""
+    """The survey's requests to the engine."""
 
     def kill(self, container_id: str) -> None: ...
 
 
 class Measurer:
-    """A child process that measures. It is started when it is needed first, and again where it died."""
+    """A child process that measures. It is started at the first order, and again after its death."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,7 +56,7 @@ class Measurer:
         self._rest = b""
 
     def ask(self, order: MeasureOrder) -> None:
-        """Begin. Raises OSError."""
+        """Send an order. Raises OSError."""
         if self.channel is None:
             ours, theirs = socket.socketpair()
             with theirs:
@@ -67,17 +67,17 @@ class Measurer:
         self.channel.sendall(json.dumps(order).encode() + b"\n")
 
     def read(self) -> list[Measure]:
-        """What came. Raises OSError where the child has died."""
+        """Return the new measures. Raises OSError if the child has died."""
         if self.channel is None:
             return []
         more = self.channel.recv(65536)
         if not more:
-            raise OSError("the child that measures died")
+            raise OSError("the measuring child process died")
         *lines, self._rest = (self._rest + more).split(b"\n")
         return [Measure(*json.loads(line)) for line in lines]
 
     def close(self) -> None:
-        """The end of the child, whatever it does."""
+        """Kill the child."""
         if self.channel is not None:
             self.channel.close()
         if self._process is not None:
@@ -88,8 +88,7 @@ class Measurer:
 
 @dataclass
 class _Place:
-    """A box from one start to its end. Times by a clock that only goes forward; ``due`` is infinite while it is being
-    looked at."""
+    """A box from its start to its end. Times are of a monotonic clock. ``due`` is infinite during a measure."""
 
     pid: int
     limit: int
@@ -103,7 +102,8 @@ class _Place:
 
 
 def _place(box: Container, limit: int, clock: float) -> _Place:
-    """Raises OSError, ValueError where the box has stopped, or its disk is no overlay."""
+    """Find a box's layer and cgroup. Raises OSError, ValueError if the box has stopped or its disk is not an
+    overlay."""
     starter = starter_of(box)
     layers = overlay(_mounts(f"/proc/{box.pid}"), lambda: _mounts(starter))
     return _Place(box.pid, limit, f"{starter}/root", layers.upper, Cgroup(box), clock)
@@ -119,7 +119,7 @@ def _free(place: _Place) -> int:
 
 
 class Survey:
-    """Which box to look at next, and what comes of it. ``place`` and ``free`` raise OSError for a box that has
+    """Chooses the next box to measure, and acts on the result. ``place`` and ``free`` raise OSError for a box that has
     ended."""
 
     def __init__(
@@ -143,7 +143,8 @@ class Survey:
         self._space = 0
 
     def tick(self, boxes: Mapping[str, Container], now: float, clock: float) -> None:
-        """Once a second. ``boxes`` are those that run; ``now`` in seconds since 1970, ``clock`` only goes forward."""
+        """Run once a second. ``boxes`` are the running boxes. ``now`` is in seconds since 1970, ``clock`` is
+        monotonic."""
         self._boxes = boxes
         self._take_stock(now, clock)
         if self._asked and clock - self._asked[1] > _STUCK_SECONDS:
@@ -160,7 +161,7 @@ class Survey:
                 try:
                     self._places[box.id] = self._place(box, int(limit), clock)
                     self._quota.started(box.id, now)
-                except ProcessLookupError:  # it has stopped
+                except ProcessLookupError:  # the box has stopped
                     continue
                 except (OSError, ValueError):
                     self._notes.tell(box, _UNMEASURED, now, limit=int(limit))
@@ -169,7 +170,7 @@ class Survey:
         return box_id in self._boxes and self._boxes[box_id].pid == pid
 
     def _hurry(self, clock: float) -> None:
-        """The disk has lost much of its space: somebody writes, and all are looked at."""
+        """Measure all boxes if the disk has lost much space."""
         place = next(iter(self._places.values()), None)
         if place is None:
             return
@@ -200,7 +201,7 @@ class Survey:
             self._measurer.close()
 
     def on_measures(self, now: float, clock: float) -> None:
-        """The child has said something, or has died."""
+        """The child has sent measures, or has died."""
         try:
             measures = self._measurer.read()
         except OSError:
@@ -214,7 +215,8 @@ class Survey:
         self._next(clock)
 
     def lost(self, now: float, clock: float) -> None:
-        """The child died, or doesn't come back from a box. When that happens a second time, the box holds too much."""
+        """Handle the loss of the child, which died or hangs in a box. If this happens a second time, the box holds too
+        many files."""
         self._measurer.close()
         asked, self._asked = self._asked, None
         place = self._places.get(asked[0]) if asked else None
@@ -229,7 +231,7 @@ class Survey:
         place, box = self._places.get(measure.id), self._boxes.get(measure.id)
         if place is None or box is None or place.ended:
             return
-        if place.due == math.inf:  # else the disk shrank meanwhile, and it is looked at again at once
+        if place.due == math.inf:  # otherwise the disk lost space meanwhile, and the box is measured again at once
             place.due = clock + min(_LATEST, max(_SOONEST, measure.seconds / _SHARE))
             if measure.watchers >= 0:
                 place.deep_due = clock + min(_DEEP_LATEST, measure.deep_seconds / _DEEP_SHARE)
@@ -247,9 +249,9 @@ class Survey:
             self._ends.kill(box.id)
 
     def is_urgent(self, box_id: str) -> bool:
-        """Whether a box that starts should be looked at before its learner can write anything."""
+        """Return whether a starting box must be measured before its learner can write."""
         return self._quota.is_over(box_id)
 
     def forget(self, box_id: str) -> None:
-        """A box that is gone."""
+        """Forget a removed box."""
         self._quota.forget(box_id)

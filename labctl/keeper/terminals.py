@@ -1,4 +1,4 @@
-"""Words on the terminals of a box, as wall(1) writes them. Whoever doesn't read theirs is not waited for."""
+"""Messages on the terminals of a box, as wall(1) writes them. A terminal that does not read its output is skipped."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _FLAGS = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXE
 
 
 class Terminals:
-    """Of boxes of this machine. ``proc`` is where its processes are."""
+    """The terminals of boxes on this machine. ``proc`` is the folder of its processes."""
 
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
 
     def write(self, box: Container, text: str) -> None:
-        """To every terminal that is open in the box. A box that has stopped, or whose learner took its terminals away,
-        is no matter."""
+        """Write to every terminal that is open in the box. A stopped box, or a box without terminals, is not an
+        error."""
         if not text:
             return
         whole = "\r\n" + "".join(f"*** {line}\r\n" for line in text.splitlines())
@@ -31,14 +31,14 @@ class Terminals:
 
 
 def write_all(process: str, message: bytes) -> int:
-    """To all terminals of that process' /dev/pts; how many they were. Raises OSError."""
+    """Write to all terminals in the /dev/pts of that process. Return their number. Raises OSError."""
     with open(f"{process}/mountinfo", errors="surrogateescape") as file:  # noqa: PTH123
         device = terminals_device(file.read())
     folder = os.open(f"{process}/root/dev/pts", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     count = 0
     try:
         if not device or os.fstat(folder).st_dev != device:
-            return 0  # not what the kernel mounted there
+            return 0  # not the kernel's mount
         for name in sorted(filter(str.isdigit, os.listdir(folder)), key=int)[:_MOST]:  # noqa: PTH208
             with contextlib.suppress(OSError):
                 count += _write(folder, name, message)
@@ -52,14 +52,14 @@ def _write(folder: int, name: str, message: bytes) -> bool:
     try:
         if not stat.S_ISCHR(os.fstat(terminal).st_mode):
             return False
-        os.write(terminal, message)  # what doesn't fit is lost
+        os.write(terminal, message)  # text that does not fit is lost
     finally:
         os.close(terminal)
     return True
 
 
 def terminals_device(mountinfo: str) -> int:
-    """The device number of the devpts(5) at /dev/pts; 0 where there is none, or something lies on it."""
+    """Return the device number of the devpts(5) at /dev/pts; 0 if there is none, or if another mount covers it."""
     device = 0
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")

@@ -1,1 +1,1 @@
-"""What keeper and probe share. Standard library only: it is copied into the keeper's image."""
+"""Code that keeper and probe share. It uses only the standard library, because it is copied into the keeper's image."""

@@ -1,6 +1,7 @@
-"""Cables: the lines for ip-batch(8) that make them, and running those in a network namespace.
+"""Cables: lines for ip-batch(8) that create them, and a function that runs the lines in a network namespace.
 
-The lines are data, made by pure functions. ``ip`` is the keeper's own; only its network namespace is another one.
+Pure functions create the lines. ``ip`` is the keeper's own program and runs in the network namespace of another
+process.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ _SECONDS = 20
 
 
 def bridge_lines(bridge: str) -> list[str]:
-    """In the switch: a bridge with no address."""
+    """In the switch: create a bridge without an address."""
     return [f"link add {bridge} type bridge forward_delay 0", f"link set {bridge} up"]
 
 
 def cable_lines(link: Cable, port: str, pid: int) -> list[str]:
-    """In the switch: a veth pair from there into the network namespace of that pid."""
+    """In the switch: create a veth pair, with its other end in the network namespace of that pid."""
     return [f"link add {port} type veth peer name {link.interface} address {link.mac} netns {pid}"]
 
 
 def join_lines(link: Cable, port: str) -> list[str]:
-    """In the switch: its end of a cable hangs on the bridge, and both are up. May be run again."""
+    """In the switch: attach the switch's end of a cable to the bridge, and set both up. May be repeated."""
     return [f"link set {port} master {link.bridge} up", f"link set {link.bridge} up"]
 
 
 def box_lines(links: Iterable[Cable]) -> list[str]:
-    """In the box: addresses, everything up, and the default route. May be run again."""
+    """In the box: set the addresses, set all interfaces up, and add the default route. May be repeated."""
     lines = ["link set lo up"]
     for link in links:
         lines += [
@@ -43,19 +44,19 @@ def box_lines(links: Iterable[Cable]) -> list[str]:
 
 
 def remove_lines(bridges: Iterable[str]) -> list[str]:
-    """In the switch: no more of these."""
+    """In the switch: delete these interfaces."""
     return [f"link delete {bridge}" for bridge in bridges]
 
 
 def run(pid: int, lines: list[str]) -> None:
-    """Run the lines in the network namespace of that pid. Raises OSError with what ``ip`` said."""
+    """Run the lines in the network namespace of that pid. Raises OSError with the output of ``ip``."""
     if not lines:
         return
     _ip(pid, ["-batch", "-"], "\n".join(lines) + "\n")
 
 
 def interfaces(pid: int) -> set[str]:
-    """The names of all interfaces in the network namespace of that pid."""
+    """Return the names of all interfaces in the network namespace of that pid."""
     return {item["ifname"] for item in json.loads(_ip(pid, ["-json", "link", "show"], "") or "[]")}
 
 

@@ -1,4 +1,4 @@
-"""System calls that Python 3.11 has no name for. Every function raises OSError with what was asked in its text."""
+"""System calls that Python 3.11 does not provide. Every function raises OSError with the name of the operation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MS_RDONLY = 1
 MS_NOSUID = 2
 MS_NODEV = 4
 MS_NOEXEC = 8
-# mount(2), since Linux 5.10: no symbolic link on that mount is followed, nor the links in /proc that are none.
+# mount(2), since Linux 5.10: symbolic links on that mount are not followed, and neither are the magic links in /proc.
 MS_NOSYMFOLLOW = 256
 _MS_REMOUNT = 0x20
 _MS_BIND = 0x1000
@@ -32,7 +32,7 @@ _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x20080522
 
-# The same on every architecture since Linux 5.2 (syscall(2): the numbers from 424 on are common).
+# These numbers are the same on every architecture since Linux 5.2 (syscall(2): numbers from 424 on are common).
 _SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT = 429
 _OPEN_TREE_CLONE = 1
@@ -60,46 +60,47 @@ def _checked(result: int, what: str) -> int:
 
 
 def setns(descriptor: int, kind: int) -> None:
-    """setns(2)."""
+    """Call setns(2)."""
     _checked(_libc.setns(descriptor, kind), "setns")
 
 
 def unshare(kinds: int) -> None:
-    """unshare(2)."""
+    """Call unshare(2)."""
     _checked(_libc.unshare(kinds), "unshare")
 
 
 def clone_tree(path: str) -> int:
-    """A copy of the mount at that path, hung up nowhere yet, as a descriptor (open_tree(2))."""
+    """Return a descriptor for a copy of the mount at that path. The copy is not attached yet (open_tree(2))."""
     flags = _OPEN_TREE_CLONE | os.O_CLOEXEC
     return _checked(_libc.syscall(_SYS_OPEN_TREE, _AT_FDCWD, path.encode(), flags), f"open_tree of {path}")
 
 
 def hang_tree(descriptor: int, path: str) -> None:
-    """Hang that mount up over that path, and let the descriptor go (move_mount(2))."""
+    """Attach that mount over that path and close the descriptor (move_mount(2))."""
     arguments = (descriptor, b"", _AT_FDCWD, path.encode(), _MOVE_MOUNT_F_EMPTY_PATH)
     _checked(_libc.syscall(_SYS_MOVE_MOUNT, *arguments), f"move_mount to {path}")
     os.close(descriptor)
 
 
 def make_private() -> None:
-    """What is mounted from here on stays in this mount namespace."""
+    """Keep later mounts in this mount namespace."""
     _checked(_libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None), "making mounts private")
 
 
 def remount(path: str, flags: int) -> None:
-    """Give a mount these flags and no others (mount(2), MS_REMOUNT | MS_BIND)."""
+    """Replace the flags of a mount by these flags (mount(2), MS_REMOUNT | MS_BIND)."""
     _checked(_libc.mount(b"none", os.fsencode(path), None, _MS_REMOUNT | _MS_BIND | flags, None), f"remount of {path}")
 
 
 def mount_proc() -> None:
-    """A /proc of this process' own pid namespace over the one that is there."""
+    """Mount the /proc of this process' own pid namespace over the existing one."""
     flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
     _checked(_libc.mount(b"proc", b"/proc", b"proc", flags, None), "mounting /proc")
 
 
 def keep_only(capabilities: Iterable[int], highest: int) -> None:
-    """Give up all capabilities but these, for good (capabilities(7)); ``highest`` is the last that the kernel knows."""
+    """Drop all capabilities except these permanently (capabilities(7)). ``highest`` is the highest capability of the
+    kernel."""
     kept = frozenset(capabilities)
     for capability in range(highest + 1):
         if capability not in kept:
@@ -113,10 +114,11 @@ def keep_only(capabilities: Iterable[int], highest: int) -> None:
 
 
 def watch_filesystem(path: str) -> int:
-    """A descriptor that becomes readable when a file of that path's file system was written and closed, or run, by
-    whomever and through whatever mount (fanotify(7)). Each event holds an open descriptor: see ``drain_events``."""
+    """Return a descriptor that becomes readable after a file on that path's file system was written and closed, or run.
+    All processes and all mounts count (fanotify(7)). Each event holds an open descriptor: see ``drain_events``."""
     descriptor = _checked(
-        # Not blocking: the kernel opens what was written, and that may be a fifo with nobody at its other end.
+        # Opened without blocking: the kernel opens the written file, which may be a fifo without a process at its other
+        # end.
         _libc.fanotify_init(_FAN_CLOEXEC | _FAN_NONBLOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_LARGEFILE | os.O_NONBLOCK),
         "fanotify_init",
     )
@@ -131,7 +133,7 @@ def watch_filesystem(path: str) -> int:
 
 
 def drain_events(descriptor: int) -> int:
-    """Take all events from such a descriptor, and close what they hold; how many they were."""
+    """Read all events from such a descriptor, close their descriptors, and return the number of events."""
     count = 0
     while True:
         try:
@@ -139,7 +141,7 @@ def drain_events(descriptor: int) -> int:
         except BlockingIOError:
             return count
         except OSError:
-            count += 1  # what was written can't be opened any more; the kernel has forgotten the event
+            count += 1  # the written file can't be opened any more; the kernel has dropped the event
             continue
         while data:
             length = int.from_bytes(data[0:4], "little")

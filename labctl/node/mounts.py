@@ -1,4 +1,4 @@
-"""Names in a mountinfo, as the kernel writes them."""
+"""Names in a mountinfo, in the kernel's notation."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 def unescaped(name: str) -> str:
-    """A name as it is; in a mountinfo the kernel writes a blank as ``\\040`` (proc_pid_mountinfo(5))."""
+    """Decode a name. In a mountinfo the kernel writes a blank as ``\040`` (proc_pid_mountinfo(5))."""
     return _OCTAL.sub(lambda match: chr(int(match[1], 8)), name)

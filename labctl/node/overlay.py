@@ -1,7 +1,7 @@
-"""What a box's disk holds that its image didn't: read from the layers of its overlay, on the engine's machine.
+"""The files of a box's disk that are not in its image: read from the layers of its overlay, on the engine's machine.
 
-The upper layer is what was written since the box was made, whoever wrote it and whatever the box says of it. No link in
-a layer is ever followed: it may lead to the engine's machine.
+The upper layer contains all files that were written since the box was created, whatever the box itself reports. Links
+in a layer are never followed, because they may lead to the engine's machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MOST_FILES = 50_000
 _DEEPEST = 200
 _PIECE = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# What belongs to nobody's package, or may be changed by an administrator: left out of what is compared.
+# These files belong to no package, or an administrator may change them. They are not compared.
 _OWN = (
     *("etc/", "var/", "root/", "home/", "tmp/", "run/", "srv/", "mnt/", "media/", "proc/", "sys/", "dev/"),
     *("opt/", "usr/local/"),
@@ -29,25 +29,27 @@ _OWN = (
 
 
 class Layers(NamedTuple):
-    """Folders on the engine's machine, reached through the process that started the box; the topmost lower first."""
+    """Folders on the engine's machine, reached through the process that started the box. The topmost lower layer comes
+    first."""
 
     upper: str
     lower: tuple[str, ...]
 
 
 def layers(pid: int) -> Layers:
-    """Of the box of that pid. Raises OSError where its disk isn't an overlay (overlayfs)."""
+    """Return the layers of the box of that pid. Raises OSError if its disk is not an overlay (overlayfs)."""
     parent = next(line.split()[1] for line in _text(f"/proc/{pid}/status").split("\n") if line.startswith("PPid:"))
     found = overlay(_text(f"/proc/{pid}/mountinfo"), lambda: _text(f"/proc/{parent}/mountinfo"))
     root = f"/proc/{parent}/root"
-    # Docker names its layers by short links: those are its own.
+    # Docker names its layers by short links, which Docker itself creates.
     return Layers(root + found.upper, tuple(_real(root, path) for path in found.lower))
 
 
 def overlay(mountinfo: str, engines: Callable[[], str]) -> Layers:
-    """The layers of the overlay at ``/``, by their paths on the engine's machine. ``engines`` reads the mountinfo of
-    the process that started the box: where the names of all layers are longer than a page, Docker gives them from its
-    own folder, and only the place where it mounted the box tells which that is. Raises OSError."""
+    """Return the layers of the overlay at ``/``, by their paths on the engine's machine. ``engines`` returns the
+    mountinfo of the process that started the box. If the names of all layers are longer than a page, Docker uses names
+    relative to its own folder. Only the place where Docker mounted the box shows which folder this is. Raises
+    OSError."""
     options = overlay_options(mountinfo)
     upper = options["upperdir"][0]
     if upper.startswith("/"):
@@ -59,17 +61,18 @@ def overlay(mountinfo: str, engines: Callable[[], str]) -> Layers:
 
 
 def _home(box: str, engine: str) -> str:
-    """Docker's folder of layers: it mounts a box at ``HOME/ID/merged``, and one overlay has one device number."""
+    """Return Docker's folder of layers. Docker mounts a box at ``HOME/ID/merged``, and each overlay has its own device
+    number."""
     device = next(fields[2] for fields, kind, _ in _mounts(box) if kind == "overlay" and fields[4] == "/")
     for fields, kind, _ in _mounts(engine):
         place = unescaped(fields[4])
         if kind == "overlay" and fields[2] == device and place.endswith("/merged"):
             return str(Path(place).parent.parent)
-    raise OSError("the box's disk is named from a folder of the engine's that isn't told")
+    raise OSError("the engine's folder of the box's disk is unknown")
 
 
 def _mounts(mountinfo: str) -> Iterator[tuple[list[str], str, str]]:
-    """Of each mount the fields before the dash, its type, and its options."""
+    """Yield the fields before the dash, the type and the options of each mount."""
     for line in mountinfo.split("\n"):
         before, _, after = line.partition(" - ")
         kind, _, rest = after.partition(" ")
@@ -90,9 +93,9 @@ def _real(root: str, path: str) -> str:
 
 
 def overlay_options(mountinfo: str) -> dict[str, list[str]]:
-    """The options of the overlay at ``/``, each with its values. Each layer below is a value of ``lowerdir``, whether
-    the kernel names them all at once, with colons between them, or one by one (``lowerdir+``). Raises OSError where
-    there is none."""
+    """Return the options of the overlay at ``/``, each with its values. Each lower layer is a value of ``lowerdir``.
+    The kernel names them together, separated by colons, or one by one (``lowerdir+``). Raises OSError if there is no
+    overlay."""
     for fields, kind, options in _mounts(mountinfo):
         if kind == "overlay" and fields[4] == "/":
             found: dict[str, list[str]] = {}
@@ -102,17 +105,17 @@ def overlay_options(mountinfo: str) -> dict[str, list[str]]:
                 found.setdefault(name.removesuffix("+"), []).extend(values)
             if "upperdir" in found and "lowerdir" in found:
                 return found
-    raise OSError("the box's disk is no overlay")
+    raise OSError("the box's disk is not an overlay")
 
 
 def _parts(names: str) -> list[str]:
-    """Layers with colons between them; a colon of a name has a backslash before it (overlayfs)."""
+    """Split layers at colons. A colon in a name has a backslash before it (overlayfs)."""
     return [name.replace("\\:", ":") for name in re.split(r"(?<!\\):", names)]
 
 
 def written(upper: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Every file of the upper layer, its path from the box's root. Raises OSError where there are too many to look at,
-    or no such layer."""
+    """Return every file of the upper layer, with its path from the box's root. Raises OSError if there are too many
+    files, or no such layer."""
     for count, (path, found) in enumerate(_walk(os.open(upper, _FOLDER), "", 0)):
         if count >= _MOST_FILES:
             raise OSError(f"more than {_MOST_FILES} files and folders were written in the box")
@@ -121,8 +124,8 @@ def written(upper: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
-    """All that is below an open folder. What a root in the box moves away or puts a link in place of meanwhile is left
-    out."""
+    """Yield everything below an open folder. If root in the box moves a file away or replaces it by a link meanwhile,
+    the file is left out."""
     if depth > _DEEPEST:
         os.close(folder)
         raise OSError(f"there are more than {_DEEPEST} folders in each other")
@@ -140,9 +143,9 @@ def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, os.stat_re
 
 
 def changes(pid: int, container: str) -> dict[str, list[str]]:
-    """``files``: all paths that were written since the box was made. ``packaged``: of the files that came with packages
-    of its image, outside of where an administrator works, those whose content is another now, or that are gone. Raises
-    GoneError where that pid isn't this container's any more."""
+    """Return the changes of a box. ``files``: all paths that were written since the box was created. ``packaged``:
+    files of the image's packages, outside of an administrator's folders, whose content has changed or that were
+    removed. Raises GoneError if that pid does not belong to this container any more."""
     alive = pidfd.open_box(pid, container)
     try:
         found = layers(pid)
@@ -170,9 +173,9 @@ _KNOWN: dict[str, set[str]] = {}
 
 
 def _packaged(layer: str) -> set[str]:
-    """Every path that a package brought, by dpkg's lists in that layer of the image. Boxes have most layers in common,
-    each reached through a process of its own. Of paths below /bin, /lib and /sbin, which are links to /usr today, the
-    ones below /usr."""
+    """Return every path that a package installed, by dpkg's lists in that layer of the image. Most boxes have the same
+    layers, but each box reaches them through another process. Paths below /bin, /lib and /sbin, which are links to /usr
+    today, are returned as paths below /usr."""
     name = layer.partition("/root/")[2] or layer
     if name not in _KNOWN:
         _KNOWN[name] = _read_lists(f"{layer}/var/lib/dpkg/info")
@@ -192,7 +195,7 @@ def _read_lists(folder: str) -> set[str]:
 
 def _differs(found: Layers, path: str, there: os.stat_result) -> bool:
     if stat.S_ISCHR(there.st_mode):
-        return True  # a whiteout: it was removed
+        return True  # a whiteout: the file was removed
     for layer in found.lower:
         below = _open(layer, path)
         if below is None:
@@ -207,7 +210,7 @@ def _differs(found: Layers, path: str, there: os.stat_result) -> bool:
 
 
 def _open(layer: str, path: str) -> _Descriptor | None:
-    """That file of a layer, no link followed on the way; None where there is none."""
+    """Open a file of a layer without following links; return None if there is no such file."""
     try:
         folder = os.open(layer, _FOLDER)
     except OSError:
@@ -226,7 +229,7 @@ def _open(layer: str, path: str) -> _Descriptor | None:
 
 
 class _Descriptor:
-    """An open file, closed at the end of ``with``."""
+    """Yield an open file, and close it at the end of ``with``."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor

@@ -1,4 +1,4 @@
-"""A box's first process, held so that its pid can't become another process' meanwhile."""
+"""Hold a box's first process, so that no other process can get its pid meanwhile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ class GoneError(OSError):
 
 
 def open_box(pid: int, container_id: str) -> int:
-    """A pidfd of a box's first process. Raises GoneError where that pid isn't this container's any more."""
+    """Return a pidfd of a box's first process. Raises GoneError if that pid does not belong to this container any
+    more."""
     try:
         descriptor = os.pidfd_open(pid)
         groups = Path(f"/proc/{pid}/cgroup").read_text()
@@ -25,5 +26,5 @@ def open_box(pid: int, container_id: str) -> int:
 
 
 def has_ended(alive: int) -> bool:
-    """Whether the process of that pidfd has."""
+    """Return whether the process of that pidfd has ended."""
     return bool(select.select([alive], [], [], 0)[0])

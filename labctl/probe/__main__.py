@@ -1,4 +1,5 @@
-"""The agent: requests from stdin go to workers in places, answers and news to stdout. It ends with its stdin."""
+"""The agent passes requests from stdin to workers in places, and writes answers and news to stdout. It ends with its
+stdin."""
 
 from __future__ import annotations
 
@@ -17,31 +18,31 @@ from labctl.probe.connections import Connections
 from labctl.probe.worker import Worker
 
 _STOPPED = "the box has stopped"
-_DIED = "the process that looks at it has died"
+_DIED = "the probe's worker has died"
 
 
 class Agent:
-    """One verify's eyes and hands. ``write`` takes bytes to labctl."""
+    """The agent of one verify. ``write`` sends bytes to labctl."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
         self._selector = selectors.DefaultSelector()
         self._workers: dict[str, Worker] = {}
         self._alive: dict[str, int] = {}
-        # Of each place the requests that aren't answered yet. Its worker has the first of them and no other: where both
-        # write to each other, both wait for ever.
+        # The unanswered requests of each place. Its worker has only the first of them: if both sides write to each
+        # other at the same time, both may wait forever.
         self._waiting: dict[str, deque[protocol.Message]] = {}
         self._gone: dict[str, str] = {}
         self._connections = Connections(self._selector, self._tell)
 
     def serve(self, stdin: int) -> None:
-        """Until stdin ends. Raises ProtocolError for what no labctl writes."""
+        """Serve until stdin ends. Raises ProtocolError for invalid input."""
         decoder = protocol.Decoder()
         self._selector.register(stdin, selectors.EVENT_READ, self._noop)
         while True:
             for key, _ in self._selector.select():
                 if self._selector.get_map().get(key.fd) is not key:
-                    continue  # what came just before has closed it
+                    continue  # an earlier event has closed it
                 if key.fd != stdin:
                     key.data()
                     continue
@@ -52,13 +53,13 @@ class Agent:
                     self._take(header, payload)
 
     def end(self) -> None:
-        """All places are left."""
+        """Leave all places."""
         self._connections.end()
         for place in list(self._workers):
             self._leave(place)
 
     def _noop(self) -> None:
-        """Stdin is read by ``serve`` itself."""
+        """Do nothing: ``serve`` itself reads stdin."""
 
     def _tell(self, header: dict[str, Any], payload: bytes = b"") -> None:
         self._write(protocol.encode(header, payload))
@@ -106,7 +107,7 @@ class Agent:
                 self._drop(place, _DIED)
 
     def _enter(self, header: dict[str, Any]) -> None:
-        """A box becomes a place, or another start of it takes the place of the one before."""
+        """Enter a box as a place. A new start of the box replaces the earlier place."""
         place, pid = header["place"], header["pid"]
         self._leave(place)
         alive = pidfd.open_box(pid, header["container"])
@@ -115,7 +116,7 @@ class Agent:
         self._add(place, worker.start(lambda: places.enter_box(pid, alive, watch=header["watch"])))
 
     def _join(self, header: dict[str, Any]) -> None:
-        """A place on a network."""
+        """Create a place on a network."""
         place = header["place"]
         self._leave(place)
         joined = worker.start(places.be_outside)
@@ -133,7 +134,7 @@ class Agent:
             self._selector.register(changes, selectors.EVENT_READ, lambda: self._changed(place, changes))
 
     def _hear(self, place: str) -> None:
-        """An answer of a worker."""
+        """Read an answer of a worker."""
         speaking = self._workers[place]
         try:
             data, descriptors, _, _ = socket.recv_fds(speaking.link, 1 << 16, 1)
@@ -145,11 +146,11 @@ class Agent:
         speaking.descriptors += descriptors
         try:
             for header, payload in speaking.decoder.feed(data):
-                # What a worker says is no better than the programs that it ran: it answers what it was asked, and
-                # nothing that another was.
+                # A worker is not more trusted than the programs that it ran. It may answer only its own current
+                # request.
                 waiting = self._waiting.get(place)
                 if not waiting or header.get("id") != waiting[0].header["id"]:
-                    raise protocol.ProtocolError("an answer to what it was not asked")
+                    raise protocol.ProtocolError("an answer without a matching request")
                 asked = waiting.popleft().header
                 if asked["op"] == "dial" and speaking.descriptors:
                     self._connections.take(asked["id"], speaking.descriptors.pop(0))
@@ -157,7 +158,7 @@ class Agent:
                     self._tell(header, payload)
                 self._send_next(place)
         except protocol.ProtocolError as error:
-            self._drop(place, f"the process that looks at it talks nonsense: {error}")
+            self._drop(place, f"the probe's worker sent an invalid message: {error}")
 
     def _changed(self, place: str, changes: int) -> None:
         kernel.drain_events(changes)
@@ -178,7 +179,7 @@ class Agent:
             os.close(alive)
 
     def _drop(self, place: str, why: str) -> None:
-        """The place's worker ends; what it was asked stays without a result."""
+        """End the place's worker. Its open requests get an error."""
         dropped = self._workers.pop(place, None)
         if dropped is None:
             return
@@ -198,7 +199,7 @@ def _to_stdout(data: bytes) -> None:
 
 
 def main() -> None:
-    """Serve one labctl."""
+    """Run the agent for one labctl."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     agent = Agent(_to_stdout)
     try:

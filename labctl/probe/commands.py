@@ -1,4 +1,4 @@
-"""Run one command and give back exactly what it printed: bytes, status, or why there is none."""
+"""Run one command and return its exact output and status, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _PIECE = 1 << 16
 
 
 class CommandError(Exception):
-    """The command gave no result."""
+    """The command has no result."""
 
 
 class Result(NamedTuple):
-    """``status`` as a shell tells it: 128 and the signal's number for a command that was killed."""
+    """The result of a command. ``status`` is as in a shell: 128 plus the signal's number for a command that was
+    killed."""
 
     status: int
     stdout: bytes
@@ -31,13 +32,13 @@ class Result(NamedTuple):
 
 
 def shell(command: str) -> list[str]:
-    """The arguments that have the toolbox's shell run it."""
+    """Return the arguments that run a command line in the toolbox's shell."""
     return [BUSYBOX, "sh", "-c", command]
 
 
 def run(argv: Sequence[str], stdin: bytes, seconds: float, most: int) -> Result:
-    """Run it, wait for it, and end what it left running. Raises CommandError where it can't be started, doesn't end in
-    ``seconds`` or prints more than ``most`` bytes."""
+    """Run a command, wait for its end, and kill the processes that it left. Raises CommandError if it can't be started,
+    does not end in ``seconds``, or prints more than ``most`` bytes."""
     try:
         process = subprocess.Popen(
             argv,
@@ -88,7 +89,8 @@ def _collect(process: subprocess.Popen[bytes], stdin: bytes, deadline: float, se
                 raise CommandError(f"more than {most >> 20} MiB of output")
             if finished in ready:
                 break
-        # It has ended: what it printed is in the pipes already. Others may hold them open and go on: they end, too.
+        # The command has ended, so its output is in the pipes. Other processes may hold the pipes open; they are
+        # killed, too.
         _kill(process)
         for descriptor in (out, err):
             os.set_blocking(descriptor, False)
@@ -119,7 +121,7 @@ def _take(descriptor: int, into: bytearray) -> bool:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """All of its session. It isn't waited for yet, so that its number is still its own."""
+    """Kill all processes of its session. It was not waited for yet, so its number still belongs to it."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 

@@ -1,7 +1,7 @@
-"""TCP connections that workers began in their places: the agent carries their bytes from and to labctl.
+"""TCP connections that workers opened in their places. The agent passes their bytes from and to labctl.
 
-A connection has the number of the request that asked for it. Where it is refused, or nobody is reached, the answer to
-that request has the errno.
+A connection has the number of the request that opened it. If it is refused, or the host can't be reached, the answer to
+that request contains the errno.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from collections.abc import Callable
 
 _PIECE = 1 << 16
 MOST = 64
-"""Connections at the same time. Descriptors are few, and a check that floods a firewall closes what it opened."""
+"""The maximum number of simultaneous connections. Descriptors are limited, so a check that floods a firewall must close
+its connections."""
 
 Tell = Callable[..., None]
 
 
 class _Connection:
-    """One of them. ``ready`` once it is known how the attempt to connect ended."""
+    """One connection. ``ready``: the result of the connection attempt is known."""
 
     def __init__(self, link: socket.socket) -> None:
         self.link = link
@@ -32,7 +33,7 @@ class _Connection:
 
 
 class Connections:
-    """All of an agent. ``tell`` writes a message to labctl."""
+    """All connections of an agent. ``tell`` writes a message to labctl."""
 
     def __init__(self, selector: selectors.BaseSelector, tell: Tell) -> None:
         self._selector = selector
@@ -41,11 +42,11 @@ class Connections:
         self._given_up: set[int] = set()
 
     def take(self, number: int, descriptor: int) -> None:
-        """A socket that connects."""
+        """Add a socket that is connecting."""
         link = socket.socket(fileno=descriptor)
         link.setblocking(False)
         if number in self._given_up:
-            link.close()  # nobody waited for it
+            link.close()  # no request waited for it
             return
         if len(self._all) >= MOST:
             link.close()
@@ -55,8 +56,8 @@ class Connections:
         self._selector.register(link, selectors.EVENT_WRITE, lambda: self._settle(number))
 
     def told(self, what: str, number: int, payload: bytes) -> None:
-        """``send`` these bytes, as soon as the other side takes them; ``shut``: nothing more will be sent; ``hang up``.
-        One that has ended meanwhile stays so."""
+        """Carry out an order: ``send`` these bytes as soon as the other side accepts them; ``shut`` the sending side;
+        ``hang up``. Does nothing for a connection that has ended meanwhile."""
         if (one := self._all.get(number)) is None:
             if what == "hang up":
                 self._given_up.add(number)
@@ -65,7 +66,7 @@ class Connections:
             self._hang_up(number)
             return
         if what == "hang up":
-            # As close(2) does it: what was written before still arrives.
+            # As with close(2), bytes that were written before still arrive.
             one.leaving, one.hears = True, False
         one.out += payload
         one.shut = one.shut or what == "shut"
@@ -78,7 +79,7 @@ class Connections:
             one.link.close()
 
     def end(self) -> None:
-        """Of all."""
+        """Close all connections."""
         for number in list(self._all):
             self._hang_up(number)
 
@@ -100,7 +101,7 @@ class Connections:
             self._hang_up(number)
             return
         if one.shut and not one.out:
-            with contextlib.suppress(OSError):  # the other side has gone already: reading tells
+            with contextlib.suppress(OSError):  # the other side has closed already; the next read shows this
                 one.link.shutdown(socket.SHUT_WR)
             one.shut = False
         events = (selectors.EVENT_READ if one.hears else 0) | (selectors.EVENT_WRITE if one.out else 0)
@@ -133,7 +134,8 @@ class Connections:
 
 
 def dial(host: str, port: int) -> socket.socket | int:
-    """A socket that has begun to connect, or the errno. ``host`` is an IPv4 address: names are the box's business."""
+    """Return a socket that has begun to connect, or the errno. ``host`` is an IPv4 address, because only the box
+    resolves names."""
     link = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         failed = link.connect_ex((host, port))

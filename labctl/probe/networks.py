@@ -1,4 +1,4 @@
-"""Cables of the probe: a place on one of a lab's networks, and links between boxes that are cut."""
+"""The probe's network operations: a cable to one of a lab's networks, and cut links between boxes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SECONDS = 10
 
 
 def plug(switch: int, place: int, bridge: str, address: str, via: str = "") -> None:
-    """A cable from that bridge to the network namespace of the process ``place``, which gets ``address`` (with its
-    prefix), and a default route through ``via``, where there is one. The kernel takes it away with the namespace.
-    Raises OSError."""
+    """Create a cable from that bridge to the network namespace of the process ``place``. It gets ``address`` (with its
+    prefix) and, if ``via`` is given, a default route. The kernel removes the cable with the namespace. Raises
+    OSError."""
     port = f"p{os.urandom(7).hex()}"
     link = Cable(interface="eth0", bridge=bridge, address=address, mac=mac_address(bridge, address), gateway=via)
     cables.run(switch, cables.cable_lines(link, port, place) + cables.join_lines(link, port))
@@ -23,15 +23,15 @@ def plug(switch: int, place: int, bridge: str, address: str, via: str = "") -> N
 
 
 def mac_address(bridge: str, address: str) -> str:
-    """Of the same kind as a box's (``wiring.mac_address``), and the same for the same address: what neighbours remember
-    of it stays true for whoever has it next."""
+    """Return a MAC address of the same kind as a box's (``wiring.mac_address``). The same IP address always gets the
+    same MAC address. So the ARP caches of neighbours stay valid for the next user of the address."""
     digest = b"".join(crc32(f"{part}{bridge}{address}".encode()).to_bytes(4, "big") for part in (1, 2))
     return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
 
 
 def isolate(switch: int, ports: list[str], *, isolated: bool) -> None:
-    """Whether frames pass between these ports of a bridge (bridge(8), ``isolated``). Others hear both as before.
-    Raises OSError."""
+    """Set whether these ports of a bridge are isolated from each other (bridge(8), ``isolated``). Other ports still
+    reach both. Raises OSError."""
     state = "on" if isolated else "off"
     for port in ports:
         argv = ["nsenter", f"--net=/proc/{switch}/ns/net", "bridge", "link", "set", "dev", port, "isolated", state]

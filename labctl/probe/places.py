@@ -1,11 +1,11 @@
-"""Where commands run: a box as seen from outside of it, and a place of the probe's own on one of the lab's networks. A
+"""Places for commands: a box as seen from outside, and a place of the probe's own on one of the lab's networks. A
 process that has entered a place can't leave it.
 
-In a box, the process is in the box's mount, network, UTS and IPC namespaces, but not among its processes: nobody in the
-box sees it, can stop it or look into its memory (ptrace(2)), and the box's limits don't hold it. Its view of the box's
-files is one of its own, in which everything is read-only and nothing but the toolbox can be executed: no program and no
-library of the box ever runs, and no check changes anything. Nor is a link in /proc followed: /proc/1/root leads to the
-same files by way of the box's own mounts, which are neither read-only nor without execution.
+In a box, the process is in the box's mount, network, UTS and IPC namespaces, but not in its pid namespace. So no
+process in the box sees it, stops it or reads its memory (ptrace(2)), and the box's limits do not apply to it. It has
+its own view of the box's files, in which everything is read-only and only the toolbox can be executed. So no program or
+library of the box ever runs, and no check changes anything. Links in /proc are not followed either: /proc/1/root leads
+to the same files through the box's own mounts, which can be written to and executed from.
 """
 
 from __future__ import annotations
@@ -20,25 +20,26 @@ from labctl.node.mounts import unescaped
 
 _LOCKED = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
-# To read every file and every process' table of descriptors, and to ping. In a box these reach no further than the box.
+# These capabilities allow to read every file and every process' open files, and to ping. In a box they reach only the
+# box.
 _LOOK = (kernel.CAP_DAC_OVERRIDE, kernel.CAP_SYS_PTRACE, kernel.CAP_NET_RAW)
-# A client of servers that a learner wrote needs nothing.
+# A client of a learner's servers needs no other capability.
 _TALK = (kernel.CAP_NET_RAW,)
 
 
 class Entered(NamedTuple):
-    """What a process keeps of a place: a descriptor that tells of changes, where it is watched, and one of the box's
-    /proc in which links can be followed. Commands have neither."""
+    """The descriptors that a process keeps of a place. ``changes`` reports changes, if the place is watched.
+    ``processes`` is the box's /proc, in which links can be followed. Commands get neither descriptor."""
 
     changes: int | None = None
     processes: int | None = None
 
 
 def enter_box(pid: int, alive: int, *, watch: bool = False) -> Entered:
-    """Make this process one that looks at the box of that pid (``alive`` is its pidfd). ``watch``: with a descriptor
-    that tells of changes (``kernel.watch_filesystem``), where the kernel has it."""
+    """Enter the box of that pid (``alive`` is its pidfd) to read its state. ``watch``: add a descriptor that reports
+    changes (``kernel.watch_filesystem``), if the kernel supports this."""
     last_capability = _last_capability()
-    # Devices of our own: /dev/null of the box may be anything by now.
+    # Use the probe's own devices, because root may have replaced the box's /dev/null.
     devices = kernel.clone_tree("/dev")
     opened = {
         kind: os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
@@ -50,7 +51,7 @@ def enter_box(pid: int, alive: int, *, watch: bool = False) -> Entered:
         )
     }
     if pidfd.has_ended(alive):
-        raise pidfd.GoneError("the box has stopped")  # the pid may have been another process' already
+        raise pidfd.GoneError("the box has stopped")  # another process may already have had this pid
     own = _own_folder()
     for kind, descriptor in opened.items():
         kernel.setns(descriptor, kind)
@@ -70,8 +71,7 @@ def enter_box(pid: int, alive: int, *, watch: bool = False) -> Entered:
 
 
 def be_outside() -> Entered:
-    """Make this process one with a network namespace of its own, in which there is nothing yet, and a view of no other
-    processes than those that it starts."""
+    """Give this process its own empty network namespace, and a view of only the processes that it starts."""
     last_capability = _last_capability()
     own = _own_folder()
     kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWPID | kernel.CLONE_NEWNS)
@@ -86,15 +86,15 @@ def be_outside() -> Entered:
 
 
 def be_reader() -> Entered:
-    """Make this process one that may read what is on the engine's machine, and nothing else."""
+    """Limit this process to reading the files of the engine's machine."""
     last_capability = _last_capability()
     kernel.keep_only((kernel.CAP_DAC_OVERRIDE, kernel.CAP_SYS_PTRACE), last_capability)
     return Entered()
 
 
 def _be_first_process() -> None:
-    """Go on in a child, the first process of the new pid namespace: what it leaves behind ends with it. The parent only
-    waits."""
+    """Continue in a child, the first process of the new pid namespace. All its remaining processes end with it. The
+    parent only waits."""
     child = os.fork()
     if child == 0:
         return
@@ -107,19 +107,19 @@ def _last_capability() -> int:
 
 
 def _own_folder() -> int:
-    """This process' folder in the probe's /proc, which stays open where another /proc is."""
+    """Return this process' folder in the probe's /proc. It stays open after another /proc is mounted."""
     return os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _lock_mounts(own: int) -> None:
-    """Every mount but the toolbox read-only and not to be executed from. ``own`` is this process' folder in /proc."""
+    """Make every mount except the toolbox read-only and not executable. ``own`` is this process' folder in /proc."""
     for path, kind in open_mounts(_mountinfo(own)):
         kernel.remount(path, _LOCKED | (kernel.MS_NOSYMFOLLOW if kind == "proc" else 0))
     left = [path for path, _ in open_mounts(_mountinfo(own))]
     if left == ["/proc"]:
-        raise OSError("links in /proc can't be kept from being followed: that needs Linux 5.10 or newer")
+        raise OSError("the probe can't forbid links in /proc: this needs Linux 5.10 or newer")
     if left:
-        # A root in the box may rename folders meanwhile, so that another mount is locked than was meant.
+        # Root in the box may rename folders meanwhile, so that the wrong mount is locked.
         raise OSError(f"mounts of the box changed while they were being locked: {', '.join(left)}")
 
 
@@ -129,9 +129,9 @@ def _mountinfo(own: int) -> str:
 
 
 def open_mounts(mountinfo: str) -> list[tuple[str, str]]:
-    """The mounts other than the toolbox that can be written to or executed from, and those of /proc whose links can be
-    followed; each with its type (proc_pid_mountinfo(5)). Of what Python takes for space and ends of lines the kernel
-    escapes only some, and a root in the box names folders as it likes."""
+    """Return the mounts, except the toolbox, that can be written to or executed from, and the mounts of /proc whose
+    links can be followed. Each has its type (proc_pid_mountinfo(5)). The kernel escapes only some of the characters
+    that Python treats as spaces and line ends, and root in the box chooses the names of folders."""
     found = []
     for line in mountinfo.split("\n"):
         if not line:
@@ -148,5 +148,5 @@ def open_mounts(mountinfo: str) -> list[tuple[str, str]]:
 def _watch() -> int | None:
     try:
         return kernel.watch_filesystem("/")
-    except OSError:  # an older kernel, or one built without it
+    except OSError:  # an older kernel, or a kernel without this option
         return None

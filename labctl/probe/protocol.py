@@ -1,12 +1,12 @@
-"""Messages between labctl and the agent in the probe: a JSON header and bytes, each with its length in front.
+"""Messages between labctl and the agent in the probe: a JSON header and bytes, with their lengths in front.
 
     4 bytes  length of the header (big-endian)
     4 bytes  length of the payload
     header   JSON
     payload  bytes: a command's stdin, or its stdout and stderr
 
-Requests have an ``id``, which the answer repeats; an answer with ``error`` says why there is no result. A message
-without an ``id`` is news.
+A request has an ``id``, which the answer repeats. An answer with ``error`` contains the reason for a missing result. A
+message without an ``id`` is news.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ MAX_PAYLOAD = 64 << 20
 
 
 class Message(NamedTuple):
-    """One message."""
+    """A message."""
 
     header: dict[str, Any]
     payload: bytes = b""
 
 
 class ProtocolError(ValueError):
-    """Bytes that no agent and no labctl writes."""
+    """The bytes are not a valid message."""
 
 
 def encode(header: dict[str, Any], payload: bytes = b"") -> bytes:
-    """A message as bytes. Raises ProtocolError where it is larger than a decoder takes."""
+    """Encode a message. Raises ProtocolError if it is larger than a decoder accepts."""
     text = json.dumps(header, separators=(",", ":")).encode()
     _check(len(text), len(payload))
     return _LENGTHS.pack(len(text), len(payload)) + text + payload
@@ -45,13 +45,13 @@ def _check(header: int, payload: int) -> None:
 
 
 class Decoder:
-    """Bytes as they come, messages as they are complete."""
+    """Decodes a stream of bytes into messages."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """The messages that are complete now. Raises ProtocolError."""
+        """Add bytes and return the messages that are complete now. Raises ProtocolError."""
         self._buffer += data
         while len(self._buffer) >= _LENGTHS.size:
             header, payload = _LENGTHS.unpack_from(self._buffer)

@@ -1,4 +1,4 @@
-"""What the kernel's own tables say of a box: who listens where, and what program that is."""
+"""The kernel's own tables about a box: its open ports and the program of each port."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ _UNKNOWN: dict[str, Any] = {"program": "", "libraries": [], "on_disk": False, "m
 
 
 def listeners(processes: int) -> list[dict[str, Any]]:
-    """Listening TCP sockets and bound UDP sockets of the box that this process has entered, with the program of each:
-    ``protocol``, ``address``, ``port``, ``pid``, ``uid``, ``program`` (its path as the kernel has it), ``libraries``
-    (what else it executes from), ``on_disk`` (all of these are files on the box's disk), ``made_code`` (it executes
-    what is in no file). A socket that several programs hold is there several times: any of them may be the one that
-    answers. ``processes`` is the box's /proc, in which links can be followed."""
+    """Return the listening TCP sockets and bound UDP sockets of the box that this process has entered.
+
+    Each has ``protocol``, ``address``, ``port``, ``pid`` and ``uid``. ``program`` is the path of its program in the
+    kernel's notation. ``libraries`` are the other files that the program executes code from. ``on_disk``: all these
+    files are on the box's disk. ``made_code``: the program executes code that is in no file. A socket of several
+    programs appears several times, because any of these programs may answer. ``processes`` is the box's /proc, in which
+    links can be followed.
+    """
     sockets = [
         found
         for protocol, state in (("tcp", _LISTEN), ("tcp6", _LISTEN), ("udp", _BOUND_UDP), ("udp6", _BOUND_UDP))
@@ -40,7 +43,7 @@ def listeners(processes: int) -> list[dict[str, Any]]:
 
 
 def parse_sockets(protocol: str, table: str, state: str) -> list[dict[str, Any]]:
-    """The sockets in that state of a table such as /proc/net/tcp (proc(5))."""
+    """Return the sockets with that state in a table such as /proc/net/tcp (proc(5))."""
     found = []
     for line in table.splitlines()[1:]:
         fields = line.split()
@@ -60,17 +63,17 @@ def parse_sockets(protocol: str, table: str, state: str) -> list[dict[str, Any]]
 
 
 def parse_address(text: str, byteorder: str = sys.byteorder) -> str:
-    """An address as /proc/net has it: 32-bit words in the machine's byte order."""
+    """Decode an address of /proc/net: 32-bit words in the machine's byte order."""
     words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
     packed = struct.pack(("<" if byteorder == "little" else ">") + "I" * len(words), *words)
     return str(ipaddress.ip_address(packed))
 
 
 def _owners(inodes: set[str]) -> dict[str, list[int]]:
-    """Socket to the processes that hold it, the lowest pid first."""
+    """Map each socket to the processes that hold it, the lowest pid first."""
     owners: dict[str, list[int]] = {}
     for pid in _numbers("/proc"):
-        # Thread by thread: one may have a table of descriptors of its own (unshare(2), CLONE_FILES).
+        # Each thread is read, because a thread may have its own table of descriptors (unshare(2), CLONE_FILES).
         for thread in _numbers(f"/proc/{pid}/task"):
             folder = f"/proc/{pid}/task/{thread}/fd"
             for descriptor in _numbers(folder):
@@ -83,7 +86,7 @@ def _owners(inodes: set[str]) -> dict[str, list[int]]:
 
 
 def _numbers(folder: str) -> list[int]:
-    """The names in a folder that are numbers; none where it has gone."""
+    """Return the names in a folder that are numbers; none if the folder was removed."""
     try:
         return sorted(int(name) for name in os.listdir(folder) if name.isdigit())  # noqa: PTH208
     except OSError:
@@ -91,7 +94,7 @@ def _numbers(folder: str) -> list[int]:
 
 
 def _program(processes: int, pid: int) -> dict[str, Any]:
-    """The file that a process was started from and those that it executes from besides."""
+    """Return the file that a process was started from, and the other files that it executes code from."""
     try:
         program = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115
         smaps = Path(f"/proc/{pid}/smaps").read_text(errors="surrogateescape")
@@ -117,9 +120,9 @@ def _program(processes: int, pid: int) -> dict[str, Any]:
 
 
 def parse_code(smaps: str) -> tuple[set[str], bool]:
-    """The files that a process executes from (proc_pid_smaps(5)), and whether it executes what is in none: memory that
-    belongs to no file, or pages of a file that were written in memory. A line ends with a newline and nothing else:
-    the kernel escapes it in paths, which a root in the box chooses."""
+    """Return the files that a process executes code from (proc_pid_smaps(5)), and whether it executes code that is in
+    no file. Such code is in memory without a file, or in pages of a file that were changed in memory. Lines end only
+    with a newline: the kernel escapes a newline in paths, which root in the box chooses."""
     files: set[str] = set()
     made = executable = False
     for line in smaps.split("\n"):
@@ -139,7 +142,7 @@ def parse_code(smaps: str) -> tuple[set[str], bool]:
 
 
 def _identity(path: str, folder: int | None = None, *, follow: bool = True) -> tuple[int, int]:
-    """Device and inode."""
+    """Return the device and the inode."""
     found = os.stat(path, dir_fd=folder, follow_symlinks=follow)
     return found.st_dev, found.st_ino
 

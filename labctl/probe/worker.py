@@ -1,4 +1,4 @@
-"""A process in a place that carries out one request after the other, on a socket to the agent."""
+"""A process in a place that carries out one request after the other. It has a socket to the agent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Enter = Callable[[], Entered]
 
 
 class Worker:
-    """The agent's end. ``changes`` is a descriptor that tells of changes in the place, where it has one."""
+    """The agent's side of a worker. ``changes`` is a descriptor that reports changes in the place, if it is watched."""
 
     def __init__(self, pid: int, link: socket.socket, changes: int | None) -> None:
         self.pid = pid
@@ -30,14 +30,14 @@ class Worker:
         self.changes = changes
         self.decoder = protocol.Decoder()
         self.descriptors: list[int] = []
-        """That came, and belong to answers that aren't read yet."""
+        """Received descriptors of answers that were not read yet."""
 
     def send(self, header: dict[str, Any], payload: bytes) -> None:
-        """A request to carry out."""
+        """Send a request to the worker."""
         self.link.sendall(protocol.encode(header, payload))
 
     def end(self) -> None:
-        """It, and all that it started."""
+        """Kill the worker and all processes that it started."""
         self.link.close()
         for descriptor in (*self.descriptors, *([] if self.changes is None else [self.changes])):
             os.close(descriptor)
@@ -45,7 +45,7 @@ class Worker:
 
 
 def start(enter: Enter) -> Worker:
-    """A worker in the place that ``enter`` enters. Raises OSError where it can't."""
+    """Start a worker in the place that ``enter`` enters. Raises OSError if this fails."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     pid = os.fork()
     if pid == 0:
@@ -56,7 +56,7 @@ def start(enter: Enter) -> Worker:
     try:
         message, descriptors, _, _ = socket.recv_fds(ours, 4096, 1)
         if len(message) < _NEWS.size:
-            raise OSError("the worker died while it entered")
+            raise OSError("the worker died while it entered the place")
         (number,) = _NEWS.unpack_from(message)
         if number:
             raise OSError(number, message[_NEWS.size :].decode(errors="replace"))
@@ -68,8 +68,8 @@ def start(enter: Enter) -> Worker:
 
 
 def _end(pid: int) -> None:
-    """A worker, and the process in between that waits for it: they are a process group. What it started ends with it,
-    since it is the first process of a pid namespace."""
+    """Kill a worker and its parent, which waits for it: both are in one process group. All processes of the worker end
+    with it, because it is the first process of a pid namespace."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
@@ -77,14 +77,14 @@ def _end(pid: int) -> None:
 
 
 def _be_worker(link: socket.socket, enter: Enter) -> NoReturn:
-    """The child. Everything that it needs is loaded already: in a place, files are others, and no module must ever come
-    from there."""
+    """Run the child. Everything that it needs is loaded already: a place has other files, and no module may come from
+    there."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.meta_path.clear()
     try:
         with contextlib.suppress(PermissionError):
             os.setpgid(0, 0)
-        # The agent's stdin and stdout are not a worker's.
+        # The worker must not use the agent's stdin and stdout.
         null = os.open("/dev/null", os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(null, 1)
@@ -115,7 +115,7 @@ def _serve(link: socket.socket, entered: Entered) -> None:
 
 
 def _dial(link: socket.socket, header: dict[str, Any]) -> None:
-    """The socket goes to the agent, with the first bytes of the answer."""
+    """Send the socket to the agent, with the first bytes of the answer."""
     number, begun = header["id"], connections.dial(header["host"], header["port"])
     if isinstance(begun, int):
         link.sendall(protocol.encode({"id": number, "errno": begun}))
@@ -125,7 +125,7 @@ def _dial(link: socket.socket, header: dict[str, Any]) -> None:
 
 
 def _answer(header: dict[str, Any], payload: bytes, entered: Entered) -> bytes:
-    """What goes wrong with one request, whatever it is, is that request's answer."""
+    """Carry out a request. Any error becomes the answer to this request."""
     number = header["id"]
     try:
         match header["op"]:
@@ -146,5 +146,5 @@ def _answer(header: dict[str, Any], payload: bytes, entered: Entered) -> bytes:
 
 
 def _told(number: int, found: object) -> bytes:
-    """As payload: it may be long."""
+    """Sent as payload, because it may be long."""
     return protocol.encode({"id": number}, json.dumps(found).encode())

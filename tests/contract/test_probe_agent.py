@@ -154,7 +154,7 @@ def test_the_death_of_a_worker_is_reported(session: CheckSession) -> None:
     session.enter("a", 1, "")
     session.enter("b", 1, "")
     for _ in range(2):
-        with pytest.raises(LookError, match="the process that looks at it has died"):
+        with pytest.raises(LookError, match="the probe's worker has died"):
             # The parent of the shell is the worker.
             session.run("a", "kill -9 $PPID; sleep 5")
     assert session.run("b", "echo here")[1] == b"here\n"
