@@ -1,9 +1,9 @@
-"""How long the command line takes to say nothing much, against the least that it could: ``import click``.
+"""Measure the time of trivial commands, compared with the least possible time: ``import click``.
 
     python bench/cli.py [--runs 15]
 
-``labctl --version`` and ``labctl --help`` as whole processes, in turn with the floor, so that a noisy machine is as
-unkind to one as to the other.
+``labctl --version`` and ``labctl --help`` run as whole processes and alternate with the floor. So a noisy machine
+affects both in the same way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LABCTL = str(Path(sys.executable).with_name("labctl"))
 
 
 def seconds(argv: list[str]) -> float:
-    """One run of a program, its output thrown away."""
+    """Run a program once without its output."""
     started = time.perf_counter()
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started

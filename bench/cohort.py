@@ -1,17 +1,16 @@
-"""A class on this machine: everybody's boxes up, judged and gone, against the rate at which the engine alone starts
-containers.
+"""Measure a class on this machine: bring up, judge and remove all boxes, compared with the rate at which the engine
+alone starts containers.
 
     python bench/cohort.py [--learners 100] [--lab redis-replication] [--together 50]
 
-One after the other, on the same engine and the same images:
+The parts run one after the other, on the same engine and the same images:
 
-- raw: as many boxes as the class has, by the same request bodies, created and started through the Engine API directly,
-  eight at once; nobody wires them or waits for their systemd;
-- class: ``labctl cohort create``, then all boxes up by the service that ``labctl cohort up`` calls, from its call until
-  every box's systemd has said that it has finished starting; what all that takes of memory; ``labctl cohort verify`` of
-  all; ``labctl cohort down``;
-- together: so many learners who type ``labctl up`` at the same moment, each a process of its own;
-- leftovers: what containers, volumes, interfaces, rules, processes, cgroups and mounts there are that weren't before.
+- raw: the same number of boxes, created and started directly through the Engine API with the same request bodies, eight
+  at a time; they get no wiring, and the benchmark does not wait for their systemd;
+- class: ``labctl cohort create``; then the service behind ``labctl cohort up``, from its call until every box's systemd
+  has finished starting; the memory of all boxes; ``labctl cohort verify`` of all learners; ``labctl cohort down``;
+- together: this number of learners who run ``labctl up`` at the same moment, each in a separate process;
+- leftovers: new containers, volumes, interfaces, rules, processes, cgroups and mounts after all this.
 
 It needs an engine on which labctl has no boxes, and it keeps its own store and settings in a temporary folder.
 """
@@ -45,12 +44,12 @@ MIB = 1 << 20
 
 
 def labctl(*argv: str, check: bool = True) -> str:
-    """What the command prints on stdout."""
+    """Run the command and return its stdout."""
     return subprocess.run([*LABCTL, *argv], check=check, stdout=subprocess.PIPE, text=True).stdout
 
 
 class Class:
-    """So many learners of one lab."""
+    """A class: the number of learners, and their lab."""
 
     def __init__(self, lab: str, learners: int, folder: Path) -> None:
         from labctl.app.parts import Parts
@@ -63,11 +62,11 @@ class Class:
         self._roster.write_text("id,name\n" + "".join(f"{one},Learner {one}\n" for one in self.ids))
 
     def create(self) -> None:
-        """The cohort, of the roster's file."""
+        """Create the cohort from the roster's file."""
         labctl("cohort", "create", COHORT, "--lab", self.lab.name, "--roster", str(self._roster))
 
     def raw_rate(self) -> float:
-        """Boxes per second that the engine starts when it is asked for nothing else."""
+        """Measure how many boxes per second the engine alone starts."""
         with self._raw_boxes() as (raw, bodies):
             started = time.perf_counter()
             raw.bring(bodies)
@@ -86,7 +85,7 @@ class Class:
             instance = Instance(self.lab.name, f"raw-{one}", "0" * 12)
             for spec in box_specs(self.lab, instance, derive(self.lab, instance.seed), tags):
                 body = box_config(spec, self.app._system_tags().volume)
-                body["Labels"] = {"bench": "raw"}  # nobody's: the keeper leaves it alone
+                body["Labels"] = {"bench": "raw"}  # without labctl's labels, so the keeper ignores it
                 bodies.append((spec.container.replace("labctl-", "bench-"), json.dumps(body).encode()))
         raw = RawEngine(self.app.client.address.removeprefix("unix://"), WIDTH)
         try:
@@ -98,7 +97,7 @@ class Class:
                 list(pool.map(lambda item: self.app.client.api.remove_container(item["Id"], force=True), found))
 
     def up(self) -> list[float]:
-        """Everybody's boxes: at which second each learner's were ready, in order."""
+        """Bring up all boxes. Return the seconds after which each learner's boxes were ready, in order."""
         from labctl.events import Event, OneEnded
 
         ready: list[float] = []
@@ -115,33 +114,33 @@ class Class:
         return sorted(ready)
 
     def memory(self) -> list[float]:
-        """MiB of each box, by its own cgroup."""
+        """Return the MiB of each box, from its own cgroup."""
         boxes = self.app.engine.observe()
         with concurrent.futures.ThreadPoolExecutor(WIDTH) as pool:
             return list(pool.map(lambda box: self.app.engine.memory(box.id) / MIB, boxes))
 
 
 def available_mib() -> float:
-    """MemAvailable (proc(5))."""
+    """Return MemAvailable (proc(5))."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("MemAvailable"))) / 1024
 
 
 def timed(*argv: str, check: bool = True) -> tuple[float, str]:
-    """The command's seconds, and what it printed."""
+    """Run the command. Return its seconds and its output."""
     started = time.perf_counter()
     printed = labctl(*argv, check=check)
     return time.perf_counter() - started, printed
 
 
 def together(lab: str, ids: list[str]) -> list[float]:
-    """Seconds of each ``labctl up`` of all of these learners at the same moment."""
+    """Return the seconds of each ``labctl up`` if all these learners run it at the same moment."""
     with concurrent.futures.ThreadPoolExecutor(len(ids)) as pool:
         return [seconds for seconds, _ in pool.map(lambda one: timed("up", lab, "--learner", f"{COHORT}/{one}"), ids)]
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """All figures."""
+    """Measure and return all figures."""
     before = look()
     group = Class(options.lab, options.learners, folder)
     labctl("images", "build", options.lab)

@@ -1,11 +1,12 @@
-"""What one learner's misdeeds cost another: the time of their verify, and its verdicts.
+"""Measure how one learner's misuse affects another learner: the time of their verify, and its verdicts.
 
     python bench/fairness.py [--lab redis-replication] [--runs 7] [--disk 256]
 
-Two learners of a cohort have the lab up. The good one's ``labctl verify`` is timed with nothing else going on, and then
-while in each of the other's boxes there is, in turn, a fork bomb, a program that takes all memory again and again, a
-busy loop for each processor and more, and a program that writes as fast as the disk is; then all but the last at once.
-Last, how long a box over its limit on what may be written goes on. It needs an engine on which labctl has no boxes.
+Two learners of a cohort have the lab up. The good learner's ``labctl verify`` is timed without other load first. Then
+it is timed with each kind of load in all boxes of the other learner: a fork bomb, a program that takes all memory again
+and again, busy loops on all processors, and a program that writes at the speed of the disk. Then all loads except the
+last run at once. The last measurement is the time until a box over its disk limit is stopped. The benchmark needs an
+engine on which labctl has no boxes.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ DEEDS = {
 
 
 def labctl(*argv: str, check: bool = True) -> str:
-    """What the command prints on stdout."""
+    """Run the command and return its stdout."""
     return subprocess.run([*LABCTL, *argv], check=check, stdout=subprocess.PIPE, text=True).stdout
 
 
 class Pair:
-    """Two learners of a cohort, and the engine that their boxes are on."""
+    """Two learners of a cohort, and the engine of their boxes."""
 
     def __init__(self, lab: str, disk: int, folder: Path) -> None:
         from labctl.app.parts import Parts
@@ -66,19 +67,19 @@ class Pair:
         return taken, [task["verdict"] for task in said["attempt"]["tasks"]]
 
     def verify(self, runs: int) -> list[float]:
-        """Seconds of each. Verdicts that differ from the first are counted."""
+        """Return the seconds of each verify. Count the verdicts that differ from the first."""
         found = [self._verify() for _ in range(runs)]
         self.wrong += sum(verdicts != self._verdicts for _, verdicts in found)
         return [taken for taken, _ in found]
 
     def boxes(self) -> list[str]:
-        """The bad one's, that run."""
+        """Return the running boxes of the bad learner."""
         found = self.app.engine.observe()
         return [box.id for box in found if box.learner == f"{COHORT}/{BAD}" and box.state == "running"]
 
     @contextmanager
     def doing(self, *scripts: str) -> Iterator[None]:
-        """In each of the bad one's boxes; new boxes afterwards."""
+        """Run the script in each box of the bad learner, then recreate the boxes."""
         api = self.app.client.api
         for box in self.boxes():
             for script in scripts:
@@ -90,7 +91,7 @@ class Pair:
             labctl("cohort", "reset", COHORT, "--learner", BAD, "--yes")
 
     def noticed(self) -> list[float]:
-        """Seconds until each box that writes more than it may has ended."""
+        """Return the seconds until each box over its disk limit was stopped."""
         found = []
         for box in self.boxes():
             api = self.app.client.api

@@ -1,4 +1,4 @@
-"""What a class left behind on the machine: a look before, a look after, and what is only in the second."""
+"""Find what a class left on the machine: compare the state before and after it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def look() -> dict[str, set[str]]:
-    """All of a kind that labctl, or the engine for it, could forget: kind to names."""
+    """Return all objects that labctl or the engine could leave behind: kind to names."""
     return {
         "containers": _lines("docker", "ps", "--all", "--no-trunc", "--format", "{{.Names}}"),
         "volumes": _lines("docker", "volume", "ls", "--quiet"),
@@ -22,7 +22,8 @@ def look() -> dict[str, set[str]]:
 
 
 def left(before: dict[str, set[str]], after: dict[str, set[str]]) -> dict[str, list[str]]:
-    """What is in ``after`` only, by kind; comment lines of iptables (times and counters) are none."""
+    """Return the objects that are only in ``after``, by kind. Comment lines of iptables (times and counters) do not
+    count."""
     found = {kind: sorted(name for name in after[kind] - before[kind] if name[:1] not in "#:") for kind in after}
     return {kind: names for kind, names in found.items() if names}
 
@@ -32,7 +33,7 @@ def _lines(*argv: str) -> set[str]:
 
 
 def _command(process: Path) -> str:
-    """Of a program; nothing for a thread of the kernel, and for one that has ended meanwhile."""
+    """Return the name of a program; an empty text for a kernel thread or an ended process."""
     try:
         return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()[:80]
     except OSError:

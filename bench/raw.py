@@ -1,4 +1,4 @@
-"""The Engine API with nothing around it: what benchmarks hold labctl's own way against."""
+"""Plain requests to the Engine API. Benchmarks compare labctl with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from labctl.domain import api_version
 
 
 class RawEngine:
-    """Requests over ``width`` connections to the engine's Unix socket, which are made before anything is timed."""
+    """Sends requests over ``width`` connections to the engine's Unix socket. The connections are opened before the
+    measurement."""
 
     def __init__(self, path: str, width: int) -> None:
         self._width = width
@@ -33,11 +34,11 @@ class RawEngine:
         list(self._pool.map(time.sleep, [0.01] * width))
 
     def bring(self, boxes: Sequence[tuple[str, bytes]]) -> list[str]:
-        """Create and start a container for each name and request body, ``width`` at once; their ids."""
+        """Create and start a container for each name and request body, ``width`` at a time. Return the ids."""
         return list(self._pool.map(self._bring, boxes))
 
     def close(self) -> None:
-        """The end."""
+        """Close the connections."""
         self._pool.shutdown()
         while not self._free.empty():
             self._free.get().close()
@@ -61,7 +62,7 @@ class RawEngine:
 
 
 def api_prefix(path: str) -> str:
-    """What the paths of the API begin with on the engine at this Unix socket, in the version that labctl speaks."""
+    """Return the prefix of API paths for the engine at this Unix socket, in the version that labctl uses."""
     connection = http.client.HTTPConnection("localhost")
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(path)

@@ -1,5 +1,6 @@
-"""The fixtures of labctl's checks by stock pytest-testinfra: each box is ``docker://<container>``, and whatever labctl
-looks at from outside is asked in a box instead. A pytest plugin for ``bench/verify.py`` and the test of cheats:
+"""The fixtures of labctl's checks, made with stock pytest-testinfra. Each box is ``docker://<container>``. Values that
+labctl reads from outside are queried in the box instead. This is a pytest plugin for ``bench/verify.py`` and the test
+of cheats:
 
     LABCTL_STOCK=orders.json python -m pytest -p stock checks/redis-replication
 """
@@ -21,13 +22,13 @@ ORDERS = json.loads(Path(os.environ["LABCTL_STOCK"]).read_text())
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The markers of labctl's checks."""
+    """Register the markers of labctl's checks."""
     for line in ("task(id): the task of a check", "destructive: on clones", "reboot: on clones"):
         config.addinivalue_line("markers", line)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """No clones here."""
+    """Skip checks on clones: this plugin has no clones."""
     items[:] = [item for item in items if not any(item.get_closest_marker(name) for name in ("destructive", "reboot"))]
 
 
@@ -66,7 +67,7 @@ def probe(box: Callable[[str], Any]) -> Any:
 def listeners(box: Callable[[str], Any]) -> Callable[[str], list[SimpleNamespace]]:
     def listeners(name: str) -> list[SimpleNamespace]:
         found = []
-        # A root in the box may not look into another user's process: neither ss -p nor readlink tells what it is.
+        # Root in the box can't inspect another user's process, so neither ss -p nor readlink shows its program.
         pid = box(name).run("pgrep -o redis-server").stdout.strip()
         for line in box(name).run("ss -Hltn").stdout.splitlines():
             address, _, port = line.split()[3].rpartition(":")

@@ -1,17 +1,16 @@
-"""How long ``labctl up`` takes to every box ready, against the least that it could, and against what people do instead.
+"""Measure the time of ``labctl up`` until every box is ready, compared with the least possible time and other tools.
 
     python bench/up.py [--runs 7] [--lab redis-replication]
 
-In turn, on the same engine and the same images:
+The parts alternate, on the same engine and the same images:
 
-- up: the whole command as a process, from its start to its end, which is when every box's systemd has said that it has
-  finished starting;
-- floor: the same boxes (the same request bodies) created, started and wired through the Engine API directly, by one
-  process with everything loaded already, all at once, to the same readiness, told by the same keeper;
-- instead: ``docker compose up -d`` of the same images on a Docker network (three ``docker run`` side by side where
-  there is no Compose), until the command returns, and until systemd has finished starting in every container.
+- up: the whole command as a process, from its start to its end; then every box's systemd has finished starting;
+- floor: the same boxes (the same request bodies), created, started and wired directly through the Engine API, all at
+  once, by a process that has loaded all modules; the same keeper reports the same readiness;
+- instead: ``docker compose up -d`` of the same images on a Docker network (without Compose: three simultaneous
+  ``docker run``), until the command returns, and until systemd has finished starting in every container.
 
-Boxes are removed after each, untimed.
+The boxes are removed after each part. This time is not counted.
 """
 
 from __future__ import annotations
@@ -39,14 +38,15 @@ READY = "until [ -S /run/systemd/private ]; do sleep 0.02; done; systemctl is-sy
 
 
 def timed_up(lab: str) -> float:
-    """The command, as a learner types it."""
+    """Run the command as a learner types it."""
     started = time.perf_counter()
     subprocess.run([LABCTL, "up", lab, "--learner", LEARNER], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
 def timed_floor(lab: str) -> float:
-    """Create and start by raw requests on one warm connection a box, ready when the keeper says so."""
+    """Create and start boxes by raw requests, one open connection for each box. A box is ready when the keeper reports
+    it."""
     from labctl.adapters.docker.config import box_config
     from labctl.app.access import Access
     from labctl.app.actor import at_the_engine
@@ -74,9 +74,9 @@ def timed_floor(lab: str) -> float:
 
 
 def timed_instead(lab: str) -> tuple[str, float, float]:
-    """What a user would do without labctl: how it is called, seconds until the command returns, and until systemd has
-    finished starting in every container. systemd by the recipe that is found everywhere (the host's cgroup tree mounted
-    into the container, which gives up every limit: DESIGN section 3)."""
+    """Start the boxes as a user does without labctl. Return the command, the seconds until the command returns, and the
+    seconds until systemd has finished starting in every container. systemd runs by the usual recipe: the host's cgroup
+    tree is mounted into the container, so no limits apply (DESIGN section 3)."""
     from labctl.app.parts import Parts
 
     app = Parts()
@@ -142,19 +142,20 @@ def timed_instead(lab: str) -> tuple[str, float, float]:
 
 
 def together(commands: Iterable[list[str]]) -> None:
-    """Run them side by side; every one must succeed."""
+    """Run the commands side by side. Every command must succeed."""
     running = [subprocess.Popen(argv, stdout=subprocess.DEVNULL) for argv in commands]
     codes = [process.wait() for process in running]
     assert not any(codes), codes
 
 
 def remove(lab: str) -> None:
-    """The bench's boxes go."""
+    """Remove the bench's boxes."""
     subprocess.run([LABCTL, "down", lab, "--learner", LEARNER], check=True, stdout=subprocess.DEVNULL)
 
 
 def idle_mib(lab: str) -> dict[str, float]:
-    """Memory of each box by its own cgroup, the lab's services stopped, page cache that can be given back left out."""
+    """Return the memory of each box from its own cgroup, with the lab's services stopped and without reclaimable page
+    cache."""
     from labctl.app.parts import Parts
 
     app = Parts()

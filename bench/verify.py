@@ -1,16 +1,17 @@
-"""How long ``labctl verify`` takes, against the same checks by stock pytest-testinfra, and against the least possible.
+"""Measure ``labctl verify``, compared with the same checks by stock pytest-testinfra and with the least possible time.
 
     python bench/verify.py [--runs 7] [--lab redis-replication] [--counts 10,100,1000] [--instances 30]
 
-On one solved instance, in turn:
+The parts alternate on one solved instance:
 
 - verify: the whole command as a process;
 - stock: the same check files on the same boxes by pytest-testinfra's own ``docker://`` backend (bench/stock.py gives
   the fixtures), as a process;
 - floor: a bare pytest with one test that does one exec through the Engine API by plain HTTP, as a process.
 
-Then the cost of one command, as a check sees it; the cost as checks grow in number, on a lab of one box made for it;
-and many instances of the lab verified one after the other and all at once, with the memory that it takes.
+Then the benchmark measures one command of a check. It measures verify with more and more checks, on a lab with one box
+that is created for this. Last, it verifies many instances of the lab, one after the other and all at once, and measures
+the memory.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def test_it(box, n):
 
 
 def timed(argv: list[str], **more: str) -> float:
-    """One run that must succeed."""
+    """Run a command once; it must succeed."""
     started = time.perf_counter()
     done = subprocess.run(argv, env={**os.environ, **more}, capture_output=True, text=True, check=False)
     taken = time.perf_counter() - started
@@ -75,12 +76,12 @@ def timed(argv: list[str], **more: str) -> float:
 
 
 def labctl(*arguments: str) -> float:
-    """The command, quietly, for the bench's learner."""
+    """Run the command for the bench's learner, without output."""
     return timed([LABCTL, *arguments, "--learner", LEARNER])
 
 
 def per_command(app: Any, lab: str, count: int = 300) -> dict[str, float]:
-    """Milliseconds of one command on a box, median, as checks run them."""
+    """Return the median milliseconds of one command on a box, run as checks run commands."""
     from labctl.adapters.checks.backend import LookBackend
     from labctl.adapters.checks.session import CheckSession
 
@@ -103,7 +104,7 @@ def per_command(app: Any, lab: str, count: int = 300) -> dict[str, float]:
 
 
 def growth(counts: list[int]) -> dict[int, float]:
-    """Seconds of verify on a lab of one box with so many tasks."""
+    """Return the seconds of verify on a lab with one box and this number of tasks."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         catalog = Path(folder)
@@ -129,7 +130,7 @@ def growth(counts: list[int]) -> dict[int, float]:
 
 
 class Memory:
-    """The most that the machine had in use above what it had before, sampled ten times a second, in MiB."""
+    """Return the highest additional memory of the machine in MiB, sampled ten times a second."""
 
     def __enter__(self) -> Memory:
         self._before = self._used()
@@ -154,7 +155,7 @@ class Memory:
 
 
 def many(lab: str, count: int) -> list[tuple[str, float, float]]:
-    """So many learners' instances, verified one after the other, and all at once: seconds and MiB."""
+    """Verify this many instances, one after the other and then all at once. Return the seconds and MiB."""
     learners = [f"bench-{number}" for number in range(count)]
     for learner in learners:
         timed([LABCTL, "up", lab, "--learner", learner])
@@ -170,7 +171,7 @@ def many(lab: str, count: int) -> list[tuple[str, float, float]]:
         running = [subprocess.Popen(argv[learner], stdout=subprocess.DEVNULL) for learner in learners]
         codes = [process.wait() for process in running]
         rows.append(("all at once", time.perf_counter() - started, memory.most))
-    assert set(codes) == {1}, codes  # fresh instances: everything is to be done, and nothing is an error
+    assert set(codes) == {1}, codes  # fresh instances: all tasks fail, and no check ends with an error
     for learner in learners:
         timed([LABCTL, "down", lab, "--learner", learner])
     return rows
@@ -218,7 +219,7 @@ def main() -> None:
         labctl("verify", "--lab", options.lab)
         for _ in range(options.runs):
             taken["labctl verify"].append(labctl("verify", "--lab", options.lab))
-            # Bare: whatever pytest plugins happen to be installed stay out of both.
+            # Without other pytest plugins that are installed, for both.
             bare = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
             taken["floor"].append(timed(floor, **engine, **bare))
             here = {"PYTHONPATH": str(Path(__file__).parent), "LABCTL_STOCK": str(orders)}

@@ -7,21 +7,21 @@ know. So a hidden applet gets another name in busybox's table.
 from seal import require
 
 _SECTIONS = 8
-"""busybox looks a name up in one of so many sections of its sorted table, found by their first names."""
+"""busybox divides its sorted table into this number of sections, and finds a section by its first name."""
 
 
 def hidden(data: bytes, names: list[str], hide: list[str]) -> tuple[bytes, dict[str, str]]:
-    """busybox without these applets, and the applets with their new names. ``names`` is its table."""
+    """Return busybox without these applets, and the applets with their new names. ``names`` is its table."""
     new = list(names)
     first = {len(names) * section // _SECTIONS for section in range(1, _SECTIONS)}
     for applet in hide:
         place = names.index(applet)
         if place not in first:
-            # Out of order it harms nobody: a search ends at a greater letter, and this one is smaller.
+            # The wrong order does no harm: a search ends at a greater letter, and this letter is smaller.
             new[place] = applet[0] + applet[1:].upper()
         else:
-            # The first of a section must stay between its neighbours. It takes a letter of the next one, which
-            # begins with its name: `ip`, `ipcalc` become `ipb`, `ipcal`.
+            # The first name of a section must stay between its neighbours. It takes a letter of the next name, which
+            # begins with it: `ip`, `ipcalc` become `ipb`, `ipcal`.
             following = names[place + 1]
             require(following.startswith(applet), f"{applet} can't be hidden before {following}")
             new[place] = applet + chr(ord(following[len(applet)]) - 1)

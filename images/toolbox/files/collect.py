@@ -1,4 +1,4 @@
-"""Fill /.labctl: the programs, and all that they load."""
+"""Fill /.labctl with the programs and everything that they load."""
 
 import os
 import re
@@ -14,8 +14,8 @@ ROOT = Path("/.labctl")
 BUILD = Path(__file__).parent
 LIBRARIES = Path("/usr/lib", seal.TRIPLET.decode())
 
-# By the name in /.labctl/bin. busybox's applets are there, too; of these, four are replaced: testinfra wants
-# `ip --json`, `ls -q`, `nc -z` and `ps -A -o`.
+# Programs by their name in /.labctl/bin. The folder also has busybox's applets. Four applets are replaced, because
+# testinfra needs `ip --json`, `ls -q`, `nc -z` and `ps -A -o`.
 PROGRAMS = {
     **{name: name for name in ("redis-cli", "ss", "ip", "bridge", "ls", "ps", "getent", "dpkg-query", "nft")},
     **{name: name for name in ("systemctl", "journalctl", "openssl", "curl", "socat")},
@@ -25,10 +25,10 @@ PROGRAMS = {
     "mysqladmin": "mariadb-admin",
 }
 
-# Programs that read a learner's settings unless their first argument says no.
+# Programs that read a learner's settings unless their first argument forbids it.
 FIRST_ARGUMENT = {"curl": "-q", "mysql": "--no-defaults", "mysqladmin": "--no-defaults"}
 
-# What is loaded at run time.
+# Libraries that are loaded at run time.
 LOADED = (
     "libgcc_s.so.1",  # pthread_cancel
     "libpcre2-8.so.0",  # journalctl --grep
@@ -40,22 +40,22 @@ LOADED = (
 
 
 def libraries(path: Path) -> list[Path]:
-    """All that the loader loads with it."""
+    """Return all libraries that the loader loads for a program."""
     listed = subprocess.run(["ldd", path], capture_output=True, text=True, check=False).stdout
     seal.require("not found" not in listed, listed)
     return [Path(found) for found in re.findall(r"=> (/\S+)", listed)]
 
 
 def copy(source: Path, target: Path) -> None:
-    """The file that it means, once."""
+    """Copy the file that a link leads to, once."""
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
 
 
 def copy_with_libraries(source: Path, target: Path) -> None:
-    """And nothing that it doesn't use: redis-cli is linked with libsystemd and all of its libraries, which costs it a
-    millisecond of the four that it takes to start."""
+    """Copy a program and the libraries that it uses. Unused libraries are removed: redis-cli is linked with libsystemd
+    and all its libraries, which costs one of the four milliseconds of its start."""
     copy(source, target)
     listed = subprocess.run(["ldd", "-u", source], capture_output=True, text=True, check=False).stdout
     for unused in re.findall(r"^\s+(/\S+)", listed, re.MULTILINE):
@@ -75,10 +75,10 @@ def ask_busybox(*arguments: str) -> str:
 
 
 def busybox() -> None:
-    """busybox, and a link for each applet."""
+    """Install busybox, and a link for each applet."""
     path = ROOT / "bin/busybox"
     copy(Path("/bin/busybox"), path)
-    # Absolute: libc insists on it where it finds a link.
+    # Absolute, because libc requires this for a link.
     link(ROOT / seal.BUSYBOX_ITSELF.decode(), "/.labctl/bin/busybox")
     names = ask_busybox("--list").split()
     hide = sorted(set(names) & set(PROGRAMS))
@@ -103,7 +103,7 @@ def program(name: str, file: str) -> None:
     target.unlink(missing_ok=True)
     first = next(other for other in PROGRAMS if PROGRAMS[other] == file)
     if first != name:
-        # One program that asks by which name it was called.
+        # One program that reads the name of its call.
         link(target, first)
     elif name in FIRST_ARGUMENT:
         copy_with_libraries(source, ROOT / "libexec" / name)
@@ -113,15 +113,16 @@ def program(name: str, file: str) -> None:
 
 
 def alone() -> None:
-    """ps begins by looking at itself in /proc. A check's command isn't in the pid namespace of the /proc that it sees,
-    so ps takes the first process for itself: what it finds there counts only where no other selection is given."""
+    """Build ps for use without its own pid. ps first looks for itself in /proc. A check's command is not in the pid
+    namespace of the /proc that it sees, so ps takes the first process for itself. The values that ps finds there are
+    used only if no other selection is given."""
     name = "libfirst.so"
     subprocess.run(["tcc", "-shared", "-nostdlib", "-o", ROOT / "lib" / name, BUILD / "first.c"], check=True)
     subprocess.run(["patchelf", "--add-needed", name, ROOT / "bin/ps"], check=True)
 
 
 def data() -> None:
-    """What programs and libraries read below /.labctl, as seal.py has them do."""
+    """Create the files that programs and libraries read below /.labctl after seal.py has changed their paths."""
     for name in ("boot", "nss.conf"):
         copy(BUILD / name, ROOT / ("bin" if name == "boot" else "") / name)
     shutil.copytree("/usr/lib/locale/C.utf8", ROOT / "locale/C.utf8")
@@ -131,8 +132,8 @@ def data() -> None:
 
 
 def links() -> None:
-    """A list of all links. The engine's own builder takes a layer from its cache where only a link's target differs:
-    with the list a file differs, too."""
+    """Write a list of all links. The engine's own builder uses a cached layer even if the target of a link differs.
+    With this list, a file differs as well."""
     listed = [f"{path} -> {path.readlink()}\n" for path in sorted(ROOT.rglob("*")) if path.is_symlink()]
     (ROOT / "links").write_text("".join(listed))
 

@@ -1,16 +1,16 @@
-"""Seal programs: what they would load or obey from the box's root, they look for below /.labctl instead.
+"""Seal programs: paths that they would load or obey from the box's root are changed to paths below /.labctl.
 
-A learner is root in the box: any loader, library, NSS module, plugin or configuration there may be hostile. Paths that
-are compiled into programs and libraries are replaced in place by paths of the same length, filled up with slashes,
-which a path may have as many of as it likes. So a program needs no wrapper that tells its loader where the libraries
-are, and starts without one.
+A learner is root in the box, so any loader, library, NSS module, plugin or configuration there may be hostile. Paths
+that are compiled into programs and libraries are replaced in place by paths of the same length. Extra slashes, of which
+a path may have any number, fill them up. So a program needs no wrapper that tells its loader the libraries' folder, and
+starts without a wrapper.
 
-busybox is static, and Debian's reads /etc/passwd and group by code of its own: its id, stat and find ask no NSS. Its
-ping, wget and hostname call getaddrinfo, though, and a static glibc, too, loads what nsswitch.conf names; the same
-replacements are made in it.
+busybox is static. Debian's busybox reads /etc/passwd and group with its own code, so its id, stat and find do not use
+NSS. But its ping, wget and hostname call getaddrinfo, and even a static glibc loads the modules that nsswitch.conf
+names. So the same replacements are made in busybox.
 
-What stays the box's are files that describe the box, and are only read as data: /etc/passwd, group, shadow, hosts,
-services, protocols, resolv.conf, gai.conf, host.conf, localtime, iproute2/*, machine-id and the like.
+Files that describe the box and are only read as data stay the box's own: /etc/passwd, group, shadow, hosts, services,
+protocols, resolv.conf, gai.conf, host.conf, localtime, iproute2/*, machine-id and similar files.
 """
 
 import platform
@@ -24,13 +24,13 @@ NSS = b"nss.conf"
 
 
 def require(right: bool, why: object) -> None:
-    """An assertion that ends the build."""
+    """End the build if a condition is false."""
     if not right:
         raise SystemExit(f"the toolbox can't be made: {why}")
 
 
 def below(path: bytes, name: bytes = b"") -> bytes:
-    """A path of the same length below /.labctl that means ``name``. Without one it means nothing that there is."""
+    """Return a path of the same length below /.labctl that leads to ``name``. Without ``name`` it leads to no file."""
     name = name or b"-" * max(len(path) - len(ROOT) - 1, 0)
     slashes = len(path) - len(ROOT) - len(name)
     require(slashes > 0 or (slashes == 0 and not name), f"{path!r} is too short for {name!r}")
@@ -41,7 +41,7 @@ def moved(path: bytes, name: bytes = b"") -> tuple[bytes, bytes]:
     return path, below(path, name)
 
 
-# In every ELF file; a path that begins with another one of these stands before it.
+# Replacements in every ELF file. A path that begins with another of these paths stands before that path.
 EVERYWHERE = dict(
     [
         moved(LOADER, b"lib/ld.so"),
@@ -49,19 +49,20 @@ EVERYWHERE = dict(
         moved(b"/usr/lib/" + TRIPLET + b"/systemd", b"lib"),
         moved(b"/usr/lib/" + TRIPLET, b"lib"),
         moved(b"/lib/" + TRIPLET, b"lib"),
-        # The last two of its folders are too short for a name below /.labctl. sysfs, which is no learner's to write.
+        # The loader's last two folders are too short for a name below /.labctl. They become /sys, which no learner can
+        # write.
         (b"/lib/\0/usr/lib/\0", b"/sys/\0/sys/////\0"),
-        # The loader's.
+        # Files of the loader.
         moved(b"/etc/ld.so.preload"),
         moved(b"/etc/ld.so.cache"),
-        # libc's. The second is the one before, cut where the compiler moves 16 bytes at once; likewise nscd's socket,
-        # by which a learner's process could answer in place of the files.
+        # Files of libc. The second path is the first one, cut because the compiler moves 16 bytes at once. The path of
+        # nscd's socket is cut in the same way; there a learner's process could answer instead of the files.
         moved(b"/etc/nsswitch.conf", NSS),
         moved(b"/etc/nsswitch.co"),
         moved(b"/var/run/nscd/so"),
         moved(b"/usr/lib/locale", b"locale"),
         moved(b"/usr/share/locale"),
-        # libcrypto's folder, and where curl finds the certificates.
+        # libcrypto's folder, and curl's folder of certificates.
         moved(b"/usr/lib/ssl", b"ssl"),
         moved(b"/etc/ssl/certs", b"ssl"),
         # Settings of libraries, some of which name plugins: jemalloc, GnuTLS, libgcrypt, Kerberos, p11-kit, SASL, LDAP.
@@ -82,21 +83,22 @@ EVERYWHERE = dict(
         moved(b"/etc/mysql"),
         moved(b"/usr/share/mysql"),
         moved(b"/etc/dpkg"),
-        # What programs would execute: systemctl is-enabled for a script in /etc/init.d, iptables for a kernel module.
+        # Programs that other programs would execute: systemctl is-enabled for a script in /etc/init.d, iptables for a
+        # kernel module.
         moved(b"/lib/systemd/systemd-sysv-install"),
         moved(b"/proc/sys/kernel/modprobe"),
     ]
 )
 
-# A check's command isn't in the pid namespace of the /proc that it sees, so /proc/self leads nowhere there. busybox
-# executes itself by it where an applet is run by name. About ps see alone() in collect.py.
+# A check's command is not in the pid namespace of the /proc that it sees, so /proc/self is not a valid link there.
+# busybox executes itself through this link if an applet is called by name. For ps see alone() in collect.py.
 ONLY_IN = {
     "bin/busybox": dict([moved(b"/proc/self/exe", BUSYBOX_ITSELF)]),
     "lib/libproc2.so.0": {b"/proc/self": b"/proc/1///"},
 }
 
-# What has to be found, or the image isn't what this was written for: file, path, how often. None: at least once, since
-# it is the compiler's choice, another one on each architecture.
+# Paths that must be found; otherwise the image has other programs than expected: file, path, number. None: at least
+# once, because the compiler's choice differs on each architecture.
 EXPECTED: dict[str, dict[bytes, int | None]] = {
     "lib/ld.so": {b"/etc/ld.so.preload": 1, b"/etc/ld.so.cache": 2, b"/lib/\0/usr/lib/\0": 2},
     "lib/libc.so.6": {
@@ -120,7 +122,7 @@ EXPECTED: dict[str, dict[bytes, int | None]] = {
 
 
 def sealed(name: str, data: bytes) -> bytes:
-    """The ELF file ``name`` of /.labctl without what isn't its own."""
+    """Return the ELF file ``name`` of /.labctl with all replacements."""
     replacements = EVERYWHERE | ONLY_IN.get(name, {})
     expected = dict(EXPECTED.get(name, {}))
     for path, other in replacements.items():

@@ -25,7 +25,7 @@ _DETAIL_LINES = 15
 
 
 class CallbackModule(CallbackBase):
-    """Tells what labctl shows: each task as it starts in a box, and what failed."""
+    """Reports to labctl each task as it starts in a box, and each failure."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -35,32 +35,33 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._hosts = ""
         self._items: dict[tuple[str, str], str] = {}
-        # Ansible forks a worker for each task and box, and each would import the SDK again. Here it is imported once.
+        # Ansible forks a worker for each task and box, and each worker would import the SDK again. So it is imported
+        # once here.
         _ = Client(os.environ.get("LABCTL_ENGINE", "")).api
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Whom this play is for, in case that there is nobody."""
+        """Keep the hosts of this play, in case no host matches."""
         hosts = play.hosts
         self._hosts = ", ".join(map(str, hosts)) if isinstance(hosts, list) else str(hosts)
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
-        """Ansible ends well when a play is for nobody; labctl doesn't."""
+        """Report a play without hosts. Ansible treats it as a success, but labctl does not."""
         _say("unmatched", hosts=self._hosts)
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
-        """A task starts in a box."""
+        """Report that a task starts in a box."""
         _say("start", box=host.get_name(), task=_name(task))
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """It is done."""
+        """Report that the task has ended successfully."""
         _say("ok", box=_box(result), task=_name(_task(result)), changed=bool(_facts(result).get("changed")))
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        """One turn of a loop failed; the task's own result won't say why."""
+        """Keep the error of a loop item, because the result of the whole task does not contain it."""
         self._items.setdefault((_box(result), str(_task(result)._uuid)), _message(_facts(result)))
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """A task failed, and that counts."""
+        """Report a task that failed and whose failure is not ignored."""
         if ignore_errors:
             return
         facts = _facts(result)
@@ -68,7 +69,7 @@ class CallbackModule(CallbackBase):
         _say("failed", box=_box(result), task=_name(_task(result)), msg=message, detail=_detail(facts))
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """A box can't be reached."""
+        """Report a box that can't be reached."""
         facts = _facts(result)
         _say("unreachable", box=_box(result), task=_name(_task(result)), msg=_message(facts), detail=_detail(facts))
 
@@ -79,7 +80,8 @@ def _say(kind: str, **values: object) -> None:
 
 
 def _facts(result: Any) -> dict[str, Any]:
-    """The module's result. ``result`` is public from ansible-core 2.19 on, ``_result`` before."""
+    """Return the module's result. ``result`` is public in ansible-core 2.19 and newer, older versions have
+    ``_result``."""
     found: dict[str, Any] = getattr(result, "result", None) or result._result
     return found
 
@@ -97,7 +99,8 @@ def _name(task: Any) -> str:
 
 
 def _message(facts: dict[str, Any]) -> str:
-    """One line: what the module says, and where that is only that a command failed, the command's own last words."""
+    """Return the error in one line: the module's message. If that only says that a command failed, return the command's
+    last line of output."""
     message = " ".join(str(facts.get("msg") or "").split()).removeprefix("Task failed: ")
     said = str(facts.get("stderr") or facts.get("stdout") or "").strip().splitlines()
     if said and (not message or message.startswith("non-zero return code")):

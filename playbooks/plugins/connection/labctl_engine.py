@@ -46,18 +46,19 @@ options:
 """
 
 _SECONDS = 3600.0
-"""A task may say nothing for long: unpacking, compiling, waiting."""
+"""The limit is long, because a task may print nothing for a long time: unpack, compile, wait."""
 
 
 @functools.lru_cache(maxsize=1)
 def _engine(address: str) -> DockerEngine:
-    """This process's engine. A play neither makes nor lists boxes, so it needs no toolbox and no store."""
+    """Return this process's engine. A play neither creates nor lists boxes, so this engine needs no toolbox and no
+    store."""
     client = Client(address, timeout=_SECONDS)
     return DockerEngine(client, toolbox_volume=str, store=str, recognise=lambda _box: False)
 
 
 class Connection(ConnectionBase):
-    """One box."""
+    """A connection to one box."""
 
     transport = "labctl_engine"
     has_pipelining = True
@@ -93,7 +94,7 @@ class Connection(ConnectionBase):
         Path(out_path).write_bytes(result.stdout)
 
     def close(self) -> None:
-        """Nothing stays open between commands."""
+        """Do nothing: no connection stays open between commands."""
         self._connected = False
 
     def _run(self, command: str, stdin: bytes | None) -> ExecResult:
@@ -101,5 +102,5 @@ class Connection(ConnectionBase):
         try:
             return _engine(self.get_option("engine")).exec(box, ["/bin/sh", "-c", command], stdin=stdin)
         except LabctlError as error:
-            # Ansible would print the whole chain of causes; the last link says it all.
+            # Ansible would print the whole chain of causes. The last cause is enough.
             raise AnsibleConnectionFailure(str(error)) from None

@@ -1,9 +1,9 @@
-# A terminal whose name terminfo(5) doesn't know makes nano and others refuse to start: then it is the one that all of
-# them imitate.
+# nano and other programs do not start if terminfo(5) doesn't know the terminal. Then use xterm-256color, because most
+# terminals are compatible with it.
 if [ -n "${TERM:-}" ] && ! infocmp "$TERM" >/dev/null 2>&1; then
     export TERM=xterm-256color
 fi
-# The prompt and the greeting of an interactive shell: which box this is, of which lab, and how to go on.
+# The prompt and the greeting of an interactive shell: the box, its lab, and the next commands.
 if [ -n "${BASH_VERSION:-}" ] && [ -n "${PS1:-}" ]; then
     . /usr/share/bash-completion/bash_completion
     lab=

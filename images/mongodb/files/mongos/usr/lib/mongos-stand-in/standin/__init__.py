@@ -1,8 +1,8 @@
-"""A stand-in for mongos, where MongoDB's own program can't be had.
+"""A stand-in for mongos, for images without MongoDB's own packages.
 
-It speaks MongoDB's wire protocol, and decides nothing about sharding itself: the mongod of a shard carries the router's
-code (clusterFind, clusterInsert …), the config server carries the administrator's (_configsvrAddShard …). The stand-in
-logs clients in, asks those, and passes on what they say.
+It speaks MongoDB's wire protocol but makes no decision about sharding. The mongod of a shard contains the router's code
+(clusterFind, clusterInsert …). The config server contains the administrator's commands (_configsvrAddShard …). The
+stand-in logs clients in, sends requests to these servers, and passes on their answers.
 """
 
 VERSION = "6.0.5"

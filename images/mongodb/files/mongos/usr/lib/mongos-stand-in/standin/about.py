@@ -1,5 +1,5 @@
 # ruff: noqa: ARG001 (all commands are called alike)
-"""What a client asks of the router itself. Wherever it shows itself, it says that it is a stand-in."""
+"""Commands that the router itself answers. Each answer about the router names it as a stand-in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _now() -> datetime.datetime:
 
 
 def hello(session: Session, body: Document) -> Document:
-    """What drivers begin with: a router, and how large messages may be."""
+    """hello: the first command of drivers. It reports a router and the maximum size of messages."""
     answer: Document = {
         "isWritablePrimary" if "hello" in body else "ismaster": True,
         "msg": "isdbgrid",
@@ -93,7 +93,7 @@ def server_status(session: Session, body: Document) -> Document:
 
 
 def connection_status(session: Session, body: Document) -> Document:
-    """connectionStatus: who is logged in."""
+    """connectionStatus: the users that are logged in."""
     user = session.client.user
     who = [{"user": user[0], "db": user[1]}] if user else []
     roles: list[Any] = []
@@ -118,7 +118,7 @@ def cmd_line(session: Session, body: Document) -> Document:
 
 
 def get_log(session: Session, body: Document) -> Document:
-    """getLog: what a shell shows as warnings of the start."""
+    """getLog: the start-up warnings that a shell shows."""
     session.client.must(["getLog"], "admin", "getLog", cluster=True)
     if body["getLog"] == "*":
         return {"names": ["global", "startupWarnings"], "ok": 1.0}
@@ -127,7 +127,7 @@ def get_log(session: Session, body: Document) -> Document:
 
 
 def get_parameter(session: Session, body: Document) -> Document:
-    """getParameter: of those that a router has, the few that clients ask for."""
+    """getParameter: the few parameters of a router that clients request."""
     session.client.must(["getParameter"], "admin", "getParameter", cluster=True)
     known: Document = {"authenticationMechanisms": ["SCRAM-SHA-256"], "enableTestCommands": False}
     found = {name: value for name, value in known.items() if name in body or body["getParameter"] == "*"}
@@ -153,7 +153,7 @@ def shard_version(session: Session, body: Document) -> Document:
 
 
 def fine(session: Session, body: Document) -> Document:
-    """What needs nothing to be done."""
+    """Commands without any effect."""
     return {"ok": 1.0}
 
 
@@ -185,7 +185,7 @@ def current_op(session: Session, body: Document) -> Document:
 
 
 def not_here(session: Session, body: Document) -> Document:
-    """What a router doesn't do, MongoDB's own neither."""
+    """Commands that a router refuses, as MongoDB's own router does."""
     raise CommandError(115, f"{next(iter(body))} is not supported through mongos")
 
 

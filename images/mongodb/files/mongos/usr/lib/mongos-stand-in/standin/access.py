@@ -1,5 +1,5 @@
-"""Who a client is, and what it may do. Its login is relayed to the config servers, which know the users; what these may
-do is asked there too."""
+"""The user and the rights of a client. Logins are relayed to the config servers, which store the users. The rights of a
+user are queried from the config servers, too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from standin.errors import CommandError
 
 _REMEMBERED = 1.0
 _BEFORE_ANY_USER = {"createUser", "createRole", "grantRole", "addShard"}
-"""What somebody on this machine may do as long as the cluster has no user."""
+"""The rights of a local client while the cluster has no user."""
 
 
 class Client:
@@ -30,13 +30,13 @@ class Client:
         self._name = ("", "")
 
     def close(self) -> None:
-        """It is gone."""
+        """The client has disconnected."""
         if self._relay is not None:
             self._relay.close()
             self._relay = None
 
     def sasl(self, body: Document) -> Document:
-        """A step of a login, relayed."""
+        """Relay a step of a login."""
         db = str(body["$db"])
         if "saslStart" in body:
             self.close()
@@ -60,7 +60,7 @@ class Client:
         return answer
 
     def logout(self) -> None:
-        """It is nobody from now on."""
+        """Log the client out."""
         self.user = None
 
     def _privileges(self) -> list[Mapping[str, Any]]:
@@ -73,7 +73,7 @@ class Client:
         return self._rights
 
     def may(self, action: str, db: str = "", collection: str = "", cluster: bool = False) -> bool:
-        """Whether it may do this to the whole cluster, or to that database or collection."""
+        """Return whether the client has this right for the whole cluster, or for that database or collection."""
         if not self._secured or self.user == ("__system", "local"):
             return True
         if self.user is None:
@@ -87,7 +87,7 @@ class Client:
         return bool(self._cluster.config.run("admin", {"usersInfo": {"forAllDBs": True}}, again=True)["users"])
 
     def must(self, actions: Iterable[str], db: str, command: str, collection: str = "", cluster: bool = False) -> None:
-        """Raises CommandError unless it may do all of this."""
+        """Raises CommandError unless the client has all these rights."""
         if not self._secured:
             return
         if all(self.may(action, db, collection, cluster) for action in actions):
@@ -97,7 +97,7 @@ class Client:
         raise CommandError(13, f"not authorized on {db} to execute command {{ {command} }}")
 
     def known(self, command: str) -> None:
-        """Raises CommandError unless it is logged in, whoever it is."""
+        """Raises CommandError unless the client is logged in as any user."""
         if self._secured and self.user is None:
             raise CommandError(13, f"command {command} requires authentication")
 

@@ -25,8 +25,8 @@ def _split_ns(ns: str) -> tuple[str, str]:
 
 
 def configured(name: str, action: str, collection: str = "", concern: Mapping[str, Any] = MAJORITY) -> Command:
-    """A command that the config servers carry out under another name. Who may it: whoever may do that to the cluster,
-    or to that collection of the config database."""
+    """A command that the config servers carry out under another name. A client needs the right for the cluster, or for
+    that collection of the config database."""
 
     def run(session: Session, body: Document) -> Document:
         db = "config" if collection else "admin"
@@ -55,7 +55,7 @@ def list_shards(session: Session, body: Document) -> Document:
 
 
 def enable_sharding(session: Session, body: Document) -> Document:
-    """enableSharding: makes the database, and chooses its primary shard."""
+    """enableSharding: creates the database and chooses its primary shard."""
     db = str(body["enableSharding"])
     session.client.must(["enableSharding"], db, "enableSharding")
     session.cluster.database(db, make=True, primary=str(body.get("primaryShard", "")))
@@ -149,14 +149,14 @@ def merge_chunks(session: Session, body: Document) -> Document:
 
 
 def zone_range(session: Session, body: Document) -> Document:
-    """updateZoneKeyRange. A bound that names only a part of the key is filled up, as mongos does."""
+    """updateZoneKeyRange. A bound that names only a part of the key is completed, as in mongos."""
     session.client.must(["update"], "config", "updateZoneKeyRange", "tags")
     entry = session.cluster.collection(str(body["updateZoneKeyRange"]))
     command = command_for(body)
     for bound in ("min", "max"):
         if entry is not None:
             missing = [name for name in entry["key"] if name not in body[bound]]
-            # mongosh makes {region: "north"} mean: from there on, whatever the other fields are.
+            # In mongosh {region: "north"} means: from this value on, with any values of the other fields.
             command[bound] = SON([*body[bound].items(), *((name, MinKey()) for name in missing)])
     return session.cluster.configure({"_configsvrUpdateZoneKeyRange": command.pop("updateZoneKeyRange"), **command})
 
@@ -223,7 +223,7 @@ _GRANTING = {
 
 
 def users(session: Session, body: Document) -> Document:
-    """Users and roles: they are kept by the config servers."""
+    """Users and roles, which the config servers store."""
     name, db = next(iter(body)), str(body["$db"])
     mine = name in ("usersInfo", "updateUser") and session.client.user in ((body[name], db), _of(body[name]))
     if not (mine and (name == "usersInfo" or set(body) & {"roles"} == set())):

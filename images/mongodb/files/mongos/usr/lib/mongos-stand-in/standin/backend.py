@@ -1,4 +1,4 @@
-"""The cluster's members: connections that are kept, and who of a replica set is the primary."""
+"""The cluster's members: connections that are kept open, and the primary of each replica set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from standin import scram, wire
 from standin.errors import NOT_PRIMARY, CommandError, RefusedError
 
 INTERNAL = ("$clusterTime", "operationTime", "lastCommittedOpTime", "$configTime", "$topologyTime", "$gleStats")
-"""What members tell each other, and no client."""
+"""Fields that members send to each other, but never to clients."""
 
 PATIENCE = 20.0
 """Seconds that a command waits for a primary, as in MongoDB."""
@@ -23,7 +23,7 @@ Document = dict[str, Any]
 
 
 class UnreachableError(Exception):
-    """A member that can't be talked to. ``sent``: perhaps it carried the command out."""
+    """A member that can't be reached. ``sent``: perhaps the member carried the command out."""
 
     def __init__(self, message: str, sent: bool = False) -> None:
         super().__init__(message)
@@ -31,12 +31,12 @@ class UnreachableError(Exception):
 
 
 def told(answer: Mapping[str, Any]) -> Document:
-    """A member's answer as a client sees it."""
+    """Return a member's answer as a client sees it."""
     return {key: value for key, value in answer.items() if key not in INTERNAL}
 
 
 class Pool:
-    """Connections to members, logged in as the cluster's own user where there is a keyfile."""
+    """Connections to members. They are logged in as the cluster's own user if there is a keyfile."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -44,7 +44,7 @@ class Pool:
         self._lock = threading.Lock()
 
     def dial(self, host: str, seconds: float = 3.0) -> socket.socket:
-        """A new connection, not logged in. Raises UnreachableError."""
+        """Open a new connection without a login. Raises UnreachableError."""
         name, _, port = host.rpartition(":")
         try:
             sock = socket.create_connection((name, int(port)), seconds)
@@ -93,7 +93,7 @@ class Pool:
             self._idle[host].append(sock)
 
     def ask(self, host: str, db: str, command: Mapping[str, Any]) -> Document:
-        """A command to one member, and what it answered, whatever that is. Raises UnreachableError."""
+        """Send a command to one member and return its answer. Raises UnreachableError."""
         with self._connection(host) as sock:
             try:
                 return dict(wire.ask(sock, {**command, "$db": db}).items())
@@ -101,7 +101,7 @@ class Pool:
                 raise UnreachableError(f"network error while talking to {host} :: caused by :: {error}", True) from None
 
     def hello(self, host: str) -> Document:
-        """What a member says of itself, to anybody; nothing where it can't be reached."""
+        """Return a member's public description of itself; an empty one if the member can't be reached."""
         try:
             sock = self.dial(host, 1.5)
         except UnreachableError:
@@ -114,7 +114,8 @@ class Pool:
 
 
 def _closed(sock: socket.socket) -> bool:
-    """An idle connection on which something arrives was closed by the other end."""
+    """Return whether an idle connection was closed. If data arrives on an idle connection, the other end has closed
+    it."""
     sock.setblocking(False)
     try:
         sock.recv(1, socket.MSG_PEEK)
@@ -137,7 +138,7 @@ class ReplicaSet:
         self._lock = threading.Lock()
 
     def look(self) -> str:
-        """Ask all members who the primary is: ``host:port``, or nothing."""
+        """Query all members for the primary: return ``host:port``, or an empty text."""
         found: dict[str, Document] = {}
         threads = [
             threading.Thread(target=lambda host=host: found.update({host: self._pool.hello(host)}), daemon=True)
@@ -156,7 +157,7 @@ class ReplicaSet:
         return self._primary
 
     def primary(self, seconds: float = PATIENCE) -> str:
-        """The primary. Raises CommandError where there is none within this time."""
+        """Return the primary. Raises CommandError if there is none within this time."""
         deadline = time.monotonic() + seconds
         with self._lock:
             while not (self._primary or self.look()):
@@ -167,11 +168,11 @@ class ReplicaSet:
             return self._primary
 
     def forget(self) -> None:
-        """It may be another one by now."""
+        """Forget the primary, because another member may be the primary now."""
         self._primary = ""
 
     def any_member(self) -> str:
-        """A member that answers, the primary if there is one."""
+        """Return a member that answers; the primary if there is one."""
         for host in [self._primary or self.look(), *self._hosts]:
             if host and self._pool.hello(host).get("setName") == self.name:
                 return host
@@ -180,11 +181,12 @@ class ReplicaSet:
         )
 
     def run(self, db: str, command: Mapping[str, Any], again: bool = False) -> Document:
-        """A command on the primary, wherever that is. ``again``: it may be carried out twice. Raises CommandError."""
+        """Run a command on the current primary. ``again``: the command may be carried out twice. Raises
+        CommandError."""
         return self.run_where(db, command, again)[1]
 
     def run_where(self, db: str, command: Mapping[str, Any], again: bool = False) -> tuple[str, Document]:
-        """Like ``run``, and on which member."""
+        """Like ``run``, and also return the member."""
         deadline = time.monotonic() + PATIENCE
         while True:
             host = self.primary(max(0.5, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Commands on databases and collections: what is there, how large, and making and dropping it."""
+"""Commands on databases and collections: list, measure, create and drop them."""
 
 from __future__ import annotations
 

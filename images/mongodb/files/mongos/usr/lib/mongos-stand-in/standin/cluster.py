@@ -17,7 +17,7 @@ from standin.errors import NOT_PRIMARY, CommandError, RefusedError
 
 MAJORITY: Document = {"writeConcern": {"w": "majority", "wtimeout": 60_000}}
 FIXED = {"config": "config", "admin": "config"}
-"""Databases that lie on the config servers."""
+"""Databases that are stored on the config servers."""
 
 
 class Cluster:
@@ -33,12 +33,12 @@ class Cluster:
     # ------------------------------------------------------------------------------------------------- what there is
 
     def read(self, collection: str, query: Mapping[str, Any], **more: Any) -> list[Document]:
-        """Documents of the config database, of the primary."""
+        """Return documents of the config database, from the primary."""
         command = {"find": collection, "filter": query, "batchSize": 100_000, **more}
         return [dict(one.items()) for one in self.config.run("config", command, again=True)["cursor"]["firstBatch"]]
 
     def shards(self, fresh: bool = False) -> dict[str, ReplicaSet]:
-        """Shards by name. Raises CommandError where there are none."""
+        """Return the shards by name. Raises CommandError if there are none."""
         with self._lock:
             if fresh or not self._shards or time.monotonic() - self._seen > 5:
                 found = {str(one["_id"]): str(one["host"]) for one in self.read("shards", {}, sort={"_id": 1})}
@@ -50,14 +50,14 @@ class Cluster:
             return self._shards
 
     def shard(self, name: str) -> ReplicaSet:
-        """A shard by its name, or by ``set/hosts``."""
+        """Return a shard by its name, or by ``set/hosts``."""
         for one in (name, name.partition("/")[0]):
             if one in self.shards(fresh=True):
                 return self._shards[one]
         raise CommandError(70, f"Could not find shard metadata for shard with id: {name}")
 
     def database(self, name: str, make: bool = False, primary: str = "") -> Document:
-        """The entry of a database; ``make``: made where there is none. Raises CommandError 26."""
+        """Return the entry of a database. ``make``: create the entry if there is none. Raises CommandError 26."""
         found = [] if primary else self.read("databases", {"_id": name})
         if not found and make:
             wanted = {"primaryShardId": primary} if primary else {}
@@ -68,18 +68,18 @@ class Cluster:
         return found[0]
 
     def collection(self, ns: str) -> Document | None:
-        """The entry of a sharded collection."""
+        """Return the entry of a sharded collection."""
         return next(iter(self.read("collections", {"_id": ns})), None)
 
     def sharded(self, ns: str) -> Document:
-        """Like ``collection``. Raises CommandError where it isn't sharded."""
+        """Like ``collection``. Raises CommandError if the collection is not sharded."""
         found = self.collection(ns)
         if found is None:
             raise CommandError(118, f"{ns} is not sharded")
         return found
 
     def owners(self, db: str, name: str) -> list[ReplicaSet]:
-        """The shards that hold a collection's documents."""
+        """Return the shards that hold a collection's documents."""
         entry = self.collection(f"{db}.{name}")
         if entry is None:
             return [self.shard(str(self.database(db)["primary"]))]
@@ -87,9 +87,9 @@ class Cluster:
         return [self.shard(str(name)) for name in chunks["values"]]
 
     def chunk(self, ns: str, key: Mapping[str, Any]) -> Document:
-        """The chunk in which this value of the shard key lies."""
+        """Return the chunk that contains this value of the shard key."""
         entry = self.sharded(ns)
-        # MongoDB compares, by its own order of types.
+        # MongoDB does the comparison, in its own order of types.
         point = SON((name, key[name]) for name in entry["key"])
         query = {"uuid": entry["uuid"], "min": {"$lte": point}, "max": {"$gt": point}}
         found = self.read("chunks", query)
@@ -98,7 +98,8 @@ class Cluster:
         return found[0]
 
     def key_of(self, ns: str, document: Mapping[str, Any]) -> Document:
-        """A document's value of the shard key, hashed where the key is. Raises CommandError where it has none."""
+        """Return a document's value of the shard key, hashed if the key is hashed. Raises CommandError if the document
+        has no such value."""
         found: Document = {}
         for name, kind in self.sharded(ns)["key"].items():
             value: Any = document
@@ -112,17 +113,18 @@ class Cluster:
     # --------------------------------------------------------------------------------------------------- who does it
 
     def configure(self, command: Mapping[str, Any], concern: Mapping[str, Any] = MAJORITY) -> Document:
-        """An administrator's command, carried out by the config servers."""
+        """Run an administrator's command on the config servers."""
         return told(self.config.run("admin", {**command, **concern}, again=True))
 
     def on_primary_shard(self, db: str, command: Mapping[str, Any], versioned: bool = True) -> Document:
-        """A command on the shard that is a database's primary; ``versioned``: it must know that it is."""
+        """Run a command on a database's primary shard. ``versioned``: the shard must know that it is the primary
+        shard."""
         entry = self.database(db)
         version = {"databaseVersion": entry["version"], **MAJORITY} if versioned else {}
         return told(self.shard(str(entry["primary"])).run(db, {**command, **version}))
 
     def route(self, db: str, command: Mapping[str, Any], again: bool) -> tuple[str, Document]:
-        """A command such as clusterFind, carried out by the primary of any shard. That one and its answer."""
+        """Run a command such as clusterFind on the primary of any shard. Return that member and its answer."""
         deadline, last = time.monotonic() + PATIENCE, ""
         while True:
             for shard in list(self.shards().values()):
@@ -147,7 +149,7 @@ class Cluster:
 
 
 def hashed(value: Any) -> bson.int64.Int64:
-    """A value as MongoDB hashes it for a hashed index."""
+    """Hash a value as MongoDB does for a hashed index."""
     digest = hashlib.md5(struct.pack("<i", 0), usedforsecurity=False)
     _digest(digest, bson.encode({"": value}))
     return bson.int64.Int64(struct.unpack("<q", digest.digest()[:8])[0])
@@ -157,7 +159,7 @@ _CANONICAL = {1: 10, 16: 10, 18: 10, 19: 10, 2: 15, 3: 20, 4: 25, 5: 30, 7: 35, 
 
 
 def _digest(digest: Any, data: bytes) -> None:
-    """One element of a document of one element, as MongoDB feeds it to MD5."""
+    """Return the bytes of one element that MongoDB feeds to MD5."""
     kind, at = data[4], data.index(b"\0", 5) + 1
     body = data[at:-1]
     digest.update(struct.pack("<i", _CANONICAL.get(kind, kind)))

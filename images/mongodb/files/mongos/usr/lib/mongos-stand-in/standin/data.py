@@ -70,7 +70,8 @@ def _result(session: Session, db: str, collection: str, pipeline: list[Any], bod
 
 
 def distribution(session: Session, body: Document) -> Document:
-    """$shardedDataDistribution, which a mongod doesn't have. Of the stages behind it, only a $match of ns counts."""
+    """$shardedDataDistribution, which a mongod does not have. Only a $match of ns is supported in the stages after
+    it."""
     wanted = [stage["$match"].get("ns") for stage in body["pipeline"] if "$match" in stage]
     found = []
     for entry in session.cluster.read("collections", {}, sort={"_id": 1}):
@@ -97,7 +98,7 @@ def distribution(session: Session, body: Document) -> Document:
 
 
 def count(session: Session, body: Document) -> Document:
-    """count, as an aggregation: documents that lie on a shard by mistake don't count."""
+    """count, as an aggregation: documents on a wrong shard do not count."""
     pipeline: list[Any] = [{"$match": body.get("query") or {}}]
     pipeline += [{"$skip": body["skip"]}] if body.get("skip") else []
     pipeline += [{"$limit": abs(body["limit"])}] if body.get("limit") else []
@@ -119,7 +120,7 @@ def distinct(session: Session, body: Document) -> Document:
 
 
 def find_and_modify(session: Session, body: Document) -> Document:
-    """findAndModify: found by its _id first, then changed on the shard that has it."""
+    """findAndModify: find the document by its _id, then change it on the shard that has it."""
     name = next(iter(body))
     db, collection, query = str(body["$db"]), str(body[name]), dict(body.get("query") or {})
     session.client.must(["find", "remove" if body.get("remove") else "update"], db, name, collection)
@@ -160,7 +161,7 @@ def _upserted(session: Session, db: str, collection: str, body: Document) -> Doc
 
 
 def get_more(session: Session, body: Document) -> Document:
-    """getMore: asked of whoever has the cursor."""
+    """getMore: sent to the member that has the cursor."""
     session.client.known("getMore")
     number, db = int(body["getMore"]), str(body["$db"])
     place = session.cursors.get(number)

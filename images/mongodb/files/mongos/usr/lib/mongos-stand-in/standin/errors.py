@@ -1,11 +1,11 @@
-"""What goes wrong, as MongoDB says it."""
+"""Errors in MongoDB's words."""
 
 from __future__ import annotations
 
 from typing import Any
 
 NOT_PRIMARY = {91, 189, 10107, 11600, 11602, 13435, 13436}
-"""Codes of a member that isn't the primary, or is about to stop being it. The command was not carried out."""
+"""Codes of a member that is not the primary, or soon stops being the primary. The command was not carried out."""
 
 NAMES = {
     2: "BadValue",

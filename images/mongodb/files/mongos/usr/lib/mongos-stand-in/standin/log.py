@@ -16,7 +16,7 @@ _out: list[IO[str]] = [sys.stdout]
 
 
 def to_file(path: str, append: bool) -> None:
-    """From now on into this file. Raises OSError."""
+    """Write to this file from now on. Raises OSError."""
     _out[0] = Path(path).open("a" if append else "w", encoding="utf-8")  # noqa: SIM115
 
 
@@ -28,7 +28,7 @@ def line(severity: str, component: str, message: str, **attributes: Any) -> str:
 
 
 def say(message: str, severity: str = "I", component: str = "SHARDING", **attributes: Any) -> None:
-    """Write it."""
+    """Write the line."""
     text = line(severity, component, message, **attributes)
     with _lock:
         RECENT.append(text)

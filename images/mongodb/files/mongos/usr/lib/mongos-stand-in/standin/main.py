@@ -49,7 +49,7 @@ COMMANDS: dict[str, Callable[[Session, Document], Document]] = {
 
 
 def answer(session: Session, body: Document) -> Document:
-    """What a command leads to, an error told as MongoDB does."""
+    """Return the answer to a command; an error has MongoDB's form."""
     name = next(iter(body), "")
     try:
         if name in ("saslStart", "saslContinue"):
@@ -69,12 +69,12 @@ def answer(session: Session, body: Document) -> Document:
 
 
 def _first(session: Session, name: str) -> bool:
-    """Whether somebody may do this because the cluster has no user yet."""
+    """Return whether a client may do this because the cluster has no user yet."""
     return session.client.may(name, "admin", cluster=name == "addShard")
 
 
 def serve(sock: socket.socket, cluster: Cluster, secured: bool, started: Document) -> None:
-    """One client, until it hangs up."""
+    """Serve one client until it disconnects."""
     peer = sock.getpeername()
     own = {name[0] for name in (sock.getsockname(),)}
     client = access.Client(cluster, secured, peer[0] in ("127.0.0.1", "::1") and peer[0] in own)
@@ -95,7 +95,7 @@ def serve(sock: socket.socket, cluster: Cluster, secured: bool, started: Documen
 
 
 def registered(cluster: Cluster, port: int) -> None:
-    """Tell the config servers every ten seconds that this router is there, as a mongos does."""
+    """Report every ten seconds to the config servers that this router runs, as a mongos does."""
     name, since = f"{socket.gethostname()}:{port}", datetime.datetime.now(datetime.UTC)
     while True:
         now = datetime.datetime.now(datetime.UTC)
@@ -135,7 +135,7 @@ def _fail(message: str) -> NoReturn:
 
 
 def main() -> None:
-    """mongos."""
+    """Run mongos."""
     try:
         said = options.parse(sys.argv[1:])
         if said.get("version"):
@@ -167,7 +167,7 @@ def main() -> None:
 
 
 def run(said: dict[str, Any], port: int, key: str) -> None:
-    """Serve until somebody ends it."""
+    """Serve until a signal ends this program."""
     if said.get("fork"):
         os.setsid()
     if said.get("pidfilepath"):

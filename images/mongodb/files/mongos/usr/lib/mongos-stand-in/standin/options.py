@@ -16,7 +16,7 @@ No transactions, no X.509, no TLS, no compression."""
 
 
 class WrongOptionError(Exception):
-    """Options that can't be."""
+    """Invalid options."""
 
 
 _NAMES = {
@@ -85,7 +85,7 @@ def _flat(document: Any, before: str = "") -> dict[str, Any]:
 
 
 def nested(said: dict[str, Any]) -> dict[str, Any]:
-    """Options as getCmdLineOpts tells them: as in a file."""
+    """Return options in the form of getCmdLineOpts, which is the form of a file."""
     found: dict[str, Any] = {name: said[name] for name in ("config",) if name in said}
     for path, name in _NAMES.items():
         if name in said:
@@ -98,7 +98,7 @@ def nested(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse(words: list[str]) -> dict[str, Any]:
-    """What was asked for: the command line's word counts more than the file's. Raises WrongOptionError."""
+    """Return the options. The command line overrides the file. Raises WrongOptionError."""
     said = {name: value for name, value in vars(_parser().parse_args(words)).items() if value not in (None, False)}
     if "config" in said:
         import yaml
@@ -114,7 +114,7 @@ def parse(words: list[str]) -> dict[str, Any]:
 
 
 def key(path: str) -> str:
-    """The key in a key file. Raises WrongOptionError."""
+    """Return the key in a key file. Raises WrongOptionError."""
     try:
         mode = Path(path).stat().st_mode
         if mode & (stat.S_IRWXG | stat.S_IRWXO):

@@ -27,7 +27,7 @@ def _salted(password: str, salt: bytes, rounds: int) -> bytes:
 
 
 def login(ask: Callable[[dict[str, Any]], Mapping[str, Any]], user: str, password: str, source: str) -> None:
-    """Log in by this means of asking. Raises CommandError where that is refused."""
+    """Log in with this function for requests. Raises CommandError if the login is refused."""
     first = f"n={user},r={base64.b64encode(secrets.token_bytes(24)).decode()}"
     told = ask({"saslStart": 1, "mechanism": "SCRAM-SHA-256", "payload": f"n,,{first}".encode(), "$db": source})
     if not told["ok"]:

@@ -15,7 +15,8 @@ _NOT_PASSED = ("lsid", "txnNumber", "$db", "$clusterTime", "apiVersion", "apiStr
 
 
 class Session:
-    """``cursors`` is shared by all clients: a cursor's number to who has it, and whether it is the router code's."""
+    """The session of a client. ``cursors`` is shared by all clients. It maps a cursor's number to its member, and to a
+    flag for cursors of the router's code."""
 
     cursors: ClassVar[dict[int, tuple[str, bool]]] = {}
     count: ClassVar[int] = 0
@@ -28,14 +29,14 @@ class Session:
             self.number = Session.count
 
     def keep(self, host: str, answer: Document, is_routed: bool) -> Document:
-        """An answer as the client sees it; its cursor is remembered."""
+        """Return an answer as the client sees it, and remember its cursor."""
         number = answer.get("cursor", {}).get("id", 0) if isinstance(answer.get("cursor"), Mapping) else 0
         if number:
             Session.cursors[int(number)] = (host, is_routed)
         return told(answer)
 
     def has_database(self, name: str) -> bool:
-        """Whether the cluster knows it."""
+        """Return whether the cluster knows the command."""
         try:
             self.cluster.database(name)
         except CommandError as error:
@@ -46,7 +47,7 @@ class Session:
 
 
 def command_for(body: Mapping[str, Any]) -> Document:
-    """A client's command as a member is told it: without what belongs to the client's own session with a mongos."""
+    """Return a client's command for a member, without the fields of the client's own session with a mongos."""
     if "autocommit" in body:
         raise CommandError(20, "this stand-in for mongos has no transactions")
     command = {key: value for key, value in body.items() if key not in _NOT_PASSED}

@@ -1,4 +1,4 @@
-"""MongoDB's wire protocol: OP_MSG, and OP_QUERY for a client's first words."""
+"""MongoDB's wire protocol: OP_MSG, and OP_QUERY for the first message of a client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bson.raw_bson import RawBSONDocument
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 CHECKSUM, MORE_TO_COME = 1, 2
 LARGEST = 48_000_000
-# Documents pass through as the bytes that they are, UUIDs among them.
+# Documents, with their UUIDs, are passed on as unchanged bytes.
 RAW: Any = CodecOptions(document_class=RawBSONDocument, uuid_representation=UuidRepresentation.UNSPECIFIED)
 _ids = itertools.count(1)
 
@@ -24,11 +24,11 @@ Document = dict[str, Any]
 
 
 class BrokenError(Exception):
-    """The other end hung up, or speaks something else."""
+    """The other end has disconnected, or uses another protocol."""
 
 
 class Request:
-    """What a client asks. ``silent``: it waits for no answer."""
+    """A request of a client. ``silent``: the client expects no answer."""
 
     def __init__(self, number: int, body: Document, legacy: bool, silent: bool) -> None:
         self.number, self.body, self.legacy, self.silent = number, body, legacy, silent
@@ -78,7 +78,7 @@ def _sections(data: bytes, flags: int) -> Document:
 
 
 def read_request(sock: socket.socket) -> Request:
-    """The next thing that a client wants."""
+    """Read the next request of the client."""
     number, _, code, data = _message(sock)
     if code == OP_MSG:
         (flags,) = struct.unpack_from("<I", data)
@@ -95,7 +95,7 @@ def read_request(sock: socket.socket) -> Request:
 
 
 def send_reply(sock: socket.socket, request: Request, document: Mapping[str, Any]) -> None:
-    """Answer it."""
+    """Send an answer."""
     data = bson.encode(document)
     if request.legacy:
         body, code = struct.pack("<iqii", 8, 0, 0, 1) + data, OP_REPLY
@@ -105,7 +105,7 @@ def send_reply(sock: socket.socket, request: Request, document: Mapping[str, Any
 
 
 def ask(sock: socket.socket, document: Mapping[str, Any]) -> RawBSONDocument:
-    """A command to a server, which says ``$db``, and its reply."""
+    """Send a command with ``$db`` to a server, and return its reply."""
     body = b"\0\0\0\0\0" + bson.encode(document)
     sock.sendall(struct.pack("<iiii", 16 + len(body), next(_ids), 0, OP_MSG) + body)
     _, _, code, data = _message(sock)
