@@ -227,7 +227,7 @@ def _checked(data: Mapping[str, Any], where: str) -> Settings:
         what, _, path = str(error).replace("`", "").partition(" - at $.")
         raise _faulty(where, path, what) from error
     if settings.lang and settings.lang not in languages():
-        what = f"allowed: {', '.join(languages())}, or nothing for the locale's language"
+        what = f"allowed: {', '.join(languages())}, or empty for the language of the locale"
         raise _faulty(where, "lang", what)
     return settings
 
