@@ -3,10 +3,9 @@
     python bench/fairness.py [--lab redis-replication] [--runs 7] [--disk 256]
 
 Two learners of a cohort have the lab up. The good learner's ``labctl verify`` is timed without other load first. Then
-it is timed with each kind of load in all boxes of the other learner: a fork bomb, a program that takes all memory again
-and again, busy loops on all processors, and a program that writes at the speed of the disk. Then all loads except the
-last run at once. The last measurement is the time until a box over its disk limit is stopped. The benchmark needs an
-engine on which labctl has no boxes.
+it is timed with each kind of load in all boxes of the other learner: a fork bomb, a memory hog, busy loops on all
+processors, and a program that fills the disk. Then all loads except the last run at once. The last measurement is the
+time until a box over its disk limit is stopped. The benchmark needs an engine on which labctl has no boxes.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Stops and removes what has expired. Expired boxes are stopped, and removed after their grace time. Idle boxes are
-stopped. Clones and their images are removed, because nobody uses them again."""
+"""Stops expired and idle boxes. Expired boxes are removed after their grace time. Clones and their images are removed,
+because nobody uses them again."""
 
 from __future__ import annotations
 

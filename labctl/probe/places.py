@@ -20,7 +20,7 @@ from labctl.node.mounts import unescaped
 
 _LOCKED = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
-# These capabilities allow to read every file and every process' open files, and to ping. In a box they reach only the
+# The process may read every file and every process' open files, and ping. In a box these capabilities reach only the
 # box.
 _LOOK = (kernel.CAP_DAC_OVERRIDE, kernel.CAP_SYS_PTRACE, kernel.CAP_NET_RAW)
 # A client of a learner's servers needs no other capability.

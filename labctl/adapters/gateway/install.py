@@ -29,8 +29,8 @@ class Installer:
         self._environment = dict(environment)
 
     def plan(self) -> list[ServerChange]:
-        """Return the changes for all parts that are missing or different. Changes nothing. Raises LabctlError if
-        another account or program prevents the installation."""
+        """Return the changes for all parts that are missing or different. Changes nothing. Raises LabctlError if the
+        state of the server prevents the installation."""
         layout = self._layout
         for name in (layout.account, layout.keys_account):
             if not gateway_files.is_account(name):

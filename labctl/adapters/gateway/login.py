@@ -17,7 +17,7 @@ _MOST = 4097
 _VALUES = ("SSH_ORIGINAL_COMMAND", "TERM", "LC_ALL", "LC_MESSAGES", "LANG", "SSH_CONNECTION")
 _CLOSED = {
     "en": "labctl: the gateway is not running at the moment; tell your instructor",
-    "zh": "labctl：网关暂时没有开放，请告诉老师",
+    "zh": "labctl：网关目前没有运行，请告诉老师",
 }
 
 

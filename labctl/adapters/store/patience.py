@@ -1,9 +1,8 @@
 """Connections to PostgreSQL with limited waits, which a signal ends at once.
 
-Three waits have no limit of their own: for a resolver that does not answer, for a server that accepts a connection and
-sends nothing, and for a server that freezes or is cut off during a query. psycopg interrupts a query with a cancel
-request to the same server, and waits for that request, too. This module closes the connection instead, and the server
-rolls back.
+Three waits have no limit of their own. A resolver may not answer. A server may accept a connection and send nothing. A
+server may freeze or be cut off during a query. psycopg interrupts a query with a cancel request to the same server, and
+waits for that request, too. This module closes the connection instead, and the server rolls back.
 """
 
 from __future__ import annotations

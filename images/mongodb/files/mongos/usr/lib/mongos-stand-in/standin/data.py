@@ -70,8 +70,10 @@ def _result(session: Session, db: str, collection: str, pipeline: list[Any], bod
 
 
 def distribution(session: Session, body: Document) -> Document:
-    """$shardedDataDistribution, which a mongod does not have. Only a $match of ns is supported in the stages after
-    it."""
+    """$shardedDataDistribution, which a mongod does not have.
+
+    Of the following stages only a $match of ns has an effect.
+    """
     wanted = [stage["$match"].get("ns") for stage in body["pipeline"] if "$match" in stage]
     found = []
     for entry in session.cluster.read("collections", {}, sort={"_id": 1}):
