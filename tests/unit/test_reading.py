@@ -178,7 +178,7 @@ class TestShow:
     def test_show_prints_one_task(self, capsys: pytest.CaptureFixture[str], labctl: Callable[..., int]) -> None:
         assert labctl("show", "redis-replication", "listen") == 0
         said = capsys.readouterr().out
-        assert said.startswith("**listen**: Every box listens on port ")
+        assert said.startswith("**listen**: Redis listens only on port ")
         assert "### `listen`: where Redis listens (8 points)" in said
         assert "## Concept" not in said and "{{" not in said
         assert said.endswith("Hints: 3, 0 of them seen: labctl hint --lab redis-replication listen\n")
