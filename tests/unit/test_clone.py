@@ -366,7 +366,10 @@ class TestLargeCopies:
         with ThreadPoolExecutor(1) as pool:
             with world.locks.hold("disk-copies", silent):
                 done = pool.submit(world.work)
-                until(lambda: any("waiting for it" in event.text for event in notes(world)), "the copy does not wait")
+                until(
+                    lambda: any("waiting for that process" in event.text for event in notes(world)),
+                    "the copy does not wait",
+                )
                 assert not world.keeper.held and not written
                 with world.locks.hold(f"instance-{LUCY.id}", silent):
                     pass

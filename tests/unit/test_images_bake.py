@@ -66,6 +66,6 @@ def test_a_setup_that_writes_too_much_creates_no_image() -> None:
     bakery = Bakery(None, None, keeper, None, most=1 << 30)  # type: ignore[arg-type]
     bakery._weigh(LAB, {"one": "1"})
     keeper.weights["one"] = Weight(500 << 30, "/root/sparse", 499 << 30)
-    with pytest.raises(BuildError, match=r"the setup of demo writes too much: one holds 500.0 GiB.*/root/sparse"):
+    with pytest.raises(BuildError, match=r"the setup of demo writes too much: one contains 500.0 GiB.*/root/sparse"):
         bakery._weigh(LAB, {"one": "1"})
     assert keeper.held == set()

@@ -80,15 +80,15 @@ def _format(sheet: Any) -> None:
         ),
         (lambda sheet: sheet.cell(3, 1, "=A2+1"), (3, 1, "this is a formula")),
         (lambda sheet: sheet.cell(3, 3, datetime.datetime(2026, 3, 1)), (3, 3, "has turned this into a date")),
-        (lambda sheet: sheet.cell(3, 1, 20230002.5), (3, 1, "this is the number 20230002.5 in the format General")),
-        (lambda sheet: sheet.cell(3, 1, 110101199003071234), (3, 1, "this is the number 1.101011990030712e+17")),
-        (lambda sheet: sheet.cell(3, 1, 1e300), (3, 1, "this is the number 1e+300 in the format General")),
+        (lambda sheet: sheet.cell(3, 1, 20230002.5), (3, 1, "the number 20230002.5 has the format General")),
+        (lambda sheet: sheet.cell(3, 1, 110101199003071234), (3, 1, "the number 1.101011990030712e+17")),
+        (lambda sheet: sheet.cell(3, 1, 1e300), (3, 1, "the number 1e+300 has the format General")),
         (
             lambda sheet: sheet.cell(3, 1, "#N/A"),
             (3, 1, "this is an error message of the spreadsheet, not a value: #N/A"),
         ),
-        (lambda sheet: sheet.cell(900000, 1, "x"), (900000, 1, "there is a cell far from all others")),
-        (lambda sheet: sheet.cell(2, 300, "x"), (2, 300, "there is a cell far from all others")),
+        (lambda sheet: sheet.cell(900000, 1, "x"), (900000, 1, "this cell is far from all other cells")),
+        (lambda sheet: sheet.cell(2, 300, "x"), (2, 300, "this cell is far from all other cells")),
     ],
 )
 def test_a_cell_that_may_look_different_is_refused(change: Callable[[Any], None], fault: tuple[int, int, str]) -> None:

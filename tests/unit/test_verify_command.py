@@ -343,7 +343,7 @@ class TestHistory:
         labctl("verify")
         labctl("verify", "--thorough")
         head, first, second = (line.split("\t") for line in labctl("history")[1].splitlines())
-        assert (head[4], first[4], second[4]) == ("how", "", "thorough")
+        assert (head[4], first[4], second[4]) == ("mode", "", "thorough")
         assert labctl("--lang", "zh", "history")[1].splitlines()[2].split("\t")[4] == texts._("thorough") == "彻底检查"
 
 
