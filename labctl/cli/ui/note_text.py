@@ -33,7 +33,7 @@ def text_of(note: BoxNote, learner: str = "") -> str:
         ),
         "watchers": _("{box} was stopped at {at}: it had {used} inotify instances, and its limit is {limit}"),
         "memory": _("{box} was out of memory ({limit}) at {at}, and a process in it was killed; run top in the box"),
-        "pids": _("{box} had as many processes as it may have ({limit}) at {at}; run ps in the box"),
+        "pids": _("{box} reached its limit of processes ({limit}) at {at}; run ps in the box"),
         "cpu": _("{box} used most of its processor time for a minute at {at}; run top in the box"),
     }[note.kind]
     if note.kind == "disk-unknown" and not advice.offered("doctor"):
