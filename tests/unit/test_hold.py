@@ -218,8 +218,8 @@ class TestLimits:
         with pytest.raises(TooLargeError) as raised:
             refuse_too_large({"a": Weight(20 << 30, "/root/b\n g", 19 << 30)}, {"a": MOST})
         assert str(raised.value) == (
-            "a contains 20.0 GiB, including holes of sparse files; at most 16.0 GiB can be copied for judging; the largest "
-            "file is /root/b? g (19.0 GiB)"
+            "a contains 20.0 GiB, including holes of sparse files; at most 16.0 GiB can be copied for judging; "
+            "the largest file is /root/b? g (19.0 GiB)"
         )
         assert plain(raised.value) == "labctl exec a -- ls -lsh '/root/b? g'"
         with pytest.raises(TooLargeError, match="too many files"):
