@@ -65,11 +65,12 @@ class Left:
 
 def test_repeated_verifies_agree_and_leak_nothing(solved: Parts) -> None:
     current = solved.finder.find(LEARNER, LAB)
-    solved.verify.run(current)
+    verify = solved.new_verify()
+    verify.run(current)
     before = Left(solved)
     verdicts = set()
     for _ in range(TIMES):
-        attempt = solved.verify.run(solved.finder.find(LEARNER, LAB)).attempt
+        attempt = verify.run(solved.finder.find(LEARNER, LAB)).attempt
         verdicts.add(tuple((task.task, str(task.verdict)) for task in attempt.tasks))
     assert verdicts == {tuple((task.id, "passed") for task in current.lab.tasks)}
     deadline = clock() + 10 * PATIENCE

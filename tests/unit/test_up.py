@@ -237,7 +237,8 @@ def test_a_foreign_container_with_the_same_name_is_kept_and_reported(world: Worl
 
 def test_up_goes_on_if_another_labctl_creates_a_box_meanwhile(world: World) -> None:
     """Another user of the machine, whose lock is another one, brings the same learner's lab up at the same moment."""
-    create, made = world.engine.create, []
+    create = world.engine.create
+    made: list[str] = []
 
     def other_first(spec: BoxSpec) -> str:
         if spec.name == "master" and not made:
