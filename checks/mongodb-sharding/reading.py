@@ -4,7 +4,7 @@ READ = {
     "leftover": ("leftover: three nodes, three surprises", "leftover：三台节点，三个意外"),
     "config-set": ("config-set: the config servers", "config-set：配置服务器"),
     "shards": ("shards: two replica sets of three", "shards：两个三成员副本集"),
-    "auth": ("auth: one key, ten doors", "auth：一把钥匙，十扇门"),
+    "auth": ("auth: one key file for all servers", "auth：一个密钥文件，十个服务开启认证"),
     "router": ("router: mongos", "router：mongos"),
     "users": ("users: an administrator and an application", "users：管理员与应用"),
     "add-shards": ("add-shards: the cluster grows", "add-shards：集群成形"),
