@@ -148,7 +148,8 @@ def test_closing_a_fork_server_leaves_no_process(bench: Bench) -> None:
     bench.server.close()
     bench.server.close()
     assert not Path(f"/proc/{first}").exists()
-    assert threading.active_count() == open_before
+    # Threads of runs that have ended may still have been ending when they were counted.
+    assert threading.active_count() <= open_before
 
 
 def test_a_fork_server_that_cannot_start_gives_no_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
