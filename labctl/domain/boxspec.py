@@ -70,11 +70,11 @@ class BoxSpec(msgspec.Struct, frozen=True):
 class Instance(msgspec.Struct, frozen=True):
     """A lab of a learner on a server, with the values that it was created with.
 
-    ``expires`` is in seconds since 1970, 0 for never. ``clone`` is a short text of lower-case letters and digits for a
-    clone of the learner's instance. A clone has its own names and bridges, and the same hostnames and addresses.
-    ``cpus`` limits the cores of all boxes together, 0 for no limit. ``grace`` is the time in seconds from the expiry to
-    the removal, -1 for never. ``idle`` is the time in seconds without users until the instance is stopped, 0 for never.
-    ``disk`` limits the bytes that may be written in one box, 0 for no limit.
+    ``expires`` is in seconds since 1970, 0 for never. ``clone`` is empty, or a short text of lower-case letters and
+    digits that names a clone of the learner's instance. A clone has its own names and bridges, and the same hostnames
+    and addresses. ``cpus`` limits the cores of all boxes together, 0 for no limit. ``grace`` is the time in seconds
+    from the expiry to the removal, -1 for never. ``idle`` is the time in seconds without users until the instance is
+    stopped, 0 for never. ``disk`` limits the bytes that may be written in one box, 0 for no limit.
     """
 
     lab: str
@@ -99,8 +99,8 @@ class Instance(msgspec.Struct, frozen=True):
         return naming.instance_id(self.lab, self.learner)
 
     def limit_labels(self) -> dict[str, str]:
-        """Return the labels for the limits that the keeper enforces. No learner returns to a clone, so only its disk is
-        limited."""
+        """Return the labels for the limits that the keeper enforces. Nobody works in a clone, so it gets only the disk
+        limit, without the limits for idle and grace time."""
         disk = {wiring.LABEL_DISK: str(self.disk)} if self.disk else {}
         if self.clone:
             return disk
@@ -183,8 +183,8 @@ def box_specs(
 
 
 def shared_out(cpus: dict[str, float], limit: float) -> dict[str, float]:
-    """Return the cores of each box. If their sum is above ``limit``, all are reduced by the same factor. A limit of 0
-    means no limit."""
+    """Return the cores of each box. If the sum of the cores is above ``limit``, each box's cores are reduced by the
+    same factor. A limit of 0 means no limit."""
     whole = sum(cpus.values())
     if not limit or whole <= limit:
         return cpus

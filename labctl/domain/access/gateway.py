@@ -62,8 +62,8 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Form(msgspec.Struct, frozen=True):
-    """The form of a command: the least and the most names, whether the word before them may be a lab, and the options.
-    Every form with a deed also accepts --lab."""
+    """The form of a command. ``least`` and ``most`` limit the number of names. ``lab_first``: a lab may stand before
+    the names. Every form with a ``deed`` also accepts --lab."""
 
     usage: str
     least: int = 0
@@ -100,7 +100,7 @@ _HELP = ("--help", "-h", "?")
 
 def parse(line: str) -> Order:
     """Parse a line and return its order. Raises RefusedError for a command that learners may not give, UsageError for
-    an incomplete one."""
+    an incomplete command."""
     words = _words(line)
     if words and words[0] == "labctl":
         del words[0]
@@ -132,7 +132,7 @@ def _words(line: str) -> list[str]:
 
 
 def _language(words: list[str]) -> str:
-    """Remove ``--lang zh`` from the words and return its value; empty if the option is missing."""
+    """Remove ``--lang zh`` from the words and return its value. Return an empty text if the option is missing."""
     at = next((index for index, word in enumerate(words) if word.partition("=")[0] == "--lang"), None)
     if at is None:
         return ""
@@ -235,9 +235,10 @@ def _unknown(word: str) -> RefusedError:
 def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[str]] | None = None) -> Order:
     """Complete an order for a cohort that has these labs, and return it.
 
-    ``up`` without a lab means the only lab. A single word of ``show`` that is not the name of a lab is a task. ``own``
-    returns the boxes of the lab that is meant if no word names a lab. It decides whether the first word of ``stop``,
-    ``start`` and ``reset`` is a lab. Raises RefusedError for any other lab, UsageError if the lab must be named.
+    ``up`` without a lab means the only lab. A single word of ``show`` that is not the name of a lab is a task. If no
+    word names a lab, one lab is meant, and ``own`` returns the boxes of that lab. The first word of ``stop``, ``start``
+    and ``reset`` is the lab if it is in ``labs`` and not in ``own``. Raises RefusedError for a lab that is not in
+    ``labs``, UsageError if ``up`` must name one of several labs.
     """
     if order.verb in ("reset", "stop", "start") and own and not order.lab:
         lab, names = by_name(order.names, labs, own)
@@ -258,8 +259,9 @@ def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[st
 
 
 def named(order: Order, labs: Collection[str], own: Callable[[], Collection[str]]) -> tuple[str, tuple[str, ...]]:
-    """Return lab and boxes of ``stop``, ``start`` and ``reset``. Their first word may be the lab. ``own`` returns the
-    boxes of the lab that is meant if no word names a lab. Raises UsageError if two labs are named."""
+    """Return lab and boxes of ``stop``, ``start`` and ``reset``. The first word of these commands may be the lab. If no
+    word names a lab, one lab is meant, and ``own`` returns the boxes of that lab. Raises UsageError if two labs are
+    named."""
     word, names = by_name(order.names, labs, own)
     if word and order.lab and word != order.lab:
         raise UsageError(
@@ -273,7 +275,7 @@ def named(order: Order, labs: Collection[str], own: Callable[[], Collection[str]
 
 
 def offers(words: Sequence[str]) -> bool:
-    """Whether the gateway accepts these words (the command after ``labctl``) with these options."""
+    """Return whether the gateway accepts a command with these options. ``words`` are the words after ``labctl``."""
     if not words or words[0] not in FORMS:
         return False
     form = FORMS[next(verb for verb in FORMS if verb == words[0])]
@@ -283,7 +285,7 @@ def offers(words: Sequence[str]) -> bool:
 
 
 def typed(order: Order) -> list[str]:
-    """Return words that a learner can type to give the same order here. The language is omitted."""
+    """Return the words that a learner can type at the gateway to give the same order. The language is omitted."""
     words: list[str] = [order.verb]
     words += [f"--lab={order.lab}"] if order.lab else []
     words += [f"--task={task}" for task in order.tasks] if order.verb == "verify" else list(order.tasks)

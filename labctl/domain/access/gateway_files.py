@@ -140,8 +140,8 @@ def effective(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def not_in_effect(layout: Layout, told: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str, str]]:
-    """Return the account's settings that differ in sshd: keyword, wanted, found. A keyword that sshd doesn't report is
-    unknown to this sshd and is not an error."""
+    """Return the account's settings that differ in sshd, each as keyword, wanted value and found value. If sshd doesn't
+    report a keyword, this version of sshd doesn't know the keyword, which is not an error."""
     odd = []
     for keyword, value in wanted(layout).items():
         found = told.get(keyword.lower())
@@ -162,8 +162,8 @@ def changed_for_others(before: Mapping[str, tuple[str, ...]], after: Mapping[str
 
 
 def unit(layout: Layout, command: list[str], environment: Mapping[str, str]) -> str:
-    """Return the unit file (systemd.service(5)). ``RuntimeDirectory`` creates the socket's folder, ``LogsDirectory``
-    the log's folder."""
+    """Return the unit file (systemd.service(5)). ``RuntimeDirectory`` creates the socket's folder, and
+    ``LogsDirectory`` creates the log's folder."""
     variables = [f"Environment={_quoted(f'{name}={value}', '$')}" for name, value in sorted(environment.items())]
     lines = [
         "# Made by labctl gateway install.",

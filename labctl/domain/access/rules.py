@@ -17,8 +17,8 @@ Act = Literal["look", "stop", "remove", "judge", "hint", "enter", "copy", "start
 """``look`` only reads. ``enter`` is any access to a running box, ``copy`` any transfer of files from or to a box."""
 
 INSTRUCTORS: frozenset[Act] = frozenset({"look", "stop", "remove", "hint", "enter", "copy"})
-"""The actions that an instructor is allowed when the time is over: all actions that start no box. To judge afterwards,
-use ``labctl cohort verify``: it holds back the keeper and can handle stopped boxes."""
+"""The actions that an instructor may do after the cohort or the boxes have expired. None of these actions starts a box.
+To judge then, use ``labctl cohort verify``, which holds back the keeper and can handle stopped boxes."""
 
 
 def require(role: Role, act: Act, cohort: Cohort | None, now: float, lab: str = "", expires: int = 0) -> None:
@@ -30,7 +30,7 @@ def require(role: Role, act: Act, cohort: Cohort | None, now: float, lab: str = 
         if role != "learner" and (act in ("stop", "remove") or (act in INSTRUCTORS and not cohort.ended)):
             return
         raise _refusal(role, cohort)
-    # The boxes' own hours are over. reset is allowed: it creates new boxes, so none of the old work continues.
+    # The boxes have expired. reset is allowed, because it creates new boxes, and the old work does not continue.
     if 0 < expires <= now and act not in ("stop", "remove", "reset"):
         if role != "learner" and act in INSTRUCTORS:
             return

@@ -1,7 +1,7 @@
 """Tickets connect an SSH login to its learner. They stop a program that runs as the gateway's account from acting as
 another learner.
 
-The process of sshd asks for the owner of a key, and gets a ticket. Later, the forced command presents this ticket. A
+A process of sshd asks for the owner of a key, and gets a ticket. Later, the forced command presents this ticket. A
 ticket opens sessions only for descendants of the sshd process that got it. Only the last ticket of that process is
 valid, because a client offers its keys one after the other and proves the last one. A ticket is invalid when its sshd
 has ended.

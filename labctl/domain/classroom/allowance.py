@@ -19,8 +19,7 @@ TOGETHER = (*COUNTED, "cpus", "disk")
 
 
 class Use(msgspec.Struct, frozen=True):
-    """The resources that boxes may use, not the resources that they do use. ``memory`` and ``disk`` are in bytes,
-    ``cpus`` in cores."""
+    """The resources that boxes may use at most. ``memory`` and ``disk`` are in bytes, ``cpus`` in cores."""
 
     instances: int = 0
     boxes: int = 0

@@ -18,7 +18,7 @@ class Footprint(msgspec.Struct, frozen=True):
     """The resources of one idle instance of a lab, all its boxes together. ``memory`` and ``disk`` (written data) are
     in bytes, ``cpu`` is in cores, ``processes`` includes threads. ``inotify`` counts instances, ``files`` open files,
     ``aio`` requests that databases reserve (aio(7)). ``at`` is the time of the measurement on this server, in seconds
-    since 1970, or 0 for figures of the lab's file."""
+    since 1970, or 0 if the figures come from the lab's file."""
 
     boxes: int
     memory: int
@@ -36,8 +36,8 @@ _BOX = Footprint(1, 24 * _MIB, 0.004, 1 * _MIB, 24, 8, 160)
 
 
 def footprint_of(lab: Lab, measured: Footprint | None) -> Footprint:
-    """Return the measured footprint. Without one, return the footprint of the lab's file, or an estimate by the number
-    of boxes."""
+    """Return the measured footprint. If the lab was not measured, return the footprint in the lab's file, or an
+    estimate by the number of boxes."""
     if measured is not None:
         return measured
     boxes = len(lab.boxes)
@@ -48,7 +48,7 @@ def footprint_of(lab: Lab, measured: Footprint | None) -> Footprint:
 
 
 def larger(one: Footprint, other: Footprint) -> Footprint:
-    """Return the larger of each figure, because a server must have room for both footprints."""
+    """Return the larger of the two values for each figure, so that a server has room for either footprint."""
     pairs = zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)
     return Footprint(*(max(pair) for pair in pairs))
 
@@ -86,7 +86,7 @@ class Server(msgspec.Struct, frozen=True):
 
 
 # The costs of every box outside the box: a shim, files that the engine keeps open, a keyring, and a cable with two
-# ends. Measured for a shim: 5 to 7 MiB of its own, 11 to 13 threads, 26 files.
+# ends. A shim has 5 to 7 MiB of its own, 11 to 13 threads and 26 files (measured).
 _SHIM_MEMORY = 8 * _MIB
 _SHIM_PROCESSES = 13
 _SHIM_FILES = 30
@@ -94,10 +94,11 @@ _ENGINE_FILES = 8
 _KEYS = 1
 
 WORK = 1.3
-"""The factor by which a learner's work increases the memory of an idle instance: shells, page cache, repeated tries."""
+"""The factor by which a learner's work increases the memory of an idle instance: shells, page cache, repeated
+attempts."""
 
 _WORK_DISK = 16 * _MIB
-"""Bytes that a learner's work writes in a box."""
+"""The bytes that a learner's work writes in a box."""
 
 _SPARE_MEMORY = 512 * _MIB
 _SPARE_DISK = 2 * _GIB
@@ -119,7 +120,7 @@ class Fit(StrEnum):
 
 
 class Weighed(msgspec.Struct, frozen=True):
-    """One resource: the needed amount, the free amount, and the remedy if that is too little (a template for
+    """One resource: the needed amount, the free amount, and the remedy if the free amount is too small (a template for
     ``values``)."""
 
     resource: str
@@ -136,7 +137,7 @@ class Weighed(msgspec.Struct, frozen=True):
 
 
 class LabDemand(msgspec.Struct, frozen=True):
-    """A number of new instances of a lab that should run."""
+    """A lab, and how many new instances of the lab should run."""
 
     lab: Lab
     footprint: Footprint
@@ -170,7 +171,8 @@ def _needs_of(lab: Lab, one: Footprint) -> dict[str, float]:
 
 
 def _neighbours(lab: Lab) -> int:
-    """Return the entries in the kernel's neighbour table if every box talks to every other box on its networks."""
+    """Return how many entries the kernel's neighbour table has if every box talks to every other box on its
+    networks."""
     sizes = [sum(name in box.networks for box in lab.boxes.values()) for name in lab.networks]
     return sum(size * (size - 1) for size in sizes)
 
@@ -241,7 +243,8 @@ def _remedy(name: str, need: float, server: Server) -> tuple[str, dict[str, str]
 
 
 def _round_up(value: float) -> int:
-    """Round up to the next power of two. Limits of the kernel usually have such values, and this leaves a margin."""
+    """Round up to the next power of two. Limits of the kernel are usually powers of two, and the rounding leaves a
+    margin."""
     power = 1
     while power < value:
         power *= 2
@@ -259,8 +262,8 @@ def learners_that_fit(orders: tuple[LabDemand, ...], server: Server, learners: i
 
 
 def start_seconds(boxes: float, cpus: int, rate: float = 0.0) -> float:
-    """Return the seconds that the start of ``boxes`` takes. ``rate`` is the number of boxes in a second, measured at
-    the last large start."""
+    """Return the seconds that the start of ``boxes`` takes. ``rate`` is the number of boxes that start in a second,
+    measured at the last large start."""
     return boxes / (rate or RATE_OF_A_CPU * max(1, min(cpus, _USEFUL_CPUS)))
 
 

@@ -56,8 +56,8 @@ LONGEST_LINE = 128
 
 
 def check_size(data: bytes) -> None:
-    """Check the size of a file. Raises PlaceError if the file is too large to be a table of people, because a list of
-    its faults would take minutes."""
+    """Check the size of a file. Raises PlaceError if the file is too large for a table of people. A list of the faults
+    of such a file would take minutes."""
     lines = re.split(rb"\r\n|\r|\n", data)
     remedy = "is it the right file?"
     if len(lines) > MOST_LINES:
