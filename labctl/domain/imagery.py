@@ -106,8 +106,8 @@ def _lines(dockerfile: str) -> Iterator[tuple[str, re.Match[str] | None, bool]]:
 
 
 def base_tag(reference: str, mirror: str = "") -> str:
-    """Return labctl's own tag for the base. It stays when the original tag moves to a newer image, and ``images save``
-    includes it. With ``mirror``, it is the tag of the base with packages from that mirror."""
+    """Return labctl's own tag for the base. This tag stays when the original tag moves to a newer image, and ``images
+    save`` includes this tag. With ``mirror``, it is the tag of the base with packages from that mirror."""
     words = re.sub(r"[^a-z0-9.]+", "-", reference.lower()).strip("-.")[:60]
     via = f"-via-{hashlib.sha256(mirror.encode()).hexdigest()[:8]}" if mirror else ""
     return f"{REPOSITORY}/{BASE}:{words}{via}"
@@ -125,8 +125,8 @@ def is_identity_tag(tag: str) -> bool:
 
 
 def identity_of(image: str, there: Mapping[str, str]) -> str:
-    """Return the id that represents a base in hashes: its id on the engine that it came from, or its id on this engine.
-    ``there`` maps an engine's tags to ids."""
+    """Return the id that represents a base in hashes. This is the base's id on the engine that it came from, or its id
+    on this engine. ``there`` maps an engine's tags to ids."""
     tags = sorted(tag for tag, id_ in there.items() if id_ == image and is_identity_tag(tag))
     return f"sha256:{tags[0].rpartition(':')[2]}" if tags else image
 
@@ -186,7 +186,7 @@ def needs(source: ImageSource) -> tuple[str, ...]:
 
 
 def build_order(sources: Mapping[str, ImageSource]) -> list[str]:
-    """Return the images in order: each image follows the images that it needs. Raises InvalidLabError as
+    """Return the images in an order in which each image follows the images that it needs. Raises InvalidLabError as
     ``image_tags`` does."""
     graph: dict[str, tuple[str, ...]] = {}
     for name, source in sources.items():
@@ -219,8 +219,8 @@ def setup_files(files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
 def roles_used(plays: Iterable[SourceFile], roles: Mapping[str, Iterable[SourceFile]]) -> tuple[str, ...]:
     """Return the roles whose names occur as words in the plays or in other used roles; sorted.
 
-    The result may contain a role that is not used, which costs a rebuild. It misses a role only if its name is composed
-    at run time. This search avoids a YAML parser, because each ``up`` would have to import it.
+    The result may contain a role that is not used, which costs a rebuild. A used role is missing only if its name is
+    composed at run time. This search avoids a YAML parser, because each ``up`` would have to import it.
     """
     found: set[str] = set()
     todo = list(plays)
@@ -238,7 +238,7 @@ def bake_tags(lab: Lab, tags: Mapping[str, str], setup: Iterable[SourceFile]) ->
     """Return the tag of each box's image. ``tags`` are the tags of the images, ``setup`` the files of the setup and its
     roles.
 
-    The setup runs in all boxes at once, and boxes can talk to each other. So each tag depends on all boxes.
+    The setup runs in all boxes at once, and boxes can talk to each other. Therefore each tag depends on all boxes.
     """
     fields = [
         _BAKE_FORMAT,
@@ -259,8 +259,8 @@ def _fields(files: Iterable[SourceFile]) -> Iterator[str | bytes]:
 
 
 def _tag(name: str, fields: Iterable[str | bytes]) -> str:
-    """Return the tag: the name and 16 hex digits of a hash over the fields. Each field is hashed with its length, so
-    that no two lists of fields give the same bytes."""
+    """Return the tag, that is, the name and 16 hex digits of a hash over the fields. Each field is hashed with its
+    length, so that no two lists of fields give the same bytes."""
     digest = hashlib.sha256()
     for field in (_FORMAT, *fields):
         data = field.encode("utf-8", "surrogateescape") if isinstance(field, str) else field

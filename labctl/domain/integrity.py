@@ -11,8 +11,8 @@ from labctl.domain.lab.params import Params
 
 
 class Likeness(msgspec.Struct, frozen=True):
-    """A param's wrong answer that matches another learner: it is the right answer for that learner's seed, or the same
-    wrong answer."""
+    """A wrong answer to a param that matches another learner. The answer is right for that learner's seed, or that
+    learner gave the same wrong answer."""
 
     param: str
     learner: str
@@ -29,7 +29,7 @@ class Integrity(msgspec.Struct, frozen=True):
     unseen: dict[str, str] = {}
 
     def without_names(self) -> Integrity:
-        """Return the facts for a learner: each param once, without other learners' names."""
+        """Return the facts in the form for a learner, with each param once and without other learners' names."""
         foreign, same = (
             tuple(Likeness(param, "") for param in dict.fromkeys(likeness.param for likeness in likenesses))
             for likenesses in (self.foreign, self.same)
@@ -49,8 +49,8 @@ class Other(msgspec.Struct, frozen=True):
 
 
 def wrong_answers(lab: Lab, params: Params, answers: Mapping[str, str]) -> dict[str, str]:
-    """Return the answers that differ from the learner's own params. Only passwords and ports count, because nobody
-    types the same ones by chance."""
+    """Return the answers that differ from the learner's own params. Only passwords and ports count, because two
+    learners don't type the same password or port by chance."""
     rare = {name for name, param in lab.params.items() if isinstance(param, PasswordParam | PortParam)}
     return {name: answer for name, answer in answers.items() if name in rare and answer and answer != str(params[name])}
 

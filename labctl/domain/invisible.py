@@ -8,14 +8,14 @@ import unicodedata
 # U+034F, Hangul fillers, Mongolian and Khmer marks, zero-width space, word joiner, BOM, interlinear marks, tags.
 _NOTHING = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
 _TAGS = "\U000e0000-\U000e007f"
-# In some scripts, they change the form of the letters beside them. In an id or a key they have no purpose.
+# In some scripts, these characters change the form of the letters beside them. In an id or a key they have no purpose.
 _JOINERS = "\u200c\u200d\ufe00-\ufe0f"
 _DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _BLANKS = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 
 _NOWHERE_MEANT = re.compile(f"[{_NOTHING}{_TAGS}]")
 _NOT_MEANT_HERE = re.compile(f"[{_NOTHING}{_TAGS}{_JOINERS}]")
-# Arabic to Mongolian, and the symbols that joiners and variation selectors make emoji of.
+# The scripts from Arabic to Mongolian, and the symbols that become emoji with joiners and variation selectors.
 _JOINED = re.compile("[\u0600-\u1cff\u2190-\u2bff\U0001f000-\U0001faff]")
 ALL = re.compile(f"[{_NOTHING}{_TAGS}{_JOINERS}{_DIRECTIONS}]")
 BLANK = re.compile(f"[{_BLANKS}]")

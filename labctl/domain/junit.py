@@ -1,8 +1,8 @@
 """Verdicts as JUnit XML, which CI systems and graders read.
 
-There is no standard. This module writes the form that Jenkins' junit plug-in, GitLab and pytest have in common. A
-``testsuite`` for each task is in ``testsuites``, and contains a ``testcase`` for each check. A check that isn't passed
-has a ``failure`` or an ``error``.
+There is no standard. This module writes the form that Jenkins' junit plug-in, GitLab and pytest have in common. The
+element ``testsuites`` contains a ``testsuite`` for each task. A ``testsuite`` contains a ``testcase`` for each check.
+The ``testcase`` of a check that isn't passed contains a ``failure`` or an ``error``.
 """
 
 from __future__ import annotations

@@ -238,7 +238,7 @@ def in_cohort(order: Order, labs: Sequence[str], own: Callable[[], Collection[st
     ``up`` without a lab means the only lab. A single word of ``show`` that is not the name of a lab is a task. If no
     word names a lab, one lab is meant, and ``own`` returns the boxes of that lab. The first word of ``stop``, ``start``
     and ``reset`` is the lab if it is in ``labs`` and not in ``own``. Raises RefusedError for a lab that is not in
-    ``labs``, UsageError if ``up`` must name one of several labs.
+    ``labs``, UsageError for ``up`` without a lab if the cohort does not have exactly one lab.
     """
     if order.verb in ("reset", "stop", "start") and own and not order.lab:
         lab, names = by_name(order.names, labs, own)

@@ -173,7 +173,7 @@ def unit(layout: Layout, command: list[str], environment: Mapping[str, str]) -> 
         "After=docker.service network.target",
         "",
         "[Service]",
-        # systemctl start, and units that wait for this one, continue when the gateway accepts logins.
+        # systemctl start, and units that wait for this unit, continue when the gateway accepts logins.
         "Type=notify",
         f"ExecStart={' '.join(_quoted(word, '$$') for word in command)}",
         f"User={layout.run_as}",

@@ -33,8 +33,8 @@ def check_name(name: str) -> None:
 
 
 def parse_limits(text: str) -> Limits:
-    """Parse ``memory=2GiB,cpus=1,hours=8`` as limits. Values that aren't named have no limit. Raises UsageError for a
-    wrong name or value."""
+    """Parse ``memory=2GiB,cpus=1,hours=8`` as limits. A limit that the text doesn't name is 0, that is, no limit.
+    Raises UsageError for a wrong name or value."""
     fields = {field.name: field.type for field in msgspec.structs.fields(Limits)}
     values: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -82,8 +82,8 @@ def _number(name: str, text: str, *, whole: bool) -> float:
 
 def parse_until(text: str, now: float) -> float:
     """Parse ``2026-12-01`` (the end of that day), ``2026-12-01T18:00``, ``+3d``, ``+4h`` or ``+1d12h``. Returns seconds
-    since 1970, or 0 for an empty text. Without a time zone, the zone of this machine is used. Raises UsageError for
-    another form and for a time in the past."""
+    since 1970, or 0 for an empty text. Without a time zone, the zone of this machine is used. Raises UsageError for any
+    other form and for a time in the past."""
     if not text:
         return 0.0
     try:
@@ -101,7 +101,7 @@ def parse_until(text: str, now: float) -> float:
 
 
 def parse_grace(text: str) -> float:
-    """Parse ``1d``, ``12h``, ``1d12h`` or ``0``, and return seconds. Raises UsageError for another form."""
+    """Parse ``1d``, ``12h``, ``1d12h`` or ``0``, and return seconds. Raises UsageError for any other form."""
     try:
         seconds = 0.0 if text == "0" else _span(f"+{text}")
     except OverflowError:

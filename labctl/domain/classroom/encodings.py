@@ -53,8 +53,8 @@ _MOST_SHOWN = 3
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """A decoded file. ``sample`` is a cell that shows how the file was read if the encoding is a guess; otherwise it is
-    empty."""
+    """A decoded file. If the encoding is a guess, ``sample`` is a cell that shows how the file was read. Otherwise
+    ``sample`` is empty."""
 
     text: str
     encoding: str
@@ -86,7 +86,7 @@ def decode(data: bytes, headers: Callable[[str], Sequence[str]], asked: str = ""
 
 
 def _agree(found: str, asked: str) -> None:
-    """Check the encoding of the byte order mark. Raises PlaceError if the user named another encoding."""
+    """Check the encoding that the byte order mark names. Raises PlaceError if the user named another encoding."""
     if asked and not found.startswith(asked):
         raise PlaceError(
             1,
@@ -101,7 +101,8 @@ def _agree(found: str, asked: str) -> None:
 
 
 def _utf16(data: bytes, headers: Callable[[str], Sequence[str]]) -> Decoded | None:
-    """Decode UTF-16 without a mark. Returns None unless one of the two byte orders gives a known header and no NUL."""
+    """Decode UTF-16 without a byte order mark. The right byte order gives a known header and no NUL. Returns None if
+    neither byte order does so."""
     for encoding in ("utf-16-le", "utf-16-be"):
         try:
             text = data.decode(encoding).removeprefix("\ufeff")
@@ -138,8 +139,9 @@ def _legacy(data: bytes, bad: int, headers: Callable[[str], Sequence[str]]) -> D
 
 
 def _rivals(text: str, encoding: str, names: int) -> bool:
-    """Whether this reading is as good as a Chinese reading with that many surnames. A reading in Han or Hangul needs
-    more surnames. A reading in letters is as good only if the Chinese reading has no surnames."""
+    """Return whether this reading is as good as a Chinese reading with ``names`` surnames. A reading in Han or Hangul
+    needs more surnames than the Chinese reading. A reading in letters is as good only if the Chinese reading has no
+    surnames."""
     if encoding == "gb18030" or not plausible(text, encoding):
         return False
     return surnames(text, encoding) > names if encoding in ("big5", "euc-kr") else names == 0

@@ -17,11 +17,11 @@ class Entry(msgspec.Struct, frozen=True):
     """A learner in a lab.
 
     ``best`` is the attempt that counts, with the points that ``fitted`` gives; ``points`` and ``of`` are its points.
-    ``now`` is each task's last verdict. ``attempts`` and ``failing`` (attempts with a failed task) are the learner's
-    own, without attempts that an instructor ran. All times are in seconds since 1970, 0 for never. ``first`` and
-    ``last`` are the times of the first and the last attempt. ``progress`` is the time of the last progress: a task
-    passed that had never passed before. ``seen`` is the time when the learner was last seen. ``hints`` maps each task
-    to the highest hint that the learner read.
+    ``now`` is each task's last verdict. ``attempts`` is the number of the learner's own attempts, without attempts that
+    an instructor ran. ``failing`` are the times of those attempts in which a task failed. All times are in seconds
+    since 1970, 0 for never. ``first`` and ``last`` are the times of the first and the last attempt. ``progress`` is the
+    last time when a task passed for the first time. ``seen`` is the time when the learner was last seen. ``hints`` maps
+    each task to the highest hint that the learner read.
     """
 
     member: Member
@@ -59,8 +59,8 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def in_order(entries: Sequence[Entry], now: float, stuck: float) -> list[Entry]:
-    """Sort the entries: first learners who are stuck, then learners who work, by points. Complete learners follow;
-    learners who never came are last."""
+    """Sort the entries into four groups: learners who are stuck, learners who work (by points), learners who are
+    complete, and learners who were never active."""
 
     def place(entry: Entry) -> tuple[int, int, str]:
         if entry.stuck(now, stuck):
@@ -80,8 +80,8 @@ def entries(
     hints: Mapping[str, Mapping[str, int]],
     seen: Mapping[str, float],
 ) -> list[Entry]:
-    """Return one entry for each member, in their order. ``attempts`` may be of any lab and learner, oldest first.
-    ``hints`` is by instance, ``seen`` by learner."""
+    """Return one entry for each member, in their order. ``attempts`` may be of any lab and learner, oldest first. The
+    keys of ``hints`` are instances, the keys of ``seen`` are learners."""
     by_learner: dict[str, list[Attempt]] = {}
     for attempt in valid(cohort, attempts):
         if attempt.lab == lab.name:
@@ -126,15 +126,15 @@ def _entry(
 def counting(lab: Lab, attempts: Sequence[Attempt]) -> Attempt | None:
     """Return the attempt that gives the grade, after ``fitted``, or None. It is the first attempt with the most points.
     Attempts before the last regrade don't count, because their checks were wrong. A regrade that could not check a task
-    doesn't count either, because it says nothing about the learner's work."""
+    doesn't count either, because such a regrade says nothing about the learner's work."""
     sound = [attempt for attempt in attempts if attempt.by != "regrade" or attempt.verdict is not Verdict.ERROR]
     last = max((index for index, attempt in enumerate(sound) if attempt.by == "regrade"), default=0)
     return max((fitted(lab, attempt) for attempt in sound[last:]), key=lambda attempt: attempt.points, default=None)
 
 
 def fitted(lab: Lab, attempt: Attempt) -> Attempt:
-    """Return the attempt with the tasks and points that the lab has now. If the lab was changed, no learner can have
-    more than all points."""
+    """Return the attempt with the tasks and points that the lab has now. Even if the lab was changed, no learner has
+    more points than the lab has now."""
     points = {task.id: task.points for task in lab.tasks}
     tasks = tuple(_fitted(result, points[result.task]) for result in attempt.tasks if result.task in points)
     return msgspec.structs.replace(attempt, tasks=tasks)

@@ -18,7 +18,7 @@ FIELDS: tuple[Field, ...] = ("name", "email", "group", "key")
 
 
 class RosterChange(msgspec.Struct, frozen=True):
-    """A learner's value before and after. A key is shown as its fingerprint. An empty text means no value."""
+    """A learner's value before and after the merge. A key is shown as its fingerprint. An empty text means no value."""
 
     id: str
     field: Field
@@ -35,8 +35,8 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """The result of a merge. ``write`` are the learners to store. ``new``, ``changed`` and ``same`` are ids. If there
-    are ``faults``, nothing may be written."""
+    """The result of a merge. ``write`` are the learners to store. ``new``, ``changed`` and ``same`` are about the
+    learners' ids. If there are ``faults``, nothing may be written."""
 
     write: tuple[Member, ...] = ()
     new: tuple[str, ...] = ()

@@ -87,7 +87,8 @@ def _is_beside_han(character: str) -> bool:
 
 
 def _is_rare(character: str, common: str) -> bool:
-    """Whether a character is rare. GB 2312 and EUC-KR contain the everyday characters; in Big5 they end at C67E."""
+    """Whether a character is rare. GB 2312 and EUC-KR contain the everyday characters. In Big5, the everyday characters
+    end at C67E."""
     try:
         code = character.encode(common)
     except UnicodeEncodeError:
@@ -96,8 +97,8 @@ def _is_rare(character: str, common: str) -> bool:
 
 
 def _is_torn(text: str) -> bool:
-    """Whether a word in Latin letters contains a Han character that is rare or of GB 2312's second level. In GB
-    18030, the bytes of two accented letters look like such a character, and so do an accented and a plain letter."""
+    """Whether a word in Latin letters contains a Han character that is rare or of GB 2312's second level. In GB 18030,
+    such a character has the same bytes as two accented letters, or as an accented and a plain letter."""
     beside = re.findall(f"[A-Za-z]([{_HAN}])|([{_HAN}])[A-Za-z]", text)
     return any(
         (before or after).encode("gb18030")[:1] > b"\xd7" or _is_rare(before or after, "gb2312")

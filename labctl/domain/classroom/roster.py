@@ -39,8 +39,8 @@ class RosterNote(CellPlace, frozen=True):
 
 class Roster(msgspec.Struct, frozen=True):
     """A roster. ``columns`` are the columns of the file. ``cleared`` maps ids to the columns whose cells remove the
-    value; an empty cell removes nothing. ``places`` maps ids to columns to cells. ``encoding`` is the encoding of the
-    file."""
+    value. An empty cell removes nothing. ``places`` maps each id to its columns, and each column to the place of its
+    cell. ``encoding`` is the encoding of the file."""
 
     members: tuple[Member, ...]
     columns: frozenset[str] = frozenset(COLUMNS)

@@ -45,11 +45,11 @@ _EDGES = re.compile(r'[,;\t，|"]')
 _SHOWN = 40
 _MOST_COLUMNS = 200
 _HEADER_ROWS = 12
-"""The number of first rows in which exports of schools' systems have their header."""
+"""Exports of schools' systems have their header in one of this number of first rows."""
 
 
 def plain(header: str) -> str:
-    """Return a header in the form for comparison: half-width letters in lower case, without spaces, dashes and
+    """Return a header in the form for comparison. It has half-width letters in lower case, without spaces, dashes and
     invisible characters."""
     return re.sub(r"[\s_*:.-]+", "", unicodedata.normalize("NFKC", ALL.sub("", header)).casefold())
 

@@ -20,7 +20,7 @@ from labctl.domain.invisible import ALL, is_blank
 from labctl.domain.text import visible
 
 MOST_BYTES = 4 << 20
-"""A roster of a thousand learners with long keys has a fifth of this size."""
+"""The most bytes of a roster. A roster of a thousand learners with long keys has a fifth of this size."""
 
 _SECRETS = ("id", "email", "text", "header", "readings", "plain", "encoding", "format", "sheets")
 """Values of messages that come from the file."""
@@ -47,8 +47,8 @@ def read(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> R
 def read_table(
     rows: Callable[[], tuple[list[list[Cell]], list[PlaceError]]], file: str, *, names: bool = True
 ) -> Roster:
-    """Read a roster from a workbook. The line of a cell is its row. ``rows`` returns the rows, and the faults of cells
-    that can't be used; it may raise PlaceError."""
+    """Read a roster from a workbook. The line of a cell is the number of its row. ``rows`` returns the rows, and the
+    faults of cells that can't be used. ``rows`` may raise PlaceError."""
     reading = _Reading(names)
 
     def roster() -> Roster:
@@ -89,10 +89,10 @@ class _Reading:
         else:
             self._secret = (
                 place_after(text[: private.start()]) if private else (1, 1)
-            )  # invisible characters hide the place
+            )  # the place is unknown if invisible characters are in the header
 
     def finish(self, roster: Callable[[], Roster], file: str) -> Roster:
-        """Return the result of ``roster``. Raises RosterError if any faults were found."""
+        """Call ``roster`` and return the result. Raises RosterError if any faults were found."""
         found = Roster(())
         try:
             found = roster()
@@ -143,7 +143,7 @@ class _Reading:
         return Roster(found, frozenset(head.values()), self._cleared, tuple(self._notes), self._places, encoding)
 
     def _rows(self, text: str) -> list[list[Cell]]:
-        named = re.match(r"sep=(.)(\r\n|\r|\n)", text)  # Excel writes this line and doesn't show it
+        named = re.match(r"sep=(.)(\r\n|\r|\n)", text)  # Excel writes this line and doesn't show it to the user
         if named:
             # The line break stays, so that the later lines keep their numbers.
             text = text[named.end(1) :]
@@ -155,7 +155,7 @@ class _Reading:
         return rows
 
     def _head(self, rows: Sequence[Sequence[Cell]]) -> dict[int, str]:
-        """Return position to column for the known columns. The result is empty if the table is not a roster."""
+        """Return the known columns by their positions. The result is empty if the table is not a roster."""
         row = rows[0]
         wrong = foreign(rows)
         if wrong:
@@ -194,7 +194,7 @@ class _Reading:
             try:
                 values[column] = self._alone(column, value(column, cell.text, remarks), cell.line)
             except CellError as wrong:
-                if not cell.refused:  # a second fault would follow from the first
+                if not cell.refused:  # otherwise a second fault would result from the first fault
                     self.note(cell.line, cell.column, header[index].text, wrong)
             self._notes += [_note(places[column], remark) for remark in remarks]
         for index, cell in enumerate(row):
@@ -214,7 +214,7 @@ class _Reading:
         return Member(**({"name": ""} | values | dict.fromkeys(cleared, "")))
 
     def _alone(self, column: str, text: str, line: int) -> str:
-        """Return the value. Raises CellError if it is missing, or if another learner has the same value."""
+        """Return the value. Raises CellError if the value is missing, or if another learner has the same value."""
         if column == "name" and (text == CLEAR or (not text and column in self._needed)):
             raise CellError("the name is missing", "every learner needs a name")
         if column == "id":

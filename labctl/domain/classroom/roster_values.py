@@ -100,8 +100,8 @@ def check_id(text: str) -> None:
 
 
 def rounded(ids: Sequence[str]) -> list[int]:
-    """Return the positions of ids that a spreadsheet has rounded. This is the case if all ids with more than 15 digits
-    have only zeros after the 15th digit. A single zero proves nothing."""
+    """Return the positions of ids that a spreadsheet has rounded. Long ids count as rounded if all ids with more than
+    15 digits have only zeros after the 15th digit. A single zero proves nothing."""
     long = [at for at, text in enumerate(ids) if text.isdigit() and len(text) > _EXACT_DIGITS]
     if not all(set(ids[at][_EXACT_DIGITS:]) == {"0"} for at in long):
         return []

@@ -132,7 +132,7 @@ def _check_kind(kind: str, words: list[str]) -> None:
 def _decoded(word: str, rest: list[str]) -> bytes:
     try:
         return base64.b64decode(word, validate=True)
-    except ValueError:  # also for characters that aren't ASCII
+    except ValueError:  # b64decode also raises ValueError for characters that aren't ASCII
         pass
     if not _BASE64.fullmatch(word):
         remedy = "paste the whole line of the .pub file again; the first wrong character is {character}"
@@ -209,19 +209,19 @@ def _has_form(fields: list[bytes]) -> bool:
 
 
 def _can_be_loaded(kind: str, fields: list[bytes]) -> bool:
-    """Whether cryptography can load the key. It is imported here, because the import takes longer than the rest of a
-    command."""
+    """Return whether cryptography can load the key. The library is imported here, because the import takes longer than
+    the rest of a command."""
     from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
     if kind.startswith("sk-"):
-        # Without its application, this is a common key, which older releases of cryptography can load.
+        # Without the application, a hardware key is a common key, which older releases of cryptography can load.
         kind, fields = kind.removeprefix("sk-").removesuffix("@openssh.com"), fields[:-1]
     body = b"".join(len(part).to_bytes(4) + part for part in (kind.encode(), *fields))
     try:
         load_ssh_public_key(kind.encode() + b" " + base64.b64encode(body))
     except Exception:
-        # Releases raise different errors (ValueError, UnsupportedAlgorithm, NotImplementedError …), and anybody may
-        # have written the key.
+        # Releases of cryptography raise different errors (ValueError, UnsupportedAlgorithm, NotImplementedError …), and
+        # the key may contain any bytes.
         return False
     return True
 
@@ -233,7 +233,7 @@ def _broken() -> CellError:
 def _check_size(modulus: int) -> None:
     bits = modulus.bit_length()
     if modulus % 2 == 0:
-        raise _broken()  # cryptography accepts such a modulus
+        raise _broken()  # cryptography accepts an even modulus
     if bits < RSA_BITS:
         raise CellError(
             "an RSA key of {bits} bits is too weak: at least {least} bits are needed",

@@ -9,9 +9,9 @@ from labctl.domain.lab.markdown import Heading, Outline, outline, plain
 
 
 def passages(brief: str, task: str, read: Collection[str] = ()) -> list[str]:
-    """Return the sections of a brief that belong to a task, as Markdown. The task's own section is first. The sections
-    that it links to, and those whose heading is in ``read`` (as checks name them), follow in the brief's order. The
-    list is empty if the brief has no section for the task."""
+    """Return the sections of a brief that belong to a task, as Markdown. The task's own section is first. The other
+    sections follow in the brief's order: sections that the task's section links to, and sections with a heading in
+    ``read`` (as checks write headings). The list is empty if the brief has no section for the task."""
     page = outline(brief)
     lines = brief.splitlines()
     own = next((heading for heading in page.headings if heading.task == task), None)

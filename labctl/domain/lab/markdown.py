@@ -1,4 +1,4 @@
-"""The parts of a brief's Markdown that labctl needs: headings, fences, links, and the anchors that GitHub gives.
+"""The parts of a brief's Markdown that labctl needs: headings, fences, links, and the anchors that GitHub generates.
 
 The parser is markdown-it-py, as for ``labctl show``. It is imported when a page is parsed.
 """
@@ -28,7 +28,7 @@ class Heading:
 
     @property
     def task(self) -> str:
-        """The task of the heading: ``listen`` of ``### `listen`: … (10 points)``; empty if it has no task."""
+        """The task in the heading, such as ``listen`` in ``### `listen`: … (10 points)``, or an empty text."""
         match = _TASK.match(self.text)
         return match[1] if match else ""
 
@@ -41,7 +41,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Outline:
-    """``fences`` are the lines where code blocks begin. ``unclosed`` is the line of a block that never ends, or 0."""
+    """``fences`` are the lines where code blocks begin. ``unclosed`` is the line of a block without an end, or 0."""
 
     headings: tuple[Heading, ...]
     fences: tuple[int, ...]
