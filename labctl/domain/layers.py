@@ -42,7 +42,8 @@ def layers(diff_ids: Sequence[str], history: Sequence[tuple[str, int]]) -> tuple
     the bytes that the step added. It also contains steps that only change settings and make no layer.
 
     The engine doesn't say which steps make no layer, but these steps add no bytes. So this function removes steps
-    without bytes until the numbers agree: first steps that can't make a layer, then the highest steps.
+    without bytes until there are as many steps as layers. It begins with steps that can't make a layer, and continues
+    with the highest steps.
 
     The bytes are the sizes of the files' contents. On a disk with blocks of 4 kiB they need about 7 % more (measured).
     """

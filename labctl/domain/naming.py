@@ -1,8 +1,8 @@
 """Names of the objects that labctl creates on an engine. Every name starts with ``labctl``.
 
 In a store, an instance is called ``LAB.LEARNER``. Several stores may use one engine. Therefore the names of instances
-and learners on an engine contain the store's id, and labctl never uses another store's objects. Older releases,
-in which stores had no ids, treat such an object as another learner's.
+and learners on an engine contain the store's id, and labctl never uses another store's objects. Older releases, in
+which stores had no ids, treat such an object as an object of another learner.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ KEEPER = "labctl-keeper"
 SWITCH = "labctl-switch"
 PROBE = "labctl-probe"
 REPOSITORY = "labctl"
-"""Images are ``labctl/<image>:<hash>`` and ``labctl/<lab>-<box>:<hash>``."""
+"""Images have the names ``labctl/<image>:<hash>`` and ``labctl/<lab>-<box>:<hash>``."""
 
 _SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -25,7 +25,7 @@ def slug(text: str) -> str:
     plain = _SLUG.sub("-", text.lower()).strip("-")
     if plain and plain == text and len(plain) <= 24:
         return plain
-    # Of a Chinese name, only the hash remains. It has 40 bits, so that ten thousand names don't collide.
+    # Only the hash remains of a Chinese name. The hash has 40 bits, so that ten thousand names don't collide.
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:10]
     return f"{plain[:13].rstrip('-')}-{digest}".lstrip("-")
 
@@ -59,7 +59,7 @@ def owner_in_store(owner: str, store: str) -> str:
 
 
 def container_name(instance: str, box: str) -> str:
-    """Return the name of the container for a box of an instance. The instance has its name on the engine. Lab,
-    learner's slug and box contain no dots, so no two boxes share a name: ``db-master`` of ``li`` differs from
-    ``master`` of ``li-db``."""
+    """Return the name of the container for a box of an instance. ``instance`` is the instance's name on the engine.
+    Lab, learner's slug and box contain no dots, so no two boxes share a name. For example, ``db-master`` of ``li``
+    differs from ``master`` of ``li-db``."""
     return f"labctl-{instance}.{box}"

@@ -26,13 +26,13 @@ STOPPED: frozenset[Kind] = frozenset({"expired", "idle", "disk", "files", "watch
 """Kinds of notes that give the reason why a box was stopped."""
 
 PASSING_SECONDS = 900
-"""Notes of other kinds are not shown when they are older than this."""
+"""Notes of other kinds are not shown when they are older than this number of seconds."""
 
 
 class BoxNote(msgspec.Struct, frozen=True):
-    """A note on a box. ``at`` is in seconds since 1970. The unit of ``used`` and ``limit`` depends on the kind: bytes,
-    processes or inotify instances; 0 if the kind has no such value. ``minutes`` is the time until the end, for
-    ``ending``."""
+    """A note on a box. ``at`` is in seconds since 1970. The kind of the note decides the unit of ``used`` and
+    ``limit``: bytes, processes or inotify instances. They are 0 if the kind has no such values. ``minutes`` is the time
+    until the end, for ``ending``."""
 
     at: float
     box_id: str
@@ -71,7 +71,7 @@ def latest(notes: Iterable[BoxNote]) -> list[BoxNote]:
 
 def timely(notes: Iterable[BoxNote], running: Mapping[str, bool], now: float) -> list[BoxNote]:
     """Return the notes that describe the present state, oldest first. A stopped box has only its last reason for the
-    stop. A running box has only its recent notes. ``running`` is by the boxes' ids."""
+    stop. A running box has only its recent notes. ``running`` maps the boxes' ids to whether the box runs."""
     known = [note for note in latest(notes) if note.box_id in running]
     why = {note.box_id: note for note in known if note.kind in STOPPED}
     return [

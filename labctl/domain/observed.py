@@ -86,8 +86,9 @@ class CloneImage(msgspec.Struct, frozen=True):
 
 
 def home(observed: Sequence[ObservedBox], store: str) -> str:
-    """Return the store's id for new boxes of an instance: the id of the existing boxes, or else ``store``. So all boxes
-    share names and networks, even if the existing boxes are older than the ids of stores."""
+    """Return the store's id for new boxes of an instance: the id of the existing boxes, or ``store`` if no boxes exist.
+    In this way, all boxes of the instance share names and networks, even if the existing boxes are older than the ids
+    of stores."""
     return next((box.store for box in observed if box.state is not State.REMOVING), store)
 
 

@@ -97,7 +97,8 @@ def plan_boxes(specs: Sequence[BoxSpec], observed: Sequence[ObservedBox]) -> Pla
 
 
 def discarded(observed: Sequence[ObservedBox], ids: Collection[str]) -> list[ObservedBox]:
-    """Return the boxes for a plan that recreates those in ``ids``: these boxes count as removed."""
+    """Return the boxes, with the boxes in ``ids`` marked as being removed. A plan for the result recreates the marked
+    boxes."""
     return [msgspec.structs.replace(box, state=State.REMOVING) if box.id in ids else box for box in observed]
 
 

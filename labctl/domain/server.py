@@ -8,4 +8,4 @@ ServerId = NewType("ServerId", str)
 """The name of a server, unique in a store."""
 
 LOCAL = ServerId("local")
-"""The only server so far: the machine of the engine in the settings."""
+"""The only server so far. It is the machine of the engine in the settings."""

@@ -38,7 +38,7 @@ class Spot(msgspec.Struct, frozen=True):
 
 _KERNELS = ("/proc", "/sys")
 _MOUNTS = ("/run", "/dev", "/.labctl", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
-"""The mounts of every running box (see adapters/docker/config.py). The engine mounts the files."""
+"""The mounts of every running box (see adapters/docker/config.py). The engine mounts the files among them."""
 
 
 def _below(path: str, places: tuple[str, ...]) -> bool:

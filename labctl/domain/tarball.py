@@ -122,11 +122,11 @@ def _text(data: bytes) -> bytes:
 
 
 def _number(data: bytes) -> int:
-    """Parse octal digits. Larger numbers are bytes after a mark (base 256)."""
+    """Parse octal digits. A larger number is stored as bytes after a mark (base 256)."""
     if data[0] == 0x80:
         value = int.from_bytes(data[1:], "big")
     elif data[0] == 0xFF:
-        return 0  # before 1970, or nonsense
+        return 0  # a time before 1970, or damaged
     else:
         digits = data.replace(b"\0", b" ").strip()
         if digits.strip(b"01234567"):

@@ -39,5 +39,5 @@ def fill(template: str, values: Mapping[str, object]) -> str:
 
 def visible(text: str) -> str:
     """Return a text from a box in a form that is safe to show. Control characters become ``\\x1b``, so that no terminal
-    obeys them. Line breaks and tabs are kept."""
+    interprets them. Line breaks and tabs are kept."""
     return _HIDDEN.sub(lambda match: ascii(match[0])[1:-1], text)

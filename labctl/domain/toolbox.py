@@ -5,4 +5,4 @@ Standard library only: this module is copied into the keeper's image.
 
 TOOLBOX = "/.labctl"
 BUSYBOX = f"{TOOLBOX}/bin/busybox"
-"""Its static shell and coreutils."""
+"""The toolbox's static shell and coreutils."""

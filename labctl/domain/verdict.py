@@ -13,7 +13,7 @@ from labctl.domain.lab.model import Lab, Task
 from labctl.domain.text import Text
 
 By = Literal["learner", "instructor", "regrade"]
-"""The person who started an attempt. ``regrade``: an instructor, because a check was corrected."""
+"""The person who started an attempt. ``regrade``: an instructor started the attempt because a check was corrected."""
 
 
 class Verdict(StrEnum):
@@ -62,8 +62,8 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 class TaskResult(msgspec.Struct, frozen=True):
-    """A task's result. The task is an error if any of its checks is an error; otherwise it failed if any check
-    failed."""
+    """A task's result. The verdict is ``error`` if any of the task's checks is an error, and otherwise ``failed`` if
+    any check failed."""
 
     task: str
     verdict: Verdict
@@ -104,12 +104,12 @@ class Attempt(msgspec.Struct, frozen=True):
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of the whole attempt. An error in any task is an error."""
+        """The verdict of the whole attempt. If any task is an error, the verdict is ``error``."""
         return worst(task.verdict for task in self.tasks)
 
 
 class Before(msgspec.Struct, frozen=True):
-    """An earlier attempt that a later one is compared with, and its number."""
+    """An earlier attempt, which is compared with a later attempt, and the number of the earlier attempt."""
 
     number: int
     attempt: Attempt
@@ -151,8 +151,8 @@ def _part(task: Task, checks: tuple[CheckResult, ...]) -> int:
 
 
 def judge(lab: Lab, checks: Iterable[CheckResult], only: frozenset[str] | None = None) -> tuple[TaskResult, ...]:
-    """Return the tasks' results from the checks' results, in the lab's order. A task is an error if none of its checks
-    ran."""
+    """Return the tasks' results from the checks' results, in the lab's order. A task without a check that ran has the
+    verdict ``error``."""
     by_task: dict[str, list[CheckResult]] = {}
     for check in checks:
         by_task.setdefault(check.task, []).append(check)

@@ -31,17 +31,19 @@ SPARE = 2 << 30
 """The bytes of the engine's disk that copies leave free."""
 
 LARGE = 1 << 30
-"""If the copies of an instance need more bytes than this, labctl writes such copies one after the other. So each finds
-the space that was calculated for it. At the same time, smaller copies may use the bytes of ``SPARE``."""
+"""If the copies of an instance need more bytes than this, they are large. labctl writes large copies one after the
+other, so that the space that was calculated for a copy is still free. At the same time, smaller copies may use the
+bytes of ``SPARE``."""
 
 _SPARSE = 2
-"""The factor on a box's ``disk`` limit. The limit counts blocks, and databases also have sparse files."""
+"""A copy may write a box's ``disk`` limit times this factor. The limit counts blocks, and databases also have sparse
+files."""
 
 
 class Weight(msgspec.Struct, frozen=True):
     """The data that a box has written since its creation. ``size`` is the sum of the files' lengths in bytes.
-    ``largest`` is the largest file, ``length`` its length. ``whole``: all files were counted; otherwise there are too
-    many. ``free`` is the free space of the engine's disk, -1 if unknown."""
+    ``largest`` is the largest file, ``length`` its length. ``whole``: all files were counted; otherwise there were too
+    many files to count. ``free`` is the free space of the engine's disk, -1 if unknown."""
 
     size: int
     largest: str = ""

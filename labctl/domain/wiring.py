@@ -100,12 +100,12 @@ class Cable(NamedTuple):
 
 
 def encode(links: tuple[Cable, ...]) -> str:
-    """Return the links as the text of a label."""
+    """Return the cables as the text of a label."""
     return json.dumps([link._asdict() for link in links], separators=(",", ":"))
 
 
 def decode(label: str) -> tuple[Cable, ...]:
-    """Return the links in the text of a label. Fields that this version doesn't know are ignored. Raises ValueError if
+    """Return the cables in the text of a label. Fields that this version doesn't know are ignored. Raises ValueError if
     ``encode`` didn't write the text."""
     try:
         links = tuple(

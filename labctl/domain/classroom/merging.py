@@ -35,8 +35,8 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """The result of a merge. ``write`` are the learners to store. ``new``, ``changed`` and ``same`` are about the
-    learners' ids. If there are ``faults``, nothing may be written."""
+    """The result of a merge. ``write`` are the learners to store. ``new``, ``changed`` and ``same`` contain the ids of
+    learners. If there are ``faults``, nothing may be written."""
 
     write: tuple[Member, ...] = ()
     new: tuple[str, ...] = ()

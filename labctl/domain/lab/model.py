@@ -31,7 +31,8 @@ Mode = Annotated[str, msgspec.Meta(pattern=r"^0[0-7]{3}$", description="octal pe
 
 _UNITS = {"kiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
-# What a lab may request beyond Docker's default set. SYS_ADMIN, SYS_PTRACE, SYS_MODULE … would break the isolation.
+# The capabilities that a lab may request in addition to Docker's default set. SYS_ADMIN, SYS_PTRACE, SYS_MODULE … would
+# break the isolation.
 Capability = Literal["NET_ADMIN", "NET_BROADCAST", "IPC_LOCK", "SYS_NICE", "SYS_RESOURCE"]
 
 
@@ -47,8 +48,9 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Box(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One Linux machine. ``networks`` gives its address on each network; the first is eth0. ``gateway`` is the gateway
-    of its default route. ``sysctls`` are settings of its network, which nobody in the box can change."""
+    """One Linux machine. ``networks`` gives the box's address on each network. The interface on the first network is
+    eth0. ``gateway`` is the gateway of the box's default route. ``sysctls`` are kernel settings of the box's network.
+    Nobody in the box can change these settings."""
 
     networks: dict[Name, str] = {}
     image: Name | None = None
@@ -62,20 +64,20 @@ class Box(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PortParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="port"):
-    """A TCP or UDP port, ``first`` to ``last``. All ports of a lab differ."""
+    """A TCP or UDP port, from ``first`` to ``last``. All ports of a lab are different."""
 
     first: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 20000
     last: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 29999
 
 
 class PasswordParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="password"):
-    """Letters and digits that don't look alike (no 0 O 1 l I)."""
+    """A password of letters and digits that don't look alike (no 0 O 1 l I)."""
 
     length: Annotated[int, msgspec.Meta(ge=8, le=64)] = 14
 
 
 class IntParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="int"):
-    """A whole number, ``first`` to ``last`` in steps of ``step``."""
+    """A whole number from ``first`` to ``last``, in steps of ``step``."""
 
     first: int
     last: int
@@ -97,14 +99,15 @@ class LabFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: Annotated[str, msgspec.Meta(pattern=r"^/[^\0]+$", description="an absolute path")]
     content: str
     boxes: tuple[Name, ...] = ()
-    """Empty: every box."""
+    """If empty, the file is put into every box."""
     mode: Mode = "0644"
     owner: Annotated[str, msgspec.Meta(pattern=r"^[0-9]+:[0-9]+$", description="uid:gid as numbers")] = "0:0"
 
 
 class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing the learner must do. Hints go from a nudge to nearly the answer. ``partial``: each passed check gives
-    its share of the points; otherwise all checks must pass."""
+    """One thing the learner must do. The first hint helps a little, and the last hint gives nearly the whole answer. If
+    ``partial`` is true, each passed check gives its share of the points. Otherwise a learner gets the points only if
+    all checks pass."""
 
     id: Name
     title: Text
@@ -172,7 +175,7 @@ def builtin_params(lab: Lab) -> frozenset[str]:
 
 
 class LabFault(msgspec.Struct, frozen=True):
-    """A fault of a ``lab.yml``: the path in the file, and the fault in words."""
+    """A fault of a ``lab.yml``, with the path in the file and a description."""
 
     path: str
     what: str
@@ -236,8 +239,8 @@ def gateway_network(lab: Lab, box: Box) -> str | None:
 
 
 def _is_host(address: ipaddress.IPv4Address, subnet: ipaddress.IPv4Network) -> bool:
-    """Whether a machine may have the address. The network's own address and the broadcast address are excluded; a /31
-    has neither of the two."""
+    """Whether a machine may have the address. The network's own address and the broadcast address are excluded. A /31
+    has no such addresses."""
     own = (subnet.network_address, subnet.broadcast_address) if subnet.prefixlen < 31 else ()
     return address in subnet and address not in own
 
@@ -248,7 +251,7 @@ def _param_faults(lab: Lab) -> Iterator[LabFault]:
         if isinstance(param, PortParam | IntParam) and param.first > param.last:
             yield LabFault(f"params.{name}", f"first ({param.first}) is more than last ({param.last})")
         elif isinstance(param, PortParam):
-            # Ports are assigned one after the other: all earlier ports may be in this range.
+            # Ports are assigned one after the other, and all earlier ports may be in this range.
             before = sum(other.first <= param.last and param.first <= other.last for other in ports)
             if before > param.last - param.first:
                 what = f"{param.first} to {param.last} is too narrow: {before} earlier ports may use all of it"

@@ -1,4 +1,5 @@
-"""A learner's params. The same seed gives the same params, another seed gives others: a copied answer is wrong."""
+"""A learner's params. The same seed gives the same params, and another seed gives other params. A copied answer is
+therefore wrong."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from labctl.domain.lab.model import Lab
 
 FILE = "lab.schema.json"
 
-# The text that an editor shows for a field. It is not in the structs, because msgspec would then report the description
+# The text that an editor shows for a field. The text is not in the structs, because msgspec would then report the text
 # instead of the type's own fault.
 _FIELDS: dict[str, dict[str, str]] = {
     "Lab": {

@@ -23,7 +23,7 @@ class Check:
 
     @property
     def hurts(self) -> bool:
-        """Whether only ``verify --thorough`` runs it."""
+        """Whether only ``verify --thorough`` runs the check."""
         return bool({"destructive", "reboot"} & {name for name, _ in self.markers})
 
 
@@ -43,12 +43,12 @@ class Module:
 
 
 def module(page: Page) -> Module:
-    """Parse the file."""
+    """Parse the file and return it as a module."""
     try:
         return Module(page, ast.parse(page.text))
     except SyntaxError as error:
         return Module(page, None, (error.lineno or 1, error.msg))
-    except ValueError as error:  # a NUL byte
+    except ValueError as error:  # the text contains a NUL byte
         return Module(page, None, (1, str(error)))
 
 
@@ -133,8 +133,8 @@ def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def readings(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
-    """Yield the pairs of headings, English and Chinese, that answers name. They are arguments ``read=("…", "…")`` and
-    values or table entries assigned to ``READ`` or ``READING``. Only literal headings are found."""
+    """Yield the pairs of headings, English and Chinese, that answers name. Such a pair is an argument ``read=("…",
+    "…")``, or a value or table entry that is assigned to ``READ`` or ``READING``. Only literal headings are found."""
     for node in ast.walk(tree):
         match node:
             case ast.keyword(arg="read", value=value):

@@ -1,4 +1,5 @@
-"""A lab's files as the input of the linter. They are already read, and decoded if this needs a library."""
+"""A lab's files as the input of the linter. The files are already read. Files that can only be decoded with a library
+are already decoded."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def faults(material: Material) -> Iterator[LintFault]:
         yield NO_OTHER.at(page, 1, folder=folder)
     caught: set[str] = set()
     for play in material.plays:
-        # Skip files that plays include, such as tasks/redis.yml: they are lists of tasks.
+        # Skip files that plays include, such as tasks/redis.yml. These files are lists of tasks.
         if "/" in play.name and not play.name.startswith(_MUTANTS):
             continue
         yield from _play_faults(play, material)

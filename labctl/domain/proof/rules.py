@@ -92,7 +92,7 @@ class Flakes(msgspec.Struct, frozen=True):
     differing: int = 0
 
     def __add__(self, other: Flakes) -> Flakes:
-        """Return the sum of both."""
+        """Return the sum of both counts."""
         return Flakes(self.verdicts + other.verdicts, self.differing + other.differing)
 
     @property
@@ -146,7 +146,8 @@ def mutant_flaws(lab: Lab, mutants: Iterable[Mutant]) -> Iterator[Flaw]:
 
 
 def sample(mutants: Iterable[Mutant], per_task: int) -> tuple[Mutant, ...]:
-    """Return the first mutants, so that every task has ``per_task`` of them, or all its mutants if it has fewer."""
+    """Return the first mutants, so that every task has ``per_task`` mutants. A task that has fewer mutants keeps all
+    its mutants."""
     count: Counter[str] = Counter()
     chosen = []
     for mutant in mutants:
@@ -201,14 +202,14 @@ def answer_flaws(at: At, tasks: Iterable[TaskResult], known: Headings) -> Iterat
 
 
 def not_tried(at: At, found: str, values: dict[str, str], detail: str, *, broken: bool) -> Flaw:
-    """Return the flaw for a failed play, which is a fault of the lab. ``broken``: labctl or the engine caused the
-    failure."""
+    """Return the flaw for a step that did not succeed. ``broken``: labctl or the engine caused the failure, so the lab
+    may be right."""
     return Flaw(at, "", "the step succeeds", found, values, (), detail, broken)
 
 
 def flakes(runs: Sequence[Sequence[TaskResult]]) -> Flakes:
-    """Count the flakes of repeated runs on the same boxes. If a check ran in only some of the runs, it counts as
-    differing in the other runs."""
+    """Count the flakes of repeated runs on the same boxes. If a check ran in only some of the runs, the missing
+    verdicts count as a verdict of their own."""
     said = [{(task.task, check.name): check.verdict for task in run for check in task.checks} for run in runs]
     total = differing = 0
     for check in dict.fromkeys(key for run in said for key in run):
