@@ -1,1 +1,2 @@
-"""Run checks on boxes: pytest in a child process, testinfra in the checks, and labctl's own channel to the boxes."""
+"""Run checks on boxes. pytest runs in a child process, the checks use testinfra, and labctl has its own channel to
+boxes."""

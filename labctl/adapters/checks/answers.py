@@ -42,8 +42,8 @@ def text_of(words: Words) -> Text:
 
 
 def sendable(words: str) -> str:
-    """Return the words as a plain str. A check may pass a subclass of str, and file names in a box may hold any
-    bytes. A byte that is no character becomes a question mark."""
+    """Return the words as a plain str. A check may pass a subclass of str, and file names in a box may contain any
+    bytes. A byte that is not part of a character becomes a question mark."""
     return str(words).encode(errors="replace").decode()
 
 
@@ -63,8 +63,8 @@ def _of(boxes: str, sign: str) -> str:
 
 
 def every(names: Iterable[str], look: Callable[[str], object]) -> None:
-    """Call ``look`` for each of these boxes in parallel and collect every unmet requirement. Raises AllUnmet. Any
-    other exception of a call is raised first."""
+    """Call ``look`` for each of these boxes in parallel and collect every unmet requirement. Raises AllUnmet if there
+    are unmet requirements. If a call raises any other exception, that exception is raised instead of AllUnmet."""
     order = list(names)
     with Pool(max(1, len(order)), thread_name_prefix="look") as pool:
         looks = [pool.submit(look, name) for name in order]

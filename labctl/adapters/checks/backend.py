@@ -15,16 +15,16 @@ from labctl.domain.toolbox import BUSYBOX
 from labctl.domain.verdict import Source
 
 Used = Callable[[Source], None]
-"""Called with the source of each answer."""
+"""A function that gets the source of each answer."""
 
 Limit = Callable[[float], float]
-"""Converts seconds on an idle machine to seconds on this machine."""
+"""A function that converts seconds on an idle machine to seconds on this machine."""
 
 
 class LookBackend(base.BaseBackend):
     """A place of a session: a box seen from outside, or the probe on a network. Every command runs as root, with an
-    empty environment and only the toolbox. ``systemd`` opens a channel into the box when a command first needs it.
-    The reason: the box's systemd answers only processes that it can see."""
+    empty environment and only the toolbox. Some commands query the box's systemd, which answers only processes that it
+    can see. ``systemd`` opens a channel into the box when the first such command runs."""
 
     NAME = "labctl"
 
@@ -45,8 +45,8 @@ class LookBackend(base.BaseBackend):
         self._systemd = systemd
 
     def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
-        """Run a command. testinfra quotes ``args`` into ``command``. ``seconds`` is the time limit on an idle
-        machine. Raises LookError."""
+        """Run a command. testinfra quotes ``args`` into ``command``. ``seconds`` is the time limit on an idle machine.
+        Raises LookError if the command gives no result."""
         line = self.get_command(command, *args)
         seconds = self._limit(float(kwargs.get("seconds", COMMAND_SECONDS)))
         if self._systemd is not None and needs_inside(line):

@@ -17,8 +17,8 @@ without end."""
 
 
 class Call:
-    """One connection. ``check`` is the socket for the check. ``send`` and ``hang_up`` send data and the end to the
-    agent."""
+    """One connection. ``check`` is the socket for the check. ``send`` sends data to the agent, and ``hang_up`` lets the
+    agent close the connection."""
 
     def __init__(self, send: Callable[[bytes], None], hang_up: Callable[[], None]) -> None:
         self.check, self._ours = socket.socketpair()
@@ -30,7 +30,7 @@ class Call:
             Thread(target=work, name="call", daemon=True).start()
 
     def hear(self, data: bytes) -> None:
-        """Take bytes that arrived. Empty bytes mean the end."""
+        """Pass bytes that arrived to the check. Empty bytes mean the end."""
         self._left -= len(data)
         self._heard.put(data if self._left >= 0 else b"")
 
@@ -40,7 +40,7 @@ class Call:
                 self._ours.sendall(data)
             self._ours.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # the check has closed its end
+            pass  # the check has closed its socket
 
     def _up(self) -> None:
         try:

@@ -27,11 +27,11 @@ _MAX_OUTPUT = 16 << 20
 
 
 class ChannelError(Exception):
-    """The command could not be run or did not end. No verdict can be based on it."""
+    """The command could not be run or did not end. No verdict can be based on this command."""
 
 
 class NoEndError(ChannelError):
-    """The command did not end in time. ``pid`` is the number in its first line on stderr, or 0."""
+    """The command did not end in time. ``pid`` is the number in the command's first line on stderr, or 0."""
 
     def __init__(self, message: str, pid: int) -> None:
         super().__init__(message)
@@ -39,8 +39,8 @@ class NoEndError(ChannelError):
 
 
 class Channel:
-    """Runs commands in one box one after the other, from any thread. ``raw`` is an exec of ARGV. Every method raises
-    ChannelError."""
+    """Runs commands in one box one after the other, from any thread. ``raw`` is the stream of an exec of ARGV. Every
+    method raises ChannelError."""
 
     def __init__(self, raw: RawStream, name: str) -> None:
         self._name = name

@@ -1,5 +1,5 @@
 """The child process that runs checks: ``python -m labctl.adapters.checks.child DESCRIPTOR``. It loads pytest and
-testinfra and then waits for orders. So labctl can start it early and use it at once later."""
+testinfra and then waits for orders. So labctl can start the child early, and can later use it without a delay."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def arguments(orders: Orders) -> list[str]:
 
 
 def main(descriptor: int) -> int:
-    """Carry out the orders from that socket and return pytest's exit code."""
+    """Carry out the orders from the socket with this descriptor, and return pytest's exit code."""
     link = MessageChannel(socket.socket(fileno=descriptor))
     line = link.line()
     if not line:
@@ -58,7 +58,8 @@ def main(descriptor: int) -> int:
 
 
 def _integrity(world: World) -> IntegrityFound:
-    """Return the changed files of packages, for the report, and the boxes that can't be inspected."""
+    """Return a message for the integrity report: the changed files of packages, and the boxes that can't be
+    inspected."""
     changed: dict[str, tuple[str, ...]] = {}
     unseen: dict[str, str] = {}
     for name in world.places:
@@ -73,5 +74,5 @@ if __name__ == "__main__":
     status = main(int(sys.argv[1]))
     sys.stdout.flush()
     sys.stderr.flush()
-    # Skip the interpreter's normal exit: it is slow, and the user waits for a verdict.
+    # Skip the interpreter's normal exit, which is slow. The user waits for a verdict.
     os._exit(status)

@@ -1,4 +1,5 @@
-"""Fixtures for checks: boxes, the probe, params, the kernel's tables; on clones also power and network cables."""
+"""Fixtures for checks: boxes, the probe, params and the kernel's tables. On clones there are also power and network
+cables."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ Hosts = Callable[[str], Any]
 
 
 class BoxPower(NamedTuple):
-    """The power switch of a box of the clone. Each method returns when the action is complete. Raises LookError."""
+    """The power switch of a box of the clone. Each method returns when the action is complete, and raises LookError if
+    the action fails."""
 
     world: World
     name: str
@@ -40,7 +42,7 @@ class Cables(NamedTuple):
     world: World
 
     def cut(self, *names: str, network: str = "") -> None:
-        """Cut the paths between these boxes. Paths to other boxes stay."""
+        """Cut the paths between these boxes. Paths between these boxes and other boxes stay."""
         self.world.isolate(names, network, isolated=True)
 
     def mend(self, *names: str, network: str = "") -> None:

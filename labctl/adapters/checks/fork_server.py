@@ -42,7 +42,7 @@ class ForkServer:
             raise
 
     def _running(self) -> socket.socket:
-        """Return the socket to the fork server. Start a new fork server if the old one has ended."""
+        """Start a new fork server if the old fork server has ended. Return the socket to the fork server."""
         with self._lock:
             if self._process is None or self._control is None or self._process.poll() is not None:
                 self._end()
@@ -55,7 +55,7 @@ class ForkServer:
             return self._control
 
     def close(self) -> None:
-        """End the fork server. Its forked children run to their own end."""
+        """End the fork server. Its children continue until they have finished."""
         with self._lock:
             self._end()
             self._process = None
@@ -68,7 +68,8 @@ def _end(process: subprocess.Popen[bytes], control: socket.socket) -> None:
 
 
 class Forked:
-    """A child of the fork server, held by a descriptor, because another process may get its pid after its end."""
+    """A child of the fork server. A descriptor identifies the child, because another process may get the child's pid
+    after the child has ended."""
 
     def __init__(self, told: socket.socket) -> None:
         self._told = told
@@ -86,8 +87,8 @@ class Forked:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     def wait(self) -> int:
-        """Wait until the child has ended and return its exit code. If the code is unknown, return that of a killed
-        process."""
+        """Wait until the child has ended and return its exit code. If the code is unknown, return the exit code of a
+        killed process."""
         if self._code is None:
             select.select([self._handle], [], [])
             told = self._told.recv(16)

@@ -29,7 +29,7 @@ class Run(NamedTuple):
 
 def serve(control: socket.socket) -> None:
     """Fork for each message and report each exit, until the control socket is closed."""
-    gc.freeze()  # nothing that is loaded is ever collected, so its memory pages stay shared
+    gc.freeze()  # the collector ignores what is loaded now, so its memory pages stay shared
     runs: dict[int, Run] = {}
     waiting = select.poll()
     waiting.register(control, select.POLLIN)

@@ -55,7 +55,7 @@ class WantClones(msgspec.Struct, frozen=True, tag_field="said", tag="on-clones")
 
 
 class PowerRequest(msgspec.Struct, frozen=True, tag_field="said", tag="power"):
-    """Request to switch the power of a box of the clone. The answer is Powered."""
+    """A request to switch the power of a box of the clone. The answer is Powered."""
 
     box: str
     act: PowerAct
@@ -69,24 +69,25 @@ class Powered(msgspec.Struct, frozen=True):
 
 
 class Inside(msgspec.Struct, frozen=True, tag_field="said", tag="inside"):
-    """Request for a channel into that box. The answer is Opened, with the descriptor."""
+    """A request for a channel into that box. The answer is Opened, with the descriptor."""
 
     box: str
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """The channel's descriptor comes with this message. ``why`` is the reason if there is none."""
+    """The channel's descriptor comes with this message. ``why`` is the reason if there is no descriptor."""
 
     why: str = ""
 
 
 class Ended(msgspec.Struct, frozen=True, tag_field="said", tag="ended"):
-    """pytest has finished. This message is missing if a check ended the child process, whatever the exit code."""
+    """pytest has finished. If a check ended the child process, this message is missing, and the exit code may have any
+    value."""
 
 
 class IntegrityFound(msgspec.Struct, frozen=True, tag_field="said", tag="integrity"):
-    """``changed``: box to the changed files of its packages. ``unseen``: box to the reason why it could not be
-    inspected."""
+    """``changed`` maps each box to the changed files of its packages. ``unseen`` maps a box to the reason why labctl
+    could not inspect the box."""
 
     changed: dict[str, tuple[str, ...]]
     unseen: dict[str, str] = {}

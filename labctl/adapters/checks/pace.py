@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 MOST = 8.0
-"""The largest factor. A slower machine is not fit for judging."""
+"""The largest factor. A slower machine is not suitable for checks."""
 
 _FRESH_SECONDS = 1.0
 
@@ -26,8 +26,8 @@ def slowness(loadavg: str, cores: int) -> float:
 
 
 class Clock:
-    """``clock()`` counts seconds as time.monotonic does, but more slowly while the boxes' machine is busy: it counts
-    seconds of an idle machine. ``ask`` returns the current slowness and is called at most once a second."""
+    """``clock()`` counts seconds as time.monotonic does, but more slowly while the boxes' machine is busy. The unit is
+    a second of an idle machine. ``ask`` returns the current slowness and is called at most once a second."""
 
     def __init__(self, ask: Callable[[], float]) -> None:
         self._ask = ask
@@ -36,7 +36,7 @@ class Clock:
         self._counted, self._counted_at = 0.0, time.monotonic()
 
     def __call__(self) -> float:
-        """Return the seconds since some moment."""
+        """Return the counted seconds. Only the difference of two results has a meaning."""
         with self._lock:
             now = time.monotonic()
             self._counted += (now - self._counted_at) / self._now(now)

@@ -16,7 +16,7 @@ from labctl.domain.verdict import CheckResult, Source, Verdict
 from labctl.ports import CloneCheck
 
 HURTING = ("destructive", "reboot")
-"""Markers of checks that run on a clone of their own, and only on request."""
+"""The markers of checks that run only on request, each on a clone of its own."""
 
 SHARED = "copy"
 """The marker of checks that run in every verify, on one clone that they share."""
@@ -39,7 +39,7 @@ class CheckNotes:
 
     @property
     def source(self) -> Source:
-        """Return TRUSTED if every answer came from a trusted source."""
+        """Return TRUSTED if every answer came from a trusted source, and IN_BOX otherwise."""
         return Source.IN_BOX if Source.IN_BOX in self.sources else Source.TRUSTED
 
 
@@ -59,7 +59,8 @@ class Judge:
         config.addinivalue_line("markers", "copy: the check changes boxes, so it runs on a clone, in every verify")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Remove the checks of other tasks and those that need a clone. Report the latter to the parent."""
+        """Remove the checks of other tasks and the checks that need a clone. Report the checks that need a clone to the
+        parent."""
         only, pick = self._orders.only, self._orders.pick
         wanted = [item for item in items if only is None or task_of(item) in only]
         on_clones = {item.nodeid: found for item in wanted if (found := _clone_check(item)) is not None}
@@ -117,7 +118,7 @@ class Judge:
 
 
 def task_of(item: pytest.Item) -> str:
-    """Return the task of a check, or an empty string if the check names none."""
+    """Return the task of a check, or an empty string if the check names no task."""
     marker = item.get_closest_marker("task")
     return str(marker.args[0]) if marker and marker.args else ""
 
@@ -136,7 +137,7 @@ def _title(item: pytest.Item) -> str:
 def _verdict(excinfo: pytest.ExceptionInfo[BaseException] | None) -> Verdict:
     if excinfo is None:
         return Verdict.PASSED
-    # The exception of pytest.xfail is a subclass of that of pytest.fail. But xfail means that the check did not look.
+    # pytest.xfail raises a subclass of the exception of pytest.fail. But xfail means that the check inspected nothing.
     said = isinstance(excinfo.value, AssertionError | pytest.fail.Exception)
     return Verdict.FAILED if said and not isinstance(excinfo.value, pytest.xfail.Exception) else Verdict.ERROR
 

@@ -1,6 +1,7 @@
-"""The child process that runs checks, as its parent uses it: start early, send orders, read messages, end in any case.
+"""The child process that runs checks, for its parent. The parent starts it early, sends orders, reads messages, and
+ends the child process in any case.
 
-Slow imports are made after the start of the child process, so that both processes load in parallel.
+Slow imports run after the start of the child process, so that both processes load in parallel.
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ def command(module: str, handed: socket.socket) -> list[str]:
 
 
 def surroundings(folder: str, handed: socket.socket) -> dict[str, Any]:
-    """Return Popen's arguments. No variables or plugins of this environment affect checks."""
+    """Return the arguments for Popen, so that no variables or plugins of this environment affect checks."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return {
         "env": {**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
         "cwd": folder,
         "stdin": subprocess.DEVNULL,
         "pass_fds": [handed.fileno()],
-        # Only the parent gets Ctrl-C: it decides which processes end.
+        # Only the parent gets the signal of Ctrl-C, because the parent decides which processes end.
         "start_new_session": True,
     }
 

@@ -1,4 +1,4 @@
-"""Run a lab's checks in a child process and accept only verdicts from it: implements ports.Checker."""
+"""Run a lab's checks in a child process, and accept only verdicts from this process. Implements ports.Checker."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ class PytestChecker:
         power: PowerSwitch | None = None,
     ) -> Findings:
         """See ports.Checker."""
-        # In one step under the lock: ``stop`` in another thread must find each child as either spare or running.
+        # This is one step under the lock, because ``stop`` in another thread must find each child as either spare or
+        # running.
         with self._lock:
             prepared = self._spare.pop() if self._spare else self._unprepared(lab)
             child = prepared.child
@@ -123,8 +124,8 @@ class PytestChecker:
 
 
 class _Prepared:
-    """A child process that loads its modules while its agent is started. ``early``: prepare for a run that may not
-    follow. Then only an existing probe is used, because creating a probe takes time."""
+    """A child process that loads its modules while its agent is started. ``early``: it is not certain that a run
+    follows. In this case only an existing probe is used, because creating a probe takes time."""
 
     def __init__(self, probe: Callable[[], DockerProbe], child: Child, *, early: bool) -> None:
         self.child = child
@@ -186,7 +187,7 @@ class _Run:
         self._ended = False
 
     def listen(self) -> Findings:
-        """Read messages until the end. Raises ChecksError if the run ended without verdicts."""
+        """Read messages until the end and return the findings. Raises ChecksError if the run ended without verdicts."""
         timer = threading.Timer(RUN_SECONDS, self._end)
         timer.daemon = True
         timer.start()
@@ -271,7 +272,7 @@ def _reason(code: int) -> str:
 
 
 def _one_each(found: list[CheckResult]) -> list[CheckResult]:
-    """Return one result per check. A check whose clean-up failed has two results, and the worse one counts."""
+    """Return one result per check. A check has two results if its clean-up failed, and the worse result counts."""
     by_name: dict[tuple[str, str], CheckResult] = {}
     for result in found:
         key = (result.task, result.name)

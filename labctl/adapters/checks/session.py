@@ -1,4 +1,4 @@
-"""labctl's side of an agent in the probe. Any thread may send a request; each request gets its own answer."""
+"""labctl's side of an agent in the probe. Any thread may send a request, and each request gets its own answer."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _DISKS = "the boxes' disks"
 
 
 class LookError(Exception):
-    """There is no result: the command could not be run, it did not end, or the box was removed. No verdict can be
-    based on it."""
+    """There is no result: the command could not be run, it did not end, or the box was removed. A verdict is not
+    possible."""
 
 
 class NoAnswerError(LookError):
@@ -62,7 +62,7 @@ class CheckSession:
         try:
             told, payload = self._ask(header, stdin, seconds + _PATIENCE, f"{place}: {command}")
         except NoAnswerError:
-            # A busy engine may not end the stream of a probe that was replaced. So other requests end now, too.
+            # A busy engine may keep the stream of a replaced probe open. So all other requests end now, too.
             with self._arrived:
                 self._ended = self._ended or "the probe no longer answers"
                 self._arrived.notify_all()
@@ -82,7 +82,8 @@ class CheckSession:
         self._ask(header, b"", _PATIENCE, place)
 
     def join(self, place: str, switch: int, bridge: str, address: str, via: str = "") -> None:
-        """Give the probe a place on a network. ``via`` is the address of its default route, if it needs one."""
+        """Give the probe a place on a network. ``via`` is the gateway of the probe's default route, or empty if the
+        probe needs no default route."""
         header = {"op": "join", "place": place, "switch": switch, "bridge": bridge, "address": address, "via": via}
         self._ask(header, b"", _PATIENCE, place)
 
@@ -102,8 +103,8 @@ class CheckSession:
         self._ask(header, b"", _PATIENCE, "the switch")
 
     def dial(self, place: str, host: str, port: int, seconds: float) -> socket.socket:
-        """Open a connection from that place. Raises the OSError of the attempt: ConnectionRefusedError, TimeoutError
-        if there is no answer within ``seconds``, and others."""
+        """Open a connection from that place. Raises the OSError of the attempt, for example ConnectionRefusedError, or
+        TimeoutError if there is no answer within ``seconds``."""
         number = next(self._numbers)
         about = f"{place}: {host}:{port}"
         call = Call(lambda data: self._pass_on(number, data), lambda: self._hang_up(number))

@@ -12,11 +12,11 @@ import shlex
 
 from labctl.domain.verdict import Source
 
-# They query the box's first process, its journal, or the package manager's database.
+# Programs that query the box's first process, its journal, or the package manager's database.
 _SYSTEMD = frozenset({"systemctl", "journalctl", "busctl", "loginctl", "hostnamectl", "timedatectl", "systemd-analyze"})
 _OWN_PROC = re.compile(r"/proc/(self|thread-self|mounts|net)\b")
 _IS_SCRIPT = re.compile(r"[\s;&|()<>`]")
-# They read these files. Some of them take an unreadable table for an empty one.
+# Programs that read these files. Some of these programs take an unreadable table for an empty table.
 _READ_OWN_PROC = frozenset({"arp", "df", "ifconfig", "mount", "netstat", "route"})
 _NOTES = frozenset({"dpkg-query", "dpkg", "apt", "apt-cache", "rpm"})
 
@@ -33,8 +33,8 @@ def needs_inside(command: str) -> bool:
 
 
 def _asked(command: str, programs: frozenset[str]) -> bool:
-    """Return whether the command has one of these programs as a word. ``systemctl --root=…`` reads only files, so it
-    does not count."""
+    """Return whether the command has one of these programs as a word. ``systemctl --root=…`` reads only files, so this
+    form does not count."""
     try:
         lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|()<>`\n")
         lexer.whitespace_split = True

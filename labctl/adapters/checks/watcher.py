@@ -1,4 +1,4 @@
-"""Report changes in an instance's boxes: implements ports.Watcher."""
+"""Report changes in an instance's boxes. Implements ports.Watcher."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labctl.hints import Hint
 
 
 class ProbeWatcher:
-    """Watches with an agent of the probe for written files and started programs in a box (fanotify(7))."""
+    """Reports written files and started programs in a box, with an agent of the probe (fanotify(7))."""
 
     def __init__(self, probe: Callable[[], DockerProbe]) -> None:
         self._probe = probe

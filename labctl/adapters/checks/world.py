@@ -23,8 +23,8 @@ from labctl.pool import Pool
 
 
 class Listener(NamedTuple):
-    """A listening socket, from the kernel's tables. ``program`` is the path of the listening program. ``genuine``:
-    the program and its libraries are files of the image that were not written since."""
+    """A listening socket, from the kernel's tables. ``program`` is the path of the listening program. ``genuine``: the
+    program and its libraries are unchanged files of the image."""
 
     protocol: str
     address: str
@@ -36,8 +36,8 @@ class Listener(NamedTuple):
 
 
 class World:
-    """The places of one run. They are entered while pytest collects. If a place can't be entered, the check that
-    needs it gets the error."""
+    """The places of one run. The run enters the places while pytest collects the checks. If a place can't be entered,
+    the check that needs it gets the error."""
 
     def __init__(self, orders: Orders, session: CheckSession, notes: CheckNotes, link: MessageChannel) -> None:
         self.orders = orders
@@ -184,7 +184,7 @@ class World:
             self._channels.pop(name, None)
         self._changes.pop(name, None)
         if answer.place.pid:
-            # Also for a check that continues to use its host object.
+            # Enter the restarted box now, because a check may continue to use its host object.
             self._entering(name, self._enter_box, name).result()
 
     def isolate(self, names: tuple[str, ...], network: str, *, isolated: bool) -> None:

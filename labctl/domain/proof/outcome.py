@@ -15,8 +15,8 @@ from labctl.domain.verdict import Verdict
 
 class SeedProof(msgspec.Struct, frozen=True):
     """The test of one lab with one seed. ``seconds`` are the durations of the phases and of ``up``. ``verify_seconds``
-    are the durations of the checks' runs on the instance itself, without clones. ``memory`` is the memory of all fresh
-    boxes in bytes."""
+    are the durations of the checks' runs on the boxes with the reference solution, or on the fresh boxes if the
+    solution was not judged. ``memory`` is the memory of all fresh boxes in bytes."""
 
     seed: str
     states: tuple[ProofState, ...]
