@@ -120,7 +120,7 @@ def identity_tag(identity: str) -> str:
 
 
 def is_identity_tag(tag: str) -> bool:
-    """Whether the tag has the form that ``identity_tag`` gives."""
+    """Return whether the tag has the form that ``identity_tag`` gives."""
     return tag.startswith(f"{_IDENTITIES}:")
 
 
@@ -132,7 +132,7 @@ def identity_of(image: str, there: Mapping[str, str]) -> str:
 
 
 def is_own_tag(tag: str) -> bool:
-    """Whether the tag has the form of labctl's own tags."""
+    """Return whether the tag has the form of labctl's own tags."""
     return _OWN_TAG.fullmatch(tag) is not None
 
 

@@ -31,7 +31,7 @@ def nothing(text: str) -> re.Pattern[str]:
 
 
 def is_blank(text: str) -> bool:
-    """Whether the text has no visible characters."""
+    """Return whether the text has no visible characters."""
     return not ALL.sub("", text).strip()
 
 

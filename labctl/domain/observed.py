@@ -93,5 +93,5 @@ def home(observed: Sequence[ObservedBox], store: str) -> str:
 
 
 def expired(expires: int, now: float) -> bool:
-    """Whether the time ``expires`` has passed. 0 means never."""
+    """Return whether the time ``expires`` has passed. 0 means never."""
     return 0 < expires <= now

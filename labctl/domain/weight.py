@@ -64,7 +64,7 @@ def too_large(weights: Mapping[str, Weight], limits: Mapping[str, int]) -> str |
 
 
 def is_large(weights: Mapping[str, Weight]) -> bool:
-    """Whether the copies of these boxes must not be written at the same time as other large copies."""
+    """Return whether the copies of these boxes must not be written at the same time as other large copies."""
     return sum(weight.size for weight in weights.values()) > LARGE
 
 

@@ -28,8 +28,8 @@ class _Context(NamedTuple):
 
 def resolve_address(setting: str = "") -> str:
     """Return the engine's address from DOCKER_HOST, the setting, the docker context or the default, in this order.
-    Raises EngineError if the current context does not exist or can't be read. The default engine would then be the
-    wrong one."""
+    Raises EngineError if the current context does not exist or can't be read, because the default engine would be the
+    wrong engine."""
     address = os.environ.get("DOCKER_HOST") or setting
     if address:
         return address
@@ -38,8 +38,8 @@ def resolve_address(setting: str = "") -> str:
 
 
 def refuse_unusable(address: str) -> None:
-    """Raises EngineError for ``ssh://`` and for TLS. Terminals, checks and the keeper's messages need plain sockets
-    that labctl can hand over to other processes. For these addresses the SDK has no plain socket."""
+    """Raise EngineError for ``ssh://`` and for TLS. Terminals, checks and the keeper's messages need plain sockets that
+    labctl can hand over to other processes. For these addresses the SDK has no plain socket."""
     if address.startswith("ssh://"):
         target = address.removeprefix("ssh://").partition("/")[0]
         host, colon, port = target.rpartition(":")
@@ -59,7 +59,8 @@ def refuse_unusable(address: str) -> None:
 
 
 def _wants_tls(address: str) -> bool:
-    """Decide as the docker command does: by variables, or by the context with this endpoint."""
+    """Return whether the connection uses TLS. Like the docker command, this function reads the environment variables,
+    and the context with this endpoint."""
     if os.environ.get("DOCKER_TLS_VERIFY") or os.environ.get("DOCKER_TLS"):
         return True
     try:
@@ -74,8 +75,8 @@ def _docker_folder() -> Path:
 
 
 def _context() -> _Context | None:
-    """Return the current docker context, from docker's own files (docker-context(1)), or None for the default
-    context. Raises EngineError."""
+    """Return the current docker context, from docker's own files (docker-context(1)), or None for the default context.
+    Raises EngineError if the context does not exist or can't be read."""
     name = os.environ.get("DOCKER_CONTEXT") or _current_context()
     if not name or name == "default":
         return None
@@ -93,5 +94,5 @@ def _context() -> _Context | None:
 def _current_context() -> str:
     try:
         return str(json.loads((_docker_folder() / "config.json").read_text()).get("currentContext") or "")
-    except (OSError, ValueError, AttributeError):  # missing, or not in docker's format: docker ignores such a file, too
+    except (OSError, ValueError, AttributeError):  # docker also ignores a file that is missing or not in its format
         return ""

@@ -1,10 +1,10 @@
 """Copy files into a box and out of it, as tar archives.
 
 The engine's archive calls reach only the box's disk, not the file systems mounted on it. A file that they write to /run
-is not visible in the box. So in a running box the toolbox's tar does the work, as a process of the box. A root user in
-the box can manipulate this tar. That is acceptable: nothing else that comes from a box is trusted either, and the files
-copied into a box belong to the learner. The engine's calls are used for a stopped box, which has no mounts. A paused
-box has mounts. A verify pauses boxes for a moment, so labctl waits until the pause ends.
+is not visible in the box. So in a running box the toolbox's tar copies the files, as a process of the box. A root user
+in the box can manipulate this tar. This is acceptable, because labctl trusts nothing that comes from a box, and the
+files copied into a box belong to the learner. The engine's calls are used for a stopped box, which has no mounts. A
+paused box has mounts. A verify pauses boxes for a moment, so labctl waits until the pause ends.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from labctl.adapters.docker.client import Client
 
 _RECORD = 10240
-"""The size to which archives are padded, in bytes."""
+"""Archives are padded to a multiple of this number of bytes."""
 
 _PAUSE_SECONDS = 15.0
-"""How long a command waits for the end of a box's pause."""
+"""The time limit for the end of a box's pause."""
 
 _POLL_SECONDS = 0.05
 _MOST_STDERR = 1 << 16
 _FOLDER, _LINK = 1 << 31, 1 << 27
 _OTHER = 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21
-"""Bits of file types in the engine's ``mode``, which is Go's (io/fs.FileMode)."""
+"""The bits of file types in the engine's ``mode``, which has the form of Go's io/fs.FileMode."""
 
 _FIND = """
 b=/.labctl/bin/busybox
@@ -45,10 +45,10 @@ echo $k
 $b readlink -n -f -- "$1" || printf %s "$1"
 """
 
-# The archive has a fixed number of records, and a word follows it. If the word is missing, labctl has died meanwhile,
-# and nothing may remain. All files are unpacked into a new folder beside the target and renamed after the last one is
-# complete. Before that, the script looks for folders that would replace files and files that would replace folders. A
-# mount point can't be replaced, so its content is overwritten.
+# The archive has a fixed number of records, and a word follows the archive. If the word is missing, labctl died during
+# the copy, and no file of the archive may remain. All files are unpacked into a new folder beside the target and
+# renamed after the last one is complete. Before the renaming, the script searches for folders that would replace files,
+# and for files that would replace folders. A mount point can't be replaced, so its content is overwritten.
 _PUT = r"""
 b=/.labctl/bin/busybox
 t=
@@ -107,8 +107,8 @@ exit $code
 
 
 class Archives:
-    """Implements this part of ports.Engine. ``open_exec`` starts a command in a box, with its stdin, and returns the
-    exec's id and its raw stream."""
+    """Implements the part of ports.Engine that copies files. ``open_exec`` starts a command in a box, with its stdin,
+    and returns the exec's id and its raw stream."""
 
     def __init__(self, client: Client, open_exec: Callable[[str, list[str]], tuple[str, Any]]) -> None:
         self._client = client
@@ -225,8 +225,8 @@ class Archives:
                 left_out(line.removeprefix("tar: ").rstrip("\n").removesuffix(_SOCKET))
 
     def _runs(self, box_id: str) -> bool:
-        """Return whether the box runs. Raises UsageError if the box stays paused, because its mounts can't be
-        reached then."""
+        """Return whether the box runs. Raises UsageError if the box stays paused, because the mounts of a paused box
+        can't be reached."""
         deadline = time.monotonic() + _PAUSE_SECONDS
         while True:
             found = self._client.api.inspect_container(box_id)
@@ -241,8 +241,8 @@ class Archives:
     def _run(
         self, box_id: str, script: str, arguments: list[str], told: _Said, stdin: Iterable[bytes] | None = ()
     ) -> Iterator[bytes]:
-        """Run a script in the box and yield its stdout. At the end ``told`` has its exit code and stderr. If
-        ``stdin`` is None, stdin stays open, for a script that ends when stdin does."""
+        """Run a script in the box and yield its stdout. At the end ``told`` has its exit code and stderr. If ``stdin``
+        is None, the script's stdin stays open. This is for a script that runs until its stdin is closed."""
         from labctl.adapters.docker.stream import STDOUT, FrameStream
 
         exec_id, raw = self._open(box_id, [BUSYBOX, "sh", "-c", script, "sh", *arguments])
@@ -253,7 +253,7 @@ class Archives:
                 if stdin is not None:
                     raw.close_write()
             except (BrokenPipeError, ConnectionResetError):
-                pass  # the script ended before it had read everything, and reports why
+                pass  # the script ended before it had read everything, and its stderr gives the reason
             for kind, data in FrameStream(raw).frames():
                 if kind == STDOUT:
                     yield data
@@ -282,7 +282,7 @@ class _Said:
         return None
 
     def values(self, path: str) -> dict[str, Any]:
-        """Return the values of a message. ``why`` is the system's error text: the part after the last colon of the
+        """Return the values of a message. ``why`` is the system's error text, which stands after the last colon of the
         first line."""
         first = next(iter(self._text().splitlines()), "")
         why = first.rpartition(": ")[2] or f"exit status {self.code}"

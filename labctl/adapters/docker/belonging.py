@@ -1,5 +1,5 @@
-"""Which boxes, clones and clone images on an engine belong to a store. Every query for them goes through this
-module."""
+"""Find the boxes, clones and clone images on an engine that belong to a store. All queries for these objects go through
+this module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from labctl.domain import naming, wiring
 from labctl.domain.observed import CloneImage, ObservedBox
 
 Recognise = Callable[[ObservedBox], bool]
-"""Returns whether this store owns a box that was created before stores had ids (``services.claims``)."""
+"""A function that returns whether this store owns a box that was created before stores had ids
+(``services.claims``)."""
 
 
 class Belonging:
@@ -25,14 +26,14 @@ class Belonging:
 
     def boxes(self, instance: str | None) -> list[ObservedBox]:
         """See ports.Engine.observe. A box that was created before stores had ids counts only if its instance has no
-        others."""
+        other boxes."""
         store = self._store()
         if instance is None:
             found = self._learners(None)
             taken = {box.instance for box in found if box.store == store}
             return [box for box in found if self._is_mine(box, store, taken)]
         mine = self._learners(naming.on_engine(instance, store))
-        # A separate query, and only if the first one found nothing: most instances no longer have such boxes.
+        # This separate query runs only if the first query found nothing, because few instances still have such boxes.
         return mine or ([box for box in self._learners(instance) if self._is_mine(box, store, set())] if store else [])
 
     def unclaimed(self, instance: str | None) -> list[ObservedBox]:

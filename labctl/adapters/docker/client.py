@@ -1,4 +1,5 @@
-"""Clients of the engine, and errors if it can't be reached. Its address: ``labctl.adapters.docker.address``."""
+"""Clients of the engine, and errors for an engine that can't be reached. ``labctl.adapters.docker.address`` finds the
+engine's address."""
 
 from __future__ import annotations
 
@@ -52,8 +53,8 @@ class Client:
         return client
 
     def new_api(self, timeout: float | None) -> docker.APIClient:
-        """Return a new client, for a stream that stays open (``timeout`` None: no limit). All clients use the same
-        version of the API, which is negotiated once."""
+        """Return a new client, for a stream that stays open (a ``timeout`` of None means no limit). All clients use the
+        same version of the API, which is negotiated once."""
         from labctl.adapters.docker.negotiation import NegotiatingClient
 
         refuse_unusable(self.address)
@@ -71,8 +72,8 @@ class Client:
             return found
 
     def require_usable(self) -> None:
-        """Raises EngineError if labctl can't work with the configuration of this engine. Called before anything is
-        created."""
+        """Raise EngineError if labctl can't work with the configuration of this engine. labctl calls this function
+        before it creates anything."""
         from labctl.domain.diagnosis import obstacle
 
         found = obstacle(self.facts.get("SecurityOptions") or ())
@@ -82,7 +83,7 @@ class Client:
 
 @contextmanager
 def explained(address: str) -> Iterator[None]:
-    """Turn the SDK's errors into EngineErrors with a short message and a hint."""
+    """Convert the SDK's errors into EngineErrors with a short message and a hint."""
     import docker.errors
     import requests.exceptions
 
@@ -119,7 +120,8 @@ def _start_hint() -> Hint:
 
 
 def _os_error(error: BaseException | None) -> OSError | None:
-    """Return the system's error behind this one. requests and urllib3 keep it as cause, context or argument."""
+    """Return the system's error that caused ``error``. requests and urllib3 keep the system's error as cause, context
+    or argument."""
     seen: set[int] = set()
     todo: list[object] = [error]
     while todo:

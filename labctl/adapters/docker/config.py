@@ -13,8 +13,8 @@ from labctl.domain.toolbox import BUSYBOX, TOOLBOX
 from labctl.errors import EngineError
 from labctl.hints import Hint
 
-# Docker's default set, without two that no lab needs: MKNOD (make devices) and SETFCAP (file capabilities). AUDIT_WRITE
-# stays, because sshd and sudo refuse a root login if they may not write to the audit log.
+# Docker's default set, without two capabilities that no lab needs: MKNOD (make devices) and SETFCAP (file
+# capabilities). AUDIT_WRITE stays, because sshd and sudo refuse a root login if they may not write to the audit log.
 CAPABILITIES = (
     "AUDIT_WRITE",
     "CHOWN",
@@ -35,7 +35,8 @@ CAPABILITIES = (
 KEEPER_CAPABILITIES = ("SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH")
 
 _TTY_GROUP = "5"
-"""The group of terminals in boxes: Docker mounts their devpts(5) with it. Members may write to them (wall(1))."""
+"""The group of terminals in boxes. Docker mounts the devpts(5) of boxes with this group. Members of the group may write
+to the terminals (wall(1))."""
 
 # Increase this number when keeper_config changes, so that existing keepers are replaced.
 _KEEPER_FORM = 5
@@ -55,8 +56,8 @@ def boxes_cgroup(driver: str) -> str:
 
 
 def refuse_unmeasured(spec: BoxSpec, driver: str) -> None:
-    """Raises EngineError for a box with a disk limit if the storage driver does not allow measuring. A limit that is
-    not enforced is no limit."""
+    """Raise EngineError if a box has a disk limit, and labctl can't measure disk use with this storage driver. Without
+    measurements, labctl could not enforce the limit."""
     if wiring.LABEL_DISK in spec.all_labels() and driver not in MEASURED_DRIVERS:
         raise EngineError(
             "labctl can't enforce the disk limit of {box}: it can't measure writes with the storage driver {driver}",
@@ -67,11 +68,11 @@ def refuse_unmeasured(spec: BoxSpec, driver: str) -> None:
 
 
 def box_config(spec: BoxSpec, toolbox_volume: str, cgroup: str = "") -> dict[str, Any]:
-    """POST /containers/create for a box: unprivileged, with systemd as its first process, wired by the keeper.
-    ``cgroup``: the parent cgroup.
+    """Return the body of POST /containers/create for a box. The box is unprivileged, systemd is its first process, and
+    the keeper connects it to its networks. ``cgroup`` is the parent cgroup.
 
     The learner's files are an argument of the entry script. An archive call would start another process in the engine.
-    The argument also prevents a state in which a box exists without its files.
+    With the argument, a box also never exists without its files.
     """
     payload = base64.b64encode(gzip.compress(archive(spec.files), 6, mtime=0)).decode() if spec.files else ""
     return {
@@ -104,11 +105,12 @@ def box_config(spec: BoxSpec, toolbox_volume: str, cgroup: str = "") -> dict[str
 
 
 def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[str, Any]:
-    """POST /containers/create for the keeper. It mounts the toolbox's volume so that the volume is not pruned."""
+    """Return the body of POST /containers/create for the keeper. The keeper mounts the toolbox's volume so that the
+    volume is not pruned."""
     return {
         "Image": image,
-        # The stop signal is set explicitly. Without it Docker takes any signal that is sent (SIGUSR1 too) for a stop
-        # request, and then ignores the restart policy.
+        # The stop signal is set explicitly. Without this setting Docker takes any signal that is sent (SIGUSR1 too) for
+        # a stop request, and then ignores the restart policy.
         "StopSignal": "SIGTERM",
         "Labels": {
             wiring.LABEL_ROLE: wiring.ROLE_KEEPER,
@@ -118,7 +120,7 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
             "NetworkMode": "none",
             "PidMode": "host",
             # The keeper joins the engine's cgroup namespace by itself. With "host" the engine would mount cgroup2 for
-            # the keeper in that namespace, and that removes nsdelegate from the whole machine.
+            # the keeper in that namespace, and this mount removes nsdelegate from the whole machine.
             "CgroupnsMode": "private",
             "RestartPolicy": {"Name": "always"},
             "CapDrop": ["ALL"],
@@ -139,13 +141,14 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
 
 
 def keeper_hash(image: str, toolbox_volume: str, engine_socket: str) -> str:
-    """Return the label with the keeper's sources. A keeper with another label is outdated."""
+    """Return the value of a label that names the keeper's image, volume and socket. A keeper with another value is
+    outdated."""
     return f"{image} {toolbox_volume} {engine_socket} {_KEEPER_FORM}"
 
 
 def switch_config(image: str) -> dict[str, Any]:
-    """POST /containers/create for the switch: a permanent network namespace without an address and without a route
-    out."""
+    """Return the body of POST /containers/create for the switch. The switch is a permanent network namespace without an
+    address and without a route out."""
     return {
         "Image": image,
         "Labels": {wiring.LABEL_ROLE: wiring.ROLE_SWITCH, wiring.LABEL_SPEC_HASH: "1"},
@@ -171,7 +174,7 @@ def switch_config(image: str) -> dict[str, Any]:
 
 # The probe enters the namespaces of boxes (SYS_ADMIN, SYS_CHROOT) and finds them in /proc (SYS_PTRACE). It connects
 # places to networks (NET_ADMIN), reads private files of learners (DAC_OVERRIDE) and pings (NET_RAW). It drops all these
-# again (SETPCAP) and ends commands that hang (KILL).
+# capabilities again (SETPCAP) and ends commands that hang (KILL).
 PROBE_CAPABILITIES = (
     "DAC_OVERRIDE",
     "KILL",
@@ -185,8 +188,9 @@ PROBE_CAPABILITIES = (
 
 
 def probe_config(image: str, toolbox_volume: str) -> dict[str, Any]:
-    """POST /containers/create for the probe. It sleeps until a verify starts an agent in it (``labctl.probe``).
-    Unlike the keeper it can't reach the engine, because its agents talk to servers of learners."""
+    """Return the body of POST /containers/create for the probe. The probe sleeps until a verify starts an agent in it
+    (``labctl.probe``). Unlike the keeper, the probe can't reach the engine, because its agents connect to servers of
+    learners."""
     return {
         "Image": image,
         "Labels": {wiring.LABEL_ROLE: wiring.ROLE_PROBE, wiring.LABEL_SPEC_HASH: probe_hash(image, toolbox_volume)},
@@ -210,13 +214,13 @@ def probe_config(image: str, toolbox_volume: str) -> dict[str, Any]:
 
 
 def probe_hash(image: str, toolbox_volume: str) -> str:
-    """Return the label with the probe's sources. A probe with another label is outdated."""
+    """Return the value of a label that names the probe's image and volume. A probe with another value is outdated."""
     return f"{image} {toolbox_volume} {_PROBE_FORM}"
 
 
 def toolbox_config(image: str, toolbox_volume: str) -> dict[str, Any]:
-    """POST /containers/create for a container that is never started. Its creation copies the image's /.labctl into
-    the new volume."""
+    """Return the body of POST /containers/create for a container that is never started. Its creation copies the image's
+    /.labctl into the new volume."""
     return {
         "Image": image,
         "Cmd": ["true"],

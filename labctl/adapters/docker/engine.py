@@ -1,4 +1,4 @@
-"""Boxes on a Docker engine: implements ports.Engine."""
+"""Boxes on a Docker engine. Implements ports.Engine."""
 
 from __future__ import annotations
 
@@ -134,16 +134,17 @@ class DockerEngine:
             remove_container(self._client.api, box_id)
 
     def commit(self, box_id: str, labels: Mapping[str, str]) -> str:
-        """POST /commit. The engine merges the box's labels with the given labels. If no entry point is given, it takes
-        that of the box, with the learner's files as an argument. A label can't be removed, but it can be set to an
-        empty string.
+        """POST /commit. The engine merges the box's labels with the given labels. If labctl gives no entry point, the
+        engine takes the entry point of the box, with the learner's files as an argument. A label can't be removed, but
+        it can be set to an empty string.
 
         ``pause`` is on, because files that belong together are written one after the other (first a redo log, then the
         table). A copy with only the second file is damaged in a way that no power cut could cause. The engine itself
-        ends the pause, so a box does not stay paused if this labctl is killed. A box of redis-replication pauses for
-        0.09 s, three at once for 0.17 s (measured).
+        ends the pause, so a box does not stay paused if labctl is killed. A box of redis-replication pauses for 0.09 s,
+        three at once for 0.17 s (measured).
         """
-        # Not the thread's own client: reading the layer of a large box takes longer than its timeout.
+        # The thread's own client can't be used, because reading the layer of a large box takes longer than that
+        # client's timeout.
         api = self._client.new_api(_COMMIT_SECONDS)
         try:
             with self._explained():
@@ -216,7 +217,7 @@ class DockerEngine:
     def terminal(
         self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int
     ) -> Terminal:
-        """Start an exec with a terminal."""
+        """Start an exec with a terminal, and return the terminal."""
         from labctl.adapters.docker.terminal import DockerTerminal, new_mark
 
         mark, marked = new_mark()
@@ -229,7 +230,7 @@ class DockerEngine:
     def process(
         self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], on_stderr: Callable[[bytes], object]
     ) -> Process:
-        """Start an exec with pipes."""
+        """Start an exec with pipes, and return the process."""
         from labctl.adapters.docker.terminal import DockerProcess, new_mark
 
         mark, marked = new_mark()

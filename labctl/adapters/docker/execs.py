@@ -1,4 +1,4 @@
-"""Start a process in a container, also in one that is paused for a moment."""
+"""Start a process in a container, also in a container that is paused for a moment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.02
 def start_exec(
     api: docker.APIClient, container_id: str, argv: Sequence[str], *, tty: bool = False, **options: Any
 ) -> tuple[str, RawStream]:
-    """POST /containers/{id}/exec and /exec/{id}/start: return the exec's id, and a stream of its stdin and stdout.
+    """Call POST /containers/{id}/exec and /exec/{id}/start. Return the exec's id, and a stream of its stdin and stdout.
     If a verify has paused the container for a copy, wait for the end of the pause. Raises the SDK's errors."""
     import docker.errors
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _COMMAND = ("python3", "-S", "-c", "from labctl.keeper.hold import main; main()")
 _SECONDS = 60.0
-"""The time limit for measuring all boxes on a busy machine. The command itself gives up much earlier."""
+"""The time limit for measuring all boxes on a busy machine. The command's own time limit is much shorter."""
 
 _LET_GO_SECONDS = 5.0
 """The time limit for the message that the boxes run again. Some engines don't close the connection to a command
@@ -45,7 +45,7 @@ def hold(client: Client, boxes: Mapping[str, str]) -> Iterator[Mapping[str, Weig
 
 
 class _Command:
-    """The command in the keeper. It answers with lines of JSON."""
+    """The command in the keeper. Its answers are lines of JSON."""
 
     def __init__(self, raw: RawStream) -> None:
         self.raw = raw
@@ -54,7 +54,7 @@ class _Command:
         self._text = b""
 
     def answer(self) -> dict[str, Any]:
-        """Return the next line. Raises OSError, and ValueError at the end."""
+        """Return the next line. Raises OSError if the stream can't be read, and ValueError at the end of the stream."""
         while b"\n" not in self._text and (data := self._stream.read()):
             self._text += data
         line, _, self._text = self._text.partition(b"\n")
@@ -76,8 +76,8 @@ def _weights(command: _Command, boxes: Mapping[str, str]) -> Mapping[str, Weight
 
 
 def _let_go(client: Client, command: _Command, running: list[str]) -> None:
-    """Let the command resume the boxes, report that, and end. If the report is missing, the command may have died.
-    Then this function unpauses the boxes in ``running``, which ran before."""
+    """Let the command resume the boxes, report the success, and end. If the report is missing, the command may have
+    died, and this function unpauses the boxes in ``running``, which ran before the pause."""
     import docker.errors
     import requests.exceptions
 

@@ -1,4 +1,4 @@
-"""The keeper, the switch, the probe and the toolbox on a Docker engine: implements ports.Keeper."""
+"""The keeper, the switch, the probe and the toolbox on a Docker engine. Implements ports.Keeper."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ class SystemTags(NamedTuple):
 
     @property
     def volume(self) -> str:
-        """The toolbox's volume. A new toolbox gets a new volume, so running boxes keep theirs."""
+        """The toolbox's volume. A new toolbox gets a new volume, so running boxes keep their volume."""
         return f"labctl-toolbox-{self.toolbox.rpartition(':')[2]}"
 
 
 class DockerKeeper:
-    """The keeper, the switch and the probe as containers. ``tags`` returns the images that they should be made from."""
+    """The keeper, the switch and the probe as containers. ``tags`` returns the images for these containers."""
 
     def __init__(self, client: Client, tags: Callable[[], SystemTags]) -> None:
         self._client = client
         self._tags = tags
 
     def state(self) -> Mapping[str, str]:
-        """Return the states of keeper, switch and probe, from one query: ``running``, ``outdated``, ``missing`` or
-        the state of the container."""
+        """Return the states of keeper, switch and probe, from one query. A state is ``running``, ``outdated``,
+        ``missing`` or the state of the container."""
         filters = {"label": [wiring.LABEL_ROLE], "name": [f"^/{name}$" for name in _NAMES.values()]}
         with explained(self._client.address):
             found = self._client.api.containers(all=True, filters=filters)
@@ -66,7 +66,7 @@ class DockerKeeper:
         return states
 
     def _wanted_hash(self, role: str) -> str:
-        """Return the label that the container should have. It is empty for the switch, which is never outdated."""
+        """Return the label that the container should have, or an empty text for the switch, which is never outdated."""
         tags = self._tags()
         if role == wiring.ROLE_KEEPER:
             return config.keeper_hash(tags.keeper, tags.volume, self._socket())
@@ -78,9 +78,9 @@ class DockerKeeper:
         return address.removeprefix("unix://") if address.startswith("unix://") else "/var/run/docker.sock"
 
     def ensure(self) -> bool:
-        """Create the missing and the outdated containers. A keeper is replaced at any time. A running switch is not
-        replaced, because boxes are connected to it. The labctl of another user, which has its own locks, may do the
-        same at the same time."""
+        """Create the missing containers, and recreate the outdated containers. A keeper may be replaced at any time. A
+        running switch is not replaced, because boxes are connected to it. The labctl of another user, which has its own
+        locks, may call this function at the same time."""
         import docker.errors
 
         deadline = time.monotonic() + _START_SECONDS
@@ -164,7 +164,7 @@ class DockerKeeper:
             raw.close()
 
     def hold(self, boxes: Mapping[str, str]) -> AbstractContextManager[Mapping[str, Weight]]:
-        """Run a command in the keeper."""
+        """Pause the boxes with a command in the keeper: see ``labctl.adapters.docker.hold``."""
         from labctl.adapters.docker.hold import hold
 
         return hold(self._client, boxes)
@@ -186,11 +186,12 @@ class DockerKeeper:
         try:
             yield
         finally:
-            with contextlib.suppress(docker.errors.APIError, OSError):  # it expires by itself
+            with contextlib.suppress(docker.errors.APIError, OSError):  # the volume expires by itself
                 self._client.api.remove_volume(name)
 
     def remove(self) -> None:
-        """Remove the keeper first, so that it doesn't look for a switch that is being removed."""
+        """Remove the containers and the volumes. The keeper is removed first, so that it doesn't search for a removed
+        switch."""
         import docker.errors
 
         with explained(self._client.address):

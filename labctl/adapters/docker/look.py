@@ -1,6 +1,6 @@
 """A program for a container that sees all processes of the engine's machine. It reports the free resources of the
-machine and the resources that boxes use. It uses only the standard library and prints one JSON object. Arguments:
-ids of the boxes to inspect one by one."""
+machine and the resources that boxes use. It uses only the standard library and prints one JSON object. Its arguments
+are the ids of the boxes to inspect one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the keeper's notes about boxes from its log: implements ports.Notes."""
+"""Read the keeper's notes about boxes from the keeper's log. Implements ports.Notes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class DockerNotes:
         self._client = client
 
     def of(self, boxes: Collection[str]) -> list[BoxNote]:
-        """GET /containers/{id}/logs: at most 2 MB."""
+        """GET /containers/{id}/logs. The log has at most 2 MB."""
         import docker.errors
 
         with explained(self._client.address):

@@ -9,7 +9,7 @@ from labctl.adapters.docker.execs import start_exec
 from labctl.adapters.docker.stream import RawStream
 from labctl.domain import naming
 
-# Not -m, because it loads twenty more modules.
+# The command does not use python's option -m, which loads twenty more modules.
 _AGENT = ("python3", "-S", "-c", "from labctl.probe.__main__ import main; main()")
 
 
@@ -29,7 +29,8 @@ class DockerProbe:
             return start_exec(self._client.api, naming.PROBE, _AGENT, stdin=True)[1]
 
     def shell(self, box_id: str, argv: Sequence[str]) -> RawStream:
-        """Start a program in a box and return a stream of its stdin and stdout, in the same form."""
+        """Start a program in a box and return a stream of its stdin and stdout. Its stdout comes in the engine's
+        frames."""
         with explained(self._client.address):
             return start_exec(self._client.api, box_id, argv, stdin=True, user="0:0")[1]
 

@@ -22,13 +22,13 @@ def head(api: docker.APIClient, path: str, *parts: str, params: Mapping[str, str
 
 
 def raise_for_status(api: docker.APIClient, response: Any) -> None:
-    """Raises the SDK's APIError, with the engine's explanation, if the status is 400 or more."""
+    """Raise the SDK's APIError, with the engine's explanation, if the status is 400 or more."""
     api._raise_for_status(response)
 
 
 def upgrade(api: docker.APIClient, path: str, body: Mapping[str, Any]) -> tuple[socket.socket, bytes, object]:
-    """POST, and take over the connection from the engine. Return its socket, the bytes that were already read, and
-    an object to keep as long as the socket. Raises the SDK's errors."""
+    """Send a POST, and take over the connection from the engine. Return the connection's socket, the bytes that were
+    already read, and an object to keep as long as the socket. Raises the SDK's errors."""
     response = api._post_json(
         api._url(path), data=dict(body), headers={"Connection": "Upgrade", "Upgrade": "tcp"}, stream=True
     )

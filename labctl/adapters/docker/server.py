@@ -1,4 +1,4 @@
-"""Inspect the engine's machine with a short-lived container (``look.py``): implements ports.ServerPort."""
+"""Inspect the engine's machine with a short-lived container (``look.py``). Implements ports.ServerPort."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DockerServer:
         return Server(cpus=self._engine.info().cpus, **seen)
 
     def measure(self, box_ids: Sequence[str]) -> Footprint:
-        """See ServerPort. The cpu time comes from GET /containers/{id}/stats, the disk space from GET
+        """See ServerPort. The cpu time comes from GET /containers/{id}/stats, and the disk space comes from GET
         /containers/json?size."""
         before, started = self._cpu_seconds(box_ids), time.monotonic()
         uses = self._look(box_ids)["boxes"].values()

@@ -1,4 +1,5 @@
-"""Connections that the engine has handed over: raw bytes with a terminal, frames without one.
+"""Connections that the engine has handed over. With a terminal they carry raw bytes, without a terminal they carry
+frames.
 
 Both formats follow POST /containers/{id}/attach of the Engine API. Each frame has a header of 8 bytes. The first byte
 is 1 for stdout and 2 for stderr; the last four bytes are the length (big-endian).
@@ -22,7 +23,7 @@ STDOUT, STDERR = 1, 2
 
 
 def hijack(api: docker.APIClient, path: str, body: Mapping[str, Any] | None = None) -> RawStream:
-    """POST and take over the connection. Raises the SDK's errors."""
+    """Send a POST and take over the connection. Raises the SDK's errors."""
     return RawStream(*sdk.upgrade(api, path, body or {}))
 
 
@@ -35,7 +36,7 @@ class RawStream:
         self._keep = keep
 
     def fileno(self) -> int:
-        """Return the descriptor for select. Read once before the first select, because bytes may already be
+        """Return the descriptor for select. Call ``read`` once before the first select, because bytes may already be
         buffered."""
         return self._socket.fileno()
 
@@ -72,7 +73,7 @@ class RawStream:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._keep = None  # it holds the descriptor, too
+        self._keep = None  # this object holds the descriptor, too
 
     def settimeout(self, seconds: float | None) -> None:
         """Set the time limit of reads, which then raise TimeoutError."""
@@ -90,7 +91,8 @@ class FrameStream:
         self._on_stderr = on_stderr
 
     def fileno(self) -> int:
-        """Return the descriptor for select. Whole frames may be buffered, so call ``read`` until it would wait."""
+        """Return the descriptor for select. Whole frames may be buffered, so call ``read`` until ``pending`` returns
+        False."""
         return self._raw.fileno()
 
     def pending(self) -> bool:

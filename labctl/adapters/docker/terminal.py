@@ -1,4 +1,4 @@
-"""Interactive processes in a box: implement ports.Terminal and ports.Process."""
+"""Interactive processes in a box. Implements ports.Terminal and ports.Process."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _GOING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def _to_the_end() -> Iterator[None]:
-    """Block signals meanwhile. A terminal that closes sends more than one signal, and the second would interrupt the
-    clean-up."""
+    """Block signals during a clean-up. A terminal that closes sends more than one signal, and the second signal would
+    interrupt the clean-up."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _GOING)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The keeper's messages while boxes start: implements ports.Watch."""
+"""The keeper's messages while boxes start. Implements ports.Watch."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ slower."""
 
 
 class DockerWatch:
-    """The keeper's messages, read by a thread, so that none is lost while boxes are started. ``keeper`` is the id of
-    the keeper's container. A new keeper needs a new watch."""
+    """The keeper's messages, read by a thread, so that no message is lost while boxes are started. ``keeper`` is the id
+    of the keeper's container. A new keeper needs a new watch."""
 
     def __init__(self, client: Client, stream: Any, keeper: str) -> None:
         self._client = client
@@ -86,7 +86,7 @@ class DockerWatch:
             if time.monotonic() - started >= deadline:
                 raise self._late(waiting, time.monotonic() - started)
             if time.monotonic() >= ask_at:
-                # For boxes that started before this watch: the keeper repeats all states.
+                # Let the keeper repeat all states, because boxes may have started before this watch.
                 if pause >= _LONG_SECONDS or any(box_id not in self._states for box_id in waiting.values()):
                     self.ask()
                 if pause > _ASK_SECONDS:
@@ -97,8 +97,8 @@ class DockerWatch:
                 ask_at = time.monotonic() + pause
 
     def ask(self) -> None:
-        """Let the keeper repeat all states. Raises KeeperGoneError if the keeper was replaced: a busy engine may not
-        end the stream of a replaced keeper."""
+        """Let the keeper repeat all states. Raises KeeperGoneError if the keeper was replaced, because a busy engine
+        may keep the stream of a replaced keeper open."""
         import docker.errors
 
         with explained(self._client.address):
@@ -110,8 +110,8 @@ class DockerWatch:
                 raise _gone() from error
 
     def _look_at(self, waiting: Mapping[str, str]) -> None:
-        """Raises EngineError if a box was stopped, by a user or by the keeper: it will not become ready. A box that
-        reboots does not have the state ``exited``."""
+        """Raise EngineError if a user or the keeper stopped a box, because a stopped box will not become ready. A box
+        that reboots does not have the state ``exited``."""
         for name, box_id in waiting.items():
             with explained(self._client.address):
                 stopped = self._client.api.inspect_container(box_id)["State"]["Status"] == "exited"
@@ -132,7 +132,7 @@ class DockerWatch:
         return False
 
     def _ask_box(self, box_id: str) -> None:
-        """The keeper did not see READY from this box's systemd, so wait for systemd itself."""
+        """Wait for the box's systemd itself, because the keeper did not receive its READY."""
         api = self._client.api
         with explained(self._client.address):
             made = api.exec_create(box_id, [f"{TOOLBOX}/bin/systemctl", "is-system-running", "--wait"])

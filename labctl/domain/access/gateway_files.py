@@ -77,7 +77,7 @@ class ServerChange(msgspec.Struct, frozen=True):
 
 
 def is_account(name: str) -> bool:
-    """Whether the name is valid for an account (useradd(8))."""
+    """Return whether the name is valid for an account (useradd(8))."""
     return _ACCOUNT.fullmatch(name) is not None
 
 

@@ -68,12 +68,12 @@ def end_of(cohort: Cohort) -> float:
 
 
 def is_over(cohort: Cohort, now: float) -> bool:
-    """Whether the learners' time has passed."""
+    """Return whether the learners' time has passed."""
     return 0 < end_of(cohort) <= now
 
 
 def counts(cohort: Cohort, by: str, begun: float) -> bool:
-    """Whether an attempt counts for the grade. A learner's own attempt counts if it began before the end. An
+    """Return whether an attempt counts for the grade. A learner's own attempt counts if it began before the end. An
     instructor's attempt always counts."""
     return by != "learner" or not is_over(cohort, begun)
 

@@ -50,8 +50,8 @@ class Entry(msgspec.Struct, frozen=True):
         return self.points == self.of
 
     def stuck(self, now: float, seconds: float) -> bool:
-        """Whether the learner is stuck. A stuck learner began more than ``seconds`` ago. Within the last ``seconds``
-        the learner had a failing attempt, and no task passed for the first time."""
+        """Return whether the learner is stuck. A stuck learner began more than ``seconds`` ago. Within the last
+        ``seconds`` the learner had a failing attempt, and no task passed for the first time."""
         if self.complete or not self.first:
             return False
         since = now - seconds

@@ -33,7 +33,7 @@ def codec(encoding: str) -> str:
 
 
 def plausible(text: str, encoding: str) -> bool:
-    """Whether a person could have written all of the text. A text in ASCII alone is always plausible."""
+    """Return whether a person could have written all of the text. A text in ASCII alone is always plausible."""
     beyond = [character for character in text if not character.isascii()]
     if any(unicodedata.category(character) in _NO_TEXT or character == "\ufffd" for character in beyond):
         return False
@@ -53,7 +53,7 @@ def plausible(text: str, encoding: str) -> bool:
 
 
 def certain_han(data: bytes) -> bool:
-    """Whether all bytes are ASCII or Han characters of GB 2312."""
+    """Return whether all bytes are ASCII or Han characters of GB 2312."""
     try:
         text = data.decode("gb2312")
     except UnicodeDecodeError:
@@ -62,8 +62,8 @@ def certain_han(data: bytes) -> bool:
 
 
 def unlikely_utf8(text: str) -> bool:
-    """Whether a text decoded as UTF-8 contains rare letters, and no character that only UTF-8 has. A few words in GBK
-    can be valid UTF-8 by chance."""
+    """Return whether a text decoded as UTF-8 contains rare letters, and no character that only UTF-8 has. A few words
+    in GBK can be valid UTF-8 by chance."""
     return bool(_STRANGE.search(text)) and max(text) < "\u0800"
 
 
@@ -75,7 +75,7 @@ def surnames(text: str, encoding: str) -> int:
 
 
 def _is_han(beyond: list[str], common: str) -> bool:
-    """Whether the characters are Han characters, mostly common ones, with their punctuation."""
+    """Return whether the characters are Han characters, mostly common ones, with their punctuation."""
     han = [character for character in beyond if re.match(f"[{_HAN}]", character)]
     others = [character for character in beyond if character not in han]
     rare = sum(_is_rare(character, common) for character in han)
@@ -87,8 +87,8 @@ def _is_beside_han(character: str) -> bool:
 
 
 def _is_rare(character: str, common: str) -> bool:
-    """Whether a character is rare. GB 2312 and EUC-KR contain the everyday characters. In Big5, the everyday characters
-    end at C67E."""
+    """Return whether a character is rare. GB 2312 and EUC-KR contain the everyday characters. In Big5, the everyday
+    characters end at C67E."""
     try:
         code = character.encode(common)
     except UnicodeEncodeError:
@@ -97,8 +97,8 @@ def _is_rare(character: str, common: str) -> bool:
 
 
 def _is_torn(text: str) -> bool:
-    """Whether a word in Latin letters contains a Han character that is rare or of GB 2312's second level. In GB 18030,
-    such a character has the same bytes as two accented letters, or as an accented and a plain letter."""
+    """Return whether a word in Latin letters contains a Han character that is rare or of GB 2312's second level. In GB
+    18030, such a character has the same bytes as two accented letters, or as an accented and a plain letter."""
     beside = re.findall(f"[A-Za-z]([{_HAN}])|([{_HAN}])[A-Za-z]", text)
     return any(
         (before or after).encode("gb18030")[:1] > b"\xd7" or _is_rare(before or after, "gb2312")
@@ -107,7 +107,8 @@ def _is_torn(text: str) -> bool:
 
 
 def _is_western(word: str) -> bool:
-    """Whether the word has only Latin letters, at least a third of them in ASCII, with capitals in correct places."""
+    """Return whether the word has only Latin letters, at least a third of them in ASCII, with capitals in correct
+    places."""
     beyond = sum(not letter.isascii() for letter in word)
     latin = all(letter.isascii() or "LATIN" in unicodedata.name(letter, "") for letter in word)
     odd = re.search(r"(?<=[^\W\d_A-Z])[\u00c0-\u00de]", word) and not word.isupper()
@@ -115,7 +116,7 @@ def _is_western(word: str) -> bool:
 
 
 def _is_cyrillic(word: str) -> bool:
-    """Whether the word is in ASCII, or in Cyrillic with capitals in correct places."""
+    """Return whether the word is in ASCII, or in Cyrillic with capitals in correct places."""
     if word.isascii():
         return True
     cased = word.islower() or word.isupper() or word.istitle()

@@ -167,8 +167,8 @@ def _words(column: str, text: str, remarks: list[Remark]) -> str:
 
 
 def damaged(text: str) -> bool:
-    """Whether the text has lost characters, or was UTF-8 that a program read as CP1252 or GBK and saved as UTF-8 again:
-    MÃ¼ller, 鏉庨浄."""
+    """Return whether the text has lost characters, or was UTF-8 that a program read as CP1252 or GBK and saved as UTF-8
+    again: MÃ¼ller, 鏉庨浄."""
     if _DAMAGED.search(text):
         return True
     try:

@@ -203,7 +203,7 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
 
 
 def _has_form(fields: list[bytes]) -> bool:
-    """Whether the fields may be a hardware key on nistp256. The point is not checked against the curve."""
+    """Return whether the fields may be a hardware key on nistp256. The point is not checked against the curve."""
     curve, point, _application = fields
     return curve == b"nistp256" and len(point) == 65 and point[0] == 4
 

@@ -99,6 +99,7 @@ def _links(inline: Token, line: int) -> Iterator[tuple[int, str]]:
 
 
 def _is_closed(fence: Token, lines: list[str]) -> bool:
-    """Whether the fence has a closing line. CommonMark also ends a fence at the end of the page or of its list."""
+    """Return whether the fence has a closing line. CommonMark also ends a fence at the end of the page or of its
+    list."""
     last = lines[-1].strip(" \t>")
     return len(lines) > 1 and last.startswith(fence.markup) and not last.strip(fence.markup[0])

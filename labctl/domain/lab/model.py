@@ -239,8 +239,8 @@ def gateway_network(lab: Lab, box: Box) -> str | None:
 
 
 def _is_host(address: ipaddress.IPv4Address, subnet: ipaddress.IPv4Network) -> bool:
-    """Whether a machine may have the address. The network's own address and the broadcast address are excluded. A /31
-    has no such addresses."""
+    """Return whether a machine may have the address. The network's own address and the broadcast address are excluded.
+    A /31 has no such addresses."""
     own = (subnet.network_address, subnet.broadcast_address) if subnet.prefixlen < 31 else ()
     return address in subnet and address not in own
 

@@ -19,7 +19,7 @@ def seed_for(secret: str, learner: str, lab: str) -> str:
 
 
 def is_derived(seed: str) -> bool:
-    """Whether the seed has the form that ``seed_for`` gives. Any other seed was typed by a person."""
+    """Return whether the seed has the form that ``seed_for`` gives. Any other seed was typed by a person."""
     return len(seed) == 12 and set(seed) <= set("0123456789abcdef")
 
 

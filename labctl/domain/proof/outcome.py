@@ -87,7 +87,7 @@ class LabProof(msgspec.Struct, frozen=True):
         return [state for state in self.states if state.at.phase is phase and state.at.name == name]
 
     def caught(self, mutant: Mutant) -> bool:
-        """Whether exactly the tasks that the mutant names failed with each seed."""
+        """Return whether exactly the tasks that the mutant names failed with each seed."""
         found = self.of(Phase.MUTANTS, mutant.name)
         wrong = any(flaw.at.phase is Phase.MUTANTS and flaw.at.name == mutant.name for flaw in self.all_flaws)
         return bool(found) and len(found) == len(self.seeds) and not wrong
