@@ -51,8 +51,8 @@ class BoxSpec(msgspec.Struct, frozen=True):
     def spec_hash(self) -> str:
         """A hash that shows whether a running box was created from this specification.
 
-        The hash ignores the expiry, because hours are counted from each ``up``. It also ignores the limits that the
-        keeper enforces: a changed limit must not cost a learner their work.
+        The hash ignores the expiry, because hours are counted from each ``up``. The hash also ignores the limits that
+        the keeper enforces, so that a learner keeps the work if a limit changes.
         """
         labels = {name: value for name, value in self.labels.items() if name not in _KEEPERS}
         lasting = msgspec.structs.replace(self, labels={**labels, wiring.LABEL_EXPIRES: "0"})

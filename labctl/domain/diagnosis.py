@@ -32,8 +32,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """Facts about an engine and its machine. Sizes are in bytes. ``sysctls`` is empty and ``disk_free`` is None if no
-    image exists to read them with."""
+    """Facts about an engine and its machine. Sizes are in bytes. If no image exists that can read them, ``sysctls`` is
+    empty and ``disk_free`` is None."""
 
     engine_version: str
     kernel: str

@@ -1,7 +1,8 @@
 """The tags of images. A tag is a hash of everything in the image, so labctl never rebuilds an image without need.
 
 The chain: the base's id → ``labctl/<image>:<hash>`` for each ``images/<image>/`` → ``labctl/<lab>-<box>:<hash>`` with
-the lab's setup play baked in. Mirrors change the source of packages, not their content, so they are not in the hash.
+the lab's setup play baked in. Mirrors change the source of packages, not the packages' content, so mirrors are not in
+the hash.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class SourceFile(msgspec.Struct, frozen=True):
 
 class ImageInfo(msgspec.Struct, frozen=True):
     """An image of labctl on the engine. ``size`` is in bytes, including shared layers. ``created`` is in seconds since
-    1970. ``used``: boxes use the image. ``current``: a lab of the catalog needs it."""
+    1970. ``used``: boxes use the image. ``current``: a lab of the catalog needs the image."""
 
     tag: str
     kind: str

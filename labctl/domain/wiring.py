@@ -41,7 +41,7 @@ ROLE_SWITCH = "switch"
 ROLE_PROBE = "probe"
 ROLE_SPARED = "spared"
 """The role of an empty volume. Until its ``labctl.expires``, the keeper ends no box of ``labctl.instance``, even if the
-boxes' own labels require it. This is a volume because a container's labels can't be changed and a keeper may be
+boxes' own labels require it. labctl uses a volume because a container's labels can't be changed and a keeper may be
 replaced at any time."""
 ROLE_HELD = "held"
 """The role of an empty volume. If ``labctl.holder`` has ended, the keeper unpauses the boxes in ``labctl.boxes``."""

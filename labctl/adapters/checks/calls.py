@@ -30,7 +30,7 @@ class Call:
             Thread(target=work, name="call", daemon=True).start()
 
     def hear(self, data: bytes) -> None:
-        """Pass bytes that arrived to the check. Empty bytes mean the end."""
+        """Pass bytes from the server to the check. Empty bytes mean the end."""
         self._left -= len(data)
         self._heard.put(data if self._left >= 0 else b"")
 

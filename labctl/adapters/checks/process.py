@@ -71,8 +71,8 @@ def spawn(link: socket.socket, output: BinaryIO, folder: str) -> CheckProcess:
 
 
 class Child:
-    """A child process for one run. It has a temporary folder until it is closed. Raises OSError if the process can't
-    be started."""
+    """A child process for one run. The child process has a temporary folder until ``close`` is called. Raises OSError
+    if the process can't be started."""
 
     def __init__(self, start: Start = spawn) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="labctl-verify-")

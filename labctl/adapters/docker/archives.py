@@ -47,8 +47,8 @@ $b readlink -n -f -- "$1" || printf %s "$1"
 
 # The archive has a fixed number of records, and a word follows the archive. If the word is missing, labctl died during
 # the copy, and no file of the archive may remain. All files are unpacked into a new folder beside the target and
-# renamed after the last one is complete. Before the renaming, the script searches for folders that would replace files,
-# and for files that would replace folders. A mount point can't be replaced, so its content is overwritten.
+# renamed after the last file is complete. Before the renaming, the script searches for folders that would replace
+# files, and for files that would replace folders. A mount point can't be replaced, so its content is overwritten.
 _PUT = r"""
 b=/.labctl/bin/busybox
 t=

@@ -132,7 +132,8 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
                 {"Type": "bind", "Source": engine_socket, "Target": "/var/run/docker.sock"},
                 {"Type": "volume", "Source": toolbox_volume, "Target": TOOLBOX, "ReadOnly": True},
             ],
-            # Each command that holds boxes (labctl.keeper.hold) takes 10 MiB, and there is one per running verify.
+            # Each command that holds boxes (labctl.keeper.hold) takes 10 MiB, and each running verify has one such
+            # command.
             "Memory": 384 << 20,
             "PidsLimit": 128,
             "LogConfig": _KEEPER_LOGS,
@@ -141,8 +142,8 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
 
 
 def keeper_hash(image: str, toolbox_volume: str, engine_socket: str) -> str:
-    """Return the value of a label that names the keeper's image, volume and socket. A keeper with another value is
-    outdated."""
+    """Return the value of a label that names the keeper's image, volume, socket and form (``_KEEPER_FORM``). A keeper
+    with another value is outdated."""
     return f"{image} {toolbox_volume} {engine_socket} {_KEEPER_FORM}"
 
 
@@ -214,7 +215,8 @@ def probe_config(image: str, toolbox_volume: str) -> dict[str, Any]:
 
 
 def probe_hash(image: str, toolbox_volume: str) -> str:
-    """Return the value of a label that names the probe's image and volume. A probe with another value is outdated."""
+    """Return the value of a label that names the probe's image, volume and form (``_PROBE_FORM``). A probe with another
+    value is outdated."""
     return f"{image} {toolbox_volume} {_PROBE_FORM}"
 
 

@@ -141,7 +141,7 @@ class DockerEngine:
         ``pause`` is on, because files that belong together are written one after the other (first a redo log, then the
         table). A copy with only the second file is damaged in a way that no power cut could cause. The engine itself
         ends the pause, so a box does not stay paused if labctl is killed. A box of redis-replication pauses for 0.09 s,
-        three at once for 0.17 s (measured).
+        three boxes at once pause for 0.17 s (measured).
         """
         # The thread's own client can't be used, because reading the layer of a large box takes longer than that
         # client's timeout.

@@ -14,9 +14,9 @@ from labctl.adapters.docker.stream import FrameStream, RawStream
 
 _MARK = "LABCTL_SESSION"
 # The engine does not end a process when its stdin and stdout are closed (measured), so a shell would run for ever. The
-# script finds the shell by its mark: the process of an exec has no parent in the box and leads a session. All processes
+# script finds the shell by its mark. The process of an exec has no parent in the box and leads a session. All processes
 # of that session get the signal that the kernel sends when a terminal closes. Programs started with setsid or nohup
-# stay. The leader is killed a few seconds later.
+# continue. The leader is killed a few seconds later.
 _END = r"""
 b=/.labctl/bin/busybox
 session_of() { set -- $($b sed 's/.*) //' "$1/stat" 2>/dev/null); echo "$4"; }

@@ -97,8 +97,8 @@ class DockerWatch:
                 ask_at = time.monotonic() + pause
 
     def ask(self) -> None:
-        """Let the keeper repeat all states. Raises KeeperGoneError if the keeper was replaced, because a busy engine
-        may keep the stream of a replaced keeper open."""
+        """Let the keeper repeat all states. Raises KeeperGoneError if the keeper was replaced. A busy engine may keep
+        the stream of a replaced keeper open, so the end of the stream is not a sufficient sign."""
         import docker.errors
 
         with explained(self._client.address):

@@ -1,5 +1,5 @@
-"""Decides which actions on a learner's lab are allowed at a given time. Pure. No other module decides this: the command
-line and the gateway both call this module, with the server's clock."""
+"""Decides which actions on a learner's lab are allowed at a given time. Pure. No other module makes this decision. The
+command line and the gateway both call this module, with the server's clock."""
 
 from __future__ import annotations
 

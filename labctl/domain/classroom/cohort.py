@@ -17,8 +17,8 @@ SEPARATOR = "/"
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The limits of a learner or a cohort; 0 means no limit. ``memory`` and ``disk`` are in bytes, ``cpus`` in cores.
-    ``hours`` is the time from ``up`` until an instance expires. ``idle`` is the time in minutes without input and
-    without checks. ``disk`` limits the data that is written in one box."""
+    ``hours`` is the time from ``up`` until an instance expires. ``idle`` is the time in minutes, without input and
+    without checks, until an instance is stopped. ``disk`` limits the data that is written in one box."""
 
     instances: int = 0
     boxes: int = 0
@@ -42,7 +42,7 @@ class Member(msgspec.Struct, frozen=True):
 
 
 GRACE = 86400.0
-"""Seconds: one day to notice that an instance has expired."""
+"""The seconds from the expiry to the removal: one day to notice that an instance has expired."""
 
 
 class Cohort(msgspec.Struct, frozen=True):
@@ -68,7 +68,7 @@ def end_of(cohort: Cohort) -> float:
 
 
 def is_over(cohort: Cohort, now: float) -> bool:
-    """Return whether the learners' time has passed."""
+    """Return whether the time of the cohort has passed."""
     return 0 < end_of(cohort) <= now
 
 

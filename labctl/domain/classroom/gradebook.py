@@ -1,5 +1,5 @@
-"""The results of a class: grades, and learners who are stuck. They depend only on attempts, so they are available long
-after all boxes are removed."""
+"""The results of a class: grades, and learners who are stuck. The results depend only on attempts, so they are
+available long after all boxes are removed."""
 
 from __future__ import annotations
 
@@ -124,9 +124,9 @@ def _entry(
 
 
 def counting(lab: Lab, attempts: Sequence[Attempt]) -> Attempt | None:
-    """Return the attempt that gives the grade, after ``fitted``, or None. It is the first attempt with the most points.
-    Attempts before the last regrade don't count, because their checks were wrong. A regrade that could not check a task
-    doesn't count either, because such a regrade says nothing about the learner's work."""
+    """Return the attempt that gives the grade, in the form that ``fitted`` returns, or None. This is the first attempt
+    with the most points. Attempts before the last regrade don't count, because their checks were wrong. A regrade that
+    could not check a task doesn't count either, because such a regrade says nothing about the learner's work."""
     sound = [attempt for attempt in attempts if attempt.by != "regrade" or attempt.verdict is not Verdict.ERROR]
     last = max((index for index, attempt in enumerate(sound) if attempt.by == "regrade"), default=0)
     return max((fitted(lab, attempt) for attempt in sound[last:]), key=lambda attempt: attempt.points, default=None)

@@ -49,7 +49,7 @@ class Merged(msgspec.Struct, frozen=True):
 
 def merge(cohort: str, before: Sequence[Member], roster: Roster) -> Merged:
     """Merge a roster into a cohort. An existing learner gets the values of the roster. A missing column and an empty
-    cell change nothing; ``-`` in a cell removes the value."""
+    cell change nothing. A ``-`` in a cell removes the value."""
     known = {member.id.lower(): member for member in before}
     write: list[Member] = []
     new: list[str] = []

@@ -1,4 +1,5 @@
-"""Decides whether a text, decoded in some encoding, looks like text that people write. Pure; for encodings.py."""
+"""Decides whether a text, decoded in some encoding, looks like text that people write. Pure. encodings.py uses this
+module."""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ def surnames(text: str, encoding: str) -> int:
 
 
 def _is_han(beyond: list[str], common: str) -> bool:
-    """Return whether the characters are Han characters, mostly common ones, with their punctuation."""
+    """Return whether the characters are Han characters, mostly common characters, with their punctuation."""
     han = [character for character in beyond if re.match(f"[{_HAN}]", character)]
     others = [character for character in beyond if character not in han]
     rare = sum(_is_rare(character, common) for character in han)

@@ -27,8 +27,8 @@ _SECRETS = ("id", "email", "text", "header", "readings", "plain", "encoding", "f
 
 
 def read(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> Roster:
-    """Read a roster from the bytes of a file. The learners have the file's order. ``encoding`` is the encoding that the
-    user named. ``names``: whether each learner must have a name. Raises RosterError with all faults of the file."""
+    """Read a roster from the bytes of a file. The learners are in the file's order. ``encoding`` is the encoding that
+    the user named. ``names``: whether each learner must have a name. Raises RosterError with all faults of the file."""
     reading = _Reading(names)
 
     def roster() -> Roster:

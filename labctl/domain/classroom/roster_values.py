@@ -109,8 +109,8 @@ def rounded(ids: Sequence[str]) -> list[int]:
 
 
 def shorter(ids: Sequence[str]) -> list[int]:
-    """Return the positions of ids that may have lost a leading zero. All ids must be numbers. The other ids must have
-    one length, be longer, and be more than twice as many."""
+    """Return the positions of ids that may have lost a leading zero. All ids must be numbers. The other ids must be
+    longer, must all have the same length, and must be more than twice as many."""
     lengths = [len(text) for text in ids]
     longest = max(lengths, default=0)
     short_ones = [at for at, length in enumerate(lengths) if length < longest]

@@ -1,5 +1,5 @@
 """Parses OpenSSH public keys as people paste them, and decodes them completely (RFC 4253 section 6.6, RFC 5656, RFC
-8709, and PROTOCOL.u2f of OpenSSH). No message contains text of a key, because it may be a private key."""
+8709, and PROTOCOL.u2f of OpenSSH). No message contains text of a key, because the text may be a private key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ RSA_BITS = 2048
 _MOST_RSA_BITS = 16384
 PRIVATE = re.compile(
     # The first line matches the header of a private key, even if characters between the words were lost. The other
-    # lines match the beginning of its base64: OpenSSH's own form, PKCS #1, PKCS #8 (RSA, ed25519, EC), SEC 1.
+    # lines match the beginning of a private key's base64: OpenSSH's own form, PKCS #1, PKCS #8 (RSA, ed25519, EC), SEC
+    # 1.
     r"PRIVATE[^A-Za-z0-9]{0,8}KEY|PuTTY-User-Key-File|Private-Lines:|AGE-SECRET-KEY-1"
     r"|(?-i:(?<![A-Za-z0-9+/])(b3BlbnNzaC1rZXktdjE|MII[A-Za-z0-9+/]{3}IBA(AK|DANBgkqhkiG)|MC4CAQAwBQYDK2Vw"
     r"|MI[GH][A-Za-z0-9+/](AgEAMB[MA]GByqGSM49|AgEBB[DE])|M[A-Za-z0-9+/]{2}CAQEE))",

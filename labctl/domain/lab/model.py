@@ -85,7 +85,7 @@ class IntParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 
 
 class ChoiceParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="choice"):
-    """One of the values ``of``."""
+    """One of the values in ``of``."""
 
     of: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]
 

@@ -1,7 +1,7 @@
 """A fault of a lab: its place, its description, its consequence and its remedy, in English and in Chinese.
 
-Both languages are in the code here, not in labctl.i18n, because ``labctl lint --json`` prints both, as a check's answer
-does.
+Both languages are in the code here, not in labctl.i18n, because ``labctl lint --json`` prints both languages. A check's
+answer also has both languages.
 """
 
 # No postponed annotations here: see labctl.domain.lab.model.
