@@ -1,6 +1,6 @@
 """The version of the Engine API that labctl uses: the lowest version that labctl and the engine both support. Pure.
 
-Standard library only: this module is copied into the keeper's image.
+This module uses only the standard library, because it is copied into the keeper's image.
 """
 
 from __future__ import annotations

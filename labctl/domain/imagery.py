@@ -218,7 +218,7 @@ def setup_files(files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
 
 
 def roles_used(plays: Iterable[SourceFile], roles: Mapping[str, Iterable[SourceFile]]) -> tuple[str, ...]:
-    """Return the roles whose names occur as words in the plays or in other used roles; sorted.
+    """Return the roles whose names occur as words in the plays or in other used roles. The result is sorted.
 
     The result may contain a role that is not used, which costs a rebuild. A used role is missing only if its name is
     composed at run time. This search avoids a YAML parser, because each ``up`` would have to import it.

@@ -1,6 +1,6 @@
 """Calculates the unpacked size of images. A layer counts once, even if several images share it."""
 
-# No postponed annotations here: see labctl.domain.lab.model.
+# This module has no postponed annotations: see labctl.domain.lab.model.
 
 import hashlib
 import re

@@ -11,6 +11,6 @@ _LONGEST = 64
 def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return the known word that is most similar, or an empty text. ``likeness``: 0 accepts any word, 1 only the same
     word."""
-    import difflib  # imported here, because only a mistake needs it
+    import difflib  # imported here, because labctl needs difflib only after a mistake
 
     return next(iter(difflib.get_close_matches(word[:_LONGEST], list(known), n=1, cutoff=likeness)), "")

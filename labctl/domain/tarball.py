@@ -51,7 +51,7 @@ _KINDS = {
 @dataclass(frozen=True)
 class TarMember:
     """A member. ``name`` and ``target`` (of a link) are the bytes of the archive. ``size`` is in bytes, ``mtime`` in
-    seconds since 1970. ``content`` gives a file's bytes; read it before the next member, or not at all."""
+    seconds since 1970. ``content`` gives a file's bytes. Read the content before the next member, or not at all."""
 
     name: bytes
     kind: Kind
@@ -74,7 +74,7 @@ def members(pieces: Iterator[bytes]) -> Iterator[TarMember]:
         elif header.type in (b"x", b"X"):
             told.update(_records(source.padded(header.size)))
         elif header.type == b"g":
-            source.padded(header.size)  # a header of the whole archive: members don't need it
+            source.padded(header.size)  # a header of the whole archive, which members don't need
         else:
             yield from _member(source, header, told)
             told = {}

@@ -1,6 +1,7 @@
 """Texts in two languages."""
 
-# No postponed annotations here: msgspec would have to compile each of them, which costs every command 30 ms.
+# This module has no postponed annotations, because msgspec would have to compile each of them. That would take 30 ms in
+# every command.
 
 import re
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The path of the toolbox, the same in every box and in the probe.
 
-Standard library only: this module is copied into the keeper's image.
+This module uses only the standard library, because it is copied into the keeper's image.
 """
 
 TOOLBOX = "/.labctl"

@@ -1,7 +1,7 @@
 """Calculates how much data a copy of a box would write, and whether this is allowed. In a copy, holes of sparse files
 become zeros."""
 
-# No postponed annotations here: see labctl.domain.lab.model.
+# This module has no postponed annotations: see labctl.domain.lab.model.
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from labctl.hints import Hint
 
 
 class CopySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings. ``most`` limits the copy of a box that has no ``disk`` limit."""
+    """Settings for copies. ``most`` limits the copy of a box that has no ``disk`` limit."""
 
     most: Size = "16GiB"
 
@@ -69,7 +69,7 @@ def is_large(weights: Mapping[str, Weight]) -> bool:
 
 
 def lacking(weights: Mapping[str, Weight]) -> int:
-    """Return how many bytes are missing on the engine's disk for copies of all boxes; 0 if the copies fit."""
+    """Return how many bytes are missing on the engine's disk for copies of all boxes, or 0 if the copies fit."""
     free = min((weight.free for weight in weights.values() if weight.free >= 0), default=-1)
     needed = sum(weight.size for weight in weights.values()) + SPARE
     return max(0, needed - free) if free >= 0 else 0

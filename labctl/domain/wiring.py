@@ -1,6 +1,6 @@
 """The connections of a box to its networks. labctl writes them as a label, and the keeper reads this label.
 
-Standard library only: this module is copied into the keeper's image.
+This module uses only the standard library, because it is copied into the keeper's image.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def _short(kind: str, *parts: str) -> str:
 
 
 def bridge_name(instance: str, network: str) -> str:
-    """Return the switch's bridge for this network of this instance. The instance has its name on the engine."""
+    """Return the switch's bridge for this network of this instance. ``instance`` is the instance's name on the
+    engine."""
     return _short("b", instance, network)
 
 

@@ -1,7 +1,7 @@
 """Messages between labctl and its child process that runs checks: one line of JSON each, on a socket. A message that
 hands over a file carries its descriptor."""
 
-# No postponed annotations here, because msgspec would have to compile each of them.
+# This module has no postponed annotations, because msgspec would have to compile each of them.
 
 import socket
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
-"""The pytest plugin of the child process that runs checks. It selects the checks and gives each a verdict."""
+"""The pytest plugin of the child process that runs checks. The plugin selects the checks and gives each check a
+verdict."""
 
 from __future__ import annotations
 

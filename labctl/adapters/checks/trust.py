@@ -16,7 +16,7 @@ from labctl.domain.verdict import Source
 _SYSTEMD = frozenset({"systemctl", "journalctl", "busctl", "loginctl", "hostnamectl", "timedatectl", "systemd-analyze"})
 _OWN_PROC = re.compile(r"/proc/(self|thread-self|mounts|net)\b")
 _IS_SCRIPT = re.compile(r"[\s;&|()<>`]")
-# Programs that read these files. Some of these programs take an unreadable table for an empty table.
+# Programs that read these files. Some of these programs treat an unreadable table as an empty table.
 _READ_OWN_PROC = frozenset({"arp", "df", "ifconfig", "mount", "netstat", "route"})
 _NOTES = frozenset({"dpkg-query", "dpkg", "apt", "apt-cache", "rpm"})
 

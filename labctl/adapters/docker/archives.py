@@ -4,7 +4,7 @@ The engine's archive calls reach only the box's disk, not the file systems mount
 is not visible in the box. So in a running box the toolbox's tar copies the files, as a process of the box. A root user
 in the box can manipulate this tar. This is acceptable, because labctl trusts nothing that comes from a box, and the
 files copied into a box belong to the learner. The engine's calls are used for a stopped box, which has no mounts. A
-paused box has mounts. A verify pauses boxes for a moment, so labctl waits until the pause ends.
+paused box has mounts, too. A verify pauses boxes for a moment, so labctl waits until the pause ends.
 """
 
 from __future__ import annotations
@@ -241,8 +241,8 @@ class Archives:
     def _run(
         self, box_id: str, script: str, arguments: list[str], told: _Said, stdin: Iterable[bytes] | None = ()
     ) -> Iterator[bytes]:
-        """Run a script in the box and yield its stdout. At the end ``told`` has its exit code and stderr. If ``stdin``
-        is None, the script's stdin stays open. This is for a script that runs until its stdin is closed."""
+        """Run a script in the box and yield its stdout. At the end ``told`` has the script's exit code and stderr. If
+        ``stdin`` is None, the script's stdin stays open. This is for a script that runs until its stdin is closed."""
         from labctl.adapters.docker.stream import STDOUT, FrameStream
 
         exec_id, raw = self._open(box_id, [BUSYBOX, "sh", "-c", script, "sh", *arguments])

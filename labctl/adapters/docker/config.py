@@ -109,7 +109,7 @@ def keeper_config(image: str, toolbox_volume: str, engine_socket: str) -> dict[s
     volume is not pruned."""
     return {
         "Image": image,
-        # The stop signal is set explicitly. Without this setting Docker takes any signal that is sent (SIGUSR1 too) for
+        # The stop signal is set explicitly. Without this setting Docker treats any signal that is sent (SIGUSR1 too) as
         # a stop request, and then ignores the restart policy.
         "StopSignal": "SIGTERM",
         "Labels": {

@@ -34,7 +34,7 @@ class SpokenVersion:
         self.is_known = False
 
     def learn(self, theirs: Span | None) -> None:
-        """Use the lowest common version from now on. Raises ApiVersionError if there is none."""
+        """Use the lowest common version from now on. Raises ApiVersionError if there is no common version."""
         if theirs is None:
             return
         lowest = api_version.lowest_common(theirs)

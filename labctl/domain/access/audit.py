@@ -1,4 +1,5 @@
-"""The gateway's log: one line for each login and each command. No value in a line can break the line or forge one."""
+"""The gateway's log: one line for each login and each command. No value in a line can break the line or forge another
+line."""
 
 from __future__ import annotations
 

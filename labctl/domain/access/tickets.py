@@ -3,7 +3,7 @@ another learner.
 
 A process of sshd asks for the owner of a key, and gets a ticket. Later, the forced command presents this ticket. A
 ticket opens sessions only for descendants of the sshd process that got it. Only the last ticket of that process is
-valid, because a client offers its keys one after the other and proves the last one. A ticket is invalid when its sshd
+valid, because a client offers its keys one after the other and proves the last key. A ticket is invalid when its sshd
 has ended.
 """
 
@@ -17,8 +17,8 @@ import msgspec
 
 
 class LoginProcess(msgspec.Struct, frozen=True):
-    """A process. ``started``, in the kernel's clock ticks, distinguishes it from earlier processes with the same
-    number."""
+    """A process of a login. ``started``, in the kernel's clock ticks, distinguishes it from earlier processes with the
+    same number."""
 
     pid: int
     started: int

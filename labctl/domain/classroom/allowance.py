@@ -1,4 +1,4 @@
-"""Compares the resources that a learner or a cohort uses with their limits."""
+"""Compares the limits of a learner or a cohort with the resources in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The instance that a member of a cohort gets of a lab."""
+"""The instance of a lab that a member of a cohort gets."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ _FIELDS: dict[str, int] = {
 
 
 def _check(data: bytes, kind: str) -> None:
-    """Check the decoded key. Raises _CutOffError if its end is missing, CellError for other faults.
+    """Check the decoded key. Raises _CutOffError if the key's end is missing, CellError for other faults.
 
     This function reads the fields itself, so that the fault can name the mistake in the paste. The end may be missing,
     there may be extra data, or two keys may be mixed. The library cryptography checks the content of the fields.

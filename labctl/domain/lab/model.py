@@ -4,7 +4,8 @@ The structs are the schema. msgspec decodes a file, checks its types and gives t
 checks what types can't express. The JSON Schema for editors is generated from the structs.
 """
 
-# No postponed annotations here: msgspec would have to compile each of them, which costs every command 30 ms.
+# This module has no postponed annotations, because msgspec would have to compile each of them. That would take 30 ms in
+# every command.
 
 import contextlib
 import ipaddress

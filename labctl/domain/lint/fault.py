@@ -4,7 +4,7 @@ Both languages are in the code here, not in labctl.i18n, because ``labctl lint -
 answer also has both languages.
 """
 
-# No postponed annotations here: see labctl.domain.lab.model.
+# This module has no postponed annotations: see labctl.domain.lab.model.
 
 from typing import Literal
 

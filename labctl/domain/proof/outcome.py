@@ -54,12 +54,12 @@ class LabProof(msgspec.Struct, frozen=True):
 
     @property
     def up_seconds(self) -> float:
-        """The median duration of an ``up``; 0 if there was none."""
+        """The median duration of an ``up``, or 0 if there was no ``up``."""
         return _median(seed.seconds["up"] for seed in self.seeds if "up" in seed.seconds)
 
     @property
     def verify_seconds(self) -> float:
-        """The median duration of a run of the checks; 0 if there was none."""
+        """The median duration of a run of the checks, or 0 if the checks did not run."""
         return _median(seconds for seed in self.seeds for seconds in seed.verify_seconds)
 
     @property
