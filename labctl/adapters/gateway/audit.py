@@ -20,12 +20,12 @@ _REMEMBERED = 20
 class _Handler(RotatingFileHandler):
     lost = 0
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  as logging has it
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  the name is logging's own
         self.lost += 1
 
 
 class AuditLog:
-    """Writes the log; only the broker uses it. If the disk is full, lines are lost, and the broker goes on."""
+    """Writes the log. Only the broker uses this class. If the disk is full, lines are lost, and the broker goes on."""
 
     def __init__(self, file: Path) -> None:
         try:

@@ -1,9 +1,9 @@
 """The broker: it starts a process for each SSH login. The process carries out the order of the learner whose key was
 used.
 
-The broker has one thread and one loop, because it forks. A session inherits the loaded modules and starts in some
-milliseconds. Slow work happens in other processes: the store worker uses the store, and the sessions use the engine.
-"""
+The broker has one thread and one loop, because a process with several threads can't fork safely. A session inherits the
+loaded modules and starts within a few milliseconds. Slow work happens in other processes: the store worker uses the
+store, and the sessions use the engine. """
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ class Accounts(msgspec.Struct, frozen=True):
 
 
 class Broker:
-    """The main loop. ``handler`` answers hellos, ``sessions`` has the running sessions."""
+    """The main loop. ``handler`` answers the first messages of clients (hellos). ``sessions`` contains the running
+    sessions."""
 
     def __init__(
         self,
@@ -97,7 +98,8 @@ class Broker:
 
     def _turn(self) -> None:
         for key, _events in self._selector.select(_TICK_SECONDS):
-            # An earlier event of this turn may have closed a connection. A closed connection gets no event.
+            # An earlier event of the same turn may have closed the connection. An event of a closed connection is
+            # ignored.
             with contextlib.suppress(KeyError):
                 self._do(self._selector.get_key(key.fileobj).data)
         self._do(self._handler.record_reports)

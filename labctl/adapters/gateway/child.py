@@ -35,8 +35,8 @@ Run = Callable[[Session], int]
 
 
 class SessionReport(msgspec.Struct, frozen=True):
-    """A deed of a session that its first line did not contain: an order of the menu (``begun``), or a refused order.
-    ``pid`` is the pid of the session."""
+    """An order that the broker does not know from the login's command: an order from the menu (``begun``), or a refused
+    order. ``pid`` is the pid of the session."""
 
     pid: int
     what: Literal["begun", "refused"]
@@ -45,8 +45,8 @@ class SessionReport(msgspec.Struct, frozen=True):
 
 
 def start(run: Run, session: Session, descriptors: Sequence[int], reports: int) -> int:
-    """Fork a process that carries out the session and leads its own process group. Return its pid. Only one thread may
-    run."""
+    """Fork a process that carries out the session and leads its own process group. Return its pid. The calling process
+    may have only one thread."""
     broker = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -91,8 +91,8 @@ def _be_it(run: Run, session: Session, descriptors: Sequence[int], broker: int) 
 
 
 def _settle(session: Session, descriptors: Sequence[int], broker: int) -> None:
-    """Give this process its own session, the learner's terminal as stdio, and the broker's descriptors for errors and
-    reports. Close all other descriptors."""
+    """Make this process the leader of a new session (setsid(2)). Keep the learner's terminal as stdio and the broker's
+    descriptors for errors and reports. Close all other descriptors."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, interrupt)

@@ -20,8 +20,8 @@ _NO_LANGUAGE = re.compile(r"(C|POSIX)($|\.)")
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """The request of a client: ``what`` and its values. ``descriptors`` belong to this process, which must close
-    them."""
+    """The request of a client: its kind ``what``, and the ``values`` of that kind. ``descriptors`` belong to this
+    process, which must close them."""
 
     what: str
     values: tuple[str, ...]
@@ -34,9 +34,9 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """The values of a login's client. ``said`` is the text as it was typed. ``terminal`` is a valid terminal type or
-    empty. ``language`` is one of labctl's languages, or empty if the client sent none. ``address`` is the learner's
-    address, as sshd reports it."""
+    """The values that the client of a login sends. ``said`` is the command as the learner typed it. ``terminal`` is a
+    valid terminal type or empty. ``language`` is one of labctl's languages, or empty if the client sent none.
+    ``address`` is the learner's address, as sshd reports it."""
 
     ticket: str
     said: str

@@ -29,8 +29,8 @@ class Installer:
         self._environment = dict(environment)
 
     def plan(self) -> list[ServerChange]:
-        """Return the changes for all parts that are missing or different. Changes nothing. Raises LabctlError if the
-        state of the server prevents the installation."""
+        """Return the changes for all parts that are missing or different, but do not make them. Raises LabctlError if
+        the state of the server prevents the installation."""
         layout = self._layout
         for name in (layout.account, layout.keys_account):
             if not gateway_files.is_account(name):
@@ -86,7 +86,7 @@ class Installer:
     ) -> None:
         """Make the changes in their order; call ``told`` after each change. Everything that can be checked is checked
         before the first change. If a change fails, roll back the earlier changes and call ``undone`` for each of them.
-        sshd's part comes last. Raises LabctlError."""
+        sshd's part comes last. Raises LabctlError if a check or a change fails."""
         if os.geteuid() != 0:
             raise UsageError("only root can install the gateway", hint=Hint.INSTALL_GATEWAY)
         self._check(changes)
@@ -213,7 +213,7 @@ class Installer:
             )
 
     def plan_removal(self) -> list[ServerChange]:
-        """Return the changes that remove all parts of ``apply``, sshd's part first. The log stays."""
+        """Return the changes that remove all parts that ``apply`` installed, sshd's part first. The log is kept."""
         layout = self._layout
         files = [layout.sshd_part, layout.unit, layout.folder]
         changes = [ServerChange("remove", path) for path in files if Path(path).exists()]
@@ -248,7 +248,7 @@ def reload_sshd() -> None:
 
 
 def _remove_account(name: str) -> None:
-    """Delete an account. Its last sessions end with the broker, so wait for a moment."""
+    """Delete an account. The account's last sessions end when the broker ends, so first wait a moment for their end."""
     userdel = [system.find("userdel", "passwd"), name]
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while system.processes_of(name) and time.monotonic() < deadline:

@@ -1,10 +1,9 @@
 #!/usr/bin/python3 -IS
 """sshd's AuthorizedKeysCommand: queries the broker for the owner of a key, and prints one line for sshd.
 
-Usage: ``keys SOCKET TYPE BASE64``. sshd runs it for each offered key, as an account without other permissions. It
-imports as few modules as possible. In particular it does not import ``socket``, which takes longer to load than all the
-other modules.
-"""
+Usage: ``keys SOCKET TYPE BASE64``. sshd runs this program for each offered key, under an account without other
+permissions. The program imports as few modules as possible. In particular, it does not import ``socket``, which takes
+longer to load than all the other modules. """
 
 import _socket
 import os

@@ -54,7 +54,8 @@ def main(arguments: "list[str]") -> int:
     _signal.signal(_signal.SIGWINCH, _pass_on(connection, b"W"))
     for number in (_signal.SIGQUIT, _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU):
         _signal.signal(number, _signal.SIG_IGN)
-    # Without a terminal, sshd sends no signal if the learner's client ends. Only stdout shows the end.
+    # Without a terminal, sshd sends no signal if the learner's client ends. Only stdout shows that the client has
+    # ended.
     events = select.poll()
     events.register(connection, select.POLLIN)
     events.register(1, 0)

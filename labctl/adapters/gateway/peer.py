@@ -48,7 +48,8 @@ def ancestors(pid: int) -> Iterator[LoginProcess]:
 
 def is_sshd(pid: int) -> bool:
     """Return whether the process is root's sshd (sshd-session in newer versions). Any process can choose its name, so
-    the name counts only for a process of root. Its real uid is 0; its effective uid differs while it looks for keys."""
+    the name counts only for a process of root. The real uid of root's sshd is 0. The effective uid differs while sshd
+    looks up keys."""
     try:
         text = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
     except OSError:

@@ -30,7 +30,7 @@ Done = Callable[[], None]
 
 
 class RequestHandler:
-    """Answers hellos. ``socket`` is the broker's socket for logins. ``language`` is for clients that send no
+    """Answers hellos. ``socket`` is the broker's socket for logins. ``language`` is used for clients that send no
     language."""
 
     def __init__(
@@ -115,13 +115,14 @@ class RequestHandler:
             raise EngineError("the server can't start one more program: {why}", why=str(error.strerror)) from error
 
     def record(self, what: str, learner: str, deed: Deed | None, text: str, **values: object) -> None:
-        """Write a deed to the log and to the store, which the instructor sees."""
+        """Write a deed to the log and to the store. The instructor sees the deeds that are in the store."""
         self._audit.write(what, learner=learner, **values)
         if deed is not None and learner:
             self._store_worker.ask(Question(happening=Happening(time.time(), learner, deed, text)))
 
     def record_reports(self) -> None:
-        """Record the reports of sessions. Orders that are typed in a menu reach the broker only in this way."""
+        """Record the reports of sessions. From these reports alone, the broker learns which orders are typed in a
+        menu."""
         for report, session in self._sessions.reported():
             learner = session.holder.learner
             deed = next((form.deed for verb, form in FORMS.items() if verb == report.verb), None)

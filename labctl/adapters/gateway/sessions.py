@@ -29,7 +29,7 @@ Explain = Callable[[LabctlError, str], str]
 
 
 class SessionLimits(msgspec.Struct, frozen=True):
-    """The maximum number of simultaneous sessions: ``each`` for one learner, ``all`` for all learners."""
+    """The maximum number of simultaneous sessions: ``each`` for one learner, ``all`` for all learners together."""
 
     each: int = 8
     all: int = 400
@@ -57,7 +57,7 @@ class Connection:
 
 
 class RunningSession(msgspec.Struct):
-    """A running session. ``ending``: the time of the request to end (a monotonic clock), or 0."""
+    """A running session. ``ending``: the time at which the session was asked to end (monotonic clock), or 0."""
 
     client: Connection
     session: Session
@@ -86,7 +86,7 @@ class SessionTable:
         return len(self._running)
 
     def admit(self, learner: str) -> None:
-        """Check the limits. Raises RefusedError if no other session is allowed."""
+        """Check the limits. Raises RefusedError if no further session is allowed."""
         own = sum(running.session.holder.learner == learner for running in self._running.values())
         if own >= self._limits.each:
             raise RefusedError("you already have {count} open sessions on this server", hint=Hint.LEAVE_ONE, count=own)
@@ -105,7 +105,7 @@ class SessionTable:
             _kill(client.session, _SIGNALS[letter])
 
     def leave(self, client: Connection) -> None:
-        """The client has disconnected: end its session. The session first rolls back incomplete work."""
+        """End the session of a client that has disconnected. The session first rolls back incomplete work."""
         self._end(client.session)
 
     def _end(self, pid: int) -> None:
@@ -132,7 +132,7 @@ class SessionTable:
                 found = None
             if found is None:
                 continue
-            # Kill the remaining processes of the group before the kernel can use its number for another group.
+            # Kill the remaining processes of the group before the kernel can reuse the group's number.
             _kill(pid, signal.SIGKILL)
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             running = self._running.pop(pid)
@@ -156,7 +156,7 @@ class SessionTable:
                 _kill(pid, signal.SIGKILL)
 
     def check(self) -> None:
-        """End the sessions of learners who are in no cohort any more or have a new key."""
+        """End the sessions of learners who are in no cohort any more, or whose key was replaced."""
         if self._checking or not self._running:
             return
         self._checking = True

@@ -25,8 +25,9 @@ _MOST_HAPPENINGS = 10_000
 
 
 class Question(msgspec.Struct, omit_defaults=True):
-    """A question to the store worker. ``key``: find the owner of this key. ``held``: learners with the digests of their
-    login keys; find the digests that are not valid any more. ``happening``: store it; there is no answer."""
+    """A question to the store worker. Only one field is set. ``key``: who is the owner of this key? ``held`` (digests
+    of login keys, by learner): which of these digests are not valid any more? ``happening``: an event to store, without
+    an answer."""
 
     key: str = ""
     held: dict[str, list[str]] = {}
@@ -75,7 +76,8 @@ class StoreWorker:
         return ours
 
     def ask(self, question: Question, then: Callable[[StoreAnswer], None] | None = None) -> None:
-        """Send a question; ``then`` gets the answer. If no answer is possible, ``then`` gets a problem at once."""
+        """Send a question; ``then`` gets the answer. If the question can't be sent, ``then`` gets an answer with a
+        ``problem`` at once."""
         try:
             assert self._socket is not None  # noqa: S101  started
             self._socket.send(msgspec.msgpack.encode(question))
@@ -107,7 +109,7 @@ class StoreWorker:
         return bool(self._waiting) and time.monotonic() - self._waiting[0][0] > _PATIENCE_SECONDS
 
     def stop(self) -> None:
-        """End the store worker. Each open question gets the answer that the store does not answer."""
+        """End the store worker. Each open question gets an answer with a ``problem``."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -161,7 +163,7 @@ def _work(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
         except LabctlError as error:
             answer = StoreAnswer(problem=str(error))
         except Exception as error:
-            # A database driver can raise any exception. The next question may be answered again.
+            # A database driver can raise any exception. The next question may succeed.
             answer = StoreAnswer(problem=f"{type(error).__name__}: {error}")
         if question.happening is None:
             connection.setblocking(True)

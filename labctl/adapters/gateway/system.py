@@ -29,7 +29,8 @@ _MISSING_FOLDER = re.compile(r"Missing privilege separation directory: (/\S+)")
 
 
 def find(program: str, package: str) -> str:
-    """Return the path of a program. Raises UsageError with the package that contains it."""
+    """Return the path of a program. Raises UsageError that names the package of the program if the program is
+    missing."""
     found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SBIN}")
     if found is None:
         raise UsageError("{program} is not installed here", hint=Hint.INSTALL_PACKAGE, program=program, package=package)
@@ -37,7 +38,8 @@ def find(program: str, package: str) -> str:
 
 
 def run(argv: Sequence[str]) -> str:
-    """Run a program and return its stdout. Raises LabctlError with its output if the program fails or does not end."""
+    """Run a program and return its stdout. Raises LabctlError with the program's output if the program fails or does
+    not end in time."""
     program = " ".join(argv)
     try:
         done = subprocess.run(
@@ -91,7 +93,7 @@ def systemd_runs() -> bool:
 
 
 def tell_ready() -> None:
-    """Report to systemd that the service is ready, if systemd waits for this (sd_notify(3))."""
+    """Report to systemd that the service is ready, if systemd waits for this report (sd_notify(3))."""
     path = os.environ.get("NOTIFY_SOCKET", "")
     if path:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
@@ -158,7 +160,7 @@ def _python() -> str:
 
 
 def write(path: str, content: str, mode: int) -> None:
-    """Write a file of root's atomically."""
+    """Write a file atomically. Its owner is the user who runs labctl: root."""
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
@@ -199,7 +201,8 @@ def check_place(path: str, *, folder: bool = False, program: bool = False) -> No
 
 
 def runs_for(account_name: str, program: str) -> bool:
-    """Return whether that account can start that program. ``login`` ends with 255 if its caller is not sshd."""
+    """Return whether that account can start that program. A program that starts ends with 255, because its caller is
+    not sshd."""
     try:
         done = subprocess.run(
             [program],

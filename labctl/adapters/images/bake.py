@@ -30,14 +30,15 @@ _COMMIT_SECONDS = 900.0
 _EXPIRES_SECONDS = 2 * 3600
 """After this time the keeper removes the boxes of a bake that was killed."""
 
-# A setup installs and unpacks software. The box's own limits are meant for the learner's work.
+# A setup installs and unpacks software, so it may need more than the box's own limits. Those limits are meant for the
+# learner's work.
 _MEMORY = 1 << 30
 _PIDS = 1024
 
-# Remove the identity of this machine, and files that only the setup needed. After the first line journald writes to
-# /run, so the shutdown of this machine is in no journal of the new boxes. /var/lib/labctl marks a box that has its
-# learner's files: if an image contained it, no box would get such files. `find` is used because /tmp may hold any file
-# names.
+# Remove the identity of this box, and files that only the setup needed. After the first command, journald writes to
+# /run, so the journals of the new boxes don't contain the shutdown of this box. /var/lib/labctl marks a box that has
+# received its learner's files. If an image contained this folder, its boxes would get no such files. `find` is used
+# because /tmp may contain any file names.
 _CLEAN = """
 journalctl --relinquish-var
 rm -rf /var/log/journal/* /root/.ansible /root/.cache /var/lib/apt/lists/* /var/cache/apt/*.bin
@@ -61,7 +62,8 @@ _CONTAINER_LABELS = (
 
 
 class Bakery:
-    """Bakes labs on one engine, also several at once. ``most``: how much a setup may write in one box, in bytes."""
+    """Bakes labs on one engine, several at once if needed. ``most``: the number of bytes that a setup may write in one
+    box."""
 
     def __init__(
         self, client: Client, engine: Engine, keeper: Keeper, provisioner: Provisioner, most: int = weight.MOST
@@ -76,8 +78,8 @@ class Bakery:
     def bake(
         self, lab: Lab, images: Mapping[str, str], wanted: Mapping[str, str], emit: Emit, key: str, stop: Stop
     ) -> None:
-        """Create the tags ``wanted`` (box to tag) from ``images`` (box to the tag that it starts from). All tags
-        appear together at the end, or none. Raises BuildError, EngineError, StoppedError."""
+        """Create the tags ``wanted`` (box to tag) from ``images`` (box to the tag that it starts from). Either all tags
+        appear together at the end, or none of them appears. Raises BuildError, EngineError, StoppedError."""
         with self._one_keeper:
             self._keeper.ensure()
         stop.check()
@@ -125,8 +127,8 @@ class Bakery:
             self._engine.put_archive(box_id, "/var/log", archive(_LOGINS))
 
     def _weigh(self, lab: Lab, ids: Mapping[str, str]) -> None:
-        """Check the sizes, because a commit writes the holes of sparse files as zeros. No program runs in the boxes
-        at this point. Raises BuildError."""
+        """Check how much data a commit of each box would write. A commit writes the holes of sparse files as zeros. No
+        program runs in the boxes at this point. Raises BuildError if the setup has written too much."""
         try:
             with self._keeper.hold(ids) as weights:
                 weight.refuse_too_large(weights, dict.fromkeys(ids, self._most))
@@ -134,9 +136,9 @@ class Bakery:
             raise BuildError("the setup of {lab} writes too much: {why}", lab=lab.name, why=str(error)) from error
 
     def _commit(self, lab: Lab, box: str, box_id: str) -> str:
-        """POST /commit and return the image's id. The engine merges the container's labels with the given labels and
-        takes its entry point if none is given. So both are given. A label can't be removed, but it can be set to an
-        empty string."""
+        """POST /commit and return the image's id. The engine adds the container's labels to the given labels, and uses
+        the container's entry point if none is given. So this call gives labels and an entry point. A label can't be
+        removed, but it can be set to an empty string."""
         labels = {
             **dict.fromkeys(_CONTAINER_LABELS, ""),
             wiring.LABEL_ROLE: imagery.ROLE_IMAGE,
@@ -146,7 +148,7 @@ class Bakery:
             imagery.LABEL_IMAGE: f"{lab.name}-{box}",
         }
         config = {"Labels": labels, "Entrypoint": ["/sbin/init"], "Cmd": []}
-        # Not the thread's own client: reading the layer of a large box takes longer than its timeout.
+        # The thread's own client has a timeout that is too short for the layer of a large box.
         api: Any = self._client.new_api(_COMMIT_SECONDS)
         try:
             with explained(self._client.address):
@@ -163,8 +165,8 @@ class Bakery:
 
 
 class _Boxes:
-    """The boxes of one bake, by name. Either the bake or an interrupt removes them, but never both at once, because
-    the engine would make the second wait."""
+    """The boxes of one bake, by name. Either the bake or an interrupt removes them, but never both at once, because the
+    engine would delay the second removal."""
 
     def __init__(self, engine: Engine) -> None:
         self.ids: dict[str, str] = {}
@@ -197,7 +199,7 @@ def bake_specs(lab: Lab, images: Mapping[str, str], nonce: str, now: int) -> lis
 
 
 def _wait(watch: KeeperWatch, ids: Mapping[str, str], emit: Emit, stop: Stop) -> None:
-    """Wait until all boxes have started, in short periods, so that an interrupt does not wait for the deadline."""
+    """Wait in short periods until all boxes have started, so that an interrupt need not wait for the deadline."""
     started = time.monotonic()
     while True:
         asked = time.monotonic()

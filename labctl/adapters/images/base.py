@@ -32,7 +32,7 @@ PULL_SECONDS = 10.0
 """The time limit for the first answer of a registry. A network that blocks registries leaves connections unanswered
 instead of refusing them."""
 
-# Replace /debian and /debian-security of any host, in sources.list and in *.sources.
+# Replace the URLs of /debian and /debian-security on any host, in sources.list and in *.sources.
 _TO_MIRROR = (
     "for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do"
     ' if [ -f "$file" ]; then'
@@ -61,8 +61,8 @@ class Base:
         return imagery.base_tag(self.reference, self.debian_mirror) if self.debian_mirror else self.tag
 
     def identity(self, there: Mapping[str, str]) -> str:
-        """Return the base's identity for hashes (``imagery.identity_of``). ``there`` are the engine's tags. Return
-        an empty string if there is no base."""
+        """Return the base's identity for hashes (``imagery.identity_of``). ``there`` maps the engine's tags to image
+        ids. Return an empty string if there is no base."""
         return imagery.identity_of(there.get(self.tag, ""), there)
 
     @contextmanager
@@ -80,8 +80,8 @@ class Base:
             self.forget([tag])
 
     def take_identity(self, loaded: Sequence[str], there: Mapping[str, str]) -> None:
-        """Update the identity after a load: the loaded identity of the base replaces those of this engine. A tag
-        with the same identity as the image id is removed."""
+        """Update the identity tags of the base after a load. The loaded identity tag replaces the identity tags that
+        this engine had. An identity tag that only repeats the image id is removed, too."""
         image = there.get(self.tag, "")
         if not any(imagery.is_identity_tag(tag) for tag in loaded):
             return
@@ -106,8 +106,8 @@ class Base:
         return f"FROM {self.tag}\nRUN {_TO_MIRROR.format(mirror=self.debian_mirror)}\n"
 
     def make(self, emit: Emit, stop: Stop) -> None:
-        """Get the base from the first source that has it, and tag it. Raises EngineError, and BuildError that lists
-        the attempts."""
+        """Get the base from the first source that has it, and tag it. Raises EngineError, or BuildError that lists the
+        attempts if no source has the base."""
         image = self._id_of(self.reference)
         if not image:
             try:
@@ -129,7 +129,7 @@ class Base:
         return ""
 
     def _tag_if_free(self, image: str) -> None:
-        """Add the name that users know, unless another image has it. labctl does not move tags that it did not
+        """Add the name that users know, unless another image has that name. labctl does not move tags that it did not
         create."""
         if not self._id_of(self.reference):
             repository, tag = _split(self.reference)

@@ -1,5 +1,5 @@
-"""Make a base from Debian's packages. mmdebstrap(1) writes a root file system as a tar stream, and the engine
-imports the stream directly (POST /images/create?fromSrc=-). labctl stores no file for it."""
+"""Make a base from Debian's packages. mmdebstrap(1) writes a root file system as a tar stream, and the engine imports
+the stream directly (POST /images/create?fromSrc=-). labctl stores no file for the stream."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GRACE_SECONDS = 20.0
 
 
 def command(suite: str, mirror: str) -> list[str]:
-    """Return mmdebstrap's command line: it writes a minimal system as a tar archive to stdout."""
+    """Return the command line with which mmdebstrap writes a minimal system as a tar archive to stdout."""
     wanted = ["mmdebstrap", "--variant=minbase", "--include=ca-certificates", "--format=tar", suite, "-"]
     return [*wanted, mirror] if mirror else wanted
 
@@ -79,8 +79,8 @@ class _Mmdebstrap:
     def __init__(self, argv: list[str], emit: Emit, key: str) -> None:
         self._emit, self._key = emit, key
         self._last: deque[str] = deque(maxlen=15)
-        # A session of its own: Ctrl-C at the terminal must not reach mmdebstrap first, because that would look like a
-        # failure.
+        # mmdebstrap gets its own session, so that Ctrl-C at the terminal does not reach mmdebstrap before labctl.
+        # Otherwise the interrupt would look like a failure.
         self._process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -100,8 +100,8 @@ class _Mmdebstrap:
                 self._emit(StepProgress(self._key, text.removeprefix("I: ")))
 
     def chunks(self, stop: Stop) -> Iterator[bytes]:
-        """Yield the archive. If mmdebstrap failed, raise before the end, so that the engine never imports half an
-        archive."""
+        """Yield the archive. Raises BuildError before the end if mmdebstrap failed, so that the engine never imports
+        half an archive."""
         assert self._process.stdout is not None  # noqa: S101  # a pipe was asked for
         while data := self._process.stdout.read(_CHUNK):
             stop.check()
@@ -110,7 +110,7 @@ class _Mmdebstrap:
         self.check()
 
     def check(self) -> None:
-        """Wait for the end. Raises BuildError with the last lines if mmdebstrap failed."""
+        """Wait until mmdebstrap ends. Raises BuildError with the last lines of its output if mmdebstrap failed."""
         try:
             code = self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:

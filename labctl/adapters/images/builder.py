@@ -87,7 +87,7 @@ class Builder:
         """Remove the new layers, the last one first. A layer that is in use by now stays. The engine takes some time
         to end the step's container, and until then the container uses the last layer."""
         deadline = time.monotonic() + _ENDING_SECONDS
-        # The earlier error is the one to report, so errors of the engine are ignored here.
+        # The earlier error will be reported, so errors of the engine are ignored here.
         with suppress(EngineError):
             for layer in reversed(layers):
                 while not self._removed(layer) and time.monotonic() < deadline:
@@ -108,7 +108,8 @@ class Builder:
 
 
 def _layer(line: str, progress: _Progress) -> list[str]:
-    """`` ---> 0123456789ab`` reports the layer of a step. After ``Using cache`` the layer existed before."""
+    """Return the new layer that this line of output reports, or an empty list. The line `` ---> 0123456789ab`` reports
+    the layer of a step. The layer is not new if the line before was `` ---> Using cache``."""
     if not line.startswith(" ---> "):
         return []
     word = line.removeprefix(" ---> ").strip()
@@ -133,7 +134,7 @@ class _Progress:
         self.cached = False
 
     def line(self, text: str) -> None:
-        """Take one line of output."""
+        """Process one line of output."""
         text = text.rstrip()
         if not text.strip():
             return

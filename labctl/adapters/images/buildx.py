@@ -1,9 +1,8 @@
 """Build with BuildKit if the docker command has the buildx plugin.
 
 python-on-whales finds the command and reports whether the plugin is installed. The build itself is a child process of
-labctl. The output generator of python-on-whales can't be woken from another thread, and an interrupt must not wait for
-the next line.
-"""
+labctl, because an interrupt must not wait for the next line of output. The output generator of python-on-whales can't
+be woken from another thread. """
 
 from __future__ import annotations
 

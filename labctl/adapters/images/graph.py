@@ -17,7 +17,7 @@ from labctl.pool import Pool
 
 @dataclass(frozen=True)
 class BuildJob:
-    """``what`` and ``subject`` are those of StepStarted. ``needs`` are the keys of other jobs."""
+    """``what`` and ``subject`` are the fields of StepStarted. ``needs`` are the keys of other jobs."""
 
     what: str
     subject: str
@@ -26,9 +26,9 @@ class BuildJob:
 
 
 def run(jobs: Mapping[str, BuildJob], workers: int, emit: Emit) -> None:
-    """Run each job after the jobs that it needs. If a job fails, the jobs that don't need it continue, and its error
-    is raised at the end. With several errors the first one is raised, with the others in its detail. An interrupt
-    stops all jobs, waits for their clean-up, and is then raised."""
+    """Run each job after the jobs that it needs. If a job fails, the jobs that don't need it continue, and the error is
+    raised at the end. If several jobs fail, the first error is raised, and its detail contains the other errors. An
+    interrupt stops all jobs, and is raised when all jobs have cleaned up."""
     order = TopologicalSorter({key: [need for need in job.needs if need in jobs] for key, job in jobs.items()})
     order.prepare()
     stop = Stop()
@@ -81,7 +81,7 @@ def _one(key: str, job: BuildJob, emit: Emit, stop: Stop) -> None:
 
 
 def _together(errors: list[Exception]) -> Exception:
-    """Return one error for several: a bug takes precedence over a LabctlError."""
+    """Return one error for several errors. An error that is not a LabctlError is a bug, and comes first."""
     told = [error for error in errors if not isinstance(error, StoppedError)] or errors
     first = next((error for error in told if not isinstance(error, LabctlError)), told[0])
     if isinstance(first, LabctlError):

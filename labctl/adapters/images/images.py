@@ -31,14 +31,15 @@ if TYPE_CHECKING:
     from labctl.adapters.images.builder import Builder
 
 _WORKERS = 4
-"""How many builds run at once. Builds wait for the network and for dpkg, so a few more builds than cores save time.
-Many more builds save no more time."""
+"""The number of builds that run at once. Builds wait for the network and for dpkg, so a few more builds than cores save
+time. Many more builds save no more time."""
 
 _SAVE, _LOAD = "save", "load"
 
 
 class DockerImages:
-    """``bakery`` is called only for a bake, because it needs an engine, and the engine needs the toolbox's tag."""
+    """The images of one Docker engine. ``bakery`` is called only before a bake, because a bakery needs an engine, and
+    the engine needs the toolbox's tag."""
 
     def __init__(self, client: Client, catalog: FileCatalog, settings: Settings, bakery: Callable[[], Bakery]) -> None:
         self._client = client
@@ -230,7 +231,8 @@ class DockerImages:
 
 
 class _Wanted:
-    """The needs of some labs: sources and tags of images, and for each lab its setup and the tags of its boxes."""
+    """The images that some labs need, with their sources and tags; and for each lab, its setup and the tags of its
+    boxes."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The images of labctl that an engine has. It costs one call, because every ``up`` needs it."""
+"""The images of labctl that an engine has. Listing them takes one API call, because every ``up`` lists them."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ class Inventory:
         """Return the last layers of builds that were killed: they have labctl's label and no tag, and no image depends
         on them.
 
-        An image that a user built on one of labctl's images inherits its labels. Its parent shows the difference: the
-        parent is a complete image of labctl with the same label. The parent of an incomplete image has another label.
-        """
+        An image that a user built on one of labctl's images inherits the labels of that image. The parent shows the
+        difference. The parent of the user's image is a complete image of labctl with the same label. The parent of an
+        incomplete image has another label. """
         return [
             item
             for item in self._by_id.values()
@@ -65,8 +65,8 @@ class Inventory:
         ]
 
     def chain(self, item: Mapping[str, Any]) -> list[str]:
-        """Return the ids of an image and of labctl's untagged images below it that no other image needs, from top to
-        bottom."""
+        """Return the id of an image, then the ids of labctl's untagged images below it that no other image needs, from
+        top to bottom."""
         ids = [str(item["Id"])]
         label = _label(item)
         while (below := self._by_id.get(str(item["ParentId"]))) is not None:

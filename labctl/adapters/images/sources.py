@@ -18,7 +18,7 @@ from labctl.errors import InvalidLabError
 
 _PACKAGE = Path(__file__).parent.parent.parent
 
-# Files from outside the image's folder: the keeper's code is part of labctl.
+# Files that an image takes from outside its own folder. The keeper's code is part of labctl.
 _EXTRA: dict[str, dict[str, str]] = {
     "keeper": {
         "keeper/**/*.py": "src/labctl/",
@@ -56,8 +56,8 @@ class Sources:
         return self._images[name]
 
     def images(self, names: Iterable[str]) -> dict[str, ImageSource]:
-        """Return these images and all that they need, if they exist (``imagery.build_order`` reports the missing
-        ones)."""
+        """Return the sources of these images and of all images that they depend on. Missing images are left out, and
+        ``imagery.build_order`` reports them."""
         found: dict[str, ImageSource] = {}
         todo = list(names)
         known = set(self._catalog.images())
@@ -69,8 +69,8 @@ class Sources:
         return found
 
     def for_lab(self, lab: Lab) -> dict[str, ImageSource]:
-        """Return the images of a lab's boxes and all that they need. Raises InvalidLabError for an image that does
-        not exist."""
+        """Return the sources of the images of a lab's boxes, and of all images that these depend on. Raises
+        InvalidLabError for an image that does not exist."""
         known = self._catalog.images()
         for box in lab.boxes:
             image = lab.image_of(box)
@@ -103,7 +103,8 @@ class Sources:
 
 
 def read_files(folder: Path) -> Iterator[SourceFile]:
-    """Yield all files below a folder, sorted by path, or nothing if there is no folder. Raises InvalidLabError."""
+    """Yield all files below a folder, sorted by path, or nothing if there is no folder. Raises InvalidLabError if a
+    file can't be read."""
     for path, directories, names in os.walk(folder, followlinks=False):
         links = [name for name in directories if (Path(path) / name).is_symlink()]
         directories[:] = sorted(name for name in directories if name not in _LITTER and name not in links)

@@ -30,14 +30,14 @@ class Stop:
                 wake()
 
     def check(self) -> None:
-        """Raises StoppedError if the signal is set."""
+        """Raise StoppedError if the signal is set."""
         if self.is_set:
             raise StoppedError
 
     @contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:
-        """Run work that ``wake`` interrupts from another thread. Raises StoppedError if the signal is set at the
-        beginning or at the end, even if the work raised another error."""
+        """Let ``set`` interrupt the work of this context from another thread, by calling ``wake``. Raises StoppedError
+        if the signal is set at the beginning or at the end, even if the work raised another error."""
         with self._lock:
             self.check()
             self._wake.append(wake)

@@ -15,7 +15,8 @@ from labctl.hints import Hint
 
 _CHUNK = 1 << 20
 _SILENCE = 3600.0
-"""Seconds without a message until labctl gives up. A build step may print nothing for a long time."""
+"""The number of seconds without a message after which labctl gives up. A build step may print nothing for a long
+time."""
 
 
 class StreamError(Exception):

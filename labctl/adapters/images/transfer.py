@@ -24,8 +24,8 @@ _LOADED = "Loaded image: "
 
 
 def save(client: Client, tags: Sequence[str], path: Path, emit: Emit, key: str) -> int:
-    """GET /images/get: write all tags to one file and return its size in bytes. The file appears when it is
-    complete. Raises EngineError, and UsageError if the file can't be written."""
+    """GET /images/get. Write the images of all tags to one file, and return the file's size in bytes. The file appears
+    when it is complete. Raises EngineError, and UsageError if the file can't be written."""
     progress = _Bytes(emit, key)
     with whole_file(path, 0o666) as file, _packed(file, gzipped=path.suffix == ".gz") as packed:
         for data in download(client, "/images/get", {"names": list(tags)}):
@@ -41,7 +41,7 @@ def _packed(file: BinaryIO, *, gzipped: bool) -> AbstractContextManager[IO[bytes
 
 
 def load(client: Client, path: Path, emit: Emit, key: str) -> list[str]:
-    """POST /images/load: return the loaded tags. Raises EngineError, and UsageError if the file can't be read or
+    """POST /images/load. Return the loaded tags. Raises EngineError, and UsageError if the file can't be read or
     contains no images."""
     found: list[str] = []
     try:
@@ -71,7 +71,7 @@ def _reading(file: IO[bytes], emit: Emit, key: str) -> Iterator[bytes]:
 
 
 class _Bytes:
-    """Reports from time to time how many bytes were transferred."""
+    """Reports the number of transferred bytes from time to time."""
 
     def __init__(self, emit: Emit, key: str) -> None:
         self._emit, self._key = emit, key
