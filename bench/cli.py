@@ -1,4 +1,4 @@
-"""Measure the time of trivial commands, compared with the least possible time: ``import click``.
+"""Measure the time of trivial commands, compared with the least possible time (the floor): ``import click``.
 
     python bench/cli.py [--runs 15]
 
@@ -21,7 +21,7 @@ LABCTL = str(Path(sys.executable).with_name("labctl"))
 
 
 def seconds(argv: list[str]) -> float:
-    """Run a program once without its output."""
+    """Run a program once, discard its output, and return the seconds."""
     started = time.perf_counter()
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started

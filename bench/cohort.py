@@ -5,14 +5,15 @@ alone starts containers.
 
 The parts run one after the other, on the same engine and the same images:
 
-- raw: the same number of boxes, created and started directly through the Engine API with the same request bodies, eight
-  at a time; they get no wiring, and the benchmark does not wait for their systemd;
-- class: ``labctl cohort create``; then the service behind ``labctl cohort up``, from its call until every box's systemd
-  has finished starting; the memory of all boxes; ``labctl cohort verify`` of all learners; ``labctl cohort down``;
-- together: this number of learners who run ``labctl up`` at the same moment, each in a separate process;
-- leftovers: new containers, volumes, interfaces, rules, processes, cgroups and mounts after all this.
+- raw: The same number of boxes is created and started directly through the Engine API, with the same request bodies,
+  eight at a time. These boxes get no wiring, and the benchmark does not wait for their systemd.
+- class: ``labctl cohort create`` runs first. Then the service behind ``labctl cohort up`` is timed, from its call until
+  systemd has finished starting in every box. After that, the memory of all boxes is measured, and ``labctl cohort
+  verify`` for all learners and ``labctl cohort down`` are timed.
+- together: This number of learners run ``labctl up`` at the same moment, each in a separate process.
+- leftovers: New containers, volumes, interfaces, rules, processes, cgroups and mounts are counted at the end.
 
-It needs an engine on which labctl has no boxes, and it keeps its own store and settings in a temporary folder.
+The benchmark needs an engine on which labctl has no boxes. It keeps its own store and settings in a temporary folder.
 """
 
 from __future__ import annotations
@@ -114,27 +115,27 @@ class Class:
         return sorted(ready)
 
     def memory(self) -> list[float]:
-        """Return the MiB of each box, from its own cgroup."""
+        """Return the memory of each box in MiB, from the box's own cgroup."""
         boxes = self.app.engine.observe()
         with concurrent.futures.ThreadPoolExecutor(WIDTH) as pool:
             return list(pool.map(lambda box: self.app.engine.memory(box.id) / MIB, boxes))
 
 
 def available_mib() -> float:
-    """Return MemAvailable (proc(5))."""
+    """Return MemAvailable (proc(5)) in MiB."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("MemAvailable"))) / 1024
 
 
 def timed(*argv: str, check: bool = True) -> tuple[float, str]:
-    """Run the command. Return its seconds and its output."""
+    """Run the command. Return the seconds that it took, and its output."""
     started = time.perf_counter()
     printed = labctl(*argv, check=check)
     return time.perf_counter() - started, printed
 
 
 def together(lab: str, ids: list[str]) -> list[float]:
-    """Return the seconds of each ``labctl up`` if all these learners run it at the same moment."""
+    """Let all these learners run ``labctl up`` at the same moment. Return the seconds of each run."""
     with concurrent.futures.ThreadPoolExecutor(len(ids)) as pool:
         return [seconds for seconds, _ in pool.map(lambda one: timed("up", lab, "--learner", f"{COHORT}/{one}"), ids)]
 

@@ -1,11 +1,12 @@
-"""Measure how one learner's misuse affects another learner: the time of their verify, and its verdicts.
+"""Measure how one learner's misuse affects another learner's verify: its duration and its verdicts.
 
     python bench/fairness.py [--lab redis-replication] [--runs 7] [--disk 256]
 
-Two learners of a cohort have the lab up. The good learner's ``labctl verify`` is timed without other load first. Then
-it is timed with each kind of load in all boxes of the other learner: a fork bomb, a memory hog, busy loops on all
-processors, and a program that fills the disk. Then all loads except the last run at once. The last measurement is the
-time until a box over its disk limit is stopped. The benchmark needs an engine on which labctl has no boxes.
+Two learners of a cohort have the lab up. First, the good learner's ``labctl verify`` is timed without other load. Then
+it is timed with each kind of load in all boxes of the bad learner: a fork bomb, a memory hog, busy loops on all
+processors, and a program that fills the disk. Then all loads except the program that fills the disk run at once. The
+last measurement is the time until a box that is over its disk limit is stopped. The benchmark needs an engine on which
+labctl has no boxes.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class Pair:
         return taken, [task["verdict"] for task in said["attempt"]["tasks"]]
 
     def verify(self, runs: int) -> list[float]:
-        """Return the seconds of each verify. Count the verdicts that differ from the first."""
+        """Run verify several times and return the seconds of each run. Count the runs whose verdicts differ from the
+        first verdicts."""
         found = [self._verify() for _ in range(runs)]
         self.wrong += sum(verdicts != self._verdicts for _, verdicts in found)
         return [taken for taken, _ in found]
@@ -78,7 +80,7 @@ class Pair:
 
     @contextmanager
     def doing(self, *scripts: str) -> Iterator[None]:
-        """Run the script in each box of the bad learner, then recreate the boxes."""
+        """Run the scripts in each box of the bad learner during the context, then recreate the boxes."""
         api = self.app.client.api
         for box in self.boxes():
             for script in scripts:
@@ -90,7 +92,7 @@ class Pair:
             labctl("cohort", "reset", COHORT, "--learner", BAD, "--yes")
 
     def noticed(self) -> list[float]:
-        """Return the seconds until each box over its disk limit was stopped."""
+        """Write too much to each box. Return the seconds until each box was stopped."""
         found = []
         for box in self.boxes():
             api = self.app.client.api

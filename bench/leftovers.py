@@ -1,4 +1,4 @@
-"""Find what a class left on the machine: compare the state before and after it."""
+"""Find the objects that a class left on the machine. To do this, compare the state before and after the class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def look() -> dict[str, set[str]]:
-    """Return all objects that labctl or the engine could leave behind: kind to names."""
+    """Return the names of all objects that labctl or the engine could leave behind, by kind."""
     return {
         "containers": _lines("docker", "ps", "--all", "--no-trunc", "--format", "{{.Names}}"),
         "volumes": _lines("docker", "volume", "ls", "--quiet"),
@@ -33,7 +33,7 @@ def _lines(*argv: str) -> set[str]:
 
 
 def _command(process: Path) -> str:
-    """Return the name of a program; an empty text for a kernel thread or an ended process."""
+    """Return the command line of a process. Return an empty text for a kernel thread or an ended process."""
     try:
         return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()[:80]
     except OSError:

@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip checks on clones: this plugin has no clones."""
+    """Skip checks that run on clones, because this plugin has no clones."""
     items[:] = [item for item in items if not any(item.get_closest_marker(name) for name in ("destructive", "reboot"))]
 
 
@@ -119,9 +119,9 @@ def record() -> Callable[..., None]:
 
 @pytest.fixture
 def power() -> None:
-    """Nobody has one here."""
+    """Stand in for labctl's fixture ``power``, which stock testinfra does not have."""
 
 
 @pytest.fixture
 def cables() -> None:
-    """Nor these."""
+    """Stand in for labctl's fixture ``cables``, which stock testinfra does not have."""

@@ -4,13 +4,14 @@
 
 The parts alternate, on the same engine and the same images:
 
-- up: the whole command as a process, from its start to its end; then every box's systemd has finished starting;
-- floor: the same boxes (the same request bodies), created, started and wired directly through the Engine API, all at
-  once, by a process that has loaded all modules; the same keeper reports the same readiness;
-- instead: ``docker compose up -d`` of the same images on a Docker network (without Compose: three simultaneous
-  ``docker run``), until the command returns, and until systemd has finished starting in every container.
+- up: The whole command runs as a process. At its end, systemd has finished starting in every box.
+- floor: A process that has loaded all modules creates and starts the same boxes directly through the Engine API, all at
+  once, with the same request bodies. The same keeper wires the boxes and reports when they are ready.
+- instead: ``docker compose up -d`` starts the same images on a Docker network. Without Compose, one ``docker run`` for
+  each box runs at the same moment. The benchmark measures the time until the command returns, and the time until
+  systemd has finished starting in every container.
 
-The boxes are removed after each part. This time is not counted.
+The boxes are removed after each part. The removal is not timed.
 """
 
 from __future__ import annotations
@@ -38,15 +39,15 @@ READY = "until [ -S /run/systemd/private ]; do sleep 0.02; done; systemctl is-sy
 
 
 def timed_up(lab: str) -> float:
-    """Run the command as a learner types it."""
+    """Run the command as a learner types it, and return the seconds."""
     started = time.perf_counter()
     subprocess.run([LABCTL, "up", lab, "--learner", LEARNER], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
 def timed_floor(lab: str) -> float:
-    """Create and start boxes by raw requests, one open connection for each box. A box is ready when the keeper reports
-    it."""
+    """Create and start boxes by raw requests, with one open connection for each box. Return the seconds until the
+    keeper has reported that all boxes are ready."""
     from labctl.adapters.docker.config import box_config
     from labctl.app.access import Access
     from labctl.app.actor import at_the_engine
@@ -76,7 +77,7 @@ def timed_floor(lab: str) -> float:
 def timed_instead(lab: str) -> tuple[str, float, float]:
     """Start the boxes as a user does without labctl. Return the command, the seconds until the command returns, and the
     seconds until systemd has finished starting in every container. systemd runs by the usual recipe: the host's cgroup
-    tree is mounted into the container, so no limits apply (DESIGN section 3)."""
+    tree is mounted into the container, so no limits apply."""
     from labctl.app.parts import Parts
 
     app = Parts()

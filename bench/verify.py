@@ -4,14 +4,14 @@
 
 The parts alternate on one solved instance:
 
-- verify: the whole command as a process;
-- stock: the same check files on the same boxes by pytest-testinfra's own ``docker://`` backend (bench/stock.py gives
-  the fixtures), as a process;
-- floor: a bare pytest with one test that does one exec through the Engine API by plain HTTP, as a process.
+- verify: The whole command runs as a process.
+- stock: The same check files run on the same boxes with pytest-testinfra's own ``docker://`` backend, as a process. The
+  fixtures come from bench/stock.py.
+- floor: A bare pytest runs as a process, with one test that does one exec through the Engine API by plain HTTP.
 
-Then the benchmark measures one command of a check. It measures verify with more and more checks, on a lab with one box
-that is created for this. Last, it verifies many instances of the lab, one after the other and all at once, and measures
-the memory.
+Then the benchmark measures one command of a check. After that, it creates labs with one box and an increasing number of
+checks, and measures verify on these labs. Last, it verifies many instances of the lab, first one after the other and
+then all at once, and measures the memory.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_it(box, n):
 
 
 def timed(argv: list[str], **more: str) -> float:
-    """Run a command once; it must succeed."""
+    """Run a command once and return the seconds. Exit with a message if the command fails."""
     started = time.perf_counter()
     done = subprocess.run(argv, env={**os.environ, **more}, capture_output=True, text=True, check=False)
     taken = time.perf_counter() - started
@@ -76,7 +76,7 @@ def timed(argv: list[str], **more: str) -> float:
 
 
 def labctl(*arguments: str) -> float:
-    """Run the command for the bench's learner, without output."""
+    """Run labctl for the bench's learner, discard its output, and return the seconds."""
     return timed([LABCTL, *arguments, "--learner", LEARNER])
 
 
@@ -104,7 +104,7 @@ def per_command(app: Any, lab: str, count: int = 300) -> dict[str, float]:
 
 
 def growth(counts: list[int]) -> dict[int, float]:
-    """Return the seconds of verify on a lab with one box and this number of tasks."""
+    """Return the seconds of verify on a lab with one box, for each number of tasks."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         catalog = Path(folder)
@@ -130,7 +130,7 @@ def growth(counts: list[int]) -> dict[int, float]:
 
 
 class Memory:
-    """Return the highest additional memory of the machine in MiB, sampled ten times a second."""
+    """Measures the highest additional memory of the machine in MiB, with ten samples in a second."""
 
     def __enter__(self) -> Memory:
         self._before = self._used()
@@ -155,7 +155,8 @@ class Memory:
 
 
 def many(lab: str, count: int) -> list[tuple[str, float, float]]:
-    """Verify this many instances, one after the other and then all at once. Return the seconds and MiB."""
+    """Verify this many instances, one after the other and then all at once. Return a row for each of the two ways: its
+    name, the seconds, and the highest additional memory in MiB."""
     learners = [f"bench-{number}" for number in range(count)]
     for learner in learners:
         timed([LABCTL, "up", lab, "--learner", learner])
@@ -219,7 +220,7 @@ def main() -> None:
         labctl("verify", "--lab", options.lab)
         for _ in range(options.runs):
             taken["labctl verify"].append(labctl("verify", "--lab", options.lab))
-            # Without other pytest plugins that are installed, for both.
+            # Both processes run without other installed pytest plugins.
             bare = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
             taken["floor"].append(timed(floor, **engine, **bare))
             here = {"PYTHONPATH": str(Path(__file__).parent), "LABCTL_STOCK": str(orders)}

@@ -2,7 +2,7 @@
 
 A catalog root is a folder with ``labs/`` (and ``playbooks/``, ``images/``, ``checks/``). The given roots come first.
 labctl's own root comes last: the checkout if labctl runs from a checkout, otherwise the copy in the wheel. If several
-roots have the same item, the first root wins.
+roots have the same item, the item of the first root is used.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class FileCatalog:
         return sorted({file.parent.name for root in self.roots for file in (root / "labs").glob("*/lab.yml")})
 
     def lab(self, name: str) -> Lab:
-        """Return the lab. Raises UsageError with the nearest name for an unknown lab, InvalidLabError for a lab with
-        faults."""
+        """Return the lab. Raises UsageError with the nearest name for an unknown lab, and InvalidLabError for a lab
+        with faults."""
         if name not in self._labs:
             self._labs[name] = self._read(name)
         return self._labs[name]
 
     def brief(self, name: str, language: str) -> str:
-        """Return the lab's brief as Markdown, without the values of params. Raises UsageError for an unknown lab,
+        """Return the lab's brief as Markdown, without the values of params. Raises UsageError for an unknown lab, and
         InvalidLabError if there is no readable brief."""
         file = self.lab_dir(name) / ("brief.zh.md" if language == "zh" else "brief.md")
         try:
@@ -83,8 +83,8 @@ class FileCatalog:
         return self.lab_dir(lab).parent.parent / "playbooks" / lab
 
     def play_path(self, lab: str, play: str) -> Path:
-        """Return the file of a play: ``setup``, ``solve``, ``mutants/no-auth``. Raises UsageError if the lab has no
-        such play."""
+        """Return the file of a play such as ``setup``, ``solve`` or ``mutants/no-auth``. Raises UsageError if the lab
+        has no such play."""
         file = self.plays_dir(lab) / f"{play}.yml"
         if not file.is_file():
             raise UsageError(

@@ -18,8 +18,8 @@ class _Kept(msgspec.Struct):
 
 
 class FileFootprints:
-    """Reads and writes the file. A damaged file, or one of another version, counts as missing: all values can be
-    measured again."""
+    """Reads and writes the file. A file that is damaged or has another version counts as missing, because all values
+    can be measured again."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -29,8 +29,8 @@ class FileFootprints:
         return self._read().footprints.get(name)
 
     def put(self, name: str, footprint: Footprint) -> None:
-        """See ports.Footprints. Removes the oldest footprints if there are too many, because the images of labs
-        change."""
+        """See ports.Footprints. Each new version of a lab's images adds a footprint, so this method removes the oldest
+        footprints if there are too many."""
         kept = self._read()
         newest = sorted({**kept.footprints, name: footprint}.items(), key=lambda item: item[1].at)[-_MOST:]
         self._write(_Kept(dict(newest), kept.rate))

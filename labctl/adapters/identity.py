@@ -1,5 +1,5 @@
-"""The id of the store in use, and the boxes that this store adopted. Both are small files in the state folder: every
-``up`` needs the id, and a database takes time to load."""
+"""The id of the store in use, and the boxes that this store adopted. Both are small files in the state folder, because
+every ``up`` needs the id, and a database takes time to load."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def new_store_id() -> str:
 
 
 def store_id(folder: Path, address: str, ask: Callable[[], str]) -> str:
-    """Return the id of the store at that address. Without an address: the id of the SQLite file in the state folder. A
-    database that several users or machines share keeps its own id; ``ask`` queries that id once. Raises LabctlError."""
+    """Return the id of the store at that address. Without an address, return the id of the SQLite file in the state
+    folder. A database that several users or machines share keeps its own id, and ``ask`` queries that id once. Raises
+    LabctlError."""
     if address:
         known = hashlib.sha256(settings.without_password(address).encode()).hexdigest()[:16]
         file, make = folder / f"store-id.{known}", ask

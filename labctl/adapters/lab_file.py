@@ -30,8 +30,8 @@ _UNQUOTED = {int, float, bool, type(None)}
 
 
 def parse(content: bytes, file: Path, folder: str) -> Lab:
-    """Return the lab in that file. ``folder`` is the name of the lab's folder. Raises InvalidLabError that lists all
-    faults, one in each line."""
+    """Return the lab in that file. ``folder`` is the name of the lab's folder. Raises InvalidLabError if the lab has
+    faults. The error lists all faults, one in each line."""
     lab, found = examine(content, file, folder)
     if lab is None or found:
         raise invalid(file, found)
@@ -150,7 +150,7 @@ def path_of(where: Where) -> str:
 
 
 def _plain(fault: LabFault) -> tuple[Where, str]:
-    """Convert a fault of the domain, which has its path as text."""
+    """Return the place and the text of a fault from the domain. Such a fault has its path as text."""
     where = tuple(int(m[1]) if m[1] else m[0] for m in _PART.finditer(fault.path))
     return where, fault.what
 
@@ -200,7 +200,7 @@ def _struct_faults(data: Any, kind: type[msgspec.Struct], where: Where) -> Itera
 
 
 def _union_faults(data: Any, kind: Any, members: tuple[Any, ...], where: Where) -> Iterator[tuple[Where, str]]:
-    """Yield the faults of the struct that the tag names. If no struct has a tag, yield the fault that msgspec
+    """Yield the faults of the struct that the value's tag selects. If no struct has a tag, yield the fault that msgspec
     reports."""
     tagged = {
         str(member.__struct_config__.tag): member

@@ -42,7 +42,7 @@ class FileLocks:
 
     @contextmanager
     def hold(self, name: str, emit: Emit) -> Iterator[None]:
-        """Wait for the lock as long as it takes; Ctrl-C ends the wait."""
+        """Hold the lock during the context. The wait for the lock has no time limit, and Ctrl-C ends the wait."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             opened = (self._folder / f"{name}.lock").open("a+b", buffering=0)
@@ -91,7 +91,8 @@ class FileLocks:
 
 
 def _wait_in_turn(turnstile: IO[str], emit: Emit) -> None:
-    """Wait without a message for the first seconds: if a whole class starts, every learner waits a little."""
+    """Wait for the lock of the turnstile. During the first seconds there is no message, because every learner waits a
+    little if a whole class starts."""
     deadline = time.monotonic() + _QUIET_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(BlockingIOError):
@@ -103,8 +104,8 @@ def _wait_in_turn(turnstile: IO[str], emit: Emit) -> None:
 
 
 def _wait(file: FileIO, what: str, emit: Emit) -> None:
-    """Wait until the file is locked. Report the process that holds the lock, unless it belongs to this program: this
-    program reports its own work itself."""
+    """Wait until the file is locked. Report the process that holds the lock, unless that process belongs to this
+    program, which reports its own work."""
     start, told = time.monotonic(), False
     while True:
         with contextlib.suppress(BlockingIOError):
@@ -123,7 +124,8 @@ def _wait(file: FileIO, what: str, emit: Emit) -> None:
 
 
 def _sign(file: FileIO) -> None:
-    """Write this process into the file of the lock. If the write fails, only a message has less detail."""
+    """Write this process into the file of the lock. If the write fails, the only effect is that a message has less
+    detail."""
     # A URL may contain a password.
     words = [word for word in sys.argv[1:] if "://" not in word]
     command = " ".join(["labctl", *words])[:_LONGEST_COMMAND]
@@ -135,8 +137,8 @@ def _sign(file: FileIO) -> None:
 
 
 def _holder(file: FileIO) -> _Holder | None:
-    """Return the running process that holds the lock. None if there is no entry, or if the entry is being written
-    now."""
+    """Return the running process that holds the lock. Return None if the file has no entry, or if the entry is being
+    written now."""
     try:
         pid, started, user, since, command = json.loads(os.pread(file.fileno(), 4096, 0))
         time.localtime(since)
@@ -166,7 +168,8 @@ def _is_of_this_program(pid: int) -> bool:
 
 
 def _parents(pid: int) -> list[int]:
-    """Return the ancestors of a process, the parent first; an empty list if the process has ended."""
+    """Return the pids of the ancestors of a process, the parent first. The pid 0 stands for an ancestor that is unknown
+    because a process has ended."""
     found: list[int] = []
     while pid > 1 and len(found) < 64:
         status = _stat(pid)
@@ -182,7 +185,7 @@ def _started(pid: int) -> int | None:
 
 
 def _stat(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat that begin with the state."""
+    """Return the fields of /proc/PID/stat, from the third field (the state) on."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:

@@ -1,4 +1,4 @@
-"""Read a mutant: the tasks that must fail, as its play lists them."""
+"""Read the tasks that must fail from the play of a mutant."""
 
 from __future__ import annotations
 

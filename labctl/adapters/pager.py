@@ -10,8 +10,8 @@ import subprocess
 
 
 def page(text: str) -> bool:
-    """Show the text with ``$PAGER``, otherwise with less, until the user leaves the pager. Return False if no pager can
-    be started."""
+    """Show the text with ``$PAGER`` until the user leaves the pager. If ``$PAGER`` is empty or can't be started, use
+    less. Return False if no pager can be started."""
     chosen = os.environ.get("PAGER", "").strip()
     # -R shows colours. -F and -X print a text that fits on the screen and end at once. The user's LESS follows and can
     # add options.
@@ -27,8 +27,8 @@ def page(text: str) -> bool:
 
 
 def _feed(process: subprocess.Popen[bytes], data: bytes) -> None:
-    """Send the text to the pager and wait for its end. Only the pager handles Ctrl-C: labctl ignores it, so that labctl
-    and the pager do not read from the terminal at the same time."""
+    """Send the text to the pager and wait for its end. labctl ignores Ctrl-C, so that labctl and the pager do not read
+    from the terminal at the same time. Only the pager handles Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with contextlib.suppress(BrokenPipeError):

@@ -19,7 +19,7 @@ def _xdg(variable: str, default: str) -> Path:
 
 
 def config_file() -> Path:
-    """Return the folder of the settings. The folder need not exist."""
+    """Return the file of the settings. The file need not exist."""
     return _xdg("XDG_CONFIG_HOME", ".config") / "labctl" / "config.toml"
 
 

@@ -18,7 +18,7 @@ _ENDING = ".in"
 
 def make(lab: str, catalog: Path) -> list[Path]:
     """Write the lab into that catalog and return its files. Creates the catalog if it does not exist. Raises UsageError
-    for an invalid lab name or if a file can't be written, RefusedError if a file of that lab exists already."""
+    for an invalid lab name or if a file can't be written, and RefusedError if a file of that lab exists already."""
     if not re.fullmatch(NAME_PATTERN, lab):
         raise UsageError(
             "{lab} is not a valid lab name",

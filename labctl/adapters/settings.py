@@ -1,7 +1,7 @@
 """Settings: ``config.toml`` in ``$XDG_CONFIG_HOME/labctl`` (TOML 1.0), overridden by ``LABCTL_<NAME>`` variables.
 
-The variable of ``mirror.registry`` is ``LABCTL_MIRROR_REGISTRY``. A list in a variable is separated like PATH. This
-module also has labctl's state folder and the secret for the seeds of learners.
+The variable of ``mirror.registry`` is ``LABCTL_MIRROR_REGISTRY``. In a variable, the items of a list are separated as
+in PATH. This module also provides labctl's state folder and the secret for the seeds of learners.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MirrorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Mirrors to download from. Empty: the usual source.
+    """Mirrors to download from. An empty value stands for the usual source.
 
     ``registry`` is a host with or without a path, as in an image's name. ``debian`` is the address of a copy of
-    ``/debian``; the copy of ``/debian-security`` must be beside it. ``pypi`` is the address of a package index, ``npm``
-    the address of a registry.
+    ``/debian``. The copy of ``/debian-security`` must be beside that copy. ``pypi`` is the address of a package index,
+    and ``npm`` is the address of a registry.
     """
 
     registry: str = ""
@@ -86,7 +86,7 @@ _PASSWORD = re.compile(r"(:)(?!//).*(?=@)|(password=)[^&]*")
 
 
 def state_dir() -> Path:
-    """Return the folder of data that labctl can't create again. Creates the folder if it is missing."""
+    """Return the folder of data that labctl can't create again. Create the folder if it is missing."""
     folder = state_folder()
     _make(folder)
     return folder
@@ -109,8 +109,8 @@ def load() -> Settings:
 
 
 def listing() -> list[Setting]:
-    """Return every setting with its value and its source. A password is never part of the value. Raises UsageError like
-    ``load``."""
+    """Return every setting with its value and its source. A password is never part of the value. Raises UsageError in
+    the same cases as ``load``."""
     settings, data = load(), _read(config_file())
     return [Setting(key, _value(settings, key), _source(data, key)) for key in KEYS]
 
@@ -122,8 +122,8 @@ def get(key: str) -> Setting:
 
 
 def set_(key: str, value: str) -> None:
-    """Write a value to the file; the items of a list are separated like PATH. All other lines and comments of the file
-    stay unchanged. Raises UsageError."""
+    """Write a value to the file. In ``value``, the items of a list are separated as in PATH. All other lines and
+    comments of the file stay unchanged. Raises UsageError for an unknown key or an invalid value."""
     _known(key)
     _place(_read(config_file()), key)
     parsed = _parsed(key, value)
@@ -132,8 +132,8 @@ def set_(key: str, value: str) -> None:
 
 
 def unset(key: str) -> None:
-    """Remove a value from the file. Also remove its table if that has no other value and no comment. Raises
-    UsageError."""
+    """Remove a value from the file. Also remove the value's table if the table has no other value and no comment.
+    Raises UsageError for an unknown key."""
     _known(key)
     section, name = _place(_read(config_file()), key)
     if name not in section:
@@ -142,8 +142,8 @@ def unset(key: str) -> None:
 
 
 def secret() -> str:
-    """Return the secret: 32 hex digits, created once. Two processes that create it at the same time get the same
-    secret."""
+    """Return the secret for the seeds of learners. It has 32 hex digits and is created once. Two processes that create
+    it at the same time get the same secret."""
     return made_once(state_dir() / "secret", lambda: secrets.token_hex(16))
 
 

@@ -23,8 +23,8 @@ class SshFiles:
         self._catalogs = catalogs
 
     def public_key(self, instance: str) -> str:
-        """Return the instance's public key. ssh-keygen creates the key if there is none. Raises UsageError without
-        OpenSSH."""
+        """Return the instance's public key. ssh-keygen creates the key if there is none. Raises UsageError if OpenSSH
+        is missing."""
         key = self._folder / instance / "id_ed25519"
         if not key.exists():
             key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -66,12 +66,12 @@ class SshFiles:
         return text
 
     def run_client(self, instance: str, box: str, arguments: Sequence[str]) -> None:
-        """Replace this process by the user's ssh. Never returns. Raises UsageError without OpenSSH."""
+        """Replace this process by the user's ssh. Never returns. Raises UsageError if OpenSSH is missing."""
         ssh = shutil.which("ssh")
         if ssh is None:
             raise _no_client()
         sys.stdout.flush()
-        os.execv(ssh, [ssh, "-F", str(self._folder / instance / "config"), box, *arguments])  # noqa: S606  no shell is meant
+        os.execv(ssh, [ssh, "-F", str(self._folder / instance / "config"), box, *arguments])  # noqa: S606  no shell
 
     def forget(self, instance: str) -> None:
         """Delete the key and the configuration of an instance that is down."""

@@ -38,7 +38,7 @@ def made_once(file: Path, make: Callable[[], str]) -> str:
 
 def text_in(file: Path) -> str | None:
     """Return the text of a small file, or None if the name does not exist. Raises UsageError if the name is not a
-    regular file with text. Does not wait for a writer of a fifo."""
+    regular file with text. If the name is a fifo, this function does not wait for a writer."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def parse(content: bytes) -> TOMLDocument:
-    """Parse the text of a file. Raises tomlkit's TOMLKitError, UnicodeDecodeError."""
+    """Parse the text of a file. Raises tomlkit's TOMLKitError or UnicodeDecodeError."""
     import tomlkit
 
     return tomlkit.parse(content)
@@ -29,7 +29,7 @@ def with_value(document: TOMLDocument, key: str, value: object) -> TOMLDocument:
 
 
 def without_value(document: TOMLDocument, key: str) -> TOMLDocument:
-    """Remove ``table.name`` or ``name``, which must exist. Also removes a table that is empty now and has no
+    """Remove ``table.name`` or ``name``, which must exist. Also remove a table that is then empty and has no
     comment."""
     table, _, name = key.rpartition(".")
     section: Any = document[table] if table else document

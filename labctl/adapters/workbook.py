@@ -1,6 +1,6 @@
 """The cells of an Excel workbook (Office Open XML). A cell is read as its sheet shows it. Cells that may look different
-from their stored value are refused: formulas, dates, formatted numbers, hidden or merged cells. Several filled sheets
-are refused, too."""
+from their stored value are refused. These are formulas, dates, formatted numbers, and hidden or merged cells. Several
+filled sheets are refused, too."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def is_workbook(data: bytes) -> bool:
 def rows(data: bytes) -> tuple[list[list[Cell]], list[PlaceError]]:
     """Return the rows of the only sheet with values, and an error for each cell that is refused. Refused cells are
     empty in the rows. The place of a cell is its row and the number of its column. Raises PlaceError if there is no
-    such sheet, or if a cell is far from all other cells."""
+    sheet or more than one sheet with values, or if a cell is far from all other cells."""
     sheet = _sheet(_opened(data))
     table: dict[int, dict[int, Cell]] = {}
     wrong = _merged(sheet)
@@ -64,7 +64,7 @@ def rows(data: bytes) -> tuple[list[list[Cell]], list[PlaceError]]:
 def _present(sheet: Any) -> Collection[SheetCell]:
     """Return the cells that the file contains. openpyxl's own iteration creates every cell of the surrounding
     rectangle, which is the whole sheet if one cell is far away. So this function reads openpyxl's private table, and
-    pyproject.toml limits its version."""
+    pyproject.toml limits the version of openpyxl."""
     cells: Collection[SheetCell] = sheet._cells.values()
     return cells
 
@@ -78,7 +78,7 @@ def _opened(data: bytes) -> Any:
         if size > _MOST_UNPACKED:
             raise PlaceError(1, 1, CellError("this workbook is too large for a roster", "is it the right file?"))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # openpyxl warns of parts that it ignores: colours, input validation
+            warnings.simplefilter("ignore")  # openpyxl warns of parts that it ignores, such as colours
             return load_workbook(io.BytesIO(data))
     except PlaceError:
         raise

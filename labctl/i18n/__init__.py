@@ -2,7 +2,7 @@
 
 The English text is the key. Translations are in the gettext catalog ``locale/LANGUAGE/LC_MESSAGES/labctl.po``.
 ``docs/texts.py`` compiles it to ``labctl.mo`` in the same folder. A text without a translation is shown in English. A
-new catalog adds a new language; no other list of languages exists.
+new catalog adds a new language, because there is no other list of languages.
 
 The language is a context variable. Each thread and each coroutine has its own value. labctl.threads starts threads that
 keep the language of the thread that started them.
@@ -28,12 +28,12 @@ _language: ContextVar[str] = ContextVar("language", default=SOURCE)
 
 
 def language() -> str:
-    """The language in use here, as in ``--lang``."""
+    """Return the language in use in this context, as in ``--lang``."""
     return _language.get()
 
 
 def choose(chosen: str) -> None:
-    """Use this language from now on in this context. A language without a catalog becomes English."""
+    """Use this language from now on in this context. If the language has no catalog, texts are in English."""
     _language.set(chosen)
 
 
@@ -56,7 +56,8 @@ def languages() -> tuple[str, ...]:
 
 
 def matching(locale: str) -> str:
-    """Return the language for a locale such as ``zh_CN.UTF-8`` (locale(7)); empty if there is none."""
+    """Return the language for a locale such as ``zh_CN.UTF-8`` (locale(7)). Return an empty text if labctl does not
+    have that language."""
     found = _LOCALE_NAME.match(locale)
     if found is None:
         return ""
@@ -78,14 +79,14 @@ def _catalog(name: str) -> NullTranslations:
 
 
 def _(text: str) -> str:
-    """The text in the language in use."""
+    """Return the text in the language in use."""
     chosen = _language.get()
     # gettext(3) returns the catalog's header for the empty text.
     return text if chosen == SOURCE or not text else _catalog(chosen).gettext(text)
 
 
 def ngettext(one: str, many: str, number: int) -> str:
-    """The text for that number of things, in the language in use."""
+    """Return the text for that number of things, in the language in use."""
     chosen = _language.get()
     if chosen == SOURCE:
         return one if number == 1 else many

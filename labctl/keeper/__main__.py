@@ -1,5 +1,5 @@
-"""The keeper's loop. It handles the engine's events, the boxes' readiness, and questions (SIGUSR1). At intervals it
-checks expired boxes, the resources that boxes use, and the data that boxes write."""
+"""The keeper's loop. It handles the engine's events, messages of boxes that are ready, and requests for a report
+(SIGUSR1). At intervals it checks which boxes have expired, which resources boxes use, and how much data boxes write."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ class Loop:
             self._survey.forget(event.id)
 
     def _reap(self) -> float:
-        # If the engine has ended, its events end, too. If the engine refuses a request once, the next try may succeed.
+        # An error of the engine is ignored here. If the engine has ended, its stream of events ends, too. If the engine
+        # refuses a request once, the next try may succeed.
         with contextlib.suppress(OSError):
             held.free(self._engine)
         with contextlib.suppress(OSError):
@@ -119,7 +120,7 @@ class Loop:
 def main() -> None:
     """Serve until a signal stops the keeper, or until the engine has ended."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    kernel.join_cgroup_namespace(os.getppid())  # of the process that started this container: the engine
+    kernel.join_cgroup_namespace(os.getppid())  # the namespace of the engine, which started this container
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -130,8 +131,9 @@ def main() -> None:
 
 def keep_serving(serve: Callable[[], None], voice: Voice, sleep: Callable[[float], None] = time.sleep) -> None:
     """Serve again after each broken connection, until no process listens on the engine's socket any more. The socket
-    itself is mounted here. A new daemon creates another socket at the same path, and with live-restore it does not
-    restart containers. So the keeper ends, and the restart policy starts a keeper with the new socket."""
+    itself is mounted in the keeper's container. A new daemon creates another socket at the same path, and with
+    live-restore a daemon does not restart containers. So the keeper ends, and the restart policy starts a keeper with
+    the new socket."""
     pause = 0.05
     while True:
         started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Decide which boxes are over their disk limit, from measures only. This module does not read any disk."""
+"""Decide from measurements which boxes are over their disk limit. This module does not read any disk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CHANCES = 3
 
 
 class DiskVerdict(Enum):
-    """The result of a measure."""
+    """The judgement of a measurement."""
 
     FINE = "fine"
     SOON = "disk-soon"
@@ -46,8 +46,8 @@ class DiskVerdict(Enum):
 
 class _Over(NamedTuple):
     """A box that was stopped. ``used``: the smallest size at which it was stopped. ``started``: the time of its next
-    start. ``settled``: it was measured after that start. ``chances``: the number of further starts after which a larger
-    size is accepted."""
+    start. ``settled``: the box was measured after that start. ``chances``: the number of further starts after which a
+    larger size is accepted."""
 
     used: int
     started: float = 0.0
@@ -57,7 +57,8 @@ class _Over(NamedTuple):
 
 class Quota:
     """The disk limits of boxes. A box that was stopped gets some minutes after its next start, so that its learner can
-    remove files. In this time it may hold only a little more than before. More starts do not give it more space."""
+    remove files. During these minutes, the box may hold only a little more data than before. Further starts do not give
+    the box more space."""
 
     def __init__(self) -> None:
         self._over: dict[str, _Over] = {}
@@ -68,12 +69,12 @@ class Quota:
             self._over[box_id] = self._over[box_id]._replace(started=now, settled=False)
 
     def is_over(self, box_id: str) -> bool:
-        """Return whether the box was stopped because of its writes. Its first measure after a start counts all its
-        earlier writes, so this measure is urgent."""
+        """Return whether the box was stopped because of its writes. The first measurement after a start counts all
+        earlier writes of the box, so this measurement is urgent."""
         return box_id in self._over
 
     def judge(self, box_id: str, limit: int, used: int, *, whole: bool, now: float) -> DiskVerdict:
-        """Judge a measure. ``limit`` and ``used`` are in bytes. ``whole``: all files were counted."""
+        """Judge a measurement. ``limit`` and ``used`` are in bytes. ``whole``: all files were counted."""
         over = self._settle(box_id, used)
         clearing = over is not None and now < over.started + GRACE_SECONDS
         if not whole:
@@ -91,9 +92,10 @@ class Quota:
         return DiskVerdict.OVER
 
     def _settle(self, box_id: str, used: int) -> _Over | None:
-        """Correct the size at which a box was stopped. Between the measure and its stop the box wrote on, at the speed
-        of the disk. The first measure after its start shows the real size. This correction is made only a few times:
-        often enough for a service that fills the disk after each boot, but nobody gets a large disk by many starts."""
+        """Correct the size at which a box was stopped. Between the measurement and the stop, the box went on writing at
+        the speed of the disk. The first measurement after the next start shows the real size. The number of corrections
+        is limited. It is enough for a service that fills the disk after each boot. But a learner can't get a larger
+        disk by many starts."""
         over = self._over.get(box_id)
         if over is None or over.settled:
             return over

@@ -22,8 +22,8 @@ _EVENTS = ("start", "die", "destroy", "exec_start", "exec_die")
 
 @dataclass(frozen=True)
 class Container:
-    """A box or the switch. ``pid`` 0: it does not run, or the pid was not queried. ``files``: the engine's own files
-    that are mounted into the container."""
+    """A box or the switch. ``pid`` is 0 if the container does not run, or if its pid was not queried. ``files``: the
+    engine's own files that are mounted into the container."""
 
     id: str
     pid: int
@@ -65,8 +65,8 @@ class _UnixConnection(http.client.HTTPConnection):
 class KeeperEngine:
     """The engine in which the keeper runs. Every method raises OSError if the engine does not answer.
 
-    The keeper uses the oldest API version that labctl supports. If the engine refuses that version (400), GET /version
-    returns the versions that the engine supports.
+    The keeper uses the oldest API version that labctl supports. If the engine refuses that version (400), the keeper
+    gets the supported versions from GET /version.
     """
 
     def __init__(self, path: str = SOCKET) -> None:
@@ -74,7 +74,7 @@ class KeeperEngine:
         self._version = api_version.OLDEST
 
     def prefix(self) -> str:
-        """The prefix of API paths, with a version that the engine is known to accept."""
+        """The prefix of API paths, with the API version in use."""
         return f"/v{self._version}"
 
     def _call(self, method: str, path: str, data: Mapping[str, Any] | None = None) -> Any:
@@ -141,7 +141,7 @@ class KeeperEngine:
         return [Container(item["Id"], 0, item["Labels"], item.get("State") in _RUNS) for item in found]
 
     def commands(self, container_id: str) -> list[str]:
-        """Return the command lines of the execs that run in a box, in the form of the start events."""
+        """Return the command lines of the execs that run in a box, in the form that the events of their start have."""
         found = self._call("GET", f"/containers/{container_id}/json") or {}
         execs = [self._call("GET", f"/exec/{exec_id}/json") for exec_id in found.get("ExecIDs") or ()]
         configs = [each["ProcessConfig"] for each in execs if each and each["Running"]]
@@ -198,7 +198,7 @@ class KeeperEngine:
         return str(((found.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or "")
 
     def size(self, container_id: str) -> int:
-        """Return the size of a container's written files in bytes, as the engine counts."""
+        """Return the size of a container's written files in bytes, as counted by the engine."""
         found = self._call("GET", f"/containers/{container_id}/json?size=1") or {}
         return int(found.get("SizeRw") or 0)
 

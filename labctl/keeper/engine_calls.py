@@ -1,5 +1,5 @@
-"""Requests to the engine for which the keeper does not wait. For example, a stop may take ten seconds, and other boxes
-start meanwhile."""
+"""Requests to the engine that do not make the keeper wait for the answer. For example, a stop may take ten seconds, and
+other boxes start meanwhile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Call:
 
 class EngineCalls:
     """Sends requests to the engine, a few at the same time. The same request is never sent twice at the same time.
-    ``prefix`` returns the prefix of the paths: see ``Engine.prefix``."""
+    ``prefix`` returns the prefix of the paths: see ``KeeperEngine.prefix``."""
 
     def __init__(
         self, say: Callable[[Mapping[str, object]], None], prefix: Callable[[], str], path: str = SOCKET
@@ -117,6 +117,6 @@ class EngineCalls:
 
 
 def _status(answer: bytes) -> int:
-    """Return the status of an answer, which may be incomplete; 599 if there is no status."""
+    """Return the status of an answer, which may be incomplete. Return 599 if there is no status."""
     first = answer.split(b"\r\n", 1)[0].split()
     return int(first[1]) if len(first) > 1 and first[1].isdigit() else 599

@@ -1,5 +1,5 @@
 """Find the boxes that are out of memory, processes or processor time, and report this to their learners. The kernel
-enforces the limits. Without a message, a learner sees programs die for no reason."""
+enforces the limits. Without a message, a learner sees no reason for the death of a program."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def read_counters(cgroup: Cgroup) -> Counters:
     ended."""
     pids, memory, cpu = (cgroup.folder(name) for name in ("pids", "memory", "cpu"))
     current = int((pids / "pids.current").read_text())
-    # The kernel counts a refused fork in the cgroup of the process; since Linux 6.11 in the cgroup with the limit.
+    # Before Linux 6.11, the kernel counts a refused fork in the cgroup of the process. Since Linux 6.11, the kernel
+    # counts the fork in the cgroup that has the limit.
     refused = sum(_fields(folder / "pids.events").get("max", 0) for folder in cgroup.folders("pids"))
     kills = _fields(memory / "memory.events") or _fields(memory / "memory.oom_control")
     return Counters(
@@ -101,7 +102,7 @@ class Guard:
         self._began = False
 
     def look(self, boxes: Iterable[Container], now: float) -> None:
-        """Check the running boxes, except clones: no learner works in a clone."""
+        """Check the running boxes, except clones, because no learner works in a clone."""
         boxes = [box for box in boxes if box.pid]
         for gone in self._seen.keys() - {box.id for box in boxes}:
             del self._seen[gone]
@@ -115,7 +116,8 @@ class Guard:
         if seen is None or seen.pid != box.pid:
             cgroup = self._open(box)
             cgroup.bound()
-            # Events before the start of this keeper are old. A box that started later has counted from zero.
+            # Events before the start of this keeper are not reported. The counters of a box that started later began at
+            # zero.
             seen = self._seen[box.id] = _Seen(box.pid, cgroup, Counters() if self._began else self._read(cgroup), now)
         if box.labels.get(wiring.LABEL_CLONE):
             return

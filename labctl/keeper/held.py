@@ -1,5 +1,5 @@
-"""Marks of boxes that a verify pauses: volumes with labels. The marked boxes continue even if the verify command or the
-keeper dies. A box that somebody else has paused has no mark and stays paused."""
+"""Marks of boxes that a verify pauses. A mark is a volume with labels. With these marks, the boxes are unpaused even if
+the verify command or the keeper dies. A box that somebody else has paused has no mark and stays paused."""
 
 from __future__ import annotations
 

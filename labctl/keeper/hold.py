@@ -1,9 +1,9 @@
 """Pause boxes and measure the size of their copies. This module runs as a command in the keeper, once for each verify.
 
 The engine's commit writes the holes of a sparse file as zeros. So this module counts file lengths, not blocks. Between
-the measure and the commit no process in the box may make a file longer. So all boxes are paused first, and continue
-when stdin ends. Stdin also ends if labctl is killed or its connection breaks. If this command is killed, the keeper
-unpauses the boxes (``labctl.keeper.held``); this also works for a keeper that starts later.
+the measurement and the commit, no process in the box may make a file longer. So all boxes are paused first, and
+continue when stdin ends. Stdin also ends if labctl is killed or its connection breaks. If this command is killed, the
+keeper unpauses the boxes (``labctl.keeper.held``). A keeper that starts later does this, too.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ _ENTRY = 1024
 
 _ATTEMPTS = 5
 MOST_FILES = 500_000
-"""The maximum number of files in a box. For files with several names the inode numbers are kept in memory: about 50 MiB
-for this many files, of the keeper's 384 MiB."""
+"""The maximum number of files in a box. The inode numbers of files with several names are kept in memory. For this many
+files, they need about 50 MiB of the keeper's 384 MiB."""
 
 SECONDS = 8.0
-"""The time for all boxes together. A command that should run in a paused box waits for 15 s."""
+"""The time limit for all boxes together. It is shorter than the 15 s that other commands of labctl wait for the end of
+a pause."""
 
 
 class _TooMuchError(Exception):
@@ -44,9 +45,9 @@ class _TooMuchError(Exception):
 
 
 def weigh(upper: str, deadline: float, most: int = MOST_FILES) -> dict[str, Any]:
-    """Measure an upper layer. ``size``: bytes including all holes; a file with two names counts once. ``largest``: the
-    path of its largest file from the box's root, with ``length``. ``whole``: all files were counted. Raises OSError if
-    there is no such layer."""
+    """Measure an upper layer. ``size``: the number of bytes, including all holes. A file with two names counts once.
+    ``largest``: the path of the largest file, from the box's root. ``length``: the length of that file. ``whole``: all
+    files were counted. Raises OSError if there is no such layer."""
     size, largest, length, whole = 0, "", 0, True
     known: set[int] = set()
     try:
@@ -67,9 +68,9 @@ def weigh(upper: str, deadline: float, most: int = MOST_FILES) -> dict[str, Any]
 
 
 def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield everything below an open folder, and close the folder. Links are not followed. Each folder is read as soon
-    as it is found, so no list of names is kept. At most ``_DEEPEST`` nested folders are open. Each has two descriptors
-    and the C library's read buffer (32 KiB)."""
+    """Yield each file and folder below an open folder, and close the open folder. Links are not followed. Each folder
+    is read as soon as it is found, so no list of names is kept. At most ``_DEEPEST`` nested folders are open. Each open
+    folder needs two descriptors and the C library's read buffer (32 KiB)."""
     try:
         if depth > _DEEPEST:
             raise _TooMuchError
@@ -91,7 +92,7 @@ def _free(folder: str) -> int:
 
 
 def _weight(engine: KeeperEngine, box_id: str, deadline: float) -> dict[str, Any]:
-    """Measure one box. Raises OSError."""
+    """Measure one box. Raises OSError if the box was removed or can't be measured."""
     box = engine.inspect(box_id)
     if box is None:
         raise OSError("the box was removed")
@@ -101,10 +102,10 @@ def _weight(engine: KeeperEngine, box_id: str, deadline: float) -> dict[str, Any
             (upper, *_) = overlay_options(mountinfo)["upperdir"]
             return weigh(f"{starter_of(box)}/root{upper}", deadline)
     if layer := engine.layer(box_id):
-        # The parent of this process belongs to the engine, too.
+        # The parent of this process also belongs to the engine, and sees the engine's files.
         with contextlib.suppress(OSError):
             return weigh(f"/proc/{os.getppid()}/root{layer}", deadline)
-    # With another storage driver the engine itself counts, for as long as that takes. The engine counts lengths, too.
+    # With another storage driver, the engine itself counts, without a time limit. The engine counts lengths, too.
     size = engine.size(box_id)
     return {"size": size, "largest": "", "length": 0, "whole": True, "free": -1}
 
@@ -122,8 +123,8 @@ def _pause(engine: KeeperEngine, box_id: str) -> bool:
 
 
 def hold(engine: KeeperEngine, boxes: Mapping[str, str]) -> None:
-    """Serve one labctl on stdin and stdout. ``boxes`` are the boxes by name. Write a line with the size of each box, or
-    with an error. When stdin ends, unpause the boxes and write a last line."""
+    """Serve one labctl on stdin and stdout. ``boxes`` maps the boxes' names to ids. Write a line with the size of each
+    box, or with an error. When stdin ends, unpause the boxes and write a last line."""
     paused: list[str] = []
     mark = ""
 
@@ -132,7 +133,8 @@ def hold(engine: KeeperEngine, boxes: Mapping[str, str]) -> None:
             paused.append(box_id)
 
     try:
-        # One request after the other, so that the API version is known before several threads send requests.
+        # These requests are sent one after the other, so that the API version is known before several threads send
+        # requests.
         found = [engine.inspect(box_id) for box_id in boxes.values()]
         running = [box.id for box in found if box is not None and box.running and not box.paused]
         mark = held.mark(engine, running)
@@ -179,7 +181,7 @@ def _say(answer: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Run the command. The first line of stdin contains the boxes by name, as JSON."""
+    """Run the command. The first line of stdin maps the boxes' names to ids, as JSON."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     boxes: dict[str, str] = json.loads(sys.stdin.buffer.readline())
     hold(KeeperEngine(), boxes)

@@ -22,7 +22,7 @@ _WEIGHTS = (("cpu.shares", 256), ("cpu.weight", 25))
 
 
 def starter_of(box: Container) -> str:
-    """Return the folder in /proc of the process that started the box; this process belongs to the engine. Raises
+    """Return the folder in /proc of the process that started the box. This process belongs to the engine. Raises
     OSError if the pid does not belong to this box any more."""
     try:
         if box.id not in Path(f"/proc/{box.pid}/cgroup").read_text():
@@ -34,9 +34,9 @@ def starter_of(box: Container) -> str:
 
 
 def cgroup_folder(cgroup: str, mountinfo: str, container_id: str, controller: str) -> str:
-    """Return the cgroup folder of a container for a controller. The path comes from /proc/PID/cgroup of its first
-    process (cgroups(7)) and from the mountinfo of the engine's machine. The cgroups that the box's systemd created are
-    left out. Raises OSError if there is no such folder."""
+    """Return the cgroup folder of a container for a controller. The path comes from /proc/PID/cgroup of the container's
+    first process (cgroups(7)) and from the mountinfo of the engine's machine. The cgroups that the box's systemd
+    created are left out. Raises OSError if there is no such folder."""
     paths = {names: path for _, names, path in (line.split(":", 2) for line in cgroup.splitlines())}
     path = next((path for names, path in paths.items() if controller in names.split(",")), None)
     kind = "cgroup" if path is not None else "cgroup2"
@@ -71,7 +71,7 @@ class Cgroup:
         }
 
     def folder(self, controller: str) -> Path:
-        """Return the path of a file on the engine's machine."""
+        """Return the box's cgroup for a controller, as a folder on the engine's machine."""
         return self._folders[controller]
 
     def bound(self) -> None:
@@ -84,14 +84,14 @@ class Cgroup:
             return
         for name, weight in _WEIGHTS:
             file = group / name
-            # One of the two files does not exist. If the other can't be written, the boxes keep their weight.
+            # One of the two files does not exist. If the other file can't be written, the boxes keep their weight.
             with contextlib.suppress(OSError):
                 if int(file.read_text()) != weight:
                     file.write_text(str(weight))
 
     def folders(self, controller: str) -> Iterator[Path]:
-        """Yield the box's own cgroup and the cgroups that its systemd created. On v1 the latter are in one hierarchy
-        only."""
+        """Yield the box's own cgroup and the cgroups that its systemd created. On v1, the cgroups of systemd are in one
+        hierarchy only."""
         for folder, _, _ in itertools.islice(os.walk(self._folders[controller]), 2 * _MOST_CGROUPS):
             yield Path(folder)
 
@@ -99,13 +99,14 @@ class Cgroup:
         """Return all processes of the box."""
         found: list[int] = []
         for folder in self.folders("pids"):
-            with contextlib.suppress(OSError):  # a threaded cgroup, or removed meanwhile
+            with contextlib.suppress(OSError):  # the cgroup is threaded, or was removed meanwhile
                 found += [int(line) for line in (folder / "cgroup.procs").read_text().split()]
         return found
 
 
 _MOST_CGROUPS = 500
-"""Yield the cgroups below the box's own. A systemd with its services creates about thirty."""
+"""The number of cgroups that a box may create below its own cgroup. A systemd with its services creates about
+thirty."""
 
 
 @functools.lru_cache(maxsize=4)

@@ -13,8 +13,8 @@ from labctl.keeper.engine import Container, EngineEvent
 Say = Callable[[Mapping[str, object]], None]
 
 _MAX_DATAGRAMS = 256
-"""After this many messages without READY=1 the keeper stops listening to a box, because a learner can send messages
-there, too."""
+"""After this many messages without READY=1 the keeper stops listening to a box, because a learner can send messages to
+that socket, too."""
 
 
 class ContainerFinder(Protocol):
@@ -50,7 +50,8 @@ class BoxWatcher:
         self.running: dict[str, Container] = {}
 
     def reconcile(self) -> None:
-        """Check all boxes and add missing parts. Called at the start and after a restart of the switch."""
+        """Check all boxes and add missing parts. The keeper does this at its start and after a restart of the
+        switch."""
         switches = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_SWITCH})
         found = [self._engine.inspect(switch.id) for switch in switches]
         before, self._switch = self._switch, next((switch.pid for switch in found if switch and switch.pid), 0)
@@ -84,8 +85,8 @@ class BoxWatcher:
                 self._sweep(event.labels)
 
     def tend(self, box_id: str, *, anew: bool = False) -> bool:
-        """Complete a box and report the result. Return False if this failed. A complete box is not changed, except that
-        its cables are recreated if the switch has restarted (``anew``)."""
+        """Complete a box and report the result. Return False if this failed. A box that is complete stays unchanged.
+        Only if the switch has restarted (``anew``), the cables of the box are recreated."""
         if not self._switch:
             return False
         try:
@@ -169,7 +170,7 @@ class BoxWatcher:
         self.running.pop(box_id, None)
 
     def _sweep(self, labels: Mapping[str, str]) -> None:
-        """Clean up after the removal of a box: remove its instance's bridges with the last of its boxes."""
+        """Clean up after the removal of a box: remove the bridges that no other box of its instance needs."""
         instance = labels.get(wiring.LABEL_INSTANCE, "")
         left = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX, wiring.LABEL_INSTANCE: instance})
         wanted = {link.bridge for box in left for link in _links(box.labels)}
@@ -179,14 +180,14 @@ class BoxWatcher:
             self._say({"instance": instance, "state": "swept"})
 
     def _ports(self, box_id: str, labels: Mapping[str, str]) -> list[str]:
-        """Return the switch's ends of the box's cables, for the known start of the box."""
+        """Return the names of the switch's ends of the box's cables, for the last known start of the box."""
         pid = self._states.get(box_id, (0, ""))[0]
         return [wiring.port_name(box_id, pid, link.interface) for link in _links(labels)]
 
     def _unplug(self, ports: list[str]) -> None:
-        """Remove cables of an ended box. The kernel keeps the box's network until the last answer to one of its
-        connections, for up to some minutes. During this time it would occupy the address for the next start of the same
-        box."""
+        """Remove cables of an ended box. The kernel keeps the box's network namespace until the connections of the box
+        are closed, for up to some minutes. During this time, the old cables would occupy the address that the next
+        start of the same box needs."""
         for port in ports:
             if port in self._interfaces:
                 self._remove_bridges([port])

@@ -1,7 +1,8 @@
-"""The keeper's requests to the kernel: enter a box's namespaces, open its cgroup, hold its readiness socket.
+"""The keeper's requests to the kernel: enter a box's namespaces, make its cgroup writable, hold its readiness socket.
 
-The keeper never runs a program of the box, and the keeper itself never follows a path of the box: a learner who is root
-in the box can put anything there. A child that enters a box makes a few system calls and ends with _exit(2).
+The keeper never runs a program of the box, and the keeper itself never follows a path of the box. A learner who is root
+in the box can replace every program and every path. A child that enters a box makes a few system calls and ends with
+_exit(2).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from labctl.node.kernel import CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWNS, remou
 
 
 class KernelError(OSError):
-    """The kernel refused, or the box is not in the expected state."""
+    """The kernel refused a request, or the box is not in the expected state."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ def join_cgroup_namespace(pid: int) -> None:
 
 
 def open_box(pid: int, cgroup: CgroupMount, ready_name: str) -> socket.socket | None:
-    """In the box of that pid, listen on the abstract socket ``ready_name`` (its network namespace). Then make its
-    cgroup mount writable (its mount namespace). After that the first process of the box starts systemd.
+    """Listen on the abstract socket ``ready_name`` in the box's network namespace, then make the cgroup mount writable
+    in the box's mount namespace. ``pid`` is the box's first process, which starts systemd after that.
 
-    Return the socket, or None if the box has bound it already. Raises KernelError.
+    Return the socket, or None if the box has bound it already. Raises KernelError if the kernel refuses.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:

@@ -1,10 +1,10 @@
-"""Measure how much a box has written, from the engine's disk. A child process does this, because the learner's files
-decide how long a measure takes.
+"""Measure how much a box has written, from the engine's disk. A child process measures, because the learner's files
+decide how long a measurement takes.
 
-A measure counts the box's upper layer and the files that the engine mounts into it. These are /etc/hosts and similar
-files on the engine's disk, which root in the box may write. On request it also counts deleted files that are still
-open. It counts blocks, not lengths: a sparse file has the size of its data, and a file with two names counts once.
-Links are not followed.
+A measurement counts the box's upper layer and the files that the engine mounts into the box. These are /etc/hosts and
+similar files on the engine's disk, which root in the box may write. On request, a measurement also counts deleted files
+that are still open. Blocks are counted, not lengths. So a sparse file has the size of its data. A file with two names
+counts once. Links are not followed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SECONDS = 3.0
 
 
 class MeasureOrder(NamedTuple):
-    """The order for a measure. ``root``: the root of the engine's machine. ``pids``: processes of the box whose open
-    files are counted, too; the first is the box's first process."""
+    """The order for a measurement. ``root``: the root of the engine's machine. ``pids``: the pids whose open files are
+    counted, too. The first pid is the box's first process."""
 
     id: str
     root: str
@@ -39,9 +39,9 @@ class MeasureOrder(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """The result of a measure. ``used``: bytes, or UNREAD. ``whole``: all files were counted. ``watchers``: inotify(7)
-    instances, or -1 if they were not counted. ``seconds``: the duration. ``deep_seconds``: the part of the duration for
-    open files."""
+    """The result of a measurement. ``used``: bytes, or UNREAD. ``whole``: all files were counted. ``watchers``:
+    inotify(7) instances, or -1 if they were not counted. ``seconds``: the duration. ``deep_seconds``: the part of the
+    duration for open files."""
 
     id: str
     used: int
@@ -60,7 +60,7 @@ class TooMuchError(Exception):
 
 
 def measure(order: MeasureOrder, *, most: int = MOST_FILES, seconds: float = SECONDS) -> Measure:
-    """Measure. A file that is removed meanwhile counts as zero."""
+    """Carry out the order. A file that is removed meanwhile counts as zero."""
     started = time.monotonic()
     used, whole = 0, True
     try:
@@ -97,7 +97,8 @@ def _layer(upper: int, most: int, deadline: float) -> Iterator[int]:
 
 
 def _walk(folder: int, depth: int) -> Iterator[os.stat_result]:
-    """Yield everything below an open folder, and close the folder. A file that is moved away meanwhile is left out."""
+    """Yield the status of each file and folder below an open folder, and close the open folder. A file that is moved
+    away meanwhile is left out."""
     try:
         if depth > _DEEPEST:
             raise TooMuchError
@@ -117,8 +118,9 @@ def _walk(folder: int, depth: int) -> Iterator[os.stat_result]:
 
 
 def held_open(pids: Iterable[int], deadline: float, device: int = 0) -> tuple[int, int]:
-    """Return the bytes of open files without a name on the box's disk, and the number of inotify instances. If
-    ``device`` is not given, it is the disk of the root of the first pid, which is the box's first process."""
+    """Return the bytes of open files without a name on the box's disk, and the number of inotify instances. ``device``
+    is the device number of that disk. If it is 0, the root of the first pid is used, because this is the box's first
+    process."""
     used = watchers = 0
     files: set[int] = set()
     for pid in pids:
@@ -139,8 +141,8 @@ def held_open(pids: Iterable[int], deadline: float, device: int = 0) -> tuple[in
 
 
 def _held(pid: int) -> Iterator[tuple[str, str]]:
-    """Yield the open files of a process, then its deleted mapped files (proc(5)). Each has a path to reach it, and its
-    name."""
+    """Yield the open files of a process, then its deleted mapped files (proc(5)). Each file is a path by which this
+    process can reach it, and the file's name."""
     for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
         path = f"/proc/{pid}/fd/{name}"
         with contextlib.suppress(OSError):
@@ -152,7 +154,8 @@ def _held(pid: int) -> Iterator[tuple[str, str]]:
 
 
 def serve(channel: socket.socket) -> None:
-    """Run the child: read lines with an order and write lines with its measure, until the other side closes."""
+    """Run the child process. Read lines with orders, and answer each order with a line that contains the result, until
+    the other side closes the channel."""
     os.nice(10)
     rest = b""
     while more := channel.recv(65536):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 GRACE_SECONDS = 180
-"""How long a box stays up if it is started again after it wrote too much. Its learner can remove files meanwhile."""
+"""The time that a box stays up if it is started again after it wrote too much. The learner can remove files during this
+time."""
 
 _TEXTS = {
     "ending": (
@@ -70,7 +71,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def size(count: int) -> str:
-    """Bytes, short: ``1.5 GiB``."""
+    """Return a number of bytes as a short text such as ``1.5 GiB``."""
     number, unit = float(count), 0
     while number >= 1024 and unit < len(_UNITS) - 1:
         number, unit = number / 1024, unit + 1

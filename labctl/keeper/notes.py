@@ -28,7 +28,7 @@ class TerminalWriter(Protocol):
 
 
 class Voice:
-    """Writes lines of JSON to stdout without buffering: labctl attaches to the container and reads its log."""
+    """Writes lines of JSON to stdout without buffering, because labctl attaches to the container and reads its log."""
 
     def __init__(self, write: Callable[[str], object] = sys.stdout.write) -> None:
         self._write = write
@@ -64,7 +64,7 @@ class Voice:
 
 
 class NoteTeller:
-    """Writes each note once in an interval, not each time that its cause is seen."""
+    """Writes each note at most once in an interval, even if its cause is seen more often."""
 
     def __init__(self, voice: Voice, terminals: TerminalWriter) -> None:
         self._voice = voice
@@ -88,7 +88,7 @@ class NoteTeller:
             self._terminals.write(box, messages.text(kind, values))
 
     def started(self, box_id: str, labels: Mapping[str, str], now: float) -> None:
-        """Record the start of a box: its old notes are out of date and may be written again."""
+        """Record the start of a box. Its old notes are out of date, and the same notes may be written again at once."""
         if self.forget(box_id):
             self._voice.say({"note": "started", "at": round(now, 3), "id": box_id, **_names(labels)})
 

@@ -16,8 +16,8 @@ from labctl.keeper.notes import HOUR, NoteTeller
 _WARN_MINUTES = (1, 10)
 
 OWN_COMMANDS = (f"{BUSYBOX} env -i ", f"{TOOLBOX}/bin/systemctl is-system-running")
-"""The beginning of labctl's own execs: commands of checks, and the test whether a box is up. They do not count as use
-of a box."""
+"""The beginnings of labctl's own commands in boxes: commands of checks, and the test whether a box is up. These
+commands do not count as use of a box."""
 
 
 class ReaperEngine(Protocol):
@@ -33,7 +33,8 @@ class ReaperEngine(Protocol):
 
 
 class BoxEnder(Protocol):
-    """Requests to the engine without waiting for the answer. A repeated request is sent only once."""
+    """Requests to the engine that do not wait for the answer. While a request is open, the same request is not sent
+    again."""
 
     def stop(self, container_id: str) -> None: ...
     def remove(self, container_id: str) -> None: ...
@@ -66,7 +67,8 @@ class Reaper:
     def tick(self, now: float) -> None:
         """Check all boxes and images. Raises OSError if the engine does not answer."""
         boxes = self._engine.containers({wiring.LABEL_ROLE: wiring.ROLE_BOX})
-        # Queried after the boxes, so that each box of the list whose instance is protected is found to be protected.
+        # The protected instances are queried after the boxes, so that a protected box of the list is never taken for a
+        # free box.
         spared = self._spared(now)
         free = [box for box in boxes if box.labels.get(wiring.LABEL_INSTANCE, "") not in spared]
         for box in free:
@@ -75,12 +77,12 @@ class Reaper:
         self._forget(boxes)
         for image in self._engine.images({wiring.LABEL_ROLE: wiring.ROLE_CLONE_IMAGE}):
             if _is_past(image.labels, now):
-                with contextlib.suppress(OSError):  # a younger clone uses this image, so remove it later
+                with contextlib.suppress(OSError):  # a younger clone uses this image, so it is removed later
                     self._engine.remove_image(image.id)
 
     def _spared(self, now: float) -> set[str]:
-        """Return the instances that are protected for a while, because a verify judges them. Marks of a killed labctl
-        expire."""
+        """Return the instances that are protected for a while, because a verify judges their boxes. The marks of a
+        killed labctl expire."""
         spared = set()
         for name, labels in self._engine.spared().items():
             if _is_past(labels, now):
@@ -137,7 +139,8 @@ class Reaper:
         return any(not command.startswith(OWN_COMMANDS) for command in commands)
 
     def _tell(self, box: Container, kind: str, now: float, every: float = HOUR, **values: object) -> None:
-        """Write a note. A list of boxes has no pids, and without a pid no text can be written to a box's terminals."""
+        """Write a note. A list of boxes has no pids, so first query the box. Without a pid, no text can be written to a
+        box's terminals."""
         if not self._notes.is_due(box.id, kind, now, every):
             return
         with contextlib.suppress(OSError):

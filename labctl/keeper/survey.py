@@ -1,10 +1,10 @@
-"""Measures each box that has a disk limit within ten seconds, and kills boxes over their limit.
+"""Measures every box that has a disk limit, at least once in ten seconds, and kills boxes that are over their limit.
 
-For a new box, a measure takes the child process 1 ms, including the open files of its processes, which may be deleted
-files. A box with many files is measured less often, but still within ten seconds. If the open files of its processes
-take half a second, they are measured even less often. If the disk has lost much space since the last check, all boxes
-are measured completely at once. This check alone would not suffice, because somebody may remove other files in the same
-second.
+The measurement of a new box takes the child process 1 ms. This includes the open files of its processes, which may be
+deleted files. A box with many files is measured less often, but still once in ten seconds. If the open files of its
+processes take half a second, the open files are measured even less often. If the disk has lost much space since the
+last check, all boxes are measured completely at once. This check alone would not suffice, because somebody may remove
+other files in the same second.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class BoxKiller(Protocol):
 
 
 class Measurer:
-    """A child process that measures. It is started at the first order, and again after its death."""
+    """A child process that measures. The child is started at the first order, and again after its death."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,7 +67,7 @@ class Measurer:
         self.channel.sendall(json.dumps(order).encode() + b"\n")
 
     def read(self) -> list[Measure]:
-        """Return the new measures. Raises OSError if the child has died."""
+        """Return the new measurements. Raises OSError if the child has died."""
         if self.channel is None:
             return []
         more = self.channel.recv(65536)
@@ -88,7 +88,7 @@ class Measurer:
 
 @dataclass
 class _Place:
-    """A box from its start to its end. Times are of a monotonic clock. ``due`` is infinite during a measure."""
+    """A box from its start to its end. Times are of a monotonic clock. ``due`` is infinite during a measurement."""
 
     pid: int
     limit: int
@@ -201,7 +201,7 @@ class Survey:
             self._measurer.close()
 
     def on_measures(self, now: float, clock: float) -> None:
-        """The child has sent measures, or has died."""
+        """Handle new measurements of the child, or the child's death."""
         try:
             measures = self._measurer.read()
         except OSError:
@@ -215,8 +215,8 @@ class Survey:
         self._next(clock)
 
     def lost(self, now: float, clock: float) -> None:
-        """Handle the loss of the child, which died or hangs in a box. If this happens a second time, the box holds too
-        many files."""
+        """Handle the loss of the child, which died or hangs in a box. After the second loss in a box, the box counts as
+        a box with too many files."""
         self._measurer.close()
         asked, self._asked = self._asked, None
         place = self._places.get(asked[0]) if asked else None

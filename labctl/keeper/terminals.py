@@ -14,7 +14,7 @@ _FLAGS = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXE
 
 
 class Terminals:
-    """The terminals of boxes on this machine. ``proc`` is the folder of its processes."""
+    """The terminals of boxes on this machine. ``proc`` is the folder of the machine's processes."""
 
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
@@ -59,7 +59,8 @@ def _write(folder: int, name: str, message: bytes) -> bool:
 
 
 def terminals_device(mountinfo: str) -> int:
-    """Return the device number of the devpts(5) at /dev/pts; 0 if there is none, or if another mount covers it."""
+    """Return the device number of the devpts(5) at /dev/pts. Return 0 if there is no devpts, or if another mount covers
+    it."""
     device = 0
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")

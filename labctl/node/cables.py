@@ -16,22 +16,25 @@ _SECONDS = 20
 
 
 def bridge_lines(bridge: str) -> list[str]:
-    """In the switch: create a bridge without an address."""
+    """Return the lines that create a bridge without an address in the switch."""
     return [f"link add {bridge} type bridge forward_delay 0", f"link set {bridge} up"]
 
 
 def cable_lines(link: Cable, port: str, pid: int) -> list[str]:
-    """In the switch: create a veth pair, with its other end in the network namespace of that pid."""
+    """Return the lines that create a veth pair: one end in the switch, the other end in the network namespace of
+    ``pid``."""
     return [f"link add {port} type veth peer name {link.interface} address {link.mac} netns {pid}"]
 
 
 def join_lines(link: Cable, port: str) -> list[str]:
-    """In the switch: attach the switch's end of a cable to the bridge, and set both up. May be repeated."""
+    """Return the lines that attach the switch's end of a cable to the bridge, and set the end and the bridge up. The
+    lines may be run again."""
     return [f"link set {port} master {link.bridge} up", f"link set {link.bridge} up"]
 
 
 def box_lines(links: Iterable[Cable]) -> list[str]:
-    """In the box: set the addresses, set all interfaces up, and add the default route. May be repeated."""
+    """Return the lines that set the addresses in the box, set all its interfaces up, and add the default route. The
+    lines may be run again."""
     lines = ["link set lo up"]
     for link in links:
         lines += [
@@ -44,12 +47,12 @@ def box_lines(links: Iterable[Cable]) -> list[str]:
 
 
 def remove_lines(bridges: Iterable[str]) -> list[str]:
-    """In the switch: delete these interfaces."""
+    """Return the lines that delete these interfaces in the switch."""
     return [f"link delete {bridge}" for bridge in bridges]
 
 
 def run(pid: int, lines: list[str]) -> None:
-    """Run the lines in the network namespace of that pid. Raises OSError with the output of ``ip``."""
+    """Run the lines in the network namespace of that pid. Raises OSError with the output of ``ip`` if a line fails."""
     if not lines:
         return
     _ip(pid, ["-batch", "-"], "\n".join(lines) + "\n")

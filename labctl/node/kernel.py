@@ -17,7 +17,8 @@ MS_RDONLY = 1
 MS_NOSUID = 2
 MS_NODEV = 4
 MS_NOEXEC = 8
-# mount(2), since Linux 5.10: symbolic links on that mount are not followed, and neither are the magic links in /proc.
+# mount(2), since Linux 5.10. Symbolic links on a mount with this flag are not followed. On a /proc with this flag,
+# magic links are not followed either.
 MS_NOSYMFOLLOW = 256
 _MS_REMOUNT = 0x20
 _MS_BIND = 0x1000
@@ -76,14 +77,14 @@ def clone_tree(path: str) -> int:
 
 
 def hang_tree(descriptor: int, path: str) -> None:
-    """Attach that mount over that path and close the descriptor (move_mount(2))."""
+    """Attach the mount of that descriptor over that path, and close the descriptor (move_mount(2))."""
     arguments = (descriptor, b"", _AT_FDCWD, path.encode(), _MOVE_MOUNT_F_EMPTY_PATH)
     _checked(_libc.syscall(_SYS_MOVE_MOUNT, *arguments), f"move_mount to {path}")
     os.close(descriptor)
 
 
 def make_private() -> None:
-    """Keep later mounts in this mount namespace."""
+    """Make all mounts private, so that later mounts stay in this mount namespace."""
     _checked(_libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None), "making mounts private")
 
 
@@ -93,7 +94,7 @@ def remount(path: str, flags: int) -> None:
 
 
 def mount_proc() -> None:
-    """Mount the /proc of this process' own pid namespace over the existing one."""
+    """Mount the /proc of this process' own pid namespace over the existing /proc."""
     flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
     _checked(_libc.mount(b"proc", b"/proc", b"proc", flags, None), "mounting /proc")
 
@@ -114,11 +115,12 @@ def keep_only(capabilities: Iterable[int], highest: int) -> None:
 
 
 def watch_filesystem(path: str) -> int:
-    """Return a descriptor that becomes readable after a file on that path's file system was written and closed, or run.
-    All processes and all mounts count (fanotify(7)). Each event holds an open descriptor: see ``drain_events``."""
+    """Return a descriptor that becomes readable after a file on that path's file system was written and closed, or
+    executed. All processes and all mounts count (fanotify(7)). Each event holds an open descriptor: see
+    ``drain_events``."""
     descriptor = _checked(
-        # Opened without blocking: the kernel opens the written file, which may be a fifo without a process at its other
-        # end.
+        # The kernel opens the written file for an event. This file may be a fifo without a process at its other end, so
+        # the open must not block.
         _libc.fanotify_init(_FAN_CLOEXEC | _FAN_NONBLOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_LARGEFILE | os.O_NONBLOCK),
         "fanotify_init",
     )
@@ -133,7 +135,8 @@ def watch_filesystem(path: str) -> int:
 
 
 def drain_events(descriptor: int) -> int:
-    """Read all events from such a descriptor, close their descriptors, and return the number of events."""
+    """Read all events from a descriptor of ``watch_filesystem``, close their descriptors, and return the number of
+    events."""
     count = 0
     while True:
         try:

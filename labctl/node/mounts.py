@@ -8,5 +8,5 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 def unescaped(name: str) -> str:
-    """Decode a name. In a mountinfo the kernel writes a blank as ``\040`` (proc_pid_mountinfo(5))."""
+    r"""Decode a name. In a mountinfo, the kernel writes a space as ``\040`` (proc_pid_mountinfo(5))."""
     return _OCTAL.sub(lambda match: chr(int(match[1], 8)), name)

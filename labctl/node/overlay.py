@@ -1,4 +1,5 @@
-"""The files of a box's disk that are not in its image: read from the layers of its overlay, on the engine's machine.
+"""The files of a box's disk that are not in its image. They are read from the layers of the disk's overlay, on the
+engine's machine.
 
 The upper layer contains all files that were written since the box was created, whatever the box itself reports. Links
 in a layer are never followed, because they may lead to the engine's machine.
@@ -48,8 +49,8 @@ def layers(pid: int) -> Layers:
 def overlay(mountinfo: str, engines: Callable[[], str]) -> Layers:
     """Return the layers of the overlay at ``/``, by their paths on the engine's machine. ``engines`` returns the
     mountinfo of the process that started the box. If the names of all layers are longer than a page, Docker uses names
-    relative to its own folder. Only the place where Docker mounted the box shows which folder this is. Raises
-    OSError."""
+    relative to its own folder. Only the path at which Docker mounted the box shows which folder this is. Raises OSError
+    if there is no overlay or its folder is unknown."""
     options = overlay_options(mountinfo)
     upper = options["upperdir"][0]
     if upper.startswith("/"):
@@ -94,8 +95,8 @@ def _real(root: str, path: str) -> str:
 
 def overlay_options(mountinfo: str) -> dict[str, list[str]]:
     """Return the options of the overlay at ``/``, each with its values. Each lower layer is a value of ``lowerdir``.
-    The kernel names them together, separated by colons, or one by one (``lowerdir+``). Raises OSError if there is no
-    overlay."""
+    The kernel lists the lower layers in one option, separated by colons, or in one option for each layer
+    (``lowerdir+``). Raises OSError if there is no overlay."""
     for fields, kind, options in _mounts(mountinfo):
         if kind == "overlay" and fields[4] == "/":
             found: dict[str, list[str]] = {}
@@ -114,8 +115,8 @@ def _parts(names: str) -> list[str]:
 
 
 def written(upper: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Return every file of the upper layer, with its path from the box's root. Raises OSError if there are too many
-    files, or no such layer."""
+    """Yield every file of the upper layer, with its path from the box's root. Raises OSError if there are too many
+    files, or if there is no such layer."""
     for count, (path, found) in enumerate(_walk(os.open(upper, _FOLDER), "", 0)):
         if count >= _MOST_FILES:
             raise OSError(f"more than {_MOST_FILES} files and folders were written in the box")
@@ -124,8 +125,8 @@ def written(upper: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield everything below an open folder. If root in the box moves a file away or replaces it by a link meanwhile,
-    the file is left out."""
+    """Yield each file and folder below an open folder. If root in the box moves a file away or replaces it by a link
+    meanwhile, the file is left out."""
     if depth > _DEEPEST:
         os.close(folder)
         raise OSError(f"there are more than {_DEEPEST} folders in each other")
@@ -174,8 +175,9 @@ _KNOWN: dict[str, set[str]] = {}
 
 def _packaged(layer: str) -> set[str]:
     """Return every path that a package installed, by dpkg's lists in that layer of the image. Most boxes have the same
-    layers, but each box reaches them through another process. Paths below /bin, /lib and /sbin, which are links to /usr
-    today, are returned as paths below /usr."""
+    layers, but each box reaches the layers through another process. So the result is cached by the part of the path
+    that does not depend on the process. Paths below /bin, /lib and /sbin, which are links to /usr today, are returned
+    as paths below /usr."""
     name = layer.partition("/root/")[2] or layer
     if name not in _KNOWN:
         _KNOWN[name] = _read_lists(f"{layer}/var/lib/dpkg/info")
@@ -210,7 +212,7 @@ def _differs(found: Layers, path: str, there: os.stat_result) -> bool:
 
 
 def _open(layer: str, path: str) -> _Descriptor | None:
-    """Open a file of a layer without following links; return None if there is no such file."""
+    """Open a file of a layer without following links. Return None if there is no such file."""
     try:
         folder = os.open(layer, _FOLDER)
     except OSError:

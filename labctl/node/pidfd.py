@@ -1,4 +1,5 @@
-"""Hold a box's first process, so that no other process can get its pid meanwhile."""
+"""A pidfd of a box's first process. It shows whether this process has ended, even if another process has got the pid
+meanwhile."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The agent passes requests from stdin to workers in places, and writes answers and news to stdout. It ends with its
-stdin."""
+"""The agent passes requests from stdin to its workers, which are processes in places (:mod:`labctl.probe.places`). It
+writes answers and news to stdout, and ends when its stdin ends."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Agent:
         self._selector = selectors.DefaultSelector()
         self._workers: dict[str, Worker] = {}
         self._alive: dict[str, int] = {}
-        # The unanswered requests of each place. Its worker has only the first of them: if both sides write to each
-        # other at the same time, both may wait forever.
+        # The unanswered requests of each place. The agent sends only the first of them to the worker. If agent and
+        # worker wrote to each other at the same time, both might wait forever.
         self._waiting: dict[str, deque[protocol.Message]] = {}
         self._gone: dict[str, str] = {}
         self._connections = Connections(self._selector, self._tell)
@@ -42,7 +42,7 @@ class Agent:
         while True:
             for key, _ in self._selector.select():
                 if self._selector.get_map().get(key.fd) is not key:
-                    continue  # an earlier event has closed it
+                    continue  # an earlier event has closed this descriptor
                 if key.fd != stdin:
                     key.data()
                     continue
@@ -179,7 +179,7 @@ class Agent:
             os.close(alive)
 
     def _drop(self, place: str, why: str) -> None:
-        """End the place's worker. Its open requests get an error."""
+        """End the place's worker. Each open request to this worker gets an error."""
         dropped = self._workers.pop(place, None)
         if dropped is None:
             return

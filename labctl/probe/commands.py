@@ -1,4 +1,4 @@
-"""Run one command and return its exact output and status, or the reason why there is none."""
+"""Run one command, and return its exact output and status or the reason for a missing result."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def shell(command: str) -> list[str]:
 
 
 def run(argv: Sequence[str], stdin: bytes, seconds: float, most: int) -> Result:
-    """Run a command, wait for its end, and kill the processes that it left. Raises CommandError if it can't be started,
-    does not end in ``seconds``, or prints more than ``most`` bytes."""
+    """Run a command, wait for its end, and kill the processes that it left. Raises CommandError if the command can't be
+    started, does not end in ``seconds``, or prints more than ``most`` bytes."""
     try:
         process = subprocess.Popen(
             argv,
@@ -58,7 +58,7 @@ def run(argv: Sequence[str], stdin: bytes, seconds: float, most: int) -> Result:
 
 
 def _collect(process: subprocess.Popen[bytes], stdin: bytes, deadline: float, seconds: float, most: int) -> Result:
-    assert process.stdin and process.stdout and process.stderr  # noqa: S101  pipes were asked for
+    assert process.stdin and process.stdout and process.stderr  # noqa: S101  pipes were requested
     into, out, err = process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno()
     told: dict[int, bytearray] = {out: bytearray(), err: bytearray()}
     finished = os.pidfd_open(process.pid)
@@ -89,8 +89,7 @@ def _collect(process: subprocess.Popen[bytes], stdin: bytes, deadline: float, se
                 raise CommandError(f"more than {most >> 20} MiB of output")
             if finished in ready:
                 break
-        # The command has ended, so its output is in the pipes. Other processes may hold the pipes open; they are
-        # killed, too.
+        # The command has ended, so its output is in the pipes. Other processes that hold the pipes open are killed.
         _kill(process)
         for descriptor in (out, err):
             os.set_blocking(descriptor, False)
@@ -121,7 +120,8 @@ def _take(descriptor: int, into: bytearray) -> bool:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill all processes of its session. It was not waited for yet, so its number still belongs to it."""
+    """Kill all processes of the command's process group. This module has not waited for the command yet, so the kernel
+    can't use the number of the group for other processes."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 

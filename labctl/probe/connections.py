@@ -1,7 +1,7 @@
 """TCP connections that workers opened in their places. The agent passes their bytes from and to labctl.
 
-A connection has the number of the request that opened it. If it is refused, or the host can't be reached, the answer to
-that request contains the errno.
+A connection has the number of the request that opened it. If the connection is refused, or the host can't be reached,
+the answer to that request contains the errno.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Connections:
         link = socket.socket(fileno=descriptor)
         link.setblocking(False)
         if number in self._given_up:
-            link.close()  # no request waited for it
+            link.close()  # no request waits for this connection
             return
         if len(self._all) >= MOST:
             link.close()
@@ -56,8 +56,9 @@ class Connections:
         self._selector.register(link, selectors.EVENT_WRITE, lambda: self._settle(number))
 
     def told(self, what: str, number: int, payload: bytes) -> None:
-        """Carry out an order: ``send`` these bytes as soon as the other side accepts them; ``shut`` the sending side;
-        ``hang up``. Does nothing for a connection that has ended meanwhile."""
+        """Carry out one of three orders: ``send`` sends ``payload`` as soon as the other side accepts it, ``shut``
+        shuts down the sending side, ``hang up`` closes the connection. Does nothing for a connection that has ended
+        meanwhile."""
         if (one := self._all.get(number)) is None:
             if what == "hang up":
                 self._given_up.add(number)
@@ -134,8 +135,8 @@ class Connections:
 
 
 def dial(host: str, port: int) -> socket.socket | int:
-    """Return a socket that has begun to connect, or the errno. ``host`` is an IPv4 address, because only the box
-    resolves names."""
+    """Return a socket that has begun to connect, or the errno. ``host`` is an IPv4 address, because names are resolved
+    only in the box."""
     link = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         failed = link.connect_ex((host, port))

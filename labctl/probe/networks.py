@@ -1,4 +1,4 @@
-"""The probe's network operations: a cable to one of a lab's networks, and cut links between boxes."""
+"""The probe's network operations: create a cable to one of a lab's networks, and cut links between boxes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SECONDS = 10
 
 
 def plug(switch: int, place: int, bridge: str, address: str, via: str = "") -> None:
-    """Create a cable from that bridge to the network namespace of the process ``place``. It gets ``address`` (with its
-    prefix) and, if ``via`` is given, a default route. The kernel removes the cable with the namespace. Raises
-    OSError."""
+    """Create a cable from that bridge to the network namespace of the process ``place``. The end of the cable in that
+    namespace gets ``address`` (with its prefix) and, if ``via`` is given, a default route. The kernel removes the cable
+    with the namespace. Raises OSError if ``ip`` fails."""
     port = f"p{os.urandom(7).hex()}"
     link = Cable(interface="eth0", bridge=bridge, address=address, mac=mac_address(bridge, address), gateway=via)
     cables.run(switch, cables.cable_lines(link, port, place) + cables.join_lines(link, port))
@@ -23,15 +23,15 @@ def plug(switch: int, place: int, bridge: str, address: str, via: str = "") -> N
 
 
 def mac_address(bridge: str, address: str) -> str:
-    """Return a MAC address of the same kind as a box's (``wiring.mac_address``). The same IP address always gets the
-    same MAC address. So the ARP caches of neighbours stay valid for the next user of the address."""
+    """Return a MAC address of the same kind as the MAC addresses of boxes (``wiring.mac_address``). The same IP address
+    always gets the same MAC address. So the ARP caches of neighbours stay valid for the next user of the address."""
     digest = b"".join(crc32(f"{part}{bridge}{address}".encode()).to_bytes(4, "big") for part in (1, 2))
     return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
 
 
 def isolate(switch: int, ports: list[str], *, isolated: bool) -> None:
-    """Set whether these ports of a bridge are isolated from each other (bridge(8), ``isolated``). Other ports still
-    reach both. Raises OSError."""
+    """Set whether these ports of a bridge are isolated from each other (bridge(8), ``isolated``). Other ports can still
+    reach these ports. Raises OSError if ``bridge`` fails."""
     state = "on" if isolated else "off"
     for port in ports:
         argv = ["nsenter", f"--net=/proc/{switch}/ns/net", "bridge", "link", "set", "dev", port, "isolated", state]

@@ -2,10 +2,11 @@
 process that has entered a place can't leave it.
 
 In a box, the process is in the box's mount, network, UTS and IPC namespaces, but not in its pid namespace. So no
-process in the box sees it, stops it or reads its memory (ptrace(2)), and the box's limits do not apply to it. It has
-its own view of the box's files, in which everything is read-only and only the toolbox can be executed. So no program or
-library of the box ever runs, and no check changes anything. Links in /proc are not followed either: /proc/1/root leads
-to the same files through the box's own mounts, which can be written to and executed from.
+process in the box can see or stop the process or read its memory (ptrace(2)), and the box's limits do not apply to the
+process. The process has its own view of the box's files, in which everything is read-only and only the toolbox can be
+executed. So no program or library of the box ever runs, and no check changes anything. Links in /proc are not followed,
+because /proc/1/root leads to the same files through the box's own mounts. These mounts are not read-only, and their
+programs can be executed.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from labctl.node.mounts import unescaped
 
 _LOCKED = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
-# The process may read every file and every process' open files, and ping. In a box these capabilities reach only the
-# box.
+# With these capabilities, the process can read every file and the open files of every process, and can send pings. In a
+# box, these capabilities reach only the box.
 _LOOK = (kernel.CAP_DAC_OVERRIDE, kernel.CAP_SYS_PTRACE, kernel.CAP_NET_RAW)
 # A client of a learner's servers needs no other capability.
 _TALK = (kernel.CAP_NET_RAW,)
@@ -29,7 +30,7 @@ _TALK = (kernel.CAP_NET_RAW,)
 
 class Entered(NamedTuple):
     """The descriptors that a process keeps of a place. ``changes`` reports changes, if the place is watched.
-    ``processes`` is the box's /proc, in which links can be followed. Commands get neither descriptor."""
+    ``processes`` is the box's /proc, in which links can be followed. Commands do not get these descriptors."""
 
     changes: int | None = None
     processes: int | None = None
@@ -93,8 +94,8 @@ def be_reader() -> Entered:
 
 
 def _be_first_process() -> None:
-    """Continue in a child, the first process of the new pid namespace. All its remaining processes end with it. The
-    parent only waits."""
+    """Continue in a child, the first process of the new pid namespace. When the child ends, all remaining processes of
+    the namespace end, too. The parent only waits."""
     child = os.fork()
     if child == 0:
         return
@@ -107,7 +108,8 @@ def _last_capability() -> int:
 
 
 def _own_folder() -> int:
-    """Return this process' folder in the probe's /proc. It stays open after another /proc is mounted."""
+    """Return a descriptor of this process' folder in the probe's /proc. The descriptor stays open after another /proc
+    is mounted."""
     return os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
@@ -130,8 +132,9 @@ def _mountinfo(own: int) -> str:
 
 def open_mounts(mountinfo: str) -> list[tuple[str, str]]:
     """Return the mounts, except the toolbox, that can be written to or executed from, and the mounts of /proc whose
-    links can be followed. Each has its type (proc_pid_mountinfo(5)). The kernel escapes only some of the characters
-    that Python treats as spaces and line ends, and root in the box chooses the names of folders."""
+    links can be followed. Each mount comes with its type (proc_pid_mountinfo(5)). Root in the box chooses the names of
+    folders. The kernel escapes only some of the characters that Python treats as spaces and line ends, so the text is
+    split only at spaces and newlines."""
     found = []
     for line in mountinfo.split("\n"):
         if not line:

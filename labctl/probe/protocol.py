@@ -51,7 +51,7 @@ class Decoder:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Add bytes and return the messages that are complete now. Raises ProtocolError."""
+        """Add bytes and yield the messages that are complete now. Raises ProtocolError if a message is not valid."""
         self._buffer += data
         while len(self._buffer) >= _LENGTHS.size:
             header, payload = _LENGTHS.unpack_from(self._buffer)

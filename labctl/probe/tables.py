@@ -19,11 +19,11 @@ _UNKNOWN: dict[str, Any] = {"program": "", "libraries": [], "on_disk": False, "m
 def listeners(processes: int) -> list[dict[str, Any]]:
     """Return the listening TCP sockets and bound UDP sockets of the box that this process has entered.
 
-    Each has ``protocol``, ``address``, ``port``, ``pid`` and ``uid``. ``program`` is the path of its program in the
-    kernel's notation. ``libraries`` are the other files that the program executes code from. ``on_disk``: all these
-    files are on the box's disk. ``made_code``: the program executes code that is in no file. A socket of several
-    programs appears several times, because any of these programs may answer. ``processes`` is the box's /proc, in which
-    links can be followed.
+    Each socket has ``protocol``, ``address``, ``port``, ``pid`` and ``uid``. ``program`` is the path of the process's
+    program, in the kernel's notation. ``libraries`` are the other files that the program executes code from.
+    ``on_disk``: all these files are on the box's disk. ``made_code``: the program executes code that is in no file. A
+    socket of several programs appears several times, because any of these programs may answer. ``processes`` is the
+    box's /proc, in which links can be followed.
     """
     sockets = [
         found
@@ -86,7 +86,7 @@ def _owners(inodes: set[str]) -> dict[str, list[int]]:
 
 
 def _numbers(folder: str) -> list[int]:
-    """Return the names in a folder that are numbers; none if the folder was removed."""
+    """Return the names in a folder that are numbers, or an empty list if the folder was removed."""
     try:
         return sorted(int(name) for name in os.listdir(folder) if name.isdigit())  # noqa: PTH208
     except OSError:
@@ -121,8 +121,8 @@ def _program(processes: int, pid: int) -> dict[str, Any]:
 
 def parse_code(smaps: str) -> tuple[set[str], bool]:
     """Return the files that a process executes code from (proc_pid_smaps(5)), and whether it executes code that is in
-    no file. Such code is in memory without a file, or in pages of a file that were changed in memory. Lines end only
-    with a newline: the kernel escapes a newline in paths, which root in the box chooses."""
+    no file. Such code is in memory without a file, or in pages of a file that were changed in memory. The text is split
+    only at newlines, because root in the box chooses the paths, and the kernel escapes a newline in a path."""
     files: set[str] = set()
     made = executable = False
     for line in smaps.split("\n"):
@@ -142,7 +142,7 @@ def parse_code(smaps: str) -> tuple[set[str], bool]:
 
 
 def _identity(path: str, folder: int | None = None, *, follow: bool = True) -> tuple[int, int]:
-    """Return the device and the inode."""
+    """Return the device and the inode of a file."""
     found = os.stat(path, dir_fd=folder, follow_symlinks=follow)
     return found.st_dev, found.st_ino
 

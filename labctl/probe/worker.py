@@ -22,7 +22,8 @@ Enter = Callable[[], Entered]
 
 
 class Worker:
-    """The agent's side of a worker. ``changes`` is a descriptor that reports changes in the place, if it is watched."""
+    """The agent's side of a worker. ``changes`` is a descriptor that reports changes in the place, if the place is
+    watched."""
 
     def __init__(self, pid: int, link: socket.socket, changes: int | None) -> None:
         self.pid = pid
@@ -68,8 +69,8 @@ def start(enter: Enter) -> Worker:
 
 
 def _end(pid: int) -> None:
-    """Kill a worker and its parent, which waits for it: both are in one process group. All processes of the worker end
-    with it, because it is the first process of a pid namespace."""
+    """Kill a worker and its parent, which are in one process group. The parent only waits for the worker. All processes
+    of the worker end with the worker, because the worker is the first process of a pid namespace."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
@@ -77,8 +78,8 @@ def _end(pid: int) -> None:
 
 
 def _be_worker(link: socket.socket, enter: Enter) -> NoReturn:
-    """Run the child. Everything that it needs is loaded already: a place has other files, and no module may come from
-    there."""
+    """Run the child. Everything that the child needs is loaded already, because a place has other files, and no module
+    may be loaded from a place."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.meta_path.clear()
     try:
@@ -115,7 +116,8 @@ def _serve(link: socket.socket, entered: Entered) -> None:
 
 
 def _dial(link: socket.socket, header: dict[str, Any]) -> None:
-    """Send the socket to the agent, with the first bytes of the answer."""
+    """Begin a connection, and send its socket to the agent with the answer. If the connection fails at once, answer
+    with the errno."""
     number, begun = header["id"], connections.dial(header["host"], header["port"])
     if isinstance(begun, int):
         link.sendall(protocol.encode({"id": number, "errno": begun}))
@@ -146,5 +148,5 @@ def _answer(header: dict[str, Any], payload: bytes, entered: Entered) -> bytes:
 
 
 def _told(number: int, found: object) -> bytes:
-    """Sent as payload, because it may be long."""
+    """Return an answer with ``found`` as the payload, because ``found`` may be long."""
     return protocol.encode({"id": number}, json.dumps(found).encode())

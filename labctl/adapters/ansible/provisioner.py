@@ -78,7 +78,8 @@ class AnsibleProvisioner:
             stderr=subprocess.STDOUT,
             env=dict(environment),
             cwd=folder,
-            # A process group of its own: all of it can be ended, and Ctrl-C at the terminal reaches only labctl.
+            # ansible-playbook gets its own process group. So labctl can end all its processes, and Ctrl-C at the
+            # terminal reaches only labctl.
             start_new_session=True,
         )
         with self._lock:

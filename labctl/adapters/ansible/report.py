@@ -11,8 +11,7 @@ from labctl.events import Emit, StepProgress
 
 DETAIL_LINES = 15
 
-# Exit codes of ansible-playbook (ansible.executor.task_queue_manager, ansible.cli). 4 is also the code of a parser
-# error.
+# Exit codes of ansible-playbook (ansible.executor.task_queue_manager, ansible.cli). Code 4 also means a parser error.
 _FAILED, _UNREACHABLE = 2, 4
 
 
@@ -45,7 +44,7 @@ class PlayReport:
             self._unmatched.append(event["hosts"])
 
     def judge(self, code: int) -> None:
-        """Raises BuildError if the run failed or reached no box."""
+        """Raise BuildError if the run failed or reached no box."""
         if self._unmatched:
             raise BuildError(
                 "play {play}: no box is called {hosts}",
@@ -79,7 +78,8 @@ class PlayReport:
         )
 
     def _why(self, code: int) -> str:
-        """Return Ansible's own message: its line begins with ERROR."""
+        """Return Ansible's own error message, from the line that begins with ERROR. If there is no such line, return
+        the exit code as text."""
         for text in self._last:
             if text.startswith(("[ERROR]", "ERROR!")):
                 return text.partition(" ")[2].removeprefix(": ").strip()

@@ -3,7 +3,8 @@ used.
 
 The broker has one thread and one loop, because a process with several threads can't fork safely. A session inherits the
 loaded modules and starts within a few milliseconds. Slow work happens in other processes: the store worker uses the
-store, and the sessions use the engine. """
+store, and the sessions use the engine.
+"""
 
 from __future__ import annotations
 

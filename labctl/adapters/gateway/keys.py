@@ -3,7 +3,8 @@
 
 Usage: ``keys SOCKET TYPE BASE64``. sshd runs this program for each offered key, under an account without other
 permissions. The program imports as few modules as possible. In particular, it does not import ``socket``, which takes
-longer to load than all the other modules. """
+longer to load than all the other modules.
+"""
 
 import _socket
 import os

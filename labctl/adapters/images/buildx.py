@@ -2,7 +2,8 @@
 
 python-on-whales finds the command and reports whether the plugin is installed. The build itself is a child process of
 labctl, because an interrupt must not wait for the next line of output. The output generator of python-on-whales can't
-be woken from another thread. """
+be woken from another thread.
+"""
 
 from __future__ import annotations
 

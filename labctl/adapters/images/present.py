@@ -57,7 +57,8 @@ class Inventory:
 
         An image that a user built on one of labctl's images inherits the labels of that image. The parent shows the
         difference. The parent of the user's image is a complete image of labctl with the same label. The parent of an
-        incomplete image has another label. """
+        incomplete image has another label.
+        """
         return [
             item
             for item in self._by_id.values()

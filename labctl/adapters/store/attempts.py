@@ -55,7 +55,8 @@ class SqlAttempts:
 
         def new(connection: Connection) -> list[tuple[int, str]]:
             ids = connection.execute(select(attempts.c.id).where(theirs)).scalars()
-            # Not only ids after the last known id: on a server, a transaction with a lower id may commit later.
+            # The lowest unknown id may be below known ids, because on a server a transaction with a lower id may commit
+            # later.
             first = min((each for each in ids if each not in known), default=None)
             if first is None:
                 return []
@@ -72,7 +73,7 @@ class SqlAttempts:
         """See ports.Store."""
 
         def add(connection: Connection) -> None:
-            # Each dialect takes time to load, and only one of them is loaded already.
+            # Each dialect takes time to import. Only the dialect of this database is already imported.
             if connection.dialect.name == "sqlite":
                 from sqlalchemy.dialects.sqlite import insert
             else:

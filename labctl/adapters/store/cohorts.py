@@ -104,7 +104,7 @@ class SqlCohorts:
                 return None
             one = select(members).where(members.c.cohort == owner.cohort, members.c.id == owner.member)
             cohort, member = _named(connection, owner.cohort), connection.execute(one).first()
-            # On a server, another process may have removed them meanwhile.
+            # On a server, another process may have removed the cohort or the member meanwhile.
             return (cohort, _member(member)) if cohort and not cohort.ended and member else None
 
         return self._database.read(find)
@@ -150,7 +150,7 @@ def _member(row: Row[Any]) -> Member:
 
 def _members(connection: Connection, cohort: str) -> list[Member]:
     found = connection.execute(select(members).where(members.c.cohort == cohort)).all()
-    # Sorted here, because each database sorts letters in a different way.
+    # The members are sorted here, because each database sorts letters in a different way.
     return sorted((_member(row) for row in found), key=lambda member: member.id)
 
 
@@ -167,7 +167,7 @@ def _known(connection: Connection, name: str) -> Cohort:
 
 
 def _take_in(connection: Connection, cohort: str, new: Sequence[Member]) -> None:
-    """Add or update members; the caller holds the lock ``rosters``. The primary key of the table makes each key unique.
+    """Add or update members. The caller holds the lock ``rosters``. The primary key of the table makes each key unique.
     This function reports a duplicate key in a readable error."""
     latest = {member.id: member for member in new}
     _let_go(connection, cohort, list(latest))

@@ -47,7 +47,7 @@ class Database:
             raise
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Return the result of ``work``."""
+        """Run ``work`` in a transaction and return its result."""
 
         def reading() -> T:
             with self._engine.begin() as connection:
@@ -85,7 +85,7 @@ class Database:
         with self._setting_up():
             if not in_wal:
                 with self._engine.connect() as connection:
-                    # The statement returns a row, and it stays in progress until the row is read.
+                    # The statement returns a row, and is in progress until the row is read.
                     connection.exec_driver_sql("PRAGMA journal_mode=WAL").close()
             with self._transaction() as connection:
                 self.alone(connection, "migrations")
@@ -137,8 +137,8 @@ class Database:
                         raise
                     if time.monotonic() > deadline:
                         raise TimeoutError from error
-                    # One of labctl's own connections with a statement in progress is busy, too, and stays busy. The
-                    # next try uses a new connection.
+                    # labctl's own connection may be the busy one: with a statement in progress, a connection stays
+                    # busy. So the next try uses a new connection.
                     self._engine.dispose()
 
     @contextmanager

@@ -42,8 +42,8 @@ def is_current(connection: Connection, store: str) -> bool:
 
 
 def migrate(connection: Connection, store: str) -> None:
-    """Upgrade the tables in the transaction of ``connection``, so completely or not at all. Another process may have
-    upgraded them meanwhile. Raises like ``is_current``."""
+    """Upgrade the tables in the transaction of ``connection``. So the tables are upgraded completely or not at all.
+    Another process may have upgraded them meanwhile. Raises LabctlError if a newer labctl wrote the database."""
     if is_current(connection, store):
         return
     tables = inspect(connection).get_table_names()
@@ -57,7 +57,8 @@ def migrate(connection: Connection, store: str) -> None:
 
 
 def upgrade(connection: Connection, since: str = "", until: str = REVISION) -> None:
-    """Apply one revision after the other. ``since`` is the revision of a database that has no version table."""
+    """Apply the revisions up to ``until``, one after the other. ``since`` is the revision of a database that has no
+    version table."""
     from alembic import command
     from alembic.config import Config
 

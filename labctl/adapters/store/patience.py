@@ -2,7 +2,7 @@
 
 Three waits have no limit of their own. A resolver may not answer. A server may accept a connection and send nothing. A
 server may freeze or be cut off during a query. psycopg interrupts a query with a cancel request to the same server, and
-waits for that request, too. This module closes the connection instead, and the server rolls back.
+waits for that request, too. This module closes the connection instead, and the server rolls the transaction back.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _NoAnswerError(psycopg.OperationalError):
 
 
 def connect(*words: Any, **options: Any) -> PatientConnection:
-    """Call psycopg.connect with these limits. Raises psycopg.OperationalError. A signal ends the wait."""
+    """Call psycopg.connect with the limits of this module. Raises psycopg.OperationalError. A signal ends the wait."""
     options = {**_KEEPALIVE, **options}
     seconds = max(1, int(options.setdefault("connect_timeout", CONNECT_SECONDS)))
 

@@ -11,7 +11,8 @@ from sqlalchemy.exc import ArgumentError
 from labctl.errors import LabctlError, UsageError
 from labctl.hints import Hint
 
-# A signal can't interrupt this wait for the lock of another program, so the wait is short; ``Database`` tries again.
+# A signal can't interrupt this wait for the lock of another program. So the wait is short, and ``Database`` tries
+# again.
 _BUSY_SECONDS = 0.5
 
 
@@ -25,8 +26,7 @@ class StorePlace:
         self.shown = str(where) if isinstance(where, Path) else _shown(self._url)
 
     def engine(self) -> Engine:
-        """Return an engine for connections; it does not connect yet. Raises LabctlError if a Python package is
-        missing."""
+        """Return an SQLAlchemy engine that has not connected yet. Raises LabctlError if a Python package is missing."""
         if self.file is not None:
             # The driver must not begin transactions: a write must begin its own transaction (``Database.write``).
             made = create_engine(self._url, connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None})

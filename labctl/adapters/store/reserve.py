@@ -15,10 +15,11 @@ SIZE = 4 << 20
 """The size in bytes: enough for some hundred attempts with their evidence."""
 
 _PART = SIZE // 8
-"""The size of one part. Only a part is released, because the program that filled the disk may take the space first."""
+"""The size of one part. The reserve is not released at once, because the program that filled the disk may take the free
+space first."""
 
 _ROOM = 4 * SIZE
-"""A reserve is created only if so much space is free. So a released reserve is not created again at once."""
+"""A reserve is created only if this number of bytes is free. So a released reserve is not created again at once."""
 
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 
@@ -43,7 +44,7 @@ class Reserve:
                 os.posix_fallocate(stream.fileno(), 0, SIZE)
 
     def give_up(self) -> bool:
-        """Release one part. Return whether a part was left, so that its space is free now."""
+        """Release one part. Return False if no part was left."""
         try:
             left = self._file.stat().st_size - _PART
             if left > 0:

@@ -8,7 +8,8 @@ REVISION = "0002"
 """The last revision in ``migrations/versions``. A database must have this revision."""
 
 VERSION_TABLE = "labctl_version"
-"""Alembic's table, with a name of labctl's: a school's database may contain tables of other programs."""
+"""The name of Alembic's table. The name contains labctl, because a school's database may contain tables of other
+programs."""
 
 metadata = MetaData()
 
