@@ -10,7 +10,7 @@ The parts run one after the other, on the same engine and the same images:
 - class: ``labctl cohort create`` runs first. Then the service behind ``labctl cohort up`` is timed, from its call until
   systemd has finished starting in every box. After that, the memory of all boxes is measured, and ``labctl cohort
   verify`` for all learners and ``labctl cohort down`` are timed.
-- together: This number of learners run ``labctl up`` at the same moment, each in a separate process.
+- together: As many learners as ``--together`` run ``labctl up`` at the same moment, each in a separate process.
 - leftovers: New containers, volumes, interfaces, rules, processes, cgroups and mounts are counted at the end.
 
 The benchmark needs an engine on which labctl has no boxes. It keeps its own store and settings in a temporary folder.

@@ -67,7 +67,8 @@ def probe(box: Callable[[str], Any]) -> Any:
 def listeners(box: Callable[[str], Any]) -> Callable[[str], list[SimpleNamespace]]:
     def listeners(name: str) -> list[SimpleNamespace]:
         found = []
-        # Root in the box can't inspect another user's process, so neither ss -p nor readlink shows its program.
+        # Root in the box can't inspect another user's process. So ss -p and readlink can't show the program of the
+        # process.
         pid = box(name).run("pgrep -o redis-server").stdout.strip()
         for line in box(name).run("ss -Hltn").stdout.splitlines():
             address, _, port = line.split()[3].rpartition(":")

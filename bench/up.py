@@ -76,8 +76,8 @@ def timed_floor(lab: str) -> float:
 
 def timed_instead(lab: str) -> tuple[str, float, float]:
     """Start the boxes as a user does without labctl. Return the command, the seconds until the command returns, and the
-    seconds until systemd has finished starting in every container. systemd runs by the usual recipe: the host's cgroup
-    tree is mounted into the container, so no limits apply."""
+    seconds until systemd has finished starting in every container. systemd is started in the usual way: the host's
+    cgroup tree is mounted into the container, so no limits apply."""
     from labctl.app.parts import Parts
 
     app = Parts()

@@ -119,7 +119,7 @@ class FileCatalog:
         return found
 
     def roles_dirs(self, lab: str) -> list[Path]:
-        """Return the folders in which the lab's plays find roles: the folder of the lab's own catalog comes first."""
+        """Return the folders in which the lab's plays find roles. The folder of the lab's own catalog comes first."""
         own = self.lab_dir(lab).parent.parent
         folders = [root / "playbooks" / "roles" for root in dict.fromkeys((own, *self.roots))]
         return [folder for folder in folders if folder.is_dir()]

@@ -32,8 +32,8 @@ _Holder = tuple[int, int, str, float, str]
 
 
 class FileLocks:
-    """Implements ports.Locks. The kernel releases a lock if its process ends for any reason. The file of a lock names
-    the process that holds the lock. labctl uses this entry only while that process exists. ``store`` returns the id of
+    """Implements ports.Locks. The kernel releases a lock if the process that holds the lock ends for any reason. The
+    file of a lock names this process. labctl uses this entry only while the process exists. ``store`` returns the id of
     the store that the slots belong to."""
 
     def __init__(self, folder: Path, store: Callable[[], str] = lambda: "") -> None:
@@ -104,8 +104,8 @@ def _wait_in_turn(turnstile: IO[str], emit: Emit) -> None:
 
 
 def _wait(file: FileIO, what: str, emit: Emit) -> None:
-    """Wait until the file is locked. Report the process that holds the lock, unless that process belongs to this
-    program, which reports its own work."""
+    """Wait until the file is locked. Report the process that holds the lock. A process of this program is not reported,
+    because this program reports its own work."""
     start, told = time.monotonic(), False
     while True:
         with contextlib.suppress(BlockingIOError):

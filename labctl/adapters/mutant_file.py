@@ -48,7 +48,7 @@ def _unknown(found: Sequence[tuple[Where, str]], tasks: Sequence[str]) -> Iterat
 
 
 def _value(node: object, key: str) -> object:
-    """Return the value node of a key in a mapping; None if there is no such key."""
+    """Return the value node of a key in a mapping. Return None if there is no such key."""
     import yaml
 
     pairs = node.value if isinstance(node, yaml.MappingNode) else []

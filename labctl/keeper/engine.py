@@ -141,7 +141,8 @@ class KeeperEngine:
         return [Container(item["Id"], 0, item["Labels"], item.get("State") in _RUNS) for item in found]
 
     def commands(self, container_id: str) -> list[str]:
-        """Return the command lines of the execs that run in a box, in the form that the events of their start have."""
+        """Return the command lines of the execs that run in a box, in the form in which the start events contain
+        them."""
         found = self._call("GET", f"/containers/{container_id}/json") or {}
         execs = [self._call("GET", f"/exec/{exec_id}/json") for exec_id in found.get("ExecIDs") or ()]
         configs = [each["ProcessConfig"] for each in execs if each and each["Running"]]

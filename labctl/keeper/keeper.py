@@ -85,8 +85,8 @@ class BoxWatcher:
                 self._sweep(event.labels)
 
     def tend(self, box_id: str, *, anew: bool = False) -> bool:
-        """Complete a box and report the result. Return False if this failed. A box that is complete stays unchanged.
-        Only if the switch has restarted (``anew``), the cables of the box are recreated."""
+        """Complete a box and report the result. Return False if this failed. A box that is complete stays unchanged. If
+        the switch has restarted (``anew``), only the cables of such a box are recreated."""
         if not self._switch:
             return False
         try:

@@ -60,8 +60,8 @@ def mounts_of(pid: int) -> str:
 
 
 def join_cgroup_namespace(pid: int) -> None:
-    """Enter the cgroup namespace of a process (cgroup_namespaces(7)). Cgroup paths are then relative to its root.
-    Raises OSError."""
+    """Enter the cgroup namespace of a process (cgroup_namespaces(7)). Cgroup paths are then relative to the namespace's
+    root. Raises OSError if the kernel refuses."""
     descriptor = os.open(f"/proc/{pid}/ns/cgroup", os.O_RDONLY | os.O_CLOEXEC)
     try:
         setns(descriptor, CLONE_NEWCGROUP)

@@ -119,8 +119,8 @@ def _walk(folder: int, depth: int) -> Iterator[os.stat_result]:
 
 def held_open(pids: Iterable[int], deadline: float, device: int = 0) -> tuple[int, int]:
     """Return the bytes of open files without a name on the box's disk, and the number of inotify instances. ``device``
-    is the device number of that disk. If it is 0, the root of the first pid is used, because this is the box's first
-    process."""
+    is the device number of that disk. If ``device`` is 0, the disk of the first pid's root is used. The first pid is
+    the box's first process."""
     used = watchers = 0
     files: set[int] = set()
     for pid in pids:
@@ -141,8 +141,8 @@ def held_open(pids: Iterable[int], deadline: float, device: int = 0) -> tuple[in
 
 
 def _held(pid: int) -> Iterator[tuple[str, str]]:
-    """Yield the open files of a process, then its deleted mapped files (proc(5)). Each file is a path by which this
-    process can reach it, and the file's name."""
+    """Yield the open files of a process, then its deleted mapped files (proc(5)). Each file is given by a path on which
+    this process can reach the file, and by the file's name."""
     for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
         path = f"/proc/{pid}/fd/{name}"
         with contextlib.suppress(OSError):

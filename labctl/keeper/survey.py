@@ -1,10 +1,10 @@
 """Measures every box that has a disk limit, at least once in ten seconds, and kills boxes that are over their limit.
 
-The measurement of a new box takes the child process 1 ms. This includes the open files of its processes, which may be
-deleted files. A box with many files is measured less often, but still once in ten seconds. If the open files of its
-processes take half a second, the open files are measured even less often. If the disk has lost much space since the
-last check, all boxes are measured completely at once. This check alone would not suffice, because somebody may remove
-other files in the same second.
+The child process needs 1 ms to measure a new box. This time includes the open files of the box's processes, which may
+be deleted files. A box with many files is measured less often, but still once in ten seconds. If the open files of a
+box's processes take half a second, the open files are measured even less often. If the disk has lost much space since
+the last check, all boxes are measured completely at once. This check alone would not suffice, because somebody may
+remove other files in the same second.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class _Place:
 
 
 def _place(box: Container, limit: int, clock: float) -> _Place:
-    """Find a box's layer and cgroup. Raises OSError, ValueError if the box has stopped or its disk is not an
+    """Find a box's layer and cgroup. Raises OSError or ValueError if the box has stopped or its disk is not an
     overlay."""
     starter = starter_of(box)
     layers = overlay(_mounts(f"/proc/{box.pid}"), lambda: _mounts(starter))

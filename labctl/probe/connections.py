@@ -102,7 +102,7 @@ class Connections:
             self._hang_up(number)
             return
         if one.shut and not one.out:
-            with contextlib.suppress(OSError):  # the other side has closed already; the next read shows this
+            with contextlib.suppress(OSError):  # the other side has closed already, as the next read shows
                 one.link.shutdown(socket.SHUT_WR)
             one.shut = False
         events = (selectors.EVENT_READ if one.hears else 0) | (selectors.EVENT_WRITE if one.out else 0)

@@ -46,7 +46,7 @@ class Worker:
 
 
 def start(enter: Enter) -> Worker:
-    """Start a worker in the place that ``enter`` enters. Raises OSError if this fails."""
+    """Start a worker in the place that ``enter`` enters. Raises OSError if the worker can't enter the place."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     pid = os.fork()
     if pid == 0:

@@ -121,7 +121,7 @@ def _settle(session: Session, descriptors: Sequence[int], broker: int) -> None:
 def _reopen(number: int, mode: str) -> None:
     """Reopen sys.stdin, stdout or stderr on the new file of the descriptor."""
     lines = number == 2 or (number == 1 and os.isatty(number))
-    stream = open(  # noqa: SIM115  it stays
+    stream = open(  # noqa: SIM115  the stream stays open
         number, mode, 1 if lines else -1, encoding="utf-8", errors="replace", closefd=False
     )
     name = ("stdin", "stdout", "stderr")[number]

@@ -49,7 +49,7 @@ _COUNTS = {"session": 7, "key": 2, "status": 0}
 
 
 def receive(connection: socket.socket) -> Hello | None:
-    """Receive a hello; return None if the message is not a valid hello. Raises BlockingIOError if no message has
+    """Receive a hello. Return None if the message is not a valid hello. Raises BlockingIOError if no message has
     arrived yet."""
     data, controls, flags, _address = connection.recvmsg(_LARGEST, socket.CMSG_SPACE(_DESCRIPTORS.size))
     descriptors = _received(controls)

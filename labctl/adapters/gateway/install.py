@@ -84,9 +84,9 @@ class Installer:
         told: Callable[[ServerChange], None],
         undone: Callable[[str], None] = lambda _target: None,
     ) -> None:
-        """Make the changes in their order; call ``told`` after each change. Everything that can be checked is checked
-        before the first change. If a change fails, roll back the earlier changes and call ``undone`` for each of them.
-        sshd's part comes last. Raises LabctlError if a check or a change fails."""
+        """Make the changes in their order, and call ``told`` after each change. Everything that can be checked is
+        checked before the first change. If a change fails, roll back the earlier changes and call ``undone`` for each
+        of them. sshd's part comes last. Raises LabctlError if a check or a change fails."""
         if os.geteuid() != 0:
             raise UsageError("only root can install the gateway", hint=Hint.INSTALL_GATEWAY)
         self._check(changes)

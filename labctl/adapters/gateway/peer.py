@@ -30,7 +30,7 @@ def peer_of(connection: socket.socket) -> Peer:
 
 
 def process(pid: int) -> LoginProcess | None:
-    """Return the process of a pid; None if the process has ended."""
+    """Return the process of a pid. Return None if the process has ended."""
     found = _stat(pid)
     return found[0] if found else None
 
@@ -59,7 +59,8 @@ def is_sshd(pid: int) -> bool:
 
 
 def _stat(pid: int) -> tuple[LoginProcess, int] | None:
-    """Return the process and its parent's pid. The process itself can choose the second field, the name."""
+    """Return the process and its parent's pid. The process itself can choose its name, which is the second field, so
+    the name may contain spaces and parentheses."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
         fields = text.rpartition(")")[2].split()

@@ -103,7 +103,7 @@ class RequestHandler:
         return self._tickets.redeem(secret, list(peer.ancestors(pid)))
 
     def whose(self, key: str, then: Callable[[StoreAnswer], None]) -> None:
-        """Look the key up again: the cohort may have ended between the creation of the ticket and its use."""
+        """Look the key up again, because the cohort may have ended between the creation of the ticket and its use."""
         self._store_worker.ask(Question(key=key), then)
 
     def admit(self, client: Connection, session: Session, descriptors: tuple[int, ...]) -> None:

@@ -29,8 +29,8 @@ def uid_of(account: str) -> int:
 
 @contextmanager
 def listen(path: str) -> Iterator[socket.socket]:
-    """Create a socket to which every account can connect; the broker checks the permissions of the account. Raises
-    RefusedError if another broker uses the socket, UsageError if the socket can't be created."""
+    """Create a socket to which every account can connect. The broker checks the permissions of the account. Raises
+    RefusedError if another broker uses the socket, and UsageError if the socket can't be created."""
     file, owner = Path(path), os.getpid()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
@@ -61,8 +61,8 @@ def _answers(path: str) -> bool:
 
 
 def ask_status(path: str) -> BrokerStatus | None:
-    """Return the state of the broker at that socket; None if there is no broker. Raises RefusedError if the broker does
-    not answer this user."""
+    """Return the state of the broker at that socket. Return None if there is no broker. Raises RefusedError if the
+    broker does not answer this user."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         connection.settimeout(_SECONDS)
         try:

@@ -59,7 +59,7 @@ class StoreWorker:
 
     @property
     def connection(self) -> socket.socket | None:
-        """The socket for answers; None if the store worker was never started."""
+        """The socket for answers. None if the store worker was never started."""
         return self._socket
 
     def start(self) -> socket.socket:
@@ -76,10 +76,10 @@ class StoreWorker:
         return ours
 
     def ask(self, question: Question, then: Callable[[StoreAnswer], None] | None = None) -> None:
-        """Send a question; ``then`` gets the answer. If the question can't be sent, ``then`` gets an answer with a
+        """Send a question. ``then`` gets the answer. If the question can't be sent, ``then`` gets an answer with a
         ``problem`` at once."""
         try:
-            assert self._socket is not None  # noqa: S101  started
+            assert self._socket is not None  # noqa: S101  the worker was started
             self._socket.send(msgspec.msgpack.encode(question))
         except OSError as error:
             if then:
@@ -90,7 +90,7 @@ class StoreWorker:
 
     def answered(self) -> bool:
         """Receive answers and pass them on. Return False if the store worker has ended."""
-        assert self._socket is not None  # noqa: S101  started
+        assert self._socket is not None  # noqa: S101  the worker was started
         while True:
             try:
                 data = self._socket.recv(_LARGEST)

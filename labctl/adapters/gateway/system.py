@@ -62,7 +62,7 @@ def run(argv: Sequence[str]) -> str:
 
 
 def account(name: str) -> pwd.struct_passwd | None:
-    """Return an account of the server; None if it does not exist."""
+    """Return an account of the server. Return None if the account does not exist."""
     try:
         return pwd.getpwnam(name)
     except KeyError:
@@ -106,8 +106,8 @@ def sshd() -> str:
 
 
 def _ask_sshd(*words: str) -> str:
-    """Run sshd with a configuration and return its output. sshd needs a folder below /run, which its own unit creates
-    at the start. If sshd has not run since boot, create the folder here. Raises LabctlError."""
+    """Run sshd with a configuration and return its output. sshd needs a folder below /run, which sshd's own unit
+    creates at the start. If sshd has not run since boot, create the folder here. Raises LabctlError if sshd fails."""
     argv = [sshd(), *words]
     try:
         return run(argv)

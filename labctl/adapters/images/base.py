@@ -52,7 +52,8 @@ class Base:
 
     @property
     def debian_mirror(self) -> str:
-        """The mirror from which builds get Debian's packages. Empty: builds use the base's own sources."""
+        """The mirror from which builds get Debian's packages. If the mirror is empty, builds use the base's own
+        sources."""
         return self._mirror.debian.rstrip("/")
 
     @property
@@ -150,7 +151,7 @@ class Base:
         if source != self.reference and not had:
             self._tag_if_free(image)
             with explained(self._client.address):
-                # Only the mirror's name is removed: the image has another name now.
+                # Only the mirror's name is removed, because the image has another name now.
                 self._client.api.remove_image(source, noprune=True)
         return image
 

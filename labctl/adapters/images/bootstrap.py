@@ -46,7 +46,7 @@ def make(client: Client, suite: str, mirror: str, emit: Emit, key: str, stop: St
     except StreamError as error:
         raise error.explained(BuildError("the engine could not import the base: {why}", why=str(error))) from error
     except EngineError:
-        # The engine closed the connection because the stream broke off: mmdebstrap's own messages explain more.
+        # The stream broke off, so the engine closed the connection. mmdebstrap's own messages explain more.
         debootstrap.check()
         raise
     finally:
@@ -92,7 +92,7 @@ class _Mmdebstrap:
         self._reader.start()
 
     def _read_stderr(self) -> None:
-        assert self._process.stderr is not None  # noqa: S101  # a pipe was asked for
+        assert self._process.stderr is not None  # noqa: S101  # a pipe was requested
         for line in self._process.stderr:
             text = line.decode(errors="replace").rstrip().rpartition("\r")[2]
             if text:
@@ -102,7 +102,7 @@ class _Mmdebstrap:
     def chunks(self, stop: Stop) -> Iterator[bytes]:
         """Yield the archive. Raises BuildError before the end if mmdebstrap failed, so that the engine never imports
         half an archive."""
-        assert self._process.stdout is not None  # noqa: S101  # a pipe was asked for
+        assert self._process.stdout is not None  # noqa: S101  # a pipe was requested
         while data := self._process.stdout.read(_CHUNK):
             stop.check()
             yield data

@@ -50,7 +50,7 @@ class Builder:
     def build(
         self, source: ImageSource, tag: str, tags: Mapping[str, str], base: str, emit: Emit, key: str, stop: Stop
     ) -> None:
-        """Build an image. ``tags`` are those of the catalog's images, ``base`` is the tag of the base. Raises
+        """Build an image. ``tags`` are the tags of the catalog's images, ``base`` is the tag of the base. Raises
         EngineError, StoppedError, and BuildError with the failed step and its last lines."""
         labels = {
             wiring.LABEL_ROLE: imagery.ROLE_IMAGE,
@@ -108,8 +108,8 @@ class Builder:
 
 
 def _layer(line: str, progress: _Progress) -> list[str]:
-    """Return the new layer that this line of output reports, or an empty list. The line `` ---> 0123456789ab`` reports
-    the layer of a step. The layer is not new if the line before was `` ---> Using cache``."""
+    """Return a list with the new layer that this line of output reports, or an empty list. The line `` --->
+    0123456789ab`` reports the layer of a step. The layer is not new if the line before was `` ---> Using cache``."""
     if not line.startswith(" ---> "):
         return []
     word = line.removeprefix(" ---> ").strip()

@@ -41,7 +41,7 @@ _MTIME = 1735689600
 
 
 class Sources:
-    """Reads a catalog's images and setups, each once."""
+    """Reads a catalog's images and setups. Each image is read only once."""
 
     def __init__(self, catalog: FileCatalog) -> None:
         self._catalog = catalog

@@ -20,7 +20,7 @@ time."""
 
 
 class StreamError(Exception):
-    """An error reported by the engine, in its own words."""
+    """An error that the engine reported, in the engine's own words."""
 
     def explained(self, otherwise: LabctlError) -> LabctlError:
         """Return a separate error for a full disk. For any other error return ``otherwise``."""

@@ -137,8 +137,8 @@ class Database:
                         raise
                     if time.monotonic() > deadline:
                         raise TimeoutError from error
-                    # labctl's own connection may be the busy one: with a statement in progress, a connection stays
-                    # busy. So the next try uses a new connection.
+                    # A connection of labctl that has a statement in progress also causes this error, and would cause it
+                    # again. So the next try uses a new connection.
                     self._engine.dispose()
 
     @contextmanager

@@ -28,7 +28,7 @@ class StorePlace:
     def engine(self) -> Engine:
         """Return an SQLAlchemy engine that has not connected yet. Raises LabctlError if a Python package is missing."""
         if self.file is not None:
-            # The driver must not begin transactions: a write must begin its own transaction (``Database.write``).
+            # The driver must not begin transactions, because a write begins its own transaction (``Database.write``).
             made = create_engine(self._url, connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None})
             event.listen(made, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=FULL"))
             return made
