@@ -30,7 +30,7 @@ _CHANCES = 3
 
 
 class DiskVerdict(Enum):
-    """The judgement of a measurement."""
+    """The verdict on a measurement."""
 
     FINE = "fine"
     SOON = "disk-soon"
@@ -40,7 +40,7 @@ class DiskVerdict(Enum):
 
     @property
     def ends(self) -> bool:
-        """Whether the box is stopped because of this result."""
+        """True if the box is stopped because of this verdict."""
         return self in (DiskVerdict.OVER, DiskVerdict.FILES, DiskVerdict.WATCHERS)
 
 

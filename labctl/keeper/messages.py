@@ -1,4 +1,5 @@
-"""The messages on the terminals of a box, in both languages: what happened, and what the learner can do."""
+"""The messages on the terminals of a box, in both languages. Each message names the event and the steps that the
+learner can take."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Undo:
         self._steps.append((target, step))
 
     def file(self, path: str, write: Callable[[str, str, int], None]) -> None:
-        """Add a step for a file that will be written: restore the old file, or delete the new one."""
+        """Add a step for a file that will be written: restore the old file, or delete the new file."""
         target = Path(path)
         self.folder(str(target.parent))
         if not target.exists():
