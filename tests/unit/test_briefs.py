@@ -1,4 +1,5 @@
-"""The briefs of the catalog: their code can be pasted unchanged. Also the sections that belong to a task."""
+"""The briefs of the catalog: their code can be pasted unchanged. Also the sections that belong to a task, and the
+languages of titles and hints."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from labctl.adapters import catalog
 from labctl.adapters.catalog import FileCatalog, own_root
 from labctl.domain.lab.brief import passages
 from labctl.domain.lab.markdown import outline, plain
+from labctl.domain.text import Text
 
 TEMPLATES = Path(catalog.__file__).parent.parent / "templates" / "labs"
 BRIEFS = [*sorted((own_root() / "labs").glob("*/brief*.md")), *sorted(TEMPLATES.glob("brief*.md.in"))]
@@ -102,6 +104,40 @@ def test_every_task_of_the_catalog_has_a_section(name: str, language: str) -> No
     for task in CATALOG.lab(name).tasks:
         own, *_others = passages(brief, task.id)
         assert plain(task.id) in plain(own.splitlines()[0])
+
+
+CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
+
+
+def in_wrong_language(text: Text) -> bool:
+    """Return whether the English text has a Chinese character, or the Chinese text has words but none in Chinese.
+    Commands and values are not words. A command that contains backquotes is the same in both languages."""
+    words = re.sub(r"`[^`]*`|{{.*?}}", "", text.zh)
+    same = text.zh == text.en and re.fullmatch(r"`.*`", text.zh)
+    chinese = CHINESE.search(text.zh) or same or not re.search(r"[A-Za-z]", words)
+    return bool(CHINESE.search(text.en)) or not chinese
+
+
+@pytest.mark.parametrize("name", CATALOG.names())
+def test_titles_and_hints_are_in_their_language(name: str) -> None:
+    lab = CATALOG.lab(name)
+    texts = [lab.title, lab.summary, *(text for task in lab.tasks for text in (task.title, *task.hints))]
+    assert [text for text in texts if in_wrong_language(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("en", "zh", "wrong"),
+    [
+        ("Run `ss -ltn`.", "执行 `ss -ltn`。", False),
+        ("`ss -ltn`, `{{ port }}`", "`ss -ltn`, `{{ port }}`", False),
+        ("`sed 's/`//'`", "`sed 's/`//'`", False),
+        ("执行 `ss -ltn`。", "执行 `ss -ltn`。", True),
+        ("Run `ss -ltn`.", "Run `ss -ltn`.", True),
+        ("`ss -ltn` lists the ports.", "`ss -ltn` lists the ports.", True),
+    ],
+)
+def test_a_text_in_the_wrong_language_is_found(en: str, zh: str, wrong: bool) -> None:
+    assert in_wrong_language(Text(en, zh)) == wrong
 
 
 class TestOutline:
