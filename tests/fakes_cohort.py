@@ -26,7 +26,7 @@ class FakeCohorts(FakeStore):
     def add_cohort(self, cohort: Cohort, members: Sequence[Member]) -> None:
         """See ports.Cohorts, also for all methods below."""
         if cohort.name in self._cohorts:
-            raise UsageError("there is a cohort {cohort} already, or there was one", cohort=cohort.name)
+            raise UsageError("a cohort with the name {cohort} exists already, or has existed", cohort=cohort.name)
         inside = self._with(cohort.name, members)
         self._cohorts[cohort.name] = cohort
         self._members[cohort.name] = inside
@@ -99,7 +99,7 @@ class FakeCohorts(FakeStore):
             owner = owners.setdefault(member.key, (cohort, member.id))
             if member.key and owner != (cohort, member.id):
                 raise UsageError(
-                    "the key of {learner} is that of {owner} in the cohort {cohort}",
+                    "{learner} has the same key as {owner} in the cohort {cohort}",
                     learner=member.id,
                     owner=owner[1],
                     cohort=owner[0],

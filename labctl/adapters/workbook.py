@@ -76,7 +76,9 @@ def _opened(data: bytes) -> Any:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             size = sum(part.file_size for part in packed.infolist())
         if size > _MOST_UNPACKED:
-            raise PlaceError(1, 1, CellError("this workbook is too large for a roster", "is it the right file?"))
+            raise PlaceError(
+                1, 1, CellError("this workbook is too large for a roster", "check that this is the right file")
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns of parts that it ignores, such as colours
             return load_workbook(io.BytesIO(data))

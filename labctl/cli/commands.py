@@ -15,7 +15,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cp": ("labctl.cli.cp:command", "Copy files to a box or from it."),
     "open": ("labctl.cli.open:command", "Forward a local port to a port of a box."),
     "logs": ("labctl.cli.logs:command", "Show the journal of a box."),
-    "verify": ("labctl.cli.verify:command", "Check which tasks are done, and say where to look for the other tasks."),
+    "verify": (
+        "labctl.cli.verify:command",
+        "Check which tasks are done, and show where to look if a task is not done.",
+    ),
     "hint": ("labctl.cli.hint:command", "Show a hint for a task. Repeat the command for a stronger hint."),
     "history": ("labctl.cli.history:command", "List your attempts and how the score changed."),
     "solve": ("labctl.cli.solve:command", "Apply the reference solution."),

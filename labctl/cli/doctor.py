@@ -27,8 +27,8 @@ _MARKS = {
 @json_option
 @click.pass_context
 def command(ctx: click.Context, fix: bool, as_json: bool) -> None:
-    """Check the engine, kernel limits, disk, keeper and switch, images and mirrors for problems. Exit status 4 if a
-    problem already stops labs."""
+    """Check the engine, kernel limits, disk, keeper and switch, images and mirrors for problems. The exit status is 4
+    if a problem already stops labs."""
     labctl, actor = asked(ctx)
     if fix:
         with progress(as_json) as emit:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, labs: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Find faults in a lab's files, without starting a box or running any part of the lab. Each fault is listed with
-    file, line, reason and remedy. Exit status 3 if there are errors. Warnings are for you to judge."""
+    file, line, reason and remedy. The exit status is 3 if there are errors. You decide whether a warning needs a
+    change."""
     if not labs and not everything:
         raise UsageError("which lab?", hint=Hint.LINT_WHAT)
     labctl, actor = asked(ctx)

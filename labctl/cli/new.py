@@ -28,5 +28,5 @@ def command(ctx: click.Context, lab: str, folder: str) -> None:
     labctl, actor = asked(ctx)
     for file in labctl.authoring.new_lab(actor, lab, Path(folder).expanduser()):
         click.echo(os.path.relpath(file))
-    line = _("Next: labctl --catalog {catalog} lint {lab}; then up, verify, solve. See docs/author.md.")
+    line = _("Next: labctl --catalog {catalog} lint {lab}, then the commands up, verify and solve. See docs/author.md.")
     click.echo(line.format(catalog=folder, lab=lab))

@@ -72,7 +72,7 @@ def perform(
     labctl, actor = request
     if task and only_values:
         raise UsageError(
-            "{option} and {other} don't go together",
+            "{option} and {other} can't be combined",
             hint=Hint.SHOW_VALUES,
             option="--values",
             other="TASK",

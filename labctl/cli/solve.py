@@ -25,7 +25,7 @@ def command(ctx: click.Context, solution: str, yes: bool, lab: str, learner: str
     """Apply the reference solution to your boxes, so that you can study it."""
     labctl, actor = asked(ctx, learner)
     boxes = ", ".join(labctl.instances.solvable(actor, lab, solution))
-    confirm("solve", _("This does the work for you in {boxes}. Continue?").format(boxes=boxes), yes)
+    confirm("solve", _("labctl applies the reference solution in {boxes}. Continue?").format(boxes=boxes), yes)
     with progress() as emit:
         labctl.instances.solve(actor, lab, solution, emit=emit)
     click.echo(advised(_("{mark} solution applied; see labctl verify").format(mark="✓")))

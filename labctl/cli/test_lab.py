@@ -70,7 +70,7 @@ def command(
     if not labs and not everything:
         raise UsageError("which lab?", hint=Hint.TEST_WHAT)
     if report == "-" and as_json:
-        text = "{option} and {other} don't go together"
+        text = "{option} and {other} can't be combined"
         raise UsageError(text, hint=Hint.TEST_JSON, option="--report -", other="--json")
     labctl, actor = asked(ctx)
     chosen = labctl.labs.names(actor) if everything else list(dict.fromkeys(labs))

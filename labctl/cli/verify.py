@@ -63,7 +63,7 @@ def command(
     learner: str,
     as_json: bool,
 ) -> None:
-    """Check which tasks are done, and say where to look for the other tasks. Nothing in the boxes is changed. Exit
+    """Check which tasks are done, and show where to look if a task is not done. Nothing in the boxes is changed. Exit
     status: 0 all tasks passed, 1 a task failed, 6 a task could not be checked or the attempt could not be kept."""
     _refuse_both(watch, {"--thorough": thorough, "--junit": report is not None, "--json": as_json})
     _refuse_both(report == "-", {"--json": as_json}, "--junit -")
@@ -134,7 +134,7 @@ def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch")
     """Raise UsageError for options that can't be combined."""
     for other, given in others.items():
         if chosen and given:
-            text = "{option} and {other} don't go together"
+            text = "{option} and {other} can't be combined"
             raise UsageError(text, hint=Hint.VERIFY_WITH, option=option, other=other)
 
 

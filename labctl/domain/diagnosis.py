@@ -93,7 +93,7 @@ def obstacle(security_options: Iterable[str]) -> Obstacle | None:
         what = (
             "the Docker engine maps user ids (userns-remap): labctl's keeper and probe need the machine's own user ids"
         )
-        remedy = "sudo systemctl restart docker, with userns-remap removed from /etc/docker/daemon.json"
+        remedy = "remove userns-remap from /etc/docker/daemon.json, then: sudo systemctl restart docker"
         return Obstacle(what, remedy, Hint.NO_REMAP)
     return None
 

@@ -61,7 +61,7 @@ def test_a_cohort_is_read_back_unchanged_with_members_sorted_by_id(store: Cohort
 def test_the_name_of_a_cohort_is_never_reused(store: Cohorts) -> None:
     store.add_cohort(SPRING, [])
     for _ in range(2):
-        with pytest.raises(UsageError, match="there is a cohort spring already, or there was one"):
+        with pytest.raises(UsageError, match="a cohort with the name spring exists already, or has existed"):
             store.add_cohort(msgspec.structs.replace(SPRING, secret="new"), [LI])
         store.end_cohort("spring", 50.0)
     assert store.cohort("spring") == msgspec.structs.replace(SPRING, ended=50.0)
@@ -84,7 +84,7 @@ def test_several_members_may_have_no_key(store: Cohorts) -> None:
 
 def test_a_key_is_unique_among_cohorts_that_have_not_ended(store: Cohorts) -> None:
     store.add_cohort(SPRING, [LI])
-    taken = "the key of tom is that of li in the cohort spring"
+    taken = "tom has the same key as li in the cohort spring"
     thief = Member("tom", "Tom", key=LI.key)
     with pytest.raises(UsageError, match=taken):
         store.add_cohort(AUTUMN, [HAN, thief])
@@ -94,7 +94,7 @@ def test_a_key_is_unique_among_cohorts_that_have_not_ended(store: Cohorts) -> No
         with pytest.raises(UsageError, match=taken):
             store.add_members(cohort, [LUCY, thief])
     assert store.members("autumn") == [HAN] and store.members("spring") == [LI]
-    with pytest.raises(UsageError, match="the key of tom is that of jim in the cohort autumn"):
+    with pytest.raises(UsageError, match="tom has the same key as jim in the cohort autumn"):
         store.add_members("autumn", [Member("jim", "Jim", key="k"), Member("tom", "Tom", key="k")])
 
 

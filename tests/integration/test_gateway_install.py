@@ -89,5 +89,5 @@ def test_an_account_of_another_user_is_refused(school: Class) -> None:
 
     for name in ("root", "nobody"):
         layout = msgspec.structs.replace(school.server.layout, account=name)
-        with pytest.raises(RefusedError, match="not the gateway's"):
+        with pytest.raises(RefusedError, match="does not belong to the gateway"):
             gateway.installer(layout).plan()

@@ -224,12 +224,12 @@ def test_keys_can_be_added_later_by_a_file_with_two_columns(labctl: Run, full: C
 def test_a_key_of_another_learner_is_refused_with_its_line(labctl: Run, full: Callable[[str], str]) -> None:
     before = _members(labctl)
     code, _, err = labctl("cohort", "add", "db-1", "--roster", full(f"id,name,key\ns01,Li Lei,\ns02,Han,{KEY}\n"))
-    assert code == 2 and ":3:9 (key): the key of s02 is that of s01 in the cohort db-1" in err
+    assert code == 2 and ":3:9 (key): s02 has the same key as s01 in the cohort db-1" in err
     assert _members(labctl) == before
     new = full(f"id,name,key\nt01,Tom,{KEY}\n")
     for argv in (("--dry-run",), ()):
         code, _, err = labctl("cohort", "create", "db-2", "--lab", "pond", "--roster", new, *argv)
-        assert code == 2 and ":2:9 (key): the key of t01 is that of s01 in the cohort db-1" in err
+        assert code == 2 and ":2:9 (key): t01 has the same key as s01 in the cohort db-1" in err
     # A learner who gives a key to another learner gets a new one in the same file.
     swap = full(f"id,key\ns01,{OTHER}\ns02,{KEY}\n")
     assert labctl("cohort", "add", "db-1", "--roster", swap)[0] == 0

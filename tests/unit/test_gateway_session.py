@@ -213,7 +213,10 @@ def test_a_note_names_no_command_of_the_server() -> None:
     note = BoxNote(1.0, "id", "pond-li", "web", "disk-unknown", limit=1 << 30)
     assert text_of(note).endswith("see labctl doctor")
     hints.begin(["status"])
-    assert text_of(note) == "web: labctl can't measure how much it writes, so its limit of 1.0 GiB is not enforced"
+    assert (
+        text_of(note)
+        == "web: the disk limit of 1.0 GiB is not enforced, because labctl can't measure the box's disk use"
+    )
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ class TestShow:
             (("redis-replication", "lisen"), "there is no task lisen in redis-replication"),
             (("nowhere",), "there is no lab nowhere"),
             (("mysql", "a", "b"), "show takes at most [LAB] [TASK]"),
-            (("mysql", "charset", "--values"), "--values and TASK don't go together"),
+            (("mysql", "charset", "--values"), "--values and TASK can't be combined"),
         ],
     )
     def test_a_wrong_argument_is_a_one_line_error(

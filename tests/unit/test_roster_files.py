@@ -235,7 +235,7 @@ def test_a_corrected_value_is_noted(column: str, cell: str, value: str, note: st
         ("email", "li＠example.org", "write only li@example.org"),
         ("email", "Li Lei <li@example.org>", "write only li@example.org"),
         ("email", "mailto:li@example.org", "write only li@example.org"),
-        ("email", "a@b.cn;c@d.cn", "contains more than one e-mail address | keep one, for example a@b.cn"),
+        ("email", "a@b.cn;c@d.cn", "contains more than one e-mail address | keep one address, for example a@b.cn"),
         ("email", "nan", "nan is not an e-mail address"),
     ],
 )
@@ -253,8 +253,12 @@ def test_full_width_commas_and_bars_are_read_as_delimiters() -> None:
 @pytest.mark.parametrize(
     ("data", "place", "what"),
     [
-        (b"," * (4 << 20), (1, 1), "the line is longer than 128 KiB | is it the right file?"),
-        (b"id,name\n" + b"a\n" * 30_000, (20_001, 1), "the file has more than 20000 lines | is it the right file?"),
+        (b"," * (4 << 20), (1, 1), "the line is longer than 128 KiB | check that this is the right file"),
+        (
+            b"id,name\n" + b"a\n" * 30_000,
+            (20_001, 1),
+            "the file has more than 20000 lines | check that this is the right file",
+        ),
         (b"id,name" + b",x" * 300 + b"\ns01,Li\n", (1, 1), "the file has more than 200 columns, so it is not a roster"),
         (b"id,name\ns01,Li" + b",x" * 300, (2, 8), "this cell does not belong to a column of the header"),
         (b"\xff" * (4 << 20), (1, 1), "the line is longer than 128 KiB"),

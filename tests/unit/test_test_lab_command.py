@@ -141,7 +141,7 @@ def test_flaws_are_printed_exactly_and_exit_with_1(world: World, labctl: Run) ->
     world.proof = proven(wrong)
     code, out, _ = labctl("test-lab", "pond")
     assert code == 1
-    assert "auth\t✓≠\t✗\t✓✓\t✓" in out and "≠ behind a sign: not the verdict that was expected" in out
+    assert "auth\t✓≠\t✗\t✓✓\t✓" in out and "≠ after a sign: the verdict differs from the expected verdict" in out
     assert "✗\topen\tauth\tlisten, auth" in out and "1 of 2 mutants caught" in out
     assert "✗ pond, seed a1, fresh: auth\n    expected  failed\n    found  passed\n" in out
     assert "✗ pond, seed a1, mutants open: listen\n    expected  passed\n    found  failed\n" in out

@@ -160,12 +160,12 @@ class TestOptions:
     def test_watch_and_a_report_exclude_each_other(self, bench: Bench, labctl: Run, other: tuple[str, ...]) -> None:
         code, out, err = labctl("verify", "--watch", *other)
         assert (code, out) == (2, "")
-        assert err.splitlines() == [f"error: --watch and {other[0]} don't go together", "try: labctl verify --watch"]
+        assert err.splitlines() == [f"error: --watch and {other[0]} can't be combined", "try: labctl verify --watch"]
         assert bench.watched == [] and bench.checker.spare == 0
 
     def test_two_reports_on_stdout_exclude_each_other(self, labctl: Run) -> None:
         code, _out, err = labctl("verify", "--json", "--junit", "-")
-        assert code == 2 and err.startswith("error: --junit - and --json don't go together")
+        assert code == 2 and err.startswith("error: --junit - and --json can't be combined")
 
     def test_watch_passes_the_chosen_tasks(self, bench: Bench, labctl: Run) -> None:
         assert labctl("verify", "--watch", "--task", "auth")[0] == 0

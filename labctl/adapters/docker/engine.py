@@ -95,7 +95,7 @@ class DockerEngine:
             except docker.errors.APIError as error:
                 if error.status_code == 409:
                     raise NameTakenError(
-                        "the name {container} is in use: labctl did not create that container and does not change it",
+                        "the name {container} is used by a container that labctl did not create and does not change",
                         hint=Hint.RENAME_BOX,
                         container=spec.container,
                     ) from error

@@ -125,7 +125,7 @@ class DockerKeeper:
             found = api.inspect_container(name)
             if wiring.LABEL_ROLE not in (found["Config"]["Labels"] or {}):
                 raise EngineError(
-                    "the name {name} is in use: labctl did not create that container and does not change it",
+                    "the name {name} is used by a container that labctl did not create and does not change",
                     hint=Hint.RENAME_KEEPER,
                     name=name,
                 )

@@ -50,7 +50,7 @@ class Installer:
                 continue
             if found.pw_gecos != MARK or found.pw_uid == 0:
                 raise RefusedError(
-                    "the account {name} exists already and is not the gateway's",
+                    "the account {name} exists already and does not belong to the gateway",
                     hint=Hint.OTHER_ACCOUNT,
                     name=name,
                 )

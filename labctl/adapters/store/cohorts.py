@@ -35,7 +35,7 @@ class SqlCohorts:
             self._database.alone(connection, "rosters")
             if _named(connection, cohort.name) is not None:
                 raise UsageError(
-                    "there is a cohort {cohort} already, or there was one",
+                    "a cohort with the name {cohort} exists already, or has existed",
                     hint=Hint.OTHER_COHORT_NAME,
                     cohort=cohort.name,
                 )
@@ -184,7 +184,7 @@ def _refuse_taken(connection: Connection, member: Member) -> None:
     owner = connection.execute(select(keys.c.cohort, keys.c.member).where(keys.c.key == member.key)).first()
     if owner is not None:
         raise UsageError(
-            "the key of {learner} is that of {owner} in the cohort {cohort}",
+            "{learner} has the same key as {owner} in the cohort {cohort}",
             hint=Hint.OWN_KEY,
             learner=member.id,
             owner=owner.member,

@@ -24,8 +24,11 @@ class _Group(LazyGroup):
         "reset": ("labctl.cli.cohort.power:reset", "Recreate boxes as they were at the start."),
         "down": ("labctl.cli.cohort.power:down", "Remove the boxes of all learners with everything in them."),
         "watch": ("labctl.cli.cohort.watch:command", "Show the progress of all learners, stuck learners first."),
-        "verify": ("labctl.cli.cohort.verify:verify", "Judge all learners."),
-        "regrade": ("labctl.cli.cohort.verify:regrade", "Judge all learners again after a check was corrected."),
+        "verify": ("labctl.cli.cohort.verify:verify", "Judge the boxes of all learners."),
+        "regrade": (
+            "labctl.cli.cohort.verify:regrade",
+            "Judge the boxes of all learners again after a check was corrected.",
+        ),
         "report": ("labctl.cli.cohort.report:command", "Write the grades as CSV, JSON, HTML or a workbook."),
         "export": ("labctl.cli.cohort.export:command", "Write one archive with all attempts and their evidence."),
         "end": ("labctl.cli.cohort.leave:end", "End a cohort: revoke its keys, remove its boxes, keep its attempts."),

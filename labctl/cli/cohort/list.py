@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @labctl_command("list", example="labctl cohort list")
-@click.option("--all", "everything", is_flag=True, help="Ended cohorts, too.")
+@click.option("--all", "everything", is_flag=True, help="Also list ended cohorts.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, everything: bool, as_json: bool) -> None:

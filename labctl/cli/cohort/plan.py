@@ -41,9 +41,9 @@ _COLOURS = {Fit.OK: "green", Fit.TIGHT: "yellow", Fit.SHORT: "red"}
 @click.pass_context
 def command(ctx: click.Context, name: str, ids: tuple[str, ...], measure: bool, as_json: bool) -> None:
     """Compare the resources that a class still needs with the resources that are left on this server. Boxes that are up
-    already are not counted again. The resources are memory, CPU, disk, processes and kernel limits. If one is too
-    small, the plan says what to change. It also estimates how long the start takes. Exit status 7 if the class doesn't
-    fit."""
+    already are not counted again. The resources are memory, CPU, disk, processes and kernel limits. If a resource is
+    too small, the plan says what to change. The plan also estimates how long the start takes. The exit status is 7 if
+    the class doesn't fit."""
     labctl, actor = asked(ctx)
     if measure:
         with progress(as_json) as emit:
@@ -76,7 +76,7 @@ def _print(name: str, plan: ClassPlan) -> None:
         text = _("{mark} {name} doesn't fit: this server has room for {count} of {learners} learners")
         click.echo(text.format(mark=mark, name=name, count=plan.fitting, learners=plan.learners))
     if not all(lab.measured for lab in plan.labs):
-        text = _("Some figures were not measured on this server: labctl cohort plan {name} --measure")
+        text = _("Some figures were not measured on this server. To measure, run: labctl cohort plan {name} --measure")
         click.echo(advised(text.format(name=name)))
 
 

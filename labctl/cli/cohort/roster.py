@@ -97,7 +97,9 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Check the file and list
     help="Limits of each learner: instances, boxes, memory, cpus, pids, disk (of a box), hours (after up), "
     "idle (minutes).",
 )
-@click.option("--cohort-limits", default="", metavar="LIMITS", help="The same limits for all learners together.")
+@click.option(
+    "--cohort-limits", default="", metavar="LIMITS", help="Limits of all learners together, with the same names."
+)
 @_encoding
 @_dry_run
 @json_option

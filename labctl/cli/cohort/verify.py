@@ -79,9 +79,9 @@ def verify(
     thorough: bool,
     as_json: bool,
 ) -> None:
-    """Judge all learners whose boxes run, three at a time. The results count for their grades, but not as attempts of
-    the learners. After the cohort's end, labctl starts the boxes, judges them and stops them again. Exit status: 0, or
-    6 if something could not be checked."""
+    """Judge the running boxes of all learners, three learners at a time. The results count for the grades, but not as
+    attempts of the learners. After the cohort's end, labctl starts the boxes, judges them and stops them again. The
+    exit status is 0, or 6 if something could not be checked."""
     labctl, actor = asked(ctx)
     found = labctl.grades.verify(actor, name, labs, learners, group, thorough=thorough, ended=_Counter(quiet=as_json))
     if as_json:
@@ -126,8 +126,9 @@ def regrade(
     as_json: bool,
 ) -> None:
     """Judge the current boxes with the current checks, after a check was corrected. List the learners whose grade
-    changed, with the reason. Earlier attempts of the learners that were judged no longer count. A learner whose boxes
-    don't run or were recreated keeps the old grade. Exit status 6 if labctl could not check some learners."""
+    changed, with the reason. If a learner was judged again, the learner's earlier attempts no longer count. A learner
+    whose boxes don't run or were recreated keeps the old grade. The exit status is 6 if the boxes of some learners
+    could not be judged."""
     labctl, actor = asked(ctx)
     found = labctl.grades.regrade(
         actor, name, lab, learners, group, dry_run=dry_run, thorough=thorough, ended=_Counter(quiet=as_json)
@@ -151,7 +152,7 @@ def _print_regraded(found: Regraded, dry_run: bool) -> None:
         click.echo(_("not up, so the grade is unchanged: {names}").format(names=listed(down)))
     if found.anew:
         names = listed(map(_name, found.anew))
-        click.echo(_("boxes recreated since, so the grade is unchanged: {names}").format(names=names))
+        click.echo(_("boxes were recreated, so the grade is unchanged: {names}").format(names=names))
     for one in found.kept:
         if one.up:
             line = _("{name} could not be checked, so the grade is unchanged: {why}")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, account: str, keys_account: str, socket: str, as_json: bool) -> None:
     """Show the gateway's state: the account, sshd's effective configuration for it, the broker, the sessions and the
-    last refusals. Exit status 4 if a part is missing."""
+    last refusals. The exit status is 4 if a part is missing."""
     labctl, actor = asked(ctx)
     where = layout(account, keys_account, socket)
     state = labctl.gateway.status(actor, where)

@@ -79,9 +79,11 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.SHOW_COHORT: Wording(CommandLine("cohort show {cohort}")),
     Hint.CREATE_COHORT: Wording(CommandLine("cohort create")),
     Hint.CREATE_COHORT_OF: Wording(CommandLine("cohort create NAME --lab LAB --roster FILE")),
-    Hint.OTHER_COHORT_NAME: Wording("use another name", AND, CommandLine("cohort list --all")),
+    Hint.OTHER_COHORT_NAME: Wording(
+        "use another name", AND, CommandLine("cohort list --all"), " lists the names in use"
+    ),
     Hint.COHORT_NAME_FORM: Wording(
-        "use 1 to 24 lower-case letters, digits and hyphens, without a hyphen at either end: db-2026-autumn"
+        "use 1 to 24 lower-case letters, digits and hyphens, and no hyphen at either end, for example db-2026-autumn"
     ),
     Hint.PLAN_OR_FORCE: Wording(
         CommandLine("cohort plan {name}"),
@@ -105,19 +107,21 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.LIMIT_NUMBER: Wording("write it as {name}=8; a limit that you omit does not apply"),
     Hint.LIMIT_DISK: Wording("add --limits disk=2GiB to --cohort-limits disk={disk}"),
     Hint.LIMIT_OF_ALL: Wording("use --cohort-limits for all learners together"),
-    Hint.RAISE_LIMIT: Wording("{option} {name}={need}, or more"),
+    Hint.RAISE_LIMIT: Wording("use {option} {name}={need} or more"),
     Hint.UNTIL_FORMS: Wording("use 2026-12-01 (the end of that day), 2026-12-01T18:00, +3d, +4h or +1d12h"),
     Hint.LATER_TIME: Wording("give a later time, such as +3d"),
     Hint.NO_END: Wording("omit --until for a cohort without an end, or use --until +3d"),
-    Hint.DURATION_FORMS: Wording("use 1d, 12h, 1d12h, 30m, or 0 for immediately"),
+    Hint.DURATION_FORMS: Wording("use 1d, 12h, 1d12h, 30m, or 0 for no delay"),
     # The Docker engine.
     Hint.DOCTOR: Wording(CommandLine("doctor")),
     Hint.DOCTOR_FIX: Wording(CommandLine("doctor --fix")),
     Hint.DOCTOR_OR_LOGS: Wording(CommandLine("doctor"), COMMA, CommandLine("logs {box}")),
-    Hint.START_ENGINE: Wording("sudo systemctl start docker; if Docker is missing: sudo apt-get install docker.io"),
-    Hint.SET_UP_ENGINE: Wording("sudo systemctl start docker; if Docker is missing or no init system runs: ./setup.sh"),
+    Hint.START_ENGINE: Wording("sudo systemctl start docker, or sudo apt-get install docker.io if Docker is missing"),
+    Hint.SET_UP_ENGINE: Wording(
+        "sudo systemctl start docker, or ./setup.sh if Docker is missing or no init system runs"
+    ),
     Hint.SYSTEM_ENGINE: Wording("sudo systemctl start docker; docker context use default"),
-    Hint.NO_REMAP: Wording("sudo systemctl restart docker, with userns-remap removed from /etc/docker/daemon.json"),
+    Hint.NO_REMAP: Wording("remove userns-remap from /etc/docker/daemon.json, then: sudo systemctl restart docker"),
     Hint.JOIN_GROUP: Wording("sudo labctl …, or join the group docker and log in again: sudo usermod -aG docker $USER"),
     Hint.ENGINE_VERSION: Wording("docker --host {address} version"),
     Hint.NEWER_ENGINE: Wording("install Docker Engine 20.10 or newer: sudo apt-get install docker.io"),
@@ -151,7 +155,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     # Labs and the catalog.
     Hint.CATALOG_FORM: Wording("labctl --catalog DIR; DIR contains labs/, playbooks/, images/ and checks/"),
     Hint.LAB_NAME_FORM: Wording(
-        "use at most 32 lower-case letters, digits and hyphens, with a letter first: my-first-lab"
+        "use at most 32 lower-case letters, digits and hyphens, and begin with a letter, for example my-first-lab"
     ),
     Hint.OTHER_LAB_NAME: Wording("use another name or another folder: ", CommandLine("new LAB --in DIR")),
     Hint.TELL_AUTHOR: Wording("labctl --debug verify, and tell the lab's author"),

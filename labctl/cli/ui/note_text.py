@@ -19,17 +19,19 @@ def text_of(note: BoxNote, learner: str = "") -> str:
     form = {
         "ending": _("{box}: the time of this lab ends {minutes} min after {at}, and its boxes are stopped"),
         "expired": _("{box} was stopped at {at}: the time of this lab is over"),
-        "idle": _("{box} was stopped at {at}: nobody used it for a long time; labctl start {box}"),
+        "idle": _("{box} was stopped at {at}: nobody used it for a long time; run labctl start {box}"),
         "disk-soon": _("{box} has written {used} of its limit of {limit}; it is stopped when it exceeds this limit"),
         "disk-unknown": _(
-            "{box}: labctl can't measure how much it writes, so its limit of {limit} is not enforced; see labctl doctor"
+            "{box}: the disk limit of {limit} is not enforced, because labctl can't measure the box's disk use; "
+            "see labctl doctor"
         ),
         "disk": _(
-            "{box} was stopped at {at}: it had written {used}, and its limit is {limit}; labctl start {box}, and "
-            "remove some files within 3 minutes"
+            "{box} was stopped at {at}: it had written {used}, and its limit is {limit}; run labctl start "
+            "{box}, and remove some files within 3 minutes"
         ),
         "files": _(
-            "{box} was stopped at {at}: it holds too many files; labctl start {box}, and remove some within 3 minutes"
+            "{box} was stopped at {at}: it holds too many files; run labctl start {box}, and remove some files "
+            "within 3 minutes"
         ),
         "watchers": _("{box} was stopped at {at}: it had {used} inotify instances, and its limit is {limit}"),
         "memory": _("{box} was out of memory ({limit}) at {at}, and a process in it was killed; run top in the box"),
@@ -37,7 +39,7 @@ def text_of(note: BoxNote, learner: str = "") -> str:
         "cpu": _("{box} used most of its processor time for a minute at {at}; run top in the box"),
     }[note.kind]
     if note.kind == "disk-unknown" and not advice.offered("doctor"):
-        form = _("{box}: labctl can't measure how much it writes, so its limit of {limit} is not enforced")
+        form = _("{box}: the disk limit of {limit} is not enforced, because labctl can't measure the box's disk use")
     shown = str if note.kind in _COUNTED else size
     at = datetime.datetime.fromtimestamp(note.at).astimezone().strftime("%H:%M")
     text = form.format(box=note.box, at=at, used=shown(note.used), limit=shown(note.limit), minutes=note.minutes)

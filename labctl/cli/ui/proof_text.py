@@ -56,7 +56,7 @@ def _print_tasks(lab: LabProof) -> None:
         _print_dim(_("each solution: {stages}").format(stages=listed(named)))
     cells_found = [cell(states, task.id) for _name, several in found for states in several for task in lab.lab.tasks]
     if any(one is not None and not one.right for one in cells_found):
-        _print_dim(_("≠ behind a sign: not the verdict that was expected"))
+        _print_dim(_("≠ after a sign: the verdict differs from the expected verdict"))
     click.echo()
 
 

@@ -107,17 +107,25 @@ def changed(before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> list[s
 
 def _left_out(count: int) -> str:
     if not advice.offered("verify", "--thorough"):
-        text = _("1 more check runs only for your instructor: it reboots a box, kills a process or cuts a link")
+        text = _(
+            "1 more check runs only for your instructor, because it reboots a box, kills a process or cuts a "
+            "network link"
+        )
         if count != 1:
-            text = _("{n} more checks run only for your instructor: they reboot a box, kill a process or cut a link")
+            text = _(
+                "{n} more checks run only for your instructor, because they reboot a box, kill a process or cut "
+                "a network link"
+            )
         return text.format(n=count)
     if count == 1:
         text = _(
-            "1 more check reboots a box, kills a process or cuts a link; it runs on a copy: labctl verify --thorough"
+            "1 more check reboots a box, kills a process or cuts a network link. To run it on a copy: labctl "
+            "verify --thorough"
         )
     else:
         text = _(
-            "{n} more checks reboot a box, kill a process or cut a link; they run on a copy: labctl verify --thorough"
+            "{n} more checks reboot a box, kill a process or cut a network link. To run them on a copy: labctl "
+            "verify --thorough"
         )
     return re.sub("labctl .*--thorough", lambda command: command[0].replace(" ", TIED), advised(text.format(n=count)))
 

@@ -59,7 +59,7 @@ def check_size(data: bytes) -> None:
     """Check the size of a file. Raises PlaceError if the file is too large for a table of people. A list of the faults
     of such a file would take minutes."""
     lines = re.split(rb"\r\n|\r|\n", data)
-    remedy = "is it the right file?"
+    remedy = "check that this is the right file"
     if len(lines) > MOST_LINES:
         raise PlaceError(MOST_LINES + 1, 1, CellError("the file has more than {most} lines", remedy, most=MOST_LINES))
     for number, line in enumerate(lines, 1):

@@ -106,7 +106,7 @@ def taken(
         owner = (cohort, inside) if inside else others.get(member.key)
         if owner is not None:
             wrong = CellError(
-                "the key of {learner} is that of {owner} in the cohort {cohort}",
+                "{learner} has the same key as {owner} in the cohort {cohort}",
                 "every learner needs a key of their own: ssh-keygen -t ed25519",
                 learner=member.id,
                 owner=owner[1],

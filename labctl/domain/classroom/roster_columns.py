@@ -103,7 +103,9 @@ def foreign(rows: Sequence[Sequence[Cell]]) -> CellError | None:
     row = rows[0]
     if len(row) > _MOST_COLUMNS:
         return CellError(
-            "the file has more than {most} columns, so it is not a roster", "is it the right file?", most=_MOST_COLUMNS
+            "the file has more than {most} columns, so it is not a roster",
+            "check that this is the right file",
+            most=_MOST_COLUMNS,
         )
     remedy = "copy the learners to a file with the columns id,name,email,group,key (or 学号,姓名,邮箱,班级,公钥)"
     for number, other in enumerate(rows[:_HEADER_ROWS]):

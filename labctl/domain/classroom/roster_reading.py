@@ -36,7 +36,11 @@ def read(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> R
             raise PlaceError(
                 1,
                 1,
-                CellError("the file is too large for a roster: more than {most} MiB", "is it the right file?", most=4),
+                CellError(
+                    "the file is too large for a roster: more than {most} MiB",
+                    "check that this is the right file",
+                    most=4,
+                ),
             )
         reading.look_for_secrets(data.replace(b"\0", b"").decode("latin-1"))
         return reading.text(decode(data, known_words, encoding))
@@ -199,7 +203,7 @@ class _Reading:
             self._notes += [_note(places[column], remark) for remark in remarks]
         for index, cell in enumerate(row):
             if not is_blank(cell.text) and (index >= len(header) or is_blank(header[index].text)):
-                remedy = "put a text that contains a comma in double quotes"
+                remedy = "put double quotes around a text that contains a comma"
                 self.note(
                     cell.line, cell.column, "", CellError("this cell does not belong to a column of the header", remedy)
                 )

@@ -69,7 +69,9 @@ def value(column: str, text: str, remarks: list[Remark]) -> str:
 def check_id(text: str) -> None:
     """Check a learner's id. Raises CellError if the id is not allowed."""
     if not text:
-        raise CellError("the id is missing", "every learner needs an id of letters, digits, . _ -")
+        raise CellError(
+            "the id is missing", "every learner needs an id of letters, digits, dots, underscores and dashes"
+        )
     whole = _WITH_ZEROS.fullmatch(text)
     retype = "format the column as text, type the ids again, and save"
     if _SCIENTIFIC.fullmatch(text):
@@ -89,7 +91,10 @@ def check_id(text: str) -> None:
         remedy = "type it again: {plain}"
         what = "{id} can't be an id: it has the character {character}" if other else "{id} can't be an id"
         raise CellError(what, remedy, id=short(text), character=other, plain=narrow)
-    remedy = "an id has 1 to 32 letters (a to z), digits or . _ - and begins with a letter or a digit"
+    remedy = (
+        "an id has 1 to 32 characters: letters (a to z), digits, dot, underscore or dash; "
+        "the first is a letter or a digit"
+    )
     if "，" in text:
         remedy = "this cell contains a full-width comma; write , between cells"
     if other:
@@ -126,7 +131,7 @@ def _email(text: str) -> str:
         return text
     narrow = [match[0] for match in _EMAIL.finditer(unicodedata.normalize("NFKC", text))]
     if len(narrow) > 1:
-        remedy = "keep one, for example {plain}"
+        remedy = "keep one address, for example {plain}"
         raise CellError(
             "{email} contains more than one e-mail address", remedy, email=short(text), plain=short(narrow[0])
         )

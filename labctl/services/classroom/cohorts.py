@@ -60,7 +60,7 @@ class Registrar:
         cohort = Cohort(name, chosen, secrets.token_hex(16), time.time(), until, grace, each, whole)
         if self._cohorts.cohort(name) is not None:
             raise UsageError(
-                "there is a cohort {cohort} already, or there was one",
+                "a cohort with the name {cohort} exists already, or has existed",
                 hint=Hint.OTHER_COHORT_NAME,
                 cohort=name,
             )
