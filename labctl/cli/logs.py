@@ -24,8 +24,8 @@ from labctl.i18n import _
 def command(
     ctx: click.Context, words: tuple[str, ...], unit: str, lines: int, follow: bool, lab: str, learner: str
 ) -> None:
-    """Show the journal of a box, read with the toolbox's own journalctl. If the box is stopped, show its console
-    output."""
+    """Show the journal of a box. The toolbox's own journalctl reads the journal. If the box is stopped, show its
+    console output."""
     lab, (box,) = counted(words, lab, "BOX")
     labctl, actor = asked(ctx, learner)
     said = labctl.boxes.console(actor, lab, box, lines)

@@ -23,7 +23,7 @@ from labctl.i18n import _
 )
 @click.pass_context
 def command(ctx: click.Context, lab: str, folder: str) -> None:
-    """Create a new lab that is small, complete and works. The word TODO marks the places for you to continue. Existing
+    """Create a new lab that is small and complete, and that works. The word TODO marks the places to change. Existing
     files are never overwritten."""
     labctl, actor = asked(ctx)
     for file in labctl.authoring.new_lab(actor, lab, Path(folder).expanduser()):

@@ -134,7 +134,7 @@ def test_a_named_encoding_is_used() -> None:
         (b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument", "this is an OpenDocument file"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "this is an old Excel workbook (.xls), not CSV"),
         (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "this is a workbook with a password"),
-        (b"<html><table><tr><td>id</td></tr></table>", "this is a web page or XML, not CSV, whatever its name says"),
+        (b"<html><table><tr><td>id</td></tr></table>", "this is a web page or XML, not CSV, despite its name"),
         (b"\xef\xbb\xbf<?xml version='1.0'?><Workbook>", "this is a web page or XML"),
         (b"%PDF-1.7", "this is a PDF or RTF document"),
         (b"\x1f\x8b\x08\0", "this file is compressed"),

@@ -38,8 +38,8 @@ from labctl.i18n import _, speaking
 def command(
     ctx: click.Context, account: str, keys_account: str, socket: str, log: str, each: int, together: int
 ) -> None:
-    """Run the broker that serves the logins of sshd. It runs until it is terminated. On a system with systemd, its unit
-    starts the broker."""
+    """Run the broker that serves the logins of sshd. The broker runs until it is terminated. On a system with systemd,
+    a unit starts the broker."""
     labctl, actor = asked(ctx)
     options = ctx.find_root().obj or {}
     where = layout(account, keys_account, socket, log=log)

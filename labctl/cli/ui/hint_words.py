@@ -129,7 +129,7 @@ WORDINGS: Mapping[Hint, Wording] = {
         "install a newer labctl, or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment"
     ),
     Hint.NEWER_CHECKOUT: Wording(
-        "git pull && ./setup.sh; or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment"
+        "git pull && ./setup.sh, or start the engine with DOCKER_MIN_API_VERSION={newest} in its environment"
     ),
     Hint.UNSET_HOST: Wording("unset DOCKER_HOST"),
     Hint.FORWARD_PORT: Wording(

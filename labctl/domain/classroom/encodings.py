@@ -41,7 +41,7 @@ KINDS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (re.compile(rb"PK\x03\x04"), "this is a ZIP archive or a workbook, not CSV", "unpack it, and " + _SAVE_AS),
     (
         re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|table|meta|\?xml|!--)", re.IGNORECASE),
-        "this is a web page or XML, not CSV, whatever its name says",
+        "this is a web page or XML, not CSV, despite its name",
         "open it in the spreadsheet, then Save As, “CSV UTF-8”",
     ),
     (re.compile(rb"%PDF|\{\\rtf"), "this is a PDF or RTF document, not CSV", _SAVE_AS),
