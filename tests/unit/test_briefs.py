@@ -12,9 +12,11 @@ import pytest
 
 from labctl.adapters import catalog
 from labctl.adapters.catalog import FileCatalog, own_root
+from labctl.cli.ui.wrap import cells
 from labctl.domain.lab.brief import passages
 from labctl.domain.lab.markdown import outline, plain
-from labctl.domain.text import Text
+from labctl.domain.lab.params import derive, template_values
+from labctl.domain.text import Text, fill
 
 TEMPLATES = Path(catalog.__file__).parent.parent / "templates" / "labs"
 BRIEFS = [*sorted((own_root() / "labs").glob("*/brief*.md")), *sorted(TEMPLATES.glob("brief*.md.in"))]
@@ -83,6 +85,16 @@ def test_a_task_gets_its_own_section_and_the_linked_ones() -> None:
     own, linked = passages(BRIEF, "listen")
     assert own.startswith("### `listen`: where it listens") and own.endswith("```")
     assert linked.startswith("### How it works") and "A net" not in linked
+
+
+@pytest.mark.parametrize("name", CATALOG.names())
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_title_has_at_most_90_columns_with_any_params(name: str, language: str) -> None:
+    """A title states the goal. Details stand in the task's section of the brief."""
+    lab = CATALOG.lab(name)
+    values = [template_values(lab, "learner", derive(lab, str(seed))) for seed in range(50)]
+    widest = {task.id: max(cells(fill(task.title.in_(language), one)) for one in values) for task in lab.tasks}
+    assert {task: width for task, width in widest.items() if width > 90} == {}
 
 
 def test_sections_that_checks_name_belong_to_the_task_too() -> None:
