@@ -8,10 +8,10 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, and end the process at once. Never returns.
+    """Run the command line, then end the process at once. Never returns.
 
-    A command is a short process. Garbage collection during imports, and the cleanup of the interpreter at the end, take
-    a tenth of a second together. They free nothing that the end of the process doesn't free.
+    A command is a short process. Garbage collection during imports and the interpreter's cleanup at the end take a
+    tenth of a second together. Both only free memory that the kernel frees anyway when the process ends.
     """
     gc.set_threshold(50_000)
     from labctl.cli.main import run

@@ -1,4 +1,4 @@
-"""Background work: it begins at once, and the end of the process doesn't wait for it."""
+"""Background work that begins at once. The end of the process doesn't wait for this work."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ R = TypeVar("R")
 
 
 class Ahead(Generic[R]):
-    """Run ``work`` in a thread of its own from now on. Signals reach the thread that waits, even if the work is in a
-    call that nothing interrupts, such as getaddrinfo(3)."""
+    """Start ``work`` in a thread of its own. The thread that waits for the result still receives signals, even while
+    ``work`` is in an uninterruptible call such as getaddrinfo(3)."""
 
     def __init__(self, work: Callable[[], R]) -> None:
         self._work = work
         self._results: list[R] = []
         self._errors: list[BaseException] = []
-        # Only a bare lock survives an exception that a signal raises during the wait; an Event doesn't.
+        # A signal can raise an exception during the wait. After such an exception, a bare lock still works. An Event
+        # may not.
         self._lock = threading.Lock()
         self._lock.acquire()
         with held():

@@ -1,8 +1,8 @@
-"""One tree of errors. The message of an error says what happened and why; the hint is an action that can help.
+"""The tree of errors. The message of an error says what happened and why. The hint is an action that can help.
 
 A message is an English template, and also the key of its translations. So the values are separate arguments:
-``LabctlError("no box {box} in {lab}", box=…, lab=…)``. A hint is a code for the same values, and each front end words
-it for its readers. The command line translates and prints the error, then exits with ``exit_code``.
+``LabctlError("no box {box} in {lab}", box=…, lab=…)``. A hint is a code that uses the same values. Each front end words
+the hint for its readers. The command line translates and prints the error, then exits with ``exit_code``.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Exit(IntEnum):
 
 
 class Phrase:
-    """A text inside the text of an error. It is an English template, which is the key of its translation, with values.
-    A value may be a phrase too. ``str()`` gives the English text."""
+    """A part of an error's text: an English template and its values. The template is the key of its translations. A
+    value may also be a phrase. ``str()`` gives the English text."""
 
     def __init__(self, text: str, /, **values: Any) -> None:
         self.text = text
@@ -50,8 +50,8 @@ class Phrases(tuple[Phrase, ...]):
 
 
 class LabctlError(Exception):
-    """The root of all errors. ``message`` is a template for ``values``, and ``hint`` is a code that needs some of them.
-    ``detail`` is text that is shown unchanged."""
+    """The root of all errors. ``message`` is a template for ``values``, and ``hint`` is a code that needs some of these
+    values. ``detail`` is text that is shown unchanged."""
 
     exit_code: ClassVar[Exit] = Exit.USAGE
 
@@ -73,7 +73,8 @@ class UsageError(LabctlError):
 
 
 class InvalidLabError(LabctlError):
-    """A file of the catalog is invalid. Values: ``file``, and ``path`` in the file."""
+    """A file of the catalog is invalid. Its values are ``file``, and ``path``, which is the faulty field in the
+    file."""
 
     exit_code = Exit.INVALID_LAB
 
@@ -109,7 +110,7 @@ class ChecksError(LabctlError):
 
 
 class StoreError(LabctlError):
-    """The store can't be used: it is unreachable, locked or full, or the file is no store."""
+    """The store can't be used: it is unreachable, locked or full, or the file is not a store."""
 
 
 class NotKeptError(LabctlError):
@@ -125,21 +126,21 @@ class RefusedError(LabctlError):
 
 
 class TooLargeError(RefusedError):
-    """A box holds more data than may be copied. Values, all as text: ``box``, its ``size``, the ``most`` that it may
-    hold, its ``largest`` file and the ``length`` of that file. ``whole`` is false if the box has too many files to
+    """A box holds more data than may be copied. All values are texts: ``box``, its ``size``, the ``most`` that the box
+    may hold, its ``largest`` file and the ``length`` of that file. ``whole`` is false if the box has too many files to
     count."""
 
 
 class FaultAt(Protocol):
-    """A fault at a position in a file: ``domain.classroom.roster.RosterFault``."""
+    """A fault at a position in a file. ``domain.classroom.roster.RosterFault`` implements this protocol."""
 
     @property
     def line(self) -> int:
-        """The line, from 1."""
+        """The line number, starting at 1."""
 
     @property
     def column(self) -> int:
-        """The column, in characters, from 1."""
+        """The column in characters, starting at 1."""
 
     @property
     def field(self) -> str:
@@ -159,7 +160,7 @@ class FaultAt(Protocol):
 
 
 class RosterError(LabctlError):
-    """A roster is invalid. ``faults``: all its faults, sorted by position."""
+    """A roster is invalid. ``faults`` are all faults of the roster, sorted by position."""
 
     def __init__(self, message: str, /, *, faults: Sequence[FaultAt], hint: Hint | None = None, **values: Any) -> None:
         super().__init__(message, hint=hint, **values)

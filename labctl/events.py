@@ -1,5 +1,5 @@
-"""The events that services emit while they work. They are frozen and say nothing about presentation: the command line
-renders them."""
+"""The events that services emit while they work. An event is frozen and doesn't say how it is displayed. The command
+line renders it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StepProgress(Event):
 
 @dataclass(frozen=True)
 class StepEnded(Event):
-    """A piece of work ended after that number of seconds, successfully or not."""
+    """A piece of work ended after ``seconds``, successfully or not."""
 
     key: str
     ok: bool = True
@@ -57,8 +57,8 @@ class Note(Event):
 
 @dataclass(frozen=True)
 class PlayFault(Event):
-    """A flaw of a step and a task, sent as soon as it is known. ``expected`` and ``found`` are templates for
-    ``values``. ``said`` are the messages of checks, in both languages."""
+    """A flaw that a step of a proof found in a task. The event is sent as soon as the flaw is found. ``expected`` and
+    ``found`` are templates for ``values``. ``said`` are the messages of checks, in both languages."""
 
     step: str
     task: str
@@ -70,7 +70,7 @@ class PlayFault(Event):
 
 @dataclass(frozen=True)
 class ManyStarted(Event):
-    """Work on many instances began. ``waiting`` of ``total`` instances have work to do, with ``boxes`` boxes."""
+    """Work on ``total`` instances began. ``waiting`` of these instances need work. They have ``boxes`` boxes."""
 
     total: int
     waiting: int
@@ -79,7 +79,7 @@ class ManyStarted(Event):
 
 @dataclass(frozen=True)
 class OneStarted(Event):
-    """Work on one of many began: a learner's instance of a lab."""
+    """Work on one of many instances began: a learner's instance of a lab."""
 
     learner: str
     lab: str
@@ -87,7 +87,7 @@ class OneStarted(Event):
 
 @dataclass(frozen=True)
 class OneEnded(Event):
-    """Work on one of many ended after that number of seconds, successfully or not. It affected ``boxes`` boxes."""
+    """Work on one of many instances ended after ``seconds``, successfully or not. The work affected ``boxes`` boxes."""
 
     learner: str
     lab: str

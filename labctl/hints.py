@@ -1,4 +1,4 @@
-"""Actions that can help after an error, as codes. Each front end words them: as a command, a button or a remark.
+"""Codes for actions that can help after an error. Each front end shows an action as a command, a button or a remark.
 
 The values of a hint are the values of its error. This module is below every layer, because errors carry hints.
 """
@@ -9,9 +9,9 @@ from enum import Enum
 
 
 class Hint(Enum):
-    """One member for each action that can help. ``code`` is its name for programs. ``needs`` are the values that an
-    error with this hint has. A hint that names one of several objects may also have ``near``, the object that was
-    probably meant; it is ``""`` if there is none."""
+    """Each member is an action that can help. ``code`` is the action's name for programs. ``needs`` are the values that
+    an error with this hint must have. If the hint names one of several objects, the error may also have the value
+    ``near``. It is the name of the object that was probably meant, or ``""`` if no name is similar."""
 
     def __init__(self, code: str, *needs: str) -> None:
         self.code = code

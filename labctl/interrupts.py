@@ -1,8 +1,9 @@
 """Ctrl-C during work that must not be interrupted.
 
-Python raises KeyboardInterrupt between any two steps of the main thread, also during the start of a thread. Then nobody
-waits for the work of that thread, and nobody rolls it back: ``Thread.start`` and ``Executor.submit`` can't be
-continued. So the signal handler checks here whether the main thread holds interrupts back.
+Python can raise KeyboardInterrupt between any two steps of the main thread, even during ``Thread.start`` or
+``Executor.submit``. These calls can't be continued after an exception. The new thread might run, but no code would wait
+for its work or roll the work back. Therefore this module's signal handler first checks whether the main thread holds
+interrupts back.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def interrupt(*_: object) -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Hold interrupts back during a few quick steps that belong together. Other threads are never interrupted, so it
-    has no effect there. Raises KeyboardInterrupt at the end of the block if an interrupt came."""
+    """Hold interrupts back during a few quick steps that belong together. Other threads are never interrupted, so this
+    function has no effect in them. Raises KeyboardInterrupt at the end of the block if an interrupt came."""
     global _held, _came
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -53,8 +54,8 @@ def held() -> Iterator[None]:
 
 
 def interrupted_by_signals() -> None:
-    """From now on, let SIGTERM end this process in the same way as Ctrl-C: unfinished work is rolled back. SIGHUP has
-    the same effect when the terminal closes, unless nohup(1) started this process."""
+    """Make SIGTERM end this process in the same way as Ctrl-C, so that unfinished work is rolled back. SIGHUP, which
+    the kernel sends when the terminal closes, gets the same effect unless nohup(1) started this process."""
     signal.signal(signal.SIGTERM, interrupt)
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -62,7 +63,7 @@ def interrupted_by_signals() -> None:
 
 
 def uninterrupted(work: Callable[[], R]) -> R:
-    """Call the function to its end, even if Ctrl-C comes. It is for the rollback of unfinished work."""
+    """Call ``work``, and let it finish even after Ctrl-C. Use this function for the rollback of unfinished work."""
     call = _ThreadedCall(work)
     while not call.started:
         with suppress(KeyboardInterrupt):
@@ -72,14 +73,15 @@ def uninterrupted(work: Callable[[], R]) -> R:
 
 
 def apart(work: Callable[[], R], stop: Callable[[], object]) -> R:
-    """Call the function in a thread of its own, which Ctrl-C doesn't reach. When Ctrl-C comes, ``stop`` is called again
-    and again until the thread has ended; it must end the work soon. Then KeyboardInterrupt is raised."""
+    """Call ``work`` in a thread of its own, which Ctrl-C doesn't reach. After Ctrl-C, ``stop`` is called repeatedly
+    until the thread has ended, so ``stop`` must make the work end soon. Raises KeyboardInterrupt after that."""
     return wound_up(work, None, stop)
 
 
 def wound_up(work: Callable[[], R], wind_up: Callable[[], object] | None, stop: Callable[[], object]) -> R:
-    """The same as ``apart``, except for the first Ctrl-C. It only calls ``wind_up``, once: the work must finish the
-    parts that it has begun, and its result is returned. A second Ctrl-C calls ``stop``."""
+    """Call ``work`` as ``apart`` does, but with another reaction to the first Ctrl-C. The first Ctrl-C calls
+    ``wind_up`` once. After that call, the work must finish the parts that it has begun, and its result is returned. A
+    second Ctrl-C calls ``stop``."""
     if threading.current_thread() is not threading.main_thread():
         return work()
     call = _ThreadedCall(work)
@@ -103,8 +105,8 @@ def wound_up(work: Callable[[], R], wind_up: Callable[[], object] | None, stop: 
 
 
 class _ThreadedCall(Generic[R]):
-    """Work in a thread. The waiting thread only takes a lock. Conditions, events, futures and pools don't survive an
-    exception at an arbitrary step: one of their locks would stay locked."""
+    """Work in a thread. The waiting thread uses nothing but a lock, because KeyboardInterrupt can be raised at any
+    step. After such an exception, an inner lock of a condition, an event, a future or a pool could stay locked."""
 
     def __init__(self, work: Callable[[], R]) -> None:
         self._work = work
@@ -116,7 +118,7 @@ class _ThreadedCall(Generic[R]):
         self.started = False
 
     def start(self) -> None:
-        """Start the thread. Raises KeyboardInterrupt, before or after the start."""
+        """Start the thread. KeyboardInterrupt may be raised before or after the start."""
         with held():
             Thread(target=self._run, name="call").start()
             self.started = True
@@ -130,12 +132,13 @@ class _ThreadedCall(Generic[R]):
         self._lock.release()
 
     def wait(self) -> None:
-        """Wait until the thread has ended. Raises KeyboardInterrupt, at the latest after LOOK_SECONDS."""
+        """Wait until the thread has ended. After Ctrl-C, raises KeyboardInterrupt within LOOK_SECONDS."""
         while not self._ended:  # an interrupted wait may have taken the lock
             self._lock.acquire(timeout=LOOK_SECONDS)
 
     def await_end(self, stop: Callable[[], object] = lambda: None) -> None:
-        """Wait until the thread has ended, and ignore interrupts. ``stop`` is called now, and again until the end."""
+        """Wait until the thread has ended, and ignore interrupts. ``stop`` is called at once, and then repeatedly until
+        the thread has ended."""
         with suppress(KeyboardInterrupt), held():
             while not self._ended:
                 with suppress(KeyboardInterrupt):  # from a handler that isn't labctl's

@@ -1,5 +1,5 @@
-"""Pools of threads that work in the context of the thread that submitted the work. See labctl.threads. This is a module
-of its own because concurrent.futures takes 10 ms to import."""
+"""Pools of threads that work in the context of the thread that submitted the work. See labctl.threads. Pools have a
+module of their own because the import of concurrent.futures takes 10 ms."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ R = TypeVar("R")
 
 
 class Pool(ThreadPoolExecutor):
-    """A pool that does each piece of work in the context of its submitter."""
+    """A pool that does each piece of work in the context of the thread that submitted it."""
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """The same as the method of the standard library."""
+        """Submit a call, as the method of the standard library does."""
         return super().submit(partial(copy_context().run, fn, *args, **kwargs))

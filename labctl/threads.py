@@ -19,5 +19,5 @@ class Thread(threading.Thread):
         self._of_maker = copy_context()
 
     def run(self) -> None:
-        """Run the target in that context."""
+        """Run the target in the context of the thread's creator."""
         self._of_maker.run(super().run)

@@ -16,11 +16,13 @@ from labctl.hints import Hint
 
 @contextmanager
 def whole_file(path: Path, mode: int = 0o600, hint: Hint | None = None) -> Iterator[BinaryIO]:
-    """A stream that becomes the file if the block ends without an error; otherwise the file stays unchanged.
+    """Yield a stream for the new content of a file. If the block ends without an error, the new content replaces the
+    file. Otherwise, the file stays unchanged.
 
     The bytes are on the disk (fsync(2)) before the file is renamed, so a crash leaves the old file or the new file. If
     the path is a link, the link stays and its target is replaced. A pipe or a device is written directly. ``mode`` has
-    the permissions before the umask. Raises UsageError, with ``hint``, for every OSError, also in the block.
+    the permissions before the umask. Raises UsageError with ``hint`` for every OSError, also for an OSError that the
+    block raises.
     """
     try:
         if path.exists() and not path.is_file():
@@ -43,7 +45,8 @@ def whole_file(path: Path, mode: int = 0o600, hint: Hint | None = None) -> Itera
 
 
 def write_whole(path: Path, content: bytes | str, mode: int = 0o600) -> None:
-    """Write all of a file at once; a text in UTF-8. Raises UsageError."""
+    """Write a file completely or not at all. A text is written in UTF-8. Raises UsageError if the file can't be
+    written."""
     with whole_file(path, mode) as stream:
         stream.write(content.encode() if isinstance(content, str) else content)
 
@@ -60,7 +63,8 @@ def unwritable(path: Path, error: OSError, hint: Hint | None = None) -> UsageErr
 
 
 def _keep_name(folder: Path) -> None:
-    """Make the new name survive a crash, on file systems that support it."""
+    """Call fsync(2) on the folder, so that the new name survives a crash. Errors are ignored, because some file systems
+    don't support this call."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -1,4 +1,4 @@
-"""Decide whose lab is meant, who the actor is, and what is allowed now. All front ends use this module."""
+"""Decide whose lab is meant, who the actor is, and which actions are allowed now. All front ends use this module."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def require_staff(actor: Actor) -> None:
 
 
 def staff_only(method: F) -> F:
-    """Decorate a method of the facade: it refuses learners before it queries or changes anything."""
+    """Decorate a method of the facade, so that it refuses learners before it queries or changes anything."""
 
     @wraps(method)
     def checked(self: Any, actor: Actor, *args: Any, **options: Any) -> Any:
@@ -54,9 +54,10 @@ class Access:
 
     @cached_property
     def learner(self) -> str:
-        """The learner whose labs are meant, as the roster writes the id. Without a learner, the learner of the
-        settings. Raises UsageError, with the nearest id, for a learner that is in no roster. If such a learner has
-        boxes or attempts, no error is raised: labctl still shows and removes what was created for a wrong id."""
+        """The learner whose labs are meant, as the roster writes the id. If the actor names no learner, the settings
+        name the learner. Raises UsageError with the nearest id for a learner that is in no roster. If such a learner
+        has boxes or attempts, no error is raised, so that a user can show and remove boxes that were created for a
+        mistyped id."""
         learner = self._actor.learner or self._parts.settings.learner
         if self._actor.is_learner or (member_of(learner) is None and SEPARATOR not in learner):
             return learner
@@ -83,7 +84,8 @@ class Access:
         return "instructor" if self.role == "staff" else "learner"
 
     def _enrolled(self, learner: str) -> tuple[Cohort, str]:
-        """Return the cohort, and the id as its roster writes it. Raises UsageError."""
+        """Return the learner's cohort, and the learner's id as the roster writes the id. Raises UsageError for an
+        unknown learner."""
         name, member = member_of(learner) or ("", "")
         if not member:
             raise UsageError(
@@ -106,9 +108,9 @@ class Access:
     def require(self, act: Act, lab: str, expires: int = 0) -> str:
         """Require that the act is allowed now on the learner's instance of that lab.
 
-        Returns the name of the cohort if the time of the cohort or of the boxes is over, but the act is allowed anyway.
-        Otherwise, returns an empty string. Raises UsageError for a learner that is in no roster, and for a lab that the
-        cohort doesn't have. Raises RefusedError if the time is over.
+        Returns the cohort's name if the cohort or the boxes have expired but the act is still allowed. Otherwise,
+        returns an empty string. Raises UsageError for a learner that is in no roster, and for a lab that the cohort
+        doesn't have. Raises RefusedError if the act is not allowed after the expiry.
         """
         from labctl.domain.access import rules
         from labctl.domain.classroom.cohort import is_over
@@ -126,8 +128,8 @@ class Access:
         return cohort.name if is_over(cohort, now) or 0 < expires <= now else ""
 
     def instance(self, lab: str, seed: str = "") -> Instance:
-        """Return the learner's instance of a lab. Without a given seed, the seed is derived from the secret of this
-        installation. For a learner of a cohort, the secret and the expiry are the cohort's."""
+        """Return the learner's instance of a lab. If no seed is given, the seed is derived from the secret of this
+        installation. For a learner of a cohort, the secret and the expiry come from the cohort."""
         from labctl.adapters import settings
         from labctl.domain.boxspec import Instance
         from labctl.domain.lab.params import seed_for
@@ -137,8 +139,8 @@ class Access:
         return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
 
     def found(self, lab: str = "") -> Current:
-        """Return the learner's instance of that lab, or the only instance that is up, for reading. Raises
-        UsageError."""
+        """Return the learner's instance of that lab, or the only instance that is up. The caller must only read it.
+        Raises UsageError if no instance is found."""
         return self._parts.finder.find(self.learner, lab)
 
     def current(self, act: Act, lab: str = "") -> Current:
@@ -147,7 +149,7 @@ class Access:
         try:
             found = self.found(lab)
         except UsageError:
-            # If the time is over and the boxes were also removed, the error about the time comes first.
+            # If the time is over and the boxes were also removed, the error about the time is raised.
             self.require(act, lab or self._only_lab())
             raise
         expires = min((box.expires for box in found.boxes if box.expires), default=0)

@@ -9,11 +9,12 @@ from labctl.domain.classroom.cohort import member_of
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who calls, whose labs are meant, and in which language the answer will be read.
+    """The caller, the owner of the labs, and the language of the answers.
 
-    ``learner`` names the owner of the labs: ``COHORT/ID`` for a learner of a cohort, or a name on this machine. If it
-    is empty, the settings name the learner. ``role``: a learner of a cohort comes through the gateway. Staff uses the
-    engine and means a learner of a cohort. The owner uses the engine and means no learner of a cohort.
+    ``learner`` names the owner of the labs: ``COHORT/ID`` for a learner of a cohort, or a name on this machine. If
+    ``learner`` is empty, the settings name the learner. ``role`` is ``learner``, ``staff`` or ``owner``. A learner of a
+    cohort comes through the gateway. Staff and the owner use the engine directly. An actor who works on the labs of a
+    cohort's learner is staff. Otherwise the actor is the owner of the machine.
     """
 
     role: Role
@@ -22,7 +23,7 @@ class Actor(msgspec.Struct, frozen=True):
 
     @property
     def is_learner(self) -> bool:
-        """Whether the actor is the learner. The gateway knows this by the key; typed text never decides it."""
+        """Whether the actor is the learner. The SSH key at the gateway decides this, and typed text never does."""
         return self.role == "learner"
 
 
@@ -32,5 +33,5 @@ def at_the_engine(learner: str = "", language: str = "en") -> Actor:
 
 
 def by_key(learner: str, language: str = "en") -> Actor:
-    """Return the actor for the learner of a cohort who owns the key."""
+    """Return the actor for a learner of a cohort who logged in with an SSH key."""
     return Actor("learner", learner, language)

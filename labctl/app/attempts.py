@@ -37,8 +37,8 @@ class AttemptsApi:
 
     @contextmanager
     def preparing(self) -> Iterator[None]:
-        """Prepare for a verify in this block. The child process for checks starts while other modules are loaded, and
-        ends with the block. No other verify ends."""
+        """Prepare for a verify in this block. The child process for checks starts while other modules are loaded. At
+        the end of the block this child process ends, but no child process of another verify."""
         verify = self._parts.prepared_verify()
         token = _prepared.set((self._parts, verify))
         try:
@@ -54,8 +54,9 @@ class AttemptsApi:
     def verify(
         self, actor: Actor, lab: str = "", tasks: Collection[str] = (), *, thorough: bool = False, emit: Emit
     ) -> JudgedPage:
-        """Judge the boxes. The attempt is kept if the store can be reached. ``tasks``: judge only these. ``thorough``:
-        also run the checks that reboot, kill or cut something, on copies. Raises LabctlError."""
+        """Judge the boxes, and store the attempt if the store can be reached. ``tasks`` restricts the verify to these
+        tasks. ``thorough`` also runs the checks that reboot a box, kill a process or cut a network link, on copies of
+        the boxes. Raises LabctlError if the boxes can't be judged."""
         if thorough:
             require_staff(actor)
         access = Access(self._parts, actor)
@@ -67,8 +68,8 @@ class AttemptsApi:
 
     @staff_only
     def watch(self, actor: Actor, lab: str, tasks: Collection[str], tell: Callable[[JudgedPage], None]) -> None:
-        """Judge again after each change in the boxes, until all tasks have passed. ``tell`` receives each attempt, from
-        the second on with the tasks that changed."""
+        """Judge again after each change in the boxes, until all tasks have passed. ``tell`` receives each attempt. From
+        the second attempt on, ``changes`` in the page lists the changed tasks."""
         from labctl.services.watch import changes
 
         access = Access(self._parts, actor)
@@ -84,7 +85,8 @@ class AttemptsApi:
         self._parts.watch(self._verify()).run(find, frozenset(tasks) or None, judged, access.by)
 
     def history(self, actor: Actor, lab: str = "") -> History:
-        """Return all attempts, oldest first. Without a lab, of the only lab that is up. Raises UsageError."""
+        """Return all attempts at a lab, oldest first. If no lab is named, the only lab that is up is meant. Raises
+        UsageError if no lab can be determined."""
         from labctl.views.attempts import History
 
         access = Access(self._parts, actor)
@@ -110,8 +112,8 @@ class AttemptsApi:
         return AttemptPage(found.lab, report(chosen, number), compared_with(chosen, found.attempts[: number - 1]))
 
     def hint(self, actor: Actor, task: str, lab: str = "") -> Hints:
-        """Return the hints of a task up to the next hint. Hints that staff reads are not recorded as seen by the
-        learner. Raises UsageError."""
+        """Return the hints of a task that were seen, and the next hint. If staff reads a hint, it is not recorded as
+        seen by the learner. Raises UsageError for an unknown task."""
         from labctl.app.labs import require_task
         from labctl.domain.text import fill
         from labctl.views.attempts import Hints
@@ -138,7 +140,7 @@ def _page(
 
 
 def _readable(actor: Actor, attempt: Attempt) -> Attempt:
-    """Return the attempt as the actor may read it: a learner never reads another learner's name."""
+    """Return the attempt as the actor may read it. For a learner, the names of other learners are removed."""
     if not actor.is_learner or not attempt.integrity:
         return attempt
     return msgspec.structs.replace(attempt, integrity=attempt.integrity.without_names())

@@ -1,4 +1,4 @@
-"""Write labs, for all front ends: lint, test, and a new lab as a start."""
+"""The facade's part for authors of labs: lint a lab, test a lab, create a new lab."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ class AuthoringApi:
     ) -> Proof:
         """Prove these labs on boxes of their own, one lab after the other.
 
-        ``seeds`` is the number of seeds, ``repeat`` the number of times that the same boxes are judged. ``mutants`` is
-        the most mutants of each task, None for all. ``phases``: run only these and the phases that they need; none for
-        all except the thorough phase. ``thorough``: also run the thorough phase. Raises UsageError and InvalidLabError
-        before a box is created. A failure after that is a flaw of the proof.
+        ``seeds`` is the number of seeds. ``repeat`` is the number of times that the same boxes are judged. ``mutants``
+        is the largest number of mutants for each task, and None means all mutants. ``phases`` selects phases, and the
+        phases that they depend on also run. If ``phases`` is empty, all phases except the thorough phase run.
+        ``thorough`` adds the thorough phase. Raises UsageError and InvalidLabError before a box is created. A failure
+        after that is a flaw of the proof.
         """
         from labctl.domain.proof.rules import Phase
         from labctl.services.proof.prove import DEFAULT_PHASES, Wishes

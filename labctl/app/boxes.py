@@ -20,8 +20,8 @@ _SSH_PORT = 22
 
 
 class BoxesApi:
-    """See ``Labctl.boxes``. Every method takes a box and a lab; without a lab, the only lab that is up is meant. Every
-    method raises LabctlError if the actor may not enter the box now."""
+    """See ``Labctl.boxes``. Every method takes a box and a lab. If the lab is empty, the only lab that is up is meant.
+    Every method raises LabctlError if the actor may not enter the box now."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -67,20 +67,20 @@ class BoxesApi:
 
     @staff_only
     def console(self, actor: Actor, lab: str, box: str, lines: int) -> bytes | None:
-        """Return the last lines of a stopped box's console. None if the box runs, because then its journal can be
-        read."""
+        """Return the last lines of a stopped box's console. Return None if the box runs, because the journal of a
+        running box can be read."""
         found = Access(self._parts, actor).found(lab).box(box, running=False)
         return None if found.state is State.RUNNING else self._parts.engine.logs(found.id, lines)
 
     @staff_only
     def journal(self, actor: Actor, lab: str, box: str, argv: Sequence[str]) -> ExecResult:
-        """Return the journal of a running box. ``words`` are the arguments for the toolbox's journalctl."""
+        """Return the journal of a running box. ``argv`` has the arguments for the toolbox's journalctl."""
         found = Access(self._parts, actor).found(lab).box(box)
         return self._parts.engine.exec(found.id, ["/.labctl/bin/journalctl", *argv])
 
     @staff_only
     def follow_journal(self, actor: Actor, lab: str, box: str, argv: Sequence[str]) -> ByteStream:
-        """Follow the journal as it grows; otherwise the same as ``journal``."""
+        """Return a stream of the journal that also has all later entries. The arguments are those of ``journal``."""
         found = Access(self._parts, actor).found(lab).box(box)
         return self._parts.engine.stream(found.id, ["/.labctl/bin/journalctl", *argv, "-f"])
 
@@ -103,8 +103,8 @@ class BoxesApi:
         return Copy(self._parts.engine, emit, box).download(found.id, source, target)
 
     def put(self, actor: Actor, lab: str, box: str, path: str, content: Callable[[], bytes]) -> tuple[str, int]:
-        """Write bytes to a file in a box, and return its whole path and its size. A learner sends ``content``, which
-        may take long. So the permission is checked before and after it is read."""
+        """Write bytes to a file in a box, and return the file's whole path and its size. A learner may need a long time
+        to send ``content``, so the permission is checked before and after ``content`` is read."""
         from labctl.services.copy import Copy
 
         Access(self._parts, actor).current("copy", lab).disk(box)
@@ -130,7 +130,7 @@ class BoxesApi:
     @staff_only
     def ssh_config(self, actor: Actor, lab: str, sent: Mapping[str, str]) -> str:
         """Return the OpenSSH configuration for the boxes of a lab. If the key is missing, it is created and put into
-        them. ``sent`` is the environment of sessions."""
+        the boxes. ``sent`` is the environment of sessions."""
         from labctl.services.ssh import prepare
 
         current = Access(self._parts, actor).current("enter", lab)

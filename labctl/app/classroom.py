@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
 class ClassroomApi:
     """See ``Labctl.classroom``. Every method raises RefusedError for a learner, and UsageError for an unknown cohort or
-    learner. ``ids`` selects learners of the cohort, as the roster writes the ids; none selects all."""
+    learner. ``ids`` selects learners of the cohort by their ids in the roster. If ``ids`` is empty, all learners are
+    selected."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     @staff_only
     def cohorts(self, actor: Actor, *, ended: bool = False) -> tuple[CohortSummary, ...]:
-        """Return the active cohorts, and on request also the ended cohorts."""
+        """Return the active cohorts. If ``ended`` is set, also return the ended cohorts."""
         from labctl.views.classroom import cohort_summary
 
         cohorts = self._parts.cohorts
@@ -57,7 +58,7 @@ class ClassroomApi:
 
     @staff_only
     def show(self, actor: Actor, name: str) -> CohortPage:
-        """Return a cohort with its learners: which of their labs are up, and when each learner was last seen."""
+        """Return a cohort with its learners, their labs that are up, and the time when each learner was last seen."""
         from labctl.views.classroom import cohort_page
 
         cohort = self._found(name)
@@ -66,7 +67,7 @@ class ClassroomApi:
     @staff_only
     def read_roster(self, actor: Actor, data: bytes, file: str, encoding: str = "", *, names: bool) -> Roster:
         """Read a roster from a CSV file or a workbook. The first ``MOST_BYTES + 1`` bytes of the file are enough.
-        ``names``: whether every learner needs a name. Raises RosterError with all faults of the file."""
+        ``names`` says whether every learner needs a name. Raises RosterError with all faults of the file."""
         from labctl.app.files import roster
 
         return roster(data, file, encoding, names=names)
@@ -85,8 +86,9 @@ class ClassroomApi:
         grace: float = GRACE,
         dry_run: bool = False,
     ) -> CohortCreated:
-        """Create a cohort with a secret of its own. ``until`` is in seconds since 1970, 0 for never; ``grace`` is in
-        seconds. A ``dry_run`` keeps nothing. Raises LabctlError; then nothing is kept either."""
+        """Create a cohort with a secret of its own. ``until`` is in seconds since 1970, and 0 means never. ``grace`` is
+        in seconds. A ``dry_run`` stores nothing. Raises LabctlError, without storing anything, if the cohort can't be
+        created."""
         from labctl.views.rosters import cohort_created
 
         registrar = self._parts.cohort.registrar
@@ -95,8 +97,8 @@ class ClassroomApi:
 
     @staff_only
     def add(self, actor: Actor, name: str, roster: Roster, *, dry_run: bool = False) -> RosterAdded:
-        """Add learners to a cohort, and update existing learners. A ``dry_run`` changes nothing. Raises LabctlError;
-        then nothing is changed either."""
+        """Add learners to a cohort, and update existing learners. A ``dry_run`` changes nothing. Raises LabctlError,
+        without any change, if a learner can't be added."""
         from labctl.views.rosters import RosterAdded, roster_remarks
 
         cohort = self._found(name)
@@ -110,8 +112,8 @@ class ClassroomApi:
 
     @staff_only
     def remove(self, actor: Actor, name: str, ids: Sequence[str], *, emit: Emit) -> Tally:
-        """Remove learners from a cohort, first their boxes, then the learners. Attempts are kept. A learner whose boxes
-        can't be removed stays in the cohort."""
+        """Remove the boxes of learners, then remove the learners from the cohort. Attempts are kept. A learner whose
+        boxes can't be removed stays in the cohort."""
         cohort, members = self._chosen(name, ids)
         parts = self._parts.cohort
         return self._forgotten(parts.registrar.remove(cohort, members, parts.boxes, emit))
@@ -128,15 +130,15 @@ class ClassroomApi:
 
     @staff_only
     def measure(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> None:
-        """Measure each lab of the cohort that was not measured on this server, with one instance of it. Raises
+        """Start and measure one instance of each lab of the cohort that was not measured on this server. Raises
         RefusedError after the end of the cohort."""
         cohort, _ = self._plannable(name, ids)
         self._parts.cohort.plan.measure(cohort.labs, emit)
 
     @staff_only
     def plan(self, actor: Actor, name: str, ids: Sequence[str] = ()) -> PlanReport:
-        """Compare the needs of these learners, beyond what is up, with the free resources of the server. Raises
-        RefusedError after the end of the cohort."""
+        """Compare the resources that these learners need in addition to their running boxes with the server's free
+        resources. Raises RefusedError after the end of the cohort."""
         from labctl.views.classroom import PlanReport
 
         cohort, members = self._plannable(name, ids)
@@ -145,8 +147,8 @@ class ClassroomApi:
 
     @staff_only
     def up(self, actor: Actor, name: str, ids: Sequence[str] = (), *, force: bool = False, emit: Emit) -> Tally:
-        """Start the boxes of these learners. If the server is too small for them, raises RefusedError before anything
-        is started, unless ``force`` is given."""
+        """Start the boxes of these learners. Raises RefusedError, before anything is started, if the server is too
+        small for the boxes and ``force`` is not set."""
         from labctl.services.classroom.plan import refusal
 
         cohort, members = self._chosen(name, ids)
@@ -188,12 +190,13 @@ class ClassroomApi:
         return self._parts.cohort.registrar.find(name)
 
     def _chosen(self, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member]]:
-        """Return the named learners, or all learners of the cohort."""
+        """Return the cohort, and the named learners or all its learners."""
         cohort = self._found(name)
         return cohort, self._parts.cohort.registrar.members(cohort, ids)
 
     def _meant(self, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member] | None]:
-        """Return the named learners, or None for the boxes of everybody, including learners who left the cohort."""
+        """Return the cohort and the named learners. If no learner is named, return None instead, which means the boxes
+        of all learners, including learners who left the cohort."""
         cohort = self._found(name)
         return cohort, self._parts.cohort.registrar.members(cohort, ids) if ids else None
 

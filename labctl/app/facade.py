@@ -1,5 +1,6 @@
-"""The one facade. A front end creates a ``Labctl`` and calls its parts. Each method takes the actor first and returns a
-view. Permissions and deadlines are decided below the facade, never in a front end."""
+"""The facade for all front ends. A front end creates a ``Labctl`` and calls its parts. The first argument of each
+method is the actor, and the result is a view. The code below the facade checks permissions and deadlines. A front end
+never checks them."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 class Labctl:
     """labctl for one catalog and one store. Each part is loaded at its first use, so ``labctl list`` needs no engine.
-    ``catalogs``: folders with more labs."""
+    ``catalogs`` are folders with more labs."""
 
     def __init__(self, catalogs: tuple[str, ...] = ()) -> None:
         self._parts = Parts(catalogs)

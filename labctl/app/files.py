@@ -1,4 +1,4 @@
-"""Read files for commands, without an engine: rosters."""
+"""Read rosters from files. No engine is needed."""
 
 from __future__ import annotations
 

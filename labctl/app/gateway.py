@@ -76,7 +76,7 @@ class GatewayApi:
 
     @staff_only
     def keys(self, actor: Actor, cohort: str = "") -> tuple[GatewayKey, ...]:
-        """Return the keys that open the gateway: of one cohort, or of all active cohorts. Raises UsageError for a
+        """Return the SSH keys that the gateway accepts, of one cohort or of all active cohorts. Raises UsageError for a
         cohort that is not active."""
         from labctl.domain.classroom.cohort import learner_of
         from labctl.domain.classroom.keys import fingerprint
@@ -164,8 +164,8 @@ class GatewayApi:
         """Serve until SIGTERM or Ctrl-C. Learners whose client sends no language get the actor's language.
 
         ``run`` carries out a session in a process of its own, and ``explain`` words an error. ``ready`` is called when
-        logins can come. ``each`` and ``together`` limit the sessions at the same time, of one learner and of all.
-        Raises LabctlError.
+        the gateway can accept logins. ``each`` is the largest number of simultaneous sessions of one learner, and
+        ``together`` is that number for all learners. Raises LabctlError if the gateway can't be served.
         """
         from pathlib import Path
 
@@ -177,7 +177,8 @@ class GatewayApi:
         from labctl.adapters.gateway.store_worker import StoreWorker
 
         _load_all()
-        # The memory in use now is shared with every session, and the garbage collector never writes to it.
+        # Sessions are forked from this process and share its memory. After the freeze, the garbage collector doesn't
+        # write to the shared objects.
         gc.collect()
         gc.freeze()
         accounts = Accounts(
@@ -198,15 +199,15 @@ class GatewayApi:
             Broker(accounts, handler, sessions, store_worker, audit).serve(listener, serving)
 
     def record(self, actor: Actor, what: Literal["begun", "refused"], said: str, verb: str = "") -> None:
-        """Have the broker log words that a learner typed in the menu. The learner's session calls this."""
+        """Make the broker log the words that a learner typed in the menu. The learner's session calls this method."""
         from labctl.adapters.gateway.child import report
 
         report(what, said, verb)
 
     @contextlib.contextmanager
     def alone(self, actor: Actor, verb: str, emit: Emit) -> Iterator[None]:
-        """If an order loads the server, let it wait for the learner's other orders, also those of the learner's other
-        logins. Raises LabctlError if they take too long."""
+        """If an order loads the server, wait until the learner's other orders have ended, also those of the learner's
+        other logins. Raises LabctlError if the other orders take too long."""
         from labctl.domain.naming import slug
 
         if verb not in _ONE_AT_A_TIME:

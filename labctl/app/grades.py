@@ -33,7 +33,7 @@ left are in it, too. By the seeds in attempts.jsonl whoever has labctl knows eve
 
 class GradesApi:
     """See ``Labctl.grades``. Every method raises RefusedError for a learner, and UsageError for an unknown cohort, lab,
-    learner or group. ``labs``, ``learners`` and ``group`` select; none selects all."""
+    learner or group. ``labs``, ``learners`` and ``group`` select labs and learners. An empty argument selects all."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -57,9 +57,9 @@ class GradesApi:
         thorough: bool = False,
         ended: Callable[[Judged, int], None],
     ) -> list[Judged]:
-        """Judge the boxes of these learners. ``ended`` receives each learner's lab as it is judged, and the total
-        number of labs. ``thorough``: also run the checks that reboot, kill or cut something, on copies of the boxes.
-        Raises LabctlError if the engine can't be queried."""
+        """Judge the boxes of these learners. ``ended`` receives the result of each learner's lab as soon as it is
+        judged, and the total number of labs. ``thorough`` also runs the checks that reboot a box, kill a process or cut
+        a network link, on copies of the boxes. Raises LabctlError if the engine can't be queried."""
         cohort, book = self._chosen(name, labs, learners, group)
         chosen = [lab.name for lab in book.labs]
         total = len(book.members) * len(chosen)
@@ -80,8 +80,8 @@ class GradesApi:
         thorough: bool = False,
         ended: Callable[[Judged, int], None],
     ) -> Regraded:
-        """Judge the boxes of these learners by the current checks. A ``dry_run`` changes no grade. Otherwise the same
-        as ``verify``."""
+        """Judge the boxes of these learners by the current checks. A ``dry_run`` changes no grade. The other arguments
+        and the errors are those of ``verify``."""
         cohort, book = self._chosen(name, (lab,), learners, group)
         total = len(book.members)
         return self._parts.cohort.verify.regrade(
@@ -92,8 +92,8 @@ class GradesApi:
     def export(
         self, actor: Actor, name: str, rendered: Callable[[Book, str], bytes]
     ) -> Iterator[tuple[str, Iterable[bytes]]]:
-        """Return the files of a cohort's export, one after the other: name and content. ``rendered``: the grades as
-        ``csv`` or ``json``, as the front end writes them. The engine is not queried, and no file contains the cohort's
+        """Yield the name and the content of each file of a cohort's export. ``rendered`` returns the grades as ``csv``
+        or ``json``, as the front end writes them. The engine is not queried, and no file contains the cohort's
         secret."""
         import msgspec
 

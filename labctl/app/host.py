@@ -24,7 +24,7 @@ class HostApi:
 
     @staff_only
     def look(self, actor: Actor) -> tuple[Finding, ...]:
-        """Inspect the machine: the engine, kernel limits, disk, keeper and switch, images, mirrors, then the faulty
+        """Inspect the machine: the engine, kernel limits, disk, keeper and switch, images, mirrors, and last the faulty
         labs. Return findings for problems and for the parts that work. Raises EngineError if there is no engine."""
         return self._look(*self._labs())
 
@@ -67,7 +67,8 @@ class HostApi:
 
     @staff_only
     def set(self, actor: Actor, key: str, value: str) -> None:
-        """Keep a value in the settings file. Several values are separated by colons. Raises UsageError."""
+        """Write a value to the settings file. Several values are separated by colons. Raises UsageError for an unknown
+        key or an invalid value."""
         from labctl.adapters import settings
 
         settings.set_(key, value)

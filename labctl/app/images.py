@@ -50,8 +50,8 @@ class ImagesApi:
 
     @staff_only
     def save(self, actor: Actor, file: str, labs: Sequence[str] = (), *, emit: Emit) -> ImagesSaved:
-        """Write all images that labs need to one file. Missing images are built first. A name that ends in ``.gz`` is
-        compressed. Raises BuildError, and UsageError if the file can't be written."""
+        """Write all images that labs need to one file. Missing images are built first. If the file name ends in
+        ``.gz``, the file is compressed. Raises BuildError, and UsageError if the file can't be written."""
         from labctl.views.images import ImagesSaved
 
         chosen = self._chosen(labs)

@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 
 class InstancesApi:
-    """See ``Labctl.instances``. Every method raises LabctlError if the actor may not do that now; then nothing has
-    changed."""
+    """See ``Labctl.instances``. Every method raises LabctlError, without any change, if the actor may not do the action
+    now."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     def up(self, actor: Actor, lab: str, seed: str = "", *, emit: Emit) -> LabIsUp:
-        """Start a lab. Boxes that are up already stay unchanged. If the first start fails, everything that it created
-        is removed. ``seed`` replaces the learner's own seed."""
+        """Start a lab. Running boxes stay unchanged. If the first start fails, everything that it created is removed.
+        ``seed`` replaces the learner's own seed."""
         from labctl.views.instances import LabIsUp
 
         if seed:
@@ -69,7 +69,7 @@ class InstancesApi:
 
     @staff_only
     def down(self, actor: Actor, lab: str = "", *, emit: Emit) -> LabIsDown:
-        """End a lab, also if its file was removed from the catalog. Its boxes are removed with all their content.
+        """End a lab, even if its file was removed from the catalog. The lab's boxes are removed with all their content.
         Without a name, the only lab that is up is ended."""
         from labctl.views.instances import LabIsDown
 
@@ -97,7 +97,8 @@ class InstancesApi:
         return AllDown(tuple(ended), 0 if ended else len(self._parts.engine.observe()))
 
     def status(self, actor: Actor, lab: str = "", *, everyone: bool = False) -> tuple[BoxStatus, ...]:
-        """Return the learner's boxes, or the boxes of all learners of this store. A named lab selects its boxes."""
+        """Return the learner's boxes, or the boxes of all learners of this store. If a lab is named, return only its
+        boxes."""
         if everyone:
             require_staff(actor)
         access = Access(self._parts, actor)
@@ -115,14 +116,14 @@ class InstancesApi:
         require_none_unclaimed(self._parts.engine, Access(self._parts, actor).learner)
 
     def _status(self, box: ObservedBox, notes: list[BoxNote]) -> BoxStatus:
-        """Return the status without the id of the store: all boxes belong to this store."""
+        """Return the status without the id of the store, because all boxes belong to this store."""
         from labctl.views.instances import BoxStatus
 
         known = {name: value for name, value in msgspec.structs.asdict(box).items() if name != "store"}
         return BoxStatus(**known, address=self._address(box), notes=tuple(notes))
 
     def _notes(self, boxes: Sequence[ObservedBox]) -> list[BoxNote]:
-        """Return notes on these boxes: why a box is stopped, and what happened to a box lately."""
+        """Return notes on these boxes. A note says why a box is stopped, or reports a recent event."""
         from labctl.domain.notes import timely
 
         if not boxes:
@@ -139,24 +140,24 @@ class InstancesApi:
             return ""
 
     def stop(self, actor: Actor, lab: str = "", boxes: Sequence[str] = (), *, emit: Emit) -> tuple[str, ...]:
-        """Stop all boxes, or the named boxes. Returns the names of the boxes that ran."""
+        """Stop all boxes, or the named boxes. Returns the names of the boxes that ran before."""
         current = Access(self._parts, actor).current("stop", lab)
         return tuple(self._parts.power.stop(current.instance, _chosen(current, boxes), emit))
 
     def start(self, actor: Actor, lab: str = "", boxes: Sequence[str] = (), *, emit: Emit) -> tuple[str, ...]:
         """Start all boxes, or the named boxes, and wait until they are ready. Returns the names of the boxes that did
-        not run."""
+        not run before."""
         current = Access(self._parts, actor).current("start", lab)
         return tuple(self._parts.power.start(current.instance, _chosen(current, boxes), emit))
 
     def resettable(self, actor: Actor, lab: str = "", boxes: Sequence[str] = ()) -> tuple[str, ...]:
-        """Return the boxes that ``reset`` would recreate, for the question before it."""
+        """Return the boxes that ``reset`` would recreate. The front end shows them in its confirmation prompt."""
         current = Access(self._parts, actor).current("reset", lab)
         return tuple(box.box for box in _chosen(current, boxes))
 
     def reset(self, actor: Actor, lab: str = "", boxes: Sequence[str] = (), *, emit: Emit) -> tuple[str, ...]:
-        """Recreate all boxes, or the named boxes, with the same params. Returns their names. The work in them is
-        lost."""
+        """Recreate all boxes, or the named boxes, with the same params. Returns the names of the boxes. The work in the
+        boxes is lost."""
         access = Access(self._parts, actor)
         current = access.current("reset", lab)
         chosen = _chosen(current, boxes)
@@ -165,7 +166,7 @@ class InstancesApi:
 
     @staff_only
     def solvable(self, actor: Actor, lab: str = "", solution: str = "solve") -> tuple[str, ...]:
-        """Return the boxes that ``solve`` would change, for the question before it."""
+        """Return the boxes that ``solve`` would change. The front end shows them in its confirmation prompt."""
         return tuple(self._to_solve(actor, lab, solution).lab.boxes)
 
     @staff_only

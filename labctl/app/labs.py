@@ -34,11 +34,12 @@ class LabsApi:
         return self._parts.catalog.lab(name)
 
     def listed(self, actor: Actor) -> tuple[list[Lab], list[InvalidLabError]]:
-        """Return all labs that can be read, and the errors of the others."""
+        """Return all labs that can be read, and the errors of the faulty labs."""
         return readable(self._parts.catalog, InvalidLabError)
 
     def meant(self, actor: Actor, name: str = "") -> Lab:
-        """Return the lab of that name. Without a name, the only lab of the learner that is up. Raises UsageError."""
+        """Return the lab of that name. Without a name, return the learner's only lab that is up. Raises UsageError if
+        no lab can be determined."""
         return self._meant(Access(self._parts, actor), name)
 
     def _meant(self, access: Access, name: str) -> Lab:
@@ -51,14 +52,14 @@ class LabsApi:
         return lab
 
     def box_names(self, actor: Actor, name: str = "") -> tuple[str, ...]:
-        """Return the boxes of the lab that is meant; an empty list if that lab can't be determined."""
+        """Return the boxes of the lab that is meant, or no boxes if no lab can be determined."""
         try:
             return tuple(self.meant(actor, name).boxes)
         except LabctlError:
             return ()
 
     def task_names(self, actor: Actor, name: str = "") -> tuple[str, ...]:
-        """Return the tasks of the lab that is meant; an empty list if that lab can't be determined."""
+        """Return the tasks of the lab that is meant, or no tasks if no lab can be determined."""
         try:
             return tuple(task.id for task in self.meant(actor, name).tasks)
         except LabctlError:
@@ -115,8 +116,8 @@ class LabsApi:
         return lab, params, template_values(lab, access.learner, params)
 
     def _seed(self, access: Access, lab: str) -> str:
-        """Return the seed of the instance that is up; ``up --seed`` may have set it. Without an engine, return the seed
-        of the learner."""
+        """Return the seed of the instance that is up, because ``up --seed`` may have set it. Without an engine, return
+        the seed of the learner."""
         try:
             boxes = self._parts.engine.observe(instance_id(lab, access.learner))
         except EngineError:
@@ -128,7 +129,7 @@ E = TypeVar("E", bound=LabctlError)
 
 
 def readable(catalog: Catalog, faulty: type[E]) -> tuple[list[Lab], list[E]]:
-    """Return all labs of the catalog that can be read, and the errors of that kind for the others."""
+    """Return all labs of the catalog that can be read, and for each other lab an error of the type ``faulty``."""
     found, faults = [], []
     for name in catalog.names():
         try:

@@ -1,10 +1,10 @@
-"""The language that the user set. Every command reads it before anything else."""
+"""The language that the user set. Every command reads this setting first."""
 
 from __future__ import annotations
 
 
 def language_setting() -> str:
-    """Return ``lang`` of the settings file. The file is read only if it exists."""
+    """Return the value of ``lang`` in the settings file. The file is read only if it exists."""
     from labctl.adapters.paths import config_file
 
     if not config_file().exists():

@@ -1,5 +1,5 @@
-"""The Protocols through which services reach the outside. Adapters implement them, and tests/fakes.py implements them
-too. One suite of contract tests runs on both."""
+"""The Protocols through which services reach the outside. Adapters implement these Protocols, and so do the fakes in
+tests/fakes.py. The same contract tests run on adapters and on fakes."""
 
 from __future__ import annotations
 
@@ -43,21 +43,22 @@ class Engine(Protocol):
     def observe(self, instance: str | None = None) -> list[ObservedBox]:
         """Return all boxes of this store, running or not, or the boxes of one instance.
 
-        Boxes of clones are not included, so no caller takes a clone for a learner's box. Boxes that were created before
-        stores had ids are included if two conditions hold: they are known to belong to this store, and their instance
-        has no other boxes.
+        Boxes of clones are not included, so that no caller mistakes a clone for a learner's box. Boxes that were
+        created before stores had ids are included if two conditions hold: they are known to belong to this store, and
+        their instance has no other boxes.
         """
 
     def unclaimed(self, instance: str | None = None) -> list[ObservedBox]:
-        """Return the boxes that were created before stores had ids and that aren't known to belong to this store: all
-        of them, or the boxes of one instance. Boxes of clones are not included."""
+        """Return boxes that were created before stores had ids and that aren't known to belong to this store.
+        ``instance`` selects the boxes of one instance. Boxes of clones are not included."""
 
     def observe_all(self) -> list[ObservedBox]:
-        """Return all boxes of all stores, including boxes of clones. It is for decisions about the whole engine. None
-        of these boxes may be changed."""
+        """Return all boxes of all stores, including boxes of clones. This method is for decisions that concern the
+        whole engine. Callers must not change any of these boxes."""
 
     def clones(self, original: str | None = None) -> list[ObservedBox]:
-        """Return the boxes of all clones of this store, running or not, or of the clones of one instance."""
+        """Return the boxes of the clones of this store, running or not. ``original`` selects the clones of one
+        instance."""
 
     def create(self, spec: BoxSpec) -> str:
         """Create a box without starting it, and return its id. Raises NameTakenError if a container of that name
@@ -67,8 +68,8 @@ class Engine(Protocol):
         """Start the box. A running box stays unchanged."""
 
     def stop(self, box_id: str, timeout: int = 10) -> None:
-        """Stop the box; after ``timeout`` seconds, kill it. A ``timeout`` of 0 is a power cut: the box gets no signal
-        before. A stopped or missing box stays unchanged."""
+        """Stop the box, and kill it if it still runs after ``timeout`` seconds. A ``timeout`` of 0 is a power cut: the
+        box is killed without a signal that it could handle. If the box is stopped or missing, nothing happens."""
 
     def restart(self, box_id: str, timeout: int = 10) -> None:
         """Stop the box and start it."""
@@ -79,20 +80,22 @@ class Engine(Protocol):
     def commit(self, box_id: str, labels: Mapping[str, str]) -> str:
         """Create an image of the box's disk at one moment, and return its id.
 
-        The box is paused for this, for 0.1 s or more, depending on the written data. Holes of sparse files are written
-        as zeros: see ``Keeper.hold``. Of labctl's labels, the image has ``labels`` and no others. Mounts are not in the
-        image: /run, and the engine's /etc/hosts, /etc/hostname and /etc/resolv.conf.
+        The commit pauses the box for 0.1 s or more, depending on the amount of written data. Holes of sparse files are
+        written as zeros: see ``Keeper.hold``. ``labels`` are the only labels of labctl on the image. The image doesn't
+        contain mounts, that is, /run, and the engine's /etc/hosts, /etc/hostname and /etc/resolv.conf.
         """
 
     def clone_images(self, original: str | None = None) -> list[CloneImage]:
-        """Return all images of this store that were committed with ``Instance.clone_image_labels``, or those of one
-        instance."""
+        """Return the images of this store that were committed with ``Instance.clone_image_labels``. ``original``
+        selects the images of one instance."""
 
     def remove_image(self, image_id: str) -> bool:
-        """Remove the image. A missing image is no error. Returns False if a box uses the image: then it stays."""
+        """Remove the image. A missing image is no error. If a box uses the image, the image is not removed, and the
+        method returns False."""
 
     def running(self, box_id: str) -> RunningBox | None:
-        """Return the running state of the box: another ``Running`` after each start, None if the box doesn't run."""
+        """Return the running box, or None if the box doesn't run. After each start of the box, the ``RunningBox`` is a
+        different one."""
 
     def exec(
         self,
@@ -102,7 +105,8 @@ class Engine(Protocol):
         stdin: bytes | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> ExecResult:
-        """Run a command as root in the box and wait. If it can't be started, the exit code is 126 or 127."""
+        """Run a command as root in the box, and wait until it ends. If the command can't be started, the exit code is
+        126 or 127."""
 
     def stream(self, box_id: str, argv: Sequence[str]) -> ByteStream:
         """Run a command whose stdin and stdout are a stream of bytes."""
@@ -122,31 +126,34 @@ class Engine(Protocol):
         run, the path is searched on its disk."""
 
     def put_archive(self, box_id: str, path: str, tar: bytes | IO[bytes]) -> None:
-        """Unpack a tar archive (GNU's format) in a folder of the box, as the box sees its files, including mounts.
+        """Unpack a tar archive in GNU's format into a folder of the box, as processes in the box see the folder,
+        including mounts.
 
-        Files replace files, and folders receive new files. Nothing is changed until the whole archive is in the box. A
-        box that doesn't run has its disk and no mounts. Raises UsageError if the folder doesn't exist or can't be
-        written. Also raises it if a folder would replace a file, or a file would replace a folder.
+        Files of the archive replace existing files. Existing folders stay, and receive new files. Nothing is changed
+        until the whole archive is in the box. If the box doesn't run, the archive is unpacked on its disk, without
+        mounts. Raises UsageError if the folder doesn't exist or can't be written. Also raises UsageError if a folder
+        would replace a file, or a file would replace a folder.
         """
 
     def get_archive(self, box_id: str, path: str, left_out: Callable[[str], object] = ...) -> Iterator[bytes]:
-        """Return a file or folder of the box as a tar archive, as the box sees it. If the box doesn't run, its disk is
-        read. A link is returned as a link. ``left_out`` receives the sockets, which no archive can hold. Raises
-        UsageError if the path is missing or unreadable, also after part of the archive was returned."""
+        """Return a file or folder of the box as a tar archive, as processes in the box see it. If the box doesn't run,
+        its disk is read. A link is returned as a link. ``left_out`` receives the name of each socket, because an
+        archive can't hold sockets. Raises UsageError if the path is missing or unreadable. This can also happen after a
+        part of the archive was returned."""
 
     def logs(self, box_id: str, tail: int) -> bytes:
         """Return the last lines of the box's console."""
 
     def memory(self, box_id: str) -> int:
-        """Return the memory of a running box in bytes, by its own cgroup, without the page cache that can be freed at
-        once."""
+        """Return the memory use of a running box in bytes, as its cgroup reports it. Page cache that can be freed at
+        once doesn't count."""
 
 
 class Images(Protocol):
-    """Images, content-addressed: a tag is a hash of all that goes into it."""
+    """Content-addressed images. The tag of an image is a hash of all inputs of its build."""
 
     def tags(self, lab: Lab) -> Mapping[str, str] | None:
-        """Return a map from box to tag if every image of the lab exists; None if an image must be built."""
+        """Return a map from box to tag if every image of the lab exists. Return None if an image must be built."""
 
     def ensure(self, labs: Sequence[Lab], emit: Emit) -> None:
         """Build the missing images of these labs, in parallel as far as their dependencies allow. An interrupted or
@@ -156,7 +163,8 @@ class Images(Protocol):
         """Return labctl's images on the engine. ``current`` marks the images that these labs would use."""
 
     def save(self, labs: Sequence[Lab], path: str, emit: Emit) -> int:
-        """Write all images of these labs to one file, for a machine without network. Returns its size in bytes."""
+        """Write all images of these labs to one file, for a machine without network. Returns the size of the file in
+        bytes."""
 
     def load(self, path: str, emit: Emit) -> list[str]:
         """Import a file that ``save`` wrote, and return the tags."""
@@ -173,7 +181,7 @@ class Provisioner(Protocol):
         and its message."""
 
     def stop(self) -> None:
-        """End all runs, from any thread. They raise BuildError."""
+        """End all runs. May be called from any thread. The ended runs raise BuildError."""
 
     def plays(self, lab: Lab) -> Sequence[str]:
         """Return the names of the lab's plays, without .yml."""
@@ -181,8 +189,8 @@ class Provisioner(Protocol):
 
 class CloneCheck(msgspec.Struct, frozen=True):
     """A check that runs only on a clone: its pytest id, its task and its title. A check that is ``shared`` runs in
-    every verify, on the one clone of all such checks. Other checks kill, cut or reboot something, and need a clone of
-    their own."""
+    every verify, and all shared checks run on the same clone. Each other check kills a process, cuts a network link or
+    reboots a box, so it needs a clone of its own."""
 
     name: str
     task: str
@@ -209,7 +217,7 @@ class Checker(Protocol):
     """Run checks on boxes."""
 
     def prepare(self) -> None:
-        """Prepare for a run that comes soon: load the modules that it needs."""
+        """Load the modules that a run needs, because a run will follow soon."""
 
     def run(
         self,
@@ -222,23 +230,24 @@ class Checker(Protocol):
         pick: Sequence[str] | None = None,
         power: PowerSwitch | None = None,
     ) -> Findings:
-        """Run the lab's checks, or those of the tasks in ``only``.
+        """Run the lab's checks, or only the checks of the tasks in ``only``.
 
-        Checks that need a clone are not run, but given to ``on_clones`` at once. On a clone, ``pick`` names the checks
-        to run. May be called from several threads. Raises ChecksError if the run itself fails. A single check that
-        can't run is a result with verdict error.
+        Checks that need a clone are not run. They are passed to ``on_clones`` at once. On a clone, ``pick`` names the
+        checks to run. This method may be called from several threads. Raises ChecksError if the run itself fails. If a
+        single check can't run, its result has the verdict ``error``.
         """
 
     def stop(self) -> None:
-        """End all runs, from any thread. They raise ChecksError."""
+        """End all runs. May be called from any thread. The ended runs raise ChecksError."""
 
 
 class Watcher(Protocol):
     """Report changes in boxes."""
 
     def watch(self, site: Site) -> AbstractContextManager[Callable[[float], bool]]:
-        """Watch these boxes. Gives a function that waits for at most that number of seconds. It returns True as soon as
-        a file was written, a program was run, or a box ended. Raises EngineError."""
+        """Watch these boxes during the block. The block gets a function that waits for at most the given number of
+        seconds. The function returns True as soon as a file was written, a program was run, or a box ended. Raises
+        EngineError if the boxes can't be watched."""
 
 
 class Catalog(Protocol):
@@ -248,8 +257,8 @@ class Catalog(Protocol):
         """Return the names of all labs, sorted."""
 
     def lab(self, name: str) -> Lab:
-        """Return that lab. Raises UsageError, with the nearest name, for an unknown lab, and InvalidLabError for a
-        faulty lab."""
+        """Return the lab of that name. Raises UsageError with the nearest name for an unknown lab, and InvalidLabError
+        for a faulty lab."""
 
     def brief(self, name: str, language: str) -> str:
         """Return the lab's brief in Markdown, without params filled in."""
@@ -271,7 +280,8 @@ class Locks(Protocol):
     """Locks between processes, so that only one does a piece of work at a time."""
 
     def hold(self, name: str, emit: Emit) -> AbstractContextManager[None]:
-        """Hold the lock of that name. If another labctl has it, a Note names the owner and this labctl waits."""
+        """Hold the lock of that name during the block. If another process holds the lock, this process waits, and a
+        Note names the owner."""
 
     def slot(self, name: str, width: int, emit: Emit) -> AbstractContextManager[None]:
         """Take one of ``width`` places, which all labctl processes of this store on this machine share. The order is
@@ -279,5 +289,5 @@ class Locks(Protocol):
         long wait."""
 
     def forget(self, name: str) -> None:
-        """Forget the lock of that name, and the locks whose name begins with that name and a dot. They are never needed
-        again."""
+        """Delete the lock of that name, and the locks whose name begins with that name and a dot. Call this only if
+        nobody will need these locks again."""

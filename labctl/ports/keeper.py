@@ -1,4 +1,4 @@
-"""The keeper of an engine and its reports. A part of the ports."""
+"""The keeper of an engine and its reports. This module is a part of the ports."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class KeeperWatch(Protocol):
 
     def wait_ready(self, box_ids: Mapping[str, str], deadline: float, emit: Emit) -> None:
         """Wait until systemd has finished starting in each box (name to id), and emit BoxReady for each. ``deadline``
-        is in seconds from now. Raises KeeperGoneError if the keeper ends before. Raises EngineError after the deadline,
-        with the last output of the keeper or of the box's console."""
+        is in seconds from now. Raises KeeperGoneError if the keeper ends before all boxes are ready. Raises EngineError
+        after the deadline, with the last output of the keeper or of the box's console."""
 
 
 class Keeper(Protocol):
@@ -33,12 +33,14 @@ class Keeper(Protocol):
         """Listen to the keeper. Enter the block before boxes are started."""
 
     def hold(self, boxes: Mapping[str, str]) -> AbstractContextManager[Mapping[str, Weight]]:
-        """Pause boxes (name to id) all together until the end of the block, or until this labctl dies. Gives the bytes
-        that a copy of each box would write. Raises EngineError if they can't be measured."""
+        """Pause these boxes (name to id) at the same moment, until the end of the block or the death of this process.
+        The block gets the number of bytes that a copy of each box would write. Raises EngineError if they can't be
+        measured."""
 
     def spare(self, instance: str, seconds: float) -> AbstractContextManager[None]:
-        """Keep the keeper from stopping or removing expired boxes of that instance (its name on the engine). This holds
-        during the block, for at most that number of seconds. Soon after the block, the keeper continues."""
+        """Prevent the keeper from stopping or removing expired boxes of an instance. ``instance`` is its name on the
+        engine. The protection lasts until the end of the block, but at most ``seconds``. Soon after the end, the keeper
+        stops or removes the boxes."""
 
     def remove(self) -> None:
-        """Remove keeper, switch, probe and toolbox. Only if there are no boxes."""
+        """Remove keeper, switch, probe and toolbox. Call this only if there are no boxes."""

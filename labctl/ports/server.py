@@ -15,21 +15,21 @@ class ServerPort(Protocol):
         """Return the machine's resources and their current use. Needs the keeper's image."""
 
     def measure(self, box_ids: Sequence[str]) -> Footprint:
-        """Return the use of these boxes together, at rest. It takes some seconds, in which their cpu time is
-        measured."""
+        """Return the resources that these boxes use together while nobody works in them. The measurement of their CPU
+        time takes some seconds."""
 
 
 class Footprints(Protocol):
-    """The measurements on this server, by names that change with the lab's images."""
+    """The stored footprints on this server. The name of a footprint changes if an image of the lab changes."""
 
     def get(self, name: str) -> Footprint | None:
-        """Return the kept footprint, or None."""
+        """Return the footprint that was stored under this name, or None."""
 
     def put(self, name: str, footprint: Footprint) -> None:
-        """Keep a footprint."""
+        """Store a footprint under this name."""
 
     def rate(self) -> float:
-        """Return the boxes started per second at the last start of many boxes; 0 if there was none."""
+        """Return how many boxes per second the last start of many boxes started, or 0 if there was no such start."""
 
     def put_rate(self, rate: float) -> None:
-        """Keep the rate."""
+        """Store the rate that ``rate`` returns."""

@@ -1,4 +1,4 @@
-"""The data that Docker can't keep."""
+"""Ports for the data that Docker can't keep."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from labctl.domain.verdict import Attempt
 
 
 class Store(Protocol):
-    """Attempts and hints. Every method raises LabctlError if the store can't be used. When a method returns, its data
-    is kept, whatever happens next."""
+    """Attempts and hints. Every method raises LabctlError if the store can't be used. When a method has returned, its
+    data is stored permanently, even if the process is killed next."""
 
     def add_attempt(self, attempt: Attempt) -> int:
-        """Keep an attempt, and return its number among the instance's attempts, from 1."""
+        """Store an attempt, and return its number. The attempts of an instance are numbered from 1."""
 
     def attempts(self, instance: str) -> list[Attempt]:
         """Return all attempts of an instance, oldest first."""
@@ -26,21 +26,21 @@ class Store(Protocol):
         """Record that the learner saw hint ``level`` (1 to 3) of a task."""
 
     def hints(self, instance: str) -> dict[str, int]:
-        """Return a map from task to the highest hint seen."""
+        """Return a map from task to the level of the highest hint that the learner saw."""
 
 
 class Cohorts(Protocol):
     """Cohorts, their learners and their events. Every method raises LabctlError if the store can't be used."""
 
     def add_cohort(self, cohort: Cohort, members: Sequence[Member]) -> None:
-        """Keep a new cohort with its members, or nothing. Raises UsageError for a name that is in use. The name of an
-        ended cohort is also in use, because its attempts are still found by that name."""
+        """Store a new cohort with all its members. After an error, nothing is stored. Raises UsageError for a name that
+        is in use. The name of an ended cohort is also in use, because its attempts are still found by that name."""
 
     def cohorts(self) -> list[Cohort]:
         """Return all cohorts, active or ended, oldest first."""
 
     def cohort(self, name: str) -> Cohort | None:
-        """Return that cohort, active or ended; None if it doesn't exist."""
+        """Return the cohort of that name, active or ended, or None if it doesn't exist."""
 
     def end_cohort(self, name: str, at: float) -> None:
         """End the cohort: the keys of its members stop working, and its attempts stay. A cohort that has already ended
@@ -54,29 +54,29 @@ class Cohorts(Protocol):
         for a key that a learner of another active cohort has, and for a cohort that doesn't exist or has ended."""
 
     def change_members(self, cohort: str, decide: Callable[[Sequence[Member]], Sequence[Member]]) -> None:
-        """Keep the members that ``decide`` returns for the current members, as ``add_members`` does. Nobody else
-        changes the cohort at the same time. Nothing changes if ``decide`` raises an error. ``decide`` may be called
-        twice."""
+        """Call ``decide`` with the current members, and store the members that it returns, as ``add_members`` does. No
+        other process changes the cohort in the meantime. If ``decide`` raises an error, nothing changes. ``decide`` may
+        be called twice."""
 
     def remove_members(self, cohort: str, ids: Iterable[str]) -> None:
         """Remove these members from the cohort. Their attempts stay."""
 
     def member_by_key(self, key: str) -> tuple[Cohort, Member] | None:
-        """Return the member with this key (``type base64``) in an active cohort, and the cohort; None if there is
-        none."""
+        """Return the active cohort and its member with this key (``type base64``), or None if no member has the key."""
 
     def add_happening(self, happening: Happening) -> None:
-        """Keep an event, in the form of ``domain.classroom.cohort.kept``."""
+        """Store an event, in the form that ``domain.classroom.cohort.kept`` returns."""
 
     def happenings(self, learners: Sequence[str]) -> list[Happening]:
-        """Return the events of these learners, in the order in which they were kept."""
+        """Return the events of these learners, in the order in which they were stored."""
 
     def last_seen(self, cohort: str) -> Mapping[str, float]:
         """Return a map from learner to the time of the last action, in seconds since 1970. A learner without actions is
-        missing. A note is no action of a learner."""
+        not in the map. A note doesn't count as an action of the learner."""
 
     def attempts_of(self, cohort: str) -> list[Attempt]:
-        """Return all attempts of a cohort's learners, oldest first, including learners who left."""
+        """Return all attempts of a cohort's learners, oldest first. Learners who left the cohort are included."""
 
     def hints_of(self, instances: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return a map from instance to task to the highest hint seen. An instance without hints is missing."""
+        """Return, for each instance, a map from task to the level of the highest hint seen. An instance without hints
+        is not in the result."""

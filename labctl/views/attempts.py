@@ -12,9 +12,9 @@ from labctl.errors import LabctlError
 class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """An attempt with its score, as ``verify --json`` and ``history --attempt N --json`` print it.
 
-    ``number`` counts the learner's attempts from 1. It is 0 if the attempt isn't in the store. Two fields are only for
-    a verify. ``left_out`` is the number of checks that did not run because they need ``--thorough``. ``kept`` says
-    whether the attempt is in the store.
+    ``number`` counts the learner's attempts from 1. It is 0 if the attempt isn't in the store. Two fields are set only
+    after a verify. ``left_out`` is the number of checks that did not run because they need ``--thorough``. ``kept``
+    says whether the attempt is in the store.
     """
 
     attempt: Attempt
@@ -27,12 +27,12 @@ class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def report(attempt: Attempt, number: int, *, left_out: int | None = None, kept: bool | None = None) -> AttemptReport:
-    """The report of an attempt."""
+    """Return the report of an attempt."""
     return AttemptReport(attempt, number, attempt.verdict, attempt.points, attempt.of, left_out, kept)
 
 
 class AttemptPage(msgspec.Struct, frozen=True):
-    """An attempt to be shown in full: the lab, and the earlier attempt for comparison."""
+    """An attempt to be shown in full, with its lab and an earlier attempt for comparison."""
 
     lab: Lab
     report: AttemptReport
@@ -43,8 +43,9 @@ class JudgedPage(msgspec.Struct, frozen=True):
     """The result of a verify: an ``AttemptPage``, and the number of checks that did not run because they need
     ``--thorough``.
 
-    ``lost`` says why the attempt is not in the store. Such an attempt has no number and doesn't count. ``changes`` is
-    set for an attempt of ``verify --watch`` after the first: the tasks whose verdict differs from the attempt before.
+    ``lost`` says why the attempt is not in the store. Such an attempt has no number and doesn't count. ``changes``
+    lists the tasks whose verdict differs from the previous attempt. Only ``verify --watch`` sets ``changes``, from the
+    second attempt on.
     """
 
     lab: Lab
@@ -63,7 +64,8 @@ class History(msgspec.Struct, frozen=True):
 
 
 class Hints(msgspec.Struct, frozen=True):
-    """The hints of a task that the learner may see now: ``level`` of ``of``."""
+    """The hints of a task that the learner may see now. These are the first ``level`` hints. In all, the task has
+    ``of`` hints."""
 
     task: str
     level: int

@@ -15,7 +15,7 @@ FaultsByLab = dict[str, tuple[LintFault, ...]]
 
 
 class MutantReport(msgspec.Struct, frozen=True):
-    """A mutant, the tasks that must fail under it, and whether exactly these failed with each seed."""
+    """A mutant, the tasks that must fail under this mutant, and whether exactly these tasks failed with each seed."""
 
     name: str
     fails: tuple[str, ...]
@@ -23,8 +23,8 @@ class MutantReport(msgspec.Struct, frozen=True):
 
 
 class FlakesReport(msgspec.Struct, frozen=True):
-    """How many of the verdicts on the same boxes differed. ``rate`` is the differing verdicts divided by all verdicts.
-    ``repeat`` is how often the boxes were judged with each seed."""
+    """The number of verdicts that differed although the boxes were the same. ``rate`` is the number of differing
+    verdicts divided by the number of all verdicts. ``repeat`` is how often the boxes were judged with each seed."""
 
     verdicts: int
     differing: int
@@ -33,9 +33,9 @@ class FlakesReport(msgspec.Struct, frozen=True):
 
 
 class LabProofReport(msgspec.Struct, frozen=True):
-    """One lab. ``checks`` counts all checks, and ``thorough_checks`` counts those that need ``--thorough``.
-    ``up_seconds`` and ``verify_seconds`` are medians. ``memory`` is in bytes, and ``seconds`` is by phase. ``flaws``
-    counts the flaws; ``ProofReport`` lists them."""
+    """The results of one lab. ``checks`` counts all checks, and ``thorough_checks`` counts those that need
+    ``--thorough``. ``up_seconds`` and ``verify_seconds`` are medians. ``memory`` is in bytes. ``seconds`` maps each
+    phase to its duration. ``flaws`` is the number of flaws, and ``ProofReport`` lists the flaws."""
 
     lab: str
     tasks: tuple[str, ...]
@@ -64,7 +64,7 @@ class ProofReport(msgspec.Struct, frozen=True):
 
 
 def report(proof: Proof) -> ProofReport:
-    """The report of a proof."""
+    """Return the report of a proof."""
     labs = tuple(map(_of_lab, proof.labs))
     return ProofReport(proof.verdict, proof.at, proof.machine, proof.phases, proof.flaws, labs)
 

@@ -12,7 +12,7 @@ from labctl.domain.classroom.cohort import Cohort, Limits, Member
 
 class CohortView(msgspec.Struct, frozen=True):
     """A cohort without its secret, because the secret gives every learner's params. ``created``, ``until`` and
-    ``ended`` are in seconds since 1970, 0 for never. ``grace`` is in seconds."""
+    ``ended`` are in seconds since 1970, and 0 means never. ``grace`` is in seconds."""
 
     name: str
     labs: tuple[str, ...]
@@ -54,8 +54,8 @@ class LabState(msgspec.Struct, frozen=True):
 
 
 class MemberRow(msgspec.Struct, frozen=True):
-    """A learner of a cohort. ``labs`` are the labs with boxes; None if the engine can't be queried. ``seen`` is in
-    seconds since 1970, 0 for never."""
+    """A learner of a cohort. ``labs`` are the labs with boxes, or None if the engine can't be queried. ``seen`` is in
+    seconds since 1970, and 0 means never."""
 
     member: Member
     labs: tuple[LabState, ...] | None
@@ -84,8 +84,8 @@ class LabPlan(msgspec.Struct, frozen=True):
 
 
 class ClassPlan(msgspec.Struct, frozen=True):
-    """The resources that a cohort needs beyond what runs already. ``fitting`` is the number of its learners that fit.
-    ``seconds`` is the expected duration of the start."""
+    """The resources that a cohort needs in addition to those of its running boxes. ``fitting`` is the number of its
+    learners that fit. ``seconds`` is the expected duration of the start."""
 
     labs: tuple[LabPlan, ...]
     weighed: tuple[Weighed, ...]

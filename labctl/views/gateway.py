@@ -19,7 +19,7 @@ class GatewayKey(msgspec.Struct, frozen=True):
 
 class BrokerStatus(msgspec.Struct, frozen=True):
     """The state of the broker. ``since`` is in seconds since 1970. ``sessions`` and ``refusals`` are lists of lines.
-    ``lost`` is the number of lost lines of its log."""
+    ``lost`` is the number of lost lines of the broker's log."""
 
     pid: int
     since: float
@@ -39,8 +39,8 @@ class SshdFault(msgspec.Struct, frozen=True):
 
 
 class GatewayState(msgspec.Struct, frozen=True):
-    """The state of the gateway. ``account``: whether the server has the account. ``sshd_error``: why sshd could not
-    print its configuration. ``broker``: None if no broker answers."""
+    """The state of the gateway. ``account`` says whether the server has the account. ``sshd_error`` says why sshd could
+    not print its configuration. ``broker`` is None if no broker answers."""
 
     account: bool
     sshd: tuple[SshdFault, ...]
@@ -63,8 +63,8 @@ class GatewayReport(msgspec.Struct, frozen=True):
 
 class LabOverview(msgspec.Struct, frozen=True):
     """A learner's lab in the menu: box names by state, and the last attempt. ``unsteady`` gives the reason for each box
-    that is neither running nor stopped. ``attempts`` is their number. ``points`` of ``of`` are those of the last
-    attempt."""
+    that is neither running nor stopped. ``attempts`` is the number of attempts. The last attempt has ``points`` of
+    ``of`` points."""
 
     lab: str
     title: str

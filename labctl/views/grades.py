@@ -1,4 +1,4 @@
-"""Views of the results of a class: grades, the matrix of watch, and the results of judging all learners."""
+"""Views of the results of a class: grades, the matrix of ``cohort watch``, and the results of ``cohort verify``."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class Book(msgspec.Struct, frozen=True):
 
 
 class MatrixRow(msgspec.Struct, frozen=True):
-    """A learner in ``cohort watch --json``. ``tasks`` has the last verdict of each task, None for none. ``hints`` maps
-    a task to the highest hint seen. ``seen`` is in seconds since 1970, None for never."""
+    """A learner in ``cohort watch --json``. ``tasks`` maps each task to its last verdict, or to None if it has no
+    verdict. ``hints`` maps a task to the level of the highest hint seen. ``seen`` is in seconds since 1970, and None
+    means never."""
 
     id: str
     name: str
@@ -40,7 +41,7 @@ class MatrixRow(msgspec.Struct, frozen=True):
 
 
 def matrix(book: Book, now: float, stuck: float) -> Mapping[str, tuple[MatrixRow, ...]]:
-    """Return a row for each learner, by lab. ``now`` is in seconds since 1970, ``stuck`` in seconds
+    """Return a map from lab to the rows of all learners. ``now`` is in seconds since 1970, ``stuck`` in seconds
     (``Entry.stuck``)."""
     return {
         lab.name: tuple(
@@ -64,7 +65,7 @@ def matrix(book: Book, now: float, stuck: float) -> Mapping[str, tuple[MatrixRow
 
 class GradeRow(msgspec.Struct, frozen=True):
     """A learner in ``cohort report --format json``. ``first``, ``last`` and ``graded`` (the attempt that counts) are in
-    seconds since 1970, None for never. ``tasks`` has the verdicts of the attempt that counts."""
+    seconds since 1970, and None means never. ``tasks`` has the verdicts of the attempt that counts."""
 
     id: str
     name: str
@@ -108,9 +109,9 @@ def _graded(entry: Entry) -> GradeRow:
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """The result of judging a learner's lab: the attempt, or the reason ``why`` there is no attempt. Reasons: a box
-    could not be started, checks could not run, or the boxes were removed. ``up`` is false if the boxes don't run or
-    don't exist. Without a ``why``, this is not an error."""
+    """The result of judging a learner's lab: the attempt, or the reason ``why`` there is no attempt. The reason is that
+    a box could not be started, that checks could not run, or that the boxes were removed. ``up`` is false if the boxes
+    don't run or don't exist. A lab that isn't up is an error only if ``why`` is set."""
 
     learner: str
     lab: str
@@ -125,12 +126,12 @@ class Judged(msgspec.Struct, frozen=True):
 
     @property
     def unjudged(self) -> bool:
-        """Whether a verdict is missing that should exist."""
+        """Whether a verdict that should exist is missing."""
         return not self.whole and (self.up or self.why is not None)
 
 
 class JudgedReport(msgspec.Struct, frozen=True):
-    """A learner's lab in ``cohort verify --json``. ``error``: why there is no attempt, in the reader's language."""
+    """A learner's lab in ``cohort verify --json``. ``error`` says in the reader's language why there is no attempt."""
 
     learner: str
     lab: str
@@ -140,15 +141,15 @@ class JudgedReport(msgspec.Struct, frozen=True):
 
 
 def judged_report(one: Judged, error: str | None) -> JudgedReport:
-    """Return the report of a learner's lab, with its error as the front end words it."""
+    """Return the report of a learner's lab. ``error`` is the error as the front end words it."""
     return JudgedReport(one.learner, one.lab, one.up, error, one.attempt)
 
 
 class Regraded(msgspec.Struct, frozen=True):
-    """The result of a regrade. ``changes``: the learners whose grade changed. ``same``: the number of learners whose
-    grade did not change. ``kept``: learners who keep the old grade, because their work could not be judged again,
-    completely or in part. ``anew``: learners who keep the old grade, because their boxes were created after the attempt
-    that counts."""
+    """The result of a regrade. ``changes`` has an entry for each learner whose grade changed. ``same`` is the number of
+    learners whose grade did not change. The learners in ``kept`` keep the old grade, because a verdict on their work is
+    missing. The learners in ``anew`` keep the old grade, because their boxes were created after the attempt that
+    counts."""
 
     changes: tuple[GradeChange, ...]
     same: int
@@ -157,7 +158,7 @@ class Regraded(msgspec.Struct, frozen=True):
 
 
 class RegradeReport(msgspec.Struct, frozen=True):
-    """The output of ``cohort regrade --json``: see ``Regraded``. A ``dry_run`` changes no grade."""
+    """The output of ``cohort regrade --json``. ``Regraded`` explains the fields. A ``dry_run`` changes no grade."""
 
     changes: tuple[GradeChange, ...]
     same: int

@@ -9,14 +9,14 @@ from labctl.domain.layers import Unpacked
 
 
 class ImageList(msgspec.Struct, frozen=True):
-    """labctl's images on the engine, and the bytes that they use on its disk when unpacked."""
+    """labctl's images on the engine, and the size in bytes of the unpacked images on its disk."""
 
     images: tuple[ImageInfo, ...]
     unpacked: Unpacked
 
 
 class ImagesBuilt(msgspec.Struct, frozen=True):
-    """The labs whose images are now on the engine, and the seconds that this took."""
+    """The labs whose images are now on the engine, and the duration of the build in seconds."""
 
     labs: tuple[str, ...]
     seconds: float

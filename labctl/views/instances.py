@@ -13,9 +13,9 @@ from labctl.domain.server import ServerId
 
 
 class BoxStatus(msgspec.Struct, frozen=True):
-    """An existing box on ``server``. ``address`` is its first address; empty if the lab isn't in the catalog any more.
-    ``created`` and ``expires`` are in seconds since 1970, 0 for never. ``disk`` is the limit of written bytes, 0 for no
-    limit. ``notes``: why the box is stopped, or what happened to it lately."""
+    """An existing box on ``server``. ``address`` is the box's first address, or empty if the lab is no longer in the
+    catalog. ``created`` and ``expires`` are in seconds since 1970, and 0 means never. ``disk`` is the limit of written
+    bytes, and 0 means no limit. ``notes`` say why the box is stopped, or which events concerned it lately."""
 
     id: str
     container: str
@@ -38,8 +38,9 @@ class BoxStatus(msgspec.Struct, frozen=True):
 
 
 class LabIsUp(msgspec.Struct, frozen=True):
-    """The result of starting a lab. ``boxes`` maps names to container ids, and ``addresses`` maps names to first
-    addresses. ``changed`` are boxes with an older definition, which were not changed. ``seconds`` is wall time."""
+    """The result of starting a lab. ``boxes`` maps box names to container ids, and ``addresses`` maps box names to
+    first addresses. ``changed`` are boxes that were created from an older definition of the lab, and that stayed
+    unchanged. ``seconds`` is wall time."""
 
     instance: Instance
     boxes: Mapping[str, str]
@@ -57,7 +58,7 @@ class LabIsUp(msgspec.Struct, frozen=True):
 
 
 class LabIsDown(msgspec.Struct, frozen=True):
-    """A lab that was ended, and the boxes that were removed; empty if there were no boxes."""
+    """A lab that was ended, and its removed boxes. The list is empty if the lab had no boxes."""
 
     lab: str
     boxes: tuple[str, ...]

@@ -32,8 +32,8 @@ class HintCount(msgspec.Struct, frozen=True):
 
 
 class TaskPage(msgspec.Struct, frozen=True):
-    """A task with the passages of the brief that belong to it, in Markdown. ``partial``: each check gives a part of the
-    points."""
+    """A task with the passages of the brief that belong to it, in Markdown. If ``partial`` is set, each check gives a
+    part of the points."""
 
     lab: str
     task: str

@@ -1,5 +1,5 @@
-"""The output of each command with ``--json``: the command, as it is typed after ``labctl``, and its view. The JSON
-Schemas in docs/json.schema.json are generated from this table."""
+"""The output of each command with ``--json``. The table maps the command, as it is typed after ``labctl``, to its view.
+The JSON Schemas in docs/json.schema.json are generated from this table."""
 
 from __future__ import annotations
 

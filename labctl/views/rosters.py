@@ -1,4 +1,4 @@
-"""Views of a roster that was read: its result, and the changes that labctl made to its cells."""
+"""Views of a roster that was read: the new or changed cohort, and the changes that labctl made to cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labctl.views.classroom import CohortView, public_fields
 
 
 class RosterRemark(msgspec.Struct, frozen=True):
-    """A change to a cell of a roster, or a doubtful cell. ``line`` and ``column`` are from 1. ``field`` is the column's
+    """A change to a cell of a roster, or a doubtful cell. ``line`` and ``column`` start at 1. ``field`` is the column's
     header. ``text`` is in English."""
 
     line: int
@@ -26,7 +26,7 @@ def roster_remarks(notes: tuple[RosterNote, ...]) -> tuple[RosterRemark, ...]:
 
 
 class CohortCreated(CohortView, frozen=True):
-    """A new cohort, and how its roster was read. A ``dry_run`` keeps nothing."""
+    """A new cohort, and how its roster was read. A ``dry_run`` stores nothing."""
 
     members: tuple[Member, ...]
     dry_run: bool
@@ -44,8 +44,8 @@ def cohort_created(
 
 
 class RosterAdded(msgspec.Struct, frozen=True):
-    """The changes of a roster in a cohort, and how the roster was read. ``new``, ``changed`` and ``same`` are ids.
-    ``kept`` are values whose cells are empty in the roster. A ``dry_run`` changes nothing."""
+    """The changes that a roster made in a cohort, and how the roster was read. ``new``, ``changed`` and ``same`` are
+    ids. ``kept`` are values that stay because their cells in the roster are empty. A ``dry_run`` changes nothing."""
 
     new: tuple[str, ...]
     changed: tuple[str, ...]

@@ -17,15 +17,15 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """A part that failed, and its error."""
+    """A part whose work failed, and the error."""
 
     part: Part
     error: LabctlError
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """The result of the work. ``left``: parts that were not begun before Ctrl-C. ``nothing``: the number of parts that
-    needed no work. ``seconds`` is wall time."""
+    """The result of the work. ``left`` are the parts that were not begun before Ctrl-C. ``nothing`` is the number of
+    parts that needed no work. ``seconds`` is wall time."""
 
     done: tuple[Part, ...]
     failed: tuple[Failure, ...] = ()
@@ -45,7 +45,7 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class DonePart(msgspec.Struct, frozen=True):
-    """A learner's lab that was done, and the number of its boxes that the work affected."""
+    """A learner's lab on which the work was done, and the number of its boxes that the work affected."""
 
     learner: str
     lab: str
@@ -53,7 +53,7 @@ class DonePart(msgspec.Struct, frozen=True):
 
 
 class FailedPart(msgspec.Struct, frozen=True):
-    """A learner's lab that failed, and why, in English."""
+    """A learner's lab on which the work failed, and the reason in English."""
 
     learner: str
     lab: str
@@ -61,15 +61,15 @@ class FailedPart(msgspec.Struct, frozen=True):
 
 
 class LeftPart(msgspec.Struct, frozen=True):
-    """A learner's lab that was not begun."""
+    """A learner's lab on which the work was not begun."""
 
     learner: str
     lab: str
 
 
 class WorkReport(msgspec.Struct, frozen=True):
-    """A tally as ``labctl cohort up --json`` and the related commands print it. ``nothing``: the number of labs that
-    needed no work. ``boxes``: the number of boxes that the work affected. ``seconds`` is wall time."""
+    """A tally as ``labctl cohort up --json`` and the related commands print it. ``nothing`` is the number of labs that
+    needed no work. ``boxes`` is the number of boxes that the work affected. ``seconds`` is wall time."""
 
     cohort: str
     done: tuple[DonePart, ...]

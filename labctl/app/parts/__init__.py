@@ -1,5 +1,5 @@
-"""The only place that composes adapters. Each part is created at its first use, so ``labctl list`` needs no engine, and
-``labctl up`` needs no store."""
+"""The only module that composes adapters. Each part is created at its first use, so ``labctl list`` needs no engine,
+and ``labctl up`` needs no store."""
 
 from __future__ import annotations
 
@@ -152,7 +152,8 @@ class Parts:
 
     @property
     def cohorts(self) -> ports.Cohorts:
-        """The store of cohorts, their learners and their events. The data is in the same store."""
+        """The store of cohorts, their learners and their events. It is the same database as that of attempts and
+        hints."""
         return self.store
 
     @cached_property
@@ -198,8 +199,8 @@ class Parts:
         return Finder(self.engine, self.catalog)
 
     def prepared_verify(self) -> Verify:
-        """As ``new_verify``, for a run that comes soon. The child process for checks starts before the modules of this
-        process are loaded."""
+        """Create a service as ``new_verify`` does, for a run that comes soon. The child process for checks starts
+        before the modules of this process are loaded."""
         from labctl.adapters.checks.process import Child
 
         child = Child()
@@ -208,7 +209,8 @@ class Parts:
         return self.new_verify(checker)
 
     def new_verify(self, checker: PytestChecker | None = None) -> Verify:
-        """Create a service that judges boxes, with its own checker, also for clones. Stopping it stops no other."""
+        """Create a service that judges boxes. It has a checker of its own, also for clones, so a stop of this service
+        stops no other service."""
         from labctl.services.on_clones import OnClones
         from labctl.services.verify import Verify
 
@@ -257,7 +259,8 @@ class Parts:
         from labctl.services.proof.prove import Prove
 
         bench = Bench(self.engine, self.finder, self.up, self.down, self.power, self.locks)
-        # Many mutants are created from the same images, so these images must last longer than for one verify.
+        # Many mutants are created from the same images, so these images must exist longer than the images of one
+        # verify.
         clones = Clones(self.engine, self.keeper, self.images, self.locks, LIFETIME_SECONDS, self.settings.copy.bytes)
         return Prove(self.engine, self.catalog, self.provisioner, bench, clones, self.new_verify(), self._errors)
 

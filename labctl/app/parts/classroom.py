@@ -120,5 +120,5 @@ class CohortParts:
 
 
 def _bench(app: Parts) -> tuple[Up, Down, Provisioner]:
-    """Return the bench for measuring a lab."""
+    """Return the services that start, remove and solve a lab while it is measured."""
     return app.up, app.down, app.provisioner
