@@ -46,7 +46,7 @@ def instance_options(function: F) -> F:
 
 def lab_argument(metavar: str, *, among_several: bool = True) -> Callable[[F], F]:
     """Add the argument LAB and the option --lab. The function gets ``lab``, which is empty if neither LAB nor --lab is
-    given. With ``among_several``, the lab is chosen among the labs that are up, so advised commands repeat it."""
+    given. If ``among_several`` is set, several labs may be up, so advised commands repeat the chosen lab."""
 
     def decorated(function: F) -> F:
         @wraps(function)
@@ -66,14 +66,14 @@ one_lab = lab_argument("[LAB]")
 
 
 def words_argument(metavar: str, **settings: Any) -> Callable[[F], F]:
-    """Add positional words, of which the first may be the lab. ``counted`` or ``named`` decides whether it is."""
+    """Add positional words. The first word may be the lab. ``counted`` or ``named`` decides whether it is the lab."""
     settings = {"shell_complete": complete_places, **settings}
     return click.argument("words", nargs=-1, metavar=metavar, **settings)
 
 
 def chosen_lab(word: str, option: str) -> str:
-    """Return the lab that LAB or --lab names, or an empty text. Advised commands repeat it. Raises UsageError if the
-    two name different labs."""
+    """Return the lab that LAB or --lab names, or an empty text. Advised commands repeat the lab. Raises UsageError if
+    the two name different labs."""
     if word and option and word != option:
         raise UsageError(
             "two labs are named: {word} and {option}",
@@ -99,8 +99,7 @@ def counted(words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[s
 
 def named(request: Request, words: tuple[str, ...], lab: str, *names: str) -> tuple[str, tuple[str, ...]]:
     """Return the lab and the other words, at least one for each of ``names``. If the first word is the name of a lab,
-    this word is the lab. But if the default lab has a box of this name, the word is the box. Raises UsageError for too
-    few words."""
+    and the default lab has no box of this name, the first word is the lab. Raises UsageError for too few words."""
     labs, actor = request.labctl.labs, request.actor
     word, rest = by_name(words, labs.names(actor), lambda: labs.box_names(actor, lab))
     _enough(rest, names)

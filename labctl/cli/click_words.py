@@ -2,8 +2,8 @@
 
 click calls the standard library's gettext() for them. gettext() takes the language from the environment of the whole
 process, so two threads could not use two languages. click has no setting for another function. Subclasses with copies
-of its messages would depend on the wording of one version. So this module binds the names that click's modules imported
-from gettext to labctl's lookup. gettext and click's classes are not changed.
+of its messages would depend on the wording of one version. So this module changes the names that click's modules
+imported from gettext: they now refer to labctl's lookup. gettext and click's classes are not changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OURS: dict[Callable[..., str], Callable[..., str]] = {gettext.gettext: i18n._, 
 
 
 def translate() -> None:
-    """Make click's loaded modules use labctl's catalogs. The function may be called again."""
+    """Make click's loaded modules use labctl's translations. The function may be called again."""
     for name, module in list(sys.modules.items()):
         if name == "click" or name.startswith("click."):
             _bind(vars(module))

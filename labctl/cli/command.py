@@ -21,8 +21,8 @@ class Command(click.Command):
         return with_language(super().get_params(ctx))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments. Raises UsageError if an option with one value is given twice; click would ignore the
-        first value."""
+        """Parse the arguments. Raises UsageError if an option with one value is given twice, because click would ignore
+        the first value."""
         if not ctx.resilient_parsing:
             given = self.make_parser(ctx).parse_args(list(args))[2]
             for param in given:
@@ -36,7 +36,7 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the docstring in the language in use."""
+        """Write the command's docstring in the language in use."""
         if self.help:
             formatter.write_paragraph()
             with formatter.indentation():
@@ -56,7 +56,7 @@ class Command(click.Command):
 
 
 def _takes_one_value(option: click.Option) -> bool:
-    """Return whether the option takes one value. --lang is excluded: it may be repeated, and the last one counts."""
+    """Return whether the option takes one value. For --lang, return False, because --lang may be repeated."""
     return not (option.multiple or option.is_flag or option.count or option.name == "lang")
 
 

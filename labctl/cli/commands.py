@@ -1,5 +1,5 @@
-"""The commands: the place of each command's function, and its line in ``labctl --help``. Commands without a line are
-for programs."""
+"""The table of the commands. For each command, it has the place of the function and the help line in ``labctl --help``.
+Commands without a help line are for programs."""
 
 from __future__ import annotations
 

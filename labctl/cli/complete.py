@@ -1,4 +1,4 @@
-"""Shell completion of names for arguments and options. After an error there are no completions."""
+"""Shell completion of names for arguments and options. After an error, no completions are offered."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def complete_cohorts(ctx: click.Context, param: click.Parameter, incomplete: str
 
 
 def complete_members(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete learners of the cohort that is named before."""
+    """Complete learners of the cohort that an earlier word names."""
     with contextlib.suppress(Exception):
         labctl, actor = asked(ctx)
         members = labctl.classroom.members(actor, ctx.params["name"])

@@ -45,8 +45,8 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
 
 
 def split(text: str) -> tuple[str, str]:
-    """Split ``master:/etc/hosts`` into box and path. A path of this machine, such as ``./a:b`` or ``/a:b``, has no
-    box."""
+    """Split ``master:/etc/hosts`` into box and path. For a path of this machine, such as ``./a:b`` or ``/a:b``, the box
+    is an empty text."""
     box, colon, path = text.partition(":")
     if not colon or "/" in box or box in ("", ".", ".."):
         return "", text

@@ -19,8 +19,8 @@ from labctl.i18n import language
 if TYPE_CHECKING:
     from labctl.cli.context import Request
 
-# Programs refuse to start if the box's terminfo(5) doesn't know the terminal's name. Such a name is replaced by
-# xterm-256color, which all terminals imitate.
+# Programs refuse to start if the terminfo(5) database in the box has no entry for the terminal's name. Such a name is
+# replaced by xterm-256color, because all terminals are compatible with it.
 _KNOWN_TERMINAL = (
     "known() { for d in /etc/terminfo /lib/terminfo /usr/share/terminfo; do"
     ' [ ! -e "$d/${TERM%"${TERM#?}"}/$TERM" ] || return 0; done; return 1; }; known || export TERM=xterm-256color; '

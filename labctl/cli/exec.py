@@ -13,11 +13,11 @@ from labctl.cli.enter import terminal_environment
 
 
 class _Exec(Command):
-    """A command that passes its last words on. Without ``--``, labctl's own options end at the first positional
-    word."""
+    """A labctl command whose last words are a command for the box. Without ``--``, labctl's own options must stand
+    before the first positional word."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments, see click."""
+        """Parse the arguments. See click's documentation."""
         ctx.allow_interspersed_args = "--" in args
         return super().parse_args(ctx, args)
 

@@ -1,4 +1,4 @@
-"""The group of all commands. The module of a command is imported when the command is called."""
+"""The group of all commands. The module of a command is imported only when the command is called."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ _SETTINGS: dict[str, Any] = {
     "callback": _language_chosen,
     "shell_complete": lambda _ctx, _param, begun: [word for word in languages() if word.startswith(begun)],
 }
-# Every command takes --lang, so it may be given anywhere. Only the help of labctl itself shows the option.
+# Every command takes --lang, so a user may write the option at any place. Only the help of labctl itself shows the
+# option.
 _ANYWHERE = click.Option(["--lang"], hidden=True, expose_value=False, **_SETTINGS)
 
 
@@ -116,7 +117,7 @@ class LazyGroup(click.Group):
         super(LazyGroup, translated(self, ctx)).format_options(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write names and lines from the table, so that --help imports no module."""
+        """Write the commands with their help lines from ``COMMANDS``, so that --help imports no command's module."""
         with formatter.section(_("Commands")):
             formatter.write_dl([(name, _(line)) for name, (_target, line) in self.table.items() if line])
 
@@ -139,7 +140,7 @@ def main(ctx: click.Context, catalog: tuple[str, ...], lang: str | None, debug: 
 
 def _early_language(argv: Sequence[str]) -> str:
     """Return the value of --lang before click parses the command line, because help texts need it. The last --lang
-    counts. Words behind ``--`` are not options."""
+    counts. Words after ``--`` are not options."""
     found = ""
     for index, word in enumerate(argv):
         if word == "--":
@@ -152,7 +153,8 @@ def _early_language(argv: Sequence[str]) -> str:
 
 
 def run(argv: list[str] | None = None) -> None:
-    """Run the command line. Every error is one clear line, with the exit code of DESIGN section 7. Never returns."""
+    """Run the command line. Every error is printed as one clear line, and decides the exit code (DESIGN section 7).
+    Never returns."""
     arguments = sys.argv[1:] if argv is None else argv
     choose_language(_early_language(arguments))
     advice.begin(arguments)

@@ -68,7 +68,7 @@ def perform(
     as_json: bool = False,
 ) -> int:
     """Show a brief, a task or the learner's values, and return the exit status. ``pager`` is the user's choice, if any.
-    With ``remote``, no program of this machine may show the text."""
+    If ``remote`` is set, no program of this machine is started to show the text."""
     labctl, actor = request
     if task and only_values:
         raise UsageError(
@@ -97,7 +97,8 @@ def perform(
 
 
 def _meant(request: Request, words: tuple[str, ...], lab: str, task: str) -> tuple[str, str]:
-    """Return lab and task. A single word is the name of a lab, or else a task of the current lab."""
+    """Return lab and task. If there is only one word, it is the name of a lab, or, if no lab has this name, a task of
+    the current lab."""
     if len(words) > 2 or (len(words) == 2 and task):
         text = "{command} takes at most {usage}"
         raise UsageError(text, hint=Hint.HELP_OF, command="show", usage="[LAB] [TASK]")
@@ -118,8 +119,8 @@ def _meant(request: Request, words: tuple[str, ...], lab: str, task: str) -> tup
 
 
 class _Reader:
-    """Shows texts. Long texts go to a pager; at the gateway this is labctl's own pager. If stdout is not a terminal,
-    texts are printed as Markdown. ``pager`` is the user's choice, if any."""
+    """Shows texts. Long texts are shown in a pager. At the gateway, this pager is labctl's own. If stdout is not a
+    terminal, texts are printed as Markdown. ``pager`` is the user's choice, if any."""
 
     def __init__(self, pager: bool | None, *, remote: bool) -> None:
         self._pager = pager
@@ -129,7 +130,7 @@ class _Reader:
         """Show Markdown texts, with a drawing after the first text and a plain line at the end."""
         texts = [sayable_page(text) for text in texts]
         if not sys.stdout.isatty():
-            # A program gets the Markdown text.
+            # A program that reads stdout gets the Markdown text.
             body = (
                 "\n\n".join(text.strip("\n") for text in texts) if not picture else "\n".join(texts) + f"\n\n{picture}"
             )

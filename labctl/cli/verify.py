@@ -17,7 +17,8 @@ from labctl.errors import Exit, LabctlError, NotKeptError, UsageError
 from labctl.hints import Hint
 from labctl.i18n import _
 
-# Slow modules are imported below, after the start of the child that runs checks: both load at the same time.
+# Slow modules are imported below, after the start of the child process that runs checks, so that both processes load
+# their modules at the same time.
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
@@ -96,8 +97,8 @@ def perform(
     as_json: bool = False,
 ) -> int:
     """Judge the boxes, show the attempt and return the exit status. ``write`` takes the attempt as JUnit XML. With
-    ``quiet``, only this XML goes to stdout. With ``author``, show more about the checks. Raises NotKeptError at the end
-    if the attempt isn't in the store."""
+    ``quiet``, only this XML is written to stdout. With ``author``, show more about the checks. Raises NotKeptError at
+    the end if the attempt isn't in the store."""
     labctl, actor = request
     with labctl.attempts.preparing():
         if watch:

@@ -1,1 +1,1 @@
-"""Use cases, one per file. Services call ports, and compose nothing themselves."""
+"""Use cases, one per file. Services call ports, and don't compose adapters themselves."""

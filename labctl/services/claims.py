@@ -2,8 +2,8 @@
 of their learner.
 
 A seed is derived from a secret that only one store knows. So a store recognises its own boxes, and never takes the
-boxes of another store. A seed that was given by hand (``up --seed``) shows no store: labctl does not use such boxes
-until they are adopted.
+boxes of another store. A seed that was given by hand (``up --seed``) doesn't show the store, so labctl uses such boxes
+only after they are adopted.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Adopted(Protocol):
         """Return the ids of their containers."""
 
     def add(self, ids: Iterable[str], there: Collection[str]) -> None:
-        """Keep these ids. Earlier adopted ids that are not in ``there`` are deleted."""
+        """Add these ids to the list. Delete earlier ids that are not in ``there``."""
 
 
 class Claims:
     """Decide whether a box without a store id belongs to this store. ``secret`` returns the secret of this
     installation. ``cohort_secret`` returns the secret of a cohort, or an empty string for a cohort that this store
-    doesn't have. Each function is called only if a box makes it necessary."""
+    doesn't have. Each function is called only if the decision about a box needs it."""
 
     def __init__(self, secret: Callable[[], str], cohort_secret: Callable[[str], str], adopted: Adopted) -> None:
         self._secret = secret
@@ -42,7 +42,7 @@ class Claims:
         self._adopted = adopted
 
     def __call__(self, box: ObservedBox) -> bool:
-        """Return whether the box belongs to this store, by its seed or because it was adopted."""
+        """Return whether the box belongs to this store, because of its seed or because it was adopted."""
         return self._is_derived_here(box) or box.id in self._adopted.ids()
 
     def _is_derived_here(self, box: ObservedBox) -> bool:
@@ -54,7 +54,7 @@ class Claims:
 
 
 class Adopt:
-    """The use case."""
+    """Adopt boxes that have no store id."""
 
     def __init__(self, engine: Engine, adopted: Adopted) -> None:
         self._engine = engine
@@ -62,7 +62,8 @@ class Adopt:
 
     def run(self, learner: str, lab: str = "") -> list[ObservedBox]:
         """Adopt boxes without a store id, of one lab or of all labs, and return them. Raises UsageError if there are no
-        such boxes. Raises RefusedError for boxes of another store, and if this store has boxes of the same instance."""
+        such boxes. Raises RefusedError if the boxes belong to another store, or if this store has boxes of the same
+        instance."""
         found = _unclaimed(self._engine, learner, lab)
         mine = [box for box in found if not is_derived(box.seed)]
         if found and not mine:
@@ -86,13 +87,13 @@ class Adopt:
 
 
 def require_none_unclaimed(engine: Engine, learner: str, lab: str = "") -> None:
-    """Raise UsageError if the learner's lab may be up in old boxes that nobody has adopted. So no other boxes are
-    created beside them, and no other error hides them."""
+    """Raise UsageError if the learner's lab may be up in old boxes that nobody has adopted. This error comes before any
+    other error, and before new boxes are created beside the old boxes."""
     refuse_unclaimed(_unclaimed(engine, learner, lab))
 
 
 def refuse_unclaimed(boxes: Iterable[ObservedBox]) -> None:
-    """Raise UsageError for the first unclaimed box whose seed doesn't show its owner."""
+    """Raise UsageError if the seed of an unclaimed box doesn't show its owner. The error names the first such box."""
     box = next((box for box in boxes if not is_derived(box.seed)), None)
     if box is not None:
         raise UsageError(

@@ -1,5 +1,5 @@
-"""Clones of an instance: copies with the same hostnames and addresses, on networks of their own. Checks that reboot,
-kill or cut something run on them.
+"""Clones of an instance: copies with the same hostnames and addresses, on networks of their own. Checks that reboot a
+box, kill a process or cut a network link run on clones.
 
 The disks of a clone are the disks of the learner's boxes at one moment, and the boxes of the clone boot from them. As
 after a power cut, a program that the learner started but didn't enable doesn't run in a clone.
@@ -40,7 +40,8 @@ def at_once(lab: Lab) -> int:
 
 
 class Clone:
-    """A clone that is up. Several threads may use it at once, but only one thread may use the same box."""
+    """A clone that is up. Several threads may use a clone at once, but only one thread at a time may use the same
+    box."""
 
     def __init__(self, engine: Engine, keeper: Keeper, locks: Locks, current: Current, emit: Emit) -> None:
         self._engine = engine
@@ -52,7 +53,7 @@ class Clone:
 
     def reboot(self, box: str) -> None:
         """Shut the box down, start it, and wait until it is ready."""
-        # Not a restart: a keeper that is queried during a restart would still report the box as ready.
+        # The engine's restart is not used, because the keeper would still report the box as ready during a restart.
         self._engine.stop(self._id(box))
         self.on(box)
 
@@ -75,9 +76,9 @@ class Clone:
 
 
 class Clones:
-    """Create clones. Everything that a context manager of this class creates is removed at the end of the block, in
-    every case. If labctl itself is killed, it is removed after ``lifetime`` seconds. ``most`` is the largest size in
-    bytes of a copied box that has no limit of its own for written bytes."""
+    """Create clones. All boxes and images that a context manager of this class creates are removed at the end of the
+    block, even after an error. If labctl itself is killed, they are removed after ``lifetime`` seconds. If a box has no
+    limit of its own for written bytes, ``most`` is the largest size in bytes that may be copied."""
 
     def __init__(
         self,
@@ -97,10 +98,10 @@ class Clones:
 
     @contextmanager
     def images(self, current: Current, emit: Emit) -> Iterator[Mapping[str, str]]:
-        """Create images of all boxes of a learner's instance in their current state, and give a map from box to image
-        id. The boxes are paused for some tenths of a second. Raises UsageError if a box is missing, and TooLargeError
-        if a box holds more data than may be copied. Raises EngineError if the engine's disk has no room for the
-        images."""
+        """Create images of all boxes of a learner's instance in their current state. The block gets a map from box to
+        image id. The boxes are paused for some tenths of a second. Raises UsageError if a box is missing, and
+        TooLargeError if a box holds more data than may be copied. Raises EngineError if the engine's disk has no room
+        for the images."""
         labels = self._instance(current).clone_image_labels(self._engine.store)
         made: dict[str, str] = {}
 
@@ -111,7 +112,7 @@ class Clones:
             boxes = {name: current.box(name, running=False).id for name in current.lab.boxes}
             serve(self._keeper, self._images, self._locks, emit)
             if not self._work_on_held(current, boxes, commit, emit, large=False):
-                # No other lock is held during this wait: no box is paused, and nobody waits for the lock of this
+                # No other lock is held during this wait, so no box is paused, and no process waits for the lock of this
                 # instance.
                 with self._locks.hold("disk-copies", emit):
                     self._work_on_held(current, boxes, commit, emit, large=True)
@@ -122,9 +123,11 @@ class Clones:
     def _work_on_held(
         self, current: Current, boxes: Mapping[str, str], work: Callable[[str], None], emit: Emit, *, large: bool
     ) -> bool:
-        """Run ``work`` on each box while all boxes are paused and are known to fit. Returns False, without any work, if
-        the boxes are large and ``large`` is not set. Raises the errors of ``images``."""
-        # The lock prevents another commit at the same time: its end would resume a box during this commit.
+        """Run ``work`` on each box while all boxes are paused. Before that, check that copies of all boxes fit on the
+        disk. Returns False, without any work, if the boxes are large and ``large`` is not set. Raises the errors of
+        ``images``."""
+        # The lock prevents another commit at the same time, because the end of the other commit would resume a box
+        # during this commit.
         with self._locks.hold(f"instance-{current.instance}", emit), self._keeper.hold(boxes) as weights:
             weight.refuse_too_large(weights, {box.box: weight.most(box.disk, self._most) for box in current.boxes})
             if weight.is_large(weights) and not large:
@@ -151,7 +154,7 @@ class Clones:
             uninterrupted(lambda: self._clear(emit, boxes=lambda: [box.id for box in boxes()]))
 
     def sweep(self, instance: str) -> None:
-        """Remove the remains of expired clones of that instance. They exist if a labctl was killed."""
+        """Remove the remains of expired clones of that instance. Such remains exist if a labctl process was killed."""
         now = time.time()
         old = [box for box in self._engine.clones(instance) if expired(box.expires, now)]
         each(lambda box: self._engine.remove(box.id), old)

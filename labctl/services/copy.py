@@ -34,8 +34,9 @@ class Copy:
 
     def upload(self, box_id: str, source: Path, target: str) -> list[str]:
         """Copy a file or folder into the box, and return the copied names. If ``target`` is a folder, the copy is
-        created in it; otherwise the copy gets the name ``target``. The owner in the box is root. If ``source`` itself
-        is a link, the link is followed; links inside it are not followed. Raises UsageError."""
+        created in it. Otherwise, the copy gets the name ``target``. In the box, root owns the copy. If ``source``
+        itself is a link, the link is followed. Links inside a folder are not followed. Raises UsageError if the copy
+        fails."""
         if not source.exists():
             raise UsageError("there is no {path} on this machine", path=str(source))
         target = posixpath.join("/root", target)
@@ -78,7 +79,7 @@ class Copy:
 
     @staticmethod
     def _writing(file: io.IOBase) -> tarfile.TarFile:
-        """Open a tar archive in GNU's format. The toolbox's tar can't read the long names of the other format."""
+        """Open a tar archive in GNU's format, because the toolbox's tar can't read long names in the pax format."""
         return tarfile.open(
             fileobj=file, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"
         )
@@ -104,10 +105,10 @@ class Copy:
     def download(self, box_id: str, source: str, target: Path) -> list[str]:
         """Copy a file or folder of the box to this machine, and return the copied names.
 
-        If ``target`` is a folder, the copy is created in it; otherwise the copy gets the name ``target``. If ``source``
-        itself is a link, the link is followed within the box. Inside ``source``, links to places outside are not
-        copied. A learner controls the content of the box, so nothing is written outside the target. Raises UsageError;
-        then nothing on this machine has changed.
+        If ``target`` is a folder, the copy is created in it. Otherwise, the copy gets the name ``target``. If
+        ``source`` itself is a link, the link is followed within the box. Inside ``source``, links to places outside are
+        not copied. A learner controls the content of the box, so nothing is written outside the target. Raises
+        UsageError if the copy fails. After this error, nothing on this machine has changed.
         """
         source = posixpath.join("/root", source)
         into = target if target.is_dir() else target.parent
@@ -196,5 +197,5 @@ def _named(why: Note, name: str) -> Note:
 
 
 def _shown(name: str) -> str:
-    """Return the name in one line, for any characters in it."""
+    """Return the name on one line, whatever characters it contains."""
     return visible(name.replace("\n", "\\n").replace("\t", "\\t"))

@@ -51,12 +51,13 @@ class Current(msgspec.Struct, frozen=True):
         return naming.on_engine(self.instance, self.boxes[0].store if self.boxes else "")
 
     def ids(self) -> dict[str, str]:
-        """Box to container id, in the lab's order."""
+        """A map from box to container id, in the lab's order."""
         by_name = {box.box: box.id for box in self.boxes}
         return {name: by_name[name] for name in self.lab.boxes if name in by_name}
 
     def box(self, name: str, *, running: bool = True) -> ObservedBox:
-        """Return that box. Raises UsageError for an unknown or missing box, and with ``running`` for a stopped box."""
+        """Return that box. Raises UsageError for an unknown or missing box. If ``running`` is set, also raises
+        UsageError for a stopped box."""
         if name not in self.lab.boxes:
             near = nearest(name, self.lab.boxes)
             raise UsageError(
@@ -102,7 +103,7 @@ UNSTEADY = frozenset({State.PAUSED, State.RESTARTING})
 
 
 def not_running(box: ObservedBox) -> UsageError:
-    """Return the error for a box that doesn't run: its state, and the command that helps."""
+    """Return the error for a box that doesn't run. The error names the box's state and the command that helps."""
     if box.state is State.PAUSED:
         return UsageError("the box {box} is paused", hint=Hint.UNPAUSE, box=box.box, container=box.container)
     if box.state is State.RESTARTING:
@@ -115,8 +116,8 @@ def not_running(box: ObservedBox) -> UsageError:
 
 
 def steady(observe: Callable[[], list[ObservedBox]]) -> list[ObservedBox]:
-    """Return the observed boxes once no box is paused, because each commit pauses boxes for a moment. After
-    PATIENCE_SECONDS, return the boxes as they are."""
+    """Wait until no box is paused, then return the observed boxes. Each commit pauses boxes for a moment. After
+    PATIENCE_SECONDS, the boxes are returned as they are."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         boxes = observe()

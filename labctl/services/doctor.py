@@ -1,4 +1,4 @@
-"""Find future problems of the machine, and repair some of them."""
+"""Find problems of the machine that could stop labs later, and repair some of these problems."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class HostPort(Protocol):
     """The engine's machine and this machine."""
 
     def look(self) -> tuple[Mapping[str, int], int | None]:
-        """Return kernel limits by name, and the engine's free disk in bytes. Empty if there is no image to read them
-        with."""
+        """Return kernel limits by name, and the engine's free disk in bytes. If there is no image with which they can
+        be read, return no limits and None."""
 
     def raise_sysctls(self, wanted: Mapping[str, int]) -> None:
         """Set kernel limits on the engine's machine, now and for its next boot."""

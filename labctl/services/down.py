@@ -18,8 +18,9 @@ class Down:
         self._locks = locks
 
     def run(self, instance: str, emit: Emit) -> list[str]:
-        """Remove every box of an instance, and return the names; empty if there are no boxes. Its clones and their
-        images are also removed, except a clone that a verify is starting at this moment: that verify removes it."""
+        """Remove every box of an instance, and return the names of the removed boxes. The instance's clones and their
+        images are also removed. If a verify is starting a clone at this moment, that verify itself removes the
+        clone."""
         with self._locks.hold(f"instance-{instance}", emit):
             removed: list[str] = []
             for found in until_none(lambda: [*self._engine.observe(instance), *self._engine.clones(instance)]):

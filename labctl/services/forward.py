@@ -17,8 +17,8 @@ _BACKLOG = 16
 
 
 def connect_argv(port: int) -> list[str]:
-    """Return the command in the box: it connects stdin and stdout to a port of the box's loopback. When stdin ends, it
-    closes only its side of the connection (-N)."""
+    """Return the command that connects its stdin and stdout to a port on loopback in the box. When stdin ends, the
+    command closes only its side of the connection (-N)."""
     return [f"{TOOLBOX}/bin/nc", "-N", "127.0.0.1", str(port)]
 
 
@@ -29,8 +29,8 @@ class Forward:
         self._engine = engine
 
     def serve(self, box_id: str, port: int, local: int, opened: Callable[[int], None]) -> None:
-        """Listen on 127.0.0.1:``local`` until interrupted. If ``local`` is 0, a free port is used; ``opened`` receives
-        its number. Raises UsageError if the local port is in use."""
+        """Listen on 127.0.0.1:``local`` until interrupted. If ``local`` is 0, a free port is used. ``opened`` receives
+        the number of the local port. Raises UsageError if the local port is in use."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

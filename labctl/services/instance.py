@@ -1,5 +1,5 @@
-"""The steps that every ``up`` does, for one learner or a whole class: images and keeper, observation, plan, work, and
-the rollback of a failed first start."""
+"""The steps of every ``up``, for one learner or a whole class. They prepare images and keeper, observe boxes, plan and
+carry out the work, and roll back a failed first start."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ Tags = Mapping[str, str]
 
 
 class Each(Protocol):
-    """See ``parallel.each``. The work of one learner has threads of its own; the work of a class shares threads."""
+    """See ``parallel.each``. For one learner, the work has threads of its own. For a class, the work of all learners
+    shares threads."""
 
     def __call__(self, work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
-        """Call ``work`` for every item, and return the results in order. Raises the first error, with the other
-        errors."""
+        """Call ``work`` for every item, and return the results in order. Raises the first error, with the other errors
+        in its detail."""
 
 
 def prepare(images: Images, keeper: Keeper, locks: Locks, labs: Sequence[Lab], emit: Emit) -> dict[str, Tags]:
     """Prepare images, keeper and switch, so that only the boxes remain to be created. Returns the images' tags by lab.
-    One process at a time runs this on an engine, because eight learners want the same images and one keeper. Raises
-    LabctlError."""
+    Only one process at a time prepares an engine, because several learners need the same images and the same keeper.
+    Raises LabctlError."""
     with locks.hold("engine", emit):
         images.ensure(labs, emit)
         found = {lab.name: images.tags(lab) for lab in labs}
@@ -52,7 +53,7 @@ def prepare(images: Images, keeper: Keeper, locks: Locks, labs: Sequence[Lab], e
 
 def require_own(instance: Instance, observed: Iterable[ObservedBox], *, of_class: bool = False) -> None:
     """Raise UsageError for boxes of another learner whose instance has the same name on the engine, and for boxes with
-    another seed. ``of_class``: the instructor starts the boxes of a whole class."""
+    another seed. ``of_class`` says that the instructor starts the boxes of a whole class."""
     for box in observed:
         if box.learner != instance.learner:
             raise UsageError(
@@ -75,8 +76,8 @@ def require_own(instance: Instance, observed: Iterable[ObservedBox], *, of_class
 
 
 def require_time(lab: str, observed: Iterable[ObservedBox], now: float) -> None:
-    """Raise RefusedError for boxes whose time is over and that would be started or would continue to run. The keeper
-    would stop them at once."""
+    """Raise RefusedError if boxes whose time is over would be started or would continue to run. The keeper would stop
+    these boxes at once."""
     if any(box.state is not State.REMOVING and expired(box.expires, now) for box in observed):
         raise RefusedError("the time for {lab} is over", hint=Hint.RESET_LAB, lab=lab)
 
@@ -91,7 +92,8 @@ def require_steady(observed: Iterable[ObservedBox]) -> None:
 def specs_of(
     lab: Lab, instance: Instance, tags: Tags, observed: Sequence[ObservedBox], store: str
 ) -> tuple[BoxSpec, ...]:
-    """Return the specifications of the boxes of an instance. If boxes exist, the new boxes get their store id."""
+    """Return the specifications of the boxes of an instance. If the instance already has boxes, the new boxes get the
+    store id of these boxes."""
     return box_specs(lab, instance, derive(lab, instance.seed), tags, home(observed, store))
 
 
@@ -133,13 +135,13 @@ def carry_out(engine: Engine, locks: Locks, plan: Plan, work: Each = each) -> di
 
 
 def in_turn(work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
-    """Run ``work`` for one item after the other. Use it instead of ``parallel.each`` if many instances are already
-    handled at once."""
+    """Call ``work`` for one item after the other. Use this function instead of ``parallel.each`` if many instances are
+    already handled at once."""
     return [work(item) for item in items]
 
 
 def stop_boxes(engine: Engine, boxes: Iterable[ObservedBox], work: Each = each) -> list[str]:
-    """Stop the boxes that are not at rest, and return their names."""
+    """Stop the boxes that are not stopped yet, and return their names."""
     alive = [box for box in boxes if box.state in ALIVE]
     work(lambda box: engine.stop(box.id), alive)
     return [box.box for box in alive]
@@ -154,8 +156,8 @@ _ROUNDS = 3
 
 
 def until_none(look: Callable[[], Sequence[ObservedBox]]) -> Iterator[Sequence[ObservedBox]]:
-    """Yield the boxes to remove, again and again until there are none. A learner may start boxes in the meantime, and
-    the boxes of a newer labctl may hide boxes of an older labctl."""
+    """Yield the boxes to remove, and look again until there are no boxes left. A learner may start boxes in the
+    meantime, and the boxes of a newer labctl may hide boxes of an older labctl."""
     for _ in range(_ROUNDS):
         found = look()
         if not found:
@@ -164,8 +166,8 @@ def until_none(look: Callable[[], Sequence[ObservedBox]]) -> Iterator[Sequence[O
 
 
 def take_back(engine: Engine, instance: str, emit: Emit, whose: str = "") -> None:
-    """Roll back a failed first start: remove the boxes of the instance. Failed removals are reported, so that the first
-    error is raised. ``whose`` names the learner in the report if many learners' boxes are started."""
+    """Roll back a failed first start: remove the boxes of the instance. A failed removal is only reported, so that the
+    caller can raise the first error. ``whose`` names the learner in the report if many learners' boxes are started."""
     try:
         boxes = engine.observe(instance)
         if boxes and not whose:
@@ -177,8 +179,8 @@ def take_back(engine: Engine, instance: str, emit: Emit, whose: str = "") -> Non
 
 @contextmanager
 def keeper_only_if_needed(engine: Engine, keeper: Keeper, locks: Locks, emit: Emit) -> Iterator[None]:
-    """If no keeper existed before the block and no box exists after it, because the work failed or was interrupted, the
-    keeper is removed. An error of the removal is reported."""
+    """At the end of the block, remove the keeper if the work failed or was interrupted, no keeper existed before the
+    block, and no box exists now. An error of the removal is only reported."""
     existed = "missing" not in keeper.state().values()
     try:
         yield

@@ -1,9 +1,10 @@
 """Receive files from a box in a new folder beside the target. The folder is renamed when all files are complete.
 
-A root in the box chose every name and every link of the archive. So no path is given to the kernel as a whole: each
-folder is opened from its parent, and only if it is a folder and no link. Links at the target, from another copy or from
-another user, aren't followed either. The only links that are created lead to a place inside the copied folder. Their
-``..`` stand at the beginning, where the folders are real, so no chain of links leads outside.
+A root user in the box chose every name and every link of the archive. So a path is never given to the kernel as a
+whole. Each folder is opened from its parent, and only if it is a real folder, not a link. Links at the target, from
+another copy or from another user, aren't followed either. A link is created only if it leads to a place inside the
+copied folder. In such a link, ``..`` is allowed only at the beginning, where the folders are real, so no chain of links
+leads outside.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ Leave = Callable[[bytes, Note], object]
 
 
 class Landing:
-    """One copy. Enter it, call ``take`` for each member, then ``settle``. Until then nothing at the target is changed,
-    and at the end of the block all received files are deleted. ``top`` is the archive's topmost name, and ``wanted`` is
-    its name in ``into``."""
+    """One copy. Enter it, call ``take`` for each member, then ``settle``. Before ``settle``, nothing at the target is
+    changed. At the end of the block, all received files that were not moved to the target are deleted. ``top`` is the
+    archive's topmost name, and ``wanted`` is the name of the copy in ``into``."""
 
     def __init__(self, into: Path, top: bytes, wanted: str, leave: Leave) -> None:
         self._path = into
@@ -83,7 +84,7 @@ class Landing:
         return why is None
 
     def _place(self, member: TarMember) -> Note | None:
-        """Return the reason for not copying the member; None if it is copied."""
+        """Copy the member, and return None. If the member can't be copied, return the reason."""
         parts = self._parts(member.name)
         if parts is None:
             return _OUTSIDE
@@ -143,8 +144,8 @@ class Landing:
         return None
 
     def _parts(self, name: bytes) -> list[bytes] | None:
-        """Return the names of the member's folders, and its own name. None for a member that isn't below the archive's
-        top."""
+        """Return the names of the member's folders, then its own name. Return None for a member that isn't below the
+        archive's top."""
         parts = [part for part in name.split(b"/") if part not in (b"", b".")]
         if not parts or b".." in parts or b"\0" in name or parts[0] != self._top:
             return None
@@ -228,7 +229,7 @@ def _write(member: TarMember, name: bytes, folder: int) -> None:
 
 
 def _is_folder(name: bytes, folder: int) -> bool | None:
-    """Return whether the name is a folder; None if it doesn't exist. A link is no folder."""
+    """Return whether the name is a folder, or None if it doesn't exist. A link is not a folder."""
     try:
         return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except FileNotFoundError:
@@ -261,13 +262,14 @@ def _is_special(source: int, target: int, name: bytes) -> bool:
 
 
 def _is_clash(source: int, target: int, name: bytes) -> bool:
-    """Return whether the name is a folder on one side and something else on the other."""
+    """Return whether the name is a folder on one side and another type of file on the other side."""
     new, old = _is_folder(name, source), _is_folder(name, target)
     return new is not None and old is not None and new != old
 
 
 def _merge(source: int, target: int, name: bytes) -> None:
-    """Rename a missing name as a whole. Replace a file in one step, even if it is a link."""
+    """Move the name to the target. If the target doesn't have the name, it is renamed as a whole. A file at the target
+    is replaced in one step, even if the file is a link."""
     if _is_folder(name, target) and _is_folder(name, source):
         with _opened(source, [name]) as below, _opened(target, [name]) as beside:
             for inner in os.listdir(below):  # noqa: PTH208  a descriptor

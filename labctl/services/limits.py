@@ -38,14 +38,16 @@ class LimitsOfCohorts:
 
     @contextmanager
     def allow(self, lab: Lab, instance: Instance, emit: Emit) -> Iterator[None]:
-        """See Allow. If two starts begin at once, the second waits until the first has its boxes, so that both together
-        can't exceed a limit. A learner without a cohort has no limits."""
+        """Allow the start in this block, or raise RefusedError. If two starts begin at once, the second start waits
+        until the first start has created its boxes, so that both together can't exceed a limit. A learner without a
+        cohort has no limits."""
         found = member_of(instance.learner)
         cohort = self._cohorts().cohort(found[0]) if found else None
         if cohort is None or (cohort.each, cohort.whole) == (Limits(), Limits()):
             yield
             return
-        # All starts of the cohort wait for each other only if the cohort has common limits.
+        # If the cohort has common limits, all its starts wait for each other. Otherwise, only the starts of one learner
+        # do.
         one = cohort.name if cohort.whole != Limits() else f"{cohort.name}-{slug(instance.learner)}"
         with self._locks.hold(f"limits-{one}", emit):
             boxes = [box for box in self._engine.observe() if (member_of(box.learner) or ("",))[0] == cohort.name]
@@ -104,7 +106,7 @@ def _values(over: Excess) -> dict[str, str]:
 
 
 def _hold(cohort: Cohort, learner: str, lab: Lab, use: Use) -> None:
-    """Raise RefusedError if this use exceeds the limits of a learner; ``lab`` is the lab that exceeds them."""
+    """Raise RefusedError if this use exceeds the limits of a learner. ``lab`` is the lab that the error names."""
     over = excess(cohort.each, use)
     if over:
         raise RefusedError(

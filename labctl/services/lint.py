@@ -24,7 +24,8 @@ class PlaySyntax(Protocol):
     """The syntax check of plays by Ansible."""
 
     def faults(self, lab: Lab, plays: Mapping[str, str]) -> list[tuple[str, int, str]]:
-        """Return the plays, of these (name to file), that Ansible rejects: name, line and message. No play is run."""
+        """Return name, line and message for each play that Ansible rejects. ``plays`` maps names to files. No play is
+        run."""
 
 
 class Lint:

@@ -1,5 +1,5 @@
-"""Do the same work for many instances, some at a time. One failure does not stop the others, and Ctrl-C ends the work
-in order."""
+"""Do the same work for many instances, several at the same time. One failure does not stop the others. After Ctrl-C,
+the work that has begun finishes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from labctl.views.work import Failure, Part, Tally
 
 
 class ManyParts:
-    """Process parts one after the other, ``width`` at a time. A part that has begun always finishes, even after Ctrl-C.
-    Then no other part is begun. A second Ctrl-C ends the work at once."""
+    """Process parts, ``width`` at a time. After Ctrl-C, the parts that have begun finish, and no other part is begun. A
+    second Ctrl-C ends the work at once."""
 
     def __init__(self, parts: Sequence[Part], total: int, emit: Emit) -> None:
         self._waiting = deque(parts)
@@ -34,8 +34,8 @@ class ManyParts:
         emit(ManyStarted(total, len(parts), sum(part.boxes for part in parts)))
 
     def run(self, work: Callable[[Part], None], leave: Callable[[], None] = lambda: None) -> Tally:
-        """Call ``work`` for each part. LabctlErrors are collected in the result; any other error is raised. ``leave``
-        is called at a second Ctrl-C; it must end any work that waits."""
+        """Call ``work`` for each part. LabctlErrors are collected in the result. Any other error is raised. ``leave``
+        is called at a second Ctrl-C, and must end any work that waits."""
         if not self._waiting:
             return Tally((), nothing=self._total)
         wound_up(lambda: self._all(work), self._wind_up, leave)
@@ -87,7 +87,7 @@ class ManyParts:
                 self._failed.append(Failure(part, error))
 
     def _abort(self, error: BaseException) -> None:
-        """Keep an error that is not the failure of one part. ``run`` raises it when the parts that have begun have
+        """Remember an error that is not the failure of one part. ``run`` raises it when the parts that have begun have
         ended."""
         with self._lock:
             self._broken = self._broken or error

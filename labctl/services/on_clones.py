@@ -1,4 +1,5 @@
-"""Run checks that change, kill or cut something on clones. The learner's boxes stay unchanged."""
+"""Run checks on clones if they change a box, kill a process or cut a network link. The learner's boxes stay
+unchanged."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ class OnClones:
         self._clones = clones
 
     def together(self, current: Current, checks: Sequence[CloneCheck], emit: Emit) -> list[CheckResult]:
-        """Return the results of checks that share one clone, one after the other. A failure of the clone is an error of
-        each check."""
+        """Return the results of checks that share one clone, one after the other. If the clone fails, each check gets
+        the verdict ``error``."""
         self._checker.prepare()
         try:
             with (
@@ -39,8 +40,8 @@ class OnClones:
             return [_error(check, error) for check in checks]
 
     def apart(self, current: Current, checks: Sequence[CloneCheck], emit: Emit) -> list[CheckResult]:
-        """Return the results of checks in their order, each on a clone of its own. A failure of a clone is an error of
-        its check."""
+        """Return the results of checks in their order, each on a clone of its own. If a clone fails, its check gets the
+        verdict ``error``."""
         self._clones.sweep(current.instance)
         try:
             with self._clones.images(current, emit) as images:
@@ -101,7 +102,8 @@ def _error(check: CloneCheck, error: LabctlError) -> CheckResult:
 
 
 def _too_large(check: CloneCheck, error: TooLargeError) -> CheckResult:
-    """Return a failure, not an error: the learner must correct this, and it must not be a way to skip a check."""
+    """Return a result with the verdict ``failed``, not ``error``, for a box that is too large. The learner must make
+    the box smaller, and a large box must not be a way to skip a check."""
     values = error.values
     if values["whole"]:
         most, size, path = values["most"], values["size"], shlex.quote(values["largest"])

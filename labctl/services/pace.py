@@ -1,7 +1,8 @@
-"""Limit the starts of boxes on an engine: at most WIDTH starts, and at most WIDTH instances that are becoming ready.
+"""Limit the starts of boxes on an engine: at most WIDTH starts at a time, and at most WIDTH instances that are becoming
+ready.
 
-The limit holds for all users together. More starts at once gain nothing. And if thirty learners start at nine o'clock,
-without a limit the first learner would wait as long as the last.
+The limit holds for all users together. More starts at once would not save time. Without a limit, if thirty learners
+start at nine o'clock, the first learner would wait as long as the last.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ _STARTS = "starts"
 
 
 def turn(locks: Locks, emit: Emit) -> AbstractContextManager[None]:
-    """Return the turn of an instance, from its first start until its last box is ready. The owner of a turn waits for
-    no locks except those of ``bring``. So take the lock of the instance before the turn."""
+    """Return the turn of an instance, from its first start until its last box is ready. A process that has a turn must
+    not wait for any lock except those of ``bring``. So take the lock of the instance before the turn."""
     return locks.slot(_TURNS, WIDTH, emit)
 
 

@@ -22,7 +22,7 @@ def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """Call ``work`` for every item, up to WIDTH at once, and return the results in order.
 
     Every branch that has begun finishes, even if another branch fails or Ctrl-C comes. So all results are known when
-    the work is rolled back. Raises the first error; the errors of the other branches are added to its detail.
+    the work is rolled back. Raises the first error. The errors of the other branches are added to its detail.
     """
     if not items:
         return []
@@ -38,13 +38,14 @@ def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         with Pool(min(WIDTH, len(items))) as pool:  # the block ends when all branches have ended
             futures.extend(pool.submit(one, item) for item in items)
 
-    # A single item also runs in another thread: Ctrl-C would interrupt its call, which the engine would still finish.
+    # A single item also runs in another thread. In the main thread, Ctrl-C would interrupt its call, but the engine
+    # would still finish the work.
     apart(everything, cancelled.set)
     return results(futures)
 
 
 def results(futures: Sequence[Future[R]]) -> list[R]:
-    """Return the results in order, after all futures have ended. Raises the first error; the other errors are added to
+    """Return the results in order, after all futures have ended. Raises the first error. The other errors are added to
     its detail."""
     errors = [error for future in futures if (error := future.exception()) is not None]
     if errors:

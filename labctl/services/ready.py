@@ -39,10 +39,11 @@ def start_and_wait(keeper: Keeper, locks: Locks, start: Callable[[], Mapping[str
 
 class Readiness:
     """The keeper's reports on boxes, for one or many threads that each wait for some boxes. Enter it before boxes are
-    started. If a labctl, maybe of another user, replaces the keeper meanwhile, the new keeper's reports are used.
+    started. If another labctl process replaces the keeper in the meantime, the new keeper's reports are used. That
+    process may belong to another user.
 
-    A waiting thread starts no other boxes. Otherwise, with hundreds of starts in progress, the first box would be ready
-    as late as the last."""
+    A thread that waits doesn't start other boxes. Otherwise, hundreds of starts could be in progress, and the first box
+    would be ready as late as the last."""
 
     def __init__(self, keeper: Keeper, locks: Locks, emit: Emit) -> None:
         self._keeper = keeper
@@ -60,7 +61,7 @@ class Readiness:
         self.close()
 
     def close(self) -> None:
-        """End all waits. Each waiting thread gets the error that the keeper ended."""
+        """End all waits. Each waiting thread raises KeeperGoneError."""
         self._closed = True
         self._watching.close()
 

@@ -1,4 +1,4 @@
-"""SSH access to boxes: each instance has a key of its own, which is put into its boxes when it is first needed."""
+"""SSH access to boxes: each instance has a key of its own, which is put into the instance's boxes at its first use."""
 
 from __future__ import annotations
 

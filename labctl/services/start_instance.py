@@ -1,5 +1,5 @@
-"""Start the boxes of an instance and wait until they are ready. ``up``, ``start`` and ``reset`` of one learner and of a
-whole class all do it here."""
+"""Start the boxes of an instance and wait until they are ready. ``up``, ``start`` and ``reset`` use this module, for
+one learner and for a whole class."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from labctl.services.ready import Readiness
 
 
 class StartJob(msgspec.Struct, frozen=True):
-    """An instance, the boxes that were observed, and the function that plans the work for such boxes. The function
-    raises LabctlError if nothing may be done. ``discard``: ids of boxes that are to be recreated."""
+    """An instance, its observed boxes, and the function that plans the work for observed boxes. The function raises
+    LabctlError if no work is allowed. ``discard`` are the ids of boxes that will be recreated."""
 
     learner: str
     lab: str
@@ -31,12 +31,13 @@ class StartJob(msgspec.Struct, frozen=True):
     discard: frozenset[str] = frozenset()
 
     def planned(self) -> Plan:
-        """The plan for the observed boxes. Raises LabctlError if nothing may be done."""
+        """The plan for the observed boxes. Raises LabctlError if no work is allowed."""
         return self.plan(discarded(self.observed, self.discard))
 
     @property
     def is_first_time(self) -> bool:
-        """Whether no box of the instance is to be kept: a failure then removes every box that was created."""
+        """Whether the plan keeps no box of the instance. If this is true, a failure removes every box that was
+        created."""
         return first_time(discarded(self.observed, self.discard))
 
 
@@ -58,8 +59,9 @@ class StartInstance:
     def run(
         self, job: StartJob, plan: Plan, readiness: Readiness, emit: Emit, *, of_many: bool = False
     ) -> StartedBoxes:
-        """Return when the last box is ready. If a first time fails, no box of the instance remains. ``of_many``:
-        reports name the learner and the lab, and single boxes are not reported. Raises LabctlError."""
+        """Carry out the plan, and return when the last box is ready. If a first start fails, no box of the instance
+        remains. If ``of_many`` is set, reports name the learner and the lab, and single boxes are not reported. Raises
+        LabctlError if a box doesn't start."""
         is_first = job.is_first_time and any(isinstance(action, CreateBox) for action in plan.actions)
         whose = f"{job.learner} {job.lab}" if of_many else ""
         try:
@@ -69,11 +71,11 @@ class StartInstance:
                 job = msgspec.structs.replace(job, observed=steady(lambda: self._engine.observe(job.instance)))
                 if not isinstance(error, NameTakenError) and not _removed_meanwhile(plan, job.observed):
                     raise
-                # Somebody else works on the same instance: plan again, for the boxes that exist now.
+                # Another process works on the same instance. Plan again for the boxes that exist now.
                 try:
                     plan = job.planned()
                 except LabctlError:
-                    is_first = False  # the boxes that exist are the other's
+                    is_first = False  # another process created the existing boxes
                     raise
                 waiting = self._carry_out(plan)
             readiness.wait(waiting, silent if of_many else emit)

@@ -1,4 +1,5 @@
-"""Start the boxes of many instances: one observation of all, one watch of the keeper for all, eight starts at once."""
+"""Start the boxes of many instances, with one observation and one watch of the keeper for all, and eight starts at
+once."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ class StartMany:
         self._locks = locks
 
     def run(self, jobs: Sequence[StartJob], emit: Emit) -> Tally:
-        """Start all instances; those with nothing to do are only counted. If a first start fails, its boxes are
+        """Start all instances. Instances that need no work are only counted. If a first start fails, its boxes are
         removed. Raises LabctlError if the keeper can't be started."""
         jobs = self._steady(jobs)
         plans = {job.instance: _planned(job) for job in jobs}
@@ -62,7 +63,8 @@ class StartMany:
             return many.run(work, readiness.close)
 
     def _steady(self, jobs: Sequence[StartJob]) -> Sequence[StartJob]:
-        """Return the jobs, and observe instances with a paused box again: each commit pauses boxes for a moment."""
+        """Return the jobs. Instances with a paused box are observed again, because each commit pauses boxes for a
+        moment."""
         paused = {job.instance for job in jobs if any(box.state in UNSTEADY for box in job.observed)}
         if not paused:
             return jobs
@@ -73,7 +75,8 @@ class StartMany:
 
 
 def each_in(pool: Pool) -> Each:
-    """``parallel.each`` for many instances at once. Their work shares the threads of a pool."""
+    """Return a function that works as ``parallel.each``, for many instances at once. Their work shares the threads of a
+    pool."""
 
     def each(work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
         return results([pool.submit(work, item) for item in items])

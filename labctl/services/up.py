@@ -1,5 +1,4 @@
-"""Start a lab for a learner. The work converges: a second run changes nothing, and a run after a crash finishes the
-work."""
+"""Start a lab for a learner. A second run changes nothing, and a run after a crash finishes the work."""
 
 from __future__ import annotations
 
@@ -34,7 +33,8 @@ from labctl.services.start_instance import StartedBoxes, StartInstance, StartJob
 
 
 class UpResult(msgspec.Struct, frozen=True):
-    """The result of ``up``. ``boxes`` maps names to container ids; ``changed`` are boxes with an older definition."""
+    """The result of ``up``. ``boxes`` maps box names to container ids. ``changed`` are boxes that were created from an
+    older definition of the lab."""
 
     instance: Instance
     boxes: dict[str, str]
@@ -50,7 +50,7 @@ class UpResult(msgspec.Struct, frozen=True):
 
 
 class Up:
-    """Start a lab. It reaches the outside only through ports."""
+    """Start a lab. This service uses engine, images and locks only through ports."""
 
     def __init__(self, engine: Engine, keeper: Keeper, images: Images, locks: Locks, allow: Allow = everything) -> None:
         self._engine = engine
@@ -74,8 +74,8 @@ class Up:
         return self._run(lab, instance, frozenset(), emit)
 
     def renew(self, lab: Lab, instance: Instance, boxes: Iterable[ObservedBox], emit: Emit) -> UpResult:
-        """Remove these boxes with all their content, and start the instance again. Errors of the time, a limit, the
-        seed or a build are raised before any box is removed. Raises LabctlError."""
+        """Remove these boxes with all their content, and start the instance again. An error about the time, a limit,
+        the seed or a build is raised before any box is removed. Raises LabctlError."""
         return self._run(lab, instance, frozenset(box.id for box in boxes), emit)
 
     def _run(self, lab: Lab, instance: Instance, discard: frozenset[str], emit: Emit) -> UpResult:
@@ -102,8 +102,8 @@ class Up:
         )
 
     def _running_and_older(self, lab: Lab, instance: Instance) -> UpResult | None:
-        """Return the result for a complete running instance whose lab has changed; otherwise None. The instance stays
-        unchanged, because the learner's work is in it. Nothing is built before ``reset`` requests it."""
+        """Return the result for an instance whose lab has changed, if all its boxes run. Otherwise, return None. The
+        instance stays unchanged, because the learner's work is in it. No image is built until a ``reset`` needs it."""
         observed = {box.box: box for box in self._observe(instance)}
         if any(name not in observed or observed[name].state is not State.RUNNING for name in lab.boxes):
             return None

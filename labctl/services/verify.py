@@ -1,4 +1,4 @@
-"""Judge a learner's work: check that the boxes run, run the checks, check the boxes again, keep the verdicts."""
+"""Judge a learner's work: check that the boxes run, run the checks, check the boxes again, store the verdicts."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 class Verified(msgspec.Struct, frozen=True):
     """The attempt, its number, and the attempt that it is compared with. ``left_out`` is the number of checks that did
-    not run because they need ``--thorough``. ``lost`` says why the attempt isn't in the store: then it has no number
-    and doesn't count."""
+    not run because they need ``--thorough``. If the attempt isn't in the store, ``lost`` says why, and the attempt has
+    no number and doesn't count."""
 
     attempt: Attempt
     number: int
@@ -53,8 +53,8 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class Verify:
-    """Judge a learner's work. ``store`` and ``on_clones`` are called only when they are needed: the store loads slowly,
-    and clones are rare."""
+    """Judge a learner's work. ``store`` and ``on_clones`` are called only when they are needed, because the store loads
+    slowly and clones are rare."""
 
     def __init__(
         self,
@@ -77,7 +77,8 @@ class Verify:
         self._checker.stop()
 
     def judge(self, current: Current, *, thorough: bool = False, emit: Emit = silent) -> Judgement:
-        """Judge an instance or a clone, as ``run`` does, but keep nothing. May be called from several threads."""
+        """Judge an instance or a clone as ``run`` does, without storing an attempt. May be called from several
+        threads."""
         started = time.monotonic()
         current = self._steady(current)
         current.require_running()
@@ -96,10 +97,11 @@ class Verify:
     ) -> Verified:
         """Judge one attempt.
 
-        ``thorough`` also runs the checks that reboot, kill or cut something, on clones. ``keep`` says whether the
-        attempt is added to the history, because watching produces many equal attempts. ``by`` says who makes the
-        attempt. Raises ChecksError if checks can't run at all, and UsageError for an unknown task or a box that doesn't
-        run. An unusable store raises no error: the verdict is returned, and ``lost`` says why it isn't kept.
+        ``thorough`` also runs the checks that reboot a box, kill a process or cut a network link, on clones. ``keep``
+        decides whether the attempt is stored, because ``verify --watch`` makes many equal attempts. ``by`` says who
+        makes the attempt. Raises ChecksError if checks can't run at all, and UsageError for an unknown task or a box
+        that doesn't run. If the store can't be used, no error is raised. The verdict is returned, and ``lost`` says why
+        the attempt isn't stored.
         """
         for task in sorted(only or ()):
             if current.lab.task(task) is None:
@@ -148,8 +150,8 @@ class Verify:
         *,
         meanwhile: Callable[[], object] = lambda: None,
     ) -> tuple[Findings, int]:
-        """Return the results of all checks, and the number of skipped checks. ``meanwhile`` is called once they run.
-        Ctrl-C ends them."""
+        """Return the results of all checks, and the number of skipped checks. ``meanwhile`` is called as soon as the
+        checks run. Ctrl-C ends the checks."""
 
         def check() -> tuple[Findings, int]:
             with Pool(3, thread_name_prefix="verify") as pool:
@@ -188,7 +190,8 @@ class Verify:
         gone = [name for name, running in before.boxes.items() if after.get(name) != running]
         results = found.results
         if gone:
-            # All results are invalid then: a refused connection doesn't mean wrong work.
+            # If a box stopped, all results are invalid, because a refused connection doesn't show that the work is
+            # wrong.
             why = f"{', '.join(gone)} stopped or restarted while the checks ran; run labctl verify again"
             results = [as_error(check, why) for check in results]
         for done in on_clones:
@@ -198,8 +201,8 @@ class Verify:
         return Findings(results, found.changed, found.unseen), 0 if thorough else len(hurting)
 
     def _steady(self, current: Current) -> Current:
-        """Return the boxes once no box is paused. Raises ChecksError for a box that stays paused, because its work
-        can't be judged."""
+        """Wait until no box is paused, then return the instance. Raises ChecksError for a box that stays paused,
+        because the work in it can't be judged."""
         if current.unsteady() is None:
             return current
         boxes = steady(lambda: self._engine.observe(current.instance))
@@ -211,7 +214,8 @@ class Verify:
         return current
 
     def _paused(self, current: Current) -> str:
-        """Return the error for checks if a box was paused while they ran and still is; otherwise ""."""
+        """Return the error for checks if a box was paused while they ran and is still paused. Otherwise, return an
+        empty text."""
         boxes = tuple(steady(lambda: self._engine.observe(current.instance)))
         box = msgspec.structs.replace(current, boxes=boxes).unsteady()
         if box is None:

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class Watch:
-    """Watch an instance. ``find`` returns its current state."""
+    """Watch an instance, and judge it again after each change."""
 
     def __init__(self, verify: Verify, watcher: Watcher) -> None:
         self._verify = verify
@@ -47,7 +47,7 @@ class Watch:
         by: By = "learner",
     ) -> Attempt:
         """Judge until all tasks have passed, and return the last attempt. ``tell`` receives each attempt. Only attempts
-        with a change are added to the history. ``by`` says who makes the attempts. Raises the errors of ``verify``."""
+        with a changed verdict are stored. ``by`` says who makes the attempts. Raises the errors of ``verify``."""
         known: Attempt | None = None
         while True:
             site = _when_up(lambda: self._verify.site(find())) if known else self._verify.site(find())
@@ -103,8 +103,8 @@ class Watch:
 
 
 def _when_up(work: Callable[[], T]) -> T:
-    """Call the function. If a box doesn't run, because somebody reboots it, call it again. Raises UsageError if the box
-    stays down."""
+    """Call ``work``. If a box doesn't run because somebody reboots it, call ``work`` again. Raises UsageError if the
+    box stays down."""
     deadline = time.monotonic() + REBOOT_SECONDS
     while True:
         try:
@@ -116,6 +116,6 @@ def _when_up(work: Callable[[], T]) -> T:
 
 
 def changes(before: Attempt | None, after: Attempt) -> list[tuple[str, Verdict]]:
-    """Return the tasks whose verdict differs from the attempt before."""
+    """Return the tasks whose verdict differs from the previous attempt."""
     known = {task.task: task.verdict for task in before.tasks} if before else {}
     return [(task.task, task.verdict) for task in after.tasks if known.get(task.task) is not task.verdict]

@@ -34,7 +34,7 @@ _FORMULA = (
     "＋",
     "－",
     "＠",
-)  # East Asian Excel reads full-width signs as formulas
+)  # in East Asian versions of Excel, full-width signs begin a formula
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -124,7 +124,7 @@ th,td{border:1px solid #999;padding:.2em .5em;text-align:left}th{background:#eee
 
 
 def as_html(book: Book, made: datetime.datetime) -> str:
-    """Return a complete page for reading and printing, without scripts and external resources."""
+    """Return a complete page for reading and printing, without scripts or external resources."""
     title = html.escape(_("Grades of {cohort}").format(cohort=book.cohort.name))
     parts = [
         f'<!DOCTYPE html><html lang="{language()}"><head><meta charset="utf-8"><title>{title}</title>',

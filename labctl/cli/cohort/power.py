@@ -74,7 +74,7 @@ def reset(ctx: click.Context, name: str, ids: tuple[str, ...], as_json: bool, ye
     """Recreate the existing boxes as they were at the start, with the same params. All work in them is deleted.
     Attempts are kept."""
     _ask(ctx, "reset", name, ids, yes)
-    # ``reset`` again would delete new work; ``up`` creates only the missing boxes.
+    # A second ``reset`` would delete new work. ``up`` creates only the missing boxes.
     _do(ctx, name, ids, as_json, Verb.RESET, lambda classroom: classroom.reset, again="up")
 
 
@@ -99,7 +99,7 @@ def _do(
     again: str = "",
 ) -> None:
     """Run the action on the boxes of all learners, or of the named learners. ``again`` is the command that finishes the
-    work, if it is not the same command."""
+    work. If ``again`` is empty, the same command finishes it."""
     labctl, actor = asked(ctx)
     with watched(as_json) as emit:
         tally = deed(labctl.classroom)(actor, name, ids, emit=emit)

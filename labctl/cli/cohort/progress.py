@@ -1,5 +1,5 @@
-"""Progress and result of work on a whole cohort. On a terminal, stderr shows a live table with the time left; otherwise
-it gets a line for each learner."""
+"""Progress and result of work on a whole cohort. On a terminal, stderr shows a live table with the time left.
+Otherwise, stderr gets a line for each learner."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN = 6
 
 
 class Verb(Enum):
-    """Texts for labs that were changed, and for labs that needed no change."""
+    """For each command, the texts for labs that were changed and for labs that needed no change."""
 
     UP = ("{n} up", "{n} up already")
     STOP = ("{n} stopped", "{n} stopped already")
@@ -89,14 +89,14 @@ class Pace:
 
 
 def duration(seconds: float) -> str:
-    """Return an estimated duration, in seconds below 100 s, else in minutes."""
+    """Return an estimated duration as text: in seconds if it is below 100 s, otherwise in minutes."""
     if seconds < 100:
         return _("about {n} s").format(n=max(1, round(seconds)))
     return _("about {n} min").format(n=round(seconds / 60))
 
 
 class Lines(Plain):
-    """Prints one line for each learner's lab when its work ends."""
+    """Prints one line for each learner's lab when the work on that lab ends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,8 +184,8 @@ class Board(Live):
 
 
 def finish(ctx: click.Context, name: str, verb: Verb, tally: Tally, as_json: bool, *, again: str) -> None:
-    """Print the result. If there is a failure or an interruption, exit with the code of the first failure or with
-    130."""
+    """Print the result. After an interruption, exit with 130. After a failure, exit with the code of the first
+    failure."""
     if as_json:
         from labctl.views.work import work_report
 

@@ -54,7 +54,8 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
     book = labctl.grades.book(actor, name, labs, group=group)
     content = rendered(book, form)
     if output is None:
-        # Spreadsheets need the byte order mark in a file. A program that reads a pipe would read it as a character.
+        # Spreadsheets need the byte order mark in a file. A program that reads a pipe would read the mark as a
+        # character.
         sys.stdout.buffer.write(content.removeprefix(codecs.BOM_UTF8))
         return
     with output_file(output) as stream:

@@ -208,7 +208,7 @@ def _print_members(members: Sequence[Member]) -> None:
 
 
 def _print_notes(roster: Roster) -> None:
-    """Print what labctl changed in cells or finds doubtful. Each line begins with file:line:column, which editors
+    """Print labctl's changes to cells, and doubtful cells. Each line begins with file:line:column, which editors
     recognise."""
     for note in roster.notes:
         field = f" ({note.field})" if note.field else ""

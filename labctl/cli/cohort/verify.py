@@ -181,7 +181,7 @@ def _print_change(one: GradeChange) -> None:
 
 
 def _reasons(result: TaskResult) -> list[str]:
-    """Return the messages of the checks that did not pass, as lines. They come from a box, so control characters are
-    made visible."""
+    """Return the messages of the checks that did not pass, as lines. The messages come from a box, so control
+    characters are made visible."""
     checks = [check for check in result.checks if check.verdict != "passed"]
     return [visible(line) for check in checks for line in plain_lines(check) if line.strip()]

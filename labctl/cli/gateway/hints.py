@@ -1,4 +1,4 @@
-"""The hints of errors for a learner at the gateway: commands that the gateway takes, and remarks. Every other hint
+"""The hints of errors for a learner at the gateway: commands that the gateway accepts, and remarks. Every other hint
 becomes ``tell your instructor``."""
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ OTHERWISE: Mapping[Hint, Wording] = {
 
 
 def words_at_gateway(hint: Hint, near: bool) -> Wording | None:
-    """Return the hint's words for a learner, or None if the learner can't solve the problem. ``near`` is true if the
-    value of that name isn't empty. Each command begins with ``labctl``, which is optional at the gateway."""
+    """Return the hint's words for a learner, or None if the learner can't solve the problem. ``near`` says whether the
+    error's value ``near`` isn't empty. Each command begins with ``labctl``, which is optional at the gateway."""
     return words_of(hint, near) if hint in _AS_ON_THE_COMMAND_LINE else OTHERWISE.get(hint)
 
 
 def begin(words: Sequence[str] = (), language: str = "") -> None:
-    """Begin an order of a learner with these words. ``language`` is the language that the words choose. From now on,
-    labctl advises only commands that the gateway offers."""
+    """Begin an order of a learner. ``words`` are the words of the order, and ``language`` is the language that they
+    choose. From now on, labctl advises only commands that the gateway offers."""
     advice.begin_with(words, offers, words_at_gateway, language)

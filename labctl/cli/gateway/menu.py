@@ -1,5 +1,5 @@
-"""The menu for a learner who logs in without a command. It shows the learner's progress and the next actions, which are
-chosen by number or by word."""
+"""The menu for a learner who logs in without a command. The menu shows the learner's progress and the next actions. The
+learner chooses an action by its number or by its word."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LEAVING = frozenset({"q", "quit", "exit", "leave", "logout"})
 
 
 class _LeaveError(Exception):
-    """The broker ends the session."""
+    """Raised when the broker ends the session."""
 
 
 class Performer(Protocol):
@@ -167,7 +167,7 @@ def _leave(*_args: object) -> None:
 
 
 def _read() -> str | None:
-    """Return a line, or None at the end of the input. Ctrl-C discards the line."""
+    """Read a line and return it, or return None at the end of the input. Ctrl-C discards the line."""
     sys.stdout.flush()
     try:
         line = sys.stdin.readline(LONGEST + 1)
@@ -185,7 +185,8 @@ def _in_child(work: Callable[[], int]) -> int:
         stream.flush()
     pid = os.fork()
     if pid == 0:
-        # A signal may raise anywhere. The child must exit here: two processes must never read lines.
+        # A signal can raise an exception at any step. The child must exit here in every case, because two processes
+        # must never read lines.
         try:
             _child(work)
         finally:

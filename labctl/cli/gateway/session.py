@@ -1,5 +1,5 @@
 """A learner's session, in the process that the broker forked for it. stdin, stdout and stderr are those of the
-learner's SSH connection. The learner's key decided whose labs these are."""
+learner's SSH connection. The learner's SSH key decided whose labs the session uses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_BYTES = 1 << 20
 
 
 class SessionRunner:
-    """Runs sessions. ``catalogs``: more folders with labs, as given to the broker."""
+    """Runs sessions. ``catalogs`` are more folders with labs, as given to the broker."""
 
     def __init__(self, catalogs: tuple[str, ...] = ()) -> None:
         self._catalogs = catalogs
@@ -58,7 +58,8 @@ class SessionRunner:
         """Carry out one order, and return its exit code. Every error is reported."""
         choose_language(order.language or session.language)
         hints.begin(typed(order), order.language)
-        # Another login of this learner may wait for this order. Its message must show the order's words.
+        # Another login of this learner may wait for this order. The message of that login must show the words of this
+        # order.
         sys.argv[1:] = typed(order)
         return exit_status(lambda: self._perform(session, order))
 
@@ -68,7 +69,7 @@ class SessionRunner:
             return int(Exit.OK)
         request = self.request(session)
         if order.verb == "reset":
-            # The lock is taken after the confirmation, because a learner may answer late.
+            # The lock is taken after the confirmation, because a learner may need a long time to answer.
             from labctl.cli import reset
 
             lab, boxes = request.labctl.gateway.meant(request.actor, order)
@@ -81,7 +82,7 @@ _LOOKS = frozenset({"list", "show", "status", "hint", "history"})
 
 
 def _look(session: Session, request: Request, order: Order) -> int:
-    """Carry out an order that only shows something."""
+    """Carry out an order that only shows information."""
     match order.verb:
         case "show":
             from labctl.cli import show

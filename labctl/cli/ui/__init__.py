@@ -1,1 +1,1 @@
-"""Output of values for a person on a terminal or for a program."""
+"""Output for a person on a terminal or for a program."""

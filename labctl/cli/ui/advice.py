@@ -1,5 +1,5 @@
-"""Commands that labctl advises. They repeat the options that the user chose, so a user can copy them unchanged. labctl
-never advises the command that has just failed."""
+"""Commands that labctl advises. An advised command repeats the options that the user chose, so the user can copy it
+unchanged. labctl never advises the command that has just failed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TAKE_LAB = TAKE_LEARNER
 """The commands with --lab."""
 
 _COMMAND = re.compile(rf"(?<![\w/.-])labctl (?P<name>{'|'.join(COMMANDS)})(?![\w-])(?P<rest>( [\w{{}}./:=-]+)*)")
-# The words of a command behind ``labctl``. ``…`` means any command.
+# The words of a command after ``labctl``. ``…`` means any command.
 _SAID = re.compile(r"(?<![\w/.-])labctl(?!-)((?: (?!…)[\w{}./:=<>-]+)+)", re.ASCII)
 # Other programs in hints, which learners can't run.
 _PROGRAM = re.compile(r"(?<![\w/.-])(?:docker|sudo|apt-get|pip|psql|fuser|sysctl|ssh-keygen|systemctl) ")
@@ -40,9 +40,9 @@ isn't empty."""
 
 
 class _Chosen:
-    """The options of the current command line. ``repeats``: whether advised commands repeat these options. ``always``:
-    the language that advised commands repeat in any case. ``offers``: the commands that the reader has, if the reader
-    doesn't have all commands. ``wordings``: the words of hints for this reader."""
+    """The options of the current command line. ``repeats`` says whether advised commands repeat these options.
+    ``always`` is a language that advised commands repeat in any case. ``offers`` decides which commands the reader has,
+    and is None if the reader has all commands. ``wordings`` gives the words of hints for this reader."""
 
     def __init__(
         self,
@@ -81,9 +81,9 @@ def begin(words: Sequence[str]) -> None:
 
 
 def begin_with(words: Sequence[str], offers: Offers, wordings: Wordings, language: str = "") -> None:
-    """Begin an order of a reader without the command line, that is, a learner at the gateway. labctl advises only
-    commands that the gateway ``offers``, and words hints by its ``wordings``. Both repeat only a ``language`` that the
-    learner named explicitly."""
+    """Begin an order of a learner at the gateway, who has no command line. labctl advises only commands that the
+    gateway ``offers``, and takes the words of hints from ``wordings``. Advised commands repeat the ``language``, which
+    the learner named explicitly, and no other option."""
     _chosen.set(_Chosen(words, always=language, offers=offers, wordings=wordings))
 
 
@@ -98,14 +98,14 @@ def wordings() -> Wordings | None:
 
 
 def offered(*words: str) -> bool:
-    """Return whether the reader can use these words behind ``labctl``."""
+    """Return whether the reader can use these words after ``labctl``."""
     offers = _now().offers
     return offers is None or offers(words)
 
 
 def choose(*, language: str = "", catalogs: Sequence[str] = (), learner: str = "", lab: str | None = "") -> None:
     """Record options that were given explicitly. Settings and defaults need no record, because they also apply to the
-    next command. With ``lab`` None, remove the recorded lab."""
+    next command. If ``lab`` is None, the recorded lab is removed."""
     chosen = _now()
     chosen.language = language or chosen.language
     chosen.catalogs = tuple(catalogs) or chosen.catalogs
@@ -114,7 +114,7 @@ def choose(*, language: str = "", catalogs: Sequence[str] = (), learner: str = "
 
 
 def typed() -> str:
-    """Return the words behind ``labctl``, quoted for a shell."""
+    """Return the words after ``labctl``, quoted for a shell."""
     return shlex.join(_now().words)
 
 
@@ -123,8 +123,8 @@ def _behind() -> str:
 
 
 def advised(text: str) -> str:
-    """Return the text with --lang, --catalog, --lab and --learner added to each ``labctl COMMAND``, if the user gave
-    them and the command takes them."""
+    """Return the text with options added to each ``labctl COMMAND``. The options are --lang, --catalog, --lab and
+    --learner, if the user gave them and the command takes them."""
 
     def repeated(found: re.Match[str]) -> str:
         head, tail = around(found["name"], found["rest"].split())
@@ -134,8 +134,8 @@ def advised(text: str) -> str:
 
 
 def around(name: str, words: Sequence[str]) -> tuple[str, str]:
-    """Return the text before and the text behind the ``words`` of this command: ``labctl``, the name, and the options
-    that the command repeats."""
+    """Return the text before and the text after the ``words`` of this command. These texts contain ``labctl``, the
+    name, and the options that the command repeats."""
     chosen = _now()
     if not chosen.repeats or name not in COMMANDS:
         return f"labctl {name}", _behind()
@@ -152,7 +152,7 @@ def around(name: str, words: Sequence[str]) -> tuple[str, str]:
 
 
 def has_failed(words: Sequence[str]) -> bool:
-    """Return whether these words behind ``labctl`` are the command that has just failed."""
+    """Return whether these words after ``labctl`` are the command that has just failed."""
     return _plain(words) == _plain(_now().words)
 
 
@@ -164,14 +164,15 @@ def hinted(remedy: str) -> str:
 
 
 def sayable(text: str) -> str:
-    """Return the line. If it ends with a colon and a command that the reader doesn't have, remove both."""
+    """Return the line. If the line ends with a colon and a command that the reader doesn't have, the colon and the
+    command are removed."""
     head, colon, command = text.rpartition(": ") if ": " in text else text.rpartition("：")
     return head if colon and limited() and _foreign(command) else text
 
 
 def sayable_page(page: str) -> str:
-    """Return a page of Markdown for the reader. Commands of labctl that the reader doesn't have are removed from its
-    fenced code. The text behind a ``#`` in such a line is only a comment."""
+    """Return a page of Markdown for the reader. In fenced code, lines with a command of labctl that the reader doesn't
+    have are removed. A command after a ``#`` doesn't count, because it is in a comment."""
     if not limited():
         return page
     fence, left = "", []

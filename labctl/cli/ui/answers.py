@@ -1,4 +1,4 @@
-"""Messages of checks that are not passed, for a learner on the terminal and as plain lines in a report."""
+"""Messages of checks that did not pass, for a learner on the terminal and as plain lines in a report."""
 
 from __future__ import annotations
 

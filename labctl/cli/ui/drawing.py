@@ -24,7 +24,7 @@ def _network(lab: Lab, network: str) -> str:
         if network in box.networks:
             interface = f"eth{list(box.networks).index(network)}"
             cells.append((name, f"{interface} {box.networks[network]}"))
-    # All cells are as wide as the widest. A row has as many cells as fit.
+    # All cells are as wide as the widest cell. A row has as many cells as fit into 80 columns.
     widest = max((len(text) for cell in cells for text in cell), default=0)
     beside = max(1, min(4, (_WIDTH + 1) // (widest + _FRAME)))
     lines = []

@@ -214,7 +214,7 @@ NEAREST: Mapping[Hint, Wording] = {
 
 
 def words_of(hint: Hint, near: bool) -> Wording:
-    """Return the words of a hint on the command line. ``near`` is true if the value of that name isn't empty."""
+    """Return the words of a hint on the command line. ``near`` says whether the error's value ``near`` isn't empty."""
     return NEAREST.get(hint, WORDINGS[hint]) if near else WORDINGS[hint]
 
 

@@ -16,12 +16,12 @@ from labctl.cli.ui.wrap import cells, fold, unbroken
 _CHINESE = re.compile("[\u2e80-\u9fff\uf900-\uffef]")
 _STYLES = {"strong": "\x1b[1m", "em": "\x1b[3m", "code": "\x1b[36m", "heading": "\x1b[1m", "dim": "\x1b[2m"}
 _PLAIN = "\x1b[0m"
-# Output in a block of commands. It is a comment for the shell, so that a learner can paste the whole block.
+# A line of output in a block of commands. For the shell it is a comment, so a learner can paste the whole block.
 _OUTPUT = re.compile(r"^(?:#>|//>)")
 
 
 def rendered(text: str, width: int) -> list[str]:
-    """Yield the lines of a Markdown text. Only code and very long words are wider than ``width``."""
+    """Return the lines of a Markdown text. Only code and very long words can be wider than ``width``."""
     tree = SyntaxTreeNode(MarkdownIt("commonmark").enable("table").parse(text))
     return list(_blocks(tree.children, width))
 
@@ -64,7 +64,7 @@ def _heading(node: SyntaxTreeNode, width: int) -> Iterator[str]:
 
 
 def _code(content: str) -> Iterator[str]:
-    """Yield the lines of code from the first column on, with no other characters before or behind them."""
+    """Yield the lines of code from the first column on, with no other characters before or after them."""
     for line in content.rstrip("\n").split("\n"):
         style = "dim" if _OUTPUT.match(line) else "code"
         yield f"{_STYLES[style]}{line}{_PLAIN}" if line else ""

@@ -1,5 +1,5 @@
-"""Learners and tasks as a matrix of signs, which are clear without colour. For up to 15 tasks, 80 columns are enough.
-On a wider terminal, names are shortened less."""
+"""Learners and tasks as a matrix of signs. The signs are clear without colour. Up to 15 tasks fit into 80 columns. On a
+wider terminal, names are shortened less."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _widths(lab: Lab, entries: Sequence[Entry], columns: int) -> _Widths:
 
 
 def _head(lab: Lab, widths: _Widths) -> Iterator[str]:
-    """Yield the header lines. Tasks are numbers; the two digits of a number stand one above the other."""
+    """Yield the header lines. Tasks are shown as numbers, and the two digits of a number stand one above the other."""
     numbers = range(1, len(lab.tasks) + 1)
     if len(numbers) > 9:
         tens = "".join(f" {number // 10 if number > 9 else ' '}" for number in numbers)

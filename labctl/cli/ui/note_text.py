@@ -50,8 +50,8 @@ def text_of(note: BoxNote, learner: str = "") -> str:
 
 
 def lines(notes: Sequence[BoxNote], learners: Mapping[str, str] | None = None) -> list[str]:
-    """Return a line for each note. An event that concerns all boxes of an instance gets one line. ``learners`` maps box
-    ids to learners, if the boxes belong to several learners."""
+    """Return a line for each note. An event that concerns all boxes of an instance gets one line. If the boxes belong
+    to several learners, ``learners`` maps box ids to learners."""
     whole: set[tuple[str, str]] = set()
     found = []
     for note in notes:

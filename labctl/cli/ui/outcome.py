@@ -13,8 +13,8 @@ from labctl.i18n import _
 
 
 def exit_status(work: Callable[[], object], *, debug: bool = False) -> int:
-    """Do the work and return its exit status (DESIGN section 7): the int that ``work`` returns, else 0. An error is
-    shown on stderr. With ``debug``, a LabctlError is raised again for its traceback."""
+    """Do the work and return its exit status (DESIGN section 7): the int that ``work`` returns, or 0 if it returns no
+    int. An error is shown on stderr. With ``debug``, a LabctlError is raised again for its traceback."""
     try:
         code = work()
         sys.stdout.flush()

@@ -116,8 +116,8 @@ def _last_page(lines: Sequence[str], columns: int, rows: int) -> int:
 
 @contextlib.contextmanager
 def keyboard() -> Iterator[Callable[[float], Key]]:
-    """Yield a function that waits for a key for at most so many seconds. Ctrl-C still interrupts. The terminal is
-    restored afterwards. If stdin is not a terminal, there are no keys."""
+    """Yield a function that waits for a key for at most the given number of seconds. Ctrl-C still interrupts. The
+    terminal is restored at the end of the block. If stdin is not a terminal, the function returns no keys."""
     descriptor = sys.stdin.fileno()
     if not os.isatty(descriptor):
         yield _wait

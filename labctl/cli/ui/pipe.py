@@ -11,7 +11,8 @@ from labctl.threads import Thread
 
 
 def join(stream: ByteStream, stdin: int, stdout: int) -> int:
-    """Copy data until the process ends or the reader closes. Returns 0, or 1 if no data arrived."""
+    """Copy data until the process ends or the reader of stdout closes it. Returns 0, or 1 if the process sent no
+    data."""
 
     def upwards() -> None:
         with contextlib.suppress(OSError):

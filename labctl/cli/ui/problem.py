@@ -19,7 +19,7 @@ def text_of(error: LabctlError) -> str:
 
 
 def _worded(value: object) -> object:
-    """Return a value of an error. Phrases are in the language in use."""
+    """Return a value of an error, with its phrases in the language in use."""
     if isinstance(value, Phrase):
         return _(value.text).format_map({name: _worded(one) for name, one in value.values.items()})
     return listed(str(_worded(one)) for one in value) if isinstance(value, Phrases) else value

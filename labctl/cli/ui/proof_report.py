@@ -14,7 +14,7 @@ _MIB = 1 << 20
 
 def markdown(proof: Proof, before: str = "") -> str:
     """Return the figures as a table in the language in use, with a description of the machine. ``before`` is the
-    earlier report. Its rows are kept for labs that were not proven this time."""
+    earlier report. For labs that this proof does not test, the rows of the earlier report are kept."""
     head = (
         *(_("lab"), _("title"), _("tasks"), _("checks (thorough)"), _("solutions"), _("mutants caught"), _("boxes")),
         *(_("memory"), "up", "verify", _("flakes"), _("seeds"), _("holds"), _("date")),

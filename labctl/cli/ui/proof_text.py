@@ -116,7 +116,7 @@ def _print_dim(text: str) -> None:
 
 
 def where(flaw: Flaw) -> str:
-    """Return the place of a flaw: lab, seed, phase, solution or mutant, and task, as far as they are known."""
+    """Return the place of a flaw: lab, seed, phase, solution or mutant, and task. Unknown parts are left out."""
     at = flaw.at
     seed = _("seed {seed}").format(seed=at.seed) if at.seed else ""
     parts = (at.lab, seed, " ".join(filter(None, (_(str(at.phase)), at.name))))

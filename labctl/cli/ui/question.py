@@ -12,8 +12,8 @@ from labctl.hints import Hint
 
 
 def confirm(command: str, question: str, yes: bool) -> None:
-    """Ask the question, unless ``yes`` is set. Raises UsageError if there is no terminal, and click.Abort for the
-    answer no."""
+    """Ask the question, unless ``yes`` is set. Raises UsageError if there is no terminal. Raises click.Abort if the
+    answer is no."""
     if yes:
         return
     if not sys.stdin.isatty():

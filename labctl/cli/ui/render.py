@@ -1,4 +1,4 @@
-"""Events for a person, on stderr. A terminal shows live progress; other outputs get a line for each event."""
+"""Events for a person, on stderr. A terminal shows live progress. Any other output gets a line for each event."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[Emit]:
-    """Yield the function that services take as ``emit``. With ``quiet`` it shows nothing (for ``--json``)."""
+    """Yield the function that services take as ``emit``. With ``quiet``, which ``--json`` sets, the function shows
+    nothing."""
     if quiet:
         yield lambda _event: None
         return
@@ -82,7 +83,7 @@ class Plain:
         click.echo(text, err=True)
 
     def close(self) -> None:
-        """Do nothing: there is nothing to restore."""
+        """Do nothing, because there is nothing to restore."""
 
 
 def ended(title: str, event: StepEnded) -> str:
@@ -92,8 +93,8 @@ def ended(title: str, event: StepEnded) -> str:
 
 
 class Live(Plain):
-    """Shows running steps as spinners with their last line of output. rich is imported when the first step begins. A
-    plain ``up`` has no steps, so it doesn't import rich."""
+    """Shows running steps as spinners with their last line of output. rich is imported when the first step begins. An
+    ``up`` that only starts boxes has no steps, so it doesn't import rich."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +126,7 @@ class Live(Plain):
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
                 TimeElapsedColumn(),
-                # Output of programs is shown unchanged: "[151 kB]" of apt is not markup.
+                # The output of programs is shown unchanged, because "[151 kB]" in apt's output is not markup.
                 TextColumn("{task.fields[line]}", "dim", markup=False, table_column=line),
             )
             self._progress = Progress(*columns, console=Console(stderr=True), transient=True, expand=True)

@@ -1,4 +1,4 @@
-"""An attempt for programs: JUnit XML in a file."""
+"""An attempt as a file of JUnit XML, for programs."""
 
 from __future__ import annotations
 

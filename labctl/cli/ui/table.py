@@ -1,4 +1,5 @@
-"""Tables that fit the terminal. If stdout is not a terminal, columns are separated by tabs, for cut and awk."""
+"""Tables that fit the terminal. If stdout is not a terminal, columns are separated by tabs, so that cut and awk can
+read them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A connection of the user's terminal to a terminal in a box. Raw bytes go both ways, and size changes are passed on.
-The user's terminal is restored at the end."""
+"""A connection of the user's terminal to a terminal in a box. Raw bytes are copied both ways, and size changes are
+passed on. The user's terminal is restored at the end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def size() -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _raw(descriptor: int) -> Iterator[None]:
-    """Send every key, also Ctrl-C, to the box. The terminal is always restored."""
+    """In this block, send every key, including Ctrl-C, to the box. The terminal is always restored."""
     if not os.isatty(descriptor):
         yield
         return

@@ -132,7 +132,7 @@ def _left_out(count: int) -> str:
 
 def _notes(integrity: Integrity) -> list[str]:
     """Return notes about suspicious findings, without the names of other learners. An instructor finds these names in
-    the JSON."""
+    the JSON output."""
     notes = []
     for box, files in integrity.changed.items():
         if files:

@@ -56,7 +56,7 @@ class Way(tuple[CommandLine | str, ...]):
 
 
 class Wording:
-    """The words of a hint: its ways, and all ways joined as one."""
+    """The words of a hint: its ways, and one text that joins all ways."""
 
     def __init__(self, *parts: CommandLine | str) -> None:
         ways: list[list[CommandLine | str]] = [[]]

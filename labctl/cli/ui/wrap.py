@@ -71,7 +71,7 @@ def widest(text: str) -> int:
 
 
 def _spans(plain: str, width: int, indent: int, first: int) -> Iterator[tuple[int, int]]:
-    """Yield the begin and the end of each line, without surrounding spaces."""
+    """Yield the start and the end of each line, without surrounding spaces."""
     begin = end = at = 0
     used, begun, later = first, False, False
     for piece in _PIECES.findall(plain):
@@ -91,7 +91,7 @@ def _spans(plain: str, width: int, indent: int, first: int) -> Iterator[tuple[in
 
 
 def _parted(text: str) -> tuple[str, list[str]]:
-    """Return the letters, and the style of each letter. The list of styles is empty if the text has no styles."""
+    """Return the characters, and the style of each character. The list of styles is empty if the text has no styles."""
     if "\x1b" not in text:
         return text, []
     letters: list[str] = []

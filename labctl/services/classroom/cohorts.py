@@ -24,8 +24,8 @@ from labctl.views.work import Tally
 
 
 class Added(msgspec.Struct, frozen=True):
-    """The changes of a roster in an existing cohort. ``new``, ``changed`` and ``same`` are ids. ``kept`` are values
-    whose cells are empty in the roster."""
+    """The changes that a roster made in an existing cohort. ``new``, ``changed`` and ``same`` are ids. ``kept`` are
+    values that stay because their cells in the roster are empty."""
 
     new: tuple[str, ...]
     changed: tuple[str, ...]
@@ -35,7 +35,7 @@ class Added(msgspec.Struct, frozen=True):
 
 
 class Registrar:
-    """Manage cohorts and their learners. Nothing is kept before all checks have succeeded."""
+    """Manage cohorts and their learners. Nothing is stored before all checks have succeeded."""
 
     def __init__(self, cohorts: Cohorts, catalog: Catalog) -> None:
         self._cohorts = cohorts
@@ -53,7 +53,7 @@ class Registrar:
         *,
         dry_run: bool = False,
     ) -> Cohort:
-        """Create a cohort with a secret of its own, and keep it, unless ``dry_run`` is set. Raises LabctlError."""
+        """Create a cohort with a secret of its own, and store it, unless ``dry_run`` is set. Raises LabctlError."""
         check_name(name)
         chosen = tuple(dict.fromkeys(labs))
         check_limits(each, whole, tuple(self._catalog.lab(lab) for lab in chosen))
@@ -70,7 +70,7 @@ class Registrar:
         return cohort
 
     def find(self, name: str) -> Cohort:
-        """Return that cohort, active or ended. Raises UsageError."""
+        """Return the cohort of that name, active or ended. Raises UsageError for an unknown cohort."""
         cohort = self._cohorts.cohort(name)
         if cohort is None:
             raise no_such_cohort(name, [one.name for one in self._cohorts.cohorts()])
@@ -81,7 +81,8 @@ class Registrar:
         members = self._cohorts.members(cohort.name)
         if not ids:
             return members
-        # The ids match exactly, or, if only one learner matches, without regard to case.
+        # An id matches exactly. If no id matches exactly and only one id matches without regard to case, that id is
+        # taken.
         by_id = {member.id.lower(): member for member in members}
         for one in ids:
             if one.lower() not in by_id:
@@ -113,8 +114,8 @@ class Registrar:
         ]
 
     def add(self, cohort: Cohort, roster: Roster, *, dry_run: bool = False) -> Added:
-        """Add new learners, and update existing learners from the roster; a ``dry_run`` changes nothing. Raises
-        LabctlError; then nothing is changed."""
+        """Add new learners, and update existing learners from the roster. A ``dry_run`` changes nothing. Raises
+        LabctlError, without any change, if a learner can't be added."""
         if cohort.ended:
             raise UsageError("the cohort {name} has ended", hint=Hint.CREATE_COHORT, name=cohort.name)
         others = self._owners(cohort.name)
@@ -144,18 +145,18 @@ class Registrar:
         }
 
     def remove(self, cohort: Cohort, members: Sequence[Member], boxes: CohortBoxes, emit: Emit) -> Tally:
-        """Remove the boxes of learners, then the learners. Their attempts are kept. A learner whose boxes can't be
-        removed stays in the cohort."""
+        """Remove the boxes of learners, then remove the learners. Their attempts are kept. A learner whose boxes can't
+        be removed stays in the cohort."""
         tally = boxes.down(cohort, members, emit)
         if not tally.failed and not tally.left:
             self._cohorts.remove_members(cohort.name, [member.id for member in members])
-            # A learner may have started boxes in the meantime. From now on the key opens nothing.
+            # A learner may have started boxes in the meantime. From now on, the learner's key no longer works.
             boxes.down(cohort, members, emit)
         return tally
 
     def end(self, cohort: Cohort, boxes: CohortBoxes, emit: Emit) -> Tally:
-        """End the cohort: its keys stop working, then all boxes are removed. Attempts are kept. A second call removes
-        the boxes that are left."""
+        """End the cohort. First its keys stop working, then all boxes are removed. Attempts are kept. A second call
+        removes the boxes that are left."""
         if not cohort.ended:
             self._cohorts.end_cohort(cohort.name, time.time())
         return boxes.down(cohort, None, emit)

@@ -1,4 +1,4 @@
-"""Grades of a cohort. They come from the store alone; the engine is not queried."""
+"""Grades of a cohort. The grades come from the store alone, and the engine is not queried."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Judge boxes whose time is over. An instructor can have the work judged after the end, and a learner's verify that
-began before the end can finish."""
+"""Judge boxes whose time is over. An instructor can judge the work after the end. A learner's verify that began before
+the end can finish."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Judging:
 
     @contextmanager
     def finish(self, current: Current, emit: Emit) -> Iterator[None]:
-        """Use this around a learner's verify. If the boxes expire during it, the keeper waits until the verify has
-        ended."""
+        """Let a learner's verify finish in this block. If the boxes expire during the verify, the keeper waits until
+        the verify has ended."""
         now = time.time()
         expires = min((box.expires for box in current.boxes if box.expires), default=0)
         if not now < expires < now + SOON_SECONDS:
@@ -60,9 +60,9 @@ class Judging:
     ) -> T:
         """Call ``work`` on boxes whose time is over.
 
-        The boxes are started for it and stopped afterwards. Boxes that still run are stopped first, so that no shell of
-        a learner is left in them. If ``sound`` rejects the result and a box was stopped in the meantime, ``work`` is
-        called again. Raises the errors of ``work``, and EngineError if boxes don't start.
+        First, boxes that still run are stopped, so that no shell of a learner is left in them. Then all boxes are
+        started, ``work`` is called, and the boxes are stopped. If ``sound`` rejects the result and a box was stopped in
+        the meantime, ``work`` is called again. Raises the errors of ``work``, and EngineError if boxes don't start.
         """
         with self._alone(current, emit), self._keeper.spare(current.on_engine, LONGEST_SECONDS):
             try:
@@ -87,7 +87,7 @@ class Judging:
         return [self._engine.running(box_id) for box_id in current.ids().values()]
 
     def _rest(self, current: Current, emit: Emit) -> None:
-        """Stop the boxes. The keeper stops any box that can't be stopped now."""
+        """Stop the boxes. If a box can't be stopped now, the keeper stops it later."""
         try:
             self._power.stop(current.instance, self._boxes(current), emit)
         except LabctlError as error:
@@ -95,5 +95,5 @@ class Judging:
 
 
 def has_expired(current: Current, now: float) -> bool:
-    """Return whether the time of its boxes is over."""
+    """Return whether the time of the instance's boxes is over."""
     return any(expired(box.expires, now) for box in current.boxes)

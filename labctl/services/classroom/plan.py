@@ -96,8 +96,8 @@ class CohortPlan:
         return self._footprints.get(_key(lab, tags)) if tags is not None else None
 
     def misfit(self, cohort: Cohort, members: Sequence[Member]) -> ClassPlan | None:
-        """Return the plan if the class can't fit; otherwise None. Also None if the server can't be inspected, because
-        it has no image for that yet."""
+        """Return the plan if the class doesn't fit, otherwise None. Also return None if the server has no image yet
+        with which it can be inspected."""
         try:
             plan = self.plan(cohort, members)
         except LabctlError:
@@ -105,9 +105,9 @@ class CohortPlan:
         return None if plan.fits else plan
 
     def measure(self, labs: Sequence[str], emit: Emit, *, again: bool = False) -> dict[str, Footprint]:
-        """Measure one instance of each lab that wasn't measured yet, and remove it. Each is measured fresh, and again
-        with the reference solution applied. The larger values count, because at the end of a class the database that
-        learners set up is running."""
+        """Start one instance of each lab that wasn't measured yet, measure the instance, and remove it. Each instance
+        is measured when it is fresh, and again when the reference solution is applied. The larger values count, because
+        at the end of a class, for example, the database that learners set up is running."""
         found: dict[str, Footprint] = {}
         for name in labs:
             lab = self._catalog.lab(name)
@@ -137,7 +137,7 @@ class CohortPlan:
         return footprint
 
     def remember(self, tally: Tally) -> None:
-        """Keep the speed of the starts for the next estimate, if many boxes were started."""
+        """If many boxes were started, store the speed of the starts for the next estimate."""
         if tally.boxes >= _MANY and tally.seconds > 0 and not tally.failed:
             self._footprints.put_rate(round(tally.boxes / tally.seconds, 3))
 

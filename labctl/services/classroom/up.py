@@ -1,5 +1,5 @@
-"""The boxes of a whole cohort: up, stop, start, reset, down. Every command converges: a second run finishes the
-work."""
+"""The boxes of a whole cohort: up, stop, start, reset, down. If a command failed or was interrupted, a second run
+finishes the work."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Boxes = Mapping[str, Sequence[ObservedBox]]
 
 class CohortBoxes:
     """Manage the boxes of a cohort. ``members`` selects the learners. For all commands except ``up``, None means the
-    boxes of everybody, including learners who left the cohort."""
+    boxes of all learners, including learners who left the cohort."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class CohortBoxes:
 
     def up(self, cohort: Cohort, members: Sequence[Member], emit: Emit) -> Tally:
         """Start all labs of all learners. Missing images are built first. Raises LabctlError if no start can begin, for
-        example if a limit would be exceeded (``require``). Failures of single learners are in the Tally."""
+        example if ``require`` finds that a limit would be exceeded. Failures of single learners are in the Tally."""
         require_open(cohort, time.time())
         self._require(cohort, members)
         with (
@@ -102,8 +102,8 @@ class CohortBoxes:
         observed: Boxes,
         unclaimed: Callable[[], Boxes] = dict,
     ) -> StartJob:
-        """Return the job of one learner. ``unclaimed``: boxes that were created before stores had ids. It is called if
-        a learner has no boxes."""
+        """Return the job of one learner. ``unclaimed`` returns the boxes that were created before stores had ids. It is
+        called only if the learner has no boxes."""
         store = self._engine.store
 
         def plan(boxes: Sequence[ObservedBox]) -> Plan:
@@ -211,7 +211,8 @@ def _joined(one: Tally, other: Tally) -> Tally:
 
 
 def require_open(cohort: Cohort, now: float) -> None:
-    """Raise RefusedError for a cohort that has ended or whose time is over. Its boxes would be stopped at once."""
+    """Raise RefusedError for a cohort that has ended or whose time is over, because the keeper would stop its boxes at
+    once."""
     if cohort.ended:
         raise RefusedError("the cohort {name} has ended", hint=Hint.CREATE_COHORT, name=cohort.name)
     if 0 < cohort.until <= now:

@@ -1,4 +1,4 @@
-"""Judge all learners of a cohort, some at a time."""
+"""Judge all learners of a cohort, several at the same time."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ WIDTH = 3
 
 
 class CohortVerify:
-    """Judge the labs of a cohort. ``verify`` creates one service for each verify that runs at the same time, so that a
-    failure of one ends no other."""
+    """Judge the labs of a cohort. ``verify`` creates a service. Each of the verifies that run at the same time has a
+    service of its own, so a failure of one verify doesn't end the others."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class CohortVerify:
     ) -> list[Judged]:
         """Judge each lab of these learners.
 
-        ``ended`` is called for each result, never by two threads at once. A lab that isn't up is reported, but is no
-        error. Boxes whose time is over are started for the verify and stopped afterwards. Raises LabctlError if the
-        engine can't be queried. Ctrl-C ends the running verifies; attempts that were already kept stay.
+        ``ended`` is called for each result, never by two threads at once. A lab that isn't up is reported, but is not
+        an error. Boxes whose time is over are started for the verify and stopped afterwards. Raises LabctlError if the
+        engine can't be queried. Ctrl-C ends the running verifies. Attempts that were already stored stay.
         """
         now = time.time()
         found = self._found(cohort, members, labs, late=now)
@@ -112,8 +112,8 @@ class CohortVerify:
     def _found(
         self, cohort: Cohort, members: Sequence[Member], labs: Sequence[str], late: float = 0.0
     ) -> list[tuple[Judged, Current | None]]:
-        """Return the labs with running boxes. With ``late``, the current time, also the labs whose boxes exist although
-        their time is over."""
+        """Return each learner's labs, and the instance of each lab whose boxes run. If ``late``, the current time, is
+        given, boxes whose time is over need only exist."""
         definitions = [self._catalog.lab(name) for name in labs or cohort.labs]
         by_instance: dict[str, list[ObservedBox]] = {}
         for box in self._engine.observe():
@@ -174,7 +174,7 @@ class CohortVerify:
 
 
 def _current(lab: Lab, learner: str, boxes: Sequence[ObservedBox], *, stopped: bool) -> Current | None:
-    """Return the instance if all its boxes run. With ``stopped``, stopped boxes count too."""
+    """Return the instance if all its boxes run. If ``stopped`` is set, stopped boxes count too."""
     there = {box.box for box in boxes if box.state in ALIVE or (stopped and box.state is not State.REMOVING)}
     if not there.issuperset(lab.boxes):
         return None
@@ -182,8 +182,8 @@ def _current(lab: Lab, learner: str, boxes: Sequence[ObservedBox], *, stopped: b
 
 
 def _gone(cohort: Cohort, lab: Lab, now: float) -> LabctlError | None:
-    """Return the reason for a missing verdict after the end. None during the grace: then the boxes never existed, or
-    the learner removed them."""
+    """Return the reason why a learner has no verdict after the end. Return None during the grace time: a learner
+    without boxes has never started them or has removed them."""
     if not cohort.ended and cohort.until + cohort.grace > now:
         return None
     return ChecksError(

@@ -1,4 +1,5 @@
-"""Instances that belong to no learner. They are created to try a lab, and always removed at the end of the block."""
+"""Instances that belong to no learner. An instance is created to try a lab, and is always removed at the end of the
+block."""
 
 from __future__ import annotations
 
@@ -77,7 +78,7 @@ class Bench:
 
     @contextmanager
     def trial(self, lab: Lab, seed: str, emit: Emit) -> Iterator[Trial]:
-        """Create a trial. Its boxes are removed at the end of the block."""
+        """Yield a new trial. Its boxes are removed at the end of the block."""
         learner = f"{_LEARNER}{secrets.token_hex(4)}"
         instance = Instance(lab.name, learner, seed, int(time.time()) + LIFETIME_SECONDS)
         try:

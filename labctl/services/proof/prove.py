@@ -1,5 +1,5 @@
-"""Prove labs on real boxes, before learners get them. Fresh boxes fail, solved boxes pass, and each mutant is
-caught."""
+"""Prove labs on real boxes before learners get the labs. The checks must fail on fresh boxes, pass on solved boxes, and
+catch each mutant."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ DEFAULT_PHASES = frozenset(Phase) - {Phase.THOROUGH}
 
 
 class Wishes(msgspec.Struct, frozen=True):
-    """The size of a proof: the number of seeds, how often the same boxes are judged, the phases, and the number of
-    mutants of each task (None for all)."""
+    """The size of a proof: the number of seeds, the number of times that the same boxes are judged, the phases, and the
+    number of mutants of each task. None means all mutants."""
 
     seeds: int = 2
     repeat: int = 3

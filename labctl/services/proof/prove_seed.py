@@ -140,7 +140,7 @@ class Round:
                 trial.reboot(self._quiet)
                 self._judge(at, trial.current, flaws)
             return
-        # one at a time, because this step creates several clones itself
+        # Only one solution at a time is judged in this step, because the step itself creates several clones.
         with self._thorough, self._step(at, solution, "solution {subject}, thorough") as flaws:
             self._judge(at, trial.current, flaws, thorough=True)
 
@@ -170,8 +170,9 @@ class Round:
             apart(prove, lambda: self._break_off(pool, begun))
 
     def _break_off(self, pool: Pool, works: Sequence[concurrent.futures.Future[None]]) -> None:
-        """End plays and checks, including those that are just beginning, until all works have cleaned up. Running works
-        keep their boxes, because a work that waits for a removed box would never end."""
+        """End plays and checks repeatedly, including those that are just beginning, until all work has ended and
+        cleaned up. The boxes of running work are not removed here, because work that waits for a removed box would
+        never end."""
         self._stopped.set()
         pool.shutdown(wait=False, cancel_futures=True)
         while running := [work for work in works if not work.done()]:
@@ -235,7 +236,8 @@ class Round:
         return At(self._lab.name, self._seed, phase, name)
 
     def _quiet(self, event: Event) -> None:
-        """Pass on only notes of the services that a step uses. The round reports its own steps instead."""
+        """Pass on an event of the services that a step uses only if the event is a note. The round reports its own
+        steps instead of the other events."""
         if isinstance(event, Note):
             self._emit(event)
 
@@ -247,7 +249,7 @@ class Round:
 
     @contextmanager
     def _step(self, at: At, subject: str, what: str) -> Iterator[list[Flaw]]:
-        """Run a step, and give a list for its flaws. A failure of the step itself becomes a flaw."""
+        """Run a step in this block, and yield a list for its flaws. A failure of the step itself becomes a flaw."""
         self._go_on()
         flaws: list[Flaw] = []
         key, started, ended = f"{self._lab.name} {at.phase} {at.name}", time.monotonic(), False
