@@ -15,7 +15,7 @@ from labctl.hints import Hint
 
 
 class Exit(IntEnum):
-    """Exit codes of the command line (DESIGN section 7)."""
+    """Exit codes of the command line."""
 
     OK = 0
     CHECKS_FAILED = 1
@@ -80,13 +80,13 @@ class InvalidLabError(LabctlError):
 
 
 class EngineError(LabctlError):
-    """The Docker engine can't be reached, or it answered with an error."""
+    """The Docker engine can't be reached, or answered with an error."""
 
     exit_code = Exit.ENGINE_UNAVAILABLE
 
 
 class ApiVersionError(EngineError):
-    """The Docker engine supports none of the API versions that labctl speaks."""
+    """The Docker engine supports none of the API versions that labctl supports."""
 
 
 class NameTakenError(EngineError):
@@ -114,7 +114,7 @@ class StoreError(LabctlError):
 
 
 class NotKeptError(LabctlError):
-    """Checks gave a verdict, but the store could not keep it."""
+    """Checks gave a verdict, but the store could not keep the attempt."""
 
     exit_code = Exit.CHECKS_ERROR
 

@@ -19,8 +19,8 @@ from labctl.threads import Thread
 R = TypeVar("R")
 
 LOOK_SECONDS = 0.5
-"""The longest single wait. A signal just before a wait begins is noticed only when the wait ends. And a worker that was
-asked to stop may have begun another piece of work, so it is asked again."""
+"""The longest single wait. A signal that arrives just before a wait begins is noticed only when the wait ends. Also, a
+worker that was asked to stop may have begun another piece of work, so the worker is asked again after each wait."""
 
 _held = 0
 _came = False

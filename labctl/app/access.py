@@ -79,8 +79,8 @@ class Access:
 
     @property
     def by(self) -> Literal["learner", "instructor"]:
-        """Who makes an attempt that begins now. An attempt at a cohort's lab is the learner's own only if it comes
-        through the gateway."""
+        """Who makes an attempt that begins now. An attempt at a cohort's lab is the learner's own only if the actor
+        comes through the gateway."""
         return "instructor" if self.role == "staff" else "learner"
 
     def _enrolled(self, learner: str) -> tuple[Cohort, str]:
@@ -106,7 +106,7 @@ class Access:
         return any(attempt.learner == learner for attempt in self._parts.cohorts.attempts_of(name))
 
     def require(self, act: Act, lab: str, expires: int = 0) -> str:
-        """Require that the act is allowed now on the learner's instance of that lab.
+        """Check that the act is allowed now on the learner's instance of that lab.
 
         Returns the cohort's name if the cohort or the boxes have expired but the act is still allowed. Otherwise,
         returns an empty string. Raises UsageError for a learner that is in no roster, and for a lab that the cohort
@@ -139,8 +139,8 @@ class Access:
         return Instance(lab, self.learner, seed or seed_for(settings.secret(), self.learner, lab))
 
     def found(self, lab: str = "") -> Current:
-        """Return the learner's instance of that lab, or the only instance that is up. The caller must only read it.
-        Raises UsageError if no instance is found."""
+        """Return the learner's instance of that lab, or the only instance that is up. The caller must only read this
+        instance. Raises UsageError if no instance is found."""
         return self._parts.finder.find(self.learner, lab)
 
     def current(self, act: Act, lab: str = "") -> Current:
@@ -157,7 +157,7 @@ class Access:
         return msgspec.structs.replace(found, over=over) if over else found
 
     def finishing(self, current: Current, emit: Emit) -> AbstractContextManager[None]:
-        """Return the context manager for a verify: see ``Judging.finish``."""
+        """Return the context manager for a learner's verify. See ``Judging.finish``."""
         if not any(box.expires for box in current.boxes):
             return nullcontext()
         return self._parts.cohort.judging.finish(current, emit)

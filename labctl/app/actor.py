@@ -13,8 +13,8 @@ class Actor(msgspec.Struct, frozen=True):
 
     ``learner`` names the owner of the labs: ``COHORT/ID`` for a learner of a cohort, or a name on this machine. If
     ``learner`` is empty, the settings name the learner. ``role`` is ``learner``, ``staff`` or ``owner``. A learner of a
-    cohort comes through the gateway. Staff and the owner use the engine directly. An actor who works on the labs of a
-    cohort's learner is staff. Otherwise the actor is the owner of the machine.
+    cohort comes through the gateway. Staff and the owner use the engine directly. A user of the engine who works on the
+    labs of a cohort's learner is staff. Any other user of the engine is the owner of the machine.
     """
 
     role: Role

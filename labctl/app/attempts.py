@@ -1,4 +1,4 @@
-"""Verify, history and hints, for all front ends."""
+"""The facade's part for attempts: verify, watch, history and hints."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from labctl.views.attempts import AttemptPage, Hints, History, JudgedPage
 
 _prepared: ContextVar[tuple[Parts, Verify] | None] = ContextVar("prepared", default=None)
-"""Of the block of ``preparing`` that this thread or task is in."""
+"""The parts and the service of the ``preparing`` block in which this thread or task runs."""
 
 
 class AttemptsApi:
@@ -37,8 +37,8 @@ class AttemptsApi:
 
     @contextmanager
     def preparing(self) -> Iterator[None]:
-        """Prepare for a verify in this block. The child process for checks starts while other modules are loaded. At
-        the end of the block this child process ends, but no child process of another verify."""
+        """Prepare for a verify in this block. The child process for checks starts while other modules are loaded. This
+        child process ends with the block. Child processes of other verifies are not affected."""
         verify = self._parts.prepared_verify()
         token = _prepared.set((self._parts, verify))
         try:
@@ -112,8 +112,8 @@ class AttemptsApi:
         return AttemptPage(found.lab, report(chosen, number), compared_with(chosen, found.attempts[: number - 1]))
 
     def hint(self, actor: Actor, task: str, lab: str = "") -> Hints:
-        """Return the hints of a task that were seen, and the next hint. If staff reads a hint, it is not recorded as
-        seen by the learner. Raises UsageError for an unknown task."""
+        """Return the hints of a task that the learner has seen, and the next hint. Hints that staff reads are not
+        recorded as seen by the learner. Raises UsageError for an unknown task."""
         from labctl.app.labs import require_task
         from labctl.domain.text import fill
         from labctl.views.attempts import Hints

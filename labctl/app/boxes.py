@@ -1,4 +1,4 @@
-"""Enter boxes and copy files, for all front ends."""
+"""The facade's part for boxes: enter boxes, run commands, copy files."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ class BoxesApi:
 
     @staff_only
     def follow_journal(self, actor: Actor, lab: str, box: str, argv: Sequence[str]) -> ByteStream:
-        """Return a stream of the journal that also has all later entries. The arguments are those of ``journal``."""
+        """Return a stream of the journal's entries, including all later entries. The arguments are those of
+        ``journal``."""
         found = Access(self._parts, actor).found(lab).box(box)
         return self._parts.engine.stream(found.id, ["/.labctl/bin/journalctl", *argv, "-f"])
 

@@ -1,4 +1,4 @@
-"""Cohorts, their learners and their boxes, for all front ends. Grades are in ``labctl.app.grades``."""
+"""The facade's part for cohorts, their learners and their boxes. Grades are in ``labctl.app.grades``."""
 
 from __future__ import annotations
 
@@ -137,8 +137,8 @@ class ClassroomApi:
 
     @staff_only
     def plan(self, actor: Actor, name: str, ids: Sequence[str] = ()) -> PlanReport:
-        """Compare the resources that these learners need in addition to their running boxes with the server's free
-        resources. Raises RefusedError after the end of the cohort."""
+        """Compare two amounts: the server's free resources, and the resources that these learners still need. Raises
+        RefusedError after the end of the cohort."""
         from labctl.views.classroom import PlanReport
 
         cohort, members = self._plannable(name, ids)
@@ -174,7 +174,7 @@ class ClassroomApi:
 
     @staff_only
     def reset(self, actor: Actor, name: str, ids: Sequence[str] = (), *, emit: Emit) -> Tally:
-        """Recreate the existing boxes of these learners, with the same params. The work in them is lost."""
+        """Recreate the existing boxes of these learners, with the same params. The work in the boxes is lost."""
         cohort, members = self._meant(name, ids)
         return self._parts.cohort.boxes.reset(cohort, members, emit)
 
@@ -186,7 +186,7 @@ class ClassroomApi:
         return self._forgotten(self._parts.cohort.boxes.down(cohort, members, emit))
 
     def _found(self, name: str) -> Cohort:
-        """Return the cohort with its secret. It is for services, never for a view."""
+        """Return the cohort with its secret. This object is for services, never for a view."""
         return self._parts.cohort.registrar.find(name)
 
     def _chosen(self, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member]]:
@@ -195,8 +195,8 @@ class ClassroomApi:
         return cohort, self._parts.cohort.registrar.members(cohort, ids)
 
     def _meant(self, name: str, ids: Sequence[str]) -> tuple[Cohort, list[Member] | None]:
-        """Return the cohort and the named learners. If no learner is named, return None instead, which means the boxes
-        of all learners, including learners who left the cohort."""
+        """Return the cohort and the named learners. If no learner is named, return None in their place. None means the
+        boxes of all learners, including learners who left the cohort."""
         cohort = self._found(name)
         return cohort, self._parts.cohort.registrar.members(cohort, ids) if ids else None
 

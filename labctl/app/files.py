@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def roster(data: bytes, file: str, encoding: str = "", *, names: bool = True) -> Roster:
     """Read a roster from a CSV file or a workbook. The first ``MOST_BYTES + 1`` bytes of the file are enough. Raises
-    RosterError."""
+    RosterError with all faults of the file."""
     from labctl.domain.classroom.roster_reading import MOST_BYTES, read, read_table
 
     if data.startswith(b"PK") and len(data) <= MOST_BYTES:

@@ -1,5 +1,5 @@
 """The gateway, for all front ends: serve learners' logins, install the gateway, report its state, and give a learner's
-session the functions that it needs beside the labs."""
+session the functions that the session needs in addition to the labs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ _LOADED = (
 _OWN = ("LABCTL_LEARNER", "LABCTL_DEBUG", "LABCTL_LANG")
 
 _VERIFIES = max(4, 2 * (os.cpu_count() or 1))
-"""The most verifies at the same time. A higher number takes more memory and finishes nothing sooner."""
+"""The largest number of verifies at the same time. A higher number would use more memory, and no verify would end
+sooner."""
 
 _ONE_AT_A_TIME = frozenset({"up", "verify", "reset", "stop", "start"})
 
@@ -118,7 +119,8 @@ class GatewayApi:
 
     @staff_only
     def planned(self, actor: Actor, layout: Layout, *, remove: bool = False) -> tuple[ServerChange, ...]:
-        """Return the changes that install the gateway on this server, or that remove it. Raises LabctlError."""
+        """Return the changes that install the gateway on this server, or that remove the gateway. Raises LabctlError if
+        they can't be determined."""
         made = installer(layout)
         return tuple(made.plan_removal() if remove else made.plan())
 
@@ -134,8 +136,8 @@ class GatewayApi:
         undone: Callable[[str], None],
     ) -> None:
         """Carry out these changes, which ``planned`` returned. ``told`` receives each change that is done. If a change
-        of an installation fails, the earlier changes are rolled back, and ``undone`` receives each of them. Raises
-        LabctlError."""
+        of an installation fails, the earlier changes are rolled back, and ``undone`` receives each rollback. Raises
+        LabctlError if a change fails."""
         made = installer(layout)
         if remove:
             made.remove(list(changes), told=told)
@@ -206,8 +208,8 @@ class GatewayApi:
 
     @contextlib.contextmanager
     def alone(self, actor: Actor, verb: str, emit: Emit) -> Iterator[None]:
-        """If an order loads the server, wait until the learner's other orders have ended, also those of the learner's
-        other logins. Raises LabctlError if the other orders take too long."""
+        """If an order loads the server, wait until the learner's other orders have ended, including the orders of the
+        learner's other logins. Raises LabctlError if the other orders take too long."""
         from labctl.domain.naming import slug
 
         if verb not in _ONE_AT_A_TIME:
@@ -230,7 +232,7 @@ class GatewayApi:
         return named(order, labs.names(actor), lambda: labs.box_names(actor, order.lab))
 
     def overview(self, actor: Actor, lab: str) -> LabOverview:
-        """Return the learner's progress in a lab. Raises LabctlError."""
+        """Return the learner's progress in a lab. Raises LabctlError if the progress can't be read."""
         from labctl.domain.naming import instance_id
         from labctl.domain.observed import ALIVE, State
         from labctl.services.current import UNSTEADY, not_running

@@ -42,7 +42,7 @@ class GradesApi:
     def book(
         self, actor: Actor, name: str, labs: Sequence[str] = (), learners: Sequence[str] = (), group: str = ""
     ) -> Book:
-        """Return the current grades. The engine is not queried."""
+        """Return the current grades without querying the engine."""
         return self._chosen(name, labs, learners, group)[1]
 
     @staff_only

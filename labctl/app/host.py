@@ -30,7 +30,8 @@ class HostApi:
 
     @staff_only
     def fix(self, actor: Actor, *, emit: Emit) -> tuple[Finding, ...]:
-        """Repair keeper, switch, toolbox and kernel limits, then inspect the machine. Raises LabctlError."""
+        """Repair keeper, switch, toolbox and kernel limits, then inspect the machine. Raises LabctlError if a repair
+        fails."""
         labs, faults = self._labs()
         self._parts.doctor.fix(emit)
         return self._look(labs, faults)

@@ -30,7 +30,8 @@ class ImagesApi:
 
     @staff_only
     def listing(self, actor: Actor) -> ImageList:
-        """Return labctl's images on the engine, and their sizes. Faulty labs of the catalog are skipped."""
+        """Return labctl's images on the engine, with the sizes of the images. Faulty labs of the catalog are
+        skipped."""
         from labctl.views.images import ImageList
 
         labs, _faults = readable(self._parts.catalog, InvalidLabError)
@@ -39,7 +40,8 @@ class ImagesApi:
 
     @staff_only
     def build(self, actor: Actor, labs: Sequence[str] = (), *, emit: Emit) -> ImagesBuilt:
-        """Build the missing images of labs. An interrupted build leaves no incomplete image. Raises BuildError."""
+        """Build the missing images of labs. An interrupted build leaves no incomplete image. Raises BuildError if an
+        image can't be built."""
         from labctl.views.images import ImagesBuilt
 
         chosen = self._chosen(labs)
@@ -51,7 +53,8 @@ class ImagesApi:
     @staff_only
     def save(self, actor: Actor, file: str, labs: Sequence[str] = (), *, emit: Emit) -> ImagesSaved:
         """Write all images that labs need to one file. Missing images are built first. If the file name ends in
-        ``.gz``, the file is compressed. Raises BuildError, and UsageError if the file can't be written."""
+        ``.gz``, the file is compressed. Raises BuildError if an image can't be built, and UsageError if the file can't
+        be written."""
         from labctl.views.images import ImagesSaved
 
         chosen = self._chosen(labs)
@@ -67,8 +70,8 @@ class ImagesApi:
 
     @staff_only
     def prune(self, actor: Actor, *, emit: Emit) -> tuple[ImageInfo, ...]:
-        """Remove labctl's images that no lab of the catalog and no box uses, and return them. Raises an error if a lab
-        is faulty, because its images are unknown."""
+        """Remove labctl's images that neither a lab of the catalog nor a box uses, and return the removed images.
+        Raises InvalidLabError if a lab is faulty, because the images of a faulty lab are unknown."""
         chosen = self._chosen(())
         with self._parts.locks.hold(_LOCK, emit):
             return tuple(self._parts.images.prune(chosen, emit))

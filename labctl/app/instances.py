@@ -192,7 +192,7 @@ class InstancesApi:
 
     @staff_only
     def adopt(self, actor: Actor, lab: str = "") -> tuple[ObservedBox, ...]:
-        """Adopt boxes that were created before stores had ids, and return them."""
+        """Adopt boxes that were created before stores had ids, and return the adopted boxes."""
         return tuple(self._parts.own.adopt.run(Access(self._parts, actor).learner, lab))
 
 

@@ -30,7 +30,8 @@ class LabsApi:
         return self._parts.catalog.names()
 
     def lab(self, actor: Actor, name: str) -> Lab:
-        """Return the definition of a lab. Raises UsageError with the nearest name, and InvalidLabError."""
+        """Return the definition of a lab. Raises UsageError with the nearest name for an unknown lab, and
+        InvalidLabError for a faulty lab."""
         return self._parts.catalog.lab(name)
 
     def listed(self, actor: Actor) -> tuple[list[Lab], list[InvalidLabError]]:
@@ -66,21 +67,22 @@ class LabsApi:
             return ()
 
     def brief(self, actor: Actor, name: str = "") -> BriefPage:
-        """Return the brief with the learner's own values. Raises UsageError."""
+        """Return the brief with the learner's own values. Raises UsageError if no lab can be determined."""
         from labctl.views.labs import BriefPage
 
         lab, params, values = self._values(Access(self._parts, actor), name)
         return BriefPage(lab, params, fill(self._parts.catalog.brief(lab.name, actor.language), values))
 
     def values(self, actor: Actor, name: str = "") -> LabValues:
-        """Return the learner's params and addresses. Raises UsageError."""
+        """Return the learner's params and addresses. Raises UsageError if no lab can be determined."""
         from labctl.views.labs import LabValues
 
         lab, _params, values = self._values(Access(self._parts, actor), name)
         return LabValues(lab.name, values)
 
     def task(self, actor: Actor, task: str, name: str = "") -> TaskPage:
-        """Return one task with its passages of the brief. Raises UsageError with the nearest task."""
+        """Return one task with its passages of the brief. Raises UsageError with the nearest task for an unknown
+        task."""
         from labctl.domain.lab.brief import passages
         from labctl.views.labs import HintCount, TaskPage
 
@@ -116,8 +118,8 @@ class LabsApi:
         return lab, params, template_values(lab, access.learner, params)
 
     def _seed(self, access: Access, lab: str) -> str:
-        """Return the seed of the instance that is up, because ``up --seed`` may have set it. Without an engine, return
-        the seed of the learner."""
+        """Return the seed of the instance that is up, because ``up --seed`` may have changed the seed. If no engine can
+        be reached, return the learner's own seed."""
         try:
             boxes = self._parts.engine.observe(instance_id(lab, access.learner))
         except EngineError:
@@ -140,7 +142,7 @@ def readable(catalog: Catalog, faulty: type[E]) -> tuple[list[Lab], list[E]]:
 
 
 def require_task(lab: Lab, task: str) -> Task:
-    """Return the task of that name. Raises UsageError with the nearest task."""
+    """Return the task of that name. Raises UsageError with the nearest task if the lab has no such task."""
     from labctl.services.current import no_such_task
 
     found = lab.task(task)

@@ -46,7 +46,8 @@ def instance_options(function: F) -> F:
 
 def lab_argument(metavar: str, *, among_several: bool = True) -> Callable[[F], F]:
     """Add the argument LAB and the option --lab. The function gets ``lab``, which is empty if neither LAB nor --lab is
-    given. If ``among_several`` is set, several labs may be up, so advised commands repeat the chosen lab."""
+    given. If ``among_several`` is set, several labs may be up, so advised commands repeat the chosen lab. Otherwise,
+    they don't repeat it."""
 
     def decorated(function: F) -> F:
         @wraps(function)

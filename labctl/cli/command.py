@@ -1,4 +1,4 @@
-"""Commands of labctl. Their help is in the language in use and ends with an example."""
+"""The commands of labctl. The help of a command is in the language in use and ends with an example."""
 
 from __future__ import annotations
 

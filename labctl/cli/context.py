@@ -20,7 +20,7 @@ class Request(NamedTuple):
 
 
 def asked(ctx: click.Context, learner: str = "") -> Request:
-    """Return the request for the given options. ``learner`` is the value of --learner."""
+    """Return the request for the options of the command line. ``learner`` is the value of --learner."""
     from labctl.app.actor import at_the_engine
     from labctl.app.facade import Labctl
     from labctl.i18n import language

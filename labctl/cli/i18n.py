@@ -24,8 +24,8 @@ def _chosen(asked: str) -> str:
 
 
 def _setting() -> str:
-    """Return ``lang`` of the settings file. Errors in the file are ignored here, because the command that needs the
-    file reports them."""
+    """Return the value of ``lang`` in the settings file. Errors in the file are ignored here, because the command that
+    needs the file reports them."""
     from labctl.app.language import language_setting
 
     return language_setting()

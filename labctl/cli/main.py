@@ -69,7 +69,8 @@ def with_language(params: list[click.Parameter]) -> list[click.Parameter]:
 
 
 class LazyGroup(click.Group):
-    """A group that stores the names and help lines of its commands. It imports a command when the command is called."""
+    """A group that stores the names and help lines of its commands. The group imports the module of a command only when
+    the command is called."""
 
     table = COMMANDS
 
@@ -78,7 +79,7 @@ class LazyGroup(click.Group):
         return with_language(super().get_params(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of use, not of the alphabet."""
+        """Return the names in the order in which a learner uses the commands, not in alphabetical order."""
         return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -153,8 +154,8 @@ def _early_language(argv: Sequence[str]) -> str:
 
 
 def run(argv: list[str] | None = None) -> None:
-    """Run the command line. Every error is printed as one clear line, and decides the exit code (DESIGN section 7).
-    Never returns."""
+    """Run the command line. Every error is printed as one clear line, and decides the exit code
+    (``labctl.errors.Exit``). Never returns."""
     arguments = sys.argv[1:] if argv is None else argv
     choose_language(_early_language(arguments))
     advice.begin(arguments)

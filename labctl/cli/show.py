@@ -97,8 +97,8 @@ def perform(
 
 
 def _meant(request: Request, words: tuple[str, ...], lab: str, task: str) -> tuple[str, str]:
-    """Return lab and task. If there is only one word, it is the name of a lab, or, if no lab has this name, a task of
-    the current lab."""
+    """Return lab and task. A single word is the name of a lab. If no lab has this name, the word can be a task of the
+    current lab."""
     if len(words) > 2 or (len(words) == 2 and task):
         text = "{command} takes at most {usage}"
         raise UsageError(text, hint=Hint.HELP_OF, command="show", usage="[LAB] [TASK]")

@@ -140,7 +140,7 @@ def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch")
 
 
 def _watch(request: Request, lab: str, tasks: Collection[str]) -> int:
-    """Repeat attempts until all tasks are passed. After the first attempt, print only changes."""
+    """Repeat attempts until all tasks have passed. After the first attempt, print only changes."""
     from labctl.cli.ui.problem import lines
     from labctl.cli.ui.verdicts import MARKS, print_attempt
     from labctl.domain.verdict import Verdict

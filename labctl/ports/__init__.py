@@ -1,5 +1,5 @@
-"""The Protocols through which services reach the outside. Adapters implement these Protocols, and so do the fakes in
-tests/fakes.py. The same contract tests run on adapters and on fakes."""
+"""The Protocols through which services use engines, files and databases. Adapters implement these Protocols, and so do
+the fakes in tests/fakes.py. The same contract tests run on adapters and on fakes."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Engine(Protocol):
     def process(
         self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], on_stderr: Callable[[bytes], object]
     ) -> Process:
-        """Run a command whose stdin and stdout are a stream of bytes. ``on_stderr`` receives its stderr."""
+        """Run a command whose stdin and stdout are a stream of bytes. ``on_stderr`` receives the command's stderr."""
 
     def find(self, box_id: str, path: str) -> Spot:
         """Find the target of an absolute path in the box, with every link followed within the box. If the box doesn't
@@ -157,7 +157,7 @@ class Images(Protocol):
 
     def ensure(self, labs: Sequence[Lab], emit: Emit) -> None:
         """Build the missing images of these labs, in parallel as far as their dependencies allow. An interrupted or
-        failed build leaves no incomplete image. Raises BuildError."""
+        failed build leaves no incomplete image. Raises BuildError if an image can't be built."""
 
     def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:
         """Return labctl's images on the engine. ``current`` marks the images that these labs would use."""
@@ -167,18 +167,18 @@ class Images(Protocol):
         bytes."""
 
     def load(self, path: str, emit: Emit) -> list[str]:
-        """Import a file that ``save`` wrote, and return the tags."""
+        """Import a file that ``save`` wrote, and return the tags of its images."""
 
     def prune(self, labs: Sequence[Lab], emit: Emit) -> list[ImageInfo]:
-        """Remove images that neither these labs nor a box uses, and return them."""
+        """Remove images that neither these labs nor a box uses, and return the removed images."""
 
 
 class Provisioner(Protocol):
     """Run plays on boxes."""
 
     def run(self, lab: Lab, play: str, boxes: Mapping[str, str], params: Params, emit: Emit) -> None:
-        """Run ``playbooks/<lab>/<play>.yml`` on boxes (name to container id). Raises BuildError with the task's name
-        and its message."""
+        """Run ``playbooks/<lab>/<play>.yml`` on boxes (name to container id). Raises BuildError with the name and the
+        message of the failed Ansible task."""
 
     def stop(self) -> None:
         """End all runs. May be called from any thread. The ended runs raise BuildError."""
@@ -209,7 +209,7 @@ class Findings(msgspec.Struct, frozen=True):
 
 PowerAct = Literal["reboot", "off", "on"]
 PowerSwitch = Callable[[str, PowerAct], RunningBox]
-"""Switch the power of a box of a clone, and return its running state; after ``off`` its pid is 0. Raises
+"""Switch the power of a box of a clone, and return the ``RunningBox``. After ``off``, the pid in it is 0. Raises
 LabctlError."""
 
 
@@ -272,12 +272,12 @@ class Notes(Protocol):
     """The keeper's notes on boxes."""
 
     def of(self, boxes: Collection[str]) -> list[BoxNote]:
-        """Return the latest note of each kind since the start of these boxes (ids), oldest first. Raises
-        EngineError."""
+        """Return the latest note of each kind since the start of these boxes (ids), oldest first. Raises EngineError if
+        the notes can't be read."""
 
 
 class Locks(Protocol):
-    """Locks between processes, so that only one does a piece of work at a time."""
+    """Locks between processes, so that only one process does a piece of work at a time."""
 
     def hold(self, name: str, emit: Emit) -> AbstractContextManager[None]:
         """Hold the lock of that name during the block. If another process holds the lock, this process waits, and a
@@ -285,8 +285,8 @@ class Locks(Protocol):
 
     def slot(self, name: str, width: int, emit: Emit) -> AbstractContextManager[None]:
         """Take one of ``width`` places, which all labctl processes of this store on this machine share. The order is
-        fair: a process that wants one place doesn't wait long behind a process that wants hundreds. A Note reports a
-        long wait."""
+        fair, so a process that wants one place doesn't wait long for a process that wants hundreds of places. A Note
+        reports a long wait."""
 
     def forget(self, name: str) -> None:
         """Delete the lock of that name, and the locks whose name begins with that name and a dot. Call this only if

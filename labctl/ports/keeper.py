@@ -23,7 +23,8 @@ class Keeper(Protocol):
     """The keeper, the switch and the probe of an engine."""
 
     def state(self) -> Mapping[str, str]:
-        """Return a map from role to state (``running``, ``exited``, ``missing``, ``outdated`` …)."""
+        """Return a map from role to state. A state is ``running``, ``exited``, ``missing``, ``outdated`` or another
+        state."""
 
     def ensure(self) -> bool:
         """Bring keeper, switch, probe and toolbox to the state that this version of labctl needs. Returns whether a
@@ -34,13 +35,13 @@ class Keeper(Protocol):
 
     def hold(self, boxes: Mapping[str, str]) -> AbstractContextManager[Mapping[str, Weight]]:
         """Pause these boxes (name to id) at the same moment, until the end of the block or the death of this process.
-        The block gets the number of bytes that a copy of each box would write. Raises EngineError if they can't be
+        The block gets the number of bytes that a copy of each box would write. Raises EngineError if the boxes can't be
         measured."""
 
     def spare(self, instance: str, seconds: float) -> AbstractContextManager[None]:
         """Prevent the keeper from stopping or removing expired boxes of an instance. ``instance`` is its name on the
-        engine. The protection lasts until the end of the block, but at most ``seconds``. Soon after the end, the keeper
-        stops or removes the boxes."""
+        engine. The protection lasts until the end of the block, but at most ``seconds``. Soon after that, the keeper
+        stops or removes the expired boxes."""
 
     def remove(self) -> None:
         """Remove keeper, switch, probe and toolbox. Call this only if there are no boxes."""

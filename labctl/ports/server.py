@@ -9,7 +9,7 @@ from labctl.domain.classroom.capacity import Footprint, Server
 
 
 class ServerPort(Protocol):
-    """The machine that the boxes run on. Raises EngineError."""
+    """The machine on which the boxes run. Every method raises EngineError if the machine can't be inspected."""
 
     def look(self) -> Server:
         """Return the machine's resources and their current use. Needs the keeper's image."""

@@ -25,7 +25,7 @@ class Adopted(Protocol):
     """The list of adopted boxes. It is a separate list because a container's labels can't be changed."""
 
     def ids(self) -> frozenset[str]:
-        """Return the ids of their containers."""
+        """Return the container ids of the adopted boxes."""
 
     def add(self, ids: Iterable[str], there: Collection[str]) -> None:
         """Add these ids to the list. Delete earlier ids that are not in ``there``."""
@@ -61,9 +61,9 @@ class Adopt:
         self._adopted = adopted
 
     def run(self, learner: str, lab: str = "") -> list[ObservedBox]:
-        """Adopt boxes without a store id, of one lab or of all labs, and return them. Raises UsageError if there are no
-        such boxes. Raises RefusedError if the boxes belong to another store, or if this store has boxes of the same
-        instance."""
+        """Adopt boxes without a store id, of one lab or of all labs, and return the adopted boxes. Raises UsageError if
+        there are no such boxes. Raises RefusedError if the boxes belong to another store, or if this store has boxes of
+        the same instance."""
         found = _unclaimed(self._engine, learner, lab)
         mine = [box for box in found if not is_derived(box.seed)]
         if found and not mine:
@@ -87,8 +87,8 @@ class Adopt:
 
 
 def require_none_unclaimed(engine: Engine, learner: str, lab: str = "") -> None:
-    """Raise UsageError if the learner's lab may be up in old boxes that nobody has adopted. This error comes before any
-    other error, and before new boxes are created beside the old boxes."""
+    """Raise UsageError if the learner's lab may be up in old boxes that nobody has adopted. Call this function before
+    new boxes would be created beside the old boxes, and before an error that would hide the old boxes."""
     refuse_unclaimed(_unclaimed(engine, learner, lab))
 
 

@@ -1,8 +1,8 @@
 """Clones of an instance: copies with the same hostnames and addresses, on networks of their own. Checks that reboot a
 box, kill a process or cut a network link run on clones.
 
-The disks of a clone are the disks of the learner's boxes at one moment, and the boxes of the clone boot from them. As
-after a power cut, a program that the learner started but didn't enable doesn't run in a clone.
+The disks of a clone are copies of the disks of the learner's boxes at one moment. The boxes of the clone boot from
+these copies. So a program that the learner started but didn't enable doesn't run in a clone, as after a power cut.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ from labctl.services.parallel import each
 from labctl.services.ready import serve, start_and_wait
 
 AT_ONCE = 3
-"""The most clones of one instance that are up at the same time. They mostly wait."""
+"""The largest number of clones of one instance that are up at the same time. A clone waits most of the time."""
 
 _MEMORY_AT_ONCE = 3 << 30
-"""The most memory that they may use together, by the limits of their boxes. Labs with large boxes get fewer clones."""
+"""The largest amount of memory that these clones may use together, by the limits of their boxes. Labs with large boxes
+get fewer clones."""
 
 LIFETIME_SECONDS = 15 * 60
-"""The lifetime of a clone. After it, the keeper or the next ``sweep`` removes the parts of the clone that are left."""
+"""The lifetime of a clone. After this time, the keeper or the next ``sweep`` removes the parts of the clone that are
+left."""
 
 
 def at_once(lab: Lab) -> int:
-    """Return how many clones of that lab may be up at the same time; at least one."""
+    """Return how many clones of that lab may be up at the same time. The number is at least 1."""
     return max(1, min(AT_ONCE, _MEMORY_AT_ONCE // max(1, sum(size_in_bytes(box.memory) for box in lab.boxes.values()))))
 
 
@@ -58,11 +60,11 @@ class Clone:
         self.on(box)
 
     def off(self, box: str) -> None:
-        """Cut the power: the box stops at once, and stays stopped until ``on``."""
+        """Cut the power. The box stops at once, and stays stopped until ``on`` is called."""
         self._engine.stop(self._id(box), timeout=0)
 
     def on(self, box: str) -> None:
-        """Start the box, and wait until it is ready. Raises EngineError if it doesn't become ready."""
+        """Start the box, and wait until it is ready. Raises EngineError if the box doesn't become ready."""
 
         def start() -> dict[str, str]:
             self._engine.start(self._id(box))
@@ -138,7 +140,7 @@ class Clones:
     @contextmanager
     def clone(self, current: Current, images: Mapping[str, str], emit: Emit) -> Iterator[Clone]:
         """Create a clone of the instance from the result of ``images``, and start it. Several clones may be created
-        from the same images at the same time. Raises EngineError."""
+        from the same images at the same time. Raises EngineError if the clone can't be started."""
         instance = self._instance(current, secrets.token_hex(4))
         specs = box_specs(current.lab, instance, current.params, images, self._engine.store)
 

@@ -20,7 +20,7 @@ from labctl.ports import Engine
 from labctl.services.landing import SPECIAL, Landing
 
 _MOST_NOTES = 1000
-"""The most lines about files that are not copied. A box may contain millions of links."""
+"""The largest number of lines about files that are not copied. A box may contain millions of links."""
 
 
 class Copy:
@@ -61,8 +61,8 @@ class Copy:
         return names
 
     def put(self, box_id: str, content: bytes, target: str) -> str:
-        """Write content to the file ``target`` in the box, owned by root, and return its whole path. Raises UsageError
-        if ``target`` is a folder, or if its folder doesn't exist."""
+        """Write content to the file ``target`` in the box, and return the file's whole path. Root owns the file. Raises
+        UsageError if ``target`` is a folder, or if the folder of ``target`` doesn't exist."""
         target = posixpath.normpath(posixpath.join("/root", target))
         spot = self._engine.find(box_id, target)
         if spot.kind is SpotKind.FOLDER:

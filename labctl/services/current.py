@@ -1,4 +1,4 @@
-"""Find the instance and the box that a command means if the learner did not name them."""
+"""Find the instance that a command means, even if the learner did not name a lab, and the boxes of the instance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from labctl.ports import Catalog, Engine
 from labctl.services.claims import require_none_unclaimed
 
 PATIENCE_SECONDS = 2.0
-"""How long a paused box is waited for. A commit pauses a box of usual size for a tenth of a second."""
+"""The longest wait for a paused box. A commit pauses a box of usual size for a tenth of a second."""
 
 _POLL_SECONDS = 0.05
 
@@ -33,7 +33,8 @@ class Current(msgspec.Struct, frozen=True):
     seed: str
     boxes: tuple[ObservedBox, ...]
     over: str = ""
-    """The name of the cohort if its time is over; then none of its boxes is started."""
+    """The name of the cohort if its time is over, otherwise empty. If ``over`` is set, no box of the instance is
+    started."""
 
     @property
     def params(self) -> Mapping[str, str | int]:
@@ -51,13 +52,13 @@ class Current(msgspec.Struct, frozen=True):
         return naming.on_engine(self.instance, self.boxes[0].store if self.boxes else "")
 
     def ids(self) -> dict[str, str]:
-        """A map from box to container id, in the lab's order."""
+        """Return a map from box to container id, in the lab's order."""
         by_name = {box.box: box.id for box in self.boxes}
         return {name: by_name[name] for name in self.lab.boxes if name in by_name}
 
     def box(self, name: str, *, running: bool = True) -> ObservedBox:
         """Return that box. Raises UsageError for an unknown or missing box. If ``running`` is set, also raises
-        UsageError for a stopped box."""
+        UsageError for a box that doesn't run, and RefusedError if the time of its cohort is over."""
         if name not in self.lab.boxes:
             near = nearest(name, self.lab.boxes)
             raise UsageError(
@@ -83,7 +84,8 @@ class Current(msgspec.Struct, frozen=True):
         return found
 
     def disk(self, name: str) -> ObservedBox:
-        """Return that box for copying files. The box may be running or stopped. Raises UsageError."""
+        """Return that box for copying files. The box may be running or stopped. Raises UsageError for an unknown or
+        missing box, or a box in another state."""
         found = self.box(name, running=False)
         if found.state in UNSTEADY:
             raise not_running(found)
@@ -148,7 +150,8 @@ class Finder:
         self._catalog = catalog
 
     def find(self, learner: str, lab: str = "") -> Current:
-        """Return the learner's instance of that lab, or the only instance that is up. Raises UsageError."""
+        """Return the learner's instance of that lab, or the only instance that is up. Raises UsageError if the lab is
+        not up. If no lab is named, raises UsageError if no lab or several labs are up."""
         if lab:
             definition = self._catalog.lab(lab)
             # The name on the engine may also belong to a learner with a similar name, so the label decides.

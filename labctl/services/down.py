@@ -1,5 +1,5 @@
-"""End instances and their clones. Boxes that are already removed are no error, so a ``down`` after a crash of ``down``
-finishes the work."""
+"""End instances and their clones. It is not an error if boxes are already removed, so after a crash of ``down``, a
+second ``down`` finishes the work."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Down:
         return list(dict.fromkeys(removed))
 
     def run_all(self, learner: str, emit: Emit) -> list[str]:
-        """Remove all instances of a learner, and return their names. If no box of any store is left on the engine,
-        keeper and switch are also removed."""
+        """Remove all instances of a learner, and return the names of the instances. If no box of any store is left on
+        the engine, keeper and switch are also removed."""
         found = {box.instance for box in self._engine.observe() if box.learner == learner}
         found |= {box.clone for box in self._engine.clones() if box.learner == learner}
         found |= {image.clone for image in self._engine.clone_images() if image.learner == learner}

@@ -40,14 +40,14 @@ _TAKEN = Note("{name} is not copied: a file of another type has its name or the 
 _NO_NAME = Note("{name} is not copied: this machine allows no file with that name")
 
 Leave = Callable[[bytes, Note], object]
-"""Receives each member that is not copied: its name in the archive, and the reason, which lacks the value of
-``name``."""
+"""A function that receives each member that is not copied: the member's name in the archive, and the reason. The
+reason's value ``name`` is not set yet."""
 
 
 class Landing:
-    """One copy. Enter it, call ``take`` for each member, then ``settle``. Before ``settle``, nothing at the target is
-    changed. At the end of the block, all received files that were not moved to the target are deleted. ``top`` is the
-    archive's topmost name, and ``wanted`` is the name of the copy in ``into``."""
+    """One copy. Enter the block, call ``take`` for each member, then call ``settle``. Before ``settle``, nothing at the
+    target is changed. At the end of the block, all received files that were not moved to the target are deleted.
+    ``top`` is the archive's topmost name, and ``wanted`` is the name of the copy in ``into``."""
 
     def __init__(self, into: Path, top: bytes, wanted: str, leave: Leave) -> None:
         self._path = into
@@ -77,7 +77,8 @@ class Landing:
             os.close(self._into)
 
     def take(self, member: TarMember) -> bool:
-        """Write one member to the new folder. Returns whether it was copied. Raises OSError if it can't be written."""
+        """Write one member to the new folder. Returns whether the member was copied. Raises OSError if a file can't be
+        written."""
         why = self._place(member)
         if why is not None:
             self._leave(member.name, why)
@@ -153,7 +154,8 @@ class Landing:
 
     def settle(self) -> None:
         """Move the complete copy to the target. Files replace files. An existing folder receives the new files. Raises
-        UsageError, without any change, if an existing file has another type. Raises OSError."""
+        UsageError, without any change, if an existing file has another type. Raises OSError if a file can't be
+        moved."""
         with held():
             special = _first(self._root, self._into, self._wanted, _is_special)
             if special is not None:
@@ -192,8 +194,8 @@ def _opened(root: int, parts: list[bytes], *, make: bool = False) -> Iterator[in
 
 def _stays_inside(target: bytes, depth: int) -> bool:
     """Return whether a link at that depth below the top leads to a place inside the top. ``..`` is allowed only at the
-    beginning, where the folders are real. After the name of another link, it would lead to the parent of that link's
-    target."""
+    beginning, where the folders are real. After the name of another link, ``..`` would lead to the parent of that
+    link's target."""
     parts = [part for part in target.split(b"/") if part not in (b"", b".")]
     up = next((at for at, part in enumerate(parts) if part != b".."), len(parts))
     return bool(target) and not target.startswith(b"/") and b".." not in parts[up:] and up <= depth
@@ -268,8 +270,8 @@ def _is_clash(source: int, target: int, name: bytes) -> bool:
 
 
 def _merge(source: int, target: int, name: bytes) -> None:
-    """Move the name to the target. If the target doesn't have the name, it is renamed as a whole. A file at the target
-    is replaced in one step, even if the file is a link."""
+    """Move the name to the target. If the name doesn't exist at the target, it is moved as a whole. A file at the
+    target is replaced in one step, even if the file is a link."""
     if _is_folder(name, target) and _is_folder(name, source):
         with _opened(source, [name]) as below, _opened(target, [name]) as beside:
             for inner in os.listdir(below):  # noqa: PTH208  a descriptor

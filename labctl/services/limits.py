@@ -71,7 +71,7 @@ class LimitsOfCohorts:
 
     def require_all(self, cohort: Cohort, members: Sequence[Member]) -> None:
         """Require that all labs of these learners may be up at once, in addition to the labs of the other learners.
-        Raises RefusedError."""
+        Raises RefusedError if a limit would be exceeded."""
         labs = [self._catalog.lab(name) for name in cohort.labs]
         wanted = {instance_id(lab.name, learner_of(cohort.name, one.id)) for lab in labs for one in members}
         observed = [box for box in self._engine.observe() if (member_of(box.learner) or ("",))[0] == cohort.name]

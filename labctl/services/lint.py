@@ -1,4 +1,4 @@
-"""Judge a lab by its files alone, before any box is up."""
+"""Find faults in the files of a lab, before any box is up."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class ManyParts:
                 self._failed.append(Failure(part, error))
 
     def _abort(self, error: BaseException) -> None:
-        """Remember an error that is not the failure of one part. ``run`` raises it when the parts that have begun have
-        ended."""
+        """Remember an error that is not the failure of one part. ``run`` raises this error when the parts that have
+        begun have ended."""
         with self._lock:
             self._broken = self._broken or error

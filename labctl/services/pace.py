@@ -25,7 +25,8 @@ def turn(locks: Locks, emit: Emit) -> AbstractContextManager[None]:
 
 
 def bring(engine: Engine, locks: Locks, action: Action) -> tuple[str, str]:
-    """Create a box and start it, or start an existing box. Returns its name and id. Raises EngineError."""
+    """Create a box and start it, or start an existing box. Returns the name and the id of the box. Raises EngineError
+    if the box can't be started."""
     with locks.slot(_STARTS, WIDTH, silent):
         if isinstance(action, CreateBox):
             box_id = engine.create(action.spec)

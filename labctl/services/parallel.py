@@ -15,7 +15,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WIDTH = 8
-"""The most container starts at once. More starts gain nothing (DESIGN section 9)."""
+"""The largest number of container starts at once. More starts at once would not save time."""
 
 
 def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:

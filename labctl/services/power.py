@@ -24,12 +24,12 @@ class Power:
         self._locks = locks
 
     def stop(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
-        """Stop the running boxes, and return their names."""
+        """Stop the running boxes, and return the names of these boxes."""
         with self._locks.hold(f"instance-{instance}", emit):
             return stop_boxes(self._engine, boxes)
 
     def start(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
-        """Start the boxes that don't run, wait until they are ready, and return their names."""
+        """Start the boxes that don't run, wait until these boxes are ready, and return their names."""
         with self._locks.hold(f"instance-{instance}", emit):
             names = {box.box for box in boxes}
             plan = plan_start(boxes)

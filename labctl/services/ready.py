@@ -11,9 +11,9 @@ from labctl.events import Emit, Note, silent
 from labctl.ports import Images, Keeper, KeeperWatch, Locks
 
 READY_SECONDS = 180.0
-"""The longest wait for a box. A box is up in half a second. A box among three hundred on a loaded machine takes longer,
-and on an emulated machine it takes more than a minute. systemd itself waits a minute and a half for a unit that
-hangs."""
+"""The longest wait for a box. A single box is ready in half a second. A box among three hundred on a loaded machine
+takes longer, and a box on an emulated machine takes more than a minute. systemd itself waits a minute and a half for a
+unit that hangs."""
 
 
 def serves(keeper: Keeper) -> bool:
@@ -38,9 +38,9 @@ def start_and_wait(keeper: Keeper, locks: Locks, start: Callable[[], Mapping[str
 
 
 class Readiness:
-    """The keeper's reports on boxes, for one or many threads that each wait for some boxes. Enter it before boxes are
-    started. If another labctl process replaces the keeper in the meantime, the new keeper's reports are used. That
-    process may belong to another user.
+    """The keeper's reports on boxes, for one or many threads that each wait for some boxes. Enter the block before
+    boxes are started. If another labctl process replaces the keeper in the meantime, the new keeper's reports are used.
+    That process may belong to another user.
 
     A thread that waits doesn't start other boxes. Otherwise, hundreds of starts could be in progress, and the first box
     would be ready as late as the last."""
@@ -66,7 +66,8 @@ class Readiness:
         self._watching.close()
 
     def wait(self, boxes: Mapping[str, str], emit: Emit) -> None:
-        """Wait until systemd has finished starting in each of these boxes (name to id). Raises LabctlError."""
+        """Wait until systemd has finished starting in each of these boxes (name to id). Raises LabctlError if a box
+        doesn't become ready."""
         watch = self._watch
         try:
             watch.wait_ready(boxes, READY_SECONDS, emit)

@@ -17,7 +17,7 @@ class SshFilesPort(Protocol):
     """The key and the configuration on this machine."""
 
     def public_key(self, instance: str) -> str:
-        """Return the instance's public key. If it is missing, it is created."""
+        """Return the instance's public key. If the key is missing, it is created."""
 
     def write_config(
         self, instance: str, lab: str, learner: str, boxes: list[str], sent: Mapping[str, str] | None = None

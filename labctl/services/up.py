@@ -70,7 +70,7 @@ class Up:
 
     def run(self, lab: Lab, instance: Instance, emit: Emit) -> UpResult:
         """Start the lab. If the first start fails or is interrupted, everything that it created is removed. Raises
-        LabctlError."""
+        LabctlError if the lab can't be started."""
         return self._run(lab, instance, frozenset(), emit)
 
     def renew(self, lab: Lab, instance: Instance, boxes: Iterable[ObservedBox], emit: Emit) -> UpResult:

@@ -38,7 +38,7 @@ class Verified(msgspec.Struct, frozen=True):
     lost: LabctlError | None = None
 
     def kept(self) -> Attempt:
-        """Return the attempt. Raises LabctlError if it isn't in the store."""
+        """Return the attempt. Raises LabctlError if the attempt isn't in the store."""
         if self.lost is not None:
             raise self.lost
         return self.attempt
@@ -255,5 +255,5 @@ def _changed(found: Findings) -> dict[str, tuple[str, ...]]:
 
 
 def as_error(check: CheckResult, why: str) -> CheckResult:
-    """Return the same check as a check that could not run."""
+    """Return the result of the same check with the verdict ``error``. ``why`` is its message."""
     return msgspec.structs.replace(check, verdict=Verdict.ERROR, message=why, answers=())

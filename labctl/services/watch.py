@@ -1,4 +1,4 @@
-"""Judge again after each change in the boxes, and only then."""
+"""Judge again after each change in the boxes, and at no other time."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from labctl.services.current import Current
 from labctl.services.verify import Verified, Verify
 
 QUIET_SECONDS = 0.15
-"""A change is over when nothing has happened for this time …"""
+"""A change is over when nothing has happened for this time."""
 
 LONGEST_SECONDS = 0.6
-"""… or when the change has lasted for this time."""
+"""A change is also over when it has lasted for this time."""
 
 REBOOT_SECONDS = 60.0
-"""How long a box may be down during a reboot."""
+"""The longest time that a box may be down during a reboot."""
 
 LATER_SECONDS = (1.0, 2.0, 4.0, 8.0)
-"""How long after a change to judge again. A restarted service or a syncing replica needs time, and no file shows when
-it is ready."""
+"""The delays after a change at which labctl judges again. A restarted service or a syncing replica needs time, and no
+file shows when it is ready."""
 
 
 _POLL_SECONDS = 0.2
@@ -46,8 +46,9 @@ class Watch:
         tell: Callable[[Current, Verified], None],
         by: By = "learner",
     ) -> Attempt:
-        """Judge until all tasks have passed, and return the last attempt. ``tell`` receives each attempt. Only attempts
-        with a changed verdict are stored. ``by`` says who makes the attempts. Raises the errors of ``verify``."""
+        """Judge until all tasks have passed, and return the last attempt. ``find`` returns the current state of the
+        instance. ``tell`` receives each attempt. Only attempts with a changed verdict are stored. ``by`` says who makes
+        the attempts. Raises the errors of ``verify``."""
         known: Attempt | None = None
         while True:
             site = _when_up(lambda: self._verify.site(find())) if known else self._verify.site(find())

@@ -1,1 +1,1 @@
-"""Typed read models: what the facade returns, what --json prints, and what tables and pages are rendered from."""
+"""Typed read models. The facade returns them, ``--json`` prints them, and tables and pages are rendered from them."""

@@ -11,7 +11,7 @@ from labctl.domain.proof.rules import Flaw, Phase
 from labctl.domain.verdict import Verdict
 
 FaultsByLab = dict[str, tuple[LintFault, ...]]
-"""The faults of each lab that was linted, in the order in which the labs were named."""
+"""A map from each linted lab to its faults, in the order in which the user named the labs."""
 
 
 class MutantReport(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class FlakesReport(msgspec.Struct, frozen=True):
 
 
 class LabProofReport(msgspec.Struct, frozen=True):
-    """The results of one lab. ``checks`` counts all checks, and ``thorough_checks`` counts those that need
+    """The results of one lab. ``checks`` counts all checks, and ``thorough_checks`` counts the checks that need
     ``--thorough``. ``up_seconds`` and ``verify_seconds`` are medians. ``memory`` is in bytes. ``seconds`` maps each
     phase to its duration. ``flaws`` is the number of flaws, and ``ProofReport`` lists the flaws."""
 
@@ -53,7 +53,7 @@ class LabProofReport(msgspec.Struct, frozen=True):
 
 
 class ProofReport(msgspec.Struct, frozen=True):
-    """The output of ``labctl test-lab --json``; docs/author.md describes it. ``at`` is in seconds since 1970."""
+    """The output of ``labctl test-lab --json``, which docs/author.md describes. ``at`` is in seconds since 1970."""
 
     verdict: Verdict
     at: float

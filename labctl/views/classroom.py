@@ -11,8 +11,8 @@ from labctl.domain.classroom.cohort import Cohort, Limits, Member
 
 
 class CohortView(msgspec.Struct, frozen=True):
-    """A cohort without its secret, because the secret gives every learner's params. ``created``, ``until`` and
-    ``ended`` are in seconds since 1970, and 0 means never. ``grace`` is in seconds."""
+    """A cohort without its secret, because every learner's params can be derived from the secret. ``created``,
+    ``until`` and ``ended`` are in seconds since 1970, and 0 means never. ``grace`` is in seconds."""
 
     name: str
     labs: tuple[str, ...]
@@ -74,7 +74,8 @@ def cohort_page(cohort: Cohort, members: tuple[MemberRow, ...]) -> CohortPage:
 
 
 class LabPlan(msgspec.Struct, frozen=True):
-    """A lab of the cohort: its footprint, how many of its instances run already, and how many there will be."""
+    """A lab of the cohort: its footprint, how many of its instances run already, and how many will run after the
+    start."""
 
     lab: str
     footprint: Footprint
@@ -84,8 +85,8 @@ class LabPlan(msgspec.Struct, frozen=True):
 
 
 class ClassPlan(msgspec.Struct, frozen=True):
-    """The resources that a cohort needs in addition to those of its running boxes. ``fitting`` is the number of its
-    learners that fit. ``seconds`` is the expected duration of the start."""
+    """The resources that a cohort needs in addition to those of its running boxes. ``fitting`` is the number of
+    learners for whom the server has enough resources. ``seconds`` is the expected duration of the start."""
 
     labs: tuple[LabPlan, ...]
     weighed: tuple[Weighed, ...]

@@ -88,7 +88,7 @@ class GradeReport(msgspec.Struct, frozen=True):
 
 
 def grade_report(book: Book) -> GradeReport:
-    """Return the grades for a program; docs/instructor.md describes the fields."""
+    """Return the grades for a program. docs/instructor.md describes the fields."""
     return GradeReport(book.cohort.name, {lab.name: tuple(map(_graded, book.entries[lab.name])) for lab in book.labs})
 
 
@@ -147,9 +147,9 @@ def judged_report(one: Judged, error: str | None) -> JudgedReport:
 
 class Regraded(msgspec.Struct, frozen=True):
     """The result of a regrade. ``changes`` has an entry for each learner whose grade changed. ``same`` is the number of
-    learners whose grade did not change. The learners in ``kept`` keep the old grade, because a verdict on their work is
-    missing. The learners in ``anew`` keep the old grade, because their boxes were created after the attempt that
-    counts."""
+    learners whose grade did not change. The learners in ``kept`` keep the old grade, because at least a part of their
+    work could not be judged again. The learners in ``anew`` keep the old grade, because their boxes were created after
+    the attempt that counts."""
 
     changes: tuple[GradeChange, ...]
     same: int

@@ -138,7 +138,7 @@ class Parts:
 
     @cached_property
     def locks(self) -> ports.Locks:
-        """The locks, which let one process work at a time."""
+        """The locks, which let only one process do a piece of work at a time."""
         from labctl.adapters.locks import FileLocks
 
         return FileLocks(self.state_dir / "locks", lambda: self.own.id)
@@ -152,8 +152,7 @@ class Parts:
 
     @property
     def cohorts(self) -> ports.Cohorts:
-        """The store of cohorts, their learners and their events. It is the same database as that of attempts and
-        hints."""
+        """The store of cohorts, their learners and their events. Attempts and hints are in the same database."""
         return self.store
 
     @cached_property

@@ -54,7 +54,8 @@ class OwnParts:
         return AdoptedFile(lambda: self._app.state_dir / f"adopted.{self.id}")
 
     def _cohort_secret(self, name: str) -> str:
-        """Return the secret of a cohort; empty if this store doesn't have the cohort. The lookup creates no store."""
+        """Return the secret of a cohort, or an empty string if this store doesn't have the cohort. The lookup creates
+        no store."""
         if not self._app.settings.store and not self.database.exists():
             return ""
         cohort = self._app.cohorts.cohort(name)

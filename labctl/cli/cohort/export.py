@@ -35,8 +35,9 @@ def command(ctx: click.Context, name: str, output: str) -> None:
 
 
 def _write(stream: BinaryIO, files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
-    """Write the files as tar in gzip, both without a time stamp. In a tar archive, the size of a file stands before its
-    content, so the whole content is collected first. Large content is collected on disk."""
+    """Write the files as a tar archive compressed with gzip. Archive and compression contain no time stamp. In a tar
+    archive, the size of a file stands before its content, so the whole content is collected first. Large content is
+    collected on disk."""
     with (
         gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as packed,
         tarfile.open(fileobj=cast("BinaryIO", packed), mode="w|", format=tarfile.PAX_FORMAT) as tar,

@@ -99,7 +99,7 @@ def _do(
     again: str = "",
 ) -> None:
     """Run the action on the boxes of all learners, or of the named learners. ``again`` is the command that finishes the
-    work. If ``again`` is empty, the same command finishes it."""
+    work. If ``again`` is empty, the same command finishes the work."""
     labctl, actor = asked(ctx)
     with watched(as_json) as emit:
         tally = deed(labctl.classroom)(actor, name, ids, emit=emit)

@@ -32,7 +32,7 @@ _SHOWN = 6
 
 
 class Verb(Enum):
-    """For each command, the texts for labs that were changed and for labs that needed no change."""
+    """Each member has two texts: for labs that were changed, and for labs that needed no change."""
 
     UP = ("{n} up", "{n} up already")
     STOP = ("{n} stopped", "{n} stopped already")

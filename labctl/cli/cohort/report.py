@@ -64,7 +64,8 @@ def command(ctx: click.Context, name: str, form: str, output: str | None, labs: 
 
 
 def output_file(path: str) -> AbstractContextManager[BinaryIO]:
-    """Open the output file for its owner only, because it contains grades. Raises UsageError if it can't be written."""
+    """Open the output file for its owner only, because the file contains grades. Raises UsageError if the file can't be
+    written."""
     return whole_file(Path(path), hint=Hint.SEE_FOLDER)
 
 

@@ -219,8 +219,8 @@ def _print_notes(roster: Roster) -> None:
 
 
 def _bytes(file: str) -> bytes:
-    """Return the content of the file or of stdin, up to the largest size of a roster. Raises UsageError if it can't be
-    read."""
+    """Return the content of the file or of stdin, up to the largest size of a roster. Raises UsageError if the content
+    can't be read."""
     from labctl.domain.classroom.roster_reading import MOST_BYTES
     from labctl.domain.text import visible
 

@@ -50,7 +50,7 @@ OTHERWISE: Mapping[Hint, Wording] = {
     Hint.STATUS_OR_LOGS: Wording(CommandLine("status")),
     Hint.DOWN_ONE: Wording(CommandLine("status")),
 }
-"""Hints with other words at the gateway than on the command line."""
+"""Hints whose words at the gateway differ from the words on the command line."""
 
 
 def words_at_gateway(hint: Hint, near: bool) -> Wording | None:

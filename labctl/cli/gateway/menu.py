@@ -27,7 +27,7 @@ _LEAVING = frozenset({"q", "quit", "exit", "leave", "logout"})
 
 
 class _LeaveError(Exception):
-    """Raised when the broker ends the session."""
+    """The menu raises this error when the broker ends the session."""
 
 
 class Performer(Protocol):
@@ -41,7 +41,7 @@ class Performer(Protocol):
 
 
 class Menu:
-    """The menu. This process only reads lines; a child process does each piece of work."""
+    """The menu. This process only reads lines. A child process does each piece of work."""
 
     def __init__(self, sessions: Performer, session: Session) -> None:
         self._sessions = sessions
@@ -180,7 +180,8 @@ def _read() -> str | None:
 
 
 def _in_child(work: Callable[[], int]) -> int:
-    """Do the work in a child process and return its exit code. Meanwhile Ctrl-C interrupts only the child."""
+    """Do the work in a child process, and return the exit code of this process. During the work, Ctrl-C interrupts only
+    the child."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     pid = os.fork()
@@ -206,7 +207,7 @@ def _in_child(work: Callable[[], int]) -> int:
 
 
 def _child(work: Callable[[], int]) -> None:
-    """Do the work and exit. Never returns."""
+    """Do the work, then exit with its exit code. Never returns."""
     code = 1
     try:
         interrupted_by_signals()

@@ -110,7 +110,7 @@ def _look(session: Session, request: Request, order: Order) -> int:
 
 
 def _work(request: Request, order: Order) -> int:
-    """Carry out an order that changes boxes, judges them or enters one."""
+    """Carry out an order that changes boxes, judges boxes or enters a box."""
     match order.verb:
         case "up":
             from labctl.cli import up

@@ -33,10 +33,10 @@ _BETWEEN = re.compile(r"(?:, (?:or |and then )?|; |，(?:或|再|然后)? ?|；)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 Offers = Callable[[Sequence[str]], bool]
-"""Returns whether a reader without the command line can use these words behind ``labctl``."""
+"""Returns whether a reader without the command line can use these words after ``labctl``."""
 Wordings = Callable[["Hint", bool], "Wording | None"]
-"""Returns a front end's words for a hint, or None if it has none. The second argument is true if the value ``near``
-isn't empty."""
+"""Returns a front end's words for a hint, or None if the front end has no words for it. The second argument says
+whether the value ``near`` isn't empty."""
 
 
 class _Chosen:
@@ -82,8 +82,8 @@ def begin(words: Sequence[str]) -> None:
 
 def begin_with(words: Sequence[str], offers: Offers, wordings: Wordings, language: str = "") -> None:
     """Begin an order of a learner at the gateway, who has no command line. labctl advises only commands that the
-    gateway ``offers``, and takes the words of hints from ``wordings``. Advised commands repeat the ``language``, which
-    the learner named explicitly, and no other option."""
+    gateway ``offers``, and takes the words of hints from ``wordings``. Advised commands repeat only the ``language``,
+    and only if the learner named it explicitly."""
     _chosen.set(_Chosen(words, always=language, offers=offers, wordings=wordings))
 
 
@@ -134,8 +134,8 @@ def advised(text: str) -> str:
 
 
 def around(name: str, words: Sequence[str]) -> tuple[str, str]:
-    """Return the text before and the text after the ``words`` of this command. These texts contain ``labctl``, the
-    name, and the options that the command repeats."""
+    """Return the texts that stand before and after the ``words`` of this command. They contain ``labctl``, the name of
+    the command, and the options that the command repeats."""
     chosen = _now()
     if not chosen.repeats or name not in COMMANDS:
         return f"labctl {name}", _behind()

@@ -1,5 +1,5 @@
-"""The hint of an error for its reader. Its commands repeat the options of the command line. A command that has just
-failed is omitted."""
+"""The hint of an error, as text for a reader. The commands in a hint repeat the options of the command line. A command
+that has just failed is omitted."""
 
 from __future__ import annotations
 

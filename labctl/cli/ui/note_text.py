@@ -1,4 +1,4 @@
-"""The keeper's notes about boxes as text: what happened, and a remedy."""
+"""The keeper's notes about boxes as text: an event and a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a command: its error as clear lines, and its exit status."""
+"""The end of a command. An error is shown as clear lines, and decides the exit status."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from labctl.i18n import _
 
 
 def exit_status(work: Callable[[], object], *, debug: bool = False) -> int:
-    """Do the work and return its exit status (DESIGN section 7): the int that ``work`` returns, or 0 if it returns no
-    int. An error is shown on stderr. With ``debug``, a LabctlError is raised again for its traceback."""
+    """Do the work and return its exit status: the int that ``work`` returns, or 0 if ``work`` returns no int. An error
+    is shown on stderr, and decides the exit status (``labctl.errors.Exit``). With ``debug``, a LabctlError is raised
+    again for its traceback."""
     try:
         code = work()
         sys.stdout.flush()

@@ -56,8 +56,9 @@ def room(count: int, height: int) -> int:
 
 
 def read(lines: Sequence[str]) -> None:
-    """Show the lines page by page until the reader leaves. If all lines fit on the screen, only print them. This pager
-    starts no program: at the gateway, a pager that runs programs would give learners access to the server."""
+    """Show the lines page by page until the reader leaves. If all lines fit on the screen, only print the lines. This
+    pager starts no program, because at the gateway, a pager that runs programs would give learners access to the
+    server."""
     columns, height = shutil.get_terminal_size()
     if rows(lines) < height or not os.isatty(sys.stdin.fileno()):
         for line in lines:
@@ -94,8 +95,7 @@ _LOOK_SECONDS = 0.5
 
 
 def _rows(line: str, columns: int) -> int:
-    """Return how many rows of the terminal a line takes. Code that is wider than the terminal is wrapped by the
-    terminal."""
+    """Return how many rows of the terminal a line takes. The terminal itself wraps code that is too wide."""
     return max(1, -(-cells(line) // max(1, columns)))
 
 
@@ -117,7 +117,7 @@ def _last_page(lines: Sequence[str], columns: int, rows: int) -> int:
 @contextlib.contextmanager
 def keyboard() -> Iterator[Callable[[float], Key]]:
     """Yield a function that waits for a key for at most the given number of seconds. Ctrl-C still interrupts. The
-    terminal is restored at the end of the block. If stdin is not a terminal, the function returns no keys."""
+    terminal is restored at the end of the block. If stdin is not a terminal, the function only waits."""
     descriptor = sys.stdin.fileno()
     if not os.isatty(descriptor):
         yield _wait

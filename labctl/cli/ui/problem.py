@@ -1,4 +1,4 @@
-"""An error as text: what happened and why, then the next command to type."""
+"""An error as text: the message, then the hint."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def lines(error: LabctlError) -> Iterator[str]:
 
 
 def _faults(error: RosterError) -> Iterator[str]:
-    """Return a line for each fault, as file:line:column, which editors recognise, and the column's header."""
+    """Return a line for each fault. The line begins with file:line:column, which editors recognise, and the column's
+    header."""
     for fault in error.faults:
         field = f" ({fault.field})" if fault.field else ""
         place = f"{error.values['file']}:{fault.line}:{fault.column}{field}"

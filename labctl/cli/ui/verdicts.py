@@ -96,8 +96,8 @@ def _since(previous: Before, attempt: Attempt) -> str:
 
 
 def changed(before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> list[str]:
-    """Return the changed tasks. ``+task`` is newly passed. ``-task`` was passed and is failed now. ``!task`` was passed
-    and could not be checked now."""
+    """Return the changed tasks with a sign. ``+task`` is newly passed. ``-task`` passed before and fails now. ``!task``
+    passed before and could not be checked now."""
     was = {task for task, verdict in before.items() if verdict is Verdict.PASSED}
     gained = [f"+{task}" for task, verdict in now.items() if verdict is Verdict.PASSED and task not in was]
     lost = [f"-{task}" for task, verdict in now.items() if verdict is Verdict.FAILED and task in was]

@@ -1,4 +1,4 @@
-"""The words of a hint: commands of labctl and remarks. This module has only data; ``labctl.cli.ui.hints`` makes the
+"""The words of a hint: commands of labctl and remarks. This module has only data. ``labctl.cli.ui.hints`` makes the
 text."""
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 
 class CommandLine(NamedTuple):
-    """A command of labctl. ``words`` is the template of the words behind ``labctl``. ``sudo`` means that root runs
-    it."""
+    """A command of labctl. ``words`` is the template of the words after ``labctl``. If ``sudo`` is set, root must run
+    the command."""
 
     words: str
     sudo: bool = False
@@ -18,7 +18,7 @@ class CommandLine(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The first word, which is never translated. It may be a placeholder for a value."""
+        """The first word. This word is never translated, and may be a placeholder for a value."""
         return self.words.partition(" ")[0]
 
     @property
@@ -70,7 +70,7 @@ class Wording:
 
     @property
     def text(self) -> str:
-        """A template in English, the key of its translations."""
+        """A template in English. It is the key of its translations."""
         return self.whole.text
 
     @property

@@ -55,9 +55,9 @@ def wrap(text: str, indent: int, first: int | None = None) -> str:
 
 
 def fold(text: str, width: int, indent: int = 0, first: int | None = None) -> list[str]:
-    """Return the text's lines. A line is wider than ``width`` columns only if a single word is. ``indent`` of these
-    columns are in use already, and ``first`` columns on the first line. Styles are repeated on each line that they
-    cover."""
+    """Return the text's lines. A line is wider than ``width`` columns only if a single word is wider. ``indent``
+    columns of each line are in use already, and ``first`` columns on the first line. Styles are repeated on each line
+    that they cover."""
     plain, styles = _parted(text)
     lines = []
     for start, end in _spans(plain, width, indent, indent if first is None else first):

@@ -53,7 +53,8 @@ class Registrar:
         *,
         dry_run: bool = False,
     ) -> Cohort:
-        """Create a cohort with a secret of its own, and store it, unless ``dry_run`` is set. Raises LabctlError."""
+        """Create a cohort with a secret of its own, and store it, unless ``dry_run`` is set. Raises LabctlError if the
+        cohort can't be created."""
         check_name(name)
         chosen = tuple(dict.fromkeys(labs))
         check_limits(each, whole, tuple(self._catalog.lab(lab) for lab in chosen))
@@ -81,8 +82,7 @@ class Registrar:
         members = self._cohorts.members(cohort.name)
         if not ids:
             return members
-        # An id matches exactly. If no id matches exactly and only one id matches without regard to case, that id is
-        # taken.
+        # Ids are compared without regard to case. No two ids of a cohort differ only in case.
         by_id = {member.id.lower(): member for member in members}
         for one in ids:
             if one.lower() not in by_id:

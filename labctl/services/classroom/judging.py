@@ -21,17 +21,18 @@ from labctl.services.power import Power
 T = TypeVar("T")
 
 SOON_SECONDS = 600.0
-"""A verify takes less time than this. A verify that begins earlier than this before the end finishes in time."""
+"""Every verify takes less time than this. So a verify that begins even earlier before the end finishes in time."""
 
 FINISH_SECONDS = 300.0
-"""How long a verify that began before the end may keep its boxes after the end. The learner's shells in them also run
-on until then."""
+"""The longest time after the end for which a verify that began before the end may keep its boxes. The learner's shells
+in these boxes also keep running for that time."""
 
 LONGEST_SECONDS = 3600.0
-"""How long the keeper waits for the end of a judging, because a labctl that was killed never reports the end."""
+"""The longest time that the keeper waits for the end of a judging. A labctl process that was killed never reports the
+end."""
 
 _TRIES = 3
-"""The most tries. The keeper may have sent a stop just before labctl held it back."""
+"""The largest number of tries. A second try is needed if the keeper stopped a box just before labctl prevented it."""
 
 
 class Judging:

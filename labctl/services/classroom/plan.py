@@ -38,7 +38,7 @@ from labctl.views.classroom import ClassPlan, LabPlan
 from labctl.views.work import Tally
 
 MEASURED = "labctl-measure"
-"""The learner whose boxes are measured."""
+"""The name of the learner whose boxes are measured."""
 
 _LIFETIME_SECONDS = 900
 _SOLUTION = "solve"
@@ -96,8 +96,8 @@ class CohortPlan:
         return self._footprints.get(_key(lab, tags)) if tags is not None else None
 
     def misfit(self, cohort: Cohort, members: Sequence[Member]) -> ClassPlan | None:
-        """Return the plan if the class doesn't fit, otherwise None. Also return None if the server has no image yet
-        with which it can be inspected."""
+        """Return the plan if the class doesn't fit, otherwise None. Also return None if the server can't be inspected,
+        for example because the image for the inspection is missing."""
         try:
             plan = self.plan(cohort, members)
         except LabctlError:
@@ -107,7 +107,7 @@ class CohortPlan:
     def measure(self, labs: Sequence[str], emit: Emit, *, again: bool = False) -> dict[str, Footprint]:
         """Start one instance of each lab that wasn't measured yet, measure the instance, and remove it. Each instance
         is measured when it is fresh, and again when the reference solution is applied. The larger values count, because
-        at the end of a class, for example, the database that learners set up is running."""
+        at the end of a class the services that learners set up are running."""
         found: dict[str, Footprint] = {}
         for name in labs:
             lab = self._catalog.lab(name)

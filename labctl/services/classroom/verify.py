@@ -27,12 +27,13 @@ from labctl.services.verify import Verify
 from labctl.views.grades import Judged, Regraded
 
 WIDTH = 3
-"""The most verifies at once. A verify is mostly work of a child process, so three are enough for two processors."""
+"""The largest number of verifies at once. Most work of a verify is done in a child process, so three verifies are
+enough for two processors."""
 
 
 class CohortVerify:
-    """Judge the labs of a cohort. ``verify`` creates a service. Each of the verifies that run at the same time has a
-    service of its own, so a failure of one verify doesn't end the others."""
+    """Judge the labs of a cohort. ``verify`` creates a service for a verify. Verifies that run at the same time use
+    different services, so a failure of one verify doesn't end another verify."""
 
     def __init__(
         self,
@@ -88,8 +89,8 @@ class CohortVerify:
         ended: Callable[[Judged], None] = lambda _judged: None,
     ) -> Regraded:
         """Judge the current boxes by the current checks. Each result becomes the learner's grade, unless ``dry`` is
-        set. Boxes that were created after the attempt that counts don't contain its work, so the old grade stays.
-        Raises the errors of ``run``."""
+        set. If boxes were created after the attempt that counts, the work of this attempt is not in the boxes, so the
+        old grade stays. Raises the errors of ``run``."""
         found = self._found(cohort, members, [lab])
         definition, store = self._catalog.lab(lab), self._store()
         grades = {
@@ -112,8 +113,8 @@ class CohortVerify:
     def _found(
         self, cohort: Cohort, members: Sequence[Member], labs: Sequence[str], late: float = 0.0
     ) -> list[tuple[Judged, Current | None]]:
-        """Return each learner's labs, and the instance of each lab whose boxes run. If ``late``, the current time, is
-        given, boxes whose time is over need only exist."""
+        """Return each learner's labs, and the instance of each lab whose boxes run. If the current time is given as
+        ``late``, also return the instances of labs whose time is over and whose boxes exist."""
         definitions = [self._catalog.lab(name) for name in labs or cohort.labs]
         by_instance: dict[str, list[ObservedBox]] = {}
         for box in self._engine.observe():
@@ -182,8 +183,8 @@ def _current(lab: Lab, learner: str, boxes: Sequence[ObservedBox], *, stopped: b
 
 
 def _gone(cohort: Cohort, lab: Lab, now: float) -> LabctlError | None:
-    """Return the reason why a learner has no verdict after the end. Return None during the grace time: a learner
-    without boxes has never started them or has removed them."""
+    """Return the reason why a learner has no verdict after the end of the cohort. Return None during the grace time. If
+    boxes are missing in that time, they were never started, or the learner removed them."""
     if not cohort.ended and cohort.until + cohort.grace > now:
         return None
     return ChecksError(

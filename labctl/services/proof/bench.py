@@ -21,14 +21,14 @@ from labctl.services.power import Power
 from labctl.services.up import Up
 
 LIFETIME_SECONDS = 4 * 60 * 60
-"""The lifetime of a trial. After it, the keeper stops the boxes that a killed labctl left, and the next bench removes
-them."""
+"""The lifetime of a trial. After this time, the keeper stops the boxes that a killed labctl left, and the next bench
+removes them."""
 
 _LEARNER = "test-lab-"
 
 
 class Trial:
-    """An instance for trying a lab. It is for one thread."""
+    """An instance for trying a lab. Only one thread may use a trial."""
 
     def __init__(self, lab: Lab, instance: Instance, up: Up, power: Power, engine: Engine, finder: Finder) -> None:
         self.lab = lab
@@ -40,7 +40,7 @@ class Trial:
 
     @property
     def current(self) -> Current:
-        """The current instance. Raises UsageError if it doesn't exist any more."""
+        """The current instance. Raises UsageError if the instance doesn't exist any more."""
         return self._finder.find(self.instance.learner, self.lab.name)
 
     def up(self, emit: Emit) -> float:
@@ -57,7 +57,7 @@ class Trial:
         self._up.renew(self.lab, self.instance, self.current.boxes, emit)
 
     def memory(self) -> int:
-        """Return the memory of all its boxes together, in bytes."""
+        """Return the memory use of all boxes of the instance together, in bytes."""
         return sum(self._engine.memory(box.id) for box in self.current.boxes)
 
 
@@ -73,7 +73,8 @@ class Bench:
         self._locks = locks
 
     def prepare(self, lab: Lab, emit: Emit) -> None:
-        """Build missing images, so that a trial's ``up`` builds nothing. Raises LabctlError."""
+        """Build missing images, so that a trial's ``up`` builds nothing. Raises LabctlError if an image can't be
+        built."""
         self._up.prepare(lab, emit)
 
     @contextmanager
@@ -94,7 +95,7 @@ class Bench:
             self._remove(instance, emit)
 
     def _remove(self, instance: str, emit: Emit) -> None:
-        """Remove an instance. An error of the engine is only reported: the next sweep tries again."""
+        """Remove an instance. An error of the engine is only reported, because the next sweep tries again."""
         try:
             self._down.run(instance, emit)
         except LabctlError as error:

@@ -51,7 +51,7 @@ class Tools(msgspec.Struct, frozen=True):
 
 
 class Round:
-    """One round of a proof. After a failure, the round still tries the steps that make sense."""
+    """One round of a proof. After a failure, the round continues with the steps that can still give a result."""
 
     def __init__(
         self, tools: Tools, subject: Subject, seed: str, phases: frozenset[Phase], repeat: int, emit: Emit
@@ -125,7 +125,7 @@ class Round:
                         self._lasts(trial, REFERENCE, phase)
 
     def _solve(self, trial: Trial, solution: str, repeat: int = 1) -> bool:
-        """Apply a solution and judge it. Returns whether no flaw was found."""
+        """Apply a solution, and judge the boxes. Returns whether no flaw was found."""
         at = self._at(Phase.SOLUTIONS, solution)
         with self._step(at, solution, "solution {subject}") as flaws:
             self._play(solution, trial.current)
