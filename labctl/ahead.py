@@ -22,8 +22,8 @@ class Ahead(Generic[R]):
         self._work = work
         self._results: list[R] = []
         self._errors: list[BaseException] = []
-        # A signal can raise an exception during the wait. After such an exception, a bare lock still works. An Event
-        # may not.
+        # A signal can raise an exception during the wait. After such an exception, a bare lock still works, but an
+        # Event may not work.
         self._lock = threading.Lock()
         self._lock.acquire()
         with held():

@@ -1,5 +1,5 @@
 """The events that services emit while they work. An event is frozen and doesn't say how it is displayed. The command
-line renders it."""
+line renders events."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ class PlayFault(Event):
 
 @dataclass(frozen=True)
 class ManyStarted(Event):
-    """Work on ``total`` instances began. ``waiting`` of these instances need work. They have ``boxes`` boxes."""
+    """Work on ``total`` instances began. ``waiting`` is the number of instances that need work, and ``boxes`` is the
+    number of their boxes."""
 
     total: int
     waiting: int

@@ -11,7 +11,7 @@ from enum import Enum
 class Hint(Enum):
     """Each member is an action that can help. ``code`` is the action's name for programs. ``needs`` are the values that
     an error with this hint must have. If the hint names one of several objects, the error may also have the value
-    ``near``. It is the name of the object that was probably meant, or ``""`` if no name is similar."""
+    ``near``. ``near`` is the name of the object that was probably meant, or ``""`` if no name is similar."""
 
     def __init__(self, code: str, *needs: str) -> None:
         self.code = code

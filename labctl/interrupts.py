@@ -27,7 +27,8 @@ _came = False
 
 
 def interrupt(*_: object) -> None:
-    """Handle SIGINT, SIGTERM and SIGHUP: raise KeyboardInterrupt, or let ``held`` raise it at the end of its block."""
+    """Handle SIGINT, SIGTERM and SIGHUP. Raise KeyboardInterrupt at once, or let ``held`` raise it at the end of its
+    block."""
     global _came
     if _held:
         _came = True
@@ -141,7 +142,7 @@ class _ThreadedCall(Generic[R]):
         the thread has ended."""
         with suppress(KeyboardInterrupt), held():
             while not self._ended:
-                with suppress(KeyboardInterrupt):  # from a handler that isn't labctl's
+                with suppress(KeyboardInterrupt):  # raised by a signal handler that isn't labctl's
                     stop()
                     self._lock.acquire(timeout=LOOK_SECONDS)
 

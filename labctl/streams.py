@@ -39,7 +39,7 @@ class ByteStream(Protocol):
 
 
 class Process(ByteStream, Protocol):
-    """A process in a box that ends with its stream: ``close`` ends a running process."""
+    """A process in a box. The process ends with its stream, so ``close`` ends a running process."""
 
     def exit_code(self) -> int:
         """Return the exit code. Call this only after ``read`` has returned no bytes."""

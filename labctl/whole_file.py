@@ -19,10 +19,10 @@ def whole_file(path: Path, mode: int = 0o600, hint: Hint | None = None) -> Itera
     """Yield a stream for the new content of a file. If the block ends without an error, the new content replaces the
     file. Otherwise, the file stays unchanged.
 
-    The bytes are on the disk (fsync(2)) before the file is renamed, so a crash leaves the old file or the new file. If
-    the path is a link, the link stays and its target is replaced. A pipe or a device is written directly. ``mode`` has
-    the permissions before the umask. Raises UsageError with ``hint`` for every OSError, also for an OSError that the
-    block raises.
+    The new content is on the disk (fsync(2)) before the file is renamed, so a crash leaves the old file or the new
+    file. If the path is a link, the link stays and its target is replaced. A pipe or a device is written directly.
+    ``mode`` has the permissions before the umask. Raises UsageError with ``hint`` for every OSError, also for an
+    OSError that the block raises.
     """
     try:
         if path.exists() and not path.is_file():

@@ -72,7 +72,7 @@ class Access:
     @property
     def role(self) -> Role:
         """The role of the actor. If the learner that is meant belongs to a cohort and is not the actor, the actor is
-        staff. The learner may also come from a setting."""
+        staff. A setting may also name that learner."""
         if self._actor.is_learner:
             return "learner"
         return "staff" if member_of(self.learner) else "owner"

@@ -45,7 +45,7 @@ class Labctl:
 
     @cached_property
     def boxes(self) -> BoxesApi:
-        """Ways into a box: terminals, commands, files, ports and logs."""
+        """Access to a box: terminals, commands, files, ports and logs."""
         from labctl.app.boxes import BoxesApi
 
         return BoxesApi(self._parts)

@@ -224,7 +224,8 @@ class GatewayApi:
                 yield
 
     def meant(self, actor: Actor, order: Order) -> tuple[str, tuple[str, ...]]:
-        """Return the lab and the boxes that ``stop``, ``start`` or ``reset`` names. Raises UsageError for two labs."""
+        """Return the lab and the boxes that ``stop``, ``start`` or ``reset`` names. Raises UsageError if the order
+        names two labs."""
         from labctl.app.labs import LabsApi
         from labctl.domain.access.gateway import named
 

@@ -46,7 +46,7 @@ def command(ctx: click.Context, words: tuple[str, ...], lab: str, learner: str) 
 
 def perform(request: Request, box: str, lab: str = "") -> int:
     """Connect this terminal to a shell in the box, and return the shell's exit status. If stdin is not a terminal,
-    connect stdin and stdout."""
+    connect stdin and stdout to the shell instead."""
     boxes, actor = request.labctl.boxes, request.actor
     argv = ["/.labctl/bin/busybox", "sh", "-c", _SHELL]
     if not sys.stdin.isatty():

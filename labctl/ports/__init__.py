@@ -41,7 +41,7 @@ class Engine(Protocol):
         """The id of the store whose boxes ``observe``, ``clones`` and ``clone_images`` return."""
 
     def observe(self, instance: str | None = None) -> list[ObservedBox]:
-        """Return all boxes of this store, running or not, or the boxes of one instance.
+        """Return the boxes of this store, running or not. ``instance`` selects the boxes of one instance.
 
         Boxes of clones are not included, so that no caller mistakes a clone for a learner's box. Boxes that were
         created before stores had ids are included if two conditions hold: they are known to belong to this store, and

@@ -277,5 +277,5 @@ def _merge(source: int, target: int, name: bytes) -> None:
             for inner in os.listdir(below):  # noqa: PTH208  a descriptor
                 _merge(below, beside, os.fsencode(inner))
         return
-    with contextlib.suppress(FileNotFoundError):  # no part of it was copied
+    with contextlib.suppress(FileNotFoundError):  # no member of the archive was copied
         os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)

@@ -46,8 +46,8 @@ class LimitsOfCohorts:
         if cohort is None or (cohort.each, cohort.whole) == (Limits(), Limits()):
             yield
             return
-        # If the cohort has common limits, all its starts wait for each other. Otherwise, only the starts of one learner
-        # do.
+        # If the cohort has common limits, all its starts wait for each other. Otherwise, only the starts of the same
+        # learner wait for each other.
         one = cohort.name if cohort.whole != Limits() else f"{cohort.name}-{slug(instance.learner)}"
         with self._locks.hold(f"limits-{one}", emit):
             boxes = [box for box in self._engine.observe() if (member_of(box.learner) or ("",))[0] == cohort.name]

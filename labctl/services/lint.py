@@ -29,7 +29,7 @@ class PlaySyntax(Protocol):
 
 
 class Lint:
-    """Lint a lab. It needs no engine."""
+    """Lint a lab without an engine."""
 
     def __init__(self, files: LabFiles, syntax: PlaySyntax) -> None:
         self._files = files

@@ -22,8 +22,8 @@ def serves(keeper: Keeper) -> bool:
 
 
 def serve(keeper: Keeper, images: Images, locks: Locks, emit: Emit) -> None:
-    """Bring keeper, switch, probe and toolbox into the state that ``serves`` tests. A labctl that is newer than the
-    boxes must do this."""
+    """Bring keeper, switch, probe and toolbox into the state that ``serves`` tests. If labctl is newer than the boxes,
+    it must call this function."""
     if not serves(keeper):
         with locks.hold("engine", emit):
             images.ensure([], emit)

@@ -42,7 +42,7 @@ class StartJob(msgspec.Struct, frozen=True):
 
 
 class StartedBoxes(msgspec.Struct, frozen=True):
-    """The plan that was carried out, and the id of each box of the instance by its name."""
+    """The plan that was carried out, and a map from name to id for the boxes of the instance."""
 
     plan: Plan
     boxes: Mapping[str, str]

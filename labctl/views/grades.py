@@ -41,7 +41,7 @@ class MatrixRow(msgspec.Struct, frozen=True):
 
 
 def matrix(book: Book, now: float, stuck: float) -> Mapping[str, tuple[MatrixRow, ...]]:
-    """Return a map from lab to the rows of all learners. ``now`` is in seconds since 1970, ``stuck`` in seconds
+    """Return a map from lab to the rows of all learners. ``now`` is in seconds since 1970. ``stuck`` is in seconds
     (``Entry.stuck``)."""
     return {
         lab.name: tuple(

@@ -37,7 +37,8 @@ class _Widths(NamedTuple):
 
 
 def lines(book: Book, now: float, stuck: float, columns: int = COLUMNS) -> Iterator[str]:
-    """Yield a block of lines for each lab. ``now`` is in seconds since 1970, ``stuck`` in seconds (``Entry.stuck``)."""
+    """Yield a block of lines for each lab. ``now`` is in seconds since 1970. ``stuck`` is in seconds
+    (``Entry.stuck``)."""
     for number, lab in enumerate(book.labs):
         if number:
             yield ""
