@@ -57,7 +57,7 @@ MEASURED_DRIVERS = frozenset({"overlay2", "overlayfs"})
 """Storage drivers whose layers the keeper and the probe can read. The containerd image store calls its driver
 overlayfs."""
 
-# Minimum values for a class: about 40 boxes exhaust the default of 128 inotify instances (DESIGN section 9).
+# Minimum values for a class: about 40 boxes exhaust the default of 128 inotify instances.
 WANTED_SYSCTLS: Mapping[str, int] = {
     "fs.inotify.max_user_instances": 8192,
     "fs.inotify.max_user_watches": 131072,

@@ -161,7 +161,7 @@ def test_private_names_of_libraries_are_used_in_two_files_only() -> None:
 
 
 def test_importing_the_command_line_imports_no_heavy_module() -> None:
-    """``labctl --help`` and completion must start at once (DESIGN section 2)."""
+    """``labctl --help`` and completion must start at once."""
     import subprocess
     import sys
 

@@ -83,7 +83,7 @@ class Broker:
         self._watch(listener, lambda: self._accept(listener))
         self._watch(woken, lambda: os.read(woken, 4096))
         self._watch(self._sessions.reports, self._handler.record_reports)
-        self._start_clerk()
+        self._start_store_worker()
         ready()
         while not self._stopping:
             self._turn()
@@ -120,7 +120,7 @@ class Broker:
         now = time.monotonic()
         if self._store_worker.late():
             self._audit.write("trouble", why="the store doesn't answer; the store worker is restarted")
-            self._start_clerk()
+            self._start_store_worker()
         self._sessions.tick()
         for client in [client for client in self._connections if not client.session]:
             if now - client.since > (_ANSWER_SECONDS if client.greeted else _HELLO_SECONDS):
@@ -130,7 +130,7 @@ class Broker:
             self._sessions.check()
             self._handler.sweep()
 
-    def _start_clerk(self) -> None:
+    def _start_store_worker(self) -> None:
         old = self._store_worker.connection
         if old is not None:
             self._selector.unregister(old)
@@ -139,7 +139,7 @@ class Broker:
     def _store_worker_answered(self) -> None:
         if not self._store_worker.answered() and not self._stopping:
             self._audit.write("trouble", why="the store worker has ended and is restarted")
-            self._start_clerk()
+            self._start_store_worker()
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_AT_ONCE):

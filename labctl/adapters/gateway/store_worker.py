@@ -69,7 +69,7 @@ class StoreWorker:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._pid = os.fork()
         if self._pid == 0:
-            _become_clerk(theirs, self._cohorts)
+            _run_store_worker(theirs, self._cohorts)
         theirs.close()
         ours.setblocking(False)
         self._socket = ours
@@ -123,7 +123,7 @@ class StoreWorker:
             then(StoreAnswer(problem="the store doesn't answer"))
 
 
-def _become_clerk(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
+def _run_store_worker(connection: socket.socket, cohorts: Callable[[], Cohorts]) -> None:
     """Run the store worker. Never returns. Ends with the broker."""
     code = 1
     try:

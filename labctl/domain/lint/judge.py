@@ -11,7 +11,7 @@ from labctl.domain.lint.material import Material, Page
 
 SCHEMA_LINE = re.compile(r"# yaml-language-server: \$schema=(\S+)")
 _TODO = re.compile(r"\bTODO\b")
-# Paths that the box mounts over its disk when it starts (DESIGN: boxes), and files that the engine mounts.
+# Paths that the box mounts over its disk when it starts, and files that the engine mounts.
 _MOUNTED = ("/proc/", "/sys/", "/dev/", "/run/", "/var/run/")
 _ENGINES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 

@@ -1,4 +1,4 @@
-"""The requirements that a lab must meet before learners get it, and the flaws of a lab (DESIGN section 6)."""
+"""The requirements that a lab must meet before learners get it, and the flaws of a lab."""
 
 from __future__ import annotations
 
