@@ -103,5 +103,6 @@ def discarded(observed: Sequence[ObservedBox], ids: Collection[str]) -> list[Obs
 
 
 def first_time(observed: Sequence[ObservedBox]) -> bool:
-    """Return whether no box of the instance exists yet. In this case a failure rolls back all new boxes."""
+    """Return whether no box of the instance exists yet. If no box exists yet, a failure of the start rolls back
+    all new boxes."""
     return not any(box.state is not State.REMOVING for box in observed)

@@ -34,7 +34,7 @@ class Counters(NamedTuple):
 
 def read_counters(cgroup: Cgroup) -> Counters:
     """Read the counters on cgroup v1 or v2. A counter that the kernel does not have is 0. Raises OSError if the box has
-    ended."""
+    stopped."""
     pids, memory, cpu = (cgroup.folder(name) for name in ("pids", "memory", "cpu"))
     current = int((pids / "pids.current").read_text())
     # Before Linux 6.11, the kernel counts a refused fork in the cgroup of the process. Since Linux 6.11, the kernel
@@ -87,7 +87,7 @@ class _Seen:
 
 
 class Guard:
-    """Checks all boxes at intervals. ``open_cgroup`` and ``read`` raise OSError for a box that has ended."""
+    """Checks all boxes at intervals. ``open_cgroup`` and ``read`` raise OSError for a box that has stopped."""
 
     def __init__(
         self,

@@ -59,7 +59,7 @@ def _mount(mountinfo: str, kind: str, controller: str) -> tuple[str, str]:
 
 
 class Cgroup:
-    """A box's cgroups from its start to its end. Every method raises OSError if the box has ended."""
+    """A box's cgroups from its start to its end. Every method raises OSError if the box has stopped."""
 
     def __init__(self, box: Container) -> None:
         starter = starter_of(box)

@@ -185,7 +185,7 @@ class BoxWatcher:
         return [wiring.port_name(box_id, pid, link.interface) for link in _links(labels)]
 
     def _unplug(self, ports: list[str]) -> None:
-        """Remove cables of an ended box. The kernel keeps the box's network namespace until the connections of the box
+        """Remove cables of a stopped box. The kernel keeps the box's network namespace until the connections of the box
         are closed, for up to some minutes. During this time, the old cables would occupy the address that the next
         start of the same box needs."""
         for port in ports:

@@ -52,7 +52,7 @@ class Measure(NamedTuple):
 
 
 UNREAD = -1
-"""The box's layer can't be opened, because the box has ended or the layer is in another place."""
+"""The box's layer can't be opened, because the box has stopped or the layer is in another place."""
 
 
 class TooMuchError(Exception):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class GoneError(OSError):
-    """The box has ended."""
+    """The box has stopped."""
 
 
 def open_box(pid: int, container_id: str) -> int:

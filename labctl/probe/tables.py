@@ -20,7 +20,7 @@ def listeners(processes: int) -> list[dict[str, Any]]:
     """Return the listening TCP sockets and bound UDP sockets of the box that this process has entered.
 
     Each socket has ``protocol``, ``address``, ``port``, ``pid`` and ``uid``. ``program`` is the path of the process's
-    program, in the kernel's notation. ``libraries`` are the other files that the program executes code from.
+    program, in the kernel's notation. ``libraries`` are the other files whose code the program executes.
     ``on_disk``: all these files are on the box's disk. ``made_code``: the program executes code that is in no file. A
     socket of several programs appears several times, because any of these programs may answer. ``processes`` is the
     box's /proc, in which links can be followed.
@@ -94,7 +94,7 @@ def _numbers(folder: str) -> list[int]:
 
 
 def _program(processes: int, pid: int) -> dict[str, Any]:
-    """Return the file that a process was started from, and the other files that it executes code from."""
+    """Return the file that a process was started from, and the other files whose code the process executes."""
     try:
         program = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115
         smaps = Path(f"/proc/{pid}/smaps").read_text(errors="surrogateescape")
@@ -120,9 +120,10 @@ def _program(processes: int, pid: int) -> dict[str, Any]:
 
 
 def parse_code(smaps: str) -> tuple[set[str], bool]:
-    """Return the files that a process executes code from (proc_pid_smaps(5)), and whether it executes code that is in
-    no file. Such code is in memory without a file, or in pages of a file that were changed in memory. The text is split
-    only at newlines, because root in the box chooses the paths, and the kernel escapes a newline in a path."""
+    """Return the files whose code a process executes (proc_pid_smaps(5)), and whether the process also executes code
+    that is in no file. Such code is in memory without a file, or in pages of a file that were changed in memory. The
+    text is split only at newlines, because root in the box chooses the paths, and the kernel escapes a newline in a
+    path."""
     files: set[str] = set()
     made = executable = False
     for line in smaps.split("\n"):

@@ -78,8 +78,8 @@ def _end(pid: int) -> None:
 
 
 def _be_worker(link: socket.socket, enter: Enter) -> NoReturn:
-    """Run the child. Everything that the child needs is loaded already, because a place has other files, and no module
-    may be loaded from a place."""
+    """Run the child. All modules are loaded before the child enters a box, because no module may be loaded from the
+    box's files."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.meta_path.clear()
     try:

@@ -176,8 +176,8 @@ class Landing:
 
 @contextlib.contextmanager
 def _opened(root: int, parts: list[bytes], *, make: bool = False) -> Iterator[int]:
-    """Open the folder below ``root`` with these names, without following links. Missing folders are created if ``make``
-    is set. Raises OSError."""
+    """Open the folder at the path ``parts`` below ``root``, without following links. Missing folders are created if
+    ``make`` is set. Raises OSError."""
     folder = os.dup(root)
     try:
         for part in parts:

@@ -78,9 +78,9 @@ class InsideBackend(base.BaseBackend):
 
 
 class ExerciseBackend(InsideBackend):
-    """Runs the learner's programs on a clone, with input that nobody can foresee; the check judges the output. A
-    program that gives the right answer has done the work, so the answer is trusted. A command that does not end
-    counts as the learner's fault: it is killed, and its status is 124, as with timeout(1)."""
+    """Runs the learner's programs on a clone, with input that nobody can foresee. The check judges the output. A
+    program that gives the right answer has done the work, so the answer is trusted. A command that exceeds its time
+    limit is killed with status 124, as by timeout(1). This counts as a fault of the learner's program."""
 
     NAME = "labctl-exercise"
 

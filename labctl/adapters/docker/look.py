@@ -30,7 +30,7 @@ def text(path: Path) -> str:
 
 
 def processes() -> Iterator[Path]:
-    """Yield the folders of all processes."""
+    """Yield the directory /proc/PID of each process."""
     yield from (entry for entry in PROC.iterdir() if entry.name.isdigit())
 
 
@@ -58,7 +58,7 @@ def threads(process: Path) -> int:
 
 
 def aio_requests(process: Path) -> int:
-    """Return how many requests its rings of asynchronous I/O hold. The kernel makes a ring twice as large as
+    """Return how many requests the process's rings of asynchronous I/O hold. The kernel makes a ring twice as large as
     requested."""
     found = 0
     for line in text(process / "maps").splitlines():

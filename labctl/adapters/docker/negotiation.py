@@ -1,9 +1,9 @@
 """The SDK's client, with a negotiation of the API version if the engine refuses the version that labctl uses first.
 
-The client starts with ``api_version.OLDEST`` without a query, so an engine that accepts it costs no extra call. An
-engine that does not support it answers 400 and does nothing else. The client then reads the supported versions from GET
-/version and sends the request again. Before it sends a body that can be sent only once, it makes sure that the engine
-accepts the version.
+The client starts with ``api_version.OLDEST`` without a query, so an engine that accepts this version costs no extra
+call. An engine that does not support this version answers 400 and does nothing else. The client then reads the
+supported versions from GET /version and sends the request again. Before the client sends a body that can be sent only
+once, it makes sure that the engine accepts the version.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PREFIX = re.compile(r"/v\d+\.\d+(?=/)")
 
 class SpokenVersion:
     """The version that this process uses with one engine, for the clients of all threads. ``is_known``: the engine
-    has accepted the version, or has reported that it supports it."""
+    has accepted this version, or has reported support for this version."""
 
     def __init__(self, address: str) -> None:
         self._address = address

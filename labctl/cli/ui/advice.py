@@ -124,7 +124,7 @@ def _behind() -> str:
 
 def advised(text: str) -> str:
     """Return the text with options added to each ``labctl COMMAND``. The options are --lang, --catalog, --lab and
-    --learner, if the user gave them and the command takes them."""
+    --learner, if the user gave these options and the command accepts them."""
 
     def repeated(found: re.Match[str]) -> str:
         head, tail = around(found["name"], found["rest"].split())
@@ -134,8 +134,8 @@ def advised(text: str) -> str:
 
 
 def around(name: str, words: Sequence[str]) -> tuple[str, str]:
-    """Return the texts that stand before and after the ``words`` of this command. They contain ``labctl``, the name of
-    the command, and the options that the command repeats."""
+    """Return the texts that stand before and after the ``words`` of this command. The texts contain ``labctl``, the
+    command's name, and the options that the advised command must repeat."""
     chosen = _now()
     if not chosen.repeats or name not in COMMANDS:
         return f"labctl {name}", _behind()

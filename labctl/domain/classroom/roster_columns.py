@@ -72,7 +72,8 @@ def known_words(text: str) -> list[str]:
 
 
 def system_of(row: Iterable[Cell]) -> str:
-    """Return the system that exports files with such a header, or an empty text for a roster's own header."""
+    """Return the name of the student system whose exports have this header row, or an empty text for labctl's own
+    header."""
     words = {plain(cell.text) for cell in row}
     found = [name for name, marks in _SYSTEMS if marks <= words]
     return found[-1] if found and "key" not in map(column_of, words) else ""

@@ -86,13 +86,14 @@ class ProofState(msgspec.Struct, frozen=True):
 
 
 class Flakes(msgspec.Struct, frozen=True):
-    """The number of verdicts of checks on the same boxes, and the number that differ from the usual verdict."""
+    """The number of verdicts of checks on the same boxes, and the number of verdicts that differ from the usual
+    verdict."""
 
     verdicts: int = 0
     differing: int = 0
 
     def __add__(self, other: Flakes) -> Flakes:
-        """Return the sum of both counts."""
+        """Add two Flakes: sum the verdicts, and sum the differing verdicts."""
         return Flakes(self.verdicts + other.verdicts, self.differing + other.differing)
 
     @property
