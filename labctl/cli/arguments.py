@@ -77,7 +77,7 @@ def chosen_lab(word: str, option: str) -> str:
     the two name different labs."""
     if word and option and word != option:
         raise UsageError(
-            "two labs are named: {word} and {option}",
+            "the command names two labs: {word} and {option}",
             hint=Hint.ONE_LAB,
             word=word,
             option=option,

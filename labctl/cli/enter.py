@@ -79,7 +79,7 @@ def _meant(request: Request, words: tuple[str, ...], lab: str, learner: str) -> 
     if word:
         before.remove(word)
     if len(before) > 1 or (before and learner):
-        raise UsageError("enter takes only a learner and a box", hint=Hint.ENTER_AS)
+        raise UsageError("the command labctl enter accepts only a learner and a box", hint=Hint.ENTER_AS)
     advice.choose(learner=before[0] if before else "")
     return chosen_lab(word, lab), before[0] if before else learner, box
 

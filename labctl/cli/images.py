@@ -28,7 +28,7 @@ class _Group(LazyGroup):
         "list": ("labctl.cli.images:list_", "List labctl's images on the engine."),
         "build": ("labctl.cli.images:build", "Build the missing images of labs."),
         "save": ("labctl.cli.images:save", "Write everything that labs need into one file."),
-        "load": ("labctl.cli.images:load", "Import a file that save wrote."),
+        "load": ("labctl.cli.images:load", "Import a file that labctl images save wrote."),
         "prune": ("labctl.cli.images:prune", "Remove unused images."),
     }
 
@@ -50,8 +50,8 @@ def _mib(size: int) -> str:
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
-    """List labctl's images on the engine with their size and the part that no other image shares. The total is the
-    unpacked size of all images, with shared layers counted once."""
+    """List labctl's images on the engine with their size and unique size (the part that is not shared with other
+    images). The total is the unpacked size of all images, with shared layers counted once."""
     labctl, actor = asked(ctx)
     labs, faults = labctl.labs.listed(actor)
     for fault in faults:

@@ -19,7 +19,7 @@ from labctl.i18n import _
     "folder",
     default=".",
     metavar="DIR",
-    help="The catalog, created if it does not exist. Default: this folder.",
+    help="The catalog, created if it does not exist. Default: the current folder.",
 )
 @click.pass_context
 def command(ctx: click.Context, lab: str, folder: str) -> None:

@@ -171,6 +171,6 @@ def _show_values(found: LabValues) -> None:
 def _show_task(page: TaskPage, reader: _Reader) -> None:
     points = _("{n} points").format(n=page.points)
     points += _(", each check gives a share") if page.partial else ""
-    after = _("Hints: {count}, {seen} of them seen: labctl hint {task}")
+    after = _("Hints: {seen} of {count} seen. For the next hint: labctl hint {task}")
     after = after.format(count=page.hints.of, seen=page.hints.seen, task=page.task)
     reader.show([f"**{page.task}**: {page.title} ({points})", *page.passages], after=advised(after))

@@ -322,7 +322,7 @@ def test_each_command_accepts_a_lab_argument_while_several_labs_are_up(labctl: L
     assert "labctl --lang zh hint --lab mini answer" in labctl.run("hint", "mini", "answer", "--lang", "zh").stderr
     assert labctl.run("stop", "mini", "alpha").stdout == "stopped: alpha\n"
     assert labctl.run("start", "mini").stdout == "started: alpha\n"
-    assert "two labs are named: mini and routed" in labctl.run("stop", "mini", "--lab", "routed", code=2).stderr
+    assert "the command names two labs: mini and routed" in labctl.run("stop", "mini", "--lab", "routed", code=2).stderr
     assert labctl.run("show", "mini", "answer").stdout.startswith("**answer**: Write ")
     labctl.run("down", "--lab", "mini")
     assert "there is no task answer" in labctl.run("show", "--task", "answer", code=2).stderr, (

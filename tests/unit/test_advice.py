@@ -181,7 +181,7 @@ WITH_WORDS = {
 def test_two_named_labs_are_a_one_line_error(labctl: Callable[..., tuple[int, str, str]], name: str) -> None:
     code, out, err = labctl(name, "--lab", "firewall", "mysql", *WITH_WORDS.get(name, []))
     assert (code, out) == (2, "")
-    assert err.splitlines()[0] == "error: two labs are named: mysql and firewall", err
+    assert err.splitlines()[0] == "error: the command names two labs: mysql and firewall", err
 
 
 def test_every_command_that_needs_one_lab_accepts_it_as_an_argument() -> None:

@@ -114,7 +114,7 @@ def test_the_lab_and_boxes_of_an_order_are_recognized(
 
 
 def test_two_labs_are_refused() -> None:
-    with pytest.raises(UsageError, match="two labs are named: mini and alpha"):
+    with pytest.raises(UsageError, match="the command names two labs: mini and alpha"):
         named(parse("stop mini --lab alpha"), ["mini", "alpha"], list)
 
 

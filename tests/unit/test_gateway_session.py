@@ -183,7 +183,7 @@ def test_put_writes_a_file_into_a_box(say: Callable[..., Said], monkeypatch: pyt
     assert (code, out) == (7, "") and "larger than 1024 KiB" in err
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     code, out, err = say("put master:/root/x")
-    assert (code, out) == (2, "") and "put reads the file from standard input" in err
+    assert (code, out) == (2, "") and "put reads the file from standard input, but standard input is a terminal" in err
 
 
 def test_the_menu_shows_the_learners_boxes_attempts_and_points(say: Callable[..., Said], engine: FakeEngine) -> None:

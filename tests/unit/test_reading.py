@@ -181,7 +181,7 @@ class TestShow:
         assert said.startswith("**listen**: Redis listens only on port ")
         assert "### `listen`: where Redis listens (8 points)" in said
         assert "## Concept" not in said and "{{" not in said
-        assert said.endswith("Hints: 3, 0 of them seen: labctl hint --lab redis-replication listen\n")
+        assert said.endswith("Hints: 0 of 3 seen. For the next hint: labctl hint --lab redis-replication listen\n")
         for argv in (("--lab", "redis-replication", "listen"), ("redis-replication", "--task", "listen")):
             assert labctl("show", *argv) == 0
             assert capsys.readouterr().out == said

@@ -146,7 +146,12 @@ def _alone(request: Request, order: Order) -> Iterator[None]:
 def _put(request: Request, order: Order) -> int:
     (box,) = order.names
     if sys.stdin.isatty():
-        raise UsageError("put reads the file from standard input", hint=Hint.PUT, box=box, path=order.path)
+        raise UsageError(
+            "the command put reads the file from standard input, but standard input is a terminal",
+            hint=Hint.PUT,
+            box=box,
+            path=order.path,
+        )
     labctl, actor = request
     path, size = labctl.boxes.put(actor, order.lab, box, order.path, _sent)
     click.echo(_("{mark} {box}:{path}  {size} bytes").format(mark="✓", box=box, path=path, size=size))

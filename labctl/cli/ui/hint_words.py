@@ -105,7 +105,7 @@ WORDINGS: Mapping[Hint, Wording] = {
     Hint.LIMIT_ONCE: Wording("write {name}=NUMBER only once"),
     Hint.LIMIT_SIZE: Wording("write it as {name}=512MiB or {name}=2GiB"),
     Hint.LIMIT_NUMBER: Wording("write it as {name}=8; a limit that you omit does not apply"),
-    Hint.LIMIT_DISK: Wording("add --limits disk=2GiB to --cohort-limits disk={disk}"),
+    Hint.LIMIT_DISK: Wording("use both: --limits disk=2GiB --cohort-limits disk={disk}"),
     Hint.LIMIT_OF_ALL: Wording("use --cohort-limits for all learners together"),
     Hint.RAISE_LIMIT: Wording("use {option} {name}={need} or more"),
     Hint.UNTIL_FORMS: Wording("use 2026-12-01 (the end of that day), 2026-12-01T18:00, +3d, +4h or +1d12h"),

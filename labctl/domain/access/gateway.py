@@ -265,7 +265,7 @@ def named(order: Order, labs: Collection[str], own: Callable[[], Collection[str]
     word, names = by_name(order.names, labs, own)
     if word and order.lab and word != order.lab:
         raise UsageError(
-            "two labs are named: {word} and {option}",
+            "the command names two labs: {word} and {option}",
             hint=Hint.ONE_LAB,
             word=word,
             option=order.lab,

@@ -38,14 +38,14 @@ KINDS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
         "this is an OpenDocument file (.ods), not CSV",
         _SAVE_AS,
     ),
-    (re.compile(rb"PK\x03\x04"), "this is a ZIP archive or a workbook, not CSV", "unpack it, and " + _SAVE_AS),
+    (re.compile(rb"PK\x03\x04"), "this is a ZIP archive or a workbook, not CSV", "unpack the file, and " + _SAVE_AS),
     (
         re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|table|meta|\?xml|!--)", re.IGNORECASE),
         "this is a web page or XML, not CSV, despite its name",
         "open it in the spreadsheet, then Save As, “CSV UTF-8”",
     ),
     (re.compile(rb"%PDF|\{\\rtf"), "this is a PDF or RTF document, not CSV", _SAVE_AS),
-    (re.compile(rb"\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ"), "this file is compressed", "unpack it"),
+    (re.compile(rb"\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ"), "this file is compressed", "unpack the file"),
 )
 _CELL = re.compile(rb"[^,;\t\r\n\"]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")

@@ -88,7 +88,7 @@ def check_id(text: str) -> None:
     narrow = unicodedata.normalize("NFKC", text).strip("'’` ")
     other = strange(text, "")
     if ID.fullmatch(narrow):
-        remedy = "type it again: {plain}"
+        remedy = "type the id again: {plain}"
         what = "{id} can't be an id: it has the character {character}" if other else "{id} can't be an id"
         raise CellError(what, remedy, id=short(text), character=other, plain=narrow)
     remedy = (
@@ -150,7 +150,7 @@ def _words(column: str, text: str, remarks: list[Remark]) -> str:
         remedy = "open the original in a program that shows this text correctly, and save it as “CSV UTF-8”"
         raise CellError("this text was damaged when it was saved: {text}", remedy, text=short(text))
     if CONTROL.search(text):
-        raise CellError("the cell contains invisible characters: {text}", "type it again", text=short(text))
+        raise CellError("the cell contains invisible characters: {text}", "type the text again", text=short(text))
     unseen = nothing(text)
     if found := unseen.findall(text):
         remarks.append(Remark("invisible characters were removed: {codes}", codes=codes("".join(found))))
@@ -164,10 +164,10 @@ def _words(column: str, text: str, remarks: list[Remark]) -> str:
     if whole != words:
         remarks.append(Remark("letters and their accents were joined (Unicode NFC): {text}", text=whole))
     if column == "group" and _DATE.fullmatch(whole):
-        remedy = "format the column as text, type it again, and save"
+        remedy = "format the column as text, type the text again, and save"
         raise CellError("the spreadsheet has turned this into a date: {text}", remedy, text=short(whole))
     if len(whole) > _LONGEST[column]:
-        raise CellError("the text is longer than {most} characters", "shorten it", most=_LONGEST[column])
+        raise CellError("the text is longer than {most} characters", "shorten the text", most=_LONGEST[column])
     return whole
 
 
