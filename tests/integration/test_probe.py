@@ -110,7 +110,7 @@ def test_endless_output_is_an_error(alpha: Looked) -> None:
     assert alpha.run("echo next").out == b"next\n"
 
 
-def test_background_processes_of_a_command_are_not_waited_for(alpha: Looked) -> None:
+def test_the_probe_does_not_wait_for_background_processes_of_a_command(alpha: Looked) -> None:
     started = clock()
     assert alpha.run("echo before; sleep 50 & yes >&2 & exit 3").status == 3
     assert alpha.run("setsid sleep 50 </dev/null & echo later").out == b"later\n"
@@ -158,7 +158,7 @@ def test_a_box_that_dies_during_a_command_is_reported_at_once(own: Looked) -> No
 
 
 @pytest.mark.vm
-def test_a_restarted_box_is_not_taken_for_the_previous_start(own: Looked) -> None:
+def test_the_probe_notices_that_a_box_was_restarted(own: Looked) -> None:
     before = own.pid
     own.container.restart(timeout=1)
     with pytest.raises(LookError, match="the box has stopped"):

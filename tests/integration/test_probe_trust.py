@@ -108,7 +108,7 @@ def test_listeners_on_ipv4_and_ipv6_are_reported(alpha: Looked, kind: str) -> No
     assert found == {(protocol, "::", True), (protocol, "127.1.2.3", True)}
 
 
-def test_a_program_that_was_written_over_is_not_genuine(own: Looked) -> None:
+def test_an_overwritten_program_is_not_genuine(own: Looked) -> None:
     own.root(f"cp {PYTHON} /root/p; printf x >> /root/p; cat /root/p > {PYTHON} || cp /root/p {PYTHON}")
     (found,) = listen(own)
     assert (found.program, found.genuine) == (PYTHON, False)

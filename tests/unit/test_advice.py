@@ -90,7 +90,7 @@ def test_at_the_gateway_advice_repeats_only_a_language_that_was_typed() -> None:
         (InvalidLabError("x", hint=Hint.LINT_WHAT), "tell your instructor"),
     ],
 )
-def test_advice_at_the_gateway_names_no_command_that_the_gateway_lacks(error: LabctlError, told: str) -> None:
+def test_advice_at_the_gateway_names_only_commands_of_the_gateway(error: LabctlError, told: str) -> None:
     hints.begin(["verify"])
     said = click.unstyle("\n".join(lines(error))).splitlines()
     assert said == ["error: x", *([f"try: {told}"] if told else [])]

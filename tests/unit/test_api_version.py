@@ -79,7 +79,7 @@ def test_an_engine_without_a_minimum_version_supports_all_older_versions() -> No
 
 
 @pytest.mark.parametrize("answer", [{}, {"ApiVersion": 1}, [], None, "1.41"])
-def test_an_answer_of_another_server_gives_no_range(answer: object) -> None:
+def test_an_answer_that_is_not_from_an_engine_gives_no_version_range(answer: object) -> None:
     assert supported(answer) is None
 
 
@@ -189,7 +189,7 @@ def test_the_version_is_negotiated_again_after_an_engine_upgrade(engine_of: Make
     assert engine.versioned()[-1] == "GET /v1.44/images/json"
 
 
-def test_another_bad_request_raises_the_engines_own_error(engine_of: MakeEngine) -> None:
+def test_a_bad_request_for_another_reason_than_the_version_raises_the_engines_error(engine_of: MakeEngine) -> None:
     import docker.errors
 
     engine = engine_of("1.12", "1.41")
@@ -294,7 +294,7 @@ def test_the_keeper_reports_no_common_version(engine_of: MakeEngine, least: str,
             ask()
 
 
-def test_another_bad_request_reaches_the_keeper_as_an_oserror(engine_of: MakeEngine) -> None:
+def test_a_bad_request_for_another_reason_than_the_version_raises_oserror_in_the_keeper(engine_of: MakeEngine) -> None:
     engine = engine_of("1.12", "1.41")
     with pytest.raises(OSError, match=r"400.*bad parameter"):
         KeeperEngine(engine.path).inspect("bad")

@@ -45,7 +45,7 @@ OPTIONS = {"--lab", "--task", "--attempt", "--yes", "--json", "--values"}
 @example("enter -- alpha")
 @example("show --lab")
 @example("x" * (LONGEST + 1))
-def test_any_line_parses_to_an_allowed_order_or_is_refused(line: str) -> None:
+def test_any_line_parses_to_an_allowed_command_or_is_refused(line: str) -> None:
     try:
         order = parse(line)
     except (RefusedError, UsageError) as error:
@@ -67,7 +67,7 @@ def test_any_line_parses_to_an_allowed_order_or_is_refused(line: str) -> None:
 
 @settings(max_examples=300)
 @given(LINES)
-def test_the_text_of_an_order_parses_to_the_same_order(line: str) -> None:
+def test_the_text_of_a_parsed_command_parses_to_the_same_command(line: str) -> None:
     try:
         order = in_cohort(parse(line), ["mini"])
     except LabctlError:
@@ -107,13 +107,13 @@ def test_the_gateway_offers_only_its_own_commands(words: str, offered: bool) -> 
         ("stop", ["alpha"], "", ()),
     ],
 )
-def test_the_lab_and_boxes_of_an_order_are_recognized(
+def test_the_lab_and_boxes_of_a_command_are_recognized(
     line: str, boxes: list[str], lab: str, names: tuple[str, ...]
 ) -> None:
     assert named(parse(line), ["mini", "alpha"], lambda: boxes) == (lab, names)
 
 
-def test_two_labs_are_refused() -> None:
+def test_a_command_that_names_two_labs_is_refused() -> None:
     with pytest.raises(UsageError, match="the command names two labs: mini and alpha"):
         named(parse("stop mini --lab alpha"), ["mini", "alpha"], list)
 
@@ -217,13 +217,13 @@ def test_an_incomplete_line_is_a_usage_error(line: str) -> None:
         parse(line)
 
 
-def test_a_mistyped_command_gets_the_nearest() -> None:
+def test_the_nearest_command_is_suggested_for_a_mistyped_command() -> None:
     with pytest.raises(RefusedError) as caught:
         parse("verfy")
     assert caught.value.values["near"] == "verify"
 
 
-def test_an_order_is_limited_to_the_labs_of_the_cohort() -> None:
+def test_a_command_at_the_gateway_is_limited_to_the_labs_of_the_cohort() -> None:
     assert in_cohort(parse("up"), ["mini"]).lab == "mini"
     assert in_cohort(parse("verify"), ["mini", "other"]).lab == ""
     with pytest.raises(RefusedError):

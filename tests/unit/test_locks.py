@@ -68,14 +68,13 @@ def another_labctl(folder: Path, name: str, *, own: bool = False) -> Iterator[Ot
             other.kill()
 
 
-def test_a_held_lock_is_waited_for_with_a_note_and_a_killed_holder_frees_it(tmp_path: Path) -> None:
+def test_waiting_for_a_held_lock_prints_a_note(tmp_path: Path) -> None:
     events: list[Event] = []
-    order: list[str] = []
     locks = FileLocks(tmp_path / "locks")
 
     def wait() -> None:
         with locks.hold("instance-pond.lucy", events.append):
-            order.append("got it")
+            pass
 
     with another_labctl(tmp_path / "locks", "instance-pond.lucy") as child:
         thread = threading.Thread(target=wait)
@@ -92,15 +91,32 @@ def test_a_held_lock_is_waited_for_with_a_note_and_a_killed_holder_frees_it(tmp_
             "what": "pond.lucy",
         }
         assert len(events) == 1
-        assert order == []
         with locks.hold("engine", silent):
             pass  # a lock of another name is free
         child.kill()
         thread.join(10)
-    assert order == ["got it"]
 
 
-def test_a_lock_held_by_the_same_process_is_waited_for_without_a_note(tmp_path: Path) -> None:
+def test_a_lock_is_free_after_its_holder_was_killed(tmp_path: Path) -> None:
+    events: list[Event] = []
+    order: list[str] = []
+    locks = FileLocks(tmp_path / "locks")
+
+    def wait() -> None:
+        with locks.hold("instance-pond.lucy", events.append):
+            order.append("got it")
+
+    with another_labctl(tmp_path / "locks", "instance-pond.lucy") as child:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        until(lambda: bool(events), "no note about the other labctl")
+        assert order == []
+        child.kill()
+        thread.join(10)
+        assert order == ["got it"]
+
+
+def test_waiting_for_a_lock_of_the_same_process_prints_no_note(tmp_path: Path) -> None:
     """Two threads of one command: the working one shows its steps already."""
     locks, events = FileLocks(tmp_path), list[Event]()
     waits, got = threading.Event(), threading.Event()
@@ -119,7 +135,7 @@ def test_a_lock_held_by_the_same_process_is_waited_for_without_a_note(tmp_path: 
     assert got.is_set() and events == []
 
 
-def test_a_lock_held_by_the_parent_process_is_waited_for_without_a_note(tmp_path: Path) -> None:
+def test_waiting_for_a_lock_of_a_child_process_prints_no_note(tmp_path: Path) -> None:
     locks, events = FileLocks(tmp_path), list[Event]()
     done = threading.Event()
 
@@ -201,7 +217,7 @@ def test_a_lock_is_released_after_any_error(tmp_path: Path) -> None:
     assert (tmp_path / "locks").stat().st_mode & 0o077 == 0
 
 
-def test_slots_are_limited_and_a_killed_holder_frees_its_own(tmp_path: Path) -> None:
+def test_only_a_limited_number_of_threads_hold_a_slot(tmp_path: Path) -> None:
     locks = FileLocks(tmp_path / "locks")
     busy, most, guard = 0, 0, threading.Lock()
     together = threading.Barrier(3, timeout=10)
@@ -227,6 +243,9 @@ def test_slots_are_limited_and_a_killed_holder_frees_its_own(tmp_path: Path) -> 
         thread.join(20)
     assert (busy, most) == (0, 3)
 
+
+def test_the_slot_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    locks = FileLocks(tmp_path / "locks")
     with another_labctl(tmp_path / "locks", "starts.0") as child:
         with locks.slot("starts", 2, silent):
             pass  # the other slot

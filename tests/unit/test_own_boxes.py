@@ -353,7 +353,7 @@ class TestNames:
         assert wiring.LABEL_STORE not in spec.labels
         assert spec.links[0].bridge == wiring.bridge_name("pond.lucy", "lan")
 
-    def test_a_stores_id_is_in_every_name_that_another_labctl_could_match(self) -> None:
+    def test_labels_and_names_of_two_stores_never_match(self) -> None:
         instance = Instance("pond", "db-1/s01", "seed", clone="0a1b")
         images = dict.fromkeys(LAB.boxes, "x")
         specs = [box_specs(LAB, instance, derive(LAB, "seed"), images, store)[0] for store in ("aaaaaaaa", "bbbbbbbb")]
@@ -384,7 +384,7 @@ class TestNames:
             "5700e001",
         ]
 
-    def test_the_plan_of_a_dry_run_shows_names_with_the_stores_id(self, ann: User) -> None:
+    def test_the_plan_of_a_dry_run_shows_names_with_the_id_of_the_store(self, ann: User) -> None:
         plan = ann.up.plan(LAB, ann.instance())
         made = [action.spec.container for action in plan.actions if isinstance(action, CreateBox)]
         assert made == [f"labctl-pond.root_aaaaaaaa.{name}" for name in LAB.boxes]

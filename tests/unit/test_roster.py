@@ -70,7 +70,7 @@ def test_chinese_headers_are_read_in_any_order_case_and_width() -> None:
     assert read(text.encode("gbk"), "class.csv").members == (Member("s01", "李雷", "li@example.org", "一班"),)
 
 
-def test_excels_line_with_the_delimiter_is_read() -> None:
+def test_the_sep_line_of_excel_is_read() -> None:
     assert read(b"sep=;\r\nid;name\r\ns01;Li, Lei\r\n", "x").members == (Member("s01", "Li, Lei"),)
     assert said(b"sep=;\r\nid;name\r\ns01;\r\n")[0][0] == 3
 
@@ -122,7 +122,7 @@ def test_each_fault_has_its_place_and_message(text: str | bytes, place: tuple[in
     assert (*place, what) in [(line, column, message) for line, column, _field, message in said(text)]
 
 
-def test_a_mistyped_header_is_reported_with_the_nearest() -> None:
+def test_the_nearest_header_is_suggested_for_a_mistyped_header() -> None:
     (fault, *_rest) = faults("id,name,gruop\ns01,Li,\n")
     assert fault.remedy.format_map(fault.values) == "did you mean group? If not, delete the column"
 

@@ -94,7 +94,7 @@ class TestDown:
         world.down.run("pond.lucy", silent)
         assert world.engine.boxes == {}
 
-    def test_a_box_that_cannot_be_removed_does_not_keep_the_others(self, world: World) -> None:
+    def test_the_other_boxes_are_removed_if_one_removal_fails(self, world: World) -> None:
         world.up()
         world.engine.fail_at(1, EngineError("busy"))
         with pytest.raises(EngineError, match="busy"):
@@ -126,7 +126,7 @@ class TestPower:
         assert world.power.start("pond.lucy", world.current().boxes, silent) == []
         assert all(world.engine.running(box_id) for box_id in boxes.values())
 
-    def test_start_of_a_box_that_is_removed_meanwhile_starts_no_other(self, world: World) -> None:
+    def test_start_of_a_box_that_is_removed_meanwhile_starts_no_other_box(self, world: World) -> None:
         boxes = world.up()
         world.power.stop("pond.lucy", world.current().boxes, silent)
         start = world.engine.start
@@ -187,7 +187,7 @@ class TestFinder:
         with pytest.raises(UsageError, match="pond is not up"):
             world.current("pond")
 
-    def test_an_unknown_box_is_reported_with_the_nearest(self, world: World) -> None:
+    def test_the_nearest_box_is_suggested_for_an_unknown_box(self, world: World) -> None:
         world.up()
         with pytest.raises(UsageError, match="no box repilca1 in pond") as caught:
             world.current().box("repilca1")
@@ -233,7 +233,7 @@ class TestVerify:
         assert world.checker.asked[0][0] == boxes
         assert world.checker.asked[0][1]["master_address"] == "10.10.10.11"
 
-    def test_a_whole_verify_is_compared_with_the_last_whole_one(self, world: World) -> None:
+    def test_a_verify_is_compared_with_the_last_verify_of_all_tasks(self, world: World) -> None:
         world.up()
         world.checker.results = [failed("listen"), failed("auth")]
         whole = world.verify.run(world.current())
@@ -280,7 +280,7 @@ class TestVerify:
         assert world.checker.asked == []
         assert world.store.attempts("pond.lucy") == []
 
-    def test_an_unknown_task_is_reported_with_the_nearest(self, world: World) -> None:
+    def test_the_nearest_task_is_suggested_for_an_unknown_task(self, world: World) -> None:
         world.up()
         with pytest.raises(UsageError, match="no task lisen in pond") as caught:
             world.verify.run(world.current(), frozenset({"lisen"}))
@@ -425,7 +425,7 @@ class TestSharedClone:
     FIRST, SECOND = (CloneCheck(f"t.py::test_{name}", "auth", "", shared=True) for name in ("first", "second"))
     KILL = CloneCheck("t.py::test_kill", "listen", "Up")
 
-    def test_checks_that_share_a_clone_run_in_every_verify_on_one_that_is_removed(self, world: World) -> None:
+    def test_checks_that_share_a_clone_run_in_every_verify_on_one_clone_that_is_removed(self, world: World) -> None:
         boxes = world.up()
         sites: list[Site] = []
 
