@@ -95,7 +95,7 @@ def test_a_faulty_lab_is_not_cached(root: Path) -> None:
     assert not (root.parent / "cache").exists()
 
 
-def test_an_unknown_lab_is_reported_with_the_nearest(root: Path) -> None:
+def test_the_nearest_lab_is_suggested_for_an_unknown_lab(root: Path) -> None:
     with pytest.raises(UsageError) as caught:
         open_(root).lab("dmo")
     assert str(caught.value) == "there is no lab dmo"

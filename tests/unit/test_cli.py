@@ -161,7 +161,7 @@ class TestErrors:
         with pytest.raises(UsageError, match="there is no lab nowhere"):
             run(["--debug", "show", "nowhere"])
 
-    def test_an_unknown_command_is_reported_with_the_nearest(self, labctl: Labctl) -> None:
+    def test_the_nearest_command_is_suggested_for_an_unknown_command(self, labctl: Labctl) -> None:
         found = labctl("verfy")
         assert found.code == 2
         assert "There is no command verfy. Did you mean verify?" in found.err
@@ -170,7 +170,7 @@ class TestErrors:
         found = labctl("xyzzy")
         assert found.code == 2 and "Did you mean" not in found.err
 
-    def test_an_unknown_lab_is_reported_with_the_nearest(self, labctl: Labctl) -> None:
+    def test_the_nearest_lab_is_suggested_for_an_unknown_lab(self, labctl: Labctl) -> None:
         found = labctl("up", "redis-replicaton")
         assert found.code == 2
         assert found.err.splitlines() == [

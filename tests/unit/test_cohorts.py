@@ -115,7 +115,7 @@ def test_new_learners_are_added_and_existing_ones_updated(world: World) -> None:
     assert [fault.what.format_map(fault.values) for fault in caught.value.faults] == ["S01 is in db-1 as s01"]
 
 
-def test_members_are_found_by_id_and_an_unknown_id_gets_the_nearest(world: World) -> None:
+def test_a_member_is_found_by_id_or_the_nearest_id_is_suggested(world: World) -> None:
     cohort = world.create()
     assert world.registrar.members(cohort, ["S02"]) == [MEMBERS[1]]
     with pytest.raises(UsageError, match="no learner s1 ") as caught:

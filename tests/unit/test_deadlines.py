@@ -349,7 +349,7 @@ def _line(command: str, learner: str) -> list[str]:
 
 class TestMembership:
     @pytest.mark.parametrize("command", OF_LEARNERS)
-    def test_an_id_in_no_roster_is_refused_with_the_nearest(self, world: World, command: str) -> None:
+    def test_the_nearest_id_is_suggested_for_an_id_in_no_roster(self, world: World, command: str) -> None:
         before = world.ids()
         code, out, err = world.typed(*_line(command, "db-1/20230O01"))
         assert (code, out) == (2, "")

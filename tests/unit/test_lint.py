@@ -370,7 +370,7 @@ def test_ansible_checks_only_plays_without_other_faults(root: Path) -> None:
     ]
 
 
-def test_an_unknown_lab_is_reported_with_the_nearest(root: Path) -> None:
+def test_the_nearest_lab_is_suggested_for_an_unknown_lab(root: Path) -> None:
     with pytest.raises(UsageError, match="there is no lab dmo"):
         Lint(LintFiles(FileCatalog([root], cache=root / "cache")), TakesAll()).run("dmo")
 

@@ -181,7 +181,7 @@ def test_a_wrong_value_can_be_corrected(home: Path) -> None:
     assert settings.load().lang == "en"
 
 
-def test_an_unknown_setting_is_reported_with_the_nearest() -> None:
+def test_the_nearest_setting_is_suggested_for_an_unknown_setting() -> None:
     for action in (settings.get, settings.unset, lambda key: settings.set_(key, "x")):
         with pytest.raises(UsageError) as caught:
             action("mirror.debain")
