@@ -246,7 +246,7 @@ def test_the_menu_accepts_numbers_and_commands(up: Class) -> None:
     child.expect("can't be used here")
     child.expect_exact("labctl> ")
     child.sendline("reset beta")
-    child.expect(r"Go on\?")
+    child.expect(r"Continue\?")
     child.sendline("n")
     child.expect_exact("labctl> ")
     child.sendline("q")

@@ -117,7 +117,7 @@ def test_without_a_terminal_a_question_advises_the_whole_command_with_yes(monkey
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
     advice.begin(["reset", "replica1", "--lab", "x"])
     with pytest.raises(UsageError) as caught:
-        confirm("reset", "Go on?", False)
+        confirm("reset", "Continue?", False)
     assert plain(caught.value) == "labctl reset replica1 --lab x --yes"
 
 
