@@ -68,6 +68,17 @@ class FileCatalog:
         except (OSError, UnicodeDecodeError) as error:
             raise unreadable(file, error) from error
 
+    def heading(self, name: str, task: str) -> text.Text:
+        """Return the heading of a task's section in each brief. It is empty if the brief has no such section or can't
+        be read: an answer is useful without it, too."""
+        from labctl.domain.lab.brief import task_heading
+
+        found: dict[str, str] = {}
+        for language in text.LANGUAGES:
+            with contextlib.suppress(UsageError, InvalidLabError):
+                found[language] = task_heading(self.brief(name, language), task)
+        return text.Text(found.get("en", ""), found.get("zh", ""))
+
     def lab_dir(self, name: str) -> Path:
         """Return the lab's folder. Raises UsageError with the nearest name if there is no such lab."""
         folder = self._find("labs", name, "lab.yml")

@@ -38,8 +38,12 @@ class Bench:
         self.box = folder / "box"
         self.box.mkdir()
         self.probe = ProbeHere(self.box)
-        self.checker = PytestChecker(lambda _lab: self.folder, self.engines_probe)
+        self.headings: dict[tuple[str, str], Text] = {}
+        self.checker = PytestChecker(lambda _lab: self.folder, self.engines_probe, heading=self.heading)
         self.hurting: list[CloneCheck] = []
+
+    def heading(self, lab: str, task: str) -> Text:
+        return self.headings.get((lab, task), Text("", ""))
 
     def engines_probe(self) -> Any:
         return self.probe
@@ -603,3 +607,51 @@ def test_many_runs_leave_no_threads_descriptors_or_files(
 def idle() -> bool:
     """Whether only pytest's own thread is left. No earlier test may leave a thread either."""
     return threading.active_count() == 1
+
+
+def test_an_answer_has_the_title_and_the_heading_of_the_task_by_default(run: Run) -> None:
+    run.headings["pond", "listen"] = heading = Text("listen: where it listens", "listen：在哪里监听")
+    (result,) = run(
+        test_all="""
+        from labctl.kit import unmet
+
+        @pytest.mark.task("listen")
+        def test_short():
+            \"\"\"Redis listens
+            zh: Redis 在监听
+            \"\"\"
+            raise unmet("master", found=("nothing", "没有"))
+        """
+    )
+    expected = Answer(("master",), Text("Redis listens", "Redis 在监听"), Text("nothing", "没有"), "", heading)
+    assert (result.verdict, result.answers) == (Verdict.FAILED, (expected,))
+    assert result.message.startswith("master: expected Redis listens; found nothing\n[zh] master：应为 Redis 在监听")
+
+
+def test_a_fixture_may_find_that_the_work_is_wrong(run: Run) -> None:
+    results = run(
+        test_all="""
+        from labctl.kit import unmet
+
+        @pytest.fixture
+        def redis():
+            raise unmet("master", expected="redis", found="nothing")
+
+        @pytest.fixture
+        def untidy():
+            yield
+            raise unmet("master", expected="order", found="a mess")
+
+        @pytest.mark.task("listen")
+        def test_needs_redis(redis):
+            pass
+
+        @pytest.mark.task("listen")
+        def test_leaves_a_mess(untidy):
+            pass
+        """
+    )
+    assert {result.name.partition("::")[2]: result.verdict for result in results} == {
+        "test_needs_redis": Verdict.FAILED,
+        "test_leaves_a_mess": Verdict.ERROR,
+    }

@@ -238,6 +238,7 @@ def test_a_good_lab_has_no_fault(root: Path) -> None:
         (_CHECKS, "mark.copy", "mark.destructive", [(_LAB, 22, "only-hurting")]),
         (_CHECKS, "mark.copy", "mark.copie", [(_CHECKS, 13, "no-such-marker")]),
         (_CHECKS, "import pytest\n", "import pytest\nimport labctl.domain\n", [(_CHECKS, 2, "imports-labctl")]),
+        (_CHECKS, "import pytest\n", "import pytest\nfrom labctl.kit import unmet\nimport labctl.kit.say\n", []),
         (_CHECKS, "import pytest\n", "import pytest\nfrom labctl import ports\n", [(_CHECKS, 2, "imports-labctl")]),
         (_CHECKS, "import pytest\n", "import pytest (\n", [(_CHECKS, 1, "not-python")]),
         (_CHECKS, "    zh: 词在\n", "", [(_CHECKS, 5, "no-chinese-title")]),

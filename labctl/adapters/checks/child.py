@@ -9,7 +9,6 @@ import sys
 
 import msgspec
 import pytest
-import testinfra.host
 
 from labctl.adapters.checks.fixtures import Fixtures
 from labctl.adapters.checks.orders import Ended, IntegrityFound, MessageChannel, Orders
@@ -17,9 +16,7 @@ from labctl.adapters.checks.plugin import CheckNotes, Judge
 from labctl.adapters.checks.session import CheckSession, LookError
 from labctl.adapters.checks.world import World
 from labctl.adapters.docker.stream import RawStream
-
-# Load the module now, not when a check first needs it.
-LOADED = (testinfra.host.Host,)
+from labctl.kit import timing
 
 
 def arguments(orders: Orders) -> list[str]:
@@ -45,6 +42,7 @@ def main(descriptor: int) -> int:
     session = CheckSession(RawStream(agent))
     notes = CheckNotes()
     world = World(orders, session, notes, link)
+    timing.use_clock(world.clock)
     world.enter_all()
     try:
         code = int(pytest.main(arguments(orders), plugins=[Judge(orders, link, notes), Fixtures(world)]))

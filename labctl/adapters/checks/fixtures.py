@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from labctl.adapters.checks.answers import Unmet, every
 from labctl.adapters.checks.pace import Clock
-from labctl.adapters.checks.world import Listener, World
+from labctl.adapters.checks.world import World
+from labctl.kit.answers import Unmet, every
+from labctl.kit.places import Listener
 
 Hosts = Callable[[str], Any]
 
@@ -63,7 +64,8 @@ class Fixtures:
 
     @pytest.fixture(scope="session")
     def box(self) -> Hosts:
-        """``box("replica1")`` is testinfra's host for that box, seen from outside."""
+        """``box("replica1")`` is testinfra's host for that box, seen from outside. It also has the methods of
+        :class:`labctl.kit.places.CheckedBox`."""
         return self._world.box
 
     @pytest.fixture(scope="session")
@@ -73,7 +75,7 @@ class Fixtures:
 
     @pytest.fixture(scope="session")
     def probe(self) -> Any:
-        """testinfra's host for a client on the lab's first network."""
+        """testinfra's host for a client on the lab's first network: see :class:`labctl.kit.places.ProbeClient`."""
         return self._world.on_network(next(iter(self._world.orders.networks)))
 
     @pytest.fixture(scope="session")
@@ -119,12 +121,12 @@ class Fixtures:
 
     @pytest.fixture(scope="session")
     def unmet(self) -> type[Unmet]:
-        """The exception that a check raises: see :class:`labctl.adapters.checks.answers.Unmet`."""
+        """The exception that a check raises: see :class:`labctl.kit.answers.Unmet`."""
         return Unmet
 
     @pytest.fixture(scope="session")
     def every(self) -> Callable[..., None]:
-        """``every(boxes, look)``: see :func:`labctl.adapters.checks.answers.every`."""
+        """``every(boxes, look)``: see :func:`labctl.kit.answers.every`."""
         return every
 
     @pytest.fixture

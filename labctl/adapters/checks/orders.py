@@ -14,11 +14,12 @@ from labctl.ports import CloneCheck, PowerAct
 
 class BoxPlace(msgspec.Struct, frozen=True):
     """A box as the engine knows it. ``pid`` is its first process on the engine's machine, or 0 if the box does not
-    run. ``ports`` are the switch's ends of its cables, by network."""
+    run. ``ports`` are the switch's ends of its cables, by network. ``addresses`` are its addresses, by network."""
 
     container: str
     pid: int
     ports: dict[str, str] = {}
+    addresses: dict[str, str] = {}
 
 
 class NetworkPlace(msgspec.Struct, frozen=True):

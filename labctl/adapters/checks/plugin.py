@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from labctl.adapters.checks.answers import AllUnmet, Unmet, sendable
+from labctl.adapters.checks.answers import answer_of, in_words, with_title
 from labctl.adapters.checks.channel import ChannelError
 from labctl.adapters.checks.orders import Checked, MessageChannel, Orders, WantClones
 from labctl.adapters.checks.session import LookError
 from labctl.domain.verdict import CheckResult, Source, Verdict
+from labctl.kit.answers import AllUnmet, Fault, Unmet, sendable
 from labctl.ports import CloneCheck
 
 HURTING = ("destructive", "reboot")
@@ -90,7 +91,9 @@ class Judge:
         if call.when == "call":
             self._tell(item, _verdict(call.excinfo), call.excinfo, report.duration)
         elif call.excinfo is not None:
-            self._tell(item, Verdict.ERROR, call.excinfo, report.duration)
+            # A fixture of the lab may find that the work is wrong. After the check, only the clean-up can fail.
+            unmet = call.when == "setup" and isinstance(call.excinfo.value, Unmet | AllUnmet)
+            self._tell(item, Verdict.FAILED if unmet else Verdict.ERROR, call.excinfo, report.duration)
 
     def _tell(
         self,
@@ -100,9 +103,12 @@ class Judge:
         seconds: float,
     ) -> None:
         task, message = task_of(item), _message(excinfo)
-        answers = excinfo.value.answers if excinfo and isinstance(excinfo.value, Unmet | AllUnmet) else ()
+        faults: tuple[Fault, ...] = ()
+        if excinfo is not None and isinstance(excinfo.value, Unmet | AllUnmet):
+            faults = with_title(excinfo.value.faults, _title(item))
+            message = in_words(faults)
         if not task:
-            verdict, message, answers = Verdict.ERROR, "this check names no task: @pytest.mark.task(…)", ()
+            verdict, message = Verdict.ERROR, "this check names no task: @pytest.mark.task(…)"
         result = CheckResult(
             task=task,
             name=item.nodeid,
@@ -111,7 +117,7 @@ class Judge:
             message=sendable(message),
             seconds=round(seconds, 4),
             source=self._notes.source,
-            answers=answers if verdict is Verdict.FAILED else (),
+            answers=tuple(map(answer_of, faults)) if verdict is Verdict.FAILED else (),
             params={name: sendable(found) for name, found in self._notes.params.items()},
         )
         with contextlib.suppress(BrokenPipeError):  # the parent no longer reads

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from labctl.adapters.checks.channel import ARGV
 from labctl.adapters.checks.orders import (
     BoxPlace,
@@ -29,6 +31,7 @@ from labctl.domain import wiring
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import Params
 from labctl.domain.site import RunningBox, Site, interfaces, spare_addresses
+from labctl.domain.text import Text
 from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, LabctlError
 from labctl.hints import Hint
@@ -45,14 +48,20 @@ _NO_TESTS = 5
 
 class PytestChecker:
     """``checks_dir`` returns the folder of a lab's checks, ``probe`` starts agents, ``start`` starts child
-    processes. The engine is not used before the first ``prepare`` or ``run``."""
+    processes. ``heading`` returns the heading of a task in the briefs of a lab, for answers that name no section. The
+    engine is not used before the first ``prepare`` or ``run``."""
 
     def __init__(
-        self, checks_dir: Callable[[str], Path], probe: Callable[[], DockerProbe], start: Start = spawn
+        self,
+        checks_dir: Callable[[str], Path],
+        probe: Callable[[], DockerProbe],
+        start: Start = spawn,
+        heading: Callable[[str, str], Text] = lambda _lab, _task: Text("", ""),
     ) -> None:
         self._checks_dir = checks_dir
         self._probe = probe
         self._start = start
+        self._heading = heading
         self._spare: list[_Prepared] = []
         self._running: set[Child] = set()
         self._lock = threading.Lock()
@@ -92,7 +101,7 @@ class PytestChecker:
         try:
             agent = prepared.agent()
             child.order(self._orders(site, lab, params, only, pick, child.ini), agent)
-            return _Run(lab, site, child, self._probe(), on_clones, power).listen()
+            return _Run(lab, site, child, self._probe(), self._with_heading, on_clones, power).listen()
         except OSError as error:
             child.kill()
             raise _broken(lab, str(error), child.wait()[1]) from error
@@ -100,6 +109,14 @@ class PytestChecker:
             with self._lock:
                 self._running.discard(child)
             prepared.close()
+
+    def _with_heading(self, lab: str, result: CheckResult) -> CheckResult:
+        """Return the result with the task's heading in each answer that names no section of the brief."""
+        if all(answer.read.en for answer in result.answers):
+            return result
+        heading = self._heading(lab, result.task)
+        answers = tuple(each if each.read.en else replace(each, read=heading) for each in result.answers)
+        return replace(result, answers=answers)
 
     def _unprepared(self, lab: Lab) -> _Prepared:
         try:
@@ -169,6 +186,7 @@ class _Run:
         site: Site,
         child: Child,
         probe: DockerProbe,
+        complete: Callable[[str, CheckResult], CheckResult],
         on_clones: Callable[[list[CloneCheck]], None],
         power: PowerSwitch | None,
     ) -> None:
@@ -176,6 +194,7 @@ class _Run:
         self._boxes = dict(site.boxes)
         self._child = child
         self._probe = probe
+        self._complete = complete
         self._channels: list[Handover] = []
         self._on_clones = on_clones
         self._power = power
@@ -212,7 +231,7 @@ class _Run:
     def _take(self, said: Said) -> None:
         match said:
             case Checked(result):
-                self._results.append(result)
+                self._results.append(self._complete(self._lab.name, result))
             case WantClones(checks):
                 self._left_out = bool(checks)
                 self._on_clones(list(checks))
@@ -247,7 +266,7 @@ class _Run:
 def _place(lab: Lab, box: str, running: RunningBox) -> BoxPlace:
     on = interfaces(lab, box).items()
     ports = {network: wiring.port_name(running.id, running.pid, interface) for network, interface in on}
-    return BoxPlace(running.id, running.pid, ports)
+    return BoxPlace(running.id, running.pid, ports, dict(lab.boxes[box].networks))
 
 
 def _broken(lab: Lab, why: str, output: str) -> ChecksError:

@@ -7,32 +7,22 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from testinfra.host import Host
 
 from labctl.adapters.checks.backend import ExerciseBackend, InsideBackend, LookBackend
 from labctl.adapters.checks.channel import Channel
+from labctl.adapters.checks.hosts import BoxHost, ClientHost, PlaceHost
 from labctl.adapters.checks.orders import Inside, MessageChannel, Opened, Orders, Powered, PowerRequest
 from labctl.adapters.checks.pace import Clock, slowness
 from labctl.adapters.checks.plugin import CheckNotes
 from labctl.adapters.checks.session import CheckSession, LookError
 from labctl.adapters.docker.stream import RawStream
 from labctl.domain.verdict import Source
+from labctl.kit.places import Listener
 from labctl.pool import Pool
-
-
-class Listener(NamedTuple):
-    """A listening socket, from the kernel's tables. ``program`` is the path of the listening program. ``genuine``: the
-    program and its libraries are unchanged files of the image."""
-
-    protocol: str
-    address: str
-    port: int
-    pid: int
-    uid: int
-    program: str
-    genuine: bool
 
 
 class World:
@@ -48,7 +38,8 @@ class World:
         self._pool = Pool(8, thread_name_prefix="enter")
         self._entered: dict[str, concurrent.futures.Future[None]] = {}
         self._lock = threading.Lock()
-        self._hosts: dict[str, Any] = {}
+        self._hosts: dict[str, PlaceHost] = {}
+        self._addresses: dict[str, str] = {}
         self._channels: dict[str, Channel] = {}
         self._joined: dict[str, int] = {}
         self._changes: dict[str, dict[str, list[str]]] = {}
@@ -65,19 +56,21 @@ class World:
         """Return testinfra's host for that box, seen from outside."""
         self._known(name)
         self._entering(name, self._enter_box, name).result()
-        return self._host(
-            name,
-            lambda: LookBackend(name, self.session, name, self.notes.used, self.clock.limit, lambda: self.inside(name)),
-        )
+        return self._host(name, lambda: self._box_host(name))
 
     def on_network(self, name: str, via: str = "", client: str = "") -> Any:
         """Return testinfra's host for the probe on that network."""
         place = self._client(name, via, client)
-        return self._host(place, lambda: LookBackend("probe", self.session, place, self.notes.used, self.clock.limit))
+        return self._host(place, lambda: self._client_host(place, name))
 
     def dial(self, host: str, port: int, network: str, via: str, client: str, seconds: float) -> socket.socket:
         """Open a connection from the probe. Raises the same errors as ``CheckSession.dial``."""
-        place = self._client(network or next(iter(self.orders.networks)), via, client)
+        return self.dial_from(
+            self._client(network or next(iter(self.orders.networks)), via, client), host, port, seconds
+        )
+
+    def dial_from(self, place: str, host: str, port: int, seconds: float) -> socket.socket:
+        """Open a connection from a place that the run has entered: a box, or a client of the probe."""
         self.notes.used(Source.TRUSTED)
         return self.session.dial(place, host, port, self.clock.limit(seconds))
 
@@ -100,13 +93,20 @@ class World:
         self._entering(place, self._join, network, via, client).result()
         return place
 
-    def _host(self, place: str, backend: Callable[[], LookBackend]) -> Any:
-        from testinfra.host import Host
-
+    def _host(self, place: str, make: Callable[[], PlaceHost]) -> PlaceHost:
         with self._lock:
             if place not in self._hosts:
-                self._hosts[place] = Host(backend())
+                self._hosts[place] = make()
             return self._hosts[place]
+
+    def _box_host(self, name: str) -> PlaceHost:
+        used, limit = self.notes.used, self.clock.limit
+        backend = LookBackend(name, self.session, name, used, limit, lambda: self.inside(name))
+        return BoxHost(self, name, self.places[name].addresses, backend)
+
+    def _client_host(self, place: str, network: str) -> PlaceHost:
+        backend = LookBackend("probe", self.session, place, self.notes.used, self.clock.limit)
+        return ClientHost(self, place, network, self._addresses[place], backend)
 
     def inside(self, name: str) -> Channel:
         """Return a channel into that box. labctl opens it at the first use."""
@@ -122,15 +122,11 @@ class World:
 
     def somebody_in(self, name: str) -> Any:
         """Return testinfra's host for a process in that box."""
-        from testinfra.host import Host
-
         self.inside(name)
         return Host(InsideBackend(name, lambda: self.inside(name), self.notes.used, self.clock.limit))
 
     def exercise(self, name: str) -> Any:
         """Return testinfra's host for the learner's programs in that box, on a clone."""
-        from testinfra.host import Host
-
         self._hurts()
         self.inside(name)
         return Host(ExerciseBackend(name, lambda: self.inside(name), self.notes.used, self.clock.limit))
@@ -152,6 +148,7 @@ class World:
         if number >= len(network.addresses):
             raise LookError(f"the network {name} has no address left for another client")
         address = network.addresses[number]
+        self._addresses[_probe(name, via, client)] = address.partition("/")[0]
         self.session.join(_probe(name, via, client), self.orders.switch, network.bridge, address, via)
 
     def listeners(self, name: str) -> list[Listener]:

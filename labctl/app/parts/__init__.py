@@ -221,7 +221,7 @@ class Parts:
         from labctl.adapters.checks.process import spawn
         from labctl.adapters.checks.runner import PytestChecker
 
-        return PytestChecker(self.catalog.checks_dir, lambda: self.probe, start or spawn)
+        return PytestChecker(self.catalog.checks_dir, lambda: self.probe, start or spawn, self.catalog.heading)
 
     @cached_property
     def probe(self) -> DockerProbe:

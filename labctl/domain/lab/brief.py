@@ -34,6 +34,13 @@ def passages(brief: str, task: str, read: Collection[str] = ()) -> list[str]:
     return found
 
 
+def task_heading(brief: str, task: str) -> str:
+    """Return the heading of the task's section as a check's ``read`` would name it: without backquotes and points.
+    Return an empty text if the brief has no such section."""
+    own = next((heading for heading in outline(brief).headings if heading.task == task), None)
+    return own.label if own else ""
+
+
 def _extent(page: Outline, heading: Heading, count: int) -> tuple[int, int]:
     """Return the first and the last line of the heading's section."""
     later = (other for other in page.headings if other.line > heading.line and other.level <= heading.level)

@@ -33,6 +33,11 @@ class Heading:
         return match[1] if match else ""
 
     @property
+    def label(self) -> str:
+        """The heading as an answer shows it: without backquotes and points."""
+        return _POINTS.sub("", self.text).replace("`", "")
+
+    @property
     def points(self) -> int | None:
         """The points in the heading, or None."""
         match = _POINTS.search(self.text)

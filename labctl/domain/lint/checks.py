@@ -74,10 +74,10 @@ IMPORTS = Rule(
     "imports-labctl",
     ("the file imports {module}", "导入了 {module}"),
     (
-        "checks use only fixtures, so that they work with every version of labctl",
-        "检查只认识 fixture，不依赖 labctl 的代码，这样每个版本都能用",
+        "checks use only fixtures and labctl.kit, so that they work with every version of labctl",
+        "检查只用 fixture 和 labctl.kit，不依赖 labctl 的其他代码，这样每个版本都能用",
     ),
-    ("use a fixture; docs/author.md lists all fixtures", "改用 fixture，见 docs/author.md"),
+    ("use a fixture or the kit; docs/author.md lists all fixtures", "改用 fixture 或 kit，见 docs/author.md"),
 )
 NO_DOC = Rule(
     "no-title",
@@ -123,7 +123,7 @@ def _module_faults(one: Module, material: Material) -> Iterator[LintFault]:
         yield PYTHON.at(path, line, what=what, file=path)
         return
     for name, line in imports(one.tree):
-        if name.partition(".")[0] == "labctl":
+        if name.partition(".")[0] == "labctl" and name.split(".")[:2] != ["labctl", "kit"]:
             yield IMPORTS.at(path, line, module=name)
     headings = {
         language: {plain(heading.text): heading.text for heading in outline(page.text).headings}

@@ -1,0 +1,41 @@
+"""The kit: a library of checks for labs. It asks whole questions and words the answers.
+
+A check imports what it needs by name, as in ``from labctl.kit import unmet, within``. The kit imports nothing else of
+labctl, so that a lab depends only on this package. docs/kit.md describes the kit for authors.
+
+``VERSION`` is the version of the kit's interface. A change that could break checks increases its first number. An
+addition increases its second number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+VERSION = (1, 0)
+
+if TYPE_CHECKING:
+    from labctl.kit import say as say
+    from labctl.kit.answers import Unmet as unmet  # noqa: N813  a check raises it like pytest.fail
+    from labctl.kit.answers import every as every
+    from labctl.kit.timing import within as within
+
+_PLACES = {
+    "every": ("answers", "every"),
+    "say": ("say", ""),
+    "unmet": ("answers", "Unmet"),
+    "within": ("timing", "within"),
+}
+"""Each public name, with its module and its name there. An empty name stands for the module itself. A module is
+imported when a check first needs it, because most checks need only a few."""
+
+__all__ = ["VERSION", "every", "say", "unmet", "within"]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _PLACES:
+        raise AttributeError(f"the kit has no {name}; it has: {', '.join(sorted(_PLACES))}")
+    module, inner = _PLACES[name]
+    loaded = import_module(f"labctl.kit.{module}")
+    return getattr(loaded, inner) if inner else loaded
