@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import labctl
 from labctl.adapters import lab_file
 from labctl.adapters.catalog import FileCatalog, unreadable
 from labctl.adapters.images.sources import Sources
 from labctl.domain import imagery
 from labctl.domain.lab.model import Lab
 from labctl.domain.lint import briefs
+from labctl.domain.lint.code import module
 from labctl.domain.lint.judge import SCHEMA_LINE
 from labctl.domain.lint.material import Dockerfile, Material, Page, Play, Where
+from labctl.domain.lint.names import own_fixtures
 from labctl.errors import InvalidLabError
 
 if TYPE_CHECKING:
     import yaml
 
 _PLAYS = ("*.yml", "*/*.yml")
+_PACKAGE = Path(labctl.__file__).parent
 
 
 class LintFiles:
@@ -60,6 +65,9 @@ class LintFiles:
                 item.name for root in self._catalog.roles_dirs(name) for item in root.iterdir() if item.is_dir()
             ),
             base=imagery.DEFAULT_BASE,
+            fixtures=_fixtures(_PACKAGE / "adapters" / "checks" / "fixtures.py")
+            | _fixtures(checks_dir.parent / "conftest.py"),
+            kit=_kit(),
         )
 
     def _dockerfiles(self, lab: Lab | None) -> Iterator[Dockerfile]:
@@ -129,6 +137,36 @@ def _plain(node: yaml.Node, where: Where, lines: dict[Where, int]) -> Any:
         if node.tag.endswith(":bool") and node.value.lower() in ("true", "yes", "on")
         else (None if node.tag.endswith((":null", ":bool")) else node.value)
     )
+
+
+def _fixtures(file: Path) -> frozenset[str]:
+    """Return the fixtures that a Python file defines. The file is parsed and not imported, because pytest is slow to
+    load."""
+    return frozenset(own_fixtures(module(_page(file)))) if file.is_file() else frozenset()
+
+
+def _kit() -> dict[str, frozenset[str]]:
+    """Return the modules of the kit with the names that each defines at its top level. A package offers what its
+    ``__all__`` lists."""
+    found: dict[str, frozenset[str]] = {}
+    for file in sorted((_PACKAGE / "kit").rglob("*.py")):
+        path = file.relative_to(_PACKAGE.parent).with_suffix("")
+        name = ".".join(path.parent.parts if path.name == "__init__" else path.parts)
+        found[name] = frozenset(_defined(ast.parse(file.read_text("utf-8"))))
+    return found
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=elements)):
+                yield from (str(each.value) for each in elements if isinstance(each, ast.Constant))
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.ImportFrom(names=aliases):
+                yield from (alias.asname or alias.name for alias in aliases)
 
 
 def _names(folder: Path) -> frozenset[str]:

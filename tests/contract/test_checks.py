@@ -191,7 +191,7 @@ def test_each_outcome_of_a_check_has_its_verdict(run: Run) -> None:
     assert by_name["test_right"].title == "What is right.\nzh: 对的"
     assert by_name["test_wrong"].message == "expected 2, found 1; see redis.conf"
     assert by_name["test_wrong_in_words"].message == "expected 2"
-    assert by_name["test_broken"].message == "OSError: no such thing"
+    assert by_name["test_broken"].message == "test_all.py:23: OSError: no such thing"
     assert "not today" in by_name["test_skipped"].message
     assert by_name["test_box_out_of_reach"].message == "replica1: the box has stopped"
     assert "no end within " in by_name["test_command_with_no_end"].message
@@ -569,7 +569,7 @@ def test_unmet_expectations_arrive_as_separate_answers(run: Run) -> None:
         Answer(("a", "c"), yes, Text("no", "no")),
         Answer(("d",), yes, Text("maybe", "maybe")),
     )
-    assert (broken.verdict, broken.message, broken.answers) == (Verdict.ERROR, "OSError: no", ())
+    assert (broken.verdict, broken.message, broken.answers) == (Verdict.ERROR, "test_a.py:19: OSError: no", ())
     assert (params.verdict, params.params) == (Verdict.PASSED, {"port": "6400", "password": "p"})
     assert one.params == {}
     # A box may hold any bytes, and no byte may break the run.
@@ -655,3 +655,43 @@ def test_a_fixture_may_find_that_the_work_is_wrong(run: Run) -> None:
         "test_needs_redis": Verdict.FAILED,
         "test_leaves_a_mess": Verdict.ERROR,
     }
+
+
+def test_an_error_names_the_file_and_the_line_of_the_lab(run: Run) -> None:
+    (run.folder.parent / "conftest.py").write_text(
+        "import pytest\n\n\n@pytest.fixture\ndef everywhere():\n    return {}['all']\n"
+    )
+    results = run(
+        helper="""
+        def deep(box):
+            return box("mistress")
+        """,
+        test_all="""
+        import sys
+        sys.path.insert(0, __file__.rpartition("/")[0])
+        import helper
+
+        @pytest.mark.task("listen")
+        def test_key(params):
+            params["prot"]
+
+        @pytest.mark.task("listen")
+        def test_helper(box):
+            helper.deep(box)
+
+        @pytest.mark.task("listen")
+        def test_fixture(everywhere):
+            pass
+        """,
+    )
+    assert {result.verdict for result in results} == {Verdict.ERROR}
+    said = {result.name.partition("::")[2]: result.message for result in results}
+    assert said["test_key"] == "test_all.py:9: KeyError: 'prot'"
+    assert said["test_helper"].startswith("helper.py:4: LookupError: ")
+    assert said["test_fixture"] == "conftest.py:6: KeyError: 'all'"
+
+
+def test_a_conftest_above_the_catalogs_checks_is_ignored(run: Run) -> None:
+    (run.folder.parent.parent / "conftest.py").write_text("raise SystemExit(9)\n")
+    (result,) = run(test_all='@pytest.mark.task("listen")\ndef test_one(): pass\n')
+    assert result.verdict is Verdict.PASSED

@@ -12,7 +12,7 @@ import pytest
 from labctl.adapters.catalog import FileCatalog
 from labctl.adapters.lint_files import LintFiles
 from labctl.domain.lab.model import Lab
-from labctl.domain.lint import briefs, checks, images, judge, plays
+from labctl.domain.lint import briefs, checks, images, judge, names, plays
 from labctl.domain.lint.fault import LintFault, Rule
 from labctl.errors import UsageError
 from labctl.services.lint import Lint
@@ -253,6 +253,53 @@ def test_a_good_lab_has_no_fault(root: Path) -> None:
             'import pytest\nREAD = {"a": ("Nowhere", "复习")}\n',
             [(_CHECKS, 2, "no-such-heading")],
         ),
+        (_CHECKS, 'params["number"]', 'params["nubmer"]', [(_CHECKS, 18, "check-param")]),
+        (_CHECKS, 'params["number"]', 'params.get("nr", params["number"])', [(_CHECKS, 18, "check-param")]),
+        (_CHECKS, 'params["number"]', '(params["number"], params["web_address"], params["learner"])', []),
+        (_CHECKS, 'params["number"]', '(self.params["number"], self.params["x"])', [(_CHECKS, 18, "check-param")]),
+        (_CHECKS, "box, params):", "box, params, numbr=1):", []),
+        (_CHECKS, "box, params):", "bxo, params):", [(_CHECKS, 14, "no-such-fixture")]),
+        (_CHECKS, "(power):", "(power, tmp_path, cables, request):", []),
+        (
+            _CHECKS,
+            "import pytest\n",
+            "import pytest\n@pytest.fixture\ndef own(probe, web_box):\n    return 1\n",
+            [(_CHECKS, 3, "no-such-fixture")],
+        ),
+        (
+            _CHECKS,
+            "import pytest\n",
+            'import pytest\nREST = [box("mail"), self.box("web"), probe_on("wan")]\n',
+            [(_CHECKS, 2, "check-box"), (_CHECKS, 2, "check-network")],
+        ),
+        (_CHECKS, 'unmet("web"', 'unmet("wbe"', [(_CHECKS, 9, "check-box")]),
+        (_CHECKS, 'unmet("web"', 'unmet(""', []),
+        (
+            _CHECKS,
+            'assert params["number"]',
+            'assert (params["number"], cables.cut("web", "bd"))',
+            [(_CHECKS, 18, "check-box")],
+        ),
+        (
+            _CHECKS,
+            "import pytest\n",
+            "import pytest\nfrom labctl.kit import unmte\n",
+            [(_CHECKS, 2, "no-such-kit-name")],
+        ),
+        (
+            _CHECKS,
+            "import pytest\n",
+            "import pytest\nfrom labctl.kit.sya import NOTHING\n",
+            [(_CHECKS, 2, "no-such-kit-name")],
+        ),
+        (
+            _CHECKS,
+            "import pytest\n",
+            "import pytest\nfrom labctl.kit.say import NOTHIN\n",
+            [(_CHECKS, 2, "no-such-kit-name")],
+        ),
+        (_CHECKS, "import pytest\n", "import pytest\nimport labctl.kit.nothing\n", [(_CHECKS, 2, "no-such-kit-name")]),
+        (_CHECKS, "import pytest\n", 'import pytest\nopen("x", read=("no heading", "也不是"))\n', []),
         # plays
         (_SOLVE, "hosts: web:db", "hosts: [web, mail]", [(_SOLVE, 2, "no-such-box")]),
         (_SOLVE, "hosts: web:db", "hosts: all:!mail", [(_SOLVE, 2, "no-such-box")]),
@@ -348,6 +395,26 @@ def test_marks_of_modules_and_classes_apply_to_their_checks(root: Path) -> None:
     assert found(root) == [("checks/demo/test_more.py", 3, "no-such-task")]
 
 
+def test_fixtures_of_the_lab_and_of_the_catalog_are_known(root: Path) -> None:
+    fixture = "import pytest\n\n\n@pytest.fixture{}\ndef {}():\n    return 1\n"
+    (root / "checks/conftest.py").write_text(fixture.format("", "everywhere"))
+    (root / "checks/demo/conftest.py").write_text(fixture.format('(name="here")', "_made"))
+    change(root, _CHECKS, "box, params):", "box, params, everywhere, here):")
+    assert found(root) == []
+    change(root, _CHECKS, "everywhere, here):", "nowhere, here):")
+    assert found(root) == [(_CHECKS, 14, "no-such-fixture")]
+
+
+def test_a_parametrized_argument_is_no_fixture(root: Path) -> None:
+    change(root, _CHECKS, "@pytest.mark.copy", '@pytest.mark.copy\n@pytest.mark.parametrize("size, kind", [(1, 2)])')
+    change(root, _CHECKS, "box, params):", "box, params, size, kind):")
+    assert found(root) == []
+    change(root, _CHECKS, '"size, kind"', '["size", "kind"]')
+    assert found(root) == []
+    change(root, _CHECKS, '["size", "kind"]', "NAMES")
+    assert found(root) == []
+
+
 def test_a_check_is_never_executed(root: Path) -> None:
     change(root, _CHECKS, "import pytest\n", "import pytest\nopen('ran', 'w')\nraise SystemExit\n")
     assert found(root) == []
@@ -379,7 +446,7 @@ def test_the_nearest_lab_is_suggested_for_an_unknown_lab(root: Path) -> None:
 def _rules() -> list[Rule]:
     return [
         value
-        for module in (briefs, checks, images, judge, plays)
+        for module in (briefs, checks, images, judge, names, plays)
         for value in vars(module).values()
         if isinstance(value, Rule)
     ]

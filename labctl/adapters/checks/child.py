@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -23,8 +24,9 @@ def arguments(orders: Orders) -> list[str]:
     """Return pytest's command line. pytest sees only the folder of the checks, and no other files or plugins."""
     return [
         *(orders.folder, "-c", orders.ini, "--rootdir", orders.folder),
-        # Also ignore a conftest.py in a parent folder: a catalog may be in any folder.
-        *("--confcutdir", orders.folder),
+        # checks/conftest.py belongs to all labs of the catalog. A conftest.py above it is ignored: a catalog may be in
+        # any folder.
+        *("--confcutdir", str(Path(orders.folder).parent)),
         *("--import-mode=importlib", "--assert=plain", "--strict-markers", "-q", "--no-header"),
         *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:doctest"),
     ]

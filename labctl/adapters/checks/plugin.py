@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,7 +103,7 @@ class Judge:
         excinfo: pytest.ExceptionInfo[BaseException] | None,
         seconds: float,
     ) -> None:
-        task, message = task_of(item), _message(excinfo)
+        task, message = task_of(item), _message(excinfo, Path(self._orders.folder))
         faults: tuple[Fault, ...] = ()
         if excinfo is not None and isinstance(excinfo.value, Unmet | AllUnmet):
             faults = with_title(excinfo.value.faults, _title(item))
@@ -149,11 +150,23 @@ def _verdict(excinfo: pytest.ExceptionInfo[BaseException] | None) -> Verdict:
     return Verdict.FAILED if said and not isinstance(excinfo.value, pytest.xfail.Exception) else Verdict.ERROR
 
 
-def _message(excinfo: pytest.ExceptionInfo[BaseException] | None) -> str:
+def _message(excinfo: pytest.ExceptionInfo[BaseException] | None, folder: Path) -> str:
     if excinfo is None:
         return ""
     if _verdict(excinfo) is Verdict.FAILED:
         return str(excinfo.value)
     if isinstance(excinfo.value, LookError | ChannelError):
-        return str(excinfo.value)
-    return f"{type(excinfo.value).__name__}: {excinfo.value}"
+        return str(excinfo.value)  # a fault of a box or of labctl, and not of the lab's files
+    return f"{_where(excinfo, folder)}{type(excinfo.value).__name__}: {excinfo.value}"
+
+
+def _where(excinfo: pytest.ExceptionInfo[BaseException], folder: Path) -> str:
+    """Return the innermost place in the lab's own files, such as ``test_web.py:12: ``. It is empty if the exception
+    passed none of them."""
+    own = folder.parent.resolve()
+    for entry in reversed(excinfo.traceback):
+        file = Path(entry.path).resolve()
+        if file.is_relative_to(own):
+            name = file.relative_to(own / folder.name if file.is_relative_to(own / folder.name) else own)
+            return f"{name}:{entry.lineno + 1}: "
+    return ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from labctl.domain.lab.markdown import outline, plain
+from labctl.domain.lint import names
 from labctl.domain.lint.code import Check, Module, checks, imports, module, readings
 from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material
@@ -111,6 +112,7 @@ def faults(material: Material) -> Iterator[LintFault]:
     found = [check for one in modules for check in checks(one)]
     for one in modules:
         yield from _module_faults(one, material)
+    yield from names.faults(modules, material)
     yield from _titles(found)
     if material.lab is not None:
         yield from _bindings(found, material, any(one.broken for one in modules))

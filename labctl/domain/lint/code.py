@@ -133,12 +133,15 @@ def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def readings(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
-    """Yield the pairs of headings, English and Chinese, that answers name. Such a pair is an argument ``read=("…",
-    "…")``, or a value or table entry that is assigned to ``READ`` or ``READING``. Only literal headings are found."""
+    """Yield the pairs of headings, English and Chinese, that answers name. Such a pair is the argument ``read=("…",
+    "…")`` of a function ``unmet``, or a value or table entry that is assigned to ``READ`` or ``READING``. Only literal
+    headings are found."""
     for node in ast.walk(tree):
         match node:
-            case ast.keyword(arg="read", value=value):
-                yield from _pair(value)
+            case ast.Call(func=ast.Name(id="unmet") | ast.Attribute(attr="unmet"), keywords=keywords):
+                for keyword in keywords:
+                    if keyword.arg == "read":
+                        yield from _pair(keyword.value)
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name.strip("_") in ("READ", "READING"):
                 for item in value.values if isinstance(value, ast.Dict) else [value]:
                     yield from _pair(item)

@@ -83,6 +83,10 @@ class Material:
     roles: frozenset[str]
     base: str
     """The name of the base of all images."""
+    fixtures: frozenset[str] = frozenset()
+    """The fixtures that labctl and the catalog offer to checks."""
+    kit: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The modules of the kit, by their full name, with the names that a check may import from each."""
 
     def lab_line(self, *where: str | int) -> int:
         """Return the line of that place in lab.yml, or of the nearest known place above it."""
