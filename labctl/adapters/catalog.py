@@ -60,9 +60,14 @@ class FileCatalog:
         return self._labs[name]
 
     def brief(self, name: str, language: str) -> str:
-        """Return the lab's brief as Markdown, without the values of params. Raises UsageError for an unknown lab, and
+        """Return the lab's brief as Markdown, without the values of params. If there is no brief in that language,
+        return the brief in the other language. Raises UsageError for an unknown lab, and
         InvalidLabError if there is no readable brief."""
-        file = self.lab_dir(name) / ("brief.zh.md" if language == "zh" else "brief.md")
+        files = [self.lab_dir(name) / file for file in ("brief.zh.md", "brief.md")]
+        if language != "zh":
+            files.reverse()
+        # A lab may begin with one language.
+        file = next((file for file in files if file.is_file()), files[0])
         try:
             return file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:

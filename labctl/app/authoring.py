@@ -25,10 +25,10 @@ class AuthoringApi:
         self._parts = parts
 
     @staff_only
-    def lint(self, actor: Actor, labs: Sequence[str]) -> FaultsByLab:
+    def lint(self, actor: Actor, labs: Sequence[str], *, release: bool = False) -> FaultsByLab:
         """Return the faults of these labs, found in their files alone. No box is started, and no code of a lab is run.
         Raises UsageError with the nearest name for an unknown lab."""
-        return {name: self._parts.lint.run(name) for name in dict.fromkeys(labs)}
+        return {name: self._parts.lint.run(name, release=release) for name in dict.fromkeys(labs)}
 
     @staff_only
     def prove(

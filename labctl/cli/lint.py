@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 @labctl_command("lint", example="labctl lint redis-replication\nlabctl lint --all --json")
 @click.argument("labs", nargs=-1, metavar="LAB...", shell_complete=complete_labs)
 @click.option("--all", "everything", is_flag=True, help="All labs of the catalog.")
+@click.option("--release", is_flag=True, help="Treat a missing translation as an error.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, labs: tuple[str, ...], everything: bool, as_json: bool) -> None:
+def command(ctx: click.Context, labs: tuple[str, ...], everything: bool, release: bool, as_json: bool) -> None:
     """Find faults in a lab's files, without starting a box or running any part of the lab. Each fault is listed with
     file, line, reason and remedy. The exit status is 3 if there are errors. You decide whether a warning needs a
     change."""
     if not labs and not everything:
         raise UsageError("which lab?", hint=Hint.LINT_WHAT)
     labctl, actor = asked(ctx)
-    found = labctl.authoring.lint(actor, labctl.labs.names(actor) if everything else labs)
+    found = labctl.authoring.lint(actor, labctl.labs.names(actor) if everything else labs, release=release)
     if as_json:
         print_json(found)
     else:

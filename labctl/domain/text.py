@@ -18,14 +18,15 @@ _HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u20
 
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
-    """One text, in English and in Chinese."""
+    """One text, in English and in Chinese. A lab with only one language leaves the other text empty."""
 
-    en: str
-    zh: str
+    en: str = ""
+    zh: str = ""
 
     def in_(self, language: str) -> str:
-        """Return the text in that language. For a language that labs don't have, return the English text."""
-        return self.zh if language == "zh" else self.en
+        """Return the text in that language, or in the other language if there is none. For a language that labs don't
+        have, return the English text."""
+        return (self.zh or self.en) if language == "zh" else (self.en or self.zh)
 
 
 def placeholders(template: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from labctl.domain.lab.model import Lab
 from labctl.domain.lint.fault import LintFault
-from labctl.domain.lint.judge import faults
+from labctl.domain.lint.judge import faults, for_release
 from labctl.domain.lint.material import Material
 from labctl.domain.lint.plays import SYNTAX
 
@@ -35,11 +35,13 @@ class Lint:
         self._files = files
         self._syntax = syntax
 
-    def run(self, lab_name: str) -> tuple[LintFault, ...]:
-        """Return all faults of that lab, sorted by file and line. Raises UsageError for an unknown lab, and
+    def run(self, lab_name: str, *, release: bool = False) -> tuple[LintFault, ...]:
+        """Return all faults of that lab, sorted by file and line. With ``release``, a missing translation is an error.
+        Raises UsageError for an unknown lab, and
         InvalidLabError for an unreadable file."""
         material = self._files.material(lab_name)
-        found = faults(material)
+        found = list(faults(material))
+        found = [for_release(fault) if release else fault for fault in found]
         return tuple(sorted({*found, *self._refused(material, {fault.file for fault in found})}))
 
     def _refused(self, material: Material, told: set[str]) -> list[LintFault]:

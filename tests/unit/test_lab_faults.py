@@ -52,6 +52,7 @@ def test_a_good_lab_has_no_fault() -> None:
         ({"tasks": [task("a"), task("a")]}, "tasks[1].id", "twice"),
         ({"tasks": [{**task("a"), "title": text("", "x")}]}, "tasks[0].title.en", "empty"),
         ({"tasks": [{**task("a"), "title": text("x", " ")}]}, "tasks[0].title.zh", "empty"),
+        ({"tasks": [{**task("a"), "title": {"en": "x"}}]}, "tasks[0].title.zh", "leave zh out of languages"),
         ({"tasks": [{**task("a"), "title": text("x", "{{ prot }}")}]}, "tasks[0].title.zh", "prot"),
         (
             {"tasks": [{**task("a"), "hints": [text("a"), text("b"), text("{{ prot }}")]}]},

@@ -415,6 +415,45 @@ def test_a_parametrized_argument_is_no_fixture(root: Path) -> None:
     assert found(root) == []
 
 
+def test_a_lab_may_begin_with_one_language(root: Path) -> None:
+    change(root, _LAB, "topics: [Linux]", "topics: [Linux]\nlanguages: [en]")
+    change(root, _LAB, "{en: Two, zh: 二}", "{en: Two}")
+    change(root, _CHECKS, "    zh: 词在\n", "")
+    (root / _ZH).unlink()
+    assert found(root) == [(_LAB, 7, "untranslated")]
+    catalog = FileCatalog([root], cache=root / "cache")
+    assert catalog.brief("demo", "zh") == catalog.brief("demo", "en")
+    assert catalog.lab("demo").tasks[1].title.in_("zh") == "Two"
+    assert [fault.severity for fault in all_faults(root)] == ["warning"]
+    released = Lint(LintFiles(catalog), TakesAll()).run("demo", release=True)
+    assert [fault.severity for fault in released] == ["error"]
+
+
+def test_a_lab_may_begin_with_chinese(root: Path) -> None:
+    change(root, _LAB, "topics: [Linux]", "topics: [Linux]\nlanguages: [zh]")
+    change(root, _LAB, "{en: Two, zh: 二}", "{zh: 二}")
+    change(root, _CHECKS, '"""The word is there\n    zh: 词在\n    """', '"""词在"""')
+    (root / _EN).unlink()
+    assert found(root) == [(_LAB, 7, "untranslated")]
+    assert FileCatalog([root], cache=root / "cache").lab("demo").tasks[1].title.in_("en") == "二"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("{en: Two, zh: 二}", "{en: Two}", "tasks[1].title.zh"),
+        ("title: {en: Demo, zh: 演示}", 'title: {en: "", zh: 演示}', "title.en"),
+        ("summary: {en: A, zh: B}", "summary: {en: A}", "summary.zh"),
+        ("topics: [Linux]", "topics: [Linux]\nlanguages: [en, en]", "languages"),
+        ("topics: [Linux]", "topics: [Linux]\nlanguages: []", "languages"),
+        ("topics: [Linux]", "topics: [Linux]\nlanguages: [fr]", "languages[0]"),
+    ],
+)
+def test_a_text_that_is_missing_in_a_language_of_the_lab_is_a_fault(root: Path, old: str, new: str, path: str) -> None:
+    change(root, _LAB, old, new)
+    assert [fault.what.en.partition(":")[0] for fault in all_faults(root) if fault.rule == "schema"] == [path]
+
+
 def test_a_check_is_never_executed(root: Path) -> None:
     change(root, _CHECKS, "import pytest\n", "import pytest\nopen('ran', 'w')\nraise SystemExit\n")
     assert found(root) == []

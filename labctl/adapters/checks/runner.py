@@ -112,10 +112,10 @@ class PytestChecker:
 
     def _with_heading(self, lab: str, result: CheckResult) -> CheckResult:
         """Return the result with the task's heading in each answer that names no section of the brief."""
-        if all(answer.read.en for answer in result.answers):
+        if all(answer.read.in_("en") for answer in result.answers):
             return result
         heading = self._heading(lab, result.task)
-        answers = tuple(each if each.read.en else replace(each, read=heading) for each in result.answers)
+        answers = tuple(each if each.read.in_("en") else replace(each, read=heading) for each in result.answers)
         return replace(result, answers=answers)
 
     def _unprepared(self, lab: Lab) -> _Prepared:

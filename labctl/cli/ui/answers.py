@@ -72,7 +72,7 @@ def _boxes(answer: Answer) -> str:
 def _fields(answer: Answer) -> list[tuple[str, str, str]]:
     """Return name, label and text of each part that is not empty."""
     chosen = language()
-    read = _("“{heading}” in labctl show").format(heading=answer.read.in_(chosen)) if answer.read.en else ""
+    read = _("“{heading}” in labctl show").format(heading=answer.read.in_(chosen)) if answer.read.in_(chosen) else ""
     parts = (
         ("expected", _("expected"), answer.expected.in_(chosen)),
         ("found", _("found"), answer.found.in_(chosen) or _("nothing")),

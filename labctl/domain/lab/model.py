@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from labctl.domain.text import LANGUAGES, Text, placeholders
+from labctl.domain.text import LANGUAGES, Language, Text, placeholders
 
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
 Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, description="lower-case letters, digits and dashes")]
@@ -150,6 +150,7 @@ class Lab(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     level: Literal["beginner", "intermediate", "advanced"] = "beginner"
     minutes: Annotated[int, msgspec.Meta(ge=1, le=600)] = 60
     footprint: AtRest | None = None
+    languages: Annotated[tuple[Language, ...], msgspec.Meta(min_length=1)] = LANGUAGES
 
     @property
     def points(self) -> int:
@@ -185,7 +186,28 @@ class LabFault(msgspec.Struct, frozen=True):
 def faults(lab: Lab) -> list[LabFault]:
     """Return all faults that types can't express: names that don't exist, addresses outside their network, repeated
     names."""
-    return [*_network_faults(lab), *_gateway_faults(lab), *_param_faults(lab), *_file_faults(lab), *_task_faults(lab)]
+    return [
+        *_language_faults(lab),
+        *_network_faults(lab),
+        *_gateway_faults(lab),
+        *_param_faults(lab),
+        *_file_faults(lab),
+        *_task_faults(lab),
+    ]
+
+
+def _language_faults(lab: Lab) -> Iterator[LabFault]:
+    if len(set(lab.languages)) < len(lab.languages):
+        yield LabFault("languages", "a language appears twice")
+    for where, text in (("title", lab.title), ("summary", lab.summary)):
+        yield from _missing(lab, where, text)
+
+
+def _missing(lab: Lab, where: str, text: Text) -> Iterator[LabFault]:
+    """Yield a fault for each language of the lab in which the text is empty."""
+    for language in lab.languages:
+        if not getattr(text, language).strip():
+            yield LabFault(f"{where}.{language}", f"is empty; write it, or leave {language} out of languages")
 
 
 def _network_faults(lab: Lab) -> Iterator[LabFault]:
@@ -285,9 +307,8 @@ def _task_faults(lab: Lab) -> Iterator[LabFault]:
         seen.add(task.id)
         texts = {"title": task.title} | {f"hints[{n}]": hint for n, hint in enumerate(task.hints)}
         for where, text in texts.items():
-            for language in LANGUAGES:
-                if not text.in_(language).strip():
-                    yield LabFault(f"tasks[{index}].{where}.{language}", "is empty")
+            yield from _missing(lab, f"tasks[{index}].{where}", text)
+            for language in lab.languages:
                 for name in sorted(placeholders(text.in_(language)) - known):
                     yield LabFault(f"tasks[{index}].{where}.{language}", f"there is no param {name}")
 

@@ -27,6 +27,7 @@ _FIELDS: dict[str, dict[str, str]] = {
         "topics": "The topics of the course that the lab belongs to",
         "level": "The level of the learners",
         "minutes": "The time that the lab takes, in minutes",
+        "languages": "The languages of the lab's texts; a lab may begin with one",
         "footprint": "The resources of one idle instance; without it, a plan estimates them by the number of boxes",
     },
     "AtRest": {

@@ -13,6 +13,7 @@ from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material, Page
 
 FILES = {"en": "brief.md", "zh": "brief.zh.md"}
+LANGUAGE_NAMES = {"en": ("English", "英文"), "zh": ("Chinese", "中文")}
 # The sections that a brief must have, by words in its second-level headings.
 SECTIONS: dict[str, dict[str, str]] = {
     "concept": {"en": r"concept", "zh": r"概念|原理"},
@@ -35,6 +36,16 @@ NO_BRIEF = Rule(
     ("there is no {file}", "没有 {file}"),
     ("labctl show gives every learner a brief in their language", "labctl show 要给每位学生看他们语言的说明"),
     ("write it with the same sections as the other brief", "写一份，章节与另一种语言的说明一致"),
+)
+UNTRANSLATED = Rule(
+    "untranslated",
+    ("the lab has no texts in {language} yet", "实验还没有{language_zh}文本"),
+    ("a learner who reads {language} gets the other language", "看{language_zh}的学生只能看到另一种语言"),
+    (
+        "translate lab.yml, the brief and the titles of the checks, and remove the line languages",
+        "翻译 lab.yml、说明和检查的标题，然后删掉 languages 一行",
+    ),
+    "warning",
 )
 SECTION = Rule(
     "section-missing",
@@ -106,6 +117,12 @@ def faults(material: Material) -> Iterator[LintFault]:
     outlines = {language: outline(page.text) for language, page in material.briefs.items()}
     for language, file in FILES.items():
         page = material.briefs.get(language)
+        if language not in material.languages:
+            english, chinese = LANGUAGE_NAMES[language]
+            line = material.lab_line("languages")
+            yield UNTRANSLATED.at(material.lab_page.path, line, language=english, language_zh=chinese)
+        if page is None and language not in material.languages:
+            continue
         if page is None:
             yield NO_BRIEF.at(material.lab_page.path, 1, file=file)
             continue

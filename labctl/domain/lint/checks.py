@@ -113,7 +113,7 @@ def faults(material: Material) -> Iterator[LintFault]:
     for one in modules:
         yield from _module_faults(one, material)
     yield from names.faults(modules, material)
-    yield from _titles(found)
+    yield from _titles(found, material.languages)
     if material.lab is not None:
         yield from _bindings(found, material, any(one.broken for one in modules))
 
@@ -138,7 +138,7 @@ def _module_faults(one: Module, material: Material) -> Iterator[LintFault]:
                 yield READ.at(path, line, brief=brief, heading=heading, near=near, near_zh=near_zh)
 
 
-def _titles(found: Sequence[Check]) -> Iterator[LintFault]:
+def _titles(found: Sequence[Check], languages: Sequence[str]) -> Iterator[LintFault]:
     seen: set[tuple[str, str]] = set()
     for check in found:
         path, name = check.page.path, check.name
@@ -148,7 +148,7 @@ def _titles(found: Sequence[Check]) -> Iterator[LintFault]:
         lines = [line.strip() for line in check.doc.splitlines()]
         if not lines or not lines[0] or lines[0].startswith(("zh:", "[zh]")):
             yield NO_DOC.at(path, check.line, check=name)
-        elif not re.search(r"\n(?:zh:|\[zh\])\s*\S", check.doc):
+        elif len(languages) > 1 and not re.search(r"\n(?:zh:|\[zh\])\s*\S", check.doc):
             yield NO_ZH.at(path, check.line, check=name)
         for marker, line in check.markers:
             if marker not in MARKERS:

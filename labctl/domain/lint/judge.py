@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from labctl.domain.lint import briefs, checks, images, plays
 from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material, Page
@@ -79,6 +81,11 @@ def faults(material: Material) -> tuple[LintFault, ...]:
         *_left_to_write(material),
     }
     return tuple(sorted(found))
+
+
+def for_release(fault: LintFault) -> LintFault:
+    """Return the fault as it counts for a lab that is ready for all learners: a missing translation is an error."""
+    return replace(fault, severity="error") if fault.rule == briefs.UNTRANSLATED.id else fault
 
 
 def _lab_faults(material: Material) -> Iterator[LintFault]:

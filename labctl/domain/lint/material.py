@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labctl.domain.lab.model import Lab
+from labctl.domain.text import LANGUAGES
 
 Where = tuple[str | int, ...]
 """A place in a YAML document: keys and indexes from the top."""
@@ -87,6 +88,11 @@ class Material:
     """The fixtures that labctl and the catalog offer to checks."""
     kit: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The modules of the kit, by their full name, with the names that a check may import from each."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages in which the lab must have all its texts."""
+        return self.lab.languages if self.lab is not None else LANGUAGES
 
     def lab_line(self, *where: str | int) -> int:
         """Return the line of that place in lab.yml, or of the nearest known place above it."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from labctl.domain.lab.model import Lab
-from labctl.domain.text import LANGUAGES, Language, Text
+from labctl.domain.text import Language, Text
 from labctl.domain.verdict import CheckResult, Source, TaskResult, Verdict
 
 REFERENCE = "solve"
@@ -186,17 +186,17 @@ def answer_flaws(at: At, tasks: Iterable[TaskResult], known: Headings) -> Iterat
             for answer in check.answers:
                 parts = {
                     "box": all(answer.boxes) and bool(answer.boxes),
-                    "expected": bool(answer.expected.en and answer.expected.zh),
-                    "found": bool(answer.found.en and answer.found.zh),
+                    "expected": all(getattr(answer.expected, language) for language in known),
+                    "found": all(getattr(answer.found, language) for language in known),
                     "see": bool(answer.see),
-                    "read": bool(answer.read.en),
+                    "read": bool(answer.read.in_("en")),
                 }
                 missing = ", ".join(part for part, there in parts.items() if not there)
                 if missing:
                     yield Flaw(at, task.task, "an answer with {parts}", "none", {"parts": missing}, (check,))
-                for language in LANGUAGES:
+                for language in known:
                     heading = answer.read.in_(language)
-                    if answer.read.en and heading not in known[language]:
+                    if heading and heading not in known[language]:
                         values = {"language": language, "heading": heading}
                         text = "a heading of the brief ({language})"
                         yield Flaw(at, task.task, text, "“{heading}”", values, (check,))

@@ -12,7 +12,7 @@ from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import seed_for
 from labctl.domain.proof.outcome import LabProof, Proof, SeedProof
 from labctl.domain.proof.rules import REFERENCE, At, Phase, headings, lint_flaws, mutant_flaws, not_tried, sample
-from labctl.domain.text import LANGUAGES, Text
+from labctl.domain.text import Text
 from labctl.errors import BuildError, InvalidLabError
 from labctl.events import Emit, StepEnded, StepStarted
 from labctl.ports import Catalog, Engine, Provisioner
@@ -72,7 +72,7 @@ class Prove:
             raise InvalidLabError(
                 "{lab} has no reference solution: playbooks/{lab}/solve.yml", lab=lab.name, file="", path=""
             )
-        known = {language: headings(self._catalog.brief(lab.name, language)) for language in LANGUAGES}
+        known = {language: headings(self._catalog.brief(lab.name, language)) for language in lab.languages}
         return Subject(lab, tuple(solutions), tuple(self._catalog.mutants(lab.name)), known)
 
     def _prove(self, subject: Subject, wishes: Wishes, emit: Emit) -> LabProof:
