@@ -1,8 +1,8 @@
 """Write the files that are generated from the code: ``python docs/generate.py``.
 
-docs/commands.md is made from the help of every command, docs/lab.schema.json from labctl.domain.lab.schema, and
-docs/json.schema.json from labctl.views.outputs. tests/unit/test_docs.py fails if a file is out of date. docs/texts.py
-updates the catalogs of translations.
+docs/commands.md is made from the help of every command, docs/lab.schema.json and docs/image.schema.json from
+labctl.domain.lab.schema, and docs/json.schema.json from labctl.views.outputs. tests/unit/test_docs.py fails if a file
+is out of date. docs/texts.py updates the catalogs of translations.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def generated() -> dict[Path, bytes]:
     return {
         ROOT / "docs" / "commands.md": commands_page().encode(),
         ROOT / "docs" / "lab.schema.json": lab_schema.schema().encode(),
+        ROOT / "docs" / "image.schema.json": lab_schema.image_schema().encode(),
         ROOT / "docs" / "json.schema.json": json_schema(),
     }
 

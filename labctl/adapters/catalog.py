@@ -11,19 +11,29 @@ import contextlib
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
 
 import msgspec
 
 from labctl.adapters.paths import cache_dir
-from labctl.domain import text
-from labctl.domain.lab import model
+from labctl.domain import requirements, text
+from labctl.domain.imagery import SYSTEM_IMAGES
+from labctl.domain.lab import model, recipe
 from labctl.domain.lab.model import Lab
+from labctl.domain.lab.recipe import ImageRecipe
 from labctl.domain.proof.rules import Mutant
 from labctl.errors import InvalidLabError, UsageError
 from labctl.hints import Hint
 from labctl.whole_file import write_whole
 
 _PACKAGE = Path(__file__).parent.parent
+
+_IMAGE = ("Dockerfile", recipe.FILE)
+_LAB_CODE = (model, text)
+_RECIPE_CODE = (model, recipe, requirements)
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 def own_root() -> Path:
@@ -127,11 +137,7 @@ class FileCatalog:
         for play in self.plays(lab):
             if play.startswith("mutants/"):
                 file = self.play_path(lab, play)
-                try:
-                    content = file.read_bytes()
-                except OSError as error:
-                    raise unreadable(file, error) from error
-                found.append(mutant_file.parse(content, file, tasks))
+                found.append(mutant_file.parse(_content(file), file, tasks))
         return found
 
     def roles_dirs(self, lab: str) -> list[Path]:
@@ -141,12 +147,39 @@ class FileCatalog:
         return [folder for folder in folders if folder.is_dir()]
 
     def images(self) -> list[str]:
-        """Return the names of all images, sorted."""
-        return sorted({file.parent.name for root in self.roots for file in (root / "images").glob("*/Dockerfile")})
+        """Return the names of all images, sorted. An image has a ``Dockerfile`` or an ``image.yml``."""
+        files = (file for root in self.roots for name in _IMAGE for file in (root / "images").glob(f"*/{name}"))
+        return sorted({file.parent.name for file in files})
+
+    def parents(self, image: str) -> list[str]:
+        """Return the images from which another image with an ``image.yml`` may start: all boxes of the catalog."""
+        return [name for name in self.images() if name not in (image, *SYSTEM_IMAGES)]
+
+    def recipe(self, image: str) -> ImageRecipe | None:
+        """Return the content of the image's ``image.yml``. Return None if the image has a Dockerfile instead. Raises
+        InvalidLabError if there is no such image, if the image has both files, or if the recipe has faults."""
+        folder = self.image_dir(image)
+        file = folder / recipe.FILE
+        if not file.is_file():
+            return None
+        if (folder / "Dockerfile").exists():
+            raise InvalidLabError(
+                "{folder} contains a Dockerfile and an image.yml; remove one of them", folder=str(folder), path=""
+            )
+        content = _content(file)
+        parents = self.parents(image)
+        kept = self._cache.parent / "images" / f"{_cache_key(image, content, _RECIPE_CODE)}.msgpack"
+        found = _load(kept, ImageRecipe)
+        if found is None or found.parent not in parents:
+            from labctl.adapters import image_file
+
+            found = image_file.parse(content, file, parents)
+            _keep(kept, found)
+        return found
 
     def image_dir(self, image: str) -> Path:
         """Return the image's folder. Raises InvalidLabError if there is no such image."""
-        folder = self._find("images", image, "Dockerfile")
+        folder = self._find("images", image, *_IMAGE)
         if folder is not None:
             return folder
         raise InvalidLabError(
@@ -162,20 +195,18 @@ class FileCatalog:
         """The folder of labctl's own Ansible plugins, with the subfolders ``connection/`` and ``callback/``."""
         return own_root() / "playbooks" / "plugins"
 
-    def _find(self, kind: str, name: str, file: str) -> Path | None:
+    def _find(self, kind: str, name: str, *files: str) -> Path | None:
         # A name with a slash or with dots could lead to a path outside the catalog.
         if not name or "/" in name or name.startswith("."):
             return None
-        return next((root / kind / name for root in self.roots if (root / kind / name / file).is_file()), None)
+        folders = (root / kind / name for root in self.roots)
+        return next((folder for folder in folders if any((folder / file).is_file() for file in files)), None)
 
     def _read(self, name: str) -> Lab:
         file = self.lab_dir(name) / "lab.yml"
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise unreadable(file, error) from error
-        kept = self._cache / f"{_cache_key(name, content)}.msgpack"
-        lab = _load(kept)
+        content = _content(file)
+        kept = self._cache / f"{_cache_key(name, content, _LAB_CODE)}.msgpack"
+        lab = _load(kept, Lab)
         if lab is None:
             from labctl.adapters import lab_file
 
@@ -184,37 +215,45 @@ class FileCatalog:
         return lab
 
 
+def _content(file: Path) -> bytes:
+    """Return the content of a file of the catalog. Raises InvalidLabError if the file can't be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise unreadable(file, error) from error
+
+
 def unreadable(file: Path, error: Exception) -> InvalidLabError:
     """Return the error for a file of the catalog that can't be read, with the reason."""
     why = error.strerror if isinstance(error, OSError) else str(error)
     return InvalidLabError("{file} can't be read: {why}", file=str(file), path="", why=str(why))
 
 
-def _cache_key(name: str, content: bytes) -> str:
-    """Return a key for the lab's text and the code that decodes it. A labctl with other rules reads the file again."""
+def _cache_key(name: str, content: bytes, modules: tuple[ModuleType, ...]) -> str:
+    """Return a key for a text and the code that decodes it. A labctl with other rules reads the file again."""
     digest = sha256(name.encode() + b"\0" + content)
-    for module in (model, text):
+    for module in modules:
         code = Path(module.__file__ or "")
         digest.update(b"\0" + code.read_bytes() if code.is_file() else b"")
     digest.update(msgspec.__version__.encode())
     return digest.hexdigest()[:32]
 
 
-def _load(file: Path) -> Lab | None:
-    """Return the cached lab, or None if there is no cached copy or the copy is damaged. Labs with faults are not
+def _load(file: Path, kind: type[S]) -> S | None:
+    """Return the cached struct, or None if there is no cached copy or the copy is damaged. Files with faults are not
     cached."""
     try:
         data = file.read_bytes()
         if sha256(data[32:]).digest() != data[:32]:
             return None
-        return msgspec.msgpack.decode(data[32:], type=Lab)
+        return msgspec.msgpack.decode(data[32:], type=kind)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def _keep(file: Path, lab: Lab) -> None:
-    """Write the lab to the cache atomically. If the cache can't be written, labctl only gets slower."""
-    data = msgspec.msgpack.encode(lab)
+def _keep(file: Path, decoded: msgspec.Struct) -> None:
+    """Write the struct to the cache atomically. If the cache can't be written, labctl only gets slower."""
+    data = msgspec.msgpack.encode(decoded)
     with contextlib.suppress(OSError, UsageError):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, sha256(data).digest() + data, 0o666)

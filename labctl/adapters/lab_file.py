@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Literal, TypeVar, Union
 
 import msgspec
 
@@ -24,6 +24,8 @@ if typing.TYPE_CHECKING:
 
 Where = tuple[str | int, ...]
 """A place in a document: keys and indexes from the top."""
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 _PART = re.compile(r"[^.\[\]]+|\[(\d+)\]")
 _UNQUOTED = {int, float, bool, type(None)}
@@ -41,19 +43,32 @@ def parse(content: bytes, file: Path, folder: str) -> Lab:
 def examine(content: bytes, file: Path, folder: str) -> tuple[Lab | None, list[tuple[int, str, str]]]:
     """Return the lab, if it can be decoded, and all its faults as line, path and text. Raises InvalidLabError if the
     file is not YAML."""
-    tree = _compose(content, file)
+
+    def all_faults(lab: Lab) -> Iterator[LabFault]:
+        yield from faults(lab)
+        if lab.name != folder:
+            yield LabFault("name", f"is {lab.name}, but the lab's folder is {folder}; the two must be the same")
+
+    return decode(content, file, Lab, all_faults, "name:, title: and so on")
+
+
+def decode(
+    content: bytes, file: Path, kind: type[S], more: Callable[[S], Iterable[LabFault]], begins: str
+) -> tuple[S | None, list[tuple[int, str, str]]]:
+    """Return the struct in a YAML file, if it can be decoded, and all its faults as line, path and text. ``more``
+    returns the faults that types can't express. ``begins`` is the beginning of such a file, for a message. Raises
+    InvalidLabError if the file is not YAML."""
+    tree = _compose(content, file, begins)
     data = _construct(tree, file)
     found = list(_duplicates(tree, ()))
-    lab: Lab | None = None
+    decoded: S | None = None
     try:
-        lab = msgspec.convert(data, Lab, strict=True)
+        decoded = msgspec.convert(data, kind, strict=True)
     except msgspec.ValidationError as error:
-        found += [*_type_faults(data, Lab, ())] or [_plain(fault_of(error))]
+        found += [*_type_faults(data, kind, ())] or [_plain(fault_of(error))]
     else:
-        found += [_plain(fault) for fault in faults(lab)]
-        if lab.name != folder:
-            found.append((("name",), f"is {lab.name}, but the lab's folder is {folder}; the two must be the same"))
-    return lab, sorted({(line_of(tree, where), path_of(where), what) for where, what in found})
+        found += [_plain(fault) for fault in more(decoded)]
+    return decoded, sorted({(line_of(tree, where), path_of(where), what) for where, what in found})
 
 
 def invalid(file: Path, found: Iterable[tuple[int, str, str]]) -> InvalidLabError:
@@ -66,7 +81,7 @@ def invalid(file: Path, found: Iterable[tuple[int, str, str]]) -> InvalidLabErro
     )
 
 
-def _compose(content: bytes, file: Path) -> yaml.Node:
+def _compose(content: bytes, file: Path, begins: str) -> yaml.Node:
     """Return the document as a tree of nodes with line numbers."""
     import yaml
 
@@ -77,7 +92,7 @@ def _compose(content: bytes, file: Path) -> yaml.Node:
     except yaml.YAMLError as error:
         raise not_yaml(error, file) from error
     if not isinstance(tree, yaml.MappingNode):
-        raise invalid(file, [(1, "", "must be a mapping that begins with name:, title: and so on")])
+        raise invalid(file, [(1, "", f"must be a mapping that begins with {begins}")])
     return tree
 
 
@@ -181,20 +196,23 @@ def _entry_faults(data: Mapping[Any, Any], args: tuple[Any, ...], where: Where) 
 
 def _struct_faults(data: Any, kind: type[msgspec.Struct], where: Where) -> Iterator[tuple[Where, str]]:
     if not isinstance(data, Mapping):
-        wanted = ", ".join(kind.__struct_fields__)
+        wanted = ", ".join(kind.__struct_encode_fields__)
         yield where, f"must be a mapping with {wanted}, not {_shown(data)}"
         return
-    hints = typing.get_type_hints(kind, include_extras=True)
+    types_ = typing.get_type_hints(kind, include_extras=True)
+    # A field may have another name in the file than in the struct.
+    names = kind.__struct_encode_fields__
+    hints = {name: types_[field] for name, field in zip(names, kind.__struct_fields__, strict=True)}
     tag = kind.__struct_config__.tag_field
-    required = kind.__struct_fields__[: len(kind.__struct_fields__) - len(kind.__struct_defaults__)]
+    required = names[: len(names) - len(kind.__struct_defaults__)]
     for name in required:
         if name not in data:
             yield where, f"{name} is missing"
     for name, value in data.items():
-        if name in hints and name in kind.__struct_fields__:
+        if name in hints:
             yield from _type_faults(value, hints[name], (*where, str(name)))
         elif name != tag:
-            allowed = [*([tag] if tag else []), *kind.__struct_fields__]
+            allowed = [*([tag] if tag else []), *names]
             near = did_you_mean(str(name), allowed)
             yield (*where, str(name)), f"is not known here{near}; allowed: {', '.join(allowed)}"
 

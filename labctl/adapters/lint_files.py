@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import labctl
-from labctl.adapters import lab_file
+from labctl.adapters import image_file, lab_file
 from labctl.adapters.catalog import FileCatalog, unreadable
 from labctl.adapters.images.sources import Sources
 from labctl.domain import imagery
+from labctl.domain.lab import recipe
 from labctl.domain.lab.model import Lab
+from labctl.domain.lab.recipe import ImageRecipe
 from labctl.domain.lint import briefs
 from labctl.domain.lint.code import module
 from labctl.domain.lint.judge import SCHEMA_LINE
@@ -40,6 +42,7 @@ class LintFiles:
         file = folder / "lab.yml"
         page = _page(file)
         lab, faults, lines = _lab(page, file, name)
+        dockerfiles, image_faults = self._images(lab)
         plays_dir, checks_dir = self._catalog.plays_dir(name), self._catalog.checks_dir(name)
         return Material(
             name=name,
@@ -59,7 +62,8 @@ class LintFiles:
             plays=tuple(_plays(plays_dir)),
             plays_dir=_shown(plays_dir),
             play_files=_names(plays_dir),
-            dockerfiles=tuple(self._dockerfiles(lab)),
+            dockerfiles=dockerfiles,
+            image_faults=image_faults,
             images=frozenset(self._catalog.images()),
             roles=frozenset(
                 item.name for root in self._catalog.roles_dirs(name) for item in root.iterdir() if item.is_dir()
@@ -70,13 +74,33 @@ class LintFiles:
             kit=_kit(),
         )
 
-    def _dockerfiles(self, lab: Lab | None) -> Iterator[Dockerfile]:
-        """Yield the Dockerfiles of the lab's images and of their base images."""
+    def _images(self, lab: Lab | None) -> tuple[tuple[Dockerfile, ...], tuple[tuple[str, int, str], ...]]:
+        """Return the Dockerfiles of the lab's images and of their base images, and the faults of the images that have
+        an image.yml instead."""
         known = set(self._catalog.images())
-        names = sorted({lab.image_of(box) for box in lab.boxes} & known) if lab else []
-        for name, source in sorted(Sources(self._catalog).images(names).items()):
-            file = Path(source.file)
-            yield Dockerfile(name, _page(file), imagery.references(source.dockerfile))
+        todo = sorted({lab.image_of(box) for box in lab.boxes} & known) if lab else []
+        dockerfiles: dict[str, Dockerfile] = {}
+        found: list[tuple[str, int, str]] = []
+        sources, seen = Sources(self._catalog), set[str]()
+        while todo:
+            name = todo.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            folder = self._catalog.image_dir(name)
+            file = folder / recipe.FILE
+            if not file.is_file():
+                source = sources.image(name)
+                file = Path(source.file)
+                dockerfiles[name] = Dockerfile(name, _page(file), imagery.references(source.dockerfile))
+                todo += [parent for parent in imagery.needs(source) if parent in known]
+                continue
+            if (folder / "Dockerfile").exists():
+                found.append((_shown(file), 1, "the folder also contains a Dockerfile; remove one of the two files"))
+            image, faults = _recipe(file, self._catalog.parents(name))
+            found += [(_shown(file), line, f"{path}: {what}" if path else what) for line, path, what in faults]
+            todo += [image.parent] if image and image.parent in known else []
+        return tuple(dockerfiles[name] for name in sorted(dockerfiles)), tuple(found)
 
 
 def _lab(page: Page, file: Path, name: str) -> tuple[Lab | None, list[tuple[int, str, str]], dict[Where, int]]:
@@ -85,6 +109,15 @@ def _lab(page: Page, file: Path, name: str) -> tuple[Lab | None, list[tuple[int,
     except InvalidLabError as error:
         return None, [(error.values["line"], "", error.values["what"])], {}
     return lab, faults, _decoded(page.text)[1]
+
+
+def _recipe(file: Path, parents: list[str]) -> tuple[ImageRecipe | None, list[tuple[int, str, str]]]:
+    try:
+        return image_file.examine(_page(file).text.encode(), file, parents)
+    except InvalidLabError as error:
+        if "what" not in error.values:
+            raise
+        return None, [(error.values["line"], "", error.values["what"])]
 
 
 def _schema_found(page: Page, folder: Path) -> bool:

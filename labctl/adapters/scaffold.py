@@ -34,7 +34,7 @@ def make(lab: str, catalog: Path) -> list[Path]:
             )
     written: list[Path] = []
     try:
-        schema = _schema(catalog, written)
+        schema = _schemas(catalog, written)
         for template in sorted(_TEMPLATES.rglob(f"*{_ENDING}")):
             kind, *rest = template.relative_to(_TEMPLATES).parts
             text = template.read_text("utf-8").replace("@LAB@", lab).replace("@SCHEMA@", schema)
@@ -47,14 +47,18 @@ def make(lab: str, catalog: Path) -> list[Path]:
     return written
 
 
-def _schema(catalog: Path, written: list[Path]) -> str:
-    """Return the path of the schema, relative to the lab's folder. labctl's repository has the schema in its docs.
-    Every other catalog gets its own copy beside its labs."""
+def _schemas(catalog: Path, written: list[Path]) -> str:
+    """Return the path of the schema of lab.yml, relative to the lab's folder. labctl's repository has the schemas in
+    its docs. Every other catalog gets copies: the schema of lab.yml beside its labs, that of image.yml beside its
+    images."""
     if (catalog / "docs" / lab_schema.FILE).is_file():
         return f"../../docs/{lab_schema.FILE}"
-    file = catalog / "labs" / lab_schema.FILE
-    if not file.exists():
-        _write(file, lab_schema.schema(), written)
+    for file, text in (
+        (catalog / "labs" / lab_schema.FILE, lab_schema.schema()),
+        (catalog / "images" / lab_schema.IMAGE_FILE, lab_schema.image_schema()),
+    ):
+        if not file.exists():
+            _write(file, text, written)
     return f"../{lab_schema.FILE}"
 
 

@@ -10,6 +10,7 @@ import pytest
 from labctl.adapters import catalog as catalog_module
 from labctl.adapters.catalog import FileCatalog
 from labctl.cli.ui.hints import plain
+from labctl.domain.lab.recipe import ImageRecipe
 from labctl.errors import InvalidLabError, UsageError
 
 GOOD = """\
@@ -150,6 +151,20 @@ def test_the_connection_plugin_and_images_are_found(root: Path) -> None:
     assert (found.image_dir("box") / "Dockerfile").is_file()
     with pytest.raises(InvalidLabError, match="there is no image bx; there are: box"):
         found.image_dir("bx")
+
+
+def test_an_image_has_a_dockerfile_or_an_image_yml(root: Path) -> None:
+    for name, text in {"web": "packages: [nginx]\n", "child": "from: web\n"}.items():
+        (root / "images" / name).mkdir(parents=True)
+        (root / "images" / name / "image.yml").write_text(text)
+    found = open_(root)
+    assert {"web", "child", "box"} <= set(found.images())
+    assert found.recipe("box") is None
+    assert found.recipe("child") == ImageRecipe(parent="web")
+    # The decoded copy is used only while the parent exists.
+    (root / "images" / "web" / "image.yml").unlink()
+    with pytest.raises(InvalidLabError, match=r"image\.yml:1: from: there is no image web"):
+        open_(root).recipe("child")
 
 
 def test_all_faults_are_listed_with_line_path_and_allowed_values(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from labctl.adapters.lint_files import LintFiles
 from labctl.domain.lab.model import Lab
 from labctl.domain.lint import briefs, checks, images, judge, names, plays
 from labctl.domain.lint.fault import LintFault, Rule
-from labctl.errors import UsageError
+from labctl.errors import InvalidLabError, UsageError
 from labctl.services.lint import Lint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -368,6 +369,53 @@ def test_faults_of_dockerfiles_are_reported(root: Path, dockerfile: str, wanted:
     change(root, _LAB, "image: box", "image: web")
     (root / _WEB).write_text(dockerfile)
     assert found(root) == wanted
+
+
+@pytest.mark.parametrize(
+    ("recipe", "line", "said"),
+    [
+        ("packages: [nginx]\ndisable: [nginx.service]\n", 0, ""),
+        ("# ok\npackges: [nginx]\n", 2, "packges: is not known here (did you mean packages?); allowed: from, about,"),
+        ("about: x\npackages:\n  - nginx\n  - Nginx=1\n", 4, "packages[1]: must be the name of a Debian package"),
+        ("disable: [nginx]\n", 1, "disable[0]: must be a unit of systemd with its type, such as nginx.service, not"),
+        ("from: bx\n", 1, "from: there is no image bx (did you mean box?); there are: box,"),
+        ("from: web\n", 1, "from: there is no image web"),
+        ("from: toolbox\n", 1, "from: there is no image toolbox"),
+        ("pip: [requests]\n", 1, "pip[0]: requests has no upper bound; write a version"),
+        ("npm: [ws@latest]\n", 1, "npm[0]: must be a package of npm with its version, such as ws@8, not ws@latest"),
+        ("packages: [nginx, nginx]\n", 1, "packages[1]: nginx is there twice"),
+        ("packages: [\n", 2, "is not YAML"),
+        ("- nginx\n", 1, "must be a mapping that begins with about:, packages: and so on"),
+    ],
+)
+def test_faults_of_image_yml_are_reported(root: Path, recipe: str, line: int, said: str) -> None:
+    change(root, _LAB, "image: box", "image: web")
+    (root / _WEB).unlink()
+    (root / "images/web/image.yml").write_text(recipe)
+    faults = all_faults(root)
+    if said:
+        assert [(fault.file, fault.line, fault.rule) for fault in faults] == [("images/web/image.yml", line, "image")]
+        assert faults[0].what.en.startswith(said)
+        with pytest.raises(InvalidLabError, match=re.escape(said)):
+            FileCatalog([root], cache=root / "cache").recipe("web")
+    else:
+        assert not faults
+
+
+def test_a_dockerfile_beside_image_yml_is_a_fault(root: Path) -> None:
+    change(root, _LAB, "image: box", "image: web")
+    (root / "images/web/image.yml").write_text("packages: [nginx]\n")
+    assert found(root) == [("images/web/image.yml", 1, "image")]
+    with pytest.raises(InvalidLabError, match=r"contains a Dockerfile and an image\.yml"):
+        FileCatalog([root], cache=root / "cache").recipe("web")
+
+
+def test_the_parent_of_image_yml_is_linted_too(root: Path) -> None:
+    change(root, _LAB, "image: box", "image: child")
+    (root / "images/child").mkdir()
+    (root / "images/child/image.yml").write_text("from: web\n")
+    (root / _WEB).write_text("FROM nginx:1.25\n")
+    assert found(root) == [(_WEB, 1, "foreign-image")]
 
 
 def test_all_faults_are_reported_even_if_lab_yml_is_invalid(root: Path) -> None:

@@ -12,7 +12,7 @@ from labctl.adapters import scaffold
 from labctl.adapters.catalog import FileCatalog
 from labctl.adapters.lint_files import LintFiles
 from labctl.domain.lab.model import Lab
-from labctl.domain.lab.schema import schema
+from labctl.domain.lab.schema import image_schema, schema
 from labctl.errors import RefusedError, UsageError
 from labctl.services.lint import Lint
 
@@ -44,6 +44,7 @@ def test_the_schema_is_written_beside_the_labs_unless_docs_has_it(tmp_path: Path
     scaffold.make("one", tmp_path)
     kept = tmp_path / "labs" / "lab.schema.json"
     assert json.loads(kept.read_text()) == json.loads(schema())
+    assert (tmp_path / "images" / "image.schema.json").read_text() == image_schema()
     kept.write_text("{}")
     scaffold.make("two", tmp_path)
     assert kept.read_text() == "{}"

@@ -13,7 +13,9 @@ import msgspec
 from labctl.adapters.catalog import FileCatalog, unreadable
 from labctl.domain import imagery
 from labctl.domain.imagery import ImageSource, SourceFile
+from labctl.domain.lab import recipe
 from labctl.domain.lab.model import Lab
+from labctl.domain.lab.recipe import ImageRecipe
 from labctl.errors import InvalidLabError
 
 _PACKAGE = Path(__file__).parent.parent.parent
@@ -51,8 +53,12 @@ class Sources:
         """Return an image's source. Raises InvalidLabError if the image does not exist or a file can't be read."""
         if name not in self._images:
             folder = self._catalog.image_dir(name)
-            files = [*read_files(folder), *_extra_files(name)]
-            self._images[name] = ImageSource(name, tuple(files), str(folder / "Dockerfile"))
+            found = self._catalog.recipe(name)
+            if found is None:
+                files = [*read_files(folder), *_extra_files(name)]
+                self._images[name] = ImageSource(name, tuple(files), str(folder / "Dockerfile"))
+            else:
+                self._images[name] = from_recipe(name, found, folder)
         return self._images[name]
 
     def images(self, names: Iterable[str]) -> dict[str, ImageSource]:
@@ -100,6 +106,16 @@ class Sources:
             msgspec.structs.replace(item, path=f"roles/{role}/{item.path}") for role in used for item in roles[role]
         )
         return (*files, *in_roles)
+
+
+def from_recipe(name: str, found: ImageRecipe, folder: Path) -> ImageSource:
+    """Return the source of an image with an ``image.yml``: the Dockerfile that labctl makes, and the files below
+    ``files/``. Raises InvalidLabError if a file can't be read."""
+    below = [
+        msgspec.structs.replace(item, path=f"{recipe.FILES}/{item.path}") for item in read_files(folder / recipe.FILES)
+    ]
+    dockerfile = SourceFile("Dockerfile", recipe.dockerfile(found, files=bool(below)).encode())
+    return ImageSource(name, (dockerfile, *below), str(folder / recipe.FILE))
 
 
 def read_files(folder: Path) -> Iterator[SourceFile]:

@@ -1,4 +1,5 @@
-"""The JSON Schema of lab.yml, for editors: docs/lab.schema.json, and a copy in each catalog of your own."""
+"""The JSON Schemas of lab.yml and image.yml, for editors: docs/lab.schema.json and docs/image.schema.json, and copies
+in each catalog of your own."""
 
 from __future__ import annotations
 
@@ -8,8 +9,10 @@ from typing import Any
 import msgspec
 
 from labctl.domain.lab.model import Lab
+from labctl.domain.lab.recipe import ImageRecipe
 
 FILE = "lab.schema.json"
+IMAGE_FILE = "image.schema.json"
 
 # The text that an editor shows for a field. The text is not in the structs, because msgspec would then report the text
 # instead of the type's own fault.
@@ -70,6 +73,15 @@ _FIELDS: dict[str, dict[str, str]] = {
         "mode": "The permissions in octal, such as 0644",
         "owner": "The owner and the group as numbers, such as 0:0",
     },
+    "ImageRecipe": {
+        "from": "The image that this image starts from: a folder of images/",
+        "about": "One sentence: what the image is for",
+        "packages": "Debian packages, by name",
+        "disable": "Units that don't start with the box, because a lab enables them",
+        "pip": "Packages of Python with an upper bound, such as requests==2.32.3",
+        "npm": "Packages of npm with their version, such as ws@8",
+        "run": "Commands of the shell, after everything else; one that fails ends the build",
+    },
 }
 
 # The order in which the schema has these keywords. msgspec's own order differs between its releases.
@@ -95,8 +107,17 @@ _BY_NAME = ("properties", "$defs")
 
 
 def schema() -> str:
-    """Return the schema as the text of a file. The source is the structs that decode labs."""
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Lab)}
+    """Return the schema of lab.yml as the text of a file. The source is the structs that decode labs."""
+    return _schema(Lab)
+
+
+def image_schema() -> str:
+    """Return the schema of image.yml as the text of a file."""
+    return _schema(ImageRecipe)
+
+
+def _schema(root: type[msgspec.Struct]) -> str:
+    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(root)}
     for name, struct in made["$defs"].items():
         struct["description"] = " ".join(struct["description"].split())  # newer Pythons remove a docstring's indent
         for field, kind in struct["properties"].items():

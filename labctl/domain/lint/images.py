@@ -13,7 +13,16 @@ NO_IMAGE = Rule(
     "no-such-image",
     ("there is no image {image}", "没有名为 {image} 的镜像"),
     ("no box could be created", "机器会建不出来"),
-    ("use one of: {known}; or write images/{image}/Dockerfile", "可用的有：{known}；或者写 images/{image}/Dockerfile"),
+    ("use one of: {known}; or write images/{image}/image.yml", "可用的有：{known}；或者写 images/{image}/image.yml"),
+)
+RECIPE = Rule(
+    "image",
+    ("{what}", "{what}"),
+    ("labctl can't build the image", "labctl 没法构建这个镜像"),
+    (
+        "docs/image.schema.json and docs/author.md say what is allowed",
+        "允许写什么，见 docs/image.schema.json 和 docs/author.md",
+    ),
 )
 LATEST = Rule(
     "latest",
@@ -45,6 +54,8 @@ def faults(material: Material) -> Iterator[LintFault]:
         for image, where in named:
             if image not in material.images:
                 yield NO_IMAGE.at(material.lab_page.path, material.lab_line(*where), image=image, known=known)
+    for path, at, what in material.image_faults:
+        yield RECIPE.at(path, at, what=what)
     for file in material.dockerfiles:
         for ref in file.references:
             line = file.page.line_of(rf"^[ \t]*(FROM|COPY)\s.*{re.escape(ref)}")

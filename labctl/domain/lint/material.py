@@ -80,6 +80,8 @@ class Material:
     plays_dir: str
     play_files: frozenset[str]
     dockerfiles: tuple[Dockerfile, ...]
+    image_faults: tuple[tuple[str, int, str], ...]
+    """The faults of the images that have an image.yml: file, line, and description."""
     images: frozenset[str]
     roles: frozenset[str]
     base: str
