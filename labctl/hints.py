@@ -143,6 +143,7 @@ class Hint(Enum):
     NETWORK_OR_MIRROR = "network-or-mirror"
     MIRROR = "mirror"
     REGISTRY_OR_LOAD = "registry-or-load"
+    CHECK_PACKAGES = "check-packages"
     INSTALL_BOOTSTRAP = "install-bootstrap"
     ROOT_OR_UIDMAP = "root-or-uidmap"
 

@@ -450,6 +450,8 @@ class FakeImages:
         self.broken = False
         self.baking: Callable[[], object] = lambda: None
         self.ensured: list[list[str]] = []
+        self.packages: list[list[str]] = []
+        self.no_packages = False
 
     def tags(self, lab: Lab) -> Mapping[str, str] | None:
         if not (self.all_present or lab.name in self.built):
@@ -462,6 +464,11 @@ class FakeImages:
             raise BuildError("the image {image} can't be built", image="box")
         self.baking()
         self.built |= {lab.name for lab in labs}
+
+    def ensure_packages(self, labs: Sequence[Lab], emit: Emit) -> None:
+        self.packages.append([lab.name for lab in labs])
+        if self.no_packages:
+            raise BuildError("the Python packages can't be installed")
 
     def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:
         return []

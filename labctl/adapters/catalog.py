@@ -18,7 +18,6 @@ import msgspec
 
 from labctl.adapters.paths import cache_dir
 from labctl.domain import requirements, text
-from labctl.domain.imagery import SYSTEM_IMAGES
 from labctl.domain.lab import model, recipe
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab.recipe import ImageRecipe
@@ -153,6 +152,8 @@ class FileCatalog:
 
     def parents(self, image: str) -> list[str]:
         """Return the images from which another image with an ``image.yml`` may start: all boxes of the catalog."""
+        from labctl.domain.imagery import SYSTEM_IMAGES
+
         return [name for name in self.images() if name not in (image, *SYSTEM_IMAGES)]
 
     def recipe(self, image: str) -> ImageRecipe | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import labctl
-from labctl.adapters import image_file, lab_file
+from labctl.adapters import check_packages, image_file, lab_file
 from labctl.adapters.catalog import FileCatalog, unreadable
 from labctl.adapters.images.sources import Sources
 from labctl.domain import imagery
@@ -42,6 +42,7 @@ class LintFiles:
         file = folder / "lab.yml"
         page = _page(file)
         lab, faults, lines = _lab(page, file, name)
+        requirements = self._catalog.checks_dir(name) / check_packages.FILE
         dockerfiles, image_faults = self._images(lab)
         plays_dir, checks_dir = self._catalog.plays_dir(name), self._catalog.checks_dir(name)
         return Material(
@@ -59,6 +60,8 @@ class LintFiles:
             lab_files=_names(folder),
             checks=tuple(_page(found) for found in sorted(checks_dir.rglob("*.py")) if found.is_file()),
             checks_dir=_shown(checks_dir),
+            requirements=_page(requirements) if requirements.is_file() else None,
+            own_packages=check_packages.own_packages() if requirements.is_file() else frozenset(),
             plays=tuple(_plays(plays_dir)),
             plays_dir=_shown(plays_dir),
             play_files=_names(plays_dir),

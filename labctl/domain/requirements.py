@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 _BOUNDS = ("==", "===", "~=", "<", "<=")
 _COMMENT = re.compile(r"(^|\s)#.*$")
 
 
-@dataclass(frozen=True)
-class PythonPackage:
+class PythonPackage(msgspec.Struct, frozen=True):
     """One requirement. ``line`` is its line in the file, starting at 1. ``name`` is the normalized name of the package
     (PEP 503). ``text`` is the requirement as it is written, without its comment."""
 

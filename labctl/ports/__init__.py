@@ -159,6 +159,10 @@ class Images(Protocol):
         """Build the missing images of these labs, in parallel as far as their dependencies allow. An interrupted or
         failed build leaves no incomplete image. Raises BuildError if an image can't be built."""
 
+    def ensure_packages(self, labs: Sequence[Lab], emit: Emit) -> None:
+        """Install the missing Python packages that the checks of these labs need. ``ensure`` does this, too. Raises
+        BuildError if a package can't be installed."""
+
     def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:
         """Return labctl's images on the engine. ``current`` marks the images that these labs would use."""
 

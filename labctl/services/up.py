@@ -91,6 +91,8 @@ class Up:
             with keeper_only_if_needed(self._engine, self._keeper, self._locks, emit):
                 if tags is None or set(states.values()) != {"running"}:
                     tags = self.prepare(lab, emit)
+                else:
+                    self._images.ensure_packages([lab], emit)
                 done = self._start(self._job(lab, instance, tags, discard), emit)
         return UpResult(
             instance=instance,

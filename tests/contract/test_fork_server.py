@@ -83,6 +83,25 @@ def test_it(box):
     assert not Path(first[4]).exists()
 
 
+def test_checks_import_their_packages_but_not_instead_of_labctls(bench: Bench) -> None:
+    packages = bench.folder / "packages"
+    packages.mkdir()
+    (packages / "of_checks.py").write_text("NAME = 'of checks'\n")
+    (packages / "msgspec.py").write_text("raise ImportError('this msgspec is not that of labctl')\n")
+    (packages / "colorsys.py").write_text("raise ImportError('this colorsys is not that of Python')\n")
+    text = """
+import sys
+@listen
+def test_it():
+    import colorsys, msgspec, of_checks
+    pytest.fail(f"{of_checks.NAME} {sys.path[-1]}")
+"""
+    checker = bench.checker("a", text)
+    checker._packages = lambda _lab: packages
+    assert [result.message for result in findings(checker)] == [f"of checks {packages}"]
+    assert "No module named 'of_checks'" in bench.messages("b", text)[0], "the next run has no such packages"
+
+
 def test_parallel_runs_have_separate_results(bench: Bench) -> None:
     checkers = [
         bench.checker(str(n), f"@listen\ndef test_it(box): pytest.fail(box('master').run('echo {n}').stdout.strip())\n")

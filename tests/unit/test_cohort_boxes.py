@@ -106,6 +106,7 @@ def test_up_queries_the_engine_and_the_images_once_for_all(world: World) -> None
     world.engine.observe, world.images.tags = counted, tagged  # type: ignore[assignment, method-assign]
     world.boxes.up(COHORT, members(20), silent)
     assert looks == ["tags", None]
+    assert world.images.ensured or len(world.images.packages) == 1
 
 
 def test_at_most_eight_starts_run_at_once(world: World) -> None:

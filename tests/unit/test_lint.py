@@ -13,7 +13,7 @@ import pytest
 from labctl.adapters.catalog import FileCatalog
 from labctl.adapters.lint_files import LintFiles
 from labctl.domain.lab.model import Lab
-from labctl.domain.lint import briefs, checks, images, judge, names, plays
+from labctl.domain.lint import briefs, checks, images, judge, names, packages, plays
 from labctl.domain.lint.fault import LintFault, Rule
 from labctl.errors import InvalidLabError, UsageError
 from labctl.services.lint import Lint
@@ -418,6 +418,12 @@ def test_the_parent_of_image_yml_is_linted_too(root: Path) -> None:
     assert found(root) == [(_WEB, 1, "foreign-image")]
 
 
+def test_faults_of_the_requirements_of_checks_are_reported(root: Path) -> None:
+    file = "checks/demo/requirements.txt"
+    (root / file).write_text("# tables\ntabulate==0.9.0\ntoolz\nPyYAML<7\n-r x\n")
+    assert found(root) == [(file, 3, "requirement"), (file, 4, "own-package"), (file, 5, "requirement")]
+
+
 def test_all_faults_are_reported_even_if_lab_yml_is_invalid(root: Path) -> None:
     change(root, _LAB, "points: 5", "points: many")
     change(root, _LAB, "image: box", "imgae: box")
@@ -533,7 +539,7 @@ def test_the_nearest_lab_is_suggested_for_an_unknown_lab(root: Path) -> None:
 def _rules() -> list[Rule]:
     return [
         value
-        for module in (briefs, checks, images, judge, names, plays)
+        for module in (briefs, checks, images, judge, names, packages, plays)
         for value in vars(module).values()
         if isinstance(value, Rule)
     ]

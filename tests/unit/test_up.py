@@ -77,6 +77,17 @@ def test_up_builds_only_missing_images(world: World) -> None:
     assert world.images.ensured == [["pond"]]
 
 
+def test_up_installs_the_packages_of_checks_before_it_creates_a_box(world: World) -> None:
+    world.run()
+    assert world.images.packages == [], "they belong to the images"
+    world.engine.calls.clear()
+    world.images.no_packages = True
+    with pytest.raises(BuildError):
+        world.run()
+    assert world.images.packages == [["pond"]]
+    assert world.engine.calls == []
+
+
 @pytest.mark.parametrize("number", range(1, CHANGES + 1))
 def test_a_second_up_finishes_after_a_kill_at_any_change(world: World, number: int) -> None:
     world.engine.die_at(number)

@@ -3,6 +3,7 @@ testinfra and then waits for orders. So labctl can start the child early, and ca
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import sys
@@ -32,6 +33,14 @@ def arguments(orders: Orders) -> list[str]:
     ]
 
 
+def use_packages(folder: str) -> None:
+    """Let the checks import the packages in this folder. It comes last in the search path, so that a package in it
+    never replaces a package of labctl. An empty text stands for no folder."""
+    if folder:
+        sys.path.append(folder)
+        importlib.invalidate_caches()
+
+
 def main(descriptor: int) -> int:
     """Carry out the orders from the socket with this descriptor, and return pytest's exit code."""
     link = MessageChannel(socket.socket(fileno=descriptor))
@@ -41,6 +50,7 @@ def main(descriptor: int) -> int:
     orders = msgspec.json.decode(line, type=Orders)
     agent = socket.socket(fileno=link.descriptors.pop())
     agent.setblocking(True)
+    use_packages(orders.packages)
     session = CheckSession(RawStream(agent))
     notes = CheckNotes()
     world = World(orders, session, notes, link)

@@ -31,7 +31,8 @@ class NetworkPlace(msgspec.Struct, frozen=True):
 
 class Orders(msgspec.Struct, frozen=True):
     """The orders of the parent. ``only``: the tasks to check (None: all tasks). ``pick``: the checks to run on a
-    clone (None: all checks that need no clone)."""
+    clone (None: all checks that need no clone). ``packages``: the folder of the Python packages that the checks need
+    (empty: they need none)."""
 
     folder: str
     ini: str
@@ -41,6 +42,7 @@ class Orders(msgspec.Struct, frozen=True):
     params: dict[str, str | int]
     only: tuple[str, ...] | None = None
     pick: tuple[str, ...] | None = None
+    packages: str = ""
 
 
 class Checked(msgspec.Struct, frozen=True, tag_field="said", tag="checked"):

@@ -48,8 +48,9 @@ _NO_TESTS = 5
 
 class PytestChecker:
     """``checks_dir`` returns the folder of a lab's checks, ``probe`` starts agents, ``start`` starts child
-    processes. ``heading`` returns the heading of a task in the briefs of a lab, for answers that name no section. The
-    engine is not used before the first ``prepare`` or ``run``."""
+    processes. ``heading`` returns the heading of a task in the briefs of a lab, for answers that name no section.
+    ``packages`` returns the folder of the Python packages that the checks of a lab need, and installs missing packages
+    first. The engine is not used before the first ``prepare`` or ``run``."""
 
     def __init__(
         self,
@@ -57,11 +58,13 @@ class PytestChecker:
         probe: Callable[[], DockerProbe],
         start: Start = spawn,
         heading: Callable[[str, str], Text] = lambda _lab, _task: Text("", ""),
+        packages: Callable[[str], Path | None] = lambda _lab: None,
     ) -> None:
         self._checks_dir = checks_dir
         self._probe = probe
         self._start = start
         self._heading = heading
+        self._packages = packages
         self._spare: list[_Prepared] = []
         self._running: set[Child] = set()
         self._lock = threading.Lock()
@@ -137,6 +140,7 @@ class PytestChecker:
             params=dict(params),
             only=tuple(sorted(only)) if only is not None else None,
             pick=tuple(pick) if pick is not None else None,
+            packages=str(self._packages(lab.name) or ""),
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.adapters.catalog import FileCatalog
+from labctl.adapters.check_packages import CheckPackages
 from labctl.adapters.docker.client import Client, explained
 from labctl.adapters.images import graph, present
 from labctl.adapters.images.base import KEY as BASE_KEY
@@ -47,6 +48,7 @@ class DockerImages:
         self._settings = settings
         self._base = Base(client, settings)
         self._bakery = bakery
+        self._packages = CheckPackages(catalog.checks_dir, settings.mirror.pypi)
         self._system: dict[str, str] | None = None
 
     @cached_property
@@ -86,6 +88,11 @@ class DockerImages:
         if jobs:
             self._client.require_usable()
             graph.run(jobs, _WORKERS, told)
+        self.ensure_packages(labs, told)
+
+    def ensure_packages(self, labs: Sequence[Lab], emit: Emit) -> None:
+        """See ports.Images."""
+        self._packages.ensure((lab.name for lab in labs), emit)
 
     def listing(self, labs: Sequence[Lab]) -> list[ImageInfo]:
         """See ports.Images."""
@@ -128,7 +135,9 @@ class DockerImages:
         return [tag for tag in tags if not imagery.is_identity_tag(tag)]
 
     def prune(self, labs: Sequence[Lab], emit: Emit) -> list[ImageInfo]:
-        """See ports.Images. Also remove the layers of builds that were killed."""
+        """See ports.Images. Also remove the layers of builds that were killed, and Python packages that no checks
+        need."""
+        self._packages.prune((lab.name for lab in labs), emit)
         inventory = present.Inventory(self._client)
         removed = [image for image in self._listed(inventory, labs) if not image.used and not image.current]
         # Remove a child image before its parent, because the engine refuses to remove a parent first.

@@ -218,10 +218,13 @@ class Parts:
 
     def new_checker(self, start: Start | None = None) -> PytestChecker:
         """Create a service that runs checks. ``start`` starts a child process for them."""
+        from labctl.adapters.check_packages import CheckPackages
         from labctl.adapters.checks.process import spawn
         from labctl.adapters.checks.runner import PytestChecker
 
-        return PytestChecker(self.catalog.checks_dir, lambda: self.probe, start or spawn, self.catalog.heading)
+        checks_dir = self.catalog.checks_dir
+        packages = CheckPackages(checks_dir, self.settings.mirror.pypi)
+        return PytestChecker(checks_dir, lambda: self.probe, start or spawn, self.catalog.heading, packages.ready)
 
     @cached_property
     def probe(self) -> DockerProbe:

@@ -150,6 +150,12 @@ WORDINGS: Mapping[Hint, Wording] = {
     ),
     Hint.MIRROR: Wording(CommandLine("config set mirror.debian http://HOST/debian")),
     Hint.REGISTRY_OR_LOAD: Wording(CommandLine("config set mirror.registry HOST"), OR, CommandLine("images load FILE")),
+    Hint.CHECK_PACKAGES: Wording(
+        "check the network, or use a mirror: ",
+        CommandLine("config set mirror.pypi https://HOST/simple"),
+        OR,
+        "set PIP_NO_INDEX=1 and PIP_FIND_LINKS to a folder with the packages",
+    ),
     Hint.INSTALL_BOOTSTRAP: Wording("sudo apt-get install mmdebstrap; a user who is not root also needs uidmap"),
     Hint.ROOT_OR_UIDMAP: Wording("sudo labctl …, or: sudo apt-get install uidmap"),
     # Labs and the catalog.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from labctl.domain.lint import briefs, checks, images, plays
+from labctl.domain.lint import briefs, checks, images, packages, plays
 from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material, Page
 
@@ -78,6 +78,7 @@ def faults(material: Material) -> tuple[LintFault, ...]:
         *checks.faults(material),
         *plays.faults(material),
         *images.faults(material),
+        *packages.faults(material),
         *_left_to_write(material),
     }
     return tuple(sorted(found))

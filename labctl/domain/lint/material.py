@@ -76,6 +76,10 @@ class Material:
     """The files in the lab's folder, as paths relative to the folder."""
     checks: tuple[Page, ...]
     checks_dir: str
+    requirements: Page | None
+    """The requirements.txt of the checks."""
+    own_packages: frozenset[str]
+    """The Python packages that labctl itself needs, as normalized names."""
     plays: tuple[Play, ...]
     plays_dir: str
     play_files: frozenset[str]

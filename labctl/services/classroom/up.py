@@ -91,6 +91,7 @@ class CohortBoxes:
         tags = {lab.name: self._images.tags(lab) for lab in labs}
         found = {name: one for name, one in tags.items() if one is not None}
         if len(found) == len(tags) and serves(self._keeper):
+            self._images.ensure_packages(labs, emit)
             return found
         return prepare(self._images, self._keeper, self._locks, labs, emit)
 
