@@ -135,7 +135,8 @@ def test_briefs_and_plays_are_found(root: Path) -> None:
     for name in ("setup", "solve", "mutants/no-auth"):
         (plays / f"{name}.yml").write_text("")
     found = open_(root)
-    assert found.brief("demo", "en") == "hello"
+    assert found.brief("demo", "en") == found.brief("demo", "zh") == "hello"
+    (root / "labs" / "demo" / "brief.md").unlink()
     with pytest.raises(InvalidLabError, match=r"brief\.zh\.md can't be read: No such file"):
         found.brief("demo", "zh")
     assert found.plays("demo") == ["mutants/no-auth", "setup", "solve"]
