@@ -2,7 +2,7 @@
 
 labctl installs them with pip into a folder of its cache, once for each content of the file. The folder appears when it
 is complete. The process that runs checks has this folder at the end of its search path, so a package in it never
-replaces a package that labctl itself uses.
+replaces a package that labctl itself uses. Therefore pip chooses packages that work with labctl's own versions.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from importlib import metadata
 from pathlib import Path
 
 from labctl.adapters.locks import FileLocks
@@ -56,7 +54,7 @@ class CheckPackages:
         """Return the folder of the lab's packages, which need not exist. Return None if the checks need no packages.
         Raises InvalidLabError if the file can't be read."""
         content = self._content(lab)
-        return None if content is None else self._cache / _key(content)
+        return None if content is None else self._place(content)
 
     def ready(self, lab: str) -> Path | None:
         """Return the folder of the lab's packages, or None. Install missing packages first: ``up`` may have run with
@@ -68,14 +66,15 @@ class CheckPackages:
         """Install the missing packages of these labs. Only one process at a time installs packages. Raises
         InvalidLabError for a file with faults, BuildError if pip fails, and UsageError if the cache can't be
         written."""
-        wanted = {lab: folder for lab in labs if (folder := self.folder(lab)) is not None and not folder.is_dir()}
-        if not wanted:
+        contents = {lab: content for lab in labs if (content := self._content(lab)) is not None}
+        missing = [lab for lab, content in contents.items() if not self._place(content).is_dir()]
+        if not missing:
             return
         with FileLocks(self._cache).hold(_LOCK, emit):
-            for lab, folder in wanted.items():
+            for lab in missing:
                 # Another process may have installed the packages meanwhile.
-                if not folder.is_dir():
-                    self._install(lab, folder, emit)
+                if not self._place(contents[lab]).is_dir():
+                    self._install(lab, contents[lab], emit)
 
     def prune(self, labs: Iterable[str], emit: Emit) -> None:
         """Remove the folders that none of these labs needs, also those of installations that were killed."""
@@ -86,6 +85,9 @@ class CheckPackages:
             for folder in sorted(self._cache.iterdir()):
                 if folder.is_dir() and folder not in needed:
                     shutil.rmtree(folder, ignore_errors=True)
+
+    def _place(self, content: bytes) -> Path:
+        return self._cache / _key(content)
 
     def _content(self, lab: str) -> bytes | None:
         file = self._checks_dir(lab) / FILE
@@ -98,9 +100,8 @@ class CheckPackages:
                 "{file} can't be read: {why}", file=str(file), path="", why=str(error.strerror)
             ) from error
 
-    def _install(self, lab: str, folder: Path, emit: Emit) -> None:
-        file = self._checks_dir(lab) / FILE
-        wanted = _requirements(file, self._content(lab) or b"")
+    def _install(self, lab: str, content: bytes, emit: Emit) -> None:
+        wanted = _requirements(self._checks_dir(lab) / FILE, content)
         key = f"packages:{lab}"
         emit(StepStarted(key, "installing the Python packages for the checks of {subject}", lab))
         started, ok = time.monotonic(), False
@@ -109,7 +110,7 @@ class CheckPackages:
             try:
                 if wanted:
                     self._pip(lab, wanted, new)
-                new.rename(folder)
+                new.rename(self._place(content))
                 ok = True
             finally:
                 with contextlib.suppress(FileNotFoundError):
@@ -120,12 +121,19 @@ class CheckPackages:
             emit(StepEnded(key, ok, time.monotonic() - started))
 
     def _pip(self, lab: str, wanted: list[str], target: Path) -> None:
-        arguments = ["install", "--target", str(target), "--no-input", "--disable-pip-version-check", "--quiet"]
+        with tempfile.NamedTemporaryFile("w", prefix="labctl-constraints-", suffix=".txt") as constraints:
+            constraints.writelines(f"{name}=={version}\n" for name, version in sorted(own_packages().items()))
+            constraints.flush()
+            self._run_pip(lab, wanted, target, constraints.name)
+
+    def _run_pip(self, lab: str, wanted: list[str], target: Path, constraints: str) -> None:
+        arguments = ["install", "--target", str(target), "--no-input", "--disable-pip-version-check"]
+        arguments += ["--progress-bar", "off", "--retries", _RETRIES, "--constraint", constraints]
         environment = {name: value for name, value in os.environ.items() if name not in _CONTRADICT}
         environment |= {"PIP_USER": "0", **({"PIP_INDEX_URL": self._index} if self._index else {})}
         done = subprocess.run(
             # -P: a module in the current folder can't replace pip.
-            [sys.executable, "-P", "-m", "pip", *arguments, "--retries", _RETRIES, *wanted],
+            [sys.executable, "-P", "-m", "pip", *arguments, *wanted],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -146,32 +154,36 @@ class CheckPackages:
             )
 
 
-def own_packages() -> frozenset[str]:
-    """Return the normalized names of labctl's package and of all packages that it needs. Return an empty set if labctl
-    isn't installed as a package. The extras of packages are ignored."""
+def own_packages() -> dict[str, str]:
+    """Return labctl's package and all packages that it needs: normalized names with their installed versions. Return
+    nothing if labctl isn't installed as a package. The extras of packages are ignored."""
+    from importlib import metadata
+
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    found: set[str] = set()
+    found: dict[str, str] = {}
     todo = [_DISTRIBUTION]
     while todo:
         name = canonicalize_name(todo.pop())
         if name in found:
             continue
         try:
-            needed = metadata.requires(name) or []
+            package = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             continue
-        found.add(name)
-        for text in needed:
+        found[name] = package.version
+        for text in package.requires or []:
             requirement = Requirement(text)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 todo.append(requirement.name)
-    return frozenset(found)
+    return found
 
 
 def _key(content: bytes) -> str:
     """Return 16 hex digits of a hash. Packages with compiled code work only with the same Python and platform."""
+    import sysconfig
+
     python = f"{sys.implementation.cache_tag} {sysconfig.get_platform()}"
     return hashlib.sha256(f"{_FORMAT}\0{python}\0".encode() + content).hexdigest()[:16]
 

@@ -61,7 +61,7 @@ class LintFiles:
             checks=tuple(_page(found) for found in sorted(checks_dir.rglob("*.py")) if found.is_file()),
             checks_dir=_shown(checks_dir),
             requirements=_page(requirements) if requirements.is_file() else None,
-            own_packages=check_packages.own_packages() if requirements.is_file() else frozenset(),
+            own_packages=frozenset(check_packages.own_packages()) if requirements.is_file() else frozenset(),
             plays=tuple(_plays(plays_dir)),
             plays_dir=_shown(plays_dir),
             play_files=_names(plays_dir),

@@ -32,7 +32,9 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
     called: list[list[str]] = []
 
     def run(argv: list[str], env: dict[str, str], **_options: Any) -> subprocess.CompletedProcess[str]:
-        called.append([*argv[argv.index("--retries") + 2 :], env.get("PIP_INDEX_URL", "")])
+        at = argv.index("--constraint") + 2
+        assert "pytest==" in Path(argv[at - 1]).read_text(), "pip knows labctl's own versions"
+        called.append([*argv[at:], env.get("PIP_INDEX_URL", "")])
         Path(argv[argv.index("--target") + 1], "module.py").write_text("")
         failed = "none==1" in argv
         return subprocess.CompletedProcess(argv, int(failed), "one\nERROR: no none" if failed else "")
@@ -118,13 +120,13 @@ def test_pip_installs_a_package_without_a_network(root: Path, monkeypatch: pytes
 
 
 def test_labctls_own_packages_are_known() -> None:
-    assert {"labctl-boxes", "msgspec", "pytest", "pytest-testinfra", "pluggy", "pyyaml"} <= own_packages()
+    assert {"labctl-boxes", "msgspec", "pytest", "pytest-testinfra", "pluggy", "pyyaml"} <= own_packages().keys()
     assert "tabulate" not in own_packages()
 
 
 def test_labctl_that_is_not_installed_has_no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_packages, "_DISTRIBUTION", "no-such-distribution")
-    assert own_packages() == frozenset()
+    assert own_packages() == {}
 
 
 @given(st.text())

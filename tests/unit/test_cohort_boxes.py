@@ -106,7 +106,13 @@ def test_up_queries_the_engine_and_the_images_once_for_all(world: World) -> None
     world.engine.observe, world.images.tags = counted, tagged  # type: ignore[assignment, method-assign]
     world.boxes.up(COHORT, members(20), silent)
     assert looks == ["tags", None]
-    assert world.images.ensured or len(world.images.packages) == 1
+
+
+def test_up_installs_the_packages_of_checks_once_for_all(world: World) -> None:
+    world.boxes.up(COHORT, members(3), silent)
+    world.images.packages.clear()
+    world.boxes.up(COHORT, members(3), silent)
+    assert world.images.packages == [list(COHORT.labs)]
 
 
 def test_at_most_eight_starts_run_at_once(world: World) -> None:
