@@ -128,7 +128,17 @@ class CheckPackages:
 
     def _run_pip(self, lab: str, wanted: list[str], target: Path, constraints: str) -> None:
         arguments = ["install", "--target", str(target), "--no-input", "--disable-pip-version-check"]
-        arguments += ["--progress-bar", "off", "--retries", _RETRIES, "--constraint", constraints]
+        # Wheels only: an installation runs no code of a package, and needs no compiler.
+        arguments += [
+            "--only-binary",
+            ":all:",
+            "--progress-bar",
+            "off",
+            "--retries",
+            _RETRIES,
+            "--constraint",
+            constraints,
+        ]
         environment = {name: value for name, value in os.environ.items() if name not in _CONTRADICT}
         environment |= {"PIP_USER": "0", **({"PIP_INDEX_URL": self._index} if self._index else {})}
         done = subprocess.run(
