@@ -1,0 +1,385 @@
+"""What all clients share: a connection with a deadline and a limit, and errors that have words in both languages."""
+
+from __future__ import annotations
+
+import errno
+import io
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from labctl.kit import say
+from labctl.kit.answers import Pair, Unmet, Words
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from labctl.kit.places import Place
+
+Kind = Literal[
+    "refused",
+    "no route",
+    "no answer",
+    "late",
+    "hung up",
+    "too much",
+    "garbage",
+    "tls",
+    "untrusted",
+    "denied",
+    "refusal",
+]
+"""The kinds of WireError. ``refusal`` is an answer in the server's own protocol that it does not do what was asked."""
+
+MOST = 16 * 2**20
+"""The default limit of an answer, in bytes."""
+
+_NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EPERM, errno.EACCES}
+_HANGS_UP = {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.EPROTO}
+
+
+class WireError(Exception):
+    """A server that did not answer as its protocol says. ``words`` are for ``unmet(found=…)``, and ``kind`` is for
+    checks that expect such an error, for example ``refused``."""
+
+    def __init__(self, kind: Kind, words: Pair) -> None:
+        super().__init__(words[0])
+        self.kind = kind
+        self.words = words
+
+
+class DeniedError(WireError):
+    """The server refused the account, for example because of a wrong password. ``code`` is the server's code, or 0."""
+
+    def __init__(self, said: str, code: int = 0) -> None:
+        super().__init__("denied", say.joined(("the login was denied: ", "登录被拒绝："), said or say.EMPTY))
+        self.code = code
+        self.said = said
+
+
+def text_of(data: bytes | str, most: int = 80) -> str:
+    """Return data of a server as one line of printable text of at most ``most`` characters, and a sign if it is cut.
+
+    >>> text_of(b"+OK\\r\\n\\x1b[31mred")
+    '+OK [31mred'
+    >>> text_of(b"abcdef", most=3)
+    'abc…'
+    """
+    text = data[: 8 * most + 64].decode(errors="replace") if isinstance(data, bytes) else data[: 8 * most + 64]
+    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return plain if len(plain) <= most else f"{plain[:most]}…"
+
+
+@contextmanager
+def needed(box: str, *, expected: Words = "", see: str = "", read: Words = "") -> Iterator[None]:
+    """Turn a WireError of the block into an unmet requirement of this box. The error's words are what was found.
+
+    >>> with needed("web", see="systemctl status nginx"):
+    ...     raise WireError("refused", say.REFUSED)
+    Traceback (most recent call last):
+        ...
+    labctl.kit.answers.Unmet: web: expected ; found the connection was refused (`systemctl status nginx`)
+    [zh] web：应为 ；实际 连接被拒绝 (`systemctl status nginx`)
+    """
+    try:
+        yield
+    except WireError as error:
+        raise Unmet(box, found=error.words, expected=expected, see=see, read=read) from error
+
+
+def garbage(protocol: str, sent: bytes) -> WireError:
+    """Return the error for an answer that does not follow the protocol."""
+    shown = text_of(sent) or say.EMPTY[0], text_of(sent) or say.EMPTY[1]
+    return WireError(
+        "garbage", (f"an answer that is not {protocol}: {shown[0]}", f"不符合 {protocol} 的应答：{shown[1]}")
+    )
+
+
+def refusal(protocol: str, said: str) -> WireError:
+    """Return the error for a server that says, in its protocol, that it does not do what was asked."""
+    return WireError("refusal", (f"{protocol} refused: {said}", f"{protocol} 拒绝：{said}"))
+
+
+def hung_up(sent: bytes = b"") -> WireError:
+    """Return the error for a connection that the server closed before the end of its answer."""
+    if not sent:
+        return WireError(
+            "hung up", ("the server closed the connection without an answer", "服务器没有应答就关闭了连接")
+        )
+    shown = text_of(sent)
+    return WireError(
+        "hung up",
+        (
+            f"the server closed the connection in the middle of its answer: {shown}",
+            f"服务器在应答中途关闭了连接：{shown}",
+        ),
+    )
+
+
+def tls_failed(error: ssl.SSLError) -> WireError:
+    """Return the error for a TLS handshake or a TLS connection that failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = text_of(error.verify_message)
+        return WireError("untrusted", (f"the certificate is not trusted: {why}", f"证书不受信任：{why}"))
+    why = text_of((error.reason or str(error)).replace("_", " ").lower())
+    return WireError("tls", (f"TLS failed: {why}", f"TLS 失败：{why}"))
+
+
+def trusting(ca: str = "") -> ssl.SSLContext:
+    """Return the settings of a TLS client. With ``ca`` (PEM), the certificate and its name are verified. Without it,
+    every certificate and every cipher is accepted. Raises WireError if ``ca`` has no certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # the same rules in every version of Python
+    if not ca:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        return context
+    try:
+        context.load_verify_locations(cadata=ca)
+    except (ssl.SSLError, ValueError) as error:
+        raise WireError("untrusted", ("the CA's file has no certificate", "CA 文件中没有证书")) from error
+    return context
+
+
+class Line:
+    """A TCP connection with a deadline and a limit for each answer. It has the methods of a socket that libraries use.
+
+    ``begin`` starts a request. Each operation raises WireError after the deadline, and when the answers of this request
+    have more bytes than the limit.
+    """
+
+    def __init__(self, sock: socket.socket, place: Place, seconds: float, most: int, spent: float = 0.0) -> None:
+        self._sock = sock
+        self._place = place
+        self._most = most
+        self.begin(seconds, spent)
+        self.reader = io.BufferedReader(_Reader(self))
+
+    def begin(self, seconds: float, spent: float = 0.0) -> None:
+        """Start a request: its deadline is in ``seconds`` of an idle machine, less the real seconds already spent."""
+        self._seconds = seconds
+        self._ends = time.monotonic() + self._place.limit(seconds) - spent
+        self.received = 0
+        self.beginning = b""
+        self.ended = False
+
+    def recv(self, size: int = 65536) -> bytes:
+        """Receive at most ``size`` bytes, or none after the end."""
+        room = self._most - self.received
+        if room <= 0:
+            raise WireError("too much", (f"an answer of more than {self._most} bytes", f"应答超过 {self._most} 字节"))
+        with self._errors():
+            data = self._sock.recv(min(size, room))
+        self.received += len(data)
+        self.beginning += data[: max(0, 200 - len(self.beginning))]
+        self.ended = not data
+        return data
+
+    def recv_into(self, buffer: WriteableBuffer) -> int:
+        """Receive bytes into a buffer, and return their number."""
+        view = memoryview(buffer)
+        data = self.recv(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def sendall(self, data: ReadableBuffer) -> None:
+        """Send these bytes."""
+        with self._errors():
+            self._sock.sendall(data)
+
+    def exactly(self, size: int) -> bytes:
+        """Receive so many bytes. Raises WireError if the server closes the connection before."""
+        if not 0 <= size <= self._most:
+            raise WireError("too much", (f"an answer of {size} bytes", f"应答长度为 {size} 字节"))
+        data = self.reader.read(size)
+        if len(data) < size:
+            raise hung_up(self.beginning)
+        return data
+
+    def line(self, most: int = 65536) -> bytes:
+        """Receive a line, and return it without its end. Raises WireError if it is longer than ``most``."""
+        data = self.reader.readline(most)
+        if data.endswith(b"\n"):
+            return data.removesuffix(b"\n").removesuffix(b"\r")
+        if len(data) >= most:
+            raise WireError("too much", (f"a line of more than {most} bytes", f"一行超过 {most} 字节"))
+        raise hung_up(self.beginning)
+
+    def secure(self, context: ssl.SSLContext, name: str) -> None:
+        """Begin TLS. ``name`` is the server's name for SNI and for the certificate, or an IP address."""
+        with self._errors():
+            self._sock = context.wrap_socket(self._sock, server_hostname=name)
+
+    @property
+    def encrypted(self) -> ssl.SSLSocket | None:
+        """The TLS connection, or None without TLS."""
+        return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
+
+    def waiting(self) -> bool:
+        """Whether there are bytes or an end that nobody asked for. A free connection with any of them is of no use."""
+        import select
+
+        return bool(select.select([self._sock], [], [], 0)[0])
+
+    def makefile(self, mode: str = "rb", *_args: Any, **_options: Any) -> io.BufferedReader:
+        """Return a reader of this connection. Its ``close`` leaves the connection open."""
+        if mode not in ("r", "rb"):
+            raise ValueError(f"only for reading, not {mode}")
+        return io.BufferedReader(_Reader(self))
+
+    def settimeout(self, _seconds: float | None) -> None:
+        """Do nothing: the deadline of the request holds."""
+
+    def setsockopt(self, *_option: Any) -> None:
+        """Do nothing: the connection has the options that it needs."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._sock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise self._late()
+        try:
+            self._sock.settimeout(left)
+            yield
+        except TimeoutError as error:
+            raise self._late() from error
+        except ssl.SSLEOFError as error:
+            raise hung_up(self.beginning) from error
+        except ssl.SSLError as error:
+            raise tls_failed(error) from error
+        except OSError as error:
+            raise hung_up(self.beginning) from error
+
+    def _late(self) -> WireError:
+        if not self.received:
+            return no_answer(self._seconds)
+        within = f"{self._seconds:g}"
+        return WireError(
+            "late", (f"an answer that was not complete within {within} s", f"应答在 {within} 秒内没有结束")
+        )
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        return self._line.recv_into(buffer)
+
+
+def no_answer(seconds: float) -> WireError:
+    """Return the error for a server that sent nothing."""
+    return WireError("no answer", (f"{say.NO_ANSWER[0]} within {seconds:g} s", f"{seconds:g} 秒内{say.NO_ANSWER[1]}"))
+
+
+def connected(place: Place, host: str, port: int, seconds: float, most: int = MOST) -> Line:
+    """Connect from this place. The deadline of the first request includes the time to connect. Raises WireError."""
+    start = time.monotonic()
+    try:
+        sock = place.dial(host, port, seconds=seconds)
+    except TimeoutError as error:
+        raise no_answer(seconds) from error
+    except ConnectionRefusedError as error:
+        raise WireError("refused", say.REFUSED) from error
+    except OSError as error:
+        # Other errors, such as too many open files, are labctl's own.
+        if error.errno in _HANGS_UP:
+            raise hung_up() from error
+        if error.errno in _NO_ROUTE:
+            raise WireError("no route", (f"no route to {host}", f"没有到 {host} 的路由")) from error
+        raise
+    return Line(sock, place, seconds, most, spent=time.monotonic() - start)
+
+
+@contextmanager
+def spoken(line: Line, protocol: str) -> Iterator[None]:
+    """Turn every error of the block, which reads what the server sent, into a WireError. The block must not do
+    anything that can fail because of the check's own arguments."""
+    try:
+        yield
+    except WireError:
+        raise
+    except Exception as error:
+        raise (hung_up(line.beginning) if line.ended else garbage(protocol, line.beginning)) from error
+
+
+class WireClient:
+    """A client with one connection. The connection opens at the first request, and closes after an error, so that the
+    next request opens a new one. ``with`` closes it at the end."""
+
+    protocol = ""
+
+    def __init__(
+        self, place: Place, host: str, port: int, *, tls: bool, ca: str, name: str, seconds: float, most: int
+    ) -> None:
+        self._place = place
+        self._host = host
+        self._port = port
+        self._tls = trusting(ca) if tls or ca else None
+        self._name = name or host
+        self._seconds = seconds
+        self._most = most
+        self._line: Line | None = None
+
+    def __enter__(self) -> Self:
+        if self._line is None:
+            self._opened()
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+
+    def _greet(self, line: Line) -> None:
+        """Do what comes before the first request: read a greeting, or log in."""
+
+    @contextmanager
+    def _talk(self, seconds: float) -> Iterator[Line]:
+        """Give the connection for one request, with a deadline. ``seconds`` are those of an idle machine."""
+        line = self._line or self._opened()
+        line.begin(seconds)
+        try:
+            with spoken(line, self.protocol):
+                yield line
+        except BaseException as error:
+            if getattr(error, "kind", "") != "refusal":  # the server refused in its protocol, and goes on
+                self.close()
+            raise
+
+    def _opened(self) -> Line:
+        self._line = line = connected(self._place, self._host, self._port, self._seconds, self._most)
+        try:
+            if self._tls is not None:
+                line.secure(self._tls, self._name)
+            with spoken(line, self.protocol):
+                self._greet(line)
+        except BaseException:
+            self.close()
+            raise
+        return line
