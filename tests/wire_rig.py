@@ -146,10 +146,9 @@ def free_port() -> int:
 def certificate(folder: Path, names: tuple[str, ...] = ("shop.example",), days: int = 30) -> tuple[str, str]:
     """Make a self-signed certificate, and return the paths of certificate and key."""
     cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days),
-         "-subj", f"/CN={names[0]}", "-addext", "subjectAltName=" + ",".join(f"DNS:{one}" for one in names),
-         "-keyout", str(key), "-out", str(cert)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    about = ["-days", str(days), "-subj", f"/CN={names[0]}"]
+    about += ["-addext", "subjectAltName=" + ",".join(f"DNS:{one}" for one in names)]
+    key_kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    make = ["openssl", "req", "-x509", *key_kind, *about, "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(make, check=True, capture_output=True)
     return str(cert), str(key)

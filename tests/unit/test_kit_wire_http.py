@@ -44,7 +44,7 @@ class Echo(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    do_GET = do_POST = do_HEAD = do_PUT = do_DELETE = answer
+    do_GET = do_POST = do_HEAD = do_PUT = answer  # noqa: N815  the names that BaseHTTPRequestHandler calls
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -110,7 +110,8 @@ def test_a_session_keeps_cookies_and_its_connection(web: wire.Http) -> None:
 
 def test_a_kept_connection_that_the_server_closed_is_replaced() -> None:
     with serving(says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")) as server:
-        with wire.Http(Loopback(), HOST, server.port).session() as visitor:
+        session = wire.Http(Loopback(), HOST, server.port).session()
+        with session as visitor:
             assert [visitor.get("/").text for _ in range(3)] == ["hi", "hi", "hi"]
             assert visitor.connections == 3
 
@@ -137,9 +138,9 @@ def test_a_malformed_answer_is_an_error(answer: bytes) -> None:
 
 @pytest.mark.parametrize("length", [b"10", b"1000000000000"])
 def test_an_answer_that_is_cut_off_is_an_error(length: bytes) -> None:
-    with serving(says(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\nab")) as server:
-        with pytest.raises(wire.WireError, match="in the middle of its answer"):
-            wire.Http(Loopback(), HOST, server.port).get()
+    serve = says(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\nab")
+    with serving(serve) as server, pytest.raises(wire.WireError, match="in the middle of its answer"):
+        wire.Http(Loopback(), HOST, server.port).get()
 
 
 def test_a_chunked_answer_is_read_whole() -> None:

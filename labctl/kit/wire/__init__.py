@@ -15,17 +15,38 @@ if TYPE_CHECKING:
     from labctl.kit.wire.base import needed as needed
     from labctl.kit.wire.base import text_of as text_of
     from labctl.kit.wire.http import Http as Http
+    from labctl.kit.wire.memcached import Memcached as Memcached
+    from labctl.kit.wire.mysql import Mysql as Mysql
+    from labctl.kit.wire.mysql import SqlError as SqlError
+    from labctl.kit.wire.redis import Redis as Redis
+    from labctl.kit.wire.redis import RedisRefusal as RedisRefusal
 
 _PLACES = {
     "DeniedError": "base",
     "Http": "http",
+    "Memcached": "memcached",
+    "Mysql": "mysql",
+    "Redis": "redis",
+    "RedisRefusal": "redis",
+    "SqlError": "mysql",
     "WireError": "base",
     "needed": "base",
     "text_of": "base",
 }
 """Each public name, with its module. A module is imported when a check first needs it."""
 
-__all__ = ["DeniedError", "Http", "WireError", "needed", "text_of"]
+__all__ = [
+    "DeniedError",
+    "Http",
+    "Memcached",
+    "Mysql",
+    "Redis",
+    "RedisRefusal",
+    "SqlError",
+    "WireError",
+    "needed",
+    "text_of",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -148,6 +148,26 @@ def trusting(ca: str = "") -> ssl.SSLContext:
     return context
 
 
+class StartTls(ssl.SSLContext):
+    """Settings of TLS for a library that starts TLS itself, on a Line."""
+
+    settings: ssl.SSLContext
+    name: str
+
+    def __new__(cls, settings: ssl.SSLContext, name: str) -> StartTls:
+        made = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+        made.settings, made.name = settings, name
+        return made
+
+    def __init__(self, settings: ssl.SSLContext, name: str) -> None:
+        """Leave the settings as they are."""
+
+    def wrap_socket(self, sock: Any, *_args: Any, **_options: Any) -> Any:
+        """Start TLS on the Line, and return it."""
+        sock.secure(self.settings, self.name)
+        return sock
+
+
 class Line:
     """A TCP connection with a deadline and a limit for each answer. It has the methods of a socket that libraries use.
 
