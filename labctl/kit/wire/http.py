@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any
 
-from labctl.kit.wire.base import MOST, Line, WireError, connected, garbage, spoken, trusting
+from labctl.kit.wire.base import MOST, Line, connected, spoken, trusting
+from labctl.kit.wire.errors import WireError, garbage
 
 if TYPE_CHECKING:
     from labctl.kit.places import Place

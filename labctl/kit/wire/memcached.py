@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from labctl.kit.wire.base import MOST, Line, WireClient, garbage, refusal, text_of
+from labctl.kit.wire.base import MOST, Line, WireClient
+from labctl.kit.wire.errors import garbage, refusal, text_of
 
 if TYPE_CHECKING:
     from labctl.kit.places import Place

@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.connections import Connection
 
-from labctl.kit.wire.base import (
-    MOST,
-    DeniedError,
-    Line,
-    StartTls,
-    WireClient,
-    WireError,
-    garbage,
-    hung_up,
-    text_of,
-    trusting,
-)
+from labctl.kit.wire.base import MOST, Line, StartTls, WireClient, trusting
+from labctl.kit.wire.errors import DeniedError, WireError, garbage, hung_up, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

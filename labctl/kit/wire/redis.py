@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.kit.wire.base import MOST, DeniedError, Line, WireClient, WireError, garbage, refusal, text_of
+from labctl.kit.wire.base import MOST, Line, WireClient
+from labctl.kit.wire.errors import DeniedError, WireError, garbage, refusal, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
