@@ -281,7 +281,7 @@ class WireClient:
             with spoken(line, self.protocol):
                 yield line
         except BaseException as error:
-            if getattr(error, "kind", "") != "refusal":  # the server refused in its protocol, and goes on
+            if getattr(error, "kind", "") not in ("refusal", "denied"):  # in its protocol: the connection goes on
                 self.close()
             raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -98,6 +99,7 @@ class Smtp(WireClient):
         """Send a mail. A str is the mail with its headers. Raises SmtpError if the server refuses the sender, the
         content or one of the recipients."""
         data = message.encode() if isinstance(message, str) else message.as_bytes()
+        data = re.sub(rb"\r?\n", b"\r\n", data)
         with self._talk(self._seconds) as line, _errors(line):
             refused = self._mail.sendmail(sender, list(recipients), data)
             for code, said in refused.values():

@@ -98,7 +98,9 @@ class Tls:
         told = self._openssl("-showcerts")
         blocks = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", told, re.DOTALL)
         if not blocks:
-            raise garbage("TLS", told.encode())
+            reason = re.search(r":error:[0-9A-F]+:[^:\n]*:[^:\n]*:([^:\n]+)", told)
+            why = text_of(reason[1] if reason else told)
+            raise WireError("tls", (f"TLS failed: {why}", f"TLS 失败：{why}"))
         try:
             return [parsed(x509.load_pem_x509_certificate(one.encode())) for one in blocks[:50]]
         except Exception as error:
@@ -124,8 +126,6 @@ class Tls:
             raise RuntimeError(f"openssl could not run: {text_of(told.stdout)}")
         if told.rc in (124, 143):
             raise no_answer(self._seconds)
-        if "CONNECTED" not in told.stdout and "CONNECTION ESTABLISHED" not in told.stdout and "-brief" not in options:
-            raise WireError("tls", (f"TLS failed: {text_of(told.stdout)}", f"TLS 失败：{text_of(told.stdout)}"))
         return told.stdout
 
 
