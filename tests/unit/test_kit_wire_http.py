@@ -186,3 +186,13 @@ def test_a_certificate_is_verified_against_the_given_ca(tmp_path: Path) -> None:
     with serving(says(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as server, pytest.raises(wire.WireError) as caught:
         get(tls=True)
     assert caught.value.kind == "tls"
+
+
+def test_a_server_of_another_protocol_that_waits_is_named_at_once() -> None:
+    def serve(link: socket.socket) -> None:
+        link.sendall(b"\x4a\0\0\0\x0a10.11.6-MariaDB")
+        while link.recv(65536):
+            pass
+
+    with serving(serve) as server, pytest.raises(wire.WireError, match="an answer that is not HTTP: J"):
+        wire.Http(Loopback(), HOST, server.port, seconds=60).get()

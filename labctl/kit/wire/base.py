@@ -70,13 +70,14 @@ class Line:
     """A TCP connection with a deadline and a limit for each answer. It has the methods of a socket that libraries use.
 
     ``begin`` starts a request. Each operation raises WireError after the deadline, and when the answers of this request
-    have more bytes than the limit.
+    have more bytes than the limit. ``opening`` is a protocol's name, and the bytes with which each answer begins.
     """
 
     def __init__(self, sock: socket.socket, place: Place, seconds: float, most: int, spent: float = 0.0) -> None:
         self._sock = sock
         self._place = place
         self._most = most
+        self.opening: tuple[str, bytes] | None = None
         self.begin(seconds, spent)
         self.reader = io.BufferedReader(_Reader(self))
 
@@ -98,7 +99,14 @@ class Line:
         self.received += len(data)
         self.beginning += data[: max(0, 200 - len(self.beginning))]
         self.ended = not data
+        if self.opening and not self._opens():
+            raise garbage(self.opening[0], self.beginning)
         return data
+
+    def _opens(self) -> bool:
+        """Whether the answer begins as one of the protocol. A server of another one may wait for the client then."""
+        start = self.opening[1] if self.opening else b""
+        return self.beginning[: len(start)] == start[: len(self.beginning)]
 
     def recv_into(self, buffer: WriteableBuffer) -> int:
         """Receive bytes into a buffer, and return their number."""

@@ -241,6 +241,7 @@ class HttpSession:
         else:
             self._line.begin(self._seconds)
         line = self._line
+        line.opening = ("HTTP", b"HTTP/")
         talk = _Talk(line)
         talk.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for one, value in headers.items():

@@ -129,8 +129,10 @@ class WebSocket(WireClient):
             request.headers[name] = value
         self._talks.send_request(request)
         self._flush(line)
+        line.opening = ("HTTP", b"HTTP/")
         while self._talks.state is State.CONNECTING and self._talks.handshake_exc is None:
             self._read(line, line.recv())
+        line.opening = None
         if isinstance(error := self._talks.handshake_exc, InvalidStatus):
             raise UpgradeError(error.response.status_code)
         if self._talks.handshake_exc is not None:
