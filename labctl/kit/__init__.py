@@ -15,6 +15,7 @@ VERSION = (1, 0)
 
 if TYPE_CHECKING:
     from labctl.kit import say as say
+    from labctl.kit import wire as wire
     from labctl.kit.answers import Unmet as unmet  # noqa: N813  a check raises it like pytest.fail
     from labctl.kit.answers import every as every
     from labctl.kit.timing import within as within
@@ -23,12 +24,13 @@ _PLACES = {
     "every": ("answers", "every"),
     "say": ("say", ""),
     "unmet": ("answers", "Unmet"),
+    "wire": ("wire", ""),
     "within": ("timing", "within"),
 }
 """Each public name, with its module and its name there. An empty name stands for the module itself. A module is
 imported when a check first needs it, because most checks need only a few."""
 
-__all__ = ["VERSION", "every", "say", "unmet", "within"]
+__all__ = ["VERSION", "every", "say", "unmet", "wire", "within"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -196,3 +197,29 @@ def test_a_server_of_another_protocol_that_waits_is_named_at_once() -> None:
 
     with serving(serve) as server, pytest.raises(wire.WireError, match="an answer that is not HTTP: J"):
         wire.Http(Loopback(), HOST, server.port, seconds=60).get()
+
+
+def test_a_folded_cookie_is_an_error_and_not_sent_back() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n\tX-Evil: 1\r\nContent-Length: 0\r\n\r\n"
+    with serving(says(answer)) as server, wire.Http(Loopback(), HOST, server.port).session() as visitor:
+        visitor.get()
+        with pytest.raises(wire.WireError, match="not HTTP"):
+            visitor.get()
+
+
+def test_a_slow_reader_ends_at_the_deadline(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+
+    def serve(link: socket.socket) -> None:
+        with context.wrap_socket(link, server_side=True) as secure:
+            while secure.recv(4096):
+                time.sleep(0.02)  # the pace of this server
+
+    with serving(serve) as server:
+        start = time.monotonic()
+        with pytest.raises(wire.WireError) as caught:
+            wire.Http(Loopback(), HOST, server.port, tls=True, seconds=0.5).post("/", body=b"x" * 2**25)
+        assert caught.value.kind == "no answer"
+        assert time.monotonic() - start < 3

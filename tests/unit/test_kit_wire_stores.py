@@ -176,3 +176,15 @@ def test_a_login_that_mariadb_refuses_is_told_apart(code: int, said: str, denied
         assert isinstance(caught.value, wire.DeniedError if denied else wire.SqlError)
         assert getattr(caught.value, "code", 0) == code
         assert said in caught.value.words[0]
+
+
+def test_a_subscription_is_made_again_after_an_error() -> None:
+    answer = b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n"
+    with serving(says(answer)) as server, redis(server.port) as client:
+        client.subscribe("c")
+        assert client.receive(1) == ["message", "c", "hi"]
+        with pytest.raises(wire.WireError):
+            client.receive(1)
+        assert client.receive(1) == ["message", "c", "hi"]
+    with pytest.raises(ValueError, match="subscribe comes first"):
+        redis(1).receive(1)

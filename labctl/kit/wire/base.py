@@ -37,11 +37,11 @@ def trusting(ca: str = "") -> ssl.SSLContext:
     if not ca:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
         return context
     try:
         context.load_verify_locations(cadata=ca)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:  # TypeError: not ASCII
         raise WireError("untrusted", ("the CA's file has no certificate", "CA 文件中没有证书")) from error
     return context
 
@@ -117,8 +117,10 @@ class Line:
 
     def sendall(self, data: ReadableBuffer) -> None:
         """Send these bytes."""
-        with self._errors():
-            self._sock.sendall(data)
+        view = memoryview(data).cast("B")
+        for start in range(0, len(view), 16384):  # TLS has a time limit of its own for each part
+            with self._errors():
+                self._sock.sendall(view[start : start + 16384])
 
     def exactly(self, size: int) -> bytes:
         """Receive so many bytes. Raises WireError if the server closes the connection before."""
@@ -152,7 +154,9 @@ class Line:
         """Whether there are bytes or an end that nobody asked for. A free connection with any of them is of no use."""
         import select
 
-        return bool(select.select([self._sock], [], [], 0)[0])
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def makefile(self, mode: str = "rb", *_args: Any, **_options: Any) -> io.BufferedReader:
         """Return a reader of this connection. Its ``close`` leaves the connection open."""

@@ -17,7 +17,7 @@ from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any
 
 from labctl.kit.wire.base import MOST, Line, connected, spoken, trusting
-from labctl.kit.wire.errors import WireError, garbage
+from labctl.kit.wire.errors import WireError, garbage, text_of
 
 if TYPE_CHECKING:
     from labctl.kit.places import Place
@@ -78,7 +78,7 @@ class HttpReply:
         'HTTP 301 to https://a/'
         """
         where = self.headers.get("location", "")
-        return f"HTTP {self.status}" + (f" to {where[:80]}" if where else "")
+        return f"HTTP {self.status}" + (f" to {text_of(where)}" if where else "")
 
 
 class Http:
@@ -205,6 +205,8 @@ class HttpSession:
         about = urllib.request.Request(f"{scheme}://{name}{path if path.startswith('/') else '/'}")  # noqa: S310
         self._jar.add_cookie_header(about)
         if (cookie := about.get_header("Cookie")) and "cookie" not in given:
+            if not cookie.isprintable():  # a folded Set-Cookie
+                raise garbage("HTTP", cookie.encode())
             given["cookie"] = cookie
         target = urllib.parse.quote(path, safe=string.punctuation)
 
@@ -290,7 +292,9 @@ def _reply(answer: http.client.HTTPResponse) -> HttpReply:
         raise http.client.IncompleteRead(b"", answer.length)
     with contextlib.closing(answer):
         version = {10: "HTTP/1.0", 11: "HTTP/1.1"}.get(answer.version, "HTTP/?")
-        return HttpReply(answer.status, answer.reason, ReplyHeaders(answer.getheaders()), b"".join(parts), version)
+        return HttpReply(
+            answer.status, text_of(answer.reason), ReplyHeaders(answer.getheaders()), b"".join(parts), version
+        )
 
 
 def _content(body: bytes | str, form: Form | None, files: Files | None) -> tuple[str, bytes]:

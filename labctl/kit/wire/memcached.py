@@ -27,7 +27,7 @@ class Memcached(WireClient):
         with self._talk(self._seconds) as line:
             line.sendall(asked)
             while (words := self._words(line)) != ["END"]:
-                if len(words) < 4 or words[0] != "VALUE" or words[1] not in keys:
+                if len(words) < 4 or words[0] != "VALUE" or words[1] not in keys or not words[3].isdigit():
                     raise garbage(self.protocol, line.beginning)
                 data = line.exactly(int(words[3]) + 2)
                 if data[-2:] != b"\r\n":

@@ -93,7 +93,7 @@ class Mongo(WireClient):
         found = cursor.get("firstBatch") if isinstance(cursor, dict) else None
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             self.close()
-            raise garbage(self.protocol, str(answer).encode())
+            raise garbage(self.protocol, str(answer).encode(errors="replace"))
         return found
 
     def insert(self, database: str, collection: str, documents: Sequence[Mapping[str, Any]], **more: Any) -> Document:

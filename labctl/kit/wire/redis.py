@@ -58,6 +58,7 @@ class Redis(WireClient):
         super().__init__(place, host, port, tls=tls, ca=ca, name=name, seconds=seconds, most=most)
         self._login = (user, password) if user else (password,) if password else ()
         self._raw = raw
+        self._channels: tuple[str, ...] = ()
 
     def ask(self, *words: object) -> Any:
         """Send a command, and return its answer. An error that Redis answers is a RedisRefusal."""
@@ -85,14 +86,16 @@ class Redis(WireClient):
             for _ in channels:
                 if isinstance(answer := self._answer(line), RedisRefusal):
                     raise refusal("Redis", text_of(answer, 120))
+        self._channels = channels
 
     def receive(self, seconds: float) -> Any:
         """Return the next message that Redis sends by itself, as ["message", channel, text], or None if there is none
         within ``seconds``. The connection stays open."""
-        if self._line is None:
+        if not self._channels:
             raise ValueError("subscribe comes first")
-        line = self._line
-        with self._talk(seconds):
+        if self._line is None:  # it closed after an error
+            self.subscribe(*self._channels)
+        with self._talk(seconds) as line:
             try:
                 line.reader.peek(1)
             except WireError as error:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from labctl.kit.wire.base import MOST, Line, StartTls, WireClient, trusting
-from labctl.kit.wire.errors import DeniedError, WireError, garbage, hung_up, text_of
+from labctl.kit.wire.errors import DeniedError, Kind, WireError, garbage, hung_up, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +25,8 @@ class SmtpError(WireError):
     """An answer that a mail server does not accept something. ``code`` is its number, ``said`` its text."""
 
     def __init__(self, code: int, said: str) -> None:
-        super().__init__("refusal", (f"SMTP {code} {said}", f"SMTP {code} {said}"))
+        kind: Kind = "hung up" if code == 421 else "refusal"  # with 421 the server closes the connection
+        super().__init__(kind, (f"SMTP {code} {said}", f"SMTP {code} {said}"))
         self.code = code
         self.said = said
 
@@ -147,4 +148,6 @@ def _errors(line: Line) -> Iterator[None]:
     except smtplib.SMTPNotSupportedError as error:
         raise SmtpError(502, _text(str(error))) from error
     except smtplib.SMTPException as error:
+        if type(error) is smtplib.SMTPException:  # no way to log in that both sides know
+            raise SmtpError(504, _text(str(error))) from error
         raise (hung_up(line.beginning) if line.ended else garbage("SMTP", line.beginning)) from error

@@ -95,7 +95,8 @@ class Tls:
     def chain(self) -> list[ServerCertificate]:
         """Return the certificates in the order in which the server sends them: its own is the first. Raises
         WireError."""
-        told = self._openssl("-showcerts")
+        # After this section, openssl prints what the server sends over TLS, which can be anything.
+        told, _, _ = self._openssl("-showcerts").partition("\nServer certificate\n")
         blocks = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", told, re.DOTALL)
         if not blocks:
             reason = re.search(r":error:[0-9A-F]+:[^:\n]*:[^:\n]*:([^:\n]+)", told)
