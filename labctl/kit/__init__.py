@@ -14,15 +14,25 @@ from typing import TYPE_CHECKING, Any
 VERSION = (1, 0)
 
 if TYPE_CHECKING:
+    from labctl.kit import configs as configs
+    from labctl.kit import looks as looks
     from labctl.kit import say as say
     from labctl.kit import wire as wire
     from labctl.kit.answers import Unmet as unmet  # noqa: N813  a check raises it like pytest.fail
     from labctl.kit.answers import every as every
+    from labctl.kit.services import service as service
+    from labctl.kit.surviving import WholeState as WholeState
+    from labctl.kit.surviving import survives as survives
     from labctl.kit.timing import within as within
 
 _PLACES = {
+    "WholeState": ("surviving", "WholeState"),
+    "configs": ("configs", ""),
     "every": ("answers", "every"),
+    "looks": ("looks", ""),
     "say": ("say", ""),
+    "service": ("services", "service"),
+    "survives": ("surviving", "survives"),
     "unmet": ("answers", "Unmet"),
     "wire": ("wire", ""),
     "within": ("timing", "within"),
@@ -30,7 +40,19 @@ _PLACES = {
 """Each public name, with its module and its name there. An empty name stands for the module itself. A module is
 imported when a check first needs it, because most checks need only a few."""
 
-__all__ = ["VERSION", "every", "say", "unmet", "wire", "within"]
+__all__ = [
+    "VERSION",
+    "WholeState",
+    "configs",
+    "every",
+    "looks",
+    "say",
+    "service",
+    "survives",
+    "unmet",
+    "wire",
+    "within",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -76,3 +76,30 @@ class PlaceTexts:
     def matching(self, pattern: str) -> list[str]:
         """Return the files that a pattern matches, in their order."""
         return matching(self._place, [pattern]).get(pattern, [])
+
+
+_LINKS = """
+mark=$1; shift
+for path; do
+    printf '%s%s' "$mark" "$path"
+    depth=0
+    while [ -L "$path" ] && [ $depth -lt 20 ]; do
+        depth=$((depth + 1))
+        target=$(readlink "$path"; echo .)
+        target=${target%??}
+        case $target in /*) path=$target;; *) path=${path%/*}/$target;; esac
+        printf '\\n%s' "$path"
+    done
+    printf '\\n%s' "$(readlink -f "$path")"
+done
+true
+"""
+
+
+def linked_paths(place: Place, paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return for each path the paths of the links that lead to its file, and the real path of the file last."""
+    found = {}
+    for part in parts_of(place, _LINKS, *paths):
+        passed = part.split("\n")
+        found[passed[0]] = tuple(passed)
+    return found
