@@ -28,8 +28,21 @@ def parts_of(place: Place, script: str, *words: str, seconds: float = 20) -> lis
     """Run a script of the toolbox's shell that writes its first argument, the mark, before each part of its output.
     Return the parts without the mark."""
     mark = f"{secrets.token_hex(8)} "
-    arguments = " ".join(shlex.quote(word) for word in (mark, *words))
-    return place.run(f"set -- {arguments}\n{script}", seconds=seconds).stdout.split(mark)[1:]
+    arguments = " ".join(quoted_word(word) for word in (mark, *words))
+    done = place.run(f"set -- {arguments}\n{script}", seconds=seconds)
+    return done.stdout_bytes.decode(errors="surrogateescape").split(mark)[1:]
+
+
+def quoted_word(word: str) -> str:
+    """Quote a word for the toolbox's shell. A file name may have any bytes; those that are not UTF-8 are surrogates.
+
+    >>> quoted_word("a b")
+    "'a b'"
+    """
+    if word.isascii() or word.encode(errors="replace").decode() == word:
+        return shlex.quote(word)
+    octets = word.encode(errors="surrogateescape")
+    return "$'" + "".join(chr(one) if chr(one).isalnum() and one < 128 else f"\\{one:03o}" for one in octets) + "'"
 
 
 def read_texts(place: Place, paths: Iterable[str], most: int = MOST) -> dict[str, str]:

@@ -55,7 +55,7 @@ def _without(items: Sequence[Any], others: Sequence[Any]) -> list[Any]:
 
 
 def _item(value: Any) -> str:
-    text = str(value)
+    text = "".join(sign if sign.isprintable() else " " for sign in str(value))
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 

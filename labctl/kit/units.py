@@ -6,6 +6,7 @@ Sources: systemd.unit(5) "Unit File Load Path", and systemd 252 for the order of
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
@@ -42,10 +43,14 @@ for path; do
     find -L "$path" -maxdepth 2 -exec stat -c "$mark%f %s %n$mark%N" {} + 2>&-
 done | head -c 4000000
 """
-# systemd touches systemd-units-load when it has read its units.
-_NEWER = """
+# systemd touches systemd-units-load when it has read its units. busybox compares whole seconds only, so ls shows more.
+LOADED = "/run/systemd/systemd-units-load"
+_MOMENTS = """
 mark=$1; shift
-for path; do [ "$path" -nt /run/systemd/systemd-units-load ] && printf '%s%s' "$mark" "$path"; done
+for path; do
+    printf '%s%s\\n' "$mark" "$path"
+    ls -dLn --time-style=+%s.%N -- "$path" 2>&-
+done
 true
 """
 
@@ -145,9 +150,17 @@ class BoxUnits:
         files = [(path, texts[path]) for _, pattern in wanted for path in matched.get(pattern, ()) if path in texts]
         found.set_environment(files, [one for one in manager if one.name == "DefaultEnvironment"])
         folders = [f"{path}/{name}.d" for path in PATHS for name in found.names]
-        asked = [path for path in (*found.files, *folders) if path in self.tree.entries]
-        found.stale = tuple(parts_of(self.place, _NEWER, *asked))
+        found.stale = self._newer([path for path in (*found.files, *folders) if path in self.tree.entries])
         return found
+
+    def _newer(self, paths: list[str]) -> tuple[str, ...]:
+        moments: dict[str, tuple[int, int]] = {}
+        for part in parts_of(self.place, _MOMENTS, LOADED, *paths):
+            path, _, listed = part.partition("\n")
+            if moment := re.match(r"(?:\S+\s+){5}(\d+)\.(\d+) ", listed):
+                moments[path] = int(moment[1]), int(moment[2])
+        loaded = moments.get(LOADED, (0, 0))
+        return tuple(path for path in paths if loaded < moments.get(path, (0, 0)))
 
     def units(self, names: Sequence[str], tree: UnitTree | None = None) -> list[SystemdUnit]:
         """Return several units with one command, without their environments."""

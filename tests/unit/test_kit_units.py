@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.kit.reading import quoted_word
 from labctl.kit.unit_files import (
     SourcedWord,
     UnitSetting,
@@ -114,6 +118,18 @@ def test_no_text_stops_a_parser(text: str) -> None:
 )
 def test_an_environment_file(text: str, expected: dict[str, str]) -> None:
     assert {name: word.text for name, word in parse_environment(text).items()} == expected
+
+
+@given(st.binary(max_size=30))
+def test_a_shell_gets_any_file_name_as_it_is(name: bytes) -> None:
+    """The toolbox's shell knows $'...', as bash does."""
+    name = name.replace(b"\0", b"")
+    quoted = quoted_word(name.decode(errors="surrogateescape"))
+    pieces = re.fullmatch(r"\$'((?:[A-Za-z0-9]|\\[0-7]{3})*)'", quoted)
+    if pieces:
+        assert re.sub(rb"\\([0-7]{3})", lambda one: bytes([int(one[1], 8)]), pieces[1].encode()) == name
+    else:
+        assert shlex.split(quoted) == [name.decode()]
 
 
 NAMES = {"A": SourcedWord("one  two", "/etc/default/x", 3), "E": SourcedWord(""), "Q": SourcedWord("'a b' c")}
