@@ -69,10 +69,10 @@ def rules(box: Place) -> dict[str, Any]:
     iptables-save prints them, because nft shows some of their matches only by name. A box without the right to filter
     has no rules. Tables of iptables-legacy are only listed by name."""
     shown = box.run("nft -j list ruleset")
-    found = nft_rules(shown.stdout) if shown.rc == 0 else {}
+    found = nft_rules(_text(shown.stdout_bytes)) if shown.rc == 0 else {}
     for name in ("iptables", "ip6tables"):
         saved = box.run(f"{name}-save")
-        lines = saved_rules(saved.stdout) if saved.rc == 0 else []
+        lines = saved_rules(_text(saved.stdout_bytes)) if saved.rc == 0 else []
         found |= {name: lines} if lines else {}
     legacy = box.run(_LEGACY).stdout.split()
     return found | ({"iptables-legacy": sorted(legacy)} if legacy else {})

@@ -22,7 +22,7 @@ for pid in 1 "$@"; do
         printf '%s%s\\n' "$mark" $pid
         grep -E '^(State|PPid|TracerPid):' /proc/$pid/status
         printf '%s' "$mark"; cat /proc/$pid/cgroup 2>&-
-        printf '%s' "$mark"; tr '\\0' '\\n' < /proc/$pid/cmdline 2>&-
+        printf '%s' "$mark"; head -c 8192 /proc/$pid/cmdline 2>&- | tr '\\0' '\\n'
         pid=$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$pid/status 2>&-)
     done
 done

@@ -86,7 +86,8 @@ _JOURNAL = "timeout 8 journalctl --root=/ _SYSTEMD_UNIT=%s -n %s -q -o json --ou
 def journal_lines(place: Place, name: str, lines: int) -> tuple[int, str]:
     """Return the last lines that the unit's processes wrote to the journal, and the second of the last one."""
     moment, kept = 0, []
-    for line in place.run(_JOURNAL, name, str(lines)).stdout.split("\n"):
+    shown = place.run(_JOURNAL, name, str(lines)).stdout_bytes.decode(errors="replace")
+    for line in shown.split("\n"):
         try:
             entry = json.loads(line)
             moment = int(entry["__REALTIME_TIMESTAMP"]) // 1_000_000

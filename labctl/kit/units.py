@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
+from labctl.kit.answers import Unmet
 from labctl.kit.places import Place
 from labctl.kit.reading import matching, parts_of, read_texts
 from labctl.kit.unit_files import (
@@ -35,13 +36,14 @@ MANAGER = (
 )
 """The manager's own settings (systemd-system.conf(5)); DefaultEnvironment= is of interest."""
 
+_MOST = 4_000_000
 _LIST = """
-mark=$1; shift
+mark=$1 most=$2; shift 2
 [ /lib/systemd/system -ef /usr/lib/systemd/system ] && same=/lib/systemd/system
 for path; do
     [ -d "$path" ] && [ "$path" != "$same" ] || continue
     find -L "$path" -maxdepth 2 -exec stat -c "$mark%f %s %n$mark%N" {} + 2>&-
-done | head -c 4000000
+done | head -c "$most"
 """
 # systemd touches systemd-units-load when it has read its units. busybox compares whole seconds only, so ls shows more.
 LOADED = "/run/systemd/systemd-units-load"
@@ -135,7 +137,14 @@ class BoxUnits:
     @cached_property
     def tree(self) -> UnitTree:
         """All entries of systemd's folders."""
-        return UnitTree(_entries(parts_of(self.place, _LIST, *PATHS)))
+        parts = parts_of(self.place, _LIST, str(_MOST), *PATHS)
+        if sum(len(part.encode(errors="surrogateescape")) + 17 for part in parts) >= _MOST:
+            raise Unmet(
+                self.place.name,
+                found=("far too many files in systemd's folders", "systemd 的目录里文件过多"),
+                see="ls -R /etc/systemd/system | wc -l",
+            )
+        return UnitTree(_entries(parts))
 
     def unit(self, name: str) -> SystemdUnit:
         """Return a unit with its environment, by any of its names. A name without a type is a service."""

@@ -194,7 +194,8 @@ systemctl show a-b@x-y -p DropInPaths --value
 
 # systemctl can't show a drop-in whose name is not UTF-8, but systemd reads it.
 ODD = r"""
-printf '[Service]\nEnvironmentFile=\nEnvironment=TWO=8\n' > "$(printf '/run/systemd/system/a-b@x-y.service.d/30 \377.conf')"
+odd=$(printf '/run/systemd/system/a-b@x-y.service.d/30 \377.conf')
+printf '[Service]\nEnvironmentFile=\nEnvironment=TWO=8\n' > "$odd"
 sed -i 's,/bin/sleep name,/usr/local/bin/say name,' /etc/systemd/system/a-b@.service
 systemctl daemon-reload; systemctl start a-b@x-y; until [ -s /run/arguments ]; do :; done
 """
@@ -277,7 +278,12 @@ def test_a_library_in_front_and_a_stopped_process_are_seen(kit: KitRig, redis: S
     wait = "until ss -ltn | grep -q :6379; do :; done"
     kit.root("store", f"LD_PRELOAD=/root/x.so {REDIS} --daemonize yes --bind 127.0.0.1; {wait}")
     wrong(fresh(kit).genuine, "was changed")
-    kit.root("store", f"pkill -KILL redis; {REDIS} --daemonize yes --bind 127.0.0.1; {wait}; pkill -STOP redis")
+    kit.root(
+        "store", f"pkill -KILL redis; while pidof redis-server; do :; done; {REDIS} --daemonize yes --bind 127.0.0.1"
+    )
+    kit.root(
+        "store", f"{wait}; pkill -STOP redis; until grep -q 'State:.T' /proc/$(pidof redis-server)/status; do :; done"
+    )
     wrong(fresh(kit).genuine, "is stopped")
     kit.root(
         "store", f"pkill -CONT redis; {REDIS} --daemonize yes --bind {OWN}; until ss -ltn | grep -q {OWN}; do :; done"
