@@ -121,7 +121,7 @@ class ServiceIdentity:
                 self.box.name,
                 found=(
                     f"{shown} (pid {one.pid}) listens on {at[0]}, not {self.programs[0]}",
-                    f"监听 {at[1]} 的是 {shown}（pid {one.pid}），不是 {self.programs[0]}",
+                    f"监听 {at[1]}的是 {shown}（pid {one.pid}），不是 {self.programs[0]}",
                 ),
                 see="ss -ltnp" if self.protocol == "tcp" else "ss -lunp",
             )
@@ -205,7 +205,12 @@ class ServiceIdentity:
         elif not unit.exists:
             parts.append(state_of(unit))
         elif self._in_group(unit):
-            parts.append((f"{unit.name} runs", f"{unit.name} 在运行"))
+            parts.append(
+                (
+                    f"{unit.name} has a process, which does not listen there",
+                    f"{unit.name} 有进程在运行，但没有监听该端口",
+                )
+            )
         else:
             boot = self.units.starts_at_boot(unit.name)
             parts.append(
