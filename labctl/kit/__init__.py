@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 VERSION = (1, 0)
 
 if TYPE_CHECKING:
+    from labctl.kit import accounts as accounts
     from labctl.kit import configs as configs
     from labctl.kit import looks as looks
     from labctl.kit import say as say
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "WholeState": ("surviving", "WholeState"),
+    "accounts": ("accounts", ""),
     "configs": ("configs", ""),
     "every": ("answers", "every"),
     "looks": ("looks", ""),
@@ -43,6 +45,7 @@ imported when a check first needs it, because most checks need only a few."""
 __all__ = [
     "VERSION",
     "WholeState",
+    "accounts",
     "configs",
     "every",
     "looks",
