@@ -16,8 +16,10 @@ VERSION = (1, 0)
 if TYPE_CHECKING:
     from labctl.kit import accounts as accounts
     from labctl.kit import configs as configs
+    from labctl.kit import files as files
     from labctl.kit import looks as looks
     from labctl.kit import say as say
+    from labctl.kit import secrets as secrets
     from labctl.kit import wire as wire
     from labctl.kit.answers import Unmet as unmet  # noqa: N813  a check raises it like pytest.fail
     from labctl.kit.answers import every as every
@@ -31,8 +33,10 @@ _PLACES = {
     "accounts": ("accounts", ""),
     "configs": ("configs", ""),
     "every": ("answers", "every"),
+    "files": ("files", ""),
     "looks": ("looks", ""),
     "say": ("say", ""),
+    "secrets": ("secrets", ""),
     "service": ("services", "service"),
     "survives": ("surviving", "survives"),
     "unmet": ("answers", "Unmet"),
@@ -48,8 +52,10 @@ __all__ = [
     "accounts",
     "configs",
     "every",
+    "files",
     "looks",
     "say",
+    "secrets",
     "service",
     "survives",
     "unmet",

@@ -13,14 +13,18 @@ MOST = 1 << 20
 """The bytes of a file that are read."""
 
 _SCRIPT = r"""IFS=
-say() { printf '%s ' "$2"; printf %s "$1" | base64 -w0; printf ' %s ' "$(stat $2 -c '%f %u %g %h %s %d.%i' "$1")"; }
-for pattern do
-  for file in $pattern; do
-    [ -e "$file" ] || continue
-    say "$file" -L
-    if [ -f "$file" ]; then head -c MOST -- "$file" | base64 -w0; fi
-    echo
-  done
+show() {
+  [ -e "$1" ] || return
+  printf %s "$1" | base64 -w0
+  printf ' %s ' "$(stat -L -c '%f %u %g %h %s %d.%i' "$1")"
+  if [ MOST -gt 0 ] && [ -f "$1" ]; then head -c MOST -- "$1" | base64 -w0; fi
+  echo
+}
+for word do
+  case $word in
+    =*) show "${word#=}" ;;
+    *) for file in $word; do show "$file"; done ;;
+  esac
 done"""
 
 
@@ -43,15 +47,16 @@ class DiskFile(NamedTuple):
         return self.content.decode(errors="replace")
 
 
-def read_files(box: Place, patterns: Iterable[str]) -> dict[str, DiskFile]:
-    """Return the existing files of these paths or patterns of the shell, by path. A path that contains ``*``, ``?`` or
-    ``[`` itself needs backslashes, see :func:`literal`. Raises RuntimeError if the command can't run."""
+def read_files(box: Place, patterns: Iterable[str], most: int = MOST) -> dict[str, DiskFile]:
+    """Return the existing files of these paths or patterns of the shell, by path, with the first ``most`` bytes of
+    each. For a path that may contain ``*``, ``?`` or ``[`` itself, use :func:`literal`. Raises RuntimeError if the
+    command can't run."""
     words = list(dict.fromkeys(patterns))
     if not words:
         return {}
-    script = _SCRIPT.replace("MOST", str(MOST))
-    command = f"exec sh -c {shlex.quote(script)} files {' '.join(shlex.quote(word) for word in words)}"
-    done = box.run(command)
+    # The paths are input and not words of the command: labctl looks at the words for names of programs.
+    script = shlex.quote(_SCRIPT.replace("MOST", str(most)))
+    done = box.run(f"xargs -0 sh -c {script} files", stdin=as_input(words))
     if done.rc in (126, 127):
         raise RuntimeError(f"files could not be read: {done.stderr}")
     found = {}
@@ -65,18 +70,19 @@ def read_files(box: Place, patterns: Iterable[str]) -> dict[str, DiskFile]:
 def _file(line: str) -> DiskFile | None:
     """Parse one line. A file that ended between two commands has no figures, and is left out."""
     words = line.split(" ")
-    if len(words) < 8 or not words[2]:
+    if len(words) < 7 or not words[1]:
         return None
-    path = base64.b64decode(words[1]).decode(errors="surrogateescape")
-    mode, uid, gid, links, size = int(words[2], 16), *(int(word) for word in words[3:7])
-    content = base64.b64decode(words[8]) if len(words) > 8 else b""
-    return DiskFile(path, mode, uid, gid, links, size, words[7], content)
+    path = base64.b64decode(words[0]).decode(errors="surrogateescape")
+    mode, uid, gid, links, size = int(words[1], 16), *(int(word) for word in words[2:6])
+    content = base64.b64decode(words[7]) if len(words) > 7 else b""
+    return DiskFile(path, mode, uid, gid, links, size, words[6], content)
+
+
+def as_input(paths: Iterable[str]) -> bytes:
+    """Return paths as the input of ``xargs -0``."""
+    return b"".join(path.encode(errors="surrogateescape") + b"\0" for path in paths)
 
 
 def literal(path: str) -> str:
-    """Return a path as a pattern that stands for this path only.
-
-    >>> literal("/tmp/a[1]")
-    '/tmp/a\\\\[1]'
-    """
-    return "".join("\\" + sign if sign in "*?[\\" else sign for sign in path)
+    """Return the word for ``read_files`` that stands for this path only, whatever signs it contains."""
+    return f"={path}"

@@ -65,204 +65,175 @@ def answer(look: Any) -> str:
 
 # ------------------------------------------------------------------------------------------------------------ MariaDB
 
-SHOP = {
-    "root@localhost": anything,
-    "reader@%": allowed("SELECT ON shop.orders"),
-    "app@10.10.10.0/24": allowed("SELECT, INSERT ON shop.*"),
-}
+SHOP = """
+CREATE DATABASE shop; CREATE TABLE shop.orders (id int, secret text); CREATE TABLE shop.users (id int);
+CREATE FUNCTION shop.f() RETURNS int RETURN 1;
+CREATE ROLE wide; GRANT FILE ON *.* TO wide; CREATE ROLE outer_role; GRANT wide TO outer_role;
+CREATE USER app@'10.10.10.%' IDENTIFIED BY 'pw'; GRANT SELECT, INSERT ON shop.* TO app@'10.10.10.%';
+"""
+ROOT_AND_APP = {"root@localhost": anything, "app@10.10.10.0/24": allowed("SELECT, INSERT ON shop.*")}
 
-
-@pytest.fixture(scope="module")
-def shop(kit: KitRig) -> KitRig:
-    sql(
-        kit,
-        "CREATE DATABASE shop; CREATE TABLE shop.orders (id int, secret text); CREATE TABLE shop.users (id int);"
-        "CREATE USER reader@'%' IDENTIFIED BY 'pw'; GRANT SELECT ON shop.orders TO reader@'%';"
-        "CREATE USER app@'10.10.10.%' IDENTIFIED BY 'pw'; GRANT SELECT, INSERT ON shop.* TO app@'10.10.10.%';"
-        "CREATE ROLE wide; GRANT FILE ON *.* TO wide; CREATE ROLE outer_role; GRANT wide TO outer_role;"
-        "CREATE FUNCTION shop.f() RETURNS int RETURN 1",
-    )
-    return kit
+# For each wrong right: the statement, and the words of the answer. {R} is an account that may read shop.orders only.
+WRONG_GRANTS = [
+    ("GRANT USAGE ON *.* TO {R}", ""),
+    ("GRANT FILE ON *.* TO {R}", "has: FILE ON *.*"),
+    ("GRANT SHUTDOWN ON *.* TO {R}", "has: SHUTDOWN ON *.*"),
+    ("GRANT EXECUTE ON *.* TO {R}", "has: EXECUTE ON *.*"),
+    ("GRANT RELOAD ON *.* TO {R}", "has: RELOAD ON *.*"),
+    ("GRANT ALL ON *.* TO {R}", "has: ALL PRIVILEGES ON *.*"),
+    ("GRANT SELECT ON shop.users TO {R}", "has: SELECT ON shop.users"),
+    ("GRANT SELECT (user) ON mysql.user TO {R}", "has: SELECT (user) ON mysql.user"),
+    ("GRANT SELECT ON `sh%`.* TO {R}", "has: SELECT ON sh%.*"),
+    ("GRANT EXECUTE ON FUNCTION shop.f TO {R}", "has: EXECUTE ON FUNCTION shop.f"),
+    ("GRANT SELECT ON shop.orders TO {R} WITH GRANT OPTION", "has: GRANT OPTION ON shop.orders"),
+    ("GRANT outer_role TO {R}", "has: FILE ON *.*"),
+    ("GRANT outer_role TO {R} WITH ADMIN OPTION", "ADMIN OPTION for the role outer_role"),
+    ("GRANT PROXY ON root@localhost TO {R}", "has: PROXY ON root@localhost"),
+    ("ALTER USER {R} IDENTIFIED BY ''", "needs no password"),
+    ("ALTER USER {R} IDENTIFIED VIA unix_socket AS 'nobody'", "has: a login for the system's user nobody"),
+    ("REVOKE SELECT ON shop.orders FROM {R}", "lacks: SELECT ON shop.orders"),
+    ("ALTER USER {R} ACCOUNT LOCK", "lacks: a login"),
+    ("RENAME USER {R} TO other@localhost", "no account r"),
+]
 
 
 def sql(kit: KitRig, text: str) -> None:
     kit.root("db", f"mariadb <<'END'\n{text}\nEND")
 
 
-def judged(kit: KitRig) -> str:
-    return answer(lambda: accounts.mariadb(SqlAdapter(kit.box("db"))).allowed(SHOP))
-
-
-def test_right_accounts_of_mariadb_pass(shop: KitRig) -> None:
-    assert judged(shop) == ""
-
-
-@pytest.mark.parametrize(
-    ("wrong", "undo", "words"),
-    [
-        ("GRANT FILE ON *.* TO {R}", "REVOKE FILE ON *.* FROM {R}", "reader@% has: FILE ON *.*"),
-        ("GRANT SHUTDOWN ON *.* TO {R}", "REVOKE SHUTDOWN ON *.* FROM {R}", "SHUTDOWN ON *.*"),
-        ("GRANT EXECUTE ON *.* TO {R}", "REVOKE EXECUTE ON *.* FROM {R}", "EXECUTE ON *.*"),
-        ("GRANT RELOAD ON *.* TO {R}", "REVOKE RELOAD ON *.* FROM {R}", "RELOAD ON *.*"),
-        ("GRANT SELECT ON shop.users TO {R}", "REVOKE SELECT ON shop.users FROM {R}", "SELECT ON shop.users"),
-        (
-            "GRANT SELECT (user) ON mysql.user TO {R}",
-            "REVOKE SELECT (user) ON mysql.user FROM {R}",
-            "(user) ON mysql.user",
-        ),
-        ("GRANT SELECT ON `sh%`.* TO {R}", "REVOKE SELECT ON `sh%`.* FROM {R}", "SELECT ON sh%.*"),
-        (
-            "GRANT EXECUTE ON FUNCTION shop.f TO {R}",
-            "REVOKE EXECUTE ON FUNCTION shop.f FROM {R}",
-            "EXECUTE ON FUNCTION shop.f",
-        ),
-        (
-            "GRANT SELECT ON shop.orders TO {R} WITH GRANT OPTION",
-            "REVOKE GRANT OPTION ON shop.orders FROM {R}",
-            "GRANT OPTION",
-        ),
-        ("GRANT outer_role TO {R}", "REVOKE outer_role FROM {R}", "reader@% has: FILE ON *.*"),
-        ("GRANT SELECT ON shop.users TO PUBLIC", "REVOKE SELECT ON shop.users FROM PUBLIC", "SELECT ON shop.users"),
-        ("GRANT PROXY ON root@localhost TO {R}", "REVOKE PROXY ON root@localhost FROM {R}", "PROXY ON root@localhost"),
-        (
-            "CREATE USER reader@localhost IDENTIFIED BY 'x'; GRANT ALL ON *.* TO reader@localhost",
-            "DROP USER reader@localhost",
-            "reader@localhost has: ALL PRIVILEGES ON *.*",
-        ),
-        ("CREATE USER guest@'%'", "DROP USER guest@'%'", "also the account guest@% (no password)"),
-        ("CREATE USER ''@'%' IDENTIFIED BY 'x'", "DROP USER ''@'%'", "also the account ''@% (any user name)"),
-        (
-            "RENAME USER app@'10.10.10.%' TO app@'10.10.%'",
-            "RENAME USER app@'10.10.%' TO app@'10.10.10.%'",
-            "no account app",
-        ),
-        ("ALTER USER {R} IDENTIFIED BY ''", "ALTER USER {R} IDENTIFIED BY 'pw'", "reader@% needs no password"),
-        (
-            "REVOKE SELECT ON shop.orders FROM {R}",
-            "GRANT SELECT ON shop.orders TO {R}",
-            "reader@% lacks: SELECT ON shop.orders",
-        ),
-        ("ALTER USER {R} ACCOUNT LOCK", "ALTER USER {R} ACCOUNT UNLOCK", "reader@% lacks: a login"),
-        (
-            "ALTER USER root@localhost IDENTIFIED VIA unix_socket OR unix_socket AS 'nobody'",
-            "ALTER USER root@localhost IDENTIFIED VIA unix_socket",
-            "a login for the system's user nobody",
-        ),
-    ],
-)
-def test_each_wrong_account_of_mariadb_is_named(shop: KitRig, wrong: str, undo: str, words: str) -> None:
-    sql(shop, wrong.replace("{R}", "reader@'%'"))
-    found = judged(shop)
-    sql(shop, undo.replace("{R}", "reader@'%'"))
-    assert words in found
+def test_each_wrong_account_of_mariadb_is_named(kit: KitRig) -> None:
+    """Each account has one wrong right, and one reading answers for all."""
+    client = SqlAdapter(kit.box("db"))
+    sql(kit, SHOP)
+    assert answer(lambda: accounts.mariadb(client).allowed(ROOT_AND_APP)) == ""
+    statements, table = [], dict(ROOT_AND_APP)
+    for number, (wrong, _) in enumerate(WRONG_GRANTS):
+        name = f"r{number}@'10.%'"
+        statements.append(f"CREATE USER {name} IDENTIFIED BY 'pw'; GRANT SELECT ON shop.orders TO {name}")
+        statements.append(wrong.replace("{R}", name))
+        table[f"r{number}@10.%"] = allowed("SELECT ON shop.orders")
+    others = [
+        "CREATE USER guest@'%'",
+        "CREATE USER ''@'%' IDENTIFIED BY 'x'",
+        "CREATE USER app@'10.10.%' IDENTIFIED BY 'x'",
+    ]
+    sql(kit, ";\n".join(statements + others))
+    found = answer(lambda: accounts.mariadb(client).allowed(table))
+    for number, (_, words) in enumerate(WRONG_GRANTS):
+        about = [line for line in found.splitlines() if f"r{number}@10.% " in line or line.endswith(f"r{number}@10.%")]
+        assert [words in line for line in about] == ([True] if words else []), (number, about, found)
+    for words in (
+        "guest@% (no password)",
+        "''@% (any user name)",
+        "app@10.10.% (another host part)",
+        "other@localhost",
+    ):
+        assert words in found
+    sql(kit, "GRANT SELECT ON shop.users TO PUBLIC")
+    assert "app@10.10.10.%" not in found
+    found = answer(lambda: accounts.mariadb(client).allowed(table | {"app@10.10.10.0/24": allowed("INSERT ON shop.*")}))
+    assert "app@10.10.10.% has: SELECT ON shop.*, SELECT ON shop.users" in found
 
 
 # -------------------------------------------------------------------------------------------------------------- Redis
 
-STORE = {
-    "default": anything,
-    "admin": at_most("nopass +@all"),
-    "repl": at_most("+psync +replconf +ping"),
-    "app": allowed("~cache:* +@read +set"),
-}
+# Rules of a user, and the words of the answer. Each user may read keys of the cache, and set them.
+CACHE = allowed("~cache:* +@read +set")
+WRONG_RULES = [
+    ("on >pw ~cache:* +@read +set", ""),
+    ("on >pw ~cache:a* %RW~cache:* resetkeys ~cache:* +@all -@all +@read +set +ping -ping", ""),
+    ("on >pw ~cache:* +@read +set +config|get", "has: +config|get"),
+    ("on >pw ~cache:* +@all -@dangerous +keys +sort_ro", "has: +@"),
+    ("on >pw ~cache:* +@read +set allkeys", "has: the keys * (read), the keys * (written)"),
+    ("on >pw ~cache:* +@read +set (~* +get)", "has: the keys * (read)"),
+    ("on >pw ~cache:* +@read", "lacks: +set"),
+    ("on >pw %R~cache:* +@read +set", "lacks: the keys cache:* (written)"),
+    ("off >pw ~cache:* +@read +set", "lacks: a login"),
+    ("on nopass ~cache:* +@read +set", "needs no password"),
+    ("on > ~cache:* +@read +set", "needs no password"),
+    ("on >pw ~cache:* +@read +set +subscribe &*", "has: +subscribe, the channels *"),
+]
 
 
-@pytest.mark.parametrize(
-    ("rules", "words"),
-    [
-        ([], "the user default needs no password"),
-        (["default resetpass >secret"], ""),
-        (["default off"], ""),
-        (["guest on nopass ~* +@all"], "also the account guest (no password)"),
-        (["guest off nopass ~* +@all"], ""),
-        (["guest on >x"], "also the account guest"),
-        (["repl on >x +psync +replconf +ping ~*"], ""),
-        (["repl on >x +psync +replconf +ping +config|get"], "repl has: +config|get"),
-        (["repl on >x +@all -@dangerous"], "repl has: +@"),
-        (["app +set allkeys"], "app has: the keys * (read)"),
-        (["app (~* +get)"], "app has: the keys * (read)"),
-        (["app +@write"], "app has: +"),
-        (["app -get"], "app lacks: +get"),
-        (["app off"], "app lacks: a login"),
-        (["app >"], "app needs no password"),
-    ],
-)
-def test_each_wrong_user_of_redis_is_named(kit: KitRig, rules: list[str], words: str) -> None:
-    start = ["default reset on nopass ~* &* +@all", "app reset on >pw ~cache:* +@read +set", *rules]
-    if rules:
-        start[0] = start[0].replace("nopass", ">secret")
-    script = ["ACL SETUSER admin on nopass +@all", "ACL DELUSER guest repl", *(f"ACL SETUSER {line}" for line in start)]
-    end = "ACL SETUSER default on nopass"
-    ask = "redis-cli --user admin -a x --no-auth-warning"
-    kit.root(
-        "store", "redis-cli ACL SETUSER admin on nopass +@all\n" + f"{ask} <<'END'\n" + "\n".join(script) + "\nEND"
-    )
-    found = answer(lambda: accounts.redis(RedisAdapter(kit.box("store"))).allowed(STORE))
-    kit.root("store", f"{ask} {end}")
-    assert (words in found) if words else not found
+def test_each_wrong_user_of_redis_is_named(kit: KitRig) -> None:
+    client = RedisAdapter(kit.box("store"))
+    lines = [f"u{number} {rules}" for number, (rules, _) in enumerate(WRONG_RULES)]
+    lines += ["guest on nopass ~* +@all", "asleep off nopass ~* +@all", "repl on >x +psync +replconf +ping ~*"]
+    script = "\n".join(f"ACL SETUSER {line.replace(' > ', ' chr34 ')}" for line in lines).replace("chr34", '">"')
+    kit.root("store", f"redis-cli <<'END'\nACL SETUSER admin on nopass +@all\n{script}\nEND")
+    table = {
+        "default": anything,
+        "admin": at_most("nopass +@all"),
+        "repl": allowed("+psync +replconf +ping"),
+        **{f"u{number}": CACHE for number in range(len(WRONG_RULES))},
+    }
+    found = answer(lambda: accounts.redis(client).allowed(table))
+    for number, (_, words) in enumerate(WRONG_RULES):
+        about = [line for line in found.splitlines() if f"u{number} " in line]
+        assert [words in line for line in about] == ([True] if words else []), (number, about)
+    assert "also the account guest (no password)" in found
+    assert "the user default needs no password" in found
+    assert "asleep" not in found
+    assert "repl" not in found
+    kit.root("store", "redis-cli ACL SETUSER default off")
+    found = answer(lambda: accounts.redis(client).allowed({**table, "default": allowed("off")}))
+    assert "default" not in found
+    kit.root("store", "redis-cli --user admin -a x ACL SETUSER default on")
+    assert "default" in answer(lambda: accounts.redis(client).allowed({**table, "default": allowed("off")}))
 
 
 # --------------------------------------------------------------------------------------------------------------- Unix
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBd2JtYXJrc29mYXRlc3RrZXlvZmxhYmN0bGtpdA0K a@b"
-PEOPLE = {
-    "root": at_most("shell /bin/bash", "sudo (ALL:ALL) ALL"),
-    "deploy": allowed("shell /bin/bash", accounts.key(KEY), "sudo (root) NOPASSWD: /usr/bin/id"),
-}
+DEPLOY = allowed("shell /bin/bash", accounts.key(KEY), "sudo (root) NOPASSWD: /usr/bin/id")
+
+# For each wrong account: a command of root, and the words of the answer. {D} is an account like deploy.
+WRONG_PEOPLE = [
+    ("true", ""),
+    ("usermod -aG sudo {D}", "{D} has: group sudo, sudo (ALL:ALL) ALL"),
+    ("echo {D}:secret | chpasswd", "{D} has: password"),
+    ("usermod -p '' {D}", "{D} has: no password"),
+    ("usermod -s /usr/sbin/nologin {D}", "{D} lacks: shell /bin/bash"),
+    ("chmod 777 ~{D}", "{D} has: home written by others"),
+    ("rm ~{D}/.ssh/authorized_keys", "{D} lacks: key SHA256:"),
+    ("echo '* * * * * id' > /var/spool/cron/crontabs/{D}", "{D} has: cron id"),
+    ("touch /var/spool/cron/atjobs/a1; chown {D} /var/spool/cron/atjobs/a1", "{D} has: at job"),
+    ("useradd -o -u 0 toor", "toor (uid 0"),
+    ("useradd extra", "also the account extra"),
+    (
+        "echo '@includedir /etc/more' >> /etc/sudoers; echo 'www-data ALL=(ALL) NOPASSWD: ALL' > /etc/more/web",
+        "www-data (sudo (ALL) NOPASSWD: ALL)",
+    ),
+    ("echo 'backup ALL = NOPASSWD: /bin/cat ,' > /etc/sudoers.d/zz", "a line of sudo that can't be judged"),
+    (
+        "echo 'AuthorizedKeysFile /etc/keys/%u .ssh/authorized_keys' > /etc/ssh/sshd_config.d/0.conf"
+        f"; mkdir /etc/keys; echo '{KEY}' > /etc/keys/backup",
+        "backup (key SHA256:",
+    ),
+    (f"echo '{KEY}' > /root/.ssh/authorized_keys", "root has: key SHA256:"),
+    ("echo daemon:x | chpasswd", "daemon (password)"),
+    ("echo '@daily list /bin/x y' > /etc/cron.d/x", "list (cron /bin/x y)"),
+    ("usermod -aG shadow games", "games (group shadow)"),
+]
 
 
-@pytest.fixture(scope="module")
-def people(kit: KitRig) -> KitRig:
-    kit.root(
-        "store",
-        "useradd -m -s /bin/bash deploy; mkdir -p ~deploy/.ssh /etc/more"
-        f"; echo '{KEY}' > ~deploy/.ssh/authorized_keys"
-        "; echo 'deploy ALL = NOPASSWD: /usr/bin/id' > /etc/sudoers.d/deploy; chmod 440 /etc/sudoers.d/deploy",
-    )
-    return kit
-
-
-@pytest.mark.parametrize(
-    ("wrong", "undo", "words"),
-    [
-        ("true", "true", ""),
-        ("useradd -o -u 0 toor", "sed -i /^toor/d /etc/passwd /etc/shadow /etc/group", "account toor (uid 0"),
-        ("useradd extra", "userdel extra", "also the account extra"),
-        ("usermod -aG sudo deploy", "gpasswd -d deploy sudo", "deploy has: group sudo, sudo (ALL:ALL) ALL"),
-        (
-            "echo '@includedir /etc/more' >> /etc/sudoers; echo 'www-data ALL=(ALL) NOPASSWD: ALL' > /etc/more/web",
-            "sed -i '/etc.more/d' /etc/sudoers; rm /etc/more/web",
-            "account www-data (sudo (ALL) NOPASSWD: ALL)",
-        ),
-        (
-            "echo 'deploy ALL = NOPASSWD: /bin/cat ,' > /etc/sudoers.d/zz",
-            "rm /etc/sudoers.d/zz",
-            "a line of sudo that can't be judged",
-        ),
-        (
-            "echo 'AuthorizedKeysFile /etc/keys/%u .ssh/authorized_keys' > /etc/ssh/sshd_config.d/0.conf"
-            f"; mkdir /etc/keys; echo '{KEY}' > /etc/keys/backup",
-            "rm -r /etc/keys /etc/ssh/sshd_config.d/0.conf",
-            "account backup (key SHA256:",
-        ),
-        (f"echo '{KEY}' > /root/.ssh/authorized_keys", "rm /root/.ssh/authorized_keys", "root has: key SHA256:"),
-        ("echo deploy:secret | chpasswd", "passwd -l deploy", "deploy has: password"),
-        ("passwd -d deploy", "usermod -p '!' deploy", "deploy has: no password"),
-        ("echo 'daemon:x' | chpasswd", "usermod -p '*' daemon", "account daemon (password)"),
-        (
-            "mkdir -p /var/spool/cron/crontabs; echo '* * * * * id' > /var/spool/cron/crontabs/games",
-            "rm -r /var/spool/cron",
-            "account games (cron id)",
-        ),
-        ("echo '@daily list /bin/x y' > /etc/cron.d/x", "rm /etc/cron.d/x", "account list (cron /bin/x y)"),
-        ("usermod -aG shadow games", "gpasswd -d games shadow", "account games (group shadow)"),
-        ("usermod -s /usr/sbin/nologin deploy", "usermod -s /bin/bash deploy", "deploy lacks: shell /bin/bash"),
-        ("chmod 777 ~deploy", "chmod 755 ~deploy", "deploy has: home written by others"),
-    ],
-)  # fmt: skip
-def test_each_wrong_account_of_a_box_is_named(people: KitRig, wrong: str, undo: str, words: str) -> None:
-    people.root("store", wrong)
-    people.forget()
-    found = answer(lambda: accounts.unix(people.box("store")).allowed(PEOPLE))
-    people.root("store", undo)
-    assert (words in found) if words else not found
+def test_each_wrong_account_of_a_box_is_named(kit: KitRig) -> None:
+    store = kit.box("store")
+    root = {"root": at_most("shell /bin/bash", "sudo (ALL:ALL) ALL")}
+    assert answer(lambda: accounts.unix(store).allowed(root)) == ""
+    script = ["mkdir -p /etc/more /var/spool/cron/crontabs /var/spool/cron/atjobs"]
+    for number, (wrong, _) in enumerate(WRONG_PEOPLE):
+        name = f"p{number}"
+        if "{D}" in wrong or not number:
+            script.append(
+                f"useradd -m -s /bin/bash {name}; mkdir ~{name}/.ssh; echo '{KEY}' > ~{name}/.ssh/authorized_keys"
+            )
+            script.append(f"echo '{name} ALL = NOPASSWD: /usr/bin/id' > /etc/sudoers.d/{name}")
+        script.append(wrong.replace("{D}", name))
+    kit.root("store", "\n".join(script))
+    kit.forget()
+    people = {f"p{number}": DEPLOY for number, (wrong, _) in enumerate(WRONG_PEOPLE) if "{D}" in wrong or not number}
+    found = answer(lambda: accounts.unix(store).allowed(root | people))
+    for number, (_, words) in enumerate(WRONG_PEOPLE):
+        assert words.replace("{D}", f"p{number}") in found, (number, found)
+    assert "p0" not in found

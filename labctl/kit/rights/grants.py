@@ -115,7 +115,7 @@ def covers(wide: GrantRight, narrow: GrantRight, schemas: tuple[str, ...] = ()) 
 def plain(pattern: str) -> str:
     r"""Return a pattern of LIKE without its backslashes.
 
-    >>> plain(r"shop\\_x")
+    >>> plain(r"shop\_x")
     'shop_x'
     """
     return re.sub(r"\\([_%\\])", r"\1", pattern)
@@ -137,7 +137,7 @@ def _within(wide: str, narrow: str, schemas: tuple[str, ...], *, exact: bool) ->
     open_marks = [] if exact else re.findall(r"(?<!\\)[_%]", narrow)
     if not open_marks:
         return like(wide, plain(narrow)) or wide == plain(narrow)
-    others = [name for name in schemas if name != wide and like(narrow, name)]
+    others = [name for name in schemas if name != plain(wide) and like(narrow, name)]
     return "%" not in open_marks and plain(narrow) == plain(wide) and not others
 
 

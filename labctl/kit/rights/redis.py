@@ -229,7 +229,8 @@ class RedisUsers:
 
     def _beyond(self, one: RedisSelector, other: RedisSelector) -> list[Words]:
         commands = sorted(one.commands - other.commands)
-        words: list[Words] = [*self._short(commands)]
+        whole = bool(commands) and one.commands >= self.catalog.everything
+        words: list[Words] = ["+@all"] if whole else self._short(commands)
         # Patterns have an effect only if a command has keys. PUBSUB needs no catalog: its category is enough.
         if one.commands & self.catalog.keyed:
             words += [_keys(p, "read") for p in sorted(one.read) if not _fits(p, other.read)]
@@ -241,8 +242,6 @@ class RedisUsers:
     def _short(self, commands: list[str]) -> list[Words]:
         """Return commands as rules. Whole categories stand for their commands if there are many."""
         left, words = set(commands), list[Words]()
-        if left >= self.catalog.everything and self.catalog.everything:
-            return ["+@all"]
         for name in sorted(self.catalog.categories, key=lambda name: -len(self.catalog.categories[name])):
             whole = self.catalog.categories[name]
             if len(left) > 6 and len(whole) > 3 and whole <= left:

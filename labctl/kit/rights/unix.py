@@ -222,7 +222,7 @@ def _sudoers(box: CheckedBox, files: dict[str, DiskFile], faults: list[tuple[Wor
                     read(inner, depth + 1)
                     continue
                 if inner.rstrip("/") != "/etc/sudoers.d":
-                    files.update(read_files(box, [f"{literal(inner.rstrip('/'))}/*"]))
+                    files.update(read_files(box, [f"{inner.rstrip('/')}/*"]))
                 names = [each for each in files if each.rpartition("/")[0] == inner.rstrip("/")]
                 for each in sorted(names):
                     if "." not in each.rpartition("/")[2] and not each.endswith("~"):
