@@ -21,6 +21,7 @@ from labctl.kit.rights.compare import at_most as at_most
 from labctl.kit.rights.compare import name_of
 from labctl.kit.rights.keys import key_right as key
 from labctl.kit.rights.mariadb import MariaAccounts, SqlClient, read_mariadb
+from labctl.kit.rights.mongodb import MongoClient, MongoUsers, read_mongodb
 from labctl.kit.rights.redis import RedisClient, RedisUser, RedisUsers, read_redis
 from labctl.kit.rights.redis import parse_user as redis_user
 from labctl.kit.rights.unix import UnixAccounts, read_unix
@@ -33,6 +34,7 @@ __all__ = [
     "at_most",
     "key",
     "mariadb",
+    "mongodb",
     "redis",
     "redis_user",
     "unix",
@@ -44,6 +46,13 @@ def mariadb(client: SqlClient, box: str = "") -> MariaAccounts:
     ``rows(sql)``. ``box`` is the name for answers; without it, the client's ``name`` is used. Raises Unmet if the
     answers are not those of MariaDB."""
     return read_mariadb(client, name_of(client, box))
+
+
+def mongodb(client: MongoClient, box: str = "") -> MongoUsers:
+    """Return all users of MongoDB 4.4 or newer. ``client`` may use usersInfo and rolesInfo, and has the method
+    ``command(db, command)``. ``box`` is the name for answers; without it, the client's ``name`` is used. Raises Unmet
+    if the answers are not those of MongoDB."""
+    return read_mongodb(client, name_of(client, box))
 
 
 def redis(client: RedisClient, box: str = "") -> RedisUsers:

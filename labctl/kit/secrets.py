@@ -23,17 +23,20 @@ _MOST_FILES = 20_000
 _TMPFS = ("/run", "/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  searched, not used
 _SKIPPED = ("/proc/", "/sys/", "/etc/labctl/")
 
+# grep ends a line of a binary file at its first NUL, so strings looks at the rest.
 _FILES = r"""exec 2>/dev/null
 { cat; find TMPFS -xdev -type f -print0; } | xargs -0 sh -c 'find "$@" -maxdepth 0 -type f -size -16384k -print0' find |
 xargs -0 sh -c '
 exec 2>/dev/null
 grep -lF PATTERNS -- "$@" /dev/null
+strings -f -n 6 "$@" /dev/null | grep -F PATTERNS | sed "s/: .*//"
 for file; do
   case $file in *gz|*.gz.*) gzip -dc -- "$file" | head -c 16777216 | grep -qF PATTERNS && echo "$file" ;; esac
 done' look"""
 
 _PROCESSES = r"""exec 2>/dev/null
-for hit in $(grep -lF PATTERNS -- /proc/[0-9]*/cmdline /proc/[0-9]*/environ); do
+hits=$(strings -f -n 6 /proc/[0-9]*/cmdline /proc/[0-9]*/environ | grep -F PATTERNS | sed 's/: .*//' | sort -u)
+for hit in $hits; do
   pid=${hit#/proc/}; pid=${pid%/*}
   echo "${hit##*/} $(stat -c %u "/proc/$pid") $pid $(head -c 40 "/proc/$pid/comm")"
 done"""

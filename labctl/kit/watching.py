@@ -20,6 +20,9 @@ _ROUNDS = 20
 """The rounds of one command. Commands of one box run one after the other, so a long one would hold up all others."""
 _COMMON = ("/tmp", "/var/tmp", "/run", "/dev/shm")  # noqa: S108  watched, not used
 
+_NAMED = 'while IFS=: read -r file rest; do cat "${file%cmdline}comm"; done'
+"""Print the name of each process whose command line ``strings -f`` printed."""
+
 # The loop prints lines whenever what it sees has changed: each file with its folders, and names of processes.
 _LOOP = r"""exec 2>/dev/null
 IFS='
@@ -61,7 +64,7 @@ def refuse_exposed(
             found = say.joined(readable_by(path, readers), (", for a moment", "（短暂地）"))
             raise Unmet(box.name, found=found, expected=unreadable(path, but), see=f"ls -l {path}", read=read)
     names = [base64.b64decode(line[5:]).decode(errors="replace") for line in told.splitlines() if line[:5] == "line "]
-    shown = "".join(names).splitlines()
+    shown = "\n".join(names).splitlines()
     if shown:
         raise Unmet(
             box.name,
@@ -110,9 +113,7 @@ def _command(paths: Collection[str], text: str) -> str:
         "GLOBS": " ".join(shlex.quote(path) for path in paths) or "''",
         "FOLDERS": " ".join(shlex.quote(folder) for folder in sorted(folders)),
         "SEARCH": "hits" if text else "true",
-        "SHOWN": f'grep -lF {pattern} -- /proc/[0-9]*/cmdline | while read -r f; do cat "${{f%cmdline}}comm"; done'
-        if text
-        else "true",
+        "SHOWN": f"strings -f -n 4 /proc/[0-9]*/cmdline | grep -F {pattern} | {_NAMED}" if text else "true",
         "PATTERNS": pattern,
         "ROUNDS": str(_ROUNDS),
     }

@@ -81,7 +81,7 @@ def test_everybody_who_can_read_a_file_is_named(
 ) -> None:
     kit.root("alpha", change)
     found = answer(lambda: files.nobody_reads(kit.box("alpha"), path, but=but))
-    assert (words in found) if words else not found
+    assert (words in found) if words else not found, found
 
 
 def test_all_copies_of_a_secret_are_found(kit: KitRig) -> None:
@@ -100,8 +100,8 @@ def test_all_copies_of_a_secret_are_found(kit: KitRig) -> None:
         WORD={WORD} setsid setpriv --reuid app sleep 99 >/dev/null 2>&1 </dev/null &
         setsid sh -c 'sleep 98; : {WORD}' >/dev/null 2>&1 </dev/null &""",
     )
-    until(lambda: len(list(secrets.readable(kit.box("alpha"), WORD))) > 5, "all places are found")
     kit.forget()
+    until(lambda: len(secrets.readable(alpha, WORD)) > 5, f"all places are found: {secrets.readable(alpha, WORD)}", 10)
     found = {
         one.place if isinstance(one.place, str) else one.place[0]: one.readers for one in secrets.readable(alpha, WORD)
     }
@@ -112,6 +112,7 @@ def test_all_copies_of_a_secret_are_found(kit: KitRig) -> None:
     assert not {"/srv/private/a", "/run/b"} & found.keys()
     assert "/home/app/.sh_history" not in {one.place for one in secrets.readable(alpha, WORD, but=["app"])}
     assert WORD not in answer(lambda: secrets.nobody_reads(alpha, WORD))
+    kit.root("alpha", "pkill sleep")
 
 
 WAIT = "for i in 1 2 3 4 5 6 7 8; do /usr/bin/sleep 0.05; done"
@@ -139,4 +140,4 @@ def test_a_moment_is_seen(kit: KitRig, script: str, words: str) -> None:
             alpha, lambda: alpha.exercise().run(f"/bin/sh /srv/{name}"), text=WORD, paths=["/srv/du*"]
         )
     )
-    assert (words in found) if words else not found
+    assert (words in found) if words else not found, found
