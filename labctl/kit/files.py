@@ -11,7 +11,7 @@ from labctl.kit import say
 from labctl.kit.answers import Unmet, Words
 from labctl.kit.disk import literal, read_files
 from labctl.kit.places import CheckedBox
-from labctl.kit.readers import all_readers, other_names, real_paths, worded
+from labctl.kit.readers import all_readers, long_list, other_names, readable_by, real_paths, unreadable
 from labctl.kit.rights.unix import read_accounts
 
 _KINDS = {
@@ -150,24 +150,14 @@ def nobody_reads(
     if one is None:
         if while_ is not None:
             return
-        raise Unmet(box.name, found=say.no_such_file(path), expected=_exists(path), see=f"ls -l {path}", read=read)
+        raise Unmet(box.name, found=say.no_such_file(path), expected=_exists(path), see=f"ls -ld {path}", read=read)
     names = [real, *(other_names(box, real) if one.links > 1 and stat.S_ISREG(one.mode) else [])]
     for name, readers in all_readers(box, names, but).items():
         if readers:
-            raise Unmet(box.name, found=readable_by(name, readers), expected=unreadable(name, but), see=long_list(name))
-
-
-def readable_by(path: str, readers: Collection[str]) -> Words:
-    """The words for: these accounts can read this file."""
-    return say.joined((f"{path} can be read by ", f"可以读取 {path} 的有："), say.listed(worded(readers)))
-
-
-def unreadable(path: str, but: Collection[str]) -> Words:
-    """The words for: only root and these accounts can read this file."""
-    names = ["root", *(name for name in but if name != "root")]
-    return f"{path}, readable only by {', '.join(names)}", f"只有 {'、'.join(names)} 能读取 {path}"
-
-
-def long_list(path: str) -> str:
-    """The command that shows the modes of a file and of its folders."""
-    return f"namei -l {path}"
+            raise Unmet(
+                box.name,
+                found=readable_by(name, readers),
+                expected=unreadable(name, but),
+                see=long_list(name),
+                read=read,
+            )

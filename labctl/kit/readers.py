@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from labctl.kit.answers import Pair
+from labctl.kit import say
+from labctl.kit.answers import Pair, Words
 from labctl.kit.disk import as_input, literal, read_files
 from labctl.kit.places import Place
 from labctl.kit.rights.unix import read_accounts
@@ -117,3 +118,19 @@ def readers_in(rights: Mapping[str, FileRights], people: Iterable[FileReader], p
 def worded(names: Iterable[str]) -> list[Pair]:
     """Return the names of readers for answers."""
     return [ANYBODY if name == _OTHERS else (name, name) for name in names]
+
+
+def readable_by(path: str, readers: Collection[str]) -> Words:
+    """The words for: these accounts can read this file."""
+    return say.joined((f"{path} can be read by ", f"可以读取 {path} 的有："), say.listed(worded(readers)))
+
+
+def unreadable(path: str, but: Collection[str]) -> Words:
+    """The words for: only root and these accounts can read this file."""
+    names = ["root", *(name for name in but if name != "root")]
+    return f"{path}, readable only by {', '.join(names)}", f"只有 {'、'.join(names)} 能读取 {path}"
+
+
+def long_list(path: str) -> str:
+    """The command that shows the modes of a file and of its folders."""
+    return f"namei -l {path}"

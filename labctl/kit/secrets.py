@@ -15,11 +15,9 @@ from typing import NamedTuple
 from labctl.kit import say
 from labctl.kit.answers import Unmet, Words
 from labctl.kit.disk import as_input
-from labctl.kit.files import long_list, readable_by, unreadable
 from labctl.kit.places import CheckedBox
-from labctl.kit.readers import FileReader, all_readers, people_of
+from labctl.kit.readers import FileReader, all_readers, long_list, people_of, readable_by
 
-_MOST_FILES = 20_000
 _TMPFS = ("/run", "/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  searched, not used
 _SKIPPED = ("/proc/", "/sys/", "/etc/labctl/")
 
@@ -74,12 +72,14 @@ def readable(box: CheckedBox, text: str, *, but: Collection[str] = ()) -> list[R
     if len(text) < 6 or "\n" in text or "\0" in text:
         raise ValueError("a secret to search for has one line of at least six characters")
     words = " ".join(f"-e {shlex.quote(form)}" for form in forms(text))
-    written = sorted(path for path in box.written() if not path.startswith(_SKIPPED))[:_MOST_FILES]
+    written = sorted(path for path in box.written() if not path.startswith(_SKIPPED))
     files = _FILES.replace("TMPFS", " ".join(_TMPFS))
     told = box.run(files.replace("PATTERNS", words.replace("'", "'\\''")), stdin=as_input(written), seconds=60)
     if told.rc in (126, 127):
         raise RuntimeError(f"files could not be searched: {told.stderr}")
-    paths = sorted({path for path in told.stdout.splitlines() if path.startswith("/")})
+    paths = {path for path in told.stdout.splitlines() if path.startswith("/")}
+    # A name with a line break is cut by the output. Its file is looked at if the first line of its name was found.
+    paths |= {path for path in written if "\n" in path and path.partition("\n")[0] in paths}
     found = []
     for path, readers in all_readers(box, paths, but).items():
         if readers:
@@ -141,6 +141,3 @@ def exposed_while(
     from labctl.kit.watching import refuse_exposed
 
     refuse_exposed(box, work, text=text, paths=paths, but=but, read=read)
-
-
-__all__ = ["ReadableSecret", "exposed_while", "forms", "nobody_reads", "readable", "unreadable"]

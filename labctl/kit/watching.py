@@ -12,9 +12,8 @@ from contextvars import copy_context
 
 from labctl.kit import say
 from labctl.kit.answers import Unmet, Words
-from labctl.kit.files import readable_by, unreadable
 from labctl.kit.places import CheckedBox
-from labctl.kit.readers import FileRights, people_of, readers_in
+from labctl.kit.readers import FileRights, people_of, readable_by, readers_in, unreadable
 
 _ROUNDS = 20
 """The rounds of one command. Commands of one box run one after the other, so a long one would hold up all others."""
