@@ -5,6 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labctl.domain.lab.model import Lab
+    from labctl.domain.verdict import TaskResult
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,27 @@ class PlayFault(Event):
     found: str
     values: tuple[tuple[str, str], ...] = ()
     said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AttemptStarted(Event):
+    """An attempt began. It judges these tasks (ids), in the lab's order. ``learner`` and ``seed`` are those of the
+    boxes, because titles of tasks contain the learner's own values."""
+
+    lab: Lab
+    learner: str
+    seed: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TaskJudged(Event):
+    """A task of the attempt has a verdict. ``settled``: all its checks have results. Before that, more results of a
+    task that did not pass may follow, and the event is repeated when the task is settled. If a box stops while the
+    checks run, the finished attempt has other verdicts than these events."""
+
+    result: TaskResult
+    settled: bool
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from labctl.domain.lab.params import Params
 from labctl.domain.observed import ALIVE, CloneImage, EngineInfo, ObservedBox, State
 from labctl.domain.proof.rules import Mutant
 from labctl.domain.site import RunningBox, Site
+from labctl.domain.so_far import SelectedCheck
 from labctl.domain.spot import Spot, SpotKind
 from labctl.domain.verdict import Attempt, CheckResult, Verdict
 from labctl.domain.weight import Weight
@@ -601,17 +602,30 @@ class FakeChecker:
         only: frozenset[str] | None = None,
         *,
         on_clones: Callable[[list[CloneCheck]], None] = lambda _found: None,
+        selected: Callable[[Sequence[SelectedCheck]], None] = lambda _checks: None,
+        heard: Callable[[CheckResult], None] = lambda _result: None,
         pick: Sequence[str] | None = None,
         power: PowerSwitch | None = None,
     ) -> Findings:
         if pick is not None:
             assert power is not None, "a check on a clone needs a power switch"
-            return Findings([self.on_clone(check, site, power) for check in self.hurts if check.name in pick], {})
+            return Findings(_heard([self.on_clone(check, site, power) for check in self._picked(pick)], heard), {})
         self.spare = max(0, self.spare - 1)
         self.asked.append(({name: running.id for name, running in site.boxes.items()}, params, only))
+        results = [result for result in self.results if only is None or result.task in only]
+        selected([SelectedCheck(result.task, result.name) for result in results])
         on_clones([check for check in self.hurts if only is None or check.task in only])
         self.meanwhile()
-        return Findings([result for result in self.results if only is None or result.task in only], self.changed)
+        return Findings(_heard(results, heard), self.changed)
+
+    def _picked(self, pick: Sequence[str]) -> list[CloneCheck]:
+        return [check for check in self.hurts if check.name in pick]
+
+
+def _heard(results: list[CheckResult], heard: Callable[[CheckResult], None]) -> list[CheckResult]:
+    for result in results:
+        heard(result)
+    return results
 
 
 def until(condition: Callable[[], bool], why: str, seconds: float = 10.0) -> None:

@@ -56,7 +56,8 @@ class AttemptsApi:
     ) -> JudgedPage:
         """Judge the boxes, and store the attempt if the store can be reached. ``tasks`` restricts the verify to these
         tasks. ``thorough`` also runs the checks that reboot a box, kill a process or cut a network link, on copies of
-        the boxes. Raises LabctlError if the boxes can't be judged."""
+        the boxes. ``emit`` gets the list of tasks before the first result, and each verdict as it arrives. Raises
+        LabctlError if the boxes can't be judged."""
         if thorough:
             require_staff(actor)
         access = Access(self._parts, actor)
@@ -67,9 +68,12 @@ class AttemptsApi:
         return _page(actor, current.lab, verified)
 
     @staff_only
-    def watch(self, actor: Actor, lab: str, tasks: Collection[str], tell: Callable[[JudgedPage], None]) -> None:
+    def watch(
+        self, actor: Actor, lab: str, tasks: Collection[str], tell: Callable[[JudgedPage], None], *, emit: Emit
+    ) -> None:
         """Judge again after each change in the boxes, until all tasks have passed. ``tell`` receives each attempt. From
-        the second attempt on, ``changes`` in the page lists the changed tasks."""
+        the second attempt on, ``changes`` in the page lists the changed tasks. ``emit`` gets the events of each
+        attempt."""
         from labctl.services.watch import changes
 
         access = Access(self._parts, actor)
@@ -82,7 +86,7 @@ class AttemptsApi:
             tell(_page(actor, current.lab, verified, changed))
 
         find = partial(access.current, "judge", lab)
-        self._parts.watch(self._verify()).run(find, frozenset(tasks) or None, judged, access.by)
+        self._parts.watch(self._verify()).run(find, frozenset(tasks) or None, judged, access.by, emit)
 
     def history(self, actor: Actor, lab: str = "") -> History:
         """Return all attempts at a lab, oldest first. If no lab is named, the only lab that is up is meant. Raises

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from copy import copy
+from functools import partial
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -161,7 +162,10 @@ def run(argv: list[str] | None = None) -> None:
     advice.begin(arguments)
     _signals_interrupt()
     debug = "--debug" in arguments or os.environ.get("LABCTL_DEBUG") == "1"
-    sys.exit(exit_status(lambda: main.main(arguments, prog_name="labctl", standalone_mode=False), debug=debug))
+    # https://no-color.org: False removes all styles, None keeps them on a terminal.
+    color = False if os.environ.get("NO_COLOR") else None
+    call = partial(main.main, arguments, prog_name="labctl", standalone_mode=False, color=color)
+    sys.exit(exit_status(call, debug=debug))
 
 
 def _signals_interrupt() -> None:

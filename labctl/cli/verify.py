@@ -15,7 +15,6 @@ from labctl.cli.ui.as_json import print_json
 from labctl.cli.ui.report import junit, junit_file
 from labctl.errors import Exit, LabctlError, NotKeptError, UsageError
 from labctl.hints import Hint
-from labctl.i18n import _
 
 # Slow modules are imported below, after the start of the child process that runs checks, so that both processes load
 # their modules at the same time.
@@ -103,16 +102,18 @@ def perform(
     with labctl.attempts.preparing():
         if watch:
             return _watch(request, lab, tasks)
-        from labctl.cli.ui.render import progress
+        if as_json or quiet:
+            from labctl.events import silent
 
-        with progress(as_json) as emit:
-            page = labctl.attempts.verify(actor, lab, tasks, thorough=thorough, emit=emit)
+            page = labctl.attempts.verify(actor, lab, tasks, thorough=thorough, emit=silent)
+        else:
+            from labctl.cli.ui.unfold import unfolding
+
+            with unfolding(author=author, every=bool(tasks)) as shown:
+                page = labctl.attempts.verify(actor, lab, tasks, thorough=thorough, emit=shown)
+                shown.finish(page)
     if as_json:
         print_json(page.report)
-    elif not quiet:
-        from labctl.cli.ui.verdicts import print_attempt
-
-        print_attempt(page.lab, page.report.attempt, page.report.number, page.previous, page.left_out, author=author)
     if write is not None:
         write(junit(page.lab, page.report.attempt, page.report.number))
     if page.lost:
@@ -140,26 +141,26 @@ def _refuse_both(chosen: bool, others: dict[str, bool], option: str = "--watch")
 
 
 def _watch(request: Request, lab: str, tasks: Collection[str]) -> int:
-    """Repeat attempts until all tasks have passed. After the first attempt, print only changes."""
+    """Repeat attempts until all tasks have passed. After the first attempt, print only changes. A terminal also keeps
+    the list of tasks up to date."""
     from labctl.cli.ui.problem import lines
-    from labctl.cli.ui.verdicts import MARKS, print_attempt
-    from labctl.domain.verdict import Verdict
+    from labctl.cli.ui.unfold import unfolding
+    from labctl.cli.ui.verdicts import MARKS
 
     lost: list[LabctlError] = []
 
     def tell(page: JudgedPage) -> None:
         attempt = page.report.attempt
-        if page.changes is None:
-            print_attempt(page.lab, attempt, page.report.number, None, page.left_out)
-            if attempt.verdict is not Verdict.PASSED:
-                click.echo(_("watching; stop with Ctrl-C"), err=True)
-        else:
-            score = f"{attempt.points}/{attempt.of}"
-            for task, verdict in page.changes:
-                click.echo(f"{time.strftime('%H:%M:%S')} {MARKS[verdict]} {task}  {score}")
+        at, score = time.strftime("%H:%M:%S"), f"{attempt.points}/{attempt.of}"
+        changes = [f"{at} {MARKS[verdict]} {task}  {score}" for task, verdict in page.changes or ()]
+        shown.changed(page, changes)
         lost[:] = [page.lost] if page.lost else []
         for line in (line for error in lost for line in lines(_not_kept(error))):
             click.echo(line, err=True)
 
-    request.labctl.attempts.watch(request.actor, lab, tasks, tell)
+    with unfolding(every=bool(tasks)) as shown:
+        try:
+            request.labctl.attempts.watch(request.actor, lab, tasks, tell, emit=shown)
+        finally:
+            shown.end()
     return int(Exit.CHECKS_ERROR if lost else Exit.OK)

@@ -17,6 +17,7 @@ from labctl.domain.notes import BoxNote
 from labctl.domain.observed import CloneImage, EngineInfo, ObservedBox
 from labctl.domain.proof.rules import Mutant
 from labctl.domain.site import RunningBox, Site
+from labctl.domain.so_far import SelectedCheck
 from labctl.domain.spot import Spot
 from labctl.domain.verdict import CheckResult
 from labctl.events import Emit
@@ -231,14 +232,17 @@ class Checker(Protocol):
         only: frozenset[str] | None = None,
         *,
         on_clones: Callable[[list[CloneCheck]], None] = ...,
+        selected: Callable[[Sequence[SelectedCheck]], None] = ...,
+        heard: Callable[[CheckResult], None] = ...,
         pick: Sequence[str] | None = None,
         power: PowerSwitch | None = None,
     ) -> Findings:
         """Run the lab's checks, or only the checks of the tasks in ``only``.
 
         Checks that need a clone are not run. They are passed to ``on_clones`` at once. On a clone, ``pick`` names the
-        checks to run. This method may be called from several threads. Raises ChecksError if the run itself fails. If a
-        single check can't run, its result has the verdict ``error``.
+        checks to run. Without ``pick``, ``selected`` gets the checks that this run will judge, before ``on_clones`` is
+        called. ``heard`` gets each result as soon as it is known. This method may be called from several threads.
+        Raises ChecksError if the run itself fails. If a single check can't run, its result has the verdict ``error``.
         """
 
     def stop(self) -> None:

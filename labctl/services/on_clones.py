@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from labctl.domain.site import RunningBox, Site
 from labctl.domain.text import Text
@@ -17,6 +17,13 @@ from labctl.ports import Checker, CloneCheck, Engine, PowerAct
 from labctl.services.clone import Clone, Clones, at_once
 from labctl.services.current import Current
 
+Heard = Callable[[CheckResult], None]
+"""Takes the result of a check as soon as it is known."""
+
+
+def unheard(_result: CheckResult) -> None:
+    """Ignore a result, for callers that wait for all results."""
+
 
 class OnClones:
     """Run checks on clones."""
@@ -26,55 +33,62 @@ class OnClones:
         self._checker = checker
         self._clones = clones
 
-    def together(self, current: Current, checks: Sequence[CloneCheck], emit: Emit) -> list[CheckResult]:
+    def together(
+        self, current: Current, checks: Sequence[CloneCheck], emit: Emit, heard: Heard = unheard
+    ) -> list[CheckResult]:
         """Return the results of checks that share one clone, one after the other. If the clone fails, each check gets
-        the verdict ``error``."""
+        the verdict ``error``. ``heard`` gets each result as soon as it is known."""
         self._checker.prepare()
         try:
             with (
                 self._clones.images(current, emit) as images,
                 self._clones.clone(current, images, emit) as clone,
             ):
-                return self._check(current, clone, checks)
+                return self._check(current, clone, checks, heard)
         except LabctlError as error:
-            return [_error(check, error) for check in checks]
+            return _failed(checks, error, heard)
 
-    def apart(self, current: Current, checks: Sequence[CloneCheck], emit: Emit) -> list[CheckResult]:
+    def apart(
+        self, current: Current, checks: Sequence[CloneCheck], emit: Emit, heard: Heard = unheard
+    ) -> list[CheckResult]:
         """Return the results of checks in their order, each on a clone of its own. If a clone fails, its check gets the
-        verdict ``error``."""
+        verdict ``error``. ``heard`` gets each result as soon as it is known."""
         self._clones.sweep(current.instance)
         try:
             with self._clones.images(current, emit) as images:
                 pool = Pool(at_once(current.lab), thread_name_prefix="clone")
                 try:
-                    begun = [pool.submit(self._one, current, check, images, emit) for check in checks]
+                    begun = [pool.submit(self._one, current, check, images, emit, heard) for check in checks]
                     return [result for done in begun for result in done.result()]
                 finally:
                     # After an interrupt, waiting checks don't begin, and running checks remove their clones.
                     pool.shutdown(cancel_futures=True)
         except LabctlError as error:
-            return [_error(check, error) for check in checks]
+            return _failed(checks, error, heard)
 
-    def _one(self, current: Current, check: CloneCheck, images: Mapping[str, str], emit: Emit) -> list[CheckResult]:
+    def _one(
+        self, current: Current, check: CloneCheck, images: Mapping[str, str], emit: Emit, heard: Heard
+    ) -> list[CheckResult]:
         started = time.monotonic()
         emit(StepStarted(check.name, "checking on a clone: {subject}", check.task))
         results: list[CheckResult] = []
         try:
             with self._clones.clone(current, images, emit) as clone:
-                results = self._check(current, clone, [check])
+                results = self._check(current, clone, [check], heard)
         except LabctlError as error:
-            results = [_error(check, error)]
+            results = _failed([check], error, heard)
         ok = all(result.verdict is not Verdict.ERROR for result in results)
         emit(StepEnded(check.name, ok, time.monotonic() - started))
         return results
 
-    def _check(self, current: Current, clone: Clone, checks: Sequence[CloneCheck]) -> list[CheckResult]:
+    def _check(self, current: Current, clone: Clone, checks: Sequence[CloneCheck], heard: Heard) -> list[CheckResult]:
         return self._checker.run(
             self._site(clone),
             current.lab,
             current.values,
             pick=[check.name for check in checks],
             power=lambda box, act: self._power(clone, box, act),
+            heard=heard,
         ).results
 
     def _site(self, clone: Clone) -> Site:
@@ -93,6 +107,14 @@ class OnClones:
             case "on":
                 clone.on(box)
         return self._running(clone.current.ids()[box])
+
+
+def _failed(checks: Sequence[CloneCheck], error: LabctlError, heard: Heard) -> list[CheckResult]:
+    """Report the error of a clone as the result of each check."""
+    results = [_error(check, error) for check in checks]
+    for result in results:
+        heard(result)
+    return results
 
 
 def _error(check: CloneCheck, error: LabctlError) -> CheckResult:

@@ -13,6 +13,7 @@ from labctl.ahead import Ahead
 from labctl.domain.integrity import Integrity, Other, likenesses, wrong_answers
 from labctl.domain.lab.params import derive
 from labctl.domain.site import RunningBox, Site
+from labctl.domain.so_far import SelectedCheck
 from labctl.domain.verdict import Attempt, Before, By, CheckResult, TaskResult, Verdict, compared_with, judge
 from labctl.errors import ChecksError, LabctlError, UsageError
 from labctl.events import Emit, silent
@@ -21,6 +22,7 @@ from labctl.interrupts import apart
 from labctl.pool import Pool
 from labctl.ports import Checker, CloneCheck, Engine, Findings, Store
 from labctl.services.current import Current, no_such_task, not_running, steady
+from labctl.services.unfolding import Unfolding
 
 if TYPE_CHECKING:
     from labctl.services.on_clones import OnClones
@@ -82,7 +84,7 @@ class Verify:
         started = time.monotonic()
         current = self._steady(current)
         current.require_running()
-        found, left_out = self._check(current, None, thorough, emit)
+        found, left_out = self._check(current, None, thorough, emit, Unfolding(current, None, silent))
         return Judgement(judge(current.lab, found.results), left_out, time.monotonic() - started)
 
     def run(
@@ -99,7 +101,8 @@ class Verify:
 
         ``thorough`` also runs the checks that reboot a box, kill a process or cut a network link, on clones. ``keep``
         decides whether the attempt is stored, because ``verify --watch`` makes many equal attempts. ``by`` says who
-        makes the attempt. Raises ChecksError if checks can't run at all, and UsageError for an unknown task or a box
+        makes the attempt. ``emit`` gets AttemptStarted before the first result, and TaskJudged for each verdict as it
+        arrives. Raises ChecksError if checks can't run at all, and UsageError for an unknown task or a box
         that doesn't run. If the store can't be used, no error is raised. The verdict is returned, and ``lost`` says why
         the attempt isn't stored.
         """
@@ -109,10 +112,12 @@ class Verify:
         started, at = time.monotonic(), time.time()
         current = self._steady(current)
         current.require_running()
+        unfolding = Unfolding(current, only, emit)
+        unfolding.begin()
         # The store loads slowly, so it is loaded while checks run, and not earlier.
         opening: list[Ahead[Store]] = []
         found, left_out = self._check(
-            current, only, thorough, emit, meanwhile=lambda: opening.append(Ahead(self._store))
+            current, only, thorough, emit, unfolding, meanwhile=lambda: opening.append(Ahead(self._store))
         )
         lost: LabctlError | None = None
         try:
@@ -147,6 +152,7 @@ class Verify:
         only: frozenset[str] | None,
         thorough: bool,
         emit: Emit,
+        unfolding: Unfolding,
         *,
         meanwhile: Callable[[], object] = lambda: None,
     ) -> tuple[Findings, int]:
@@ -156,7 +162,7 @@ class Verify:
         def check() -> tuple[Findings, int]:
             with Pool(3, thread_name_prefix="verify") as pool:
                 try:
-                    return self._checked(current, only, pool, thorough, emit, meanwhile)
+                    return self._checked(current, only, pool, thorough, emit, unfolding, meanwhile)
                 except BaseException:
                     self.stop()
                     raise
@@ -170,22 +176,28 @@ class Verify:
         pool: concurrent.futures.Executor,
         thorough: bool,
         emit: Emit,
+        unfolding: Unfolding,
         meanwhile: Callable[[], object],
     ) -> tuple[Findings, int]:
+        here: list[SelectedCheck] = []
         hurting: list[CloneCheck] = []
         on_clones: list[concurrent.futures.Future[list[CheckResult]]] = []
 
         def told(checks: list[CloneCheck]) -> None:
             shared = [check for check in checks if check.shared]
             hurting.extend(check for check in checks if not check.shared)
+            elsewhere = [*shared, *(hurting if thorough else ())]
+            unfolding.awaiting([*here, *(SelectedCheck(check.task, check.name) for check in elsewhere)])
             meanwhile()
             if shared:
-                on_clones.append(pool.submit(self._on_clones().together, current, shared, emit))
+                on_clones.append(pool.submit(self._on_clones().together, current, shared, emit, unfolding.heard))
             if thorough and hurting:
-                on_clones.append(pool.submit(self._on_clones().apart, current, hurting, emit))
+                on_clones.append(pool.submit(self._on_clones().apart, current, hurting, emit, unfolding.heard))
 
         before = self.site(current)
-        found = self._checker.run(before, current.lab, current.values, only, on_clones=told)
+        found = self._checker.run(
+            before, current.lab, current.values, only, on_clones=told, selected=here.extend, heard=unfolding.heard
+        )
         after = self._engine_view(current)
         gone = [name for name, running in before.boxes.items() if after.get(name) != running]
         results = found.results

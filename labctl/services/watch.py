@@ -9,6 +9,7 @@ from typing import TypeVar
 from labctl.domain.site import Site
 from labctl.domain.verdict import Attempt, By, Verdict
 from labctl.errors import UsageError
+from labctl.events import Emit, silent
 from labctl.ports import Watcher
 from labctl.services.current import Current
 from labctl.services.verify import Verified, Verify
@@ -45,15 +46,16 @@ class Watch:
         only: frozenset[str] | None,
         tell: Callable[[Current, Verified], None],
         by: By = "learner",
+        emit: Emit = silent,
     ) -> Attempt:
         """Judge until all tasks have passed, and return the last attempt. ``find`` returns the current state of the
         instance. ``tell`` receives each attempt. Only attempts with a changed verdict are stored. ``by`` says who makes
-        the attempts. Raises the errors of ``verify``."""
+        the attempts. ``emit`` gets the events of each attempt. Raises the errors of ``verify``."""
         known: Attempt | None = None
         while True:
             site = _when_up(lambda: self._verify.site(find())) if known else self._verify.site(find())
             with self._watcher.watch(site) as wait:
-                known = self._while_it_runs(find, only, tell, site, wait, known, by)
+                known = self._while_it_runs(find, only, tell, site, wait, known, by, emit)
             if known.verdict is Verdict.PASSED:
                 return known
 
@@ -66,11 +68,12 @@ class Watch:
         wait: Callable[[float], bool],
         known: Attempt | None,
         by: By,
+        emit: Emit,
     ) -> Attempt:
         """Judge until all tasks have passed, or until a box was restarted and must be watched again."""
         changed_at = time.monotonic()
         while True:
-            verified = self._attempt(find, only, known, by)
+            verified = self._attempt(find, only, known, by, emit)
             known = verified.attempt
             tell(find(), verified)
             if known.verdict is Verdict.PASSED:
@@ -82,10 +85,10 @@ class Watch:
                 return known
 
     def _attempt(
-        self, find: Callable[[], Current], only: frozenset[str] | None, known: Attempt | None, by: By
+        self, find: Callable[[], Current], only: frozenset[str] | None, known: Attempt | None, by: By, emit: Emit
     ) -> Verified:
         def once() -> Verified:
-            return self._verify.run(find(), only, keep=lambda attempt: bool(changes(known, attempt)), by=by)
+            return self._verify.run(find(), only, keep=lambda attempt: bool(changes(known, attempt)), by=by, emit=emit)
 
         return _when_up(once) if known else once()
 

@@ -49,7 +49,7 @@ class Bench:
         on_clones = OnClones(self.engine, self.checker, clones)
         self.verify = Verify(self.engine, self.checker, lambda: self.store, lambda: on_clones)
         self.finder = Finder(self.engine, self.catalog)
-        self.watcher = SimpleNamespace(run=lambda _find, only, _tell, _by: self.watched.append(only))
+        self.watcher = SimpleNamespace(run=lambda _find, only, _tell, _by, _emit: self.watched.append(only))
         Up(self.engine, self.keeper, self.images, self.locks).run(LAB, make_instance(LAB), silent)
 
     def prepared_verify(self) -> Verify:

@@ -57,7 +57,9 @@ class World:
     def prepare(self) -> None:
         self.prepared += 1
 
-    def run(self, current: object, _only: object, keep: Callable[[Attempt], bool], by: str) -> Verified:
+    def run(
+        self, current: object, _only: object, keep: Callable[[Attempt], bool], by: str, **_more: object
+    ) -> Verified:
         self.site(current)
         assert by == "learner"
         self.runs.append(self.clock.now)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from labctl.domain.so_far import SelectedCheck
 from labctl.domain.verdict import CheckResult
 from labctl.ports import CloneCheck, PowerAct
 
@@ -52,9 +53,11 @@ class Checked(msgspec.Struct, frozen=True, tag_field="said", tag="checked"):
 
 
 class WantClones(msgspec.Struct, frozen=True, tag_field="said", tag="on-clones"):
-    """These checks need a clone, so they were not run."""
+    """pytest has collected the checks. ``checks`` need a clone, so they are not run. ``here`` are the checks that this
+    run judges."""
 
     checks: tuple[CloneCheck, ...]
+    here: tuple[SelectedCheck, ...] = ()
 
 
 class PowerRequest(msgspec.Struct, frozen=True, tag_field="said", tag="power"):

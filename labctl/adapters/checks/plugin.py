@@ -14,6 +14,7 @@ from labctl.adapters.checks.answers import answer_of, in_words, with_title
 from labctl.adapters.checks.channel import ChannelError
 from labctl.adapters.checks.orders import Checked, MessageChannel, Orders, WantClones
 from labctl.adapters.checks.session import LookError
+from labctl.domain.so_far import SelectedCheck
 from labctl.domain.verdict import CheckResult, Source, Verdict
 from labctl.kit.answers import AllUnmet, Fault, Unmet, sendable
 from labctl.ports import CloneCheck
@@ -53,6 +54,7 @@ class Judge:
         self._orders = orders
         self._link = link
         self._notes = notes
+        self._result: CheckResult | None = None
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Register the markers. Markers are strict, so a misspelt marker is an error."""
@@ -70,8 +72,9 @@ class Judge:
         if pick is not None:
             items[:] = [item for item in wanted if item.nodeid in on_clones and item.nodeid in pick]
             return
-        self._link.send(WantClones(tuple(on_clones.values())))
         items[:] = [item for item in wanted if item.nodeid not in on_clones]
+        here = tuple(SelectedCheck(task_of(item), item.nodeid) for item in items)
+        self._link.send(WantClones(tuple(on_clones.values()), here))
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
@@ -84,25 +87,31 @@ class Judge:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-        """Give each check a verdict: an assertion means ``failed``, any other exception means ``error``."""
+        """Give each check a verdict: an assertion means ``failed``, any other exception means ``error``. The verdict is
+        sent after the check's clean-up, because a failed clean-up makes it an error."""
         if call.when == "setup":
             self._notes.begin()
         outcome: Any = yield
         report = outcome.get_result()
         if call.when == "call":
-            self._tell(item, _verdict(call.excinfo), call.excinfo, report.duration)
+            self._result = self._judged(item, _verdict(call.excinfo), call.excinfo, report.duration)
         elif call.excinfo is not None:
             # A fixture of the lab may find that the work is wrong. After the check, only the clean-up can fail.
             unmet = call.when == "setup" and isinstance(call.excinfo.value, Unmet | AllUnmet)
-            self._tell(item, Verdict.FAILED if unmet else Verdict.ERROR, call.excinfo, report.duration)
+            verdict = Verdict.FAILED if unmet else Verdict.ERROR
+            self._result = self._judged(item, verdict, call.excinfo, report.duration)
+        if call.when == "teardown" and self._result is not None:
+            result, self._result = self._result, None
+            with contextlib.suppress(BrokenPipeError):  # the parent no longer reads
+                self._link.send(Checked(result))
 
-    def _tell(
+    def _judged(
         self,
         item: pytest.Item,
         verdict: Verdict,
         excinfo: pytest.ExceptionInfo[BaseException] | None,
         seconds: float,
-    ) -> None:
+    ) -> CheckResult:
         task, message = task_of(item), _message(excinfo, Path(self._orders.folder))
         faults: tuple[Fault, ...] = ()
         if excinfo is not None and isinstance(excinfo.value, Unmet | AllUnmet):
@@ -110,7 +119,7 @@ class Judge:
             message = in_words(faults)
         if not task:
             verdict, message = Verdict.ERROR, "this check names no task: @pytest.mark.task(…)"
-        result = CheckResult(
+        return CheckResult(
             task=task,
             name=item.nodeid,
             verdict=verdict,
@@ -121,8 +130,6 @@ class Judge:
             answers=tuple(map(answer_of, faults)) if verdict is Verdict.FAILED else (),
             params={name: sendable(found) for name, found in self._notes.params.items()},
         )
-        with contextlib.suppress(BrokenPipeError):  # the parent no longer reads
-            self._link.send(Checked(result))
 
 
 def task_of(item: pytest.Item) -> str:

@@ -31,6 +31,7 @@ from labctl.domain import wiring
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab.params import Params
 from labctl.domain.site import RunningBox, Site, interfaces, spare_addresses
+from labctl.domain.so_far import SelectedCheck
 from labctl.domain.text import Text
 from labctl.domain.verdict import CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, LabctlError
@@ -91,6 +92,8 @@ class PytestChecker:
         only: frozenset[str] | None = None,
         *,
         on_clones: Callable[[list[CloneCheck]], None] = lambda _found: None,
+        selected: Callable[[Sequence[SelectedCheck]], None] = lambda _checks: None,
+        heard: Callable[[CheckResult], None] = lambda _result: None,
         pick: Sequence[str] | None = None,
         power: PowerSwitch | None = None,
     ) -> Findings:
@@ -104,7 +107,8 @@ class PytestChecker:
         try:
             agent = prepared.agent()
             child.order(self._orders(site, lab, params, only, pick, child.ini), agent)
-            return _Run(lab, site, child, self._probe(), self._with_heading, on_clones, power).listen()
+            run = _Run(lab, site, child, self._probe(), self._with_heading, on_clones, power)
+            return run.listen(selected, heard)
         except OSError as error:
             child.kill()
             raise _broken(lab, str(error), child.wait()[1]) from error
@@ -208,9 +212,13 @@ class _Run:
         self._left_out = False
         self._late = False
         self._ended = False
+        self._awaited: set[str] = set()
 
-    def listen(self) -> Findings:
+    def listen(
+        self, selected: Callable[[Sequence[SelectedCheck]], None], heard: Callable[[CheckResult], None]
+    ) -> Findings:
         """Read messages until the end and return the findings. Raises ChecksError if the run ended without verdicts."""
+        self._selected, self._heard = selected, heard
         timer = threading.Timer(RUN_SECONDS, self._end)
         timer.daemon = True
         timer.start()
@@ -224,7 +232,7 @@ class _Run:
         code, output = self._child.wait()
         if code not in _VERDICTS and not (code == _NO_TESTS and self._left_out):
             raise _broken(self._lab, _reason(-1 if self._late else code), output)
-        if not self._ended:
+        if not self._ended or self._awaited:
             raise _broken(self._lab, "the run ended before all checks had run", output)
         return Findings(_one_each(self._results), dict(self._changed), dict(self._unseen))
 
@@ -235,9 +243,13 @@ class _Run:
     def _take(self, said: Said) -> None:
         match said:
             case Checked(result):
+                self._awaited.discard(result.name)
                 self._results.append(self._complete(self._lab.name, result))
-            case WantClones(checks):
+                self._heard(self._results[-1])
+            case WantClones(checks, here):
                 self._left_out = bool(checks)
+                self._awaited = {check.name for check in here}
+                self._selected(here)
                 self._on_clones(list(checks))
             case Ended():
                 self._ended = True

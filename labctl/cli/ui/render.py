@@ -33,7 +33,8 @@ def progress(quiet: bool = False) -> Iterator[Emit]:
         renderer.close()
 
 
-def _title(event: StepStarted) -> str:
+def title_of_step(event: StepStarted) -> str:
+    """Return the text of a step in the language in use."""
     return _(event.what).format(subject=event.subject)
 
 
@@ -59,7 +60,7 @@ class Plain:
 
     def __init__(self) -> None:
         self._titles: dict[str, str] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
         with self._lock:
@@ -68,8 +69,8 @@ class Plain:
     def _show(self, event: Event) -> None:
         match event:
             case StepStarted():
-                self._titles[event.key] = _title(event)
-                self._print(f"… {_title(event)}")
+                self._titles[event.key] = title_of_step(event)
+                self._print(f"… {title_of_step(event)}")
             case StepEnded():
                 self._print(ended(self._titles.get(event.key, event.key), event))
             case Note():
@@ -104,9 +105,11 @@ class Live(Plain):
     def _show(self, event: Event) -> None:
         match event:
             case StepStarted():
-                self._titles[event.key] = _title(event)
+                self._titles[event.key] = title_of_step(event)
                 bar = self._live()
-                self._tasks[event.key] = bar.add_task(_title(event), total=None, line="", started=time.monotonic())
+                self._tasks[event.key] = bar.add_task(
+                    title_of_step(event), total=None, line="", started=time.monotonic()
+                )
             case StepProgress() if event.key in self._tasks:
                 self._live().update(self._tasks[event.key], line=" ".join(event.line.split())[:200])
             case StepEnded() if event.key in self._tasks:

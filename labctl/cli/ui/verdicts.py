@@ -33,13 +33,29 @@ def print_attempt(
     """Print every task, the messages of failed checks, the score and the changes since ``previous``. ``number`` is 0 if
     the attempt isn't in the store. ``left_out`` is the number of thorough checks that did not run. With ``author``,
     print more about the checks."""
-    values = template_values(lab, attempt.learner, derive(lab, attempt.seed))
+    values = values_of(lab, attempt.learner, attempt.seed)
     told: dict[Answer, str] = {}
     for result in attempt.tasks:
-        _print_task(lab, values, result)
-        for check in result.checks:
-            if check.verdict is not Verdict.PASSED:
-                print_check(check, told, author)
+        print_task(lab, values, result, told, author)
+    print_summary(attempt, number, previous, left_out)
+
+
+def values_of(lab: Lab, learner: str, seed: str) -> Params:
+    """Return the learner's own values, which the titles of tasks contain."""
+    return template_values(lab, learner, derive(lab, seed))
+
+
+def print_task(lab: Lab, values: Params, result: TaskResult, told: dict[Answer, str], author: bool) -> None:
+    """Print a task and the messages of its checks that did not pass. ``told`` has the answers that were printed
+    before."""
+    print_task_line(lab, values, result)
+    for check in result.checks:
+        if check.verdict is not Verdict.PASSED:
+            print_check(check, told, author)
+
+
+def print_summary(attempt: Attempt, number: int, previous: Before | None, left_out: int) -> None:
+    """Print an empty line, the score, the changes since ``previous``, notes, and the next hint."""
     click.echo()
     _print_score(attempt, number)
     changes = _since(previous, attempt) if previous else ""
@@ -54,9 +70,15 @@ def print_attempt(
         click.echo(advised(_("Stuck? labctl hint {task}").format(task=stuck.task)))
 
 
-def _print_task(lab: Lab, values: Params, result: TaskResult) -> None:
-    task = lab.task(result.task)
-    title = fill(task.title.in_(language()), values) if task else ""
+def title_of(lab: Lab, values: Params, task_id: str) -> str:
+    """Return the title of a task in the language in use."""
+    task = lab.task(task_id)
+    return fill(task.title.in_(language()), values) if task else ""
+
+
+def print_task_line(lab: Lab, values: Params, result: TaskResult) -> None:
+    """Print the mark, the id, the title and the points of a task."""
+    title = title_of(lab, values, result.task)
     points = f"{result.points}/{result.of}"
     line = wrap(f"{title}  {points}", 4, 2 + cells(result.task) + 2)
     line = f"{line[: -len(points)]}{click.style(points, dim=True)}"
@@ -64,7 +86,7 @@ def _print_task(lab: Lab, values: Params, result: TaskResult) -> None:
 
 
 def _print_score(attempt: Attempt, number: int) -> None:
-    score = _("{points} of {of} points").format(points=attempt.points, of=attempt.of)
+    score = score_of(attempt)
     failed = sum(task.verdict is Verdict.FAILED for task in attempt.tasks)
     errors = sum(task.verdict is Verdict.ERROR for task in attempt.tasks)
     counts = [_("{n} passed").format(n=len(attempt.tasks) - failed - errors)]
@@ -76,6 +98,11 @@ def _print_score(attempt: Attempt, number: int) -> None:
     parts += [_("thorough")] if attempt.thorough else []
     whole = " · ".join(part.replace(" ", TIED) for part in (score, *parts))
     click.echo(f"{click.style(score, bold=True)}{wrap(whole, 2, 0)[len(score) :]}")
+
+
+def score_of(attempt: Attempt) -> str:
+    """Return the reached points as text."""
+    return _("{points} of {of} points").format(points=attempt.points, of=attempt.of)
 
 
 def _print_dim(text: str) -> None:

@@ -40,6 +40,18 @@ def unbroken(text: str) -> str:
     return _JOINED.join(text.replace(" ", TIED))
 
 
+def clipped(text: str, width: int) -> str:
+    """Return the text on one line of at most ``width`` columns. A cut text ends with ``…``."""
+    if cells(text) <= width:
+        return text
+    plain, styles = _parted(text)
+    end, used = 0, 1
+    while end < len(plain) and used + _cells(plain[end]) <= width:
+        used += _cells(plain[end])
+        end += 1
+    return f"{_styled(plain, styles, 0, end)}…" if width > 0 else ""
+
+
 def columns() -> int:
     """Return the largest width of a text on this terminal."""
     return min(shutil.get_terminal_size().columns, MOST_COLUMNS)

@@ -1,0 +1,271 @@
+"""Show an attempt while its checks run. A terminal shows the list of tasks, whose marks change in place. Any other
+output gets the complete lines of each task as soon as no earlier task is open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import click
+from msgspec.structs import replace
+
+from labctl.cli.ui.board import Painter, TaskRow, frame
+from labctl.cli.ui.failures import print_failures, print_judged, print_list
+from labctl.cli.ui.render import Live, Plain, ended, title_of_step
+from labctl.cli.ui.verdicts import print_attempt, print_summary, print_task, score_of, title_of, values_of
+from labctl.domain.verdict import Answer, TaskResult, Verdict
+from labctl.events import AttemptStarted, Event, StepEnded, StepStarted, TaskJudged
+from labctl.i18n import _
+from labctl.interrupts import held
+from labctl.threads import Thread
+from labctl.views.attempts import JudgedPage
+
+_REFRESH_SECONDS = 0.125
+_IDLE_SECONDS = 0.5
+
+
+def on_terminal() -> bool:
+    """Return whether stdout is a terminal on which the cursor can be moved (terminfo(5): ``dumb`` can't)."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+@contextmanager
+def unfolding(*, author: bool = False, every: bool = False) -> Iterator[AttemptScreen | AttemptStream]:
+    """Yield an object that takes the events of an attempt, and whose ``finish`` shows the finished attempt. With
+    ``author``, show more about the checks. With ``every``, a terminal shows all failures in full. If the block raises
+    an exception, the list disappears from the terminal."""
+    shown = AttemptScreen(author, every) if on_terminal() else AttemptStream(author)
+    try:
+        yield shown
+    finally:
+        shown.close()
+
+
+class AttemptStream(Plain):
+    """Prints each task as ``print_attempt`` does, in the lab's order, as soon as it and all tasks before it are
+    settled. Running steps are shown on stderr."""
+
+    def __init__(self, author: bool = False) -> None:
+        super().__init__()
+        self._author = author
+        self._started: AttemptStarted | None = None
+        self._settled: dict[str, TaskResult] = {}
+        self._printed: list[TaskResult] = []
+        self._answers: dict[Answer, str] = {}
+        self._broken: OSError | None = None
+        self._finished = False
+
+    def _show(self, event: Event) -> None:
+        match event:
+            case AttemptStarted() if self._started is None:
+                self._started = event
+            case TaskJudged(result, settled) if settled and not self._finished and self._broken is None:
+                self._settled[result.task] = result
+                # The reader of a pipe may have gone. The attempt goes on, and ``finish`` raises the error.
+                try:
+                    self._print_settled()
+                except OSError as error:
+                    self._broken = error
+            case _:
+                super()._show(event)
+
+    def _print_settled(self) -> None:
+        if self._started is None:
+            return
+        lab, values = self._started.lab, values_of(self._started.lab, self._started.learner, self._started.seed)
+        for task in self._started.tasks[len(self._printed) :]:
+            if task not in self._settled:
+                break
+            self._printed.append(self._settled[task])
+            print_task(lab, values, self._settled[task], self._answers, self._author)
+        sys.stdout.flush()
+
+    def finish(self, page: JudgedPage) -> None:
+        """Print the tasks that were not printed yet, and the summary. If verdicts changed after they were printed,
+        because a box stopped, print all tasks again. Raises OSError if stdout was closed."""
+        attempt, number = page.report.attempt, page.report.number
+        with self._lock:
+            if self._broken is not None:
+                raise self._broken
+            self._finished = True
+            if list(attempt.tasks[: len(self._printed)]) != self._printed:
+                click.echo(f"\n{_('the boxes changed while the checks ran; these verdicts replace those above:')}")
+                print_attempt(page.lab, attempt, number, page.previous, page.left_out, author=self._author)
+                return
+            values = values_of(page.lab, attempt.learner, attempt.seed)
+            for result in attempt.tasks[len(self._printed) :]:
+                print_task(page.lab, values, result, self._answers, self._author)
+            print_summary(attempt, number, page.previous, page.left_out)
+
+    def changed(self, page: JudgedPage, lines: Sequence[str]) -> None:
+        """Print the first attempt in full, and from then on only these lines about changes."""
+        if self._finished:
+            for line in lines:
+                click.echo(line)
+        else:
+            # A comparison with an attempt before this command would not belong to the changes that follow.
+            self.finish(replace(page, previous=None))
+            if page.report.verdict is not Verdict.PASSED:
+                click.echo(_("watching; stop with Ctrl-C"), err=True)
+
+    def end(self) -> None:
+        """Do nothing, because everything was printed."""
+
+
+class AttemptScreen(Plain):
+    """Shows the list of tasks on a terminal. Steps before the list are shown as in other commands. While the list is
+    shown, running steps are lines below it, and everything that is printed appears above it."""
+
+    def __init__(self, author: bool = False, every: bool = False) -> None:
+        super().__init__()
+        self._author = author
+        self._every = every
+        self._before: Plain | None = Live() if sys.stderr.isatty() else Plain()
+        self._rows: dict[str, TaskRow] = {}
+        self._running: dict[str, str] = {}
+        self._status = ""
+        self._page: JudgedPage | None = None
+        self._painter: Painter | None = None
+        self._ticks = 0
+        self._stop = threading.Event()
+        self._undo = contextlib.ExitStack()
+
+    def _show(self, event: Event) -> None:
+        match event:
+            case AttemptStarted():
+                self._begin(event)
+            case TaskJudged(result, settled) if self._painter and result.task in self._rows:
+                points = f"{result.points}/{result.of}" if settled else f"–/{result.of}"
+                row = self._rows[result.task]
+                self._rows[result.task] = TaskRow(row.task, row.title, points, result.verdict)
+            case _ if self._before is not None:
+                self._before(event)
+            case StepStarted():
+                self._running[event.key] = title_of_step(event)
+            case StepEnded():
+                title = self._running.pop(event.key, event.key)
+                if not event.ok:
+                    self._print(ended(title, event))
+            case _:
+                super()._show(event)
+        self._paint()
+
+    def _begin(self, event: AttemptStarted) -> None:
+        """Show the open tasks. While boxes are watched, a new attempt keeps the marks of the last one."""
+        values = values_of(event.lab, event.learner, event.seed)
+        rows = {}
+        for task in event.tasks:
+            title = " ".join(title_of(event.lab, values, task).split())
+            points = next(found.points for found in event.lab.tasks if found.id == task)
+            rows[task] = self._rows.get(task) or TaskRow(task, title, f"–/{points}")
+        self._rows = rows
+        if self._painter is not None:
+            return
+        with held():
+            if self._before is not None:
+                self._before.close()
+                self._before = None
+            painter = self._painter = Painter(sys.stdout)
+            for name in ("stdout", "stderr"):
+                stream = getattr(sys, name)
+                if stream.isatty():
+                    above = _Above(stream, self._above)
+                    self._undo.callback(above.close)
+                    self._undo.callback(setattr, sys, name, stream)
+                    setattr(sys, name, above)
+            self._undo.callback(painter.erase)
+            ticker = Thread(target=self._tick, name="list", daemon=True)
+            ticker.start()
+            self._undo.callback(ticker.join)
+            self._undo.callback(self._stop.set)
+
+    def _tick(self) -> None:
+        """Move the running marks, and repaint after the terminal's size changed."""
+        while not self._stop.wait(_REFRESH_SECONDS if self._is_open() else _IDLE_SECONDS):
+            with self._lock:
+                self._ticks += 1
+                self._paint()
+
+    def _is_open(self) -> bool:
+        return any(row.verdict is None for row in tuple(self._rows.values()))
+
+    def _above(self, text: str) -> None:
+        with self._lock:
+            if self._painter is not None:
+                self._painter.above(text)
+
+    def _paint(self) -> None:
+        if self._painter is None or self._stop.is_set():
+            return
+        columns, height = shutil.get_terminal_size()
+        below = [click.style(f"… {title}", dim=True) for title in self._running.values()]
+        status = [click.style(self._status, dim=True)] if self._status else []
+        self._painter.paint(frame(tuple(self._rows.values()), [*below, *status], columns, height, self._ticks))
+
+    def finish(self, page: JudgedPage) -> None:
+        """Replace the list with the finished attempt."""
+        self.close()
+        report = page.report
+        options: dict[str, Any] = {"author": self._author, "every": self._every}
+        print_judged(page.lab, report.attempt, report.number, page.previous, page.left_out, **options)
+
+    def changed(self, page: JudgedPage, lines: Sequence[str]) -> None:
+        """Print the failures of the first attempt above the list, and from then on these lines about changes."""
+        if self._page is None:
+            print_failures(page.report.attempt, 0, author=self._author, every=self._every)
+            click.echo()
+        for line in lines:
+            click.echo(line)
+        self._page = page
+        self._status = f"{score_of(page.report.attempt)} · {_('watching; stop with Ctrl-C')}"
+        with self._lock:
+            self._paint()
+
+    def end(self) -> None:
+        """Replace the list with the last attempt, after boxes were watched."""
+        self.close()
+        if self._page is not None:
+            print_list(self._page.lab, self._page.report.attempt)
+            click.echo(click.style(score_of(self._page.report.attempt), bold=True))
+
+    def close(self) -> None:
+        """Remove the list, and restore the terminal."""
+        with held():
+            self._undo.close()
+            if self._before is not None:
+                self._before.close()
+
+
+class _Above:
+    """Stands in for stdout or stderr while a list is painted, so that complete lines appear above the list."""
+
+    def __init__(self, stream: TextIO, take: Callable[[str], None]) -> None:
+        self._stream = stream
+        self._take = take
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        """Print the complete lines, and keep the rest. Raises TypeError for bytes, as a text stream does."""
+        begun = self._begun + text
+        whole, newline, self._begun = begun.rpartition("\n")
+        if newline:
+            self._take(whole + newline)
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing, because complete lines are printed at once."""
+
+    def close(self) -> None:
+        """Print the rest to the stream itself."""
+        if self._begun:
+            self._stream.write(self._begun)
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
