@@ -95,6 +95,11 @@ class TaskJudged(Event):
 
 
 @dataclass(frozen=True)
+class AttemptStopping(Event):
+    """Ctrl-C ends the attempt, which takes as long as the removal of copies. The event can be repeated."""
+
+
+@dataclass(frozen=True)
 class ManyStarted(Event):
     """Work on ``total`` instances began. ``waiting`` is the number of instances that need work, and ``boxes`` is the
     number of their boxes."""

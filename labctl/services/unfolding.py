@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from labctl.domain.so_far import AttemptSoFar, SelectedCheck
 from labctl.domain.verdict import CheckResult, Verdict
-from labctl.events import AttemptStarted, Emit, TaskJudged
+from labctl.events import AttemptStarted, AttemptStopping, Emit, TaskJudged
 from labctl.services.current import Current
 
 
@@ -38,6 +38,10 @@ class Unfolding:
         with self._lock:
             self._so_far = self._so_far.plus(result)
             self._tell()
+
+    def stopping(self) -> None:
+        """Report that the attempt was interrupted."""
+        self._emit(AttemptStopping())
 
     def _tell(self) -> None:
         for one in self._so_far.tasks():

@@ -167,7 +167,11 @@ class Verify:
                     self.stop()
                     raise
 
-        return apart(check, self.stop)
+        def stop() -> None:
+            unfolding.stopping()
+            self.stop()
+
+        return apart(check, stop)
 
     def _checked(
         self,

@@ -20,6 +20,7 @@ from labctl.adapters.checks import runner
 from labctl.adapters.checks.runner import PytestChecker
 from labctl.adapters.docker.stream import RawStream
 from labctl.domain.site import RunningBox, Site
+from labctl.domain.so_far import SelectedCheck
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, Verdict, judge
 from labctl.errors import ChecksError, EngineError, Exit
@@ -695,3 +696,39 @@ def test_a_conftest_above_the_catalogs_checks_is_ignored(run: Run) -> None:
     (run.folder.parent.parent / "conftest.py").write_text("raise SystemExit(9)\n")
     (result,) = run(test_all='@pytest.mark.task("listen")\ndef test_one(): pass\n')
     assert result.verdict is Verdict.PASSED
+
+
+def test_results_arrive_one_by_one_after_the_list_of_selected_checks(run: Run) -> None:
+    """A check's result arrives after its clean-up, because a failed clean-up makes the check an error."""
+    run.write(
+        test_a="""
+    @pytest.fixture
+    def messy():
+        yield
+        raise OSError("not cleaned")
+
+    @pytest.mark.task("listen")
+    def test_right(): pass
+
+    @pytest.mark.task("auth")
+    def test_messy(messy): pass
+
+    @pytest.mark.task("auth")
+    @pytest.mark.copy
+    def test_copy(): pass
+    """
+    )
+    told: list[object] = []
+    results = run.findings(selected=lambda checks: told.append(tuple(checks)), heard=told.append).results
+    assert told == [
+        (SelectedCheck("listen", "test_a.py::test_right"), SelectedCheck("auth", "test_a.py::test_messy")),
+        *results,
+    ]
+    assert [result.verdict for result in results] == [Verdict.PASSED, Verdict.ERROR]
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_check_that_ends_pytest_early_invalidates_the_run(run: Run, code: int) -> None:
+    run.write(test_a=PASSES + f"@pytest.mark.task('listen')\ndef test_b(): pytest.exit('bye', returncode={code})\n")
+    with pytest.raises(ChecksError, match="before all checks had run"):
+        run.findings()

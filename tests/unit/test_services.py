@@ -28,7 +28,7 @@ from labctl.domain.observed import State
 from labctl.domain.site import Site
 from labctl.domain.verdict import Attempt, Before, CheckResult, Verdict
 from labctl.errors import ChecksError, EngineError, StoreError, UsageError
-from labctl.events import Event, StepEnded, StepStarted, silent
+from labctl.events import AttemptStarted, Event, StepEnded, StepStarted, TaskJudged, silent
 from labctl.ports import CloneCheck, PowerSwitch
 from labctl.services.clone import Clones
 from labctl.services.current import Current, Finder
@@ -463,6 +463,62 @@ class TestSharedClone:
         world.engine.trouble = trouble
         listen, auth = world.verify.run(world.current()).attempt.tasks
         assert (listen.verdict, [check.verdict for check in auth.checks[1:]]) == (Verdict.PASSED, [Verdict.ERROR] * 2)
+
+
+class TestUnfolding:
+    """The events of an attempt."""
+
+    COPY = CloneCheck("t.py::test_copy", "auth", "", shared=True)
+    KILL = CloneCheck("t.py::test_kill", "listen", "Up")
+
+    def told(self, world: World, **options: bool) -> list[tuple[str, Verdict, bool]]:
+        """Judge, and return the task, the verdict and whether it is settled, for each event."""
+        events: list[Event] = []
+        world.verify.run(world.current(), emit=events.append, **options)
+        first = next(event for event in events if not isinstance(event, StepStarted))
+        assert isinstance(first, AttemptStarted) and first.tasks == ("listen", "auth")
+        return [
+            (each.result.task, each.result.verdict, each.settled) for each in events if isinstance(each, TaskJudged)
+        ]
+
+    def test_a_task_passes_only_with_its_check_on_a_copy(self, world: World) -> None:
+        world.up()
+        world.checker.hurts = [self.COPY, self.KILL]
+        heard: list[str] = []
+        world.checker.on_clone = lambda check, _site, _power: (
+            heard.append(check.name),
+            passed(check.task, check.name),
+        )[1]
+        assert self.told(world) == [("listen", Verdict.PASSED, True), ("auth", Verdict.PASSED, True)]
+        assert heard == [self.COPY.name]
+
+    def test_a_failure_is_reported_at_once_and_again_when_the_copy_was_judged(self, world: World) -> None:
+        world.up()
+        world.checker.hurts = [self.COPY]
+        world.checker.results = [passed("listen"), failed("auth")]
+        assert self.told(world) == [
+            ("listen", Verdict.PASSED, True),
+            ("auth", Verdict.FAILED, False),
+            ("auth", Verdict.FAILED, True),
+        ]
+
+    def test_thorough_checks_are_awaited_only_if_they_run(self, world: World) -> None:
+        world.up()
+        world.checker.hurts = [self.KILL]
+        world.checker.on_clone = lambda check, _site, _power: failed(check.task, check.name)
+        assert ("listen", Verdict.PASSED, True) in self.told(world)
+        assert ("listen", Verdict.PASSED, True) not in self.told(world, thorough=True)
+
+    def test_the_error_of_a_clone_is_reported(self, world: World) -> None:
+        world.up()
+        world.checker.hurts = [self.COPY]
+
+        def trouble(_number: int, name: str) -> None:
+            if name == "commit":
+                raise EngineError("no space is left on the Docker engine's disk")
+
+        world.engine.trouble = trouble
+        assert self.told(world)[-1] == ("auth", Verdict.ERROR, True)
 
 
 class TestIntegrity:

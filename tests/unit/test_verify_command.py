@@ -184,6 +184,30 @@ class TestOptions:
         assert "… 在评测副本上检查：auth" in err.splitlines()
 
 
+class TestStreaming:
+    def test_verdicts_are_printed_before_the_attempt_is_stored(
+        self, bench: Bench, labctl: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[str] = []
+        add = bench.store.add_attempt
+        monkeypatch.setattr(bench.store, "add_attempt", lambda one: (seen.append(capsys.readouterr().out), add(one))[1])
+        _code, out, _err = labctl("verify")
+        assert [line[:8] for line in seen[0].splitlines()] == ["✓ listen", "✓ auth  "]
+        assert "✓" not in out and "21 of 21 points" in out
+
+    def test_json_and_junit_on_stdout_are_not_mixed_with_verdicts(self, labctl: Run) -> None:
+        assert "✓" not in labctl("verify", "--json")[1]
+        assert "✓" not in labctl("verify", "--junit", "-")[1]
+
+    def test_no_verdict_follows_an_error_of_the_checks(self, bench: Bench, labctl: Run) -> None:
+        def broken() -> None:
+            raise ChecksError("the checks of {lab} could not run: {why}", lab="pond", why="pytest itself failed")
+
+        bench.checker.meanwhile = broken
+        code, out, err = labctl("verify")
+        assert (code, out) == (6, "") and "pytest itself failed" in err
+
+
 class TestJson:
     def test_json_contains_everything_under_stable_keys(self, bench: Bench, labctl: Run) -> None:
         is_wrong(bench)

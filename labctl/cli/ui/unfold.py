@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from labctl.cli.ui.failures import print_failures, print_judged, print_list
 from labctl.cli.ui.render import Live, Plain, ended, title_of_step
 from labctl.cli.ui.verdicts import print_attempt, print_summary, print_task, score_of, title_of, values_of
 from labctl.domain.verdict import Answer, TaskResult, Verdict
-from labctl.events import AttemptStarted, Event, StepEnded, StepStarted, TaskJudged
+from labctl.events import AttemptStarted, AttemptStopping, Event, StepEnded, StepStarted, TaskJudged
 from labctl.i18n import _
 from labctl.interrupts import held
 from labctl.threads import Thread
@@ -144,6 +145,8 @@ class AttemptScreen(Plain):
                 points = f"{result.points}/{result.of}" if settled else f"–/{result.of}"
                 row = self._rows[result.task]
                 self._rows[result.task] = TaskRow(row.task, row.title, points, result.verdict)
+            case AttemptStopping():
+                self._status = _("stopping…")
             case _ if self._before is not None:
                 self._before(event)
             case StepStarted():
@@ -171,6 +174,7 @@ class AttemptScreen(Plain):
             if self._before is not None:
                 self._before.close()
                 self._before = None
+            self._undo.enter_context(_no_echo(sys.stdout))
             painter = self._painter = Painter(sys.stdout)
             for name in ("stdout", "stderr"):
                 stream = getattr(sys, name)
@@ -219,7 +223,8 @@ class AttemptScreen(Plain):
         """Print the failures of the first attempt above the list, and from then on these lines about changes."""
         if self._page is None:
             print_failures(page.report.attempt, 0, author=self._author, every=self._every)
-            click.echo()
+            if page.report.verdict is not Verdict.PASSED:
+                click.echo()
         for line in lines:
             click.echo(line)
         self._page = page
@@ -231,8 +236,9 @@ class AttemptScreen(Plain):
         """Replace the list with the last attempt, after boxes were watched."""
         self.close()
         if self._page is not None:
-            print_list(self._page.lab, self._page.report.attempt)
-            click.echo(click.style(score_of(self._page.report.attempt), bold=True))
+            report = self._page.report
+            print_list(self._page.lab, report.attempt)
+            print_summary(report.attempt, report.number, None, self._page.left_out)
 
     def close(self) -> None:
         """Remove the list, and restore the terminal."""
@@ -240,6 +246,29 @@ class AttemptScreen(Plain):
             self._undo.close()
             if self._before is not None:
                 self._before.close()
+
+
+@contextmanager
+def _no_echo(stream: TextIO) -> Iterator[None]:
+    """Don't echo typed keys in this block, because an echoed Enter would move the cursor away from the list. A process
+    in the background must not change its terminal (termios(3), SIGTTOU)."""
+    try:
+        descriptor = stream.fileno()
+        before = termios.tcgetattr(descriptor) if os.tcgetpgrp(descriptor) == os.getpgrp() else None
+    except (OSError, termios.error):
+        before = None
+    if before is None:
+        yield
+        return
+    quiet = [*before]
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, termios.error):  # the terminal is closed
+            if os.tcgetpgrp(descriptor) == os.getpgrp():
+                termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 class _Above:
