@@ -471,10 +471,10 @@ class TestUnfolding:
     COPY = CloneCheck("t.py::test_copy", "auth", "", shared=True)
     KILL = CloneCheck("t.py::test_kill", "listen", "Up")
 
-    def told(self, world: World, **options: bool) -> list[tuple[str, Verdict, bool]]:
+    def told(self, world: World, *, thorough: bool = False) -> list[tuple[str, Verdict, bool]]:
         """Judge, and return the task, the verdict and whether it is settled, for each event."""
         events: list[Event] = []
-        world.verify.run(world.current(), emit=events.append, **options)
+        world.verify.run(world.current(), emit=events.append, thorough=thorough)
         first = next(event for event in events if not isinstance(event, StepStarted))
         assert isinstance(first, AttemptStarted) and first.tasks == ("listen", "auth")
         return [
