@@ -71,6 +71,19 @@ def test_a_learner_works_and_is_judged(up: Class, engine: docker.DockerClient) -
     assert {"login", "up", "enter", "upload", "verify", "hint", "show"} <= set(deeds)
 
 
+def test_verify_shows_the_list_of_tasks_on_a_terminal_only(up: Class) -> None:
+    child = spawn(up, "wang", "verify")
+    child.expect("answer.*–/6.*reach.*–/4".encode())
+    child.expect("0 of 10 points")
+    child.expect("Stuck")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 1
+    done = up.server.say(up.keys["wang"], "verify")
+    assert done.returncode == 1 and "\x1b" not in done.stdout and "–" not in done.stdout
+    assert done.stdout.startswith("✗ answer  Write ")
+
+
 def running(engine: docker.DockerClient, word: str) -> list[str]:
     """The number of processes in li's alpha with this word in their command."""
     lines = [" ".join(row) for row in box(engine, LI, "alpha").top()["Processes"]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from labctl.cli.i18n import choose_language
-from labctl.cli.ui.render import Plain
-from labctl.events import PlayFault
+from labctl.cli.ui.render import Live, Plain
+from labctl.events import PlayFault, StepEnded, StepStarted
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,16 @@ def test_a_failed_expectation_is_printed_with_the_checks_messages(
     finally:
         choose_language("en")
     assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_the_progress_ends_with_the_last_running_step(capsys: pytest.CaptureFixture[str]) -> None:
+    """Otherwise its redrawing would damage a list that is drawn afterwards."""
+    live = Live()
+    live(StepStarted("one", "waiting"))
+    live(StepStarted("two", "waiting"))
+    live(StepEnded("one"))
+    assert live._progress is not None
+    live(StepEnded("two"))
+    assert live._progress is None
+    live.close()
+    assert capsys.readouterr().err.count("✓ waiting") == 2

@@ -115,6 +115,8 @@ class Live(Plain):
             case StepEnded() if event.key in self._tasks:
                 self._live().remove_task(self._tasks.pop(event.key))
                 super()._show(event)
+                if not self._tasks:
+                    self._end()  # what follows may draw on the terminal itself
             case _:
                 super()._show(event)
 
@@ -146,5 +148,9 @@ class Live(Plain):
 
     def close(self) -> None:
         """Restore the terminal."""
+        self._end()
+
+    def _end(self) -> None:
         if self._progress is not None:
             self._progress.stop()
+            self._progress = None
