@@ -53,6 +53,14 @@ class AttemptSoFar(msgspec.Struct, frozen=True):
         """
         return tuple(self._task(result) for result in judge(self.lab, self._in_order(), self.only))
 
+    def task(self, name: str) -> TaskSoFar | None:
+        """Return this task, or None if the attempt doesn't judge it."""
+        if self.only is not None and name not in self.only:
+            return None
+        own = tuple(one for one in self.results if one.task == name)
+        alone = msgspec.structs.replace(self, only=frozenset({name}), results=own)
+        return next(iter(alone.tasks()), None)
+
     def _task(self, result: TaskResult) -> TaskSoFar:
         known = {(one.task, one.name) for one in self.results if one.task == result.task}
         settled = self.awaited is not None and known.issuperset(

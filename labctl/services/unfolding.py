@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from labctl.domain.so_far import AttemptSoFar, SelectedCheck
+from labctl.domain.so_far import AttemptSoFar, SelectedCheck, TaskSoFar
 from labctl.domain.verdict import CheckResult, Verdict
-from labctl.events import AttemptStarted, AttemptStopping, Emit, TaskJudged
+from labctl.events import AttemptStarted, AttemptStopping, Emit, TaskJudged, silent
 from labctl.services.current import Current
 
 
@@ -31,20 +31,24 @@ class Unfolding:
         """Take the list of all checks of this attempt."""
         with self._lock:
             self._so_far = self._so_far.awaiting(checks)
-            self._tell()
+            self._tell(*self._so_far.tasks())
 
     def heard(self, result: CheckResult) -> None:
         """Take a result. A result that is taken twice counts once."""
+        if self._emit is silent:
+            return
         with self._lock:
             self._so_far = self._so_far.plus(result)
-            self._tell()
+            changed = self._so_far.task(result.task)
+            if changed is not None:
+                self._tell(changed)
 
     def stopping(self) -> None:
         """Report that the attempt was interrupted."""
         self._emit(AttemptStopping())
 
-    def _tell(self) -> None:
-        for one in self._so_far.tasks():
+    def _tell(self, *tasks: TaskSoFar) -> None:
+        for one in tasks:
             state = (one.verdict, one.settled)
             if one.verdict is not None and self._told.get(one.result.task) != state:
                 self._told[one.result.task] = state

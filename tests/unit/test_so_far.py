@@ -54,6 +54,7 @@ def test_a_task_without_checks_is_an_error_as_in_the_finished_attempt() -> None:
 def test_only_the_chosen_tasks_are_reported() -> None:
     so_far = AttemptSoFar(LAB, frozenset({"auth"})).awaiting(AWAITED)
     assert [one.result.task for one in so_far.tasks()] == ["auth"]
+    assert so_far.task("listen") is None and so_far.task("sea") is None
 
 
 def test_a_repeated_result_replaces_the_first() -> None:
@@ -71,6 +72,7 @@ def test_the_last_state_is_the_finished_attempt_in_any_order_of_arrival(
     for result in order.sample(results, len(results)):
         so_far = so_far.plus(result)
         for one in so_far.tasks():
+            assert so_far.task(one.result.task) == one
             if one.verdict is not None:
                 seen.setdefault(one.result.task, []).append(one.verdict)
     assert all(one.settled for one in so_far.tasks())

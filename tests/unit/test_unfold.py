@@ -18,7 +18,8 @@ from labctl.cli.i18n import choose_language
 from labctl.cli.ui import board
 from labctl.cli.ui.board import Painter, TaskRow, frame
 from labctl.cli.ui.failures import print_judged
-from labctl.cli.ui.unfold import AttemptScreen, AttemptStream
+from labctl.cli.ui.screen import AttemptScreen
+from labctl.cli.ui.unfold import AttemptStream
 from labctl.cli.ui.verdicts import print_attempt
 from labctl.cli.ui.wrap import cells, clipped
 from labctl.domain.text import Text
@@ -292,9 +293,9 @@ class TestScreen:
         assert terminal.lines()[0] == "✗ checking on a clone: auth  1.0 s" and len(terminal.lines()) == 4
 
     def test_the_running_mark_moves_at_most_ten_times_a_second(self, terminal: Terminal, begin: Begin) -> None:
-        from labctl.cli.ui import unfold
+        from labctl.cli.ui import screen
 
-        assert unfold._REFRESH_SECONDS >= 0.1
+        assert screen._REFRESH_SECONDS >= 0.1
         begin()
         first = terminal.lines()[0][0]
         until(lambda: terminal.lines()[0][0] != first, "the mark moves")
