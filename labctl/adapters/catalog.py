@@ -8,11 +8,11 @@ roots have the same item, the item of the first root is used.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,7 +21,9 @@ from labctl.domain import requirements, text
 from labctl.domain.lab import model, recipe
 from labctl.domain.lab.model import Lab
 from labctl.domain.lab.recipe import ImageRecipe
-from labctl.domain.proof.rules import Mutant
+from labctl.domain.proof import mutants
+from labctl.domain.proof.mutants import MutantEntry
+from labctl.domain.proof.rules import MUTANTS, Mutant
 from labctl.errors import InvalidLabError, UsageError
 from labctl.hints import Hint
 from labctl.whole_file import write_whole
@@ -121,23 +123,41 @@ class FileCatalog:
         return file
 
     def plays(self, lab: str) -> list[str]:
-        """Return the lab's plays without .yml, sorted. Mutants are ``mutants/<name>``."""
+        """Return the lab's plays without .yml, sorted. Mutants that are plays are ``mutants/<name>``."""
         folder = self.plays_dir(lab)
-        files = [*folder.glob("*.yml"), *folder.glob("mutants/*.yml")]
+        files = [*(file for file in folder.glob("*.yml") if file.name != mutants.FILE), *folder.glob("mutants/*.yml")]
         return sorted(str(file.relative_to(folder).with_suffix("")) for file in files)
 
     def mutants(self, lab: str) -> list[Mutant]:
-        """Return the lab's mutants, sorted. Raises InvalidLabError for a mutant that names no task or an unknown
-        task."""
+        """Return the lab's mutants, sorted by name: plays, and entries of ``mutants.yml``. Raises InvalidLabError for a
+        mutant that names no task or an unknown task, and for any other fault of an entry."""
         from labctl.adapters import mutant_file
 
         tasks = [task.id for task in self.lab(lab).tasks]
         found = []
         for play in self.plays(lab):
-            if play.startswith("mutants/"):
+            if play.startswith(MUTANTS):
                 file = self.play_path(lab, play)
                 found.append(mutant_file.parse(_content(file), file, tasks))
-        return found
+        found += [Mutant(name, tuple(dict.fromkeys(entry.fails))) for name, entry in self._entries(lab).items()]
+        return sorted(found, key=lambda mutant: mutant.name)
+
+    def entry_play(self, lab: str, play: str) -> list[dict[str, Any]] | None:
+        """Return the playbook of a mutant that is an entry of ``mutants.yml``. Return None for any other play."""
+        if not play.startswith(MUTANTS):
+            return None
+        name = play.removeprefix(MUTANTS)
+        entry = self._entries(lab).get(name)
+        return None if entry is None else mutants.play_of(name, entry)
+
+    def _entries(self, lab: str) -> Mapping[str, MutantEntry]:
+        file = self.plays_dir(lab) / mutants.FILE
+        if not file.is_file():
+            return {}
+        from labctl.adapters import mutant_entries
+
+        plays = {play.removeprefix(MUTANTS) for play in self.plays(lab) if play.startswith(MUTANTS)}
+        return mutant_entries.parse(_content(file), file, self.lab(lab), plays)
 
     def roles_dirs(self, lab: str) -> list[Path]:
         """Return the folders in which the lab's plays find roles. The folder of the lab's own catalog comes first."""

@@ -58,14 +58,14 @@ def decode(
     """Return the struct in a YAML file, if it can be decoded, and all its faults as line, path and text. ``more``
     returns the faults that types can't express. ``begins`` is the beginning of such a file, for a message. Raises
     InvalidLabError if the file is not YAML."""
-    tree = _compose(content, file, begins)
-    data = _construct(tree, file)
-    found = list(_duplicates(tree, ()))
+    tree = yaml_tree(content, file, f"must be a mapping that begins with {begins}")
+    data = yaml_data(tree, file)
+    found = list(duplicates(tree, ()))
     decoded: S | None = None
     try:
         decoded = msgspec.convert(data, kind, strict=True)
     except msgspec.ValidationError as error:
-        found += [*_type_faults(data, kind, ())] or [_plain(fault_of(error))]
+        found += [*type_faults(data, kind, ())] or [_plain(fault_of(error))]
     else:
         found += [_plain(fault) for fault in more(decoded)]
     return decoded, sorted({(line_of(tree, where), path_of(where), what) for where, what in found})
@@ -81,8 +81,9 @@ def invalid(file: Path, found: Iterable[tuple[int, str, str]]) -> InvalidLabErro
     )
 
 
-def _compose(content: bytes, file: Path, begins: str) -> yaml.Node:
-    """Return the document as a tree of nodes with line numbers."""
+def yaml_tree(content: bytes, file: Path, otherwise: str) -> yaml.Node:
+    """Return the document as a tree of nodes with line numbers. Raises InvalidLabError if the file is not YAML, and
+    with the text ``otherwise`` if the document is no mapping."""
     import yaml
 
     # The safe loader in C is eight times as fast, but PyYAML can be built without it.
@@ -92,11 +93,12 @@ def _compose(content: bytes, file: Path, begins: str) -> yaml.Node:
     except yaml.YAMLError as error:
         raise not_yaml(error, file) from error
     if not isinstance(tree, yaml.MappingNode):
-        raise invalid(file, [(1, "", f"must be a mapping that begins with {begins}")])
+        raise invalid(file, [(1, "", otherwise)])
     return tree
 
 
-def _construct(tree: yaml.Node, file: Path) -> Any:
+def yaml_data(tree: yaml.Node, file: Path) -> Any:
+    """Return the document as plain data. Raises InvalidLabError for a value that YAML doesn't allow."""
     import yaml
 
     try:
@@ -119,7 +121,7 @@ def not_yaml(error: yaml.YAMLError, file: Path) -> InvalidLabError:
     return invalid(file, [(line, "", f"is not YAML: {error.problem or error.context} (column {column})")])
 
 
-def _duplicates(node: yaml.Node, where: Where) -> Iterator[tuple[Where, str]]:
+def duplicates(node: yaml.Node, where: Where) -> Iterator[tuple[Where, str]]:
     """Yield the keys that appear twice. YAML uses the last of them without a warning."""
     import yaml
 
@@ -131,10 +133,10 @@ def _duplicates(node: yaml.Node, where: Where) -> Iterator[tuple[Where, str]]:
             if key.value in seen:
                 yield (*where, key.value), "is there twice"
             seen.add(key.value)
-            yield from _duplicates(value, (*where, key.value))
+            yield from duplicates(value, (*where, key.value))
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _duplicates(item, (*where, index))
+            yield from duplicates(item, (*where, index))
 
 
 def line_of(node: yaml.Node, where: Where) -> int:
@@ -170,7 +172,7 @@ def _plain(fault: LabFault) -> tuple[Where, str]:
     return where, fault.what
 
 
-def _type_faults(data: Any, kind: Any, where: Where) -> Iterator[tuple[Where, str]]:
+def type_faults(data: Any, kind: Any, where: Where) -> Iterator[tuple[Where, str]]:
     """Yield all type faults. msgspec stops at the first fault, but an author wants to see all of them."""
     inner = typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
     origin, args = typing.get_origin(inner), typing.get_args(inner)
@@ -182,7 +184,7 @@ def _type_faults(data: Any, kind: Any, where: Where) -> Iterator[tuple[Where, st
         found = [*_entry_faults(data, args, where)]
         yield from found or _leaf_faults(data, kind, where)
     elif origin is tuple and isinstance(data, list):
-        found = [fault for index, item in enumerate(data) for fault in _type_faults(item, args[0], (*where, index))]
+        found = [fault for index, item in enumerate(data) for fault in type_faults(item, args[0], (*where, index))]
         yield from found or _leaf_faults(data, kind, where)
     else:
         yield from _leaf_faults(data, kind, where)
@@ -191,7 +193,7 @@ def _type_faults(data: Any, kind: Any, where: Where) -> Iterator[tuple[Where, st
 def _entry_faults(data: Mapping[Any, Any], args: tuple[Any, ...], where: Where) -> Iterator[tuple[Where, str]]:
     for key, value in data.items():
         yield from _leaf_faults(key, args[0], (*where, str(key)), "the name ")
-        yield from _type_faults(value, args[1], (*where, str(key)))
+        yield from type_faults(value, args[1], (*where, str(key)))
 
 
 def _struct_faults(data: Any, kind: type[msgspec.Struct], where: Where) -> Iterator[tuple[Where, str]]:
@@ -210,7 +212,7 @@ def _struct_faults(data: Any, kind: type[msgspec.Struct], where: Where) -> Itera
             yield where, f"{name} is missing"
     for name, value in data.items():
         if name in hints:
-            yield from _type_faults(value, hints[name], (*where, str(name)))
+            yield from type_faults(value, hints[name], (*where, str(name)))
         elif name != tag:
             allowed = [*([tag] if tag else []), *names]
             near = did_you_mean(str(name), allowed)
@@ -225,6 +227,11 @@ def _union_faults(data: Any, kind: Any, members: tuple[Any, ...], where: Where) 
         for member in members
         if isinstance(member, type) and issubclass(member, msgspec.Struct)
     }
+    struct = next((one for one in members if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
+    if struct is not None and struct.__struct_config__.tag is None:
+        if data is not None:
+            yield from _struct_faults(data, struct, where)
+        return
     if not tagged:
         yield from _leaf_faults(data, kind, where)
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import labctl
-from labctl.adapters import check_packages, image_file, lab_file
+from labctl.adapters import check_packages, image_file, lab_file, mutant_entries
 from labctl.adapters.catalog import FileCatalog, unreadable
 from labctl.adapters.images.sources import Sources
 from labctl.domain import imagery
@@ -19,8 +19,10 @@ from labctl.domain.lab.recipe import ImageRecipe
 from labctl.domain.lint import briefs
 from labctl.domain.lint.code import module
 from labctl.domain.lint.judge import SCHEMA_LINE
-from labctl.domain.lint.material import Dockerfile, Material, Page, Play, Where
+from labctl.domain.lint.material import Dockerfile, Material, MutantsFile, Page, Play, Where
 from labctl.domain.lint.names import own_fixtures
+from labctl.domain.proof import mutants
+from labctl.domain.proof.rules import MUTANTS
 from labctl.errors import InvalidLabError
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class LintFiles:
         requirements = self._catalog.checks_dir(name) / check_packages.FILE
         dockerfiles, image_faults = self._images(lab)
         plays_dir, checks_dir = self._catalog.plays_dir(name), self._catalog.checks_dir(name)
+        plays = tuple(_plays(plays_dir))
         return Material(
             name=name,
             lab=lab,
@@ -62,7 +65,8 @@ class LintFiles:
             checks_dir=_shown(checks_dir),
             requirements=_page(requirements) if requirements.is_file() else None,
             own_packages=frozenset(check_packages.own_packages()) if requirements.is_file() else frozenset(),
-            plays=tuple(_plays(plays_dir)),
+            plays=plays,
+            entries=_entries(plays_dir / mutants.FILE, lab, plays),
             plays_dir=_shown(plays_dir),
             play_files=_names(plays_dir),
             dockerfiles=dockerfiles,
@@ -130,6 +134,8 @@ def _schema_found(page: Page, folder: Path) -> bool:
 
 def _plays(folder: Path) -> Iterator[Play]:
     for file in sorted({found for pattern in _PLAYS for found in folder.glob(pattern)}):
+        if file == folder / mutants.FILE:
+            continue
         page = _page(file)
         name = file.relative_to(folder).with_suffix("").as_posix()
         import yaml
@@ -143,6 +149,20 @@ def _plays(folder: Path) -> Iterator[Play]:
             yield Play(name, page, broken=(1, " ".join(str(error).split())))
         else:
             yield Play(name, page, data, lines)
+
+
+def _entries(file: Path, lab: Lab | None, plays: tuple[Play, ...]) -> MutantsFile | None:
+    """Return the mutants of ``mutants.yml`` with the faults of the file. Return None if there is no such file, or if
+    there is no lab to compare it with."""
+    if lab is None or not file.is_file():
+        return None
+    page = _page(file)
+    names = {play.name.removeprefix(MUTANTS) for play in plays if play.name.startswith(MUTANTS)}
+    try:
+        entries, faults = mutant_entries.examine(page.text.encode(), file, lab, names)
+    except InvalidLabError as error:
+        return MutantsFile(page, faults=((error.values["line"], "", error.values["what"]),))
+    return MutantsFile(page, frozenset(task for one in entries.values() for task in one.fails), tuple(faults))
 
 
 def _decoded(text: str) -> tuple[Any, dict[Where, int]]:

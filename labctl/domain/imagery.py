@@ -33,7 +33,7 @@ _FORMAT = "1"  # part of every hash: a new value rebuilds all images
 _BAKE_FORMAT = "bake 2"  # part of the hashes of labs' images: change it when the result of a bake changes
 _IDENTITIES = f"{REPOSITORY}/{BASE}-id"
 _OWN_TAG = re.compile(rf"{REPOSITORY}/[a-z0-9-]+:[0-9a-f]{{16}}|{REPOSITORY}/{BASE}:[a-z0-9.-]+")
-_NOT_SETUP = re.compile(r"(solve(-[^/]*)?\.yml|mutants/.*)")
+_NOT_SETUP = re.compile(r"(solve(-[^/]*)?\.yml|mutants\.yml|mutants/.*)")
 
 _FROM = re.compile(r"[ \t]*FROM\s+(?:--platform=\S+\s+)?(?P<ref>\S+)(?:\s+AS\s+(?P<stage>\S+))?\s*", re.IGNORECASE)
 _COPY_FROM = re.compile(r"[ \t]*COPY\s.*?--from=(?P<ref>\S+).*", re.IGNORECASE | re.DOTALL)

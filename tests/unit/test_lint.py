@@ -126,6 +126,11 @@ MUTANT = """\
     labctl_mutant_fails: [{task}]
   tasks: []
 """
+ENTRIES = """\
+no-two:
+  {fails: two, on: web,
+   replace: {file: /root/word, text: "{{ word }}", with: x}}
+"""
 DOCKERFILE = "FROM labctl/box\nRUN true\n"
 FILES = {
     "labs/lab.schema.json": "{}",
@@ -137,12 +142,13 @@ FILES = {
     "playbooks/demo/solve.yml": PLAY.format(hosts="web:db"),
     "playbooks/demo/solve-other.yml": PLAY.format(hosts="web"),
     "playbooks/demo/mutants/no-one.yml": MUTANT.format(task="one"),
-    "playbooks/demo/mutants/no-two.yml": MUTANT.format(task="two"),
+    "playbooks/demo/mutants.yml": ENTRIES,
     "playbooks/roles/nginx/tasks/main.yml": "[]\n",
     "images/web/Dockerfile": DOCKERFILE,
 }
 _LAB, _EN, _ZH = "labs/demo/lab.yml", "labs/demo/brief.md", "labs/demo/brief.zh.md"
 _CHECKS, _SETUP, _SOLVE = "checks/demo/test_demo.py", "playbooks/demo/setup.yml", "playbooks/demo/solve.yml"
+_ENTRIES = "playbooks/demo/mutants.yml"
 _MUTANT, _WEB = "playbooks/demo/mutants/no-one.yml", "images/web/Dockerfile"
 
 
@@ -301,6 +307,12 @@ def test_a_good_lab_has_no_fault(root: Path) -> None:
         ),
         (_CHECKS, "import pytest\n", "import pytest\nimport labctl.kit.nothing\n", [(_CHECKS, 2, "no-such-kit-name")]),
         (_CHECKS, "import pytest\n", 'import pytest\nopen("x", read=("no heading", "也不是"))\n', []),
+        # mutants.yml
+        (_ENTRIES, "fails: two", "fails: tow", [(_ENTRIES, 2, "mutant-entry"), (_LAB, 22, "task-without-mutant")]),
+        (_ENTRIES, "on: web", "on: wbe", [(_ENTRIES, 2, "mutant-entry")]),
+        (_ENTRIES, "{{ word }}", "{{ wrod }}", [(_ENTRIES, 3, "mutant-entry")]),
+        (_ENTRIES, "no-two:", "no-one:", [(_ENTRIES, 1, "mutant-entry")]),
+        (_ENTRIES, "{fails", "[fails", [(_ENTRIES, 3, "mutant-entry"), (_LAB, 22, "task-without-mutant")]),
         # plays
         (_SOLVE, "hosts: web:db", "hosts: [web, mail]", [(_SOLVE, 2, "no-such-box")]),
         (_SOLVE, "hosts: web:db", "hosts: all:!mail", [(_SOLVE, 2, "no-such-box")]),
@@ -524,7 +536,7 @@ def test_ansible_checks_only_plays_without_other_faults(root: Path) -> None:
 
     change(root, _SETUP, "hosts: all", "hosts: mail")
     told = Lint(LintFiles(FileCatalog([root], cache=root / "cache")), Refuses()).run("demo")
-    assert asked == [{"solve", "solve-other", "mutants/no-one", "mutants/no-two"}]
+    assert asked == [{"solve", "solve-other", "mutants/no-one"}]
     assert [(fault.file, fault.line, fault.rule) for fault in told] == [
         (_SETUP, 2, "no-such-box"),
         (_SOLVE, 6, "ansible"),

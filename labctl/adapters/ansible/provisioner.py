@@ -39,13 +39,14 @@ class AnsibleProvisioner:
         self._lock = threading.Lock()
 
     def plays(self, lab: Lab) -> Sequence[str]:
-        """See ports.Provisioner. Mutants are ``mutants/<name>``."""
+        """See ports.Provisioner. Mutants that are plays are ``mutants/<name>``."""
         return self._catalog.plays(lab.name)
 
     def run(self, lab: Lab, play: str, boxes: Mapping[str, str], params: Params, emit: Emit) -> None:
         """See ports.Provisioner. A play may use the params, ``<box>_address``, ``lab``, and ``learner`` if the
         params contain it. Raises UsageError if the play does not exist."""
-        file = self._catalog.play_path(lab.name, play)
+        written = self._catalog.entry_play(lab.name, play)
+        file = self._catalog.play_path(lab.name, play) if written is None else None
         key = f"play:{play}"
         report = PlayReport(play, key, emit)
         emit(StepStarted(key, "running the play {subject}", play))
@@ -53,6 +54,9 @@ class AnsibleProvisioner:
         try:
             with tempfile.TemporaryDirectory(prefix="labctl-play-") as name:
                 folder = Path(name)
+                if file is None:
+                    file = folder / "mutant.yml"  # JSON is YAML
+                    file.write_text(json.dumps(written))
                 argv = self._prepare(folder, file, boxes, variables(lab, params))
                 environment = self._environment(folder, lab, forks=len(boxes))
                 code = self._run(argv, environment, file.parent, report)

@@ -99,7 +99,7 @@ def _lab_faults(material: Material) -> Iterator[LintFault]:
         return
     if not lab.topics:
         yield NO_TOPICS.at(page.path, material.lab_line("name"))
-    elsewhere = [*material.briefs.values(), *material.checks, *(play.page for play in material.plays)]
+    elsewhere = [*material.briefs.values(), *material.checks, *_play_pages(material)]
     own = _without_definitions(page)
     for param in lab.params:
         word = re.compile(rf"(?<![\w]){re.escape(param)}(?![\w])")
@@ -118,13 +118,17 @@ def _lab_faults(material: Material) -> Iterator[LintFault]:
             placed.add((box, file.path))
 
 
+def _play_pages(material: Material) -> list[Page]:
+    pages = [play.page for play in material.plays]
+    return [*pages, material.entries.page] if material.entries else pages
+
+
 def _without_definitions(page: Page) -> str:
     return "\n".join(line for line in page.text.splitlines() if not line.lstrip().startswith("#"))
 
 
 def _left_to_write(material: Material) -> Iterator[LintFault]:
-    plays_ = (play.page for play in material.plays)
-    for page in (material.lab_page, *material.briefs.values(), *material.checks, *plays_):
+    for page in (material.lab_page, *material.briefs.values(), *material.checks, *_play_pages(material)):
         for number, line in enumerate(page.text.splitlines(), 1):
             if _TODO.search(line):
                 yield TODO.at(page.path, number, line=" ".join(line.split())[:60])

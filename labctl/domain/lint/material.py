@@ -51,6 +51,15 @@ class Play:
 
 
 @dataclass(frozen=True)
+class MutantsFile:
+    """``mutants.yml``: the tasks that its mutants make fail, and its faults as line, path and description."""
+
+    page: Page
+    fails: frozenset[str] = frozenset()
+    faults: tuple[tuple[int, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Dockerfile:
     """A Dockerfile. ``references`` are the images that it starts or copies from, without its own stages."""
 
@@ -90,6 +99,7 @@ class Material:
     roles: frozenset[str]
     base: str
     """The name of the base of all images."""
+    entries: MutantsFile | None = None
     fixtures: frozenset[str] = frozenset()
     """The fixtures that labctl and the catalog offer to checks."""
     kit: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -10,9 +10,9 @@ from typing import Any
 
 from labctl.domain.lint.fault import LintFault, Rule
 from labctl.domain.lint.material import Material, Play, Where
+from labctl.domain.proof.rules import MUTANTS
 
 MUTANT_FAILS = "labctl_mutant_fails"
-_MUTANTS = "mutants/"
 _BUILTIN = "ansible.builtin."
 _TASK_LISTS = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always")
 
@@ -81,13 +81,19 @@ FAILS_UNKNOWN = Rule(
     ("no check could ever catch the mutant", "没有检查能发现这个 mutant"),
     ("the tasks are: {known}", "任务有：{known}"),
 )
+ENTRY = Rule(
+    "mutant-entry",
+    ("{what}", "{what}"),
+    ("labctl can't run the lab's mutants", "labctl 无法运行这个实验的 mutant"),
+    ("docs/author.md says what an entry may contain", "条目可以写什么，见 docs/author.md"),
+)
 NO_MUTANT = Rule(
     "task-without-mutant",
     ("no mutant makes the task {task} fail", "没有 mutant 会让任务 {task} 不通过"),
     ("its checks might accept wrong work, and nobody would know", "它的检查也许什么都放行，而没人知道"),
     (
-        "write {folder}/mutants/NAME.yml with a mistake that learners make",
-        "写 {folder}/mutants/NAME.yml：一个学生会犯的错误",
+        "write an entry of {folder}/mutants.yml with a mistake that learners make",
+        "在 {folder}/mutants.yml 里写一个条目：一个学生会犯的错误",
     ),
 )
 SYNTAX = Rule(
@@ -114,13 +120,17 @@ def faults(material: Material) -> Iterator[LintFault]:
     caught: set[str] = set()
     for play in material.plays:
         # Skip files that plays include, such as tasks/redis.yml. These files are lists of tasks.
-        if "/" in play.name and not play.name.startswith(_MUTANTS):
+        if "/" in play.name and not play.name.startswith(MUTANTS):
             continue
         yield from _play_faults(play, material)
-        if play.name.startswith(_MUTANTS) and play.broken is None:
+        if play.name.startswith(MUTANTS) and play.broken is None:
             named = list(_fails(play))
             caught |= {task for task, _ in named}
             yield from _mutant_faults(play, named, material)
+    if material.entries is not None:
+        caught |= material.entries.fails
+        for line, where, what in material.entries.faults:
+            yield ENTRY.at(material.entries.page.path, line, what=f"{where}: {what}" if where else what)
     for task in material.lab.tasks if material.lab else ():
         if task.id not in caught:
             yield NO_MUTANT.at(page, material.task_line(task.id), task=task.id, folder=folder)

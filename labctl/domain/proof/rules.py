@@ -17,6 +17,10 @@ REFERENCE = "solve"
 """The play of the reference solution. Other solutions are ``solve-<name>``."""
 
 
+MUTANTS = "mutants/"
+"""What the name of a mutant's play begins with."""
+
+
 class Phase(StrEnum):
     """The phases of a test, in order."""
 
@@ -30,7 +34,8 @@ class Phase(StrEnum):
 
 
 class Mutant(msgspec.Struct, frozen=True):
-    """A play that breaks one thing of the reference solution, and the tasks that must then fail."""
+    """A play or an entry of ``mutants.yml`` that breaks one thing of the reference solution, and the tasks that must
+    then fail."""
 
     name: str
     fails: tuple[str, ...]
@@ -38,7 +43,7 @@ class Mutant(msgspec.Struct, frozen=True):
     @property
     def play(self) -> str:
         """The name of the play in the catalog."""
-        return f"mutants/{self.name}"
+        return f"{MUTANTS}{self.name}"
 
 
 class At(msgspec.Struct, frozen=True):
