@@ -67,7 +67,8 @@ class FakeImage:
 
 class FakeEngine:
     """Implements ports.Engine. ``trouble`` is called before every change, with the number (from 1) and the name of the
-    call, and may raise. ``recognise`` decides for boxes without a store id whether they belong to this store."""
+    call, and may raise. ``recognise`` decides for boxes without a store id whether they belong to this store.
+    ``talk`` gives the output of ``stream`` for a box and a command."""
 
     def __init__(self, store: str = "5700e001", recognise: Callable[[ObservedBox], bool] = lambda _box: True) -> None:
         self.store = store
@@ -77,6 +78,7 @@ class FakeEngine:
         self.foreign: set[str] = set()
         self.calls: list[str] = []
         self.trouble: Callable[[int, str], None] = lambda _number, _name: None
+        self.talk: Callable[[str, Sequence[str]], bytes] | None = None
         self._number = itertools.count(1).__next__
         self._lock = threading.RLock()
 
@@ -231,7 +233,12 @@ class FakeEngine:
         return _shell(argv, stdin or b"", environment or {})
 
     def stream(self, box_id: str, argv: Sequence[str]) -> Any:
-        raise NotImplementedError("bytes to talk through need a process")
+        if self.talk is None:
+            raise NotImplementedError("bytes to talk through need a process")
+        box = self._box(box_id)
+        if box.state is not State.RUNNING:
+            raise EngineError("the Docker engine refused: {why}", why="it is not running")
+        return FakeStream(self.talk(box_id, argv))
 
     def terminal(
         self, box_id: str, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int
@@ -363,6 +370,28 @@ def _shell(argv: Sequence[str], stdin: bytes, environment: Mapping[str, str]) ->
         else:
             raise NotImplementedError(part)
     return ExecResult(0, out, err)
+
+
+class FakeStream:
+    """The output of a process that has ended. Implements ports.ByteStream."""
+
+    def __init__(self, output: bytes) -> None:
+        self._output = [output] if output else []
+
+    def fileno(self) -> int:
+        raise NotImplementedError("there is nothing to wait for")
+
+    def pending(self) -> bool:
+        return True
+
+    def read(self, size: int = 65536) -> bytes:
+        return self._output.pop() if self._output else b""
+
+    def write(self, data: bytes) -> None: ...
+
+    def close_write(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class FakeKeeper:

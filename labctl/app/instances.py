@@ -148,7 +148,7 @@ class InstancesApi:
         """Start all boxes, or the named boxes, and wait until they are ready. Returns the names of the boxes that did
         not run before."""
         current = Access(self._parts, actor).current("start", lab)
-        return tuple(self._parts.power.start(current.instance, _chosen(current, boxes), emit))
+        return tuple(self._parts.power.start(current.lab, current.instance, _chosen(current, boxes), emit))
 
     def resettable(self, actor: Actor, lab: str = "", boxes: Sequence[str] = ()) -> tuple[str, ...]:
         """Return the boxes that ``reset`` would recreate. The front end shows them in its confirmation prompt."""
@@ -171,9 +171,12 @@ class InstancesApi:
 
     @staff_only
     def solve(self, actor: Actor, lab: str = "", solution: str = "solve", *, emit: Emit) -> None:
-        """Apply a reference solution to the learner's boxes."""
+        """Apply a reference solution to the learner's boxes, and wait until the boxes are ready for checks."""
+        from labctl.services.settled import settle
+
         current = self._to_solve(actor, lab, solution)
         self._parts.provisioner.run(current.lab, solution, current.ids(), current.values, emit)
+        settle(self._parts.engine, current.lab, current.values, current.ids(), current.lab.boxes)
 
     def _to_solve(self, actor: Actor, lab: str, solution: str) -> Current:
         current = Access(self._parts, actor).current("solve", lab)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from labctl.ahead import Ahead
 from labctl.domain import weight
 from labctl.domain.boxspec import BoxSpec, Instance, box_specs
 from labctl.domain.lab.model import Lab, size_in_bytes
@@ -23,6 +24,7 @@ from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.current import Current
 from labctl.services.parallel import each
 from labctl.services.ready import serve, start_and_wait
+from labctl.services.settled import holding, settle
 
 AT_ONCE = 3
 """The largest number of clones of one instance that are up at the same time. A clone waits most of the time."""
@@ -52,15 +54,18 @@ class Clone:
         self._emit = emit
         self.current = current
         """The values of the learner's instance, except ``instance`` and ``boxes``, which are the clone's own."""
+        self._held: dict[str, frozenset[str]] = {}
 
     def reboot(self, box: str) -> None:
         """Shut the box down, start it, and wait until it is ready."""
+        self._look(box)
         # The engine's restart is not used, because the keeper would still report the box as ready during a restart.
         self._engine.stop(self._id(box))
         self.on(box)
 
     def off(self, box: str) -> None:
         """Cut the power. The box stops at once, and stays stopped until ``on`` is called."""
+        self._look(box)
         self._engine.stop(self._id(box), timeout=0)
 
     def on(self, box: str) -> None:
@@ -71,6 +76,14 @@ class Clone:
             return {box: self._id(box)}
 
         start_and_wait(self._keeper, self._locks, start, self._emit)
+        current = self.current
+        settle(self._engine, current.lab, current.values, {box: self._id(box)}, self._held.get(box, ()))
+
+    def _look(self, box: str) -> None:
+        """Note whether the box is ready for checks, before it loses its power. A box that is off keeps its note."""
+        current, box_id = self.current, self._id(box)
+        if current.lab.boxes[box].ready is not None and self._engine.running(box_id) is not None:
+            self._held[box] = holding(self._engine, current.lab, current.values, {box: box_id})
 
     def _id(self, box: str) -> str:
         """Return the container id of a box. Raises UsageError for a box that the lab doesn't have."""
@@ -149,8 +162,11 @@ class Clones:
 
         try:
             serve(self._keeper, self._images, self._locks, emit)
+            # The originals are asked while the clone boots. A box that isn't ready there won't be ready here.
+            held = Ahead(lambda: holding(self._engine, current.lab, current.values, current.ids()))
             start_and_wait(self._keeper, self._locks, lambda: dict(each(self._make, specs)), emit)
             copy = Current(current.lab, instance.id, current.learner, current.seed, tuple(boxes()))
+            settle(self._engine, copy.lab, copy.values, copy.ids(), held.result())
             yield Clone(self._engine, self._keeper, self._locks, copy, emit)
         finally:
             uninterrupted(lambda: self._clear(emit, boxes=lambda: [box.id for box in boxes()]))

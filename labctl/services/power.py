@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import derive, template_values
 from labctl.domain.observed import ObservedBox
 from labctl.domain.plan import StartBox
 from labctl.events import Emit
@@ -11,6 +13,7 @@ from labctl.ports import Engine, Images, Keeper, Locks
 from labctl.services.instance import plan_start, stop_boxes
 from labctl.services.pace import turn
 from labctl.services.ready import Readiness, serve
+from labctl.services.settled import settle
 from labctl.services.start_instance import StartInstance, StartJob
 
 
@@ -28,10 +31,10 @@ class Power:
         with self._locks.hold(f"instance-{instance}", emit):
             return stop_boxes(self._engine, boxes)
 
-    def start(self, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
+    def start(self, lab: Lab, instance: str, boxes: Sequence[ObservedBox], emit: Emit) -> list[str]:
         """Start the boxes that don't run, wait until these boxes are ready, and return their names."""
         with self._locks.hold(f"instance-{instance}", emit):
-            names = {box.box for box in boxes}
+            wanted = {box.box for box in boxes}
             plan = plan_start(boxes)
             if not plan.actions:
                 return []
@@ -41,8 +44,11 @@ class Power:
                 lab=boxes[0].lab,
                 instance=instance,
                 observed=boxes,
-                plan=lambda found: plan_start(box for box in found if box.box in names),
+                plan=lambda found: plan_start(box for box in found if box.box in wanted),
             )
             with turn(self._locks, emit), Readiness(self._keeper, self._locks, emit) as readiness:
                 done = StartInstance(self._engine, self._locks).run(job, plan, readiness, emit)
-        return [action.box for action in done.plan.actions if isinstance(action, StartBox)]
+        started = {action.box: done.boxes[action.box] for action in done.plan.actions if isinstance(action, StartBox)}
+        values = template_values(lab, boxes[0].learner, derive(lab, boxes[0].seed))
+        settle(self._engine, lab, values, started, started)
+        return list(started)

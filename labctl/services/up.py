@@ -9,6 +9,7 @@ import msgspec
 
 from labctl.domain.boxspec import Instance
 from labctl.domain.lab.model import Lab
+from labctl.domain.lab.params import derive, template_values
 from labctl.domain.observed import ObservedBox, State, expired
 from labctl.domain.plan import CreateBox, Plan, StartBox, plan_boxes, plan_prerequisites
 from labctl.errors import RefusedError
@@ -29,6 +30,7 @@ from labctl.services.instance import (
 from labctl.services.limits import Allow, everything
 from labctl.services.pace import turn
 from labctl.services.ready import Readiness
+from labctl.services.settled import settle
 from labctl.services.start_instance import StartedBoxes, StartInstance, StartJob
 
 
@@ -94,6 +96,12 @@ class Up:
                 else:
                     self._images.ensure_packages([lab], emit)
                 done = self._start(self._job(lab, instance, tags, discard), emit)
+        begun = {action.spec.name for action in done.plan.actions if isinstance(action, CreateBox)}
+        again = {action.box for action in done.plan.actions if isinstance(action, StartBox)}
+        values = template_values(lab, instance.learner, derive(lab, instance.seed))
+        settle(
+            self._engine, lab, values, {name: done.boxes[name] for name in lab.boxes if name in begun | again}, again
+        )
         return UpResult(
             instance=instance,
             boxes={name: done.boxes[name] for name in lab.boxes},

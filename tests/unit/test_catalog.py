@@ -172,7 +172,7 @@ def test_all_faults_are_listed_with_line_path_and_allowed_values(root: Path) -> 
     text = GOOD.replace("summary:", "sumary:").replace("image: box", "image: Box!").replace("points: 5", "points: many")
     text = text.replace("    networks: {lan: 10.10.10.11}", "    imgae: box\n    memory: 256\n    pids: 3")
     text = text.replace("{kind: port}", "{kind: prot}") + "level: beginer\n"
-    allowed_in_box = "networks, image, memory, cpus, pids, nofile, capabilities, gateway, sysctls"
+    allowed_in_box = "networks, image, memory, cpus, pids, nofile, capabilities, gateway, sysctls, ready"
     found = faults(root, text)
     assert found[0] == "1: summary is missing"
     assert found[1].startswith("3: sumary: is not known here (did you mean summary?); allowed: name, title,")

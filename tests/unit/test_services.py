@@ -122,8 +122,8 @@ class TestPower:
         stopped = world.power.stop("pond.lucy", world.current().boxes, silent)
         assert sorted(stopped) == ["replica1", "replica2"]  # boxes are created in parallel, so in any order
         assert world.power.stop("pond.lucy", world.current().boxes, silent) == []
-        assert sorted(world.power.start("pond.lucy", world.current().boxes, silent)) == sorted(boxes)
-        assert world.power.start("pond.lucy", world.current().boxes, silent) == []
+        assert sorted(world.power.start(POND, "pond.lucy", world.current().boxes, silent)) == sorted(boxes)
+        assert world.power.start(POND, "pond.lucy", world.current().boxes, silent) == []
         assert all(world.engine.running(box_id) for box_id in boxes.values())
 
     def test_start_of_a_box_that_is_removed_meanwhile_starts_no_other_box(self, world: World) -> None:
@@ -137,14 +137,14 @@ class TestPower:
 
         chosen = [box for box in world.current().boxes if box.box == "replica1"]
         world.engine.start = removed  # type: ignore[method-assign]
-        assert world.power.start("pond.lucy", chosen, silent) == []
+        assert world.power.start(POND, "pond.lucy", chosen, silent) == []
         assert not any(world.engine.running(boxes[name]) for name in ("master", "replica2"))
 
     def test_start_recreates_a_missing_keeper(self, world: World) -> None:
         world.up()
         world.power.stop("pond.lucy", world.current().boxes, silent)
         world.keeper.remove()
-        world.power.start("pond.lucy", world.current().boxes, silent)
+        world.power.start(POND, "pond.lucy", world.current().boxes, silent)
         assert set(world.keeper.state().values()) == {"running"}
 
     def test_start_after_an_upgrade_builds_the_required_keeper(self, world: World) -> None:
@@ -152,7 +152,7 @@ class TestPower:
         world.power.stop("pond.lucy", world.current().boxes, silent)
         world.keeper.states["keeper"] = "outdated"
         world.images.ensured.clear()
-        world.power.start("pond.lucy", world.current().boxes, silent)
+        world.power.start(POND, "pond.lucy", world.current().boxes, silent)
         assert world.images.ensured == [[]] and set(world.keeper.state().values()) == {"running"}
 
 

@@ -48,6 +48,17 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subnet: str
 
 
+class ReadyWhen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a box is ready for checks: something listens on the TCP port, the path exists, or the command exits with 0.
+    Exactly one of them is given. labctl waits for it at most ``seconds``, and only while something in the box is still
+    starting. The learner's params replace each ``{{ name }}``."""
+
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | str | None = None
+    path: str | None = None
+    command: str | None = None
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=120)] = 20
+
+
 class Box(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One Linux machine. ``networks`` gives the box's address on each network. The interface on the first network is
     eth0. ``gateway`` is the gateway of the box's default route. ``sysctls`` are kernel settings of the box's network.
@@ -62,6 +73,7 @@ class Box(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capabilities: tuple[Capability, ...] = ()
     gateway: str | None = None
     sysctls: dict[Sysctl, int] = {}
+    ready: ReadyWhen | None = None
 
 
 class PortParam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="port"):
@@ -190,6 +202,7 @@ def faults(lab: Lab) -> list[LabFault]:
         *_language_faults(lab),
         *_network_faults(lab),
         *_gateway_faults(lab),
+        *_ready_faults(lab),
         *_param_faults(lab),
         *_file_faults(lab),
         *_task_faults(lab),
@@ -249,6 +262,43 @@ def _gateway_faults(lab: Lab) -> Iterator[LabFault]:
         if box.gateway is not None and gateway_network(lab, box) is None:
             near = ", ".join(lab.networks[net].subnet for net in box.networks if net in lab.networks) or "none"
             yield LabFault(f"boxes.{name}.gateway", f"{box.gateway} is not on a network of the box: {near}")
+
+
+def _ready_faults(lab: Lab) -> Iterator[LabFault]:
+    known = frozenset(lab.params) | builtin_params(lab)
+    for name, box in lab.boxes.items():
+        if box.ready is None:
+            continue
+        path, given = f"boxes.{name}.ready", {"path": box.ready.path, "command": box.ready.command}
+        if sum(value is not None for value in (box.ready.port, *given.values())) != 1:
+            yield LabFault(path, "needs port, path or command, and only one of them")
+        if isinstance(box.ready.port, str):
+            given["port"] = box.ready.port
+            yield from _port_faults(lab, box.ready.port, f"{path}.port")
+        if box.ready.path is not None and (not box.ready.path.startswith("/") or "\0" in box.ready.path):
+            yield LabFault(f"{path}.path", f"must be an absolute path, not {box.ready.path}")
+        for field, text in given.items():
+            if text is not None and not text.strip():
+                yield LabFault(f"{path}.{field}", "is empty")
+            for unknown in sorted(placeholders(text or "") - known):
+                what = f"there is no param {unknown}; there are: {', '.join(sorted(known))}"
+                yield LabFault(f"{path}.{field}", what)
+
+
+def _port_faults(lab: Lab, port: str, path: str) -> Iterator[LabFault]:
+    """Yield a fault for a text that is neither a port nor a param with a port. An unknown param has its own fault."""
+    names = placeholders(port)
+    if len(names) == 1 and re.fullmatch(r"\{\{[^{}]*\}\}", port.strip()):
+        (name,) = names
+        param = lab.params.get(name)
+        if isinstance(param, PortParam) or (isinstance(param, IntParam) and 1 <= param.first <= param.last <= 65535):
+            return
+        if param is not None:
+            yield LabFault(path, f"the param {name} is not a port")
+        elif name in builtin_params(lab):
+            yield LabFault(path, f"{name} is not a port")
+    elif not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535) and port.strip():
+        yield LabFault(path, f"{port} is not a port; write a number, or a param such as {{{{ web_port }}}}")
 
 
 def gateway_network(lab: Lab, box: Box) -> str | None:

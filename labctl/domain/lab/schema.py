@@ -53,6 +53,13 @@ _FIELDS: dict[str, dict[str, str]] = {
         "capabilities": "Capabilities that root in the box has beyond the usual ones: capabilities(7)",
         "gateway": "The gateway of the box's default route: an address on a network of the box",
         "sysctls": "Settings of the box's network, such as net.ipv4.ip_forward; nobody in the box can change them",
+        "ready": "When the box is ready for checks; labctl waits for it after every start of the box",
+    },
+    "ReadyWhen": {
+        "port": "A TCP port on which something listens: a number, or a param as {{ name }}",
+        "path": "A path that exists in the running box; params as {{ name }}",
+        "command": "A command of the shell in the box that exits with 0; params as {{ name }}",
+        "seconds": "The longest wait, in seconds",
     },
     "Task": {
         "id": "The task's name in checks and commands",

@@ -69,7 +69,7 @@ class Judging:
             try:
                 self._power.stop(current.instance, current.boxes, emit)
                 for _ in range(_TRIES):
-                    self._power.start(current.instance, self._boxes(current), emit)
+                    self._power.start(current.lab, current.instance, self._boxes(current), emit)
                     started = self._running(current)
                     result = work(msgspec.structs.replace(current, boxes=tuple(self._boxes(current))))
                     if sound(result) or self._running(current) == started:

@@ -50,7 +50,7 @@ class Trial:
     def reboot(self, emit: Emit) -> None:
         """Stop and start every box, and wait until all boxes are ready."""
         self._power.stop(self.instance.id, self.current.boxes, emit)
-        self._power.start(self.instance.id, self.current.boxes, emit)
+        self._power.start(self.lab, self.instance.id, self.current.boxes, emit)
 
     def reset(self, emit: Emit) -> None:
         """Recreate every box."""

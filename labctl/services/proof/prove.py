@@ -50,7 +50,7 @@ class Prove:
         self._engine = engine
         self._catalog = catalog
         self._provisioner = provisioner
-        self._tools = Tools(bench, clones, verify, provisioner)
+        self._tools = Tools(bench, clones, verify, provisioner, engine)
         self._lint = lint
 
     def run(self, labs: Sequence[Lab], wishes: Wishes, emit: Emit) -> Proof:

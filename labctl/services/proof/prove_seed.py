@@ -21,10 +21,11 @@ from labctl.errors import BuildError, LabctlError
 from labctl.events import Emit, Event, Note, PlayFault, StepEnded, StepStarted
 from labctl.interrupts import apart
 from labctl.pool import Pool
-from labctl.ports import Provisioner
+from labctl.ports import Engine, Provisioner
 from labctl.services.clone import Clones, at_once
 from labctl.services.current import Current
 from labctl.services.proof.bench import Bench, Trial
+from labctl.services.settled import settle
 from labctl.services.verify import Verify
 
 _STOP_AGAIN_SECONDS = 0.5
@@ -48,6 +49,7 @@ class Tools(msgspec.Struct, frozen=True):
     clones: Clones
     verify: Verify
     provisioner: Provisioner
+    engine: Engine
 
 
 class Round:
@@ -202,7 +204,9 @@ class Round:
 
     def _play(self, play: str, current: Current) -> None:
         self._go_on()
-        self._tools.provisioner.run(self._lab, play, current.ids(), current.values, self._quiet)
+        boxes, values = current.ids(), current.values
+        self._tools.provisioner.run(self._lab, play, boxes, values, self._quiet)
+        settle(self._tools.engine, self._lab, values, boxes, boxes)
 
     def _judge(
         self,
