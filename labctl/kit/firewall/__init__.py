@@ -1,0 +1,1 @@
+"""Find out which packets a box lets in, from each side: all of them, and not a sample."""
