@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from labctl.kit import wire as wire
     from labctl.kit.answers import Unmet as unmet  # noqa: N813  a check raises it like pytest.fail
     from labctl.kit.answers import every as every
+    from labctl.kit.firewall.doors import allow as allow
+    from labctl.kit.firewall.doors import doors as doors
     from labctl.kit.services import service as service
     from labctl.kit.surviving import WholeState as WholeState
     from labctl.kit.surviving import survives as survives
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 _PLACES = {
     "WholeState": ("surviving", "WholeState"),
     "accounts": ("accounts", ""),
+    "allow": ("firewall.doors", "allow"),
     "configs": ("configs", ""),
+    "doors": ("firewall.doors", "doors"),
     "every": ("answers", "every"),
     "files": ("files", ""),
     "looks": ("looks", ""),
@@ -50,7 +54,9 @@ __all__ = [
     "VERSION",
     "WholeState",
     "accounts",
+    "allow",
     "configs",
+    "doors",
     "every",
     "files",
     "looks",
