@@ -46,18 +46,15 @@ class Loopback:
 
 
 class Served(NamedTuple):
-    """A server: its port, and what each connection sent until now."""
+    """A server, by its port."""
 
     port: int
-    asked: list[bytes]
 
 
 @contextmanager
 def serving(serve: Serve) -> Iterator[Served]:
     """Serve each connection in a thread. The connection closes when ``serve`` returns."""
-    served = Served(0, [])
     with socket.create_server((HOST, 0)) as listener:
-        served = served._replace(port=listener.getsockname()[1])
         threads: list[threading.Thread] = []
         open_: list[socket.socket] = []
 
@@ -77,7 +74,7 @@ def serving(serve: Serve) -> Iterator[Served]:
         first = threading.Thread(target=accept)
         first.start()
         try:
-            yield served
+            yield Served(listener.getsockname()[1])
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             first.join()

@@ -141,7 +141,16 @@ BEGINNINGS = {
         b"001e# service=git-upload-pack\n0000",
     ],
     "tls": [b"\x16\x03\x03\0\x40\x02\0\0\x3c", b"\x15\x03\x03\0\x02\x01\0"],
-    "mysql": [GREETING, GREETING + OK, GREETING + OK + b"\xff\xff\xff\x01", GREETING + b"\x01\0\0\x02\xfe"],
+    "mysql": [
+        GREETING,
+        GREETING + OK,
+        GREETING + OK + b"\xff\xff\xff\x01",
+        GREETING + b"\x01\0\0\x02\xfe",
+        GREETING + AFTER,
+        GREETING + AFTER + b"\x01\0\0\x01\x01",
+        GREETING + AFTER + AFTER[-11:] + b"\x01\0\0\x01\x01",
+        GREETING + AFTER + b"\x0c\0\0\x01\xfb/etc/passwd",
+    ],
 }
 """Beginnings of right answers: what follows reaches deeper into the client."""
 

@@ -64,11 +64,13 @@ def web(port: int) -> wire.Http:
     return wire.Http(Loopback(), HOST, port)
 
 
-def test_a_request_arrives_as_it_was_written(web: wire.Http) -> None:
+def test_a_request_arrives_as_it_was_written(web: wire.Http, port: int) -> None:
     told = web.get("/a/../b%2f?x=1&y=ä b", name="shop.example", headers={"X-Test": "ü"}).json()
     assert told["path"] == "/a/../b%2f?x=1&y=%C3%A4%20b"
-    assert told["headers"] == {"host": "shop.example", "x-test": "Ã¼"}
-    assert web.get().json()["headers"]["host"] == HOST
+    assert told["headers"] == {"host": f"shop.example:{port}", "x-test": "Ã¼"}
+    assert web.get().json()["headers"]["host"] == f"{HOST}:{port}"
+    assert web.get(name="shop.example:1").json()["headers"]["host"] == "shop.example:1"
+    assert web.get(headers={"Host": "exactly this"}).json()["headers"]["host"] == "exactly this"
 
 
 def test_a_form_and_files_arrive(web: wire.Http) -> None:

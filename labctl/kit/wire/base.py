@@ -46,6 +46,17 @@ def trusting(ca: str = "") -> ssl.SSLContext:
     return context
 
 
+def authority(name: str, port: int, usual: int) -> str:
+    """Return a name with the port, as the Host header has it, unless it is the usual port (RFC 9110, 7.2).
+
+    >>> authority("shop.example", 8080, 80)
+    'shop.example:8080'
+    >>> authority("shop.example:81", 8080, 80)
+    'shop.example:81'
+    """
+    return name if port == usual or ":" in name else f"{name}:{port}"
+
+
 class StartTls(ssl.SSLContext):
     """Settings of TLS for a library that starts TLS itself, on a Line."""
 

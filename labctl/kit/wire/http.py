@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any
 
-from labctl.kit.wire.base import MOST, Line, connected, spoken, trusting
+from labctl.kit.wire.base import MOST, Line, authority, connected, spoken, trusting
 from labctl.kit.wire.errors import WireError, garbage, text_of
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ class HttpReply:
 class Http:
     """A web server, as a place reaches it at this address and port.
 
-    ``name`` is the Host header; its default is the address. ``tls`` encrypts without verifying the certificate, and
-    ``ca`` (PEM) verifies it. ``seconds`` of an idle machine is the time limit of a whole request, and ``most`` the
-    limit of an answer in bytes. Each request uses a new connection, except in a ``session``.
+    ``name`` is the Host header; its default is the address. An unusual port is added to it. ``tls`` encrypts without
+    verifying the certificate, and ``ca`` (PEM) verifies it. ``seconds`` of an idle machine is the time limit of a whole
+    request, and ``most`` the limit of an answer in bytes. Each request uses a new connection, except in a ``session``.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Http:
     @contextmanager
     def session(self) -> Iterator[HttpSession]:
         """Give a visitor that keeps cookies, and keeps its connection open between requests if the server does."""
-        session = HttpSession(self._open, self._name, secure=self._secure, seconds=self._seconds)
+        session = HttpSession(self._open, self._name, self._port, secure=self._secure, seconds=self._seconds)
         try:
             yield session
         finally:
@@ -146,7 +146,7 @@ class Http:
         line = connected(self._place, self._host, self._port, self._seconds, self._most)
         try:
             if context is not None:
-                line.secure(context, name)
+                line.secure(context, name.partition(":")[0])
         except BaseException:
             line.close()
             raise
@@ -156,9 +156,10 @@ class Http:
 class HttpSession:
     """One visitor with cookies. ``connections`` is the number of connections that its requests needed."""
 
-    def __init__(self, opened: Any, name: str, *, secure: bool, seconds: float) -> None:
+    def __init__(self, opened: Any, name: str, port: int, *, secure: bool, seconds: float) -> None:
         self._open = opened
         self._name = name
+        self._port = port
         self._secure = secure
         self._seconds = seconds
         self._line: Line | None = None
@@ -195,7 +196,7 @@ class HttpSession:
         files: Files | None = None,
     ) -> HttpReply:
         """Send a request, on the open connection if there is one. See ``Http.request``."""
-        name = name or self._name
+        name = authority(name or self._name, self._port, 443 if self._secure else 80)
         kind, content = _content(body, form, files)
         more = {one.lower(): value for one, value in (headers or {}).items()}
         given = {"host": name, **({"content-type": kind} if kind else {}), **more}

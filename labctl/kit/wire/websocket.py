@@ -12,7 +12,7 @@ from websockets.protocol import State
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
-from labctl.kit.wire.base import MOST, Line, WireClient
+from labctl.kit.wire.base import MOST, Line, WireClient, authority
 from labctl.kit.wire.errors import WireError, hung_up, text_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class WebSocket(WireClient):
         secure = tls or bool(ca)
         port = port or (443 if secure else 80)
         super().__init__(place, host, port, tls=tls, ca=ca, name=name, seconds=seconds, most=most)
-        self._uri = parse_uri(f"{'wss' if secure else 'ws'}://{self._name}{path}")
+        host_header = authority(self._name, port, 443 if secure else 80)
+        self._uri = parse_uri(f"{'wss' if secure else 'ws'}://{host_header}{path}")
         self._headers = dict(headers or {})
         self._origin = Origin(origin) if origin else None
         self._offered = [Subprotocol(one) for one in subprotocols]
