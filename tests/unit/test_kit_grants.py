@@ -187,6 +187,15 @@ def test_a_right_that_needs_set_role_does_not_count_as_given_but_as_too_many() -
         mariadb(client).allowed({"root@localhost": anything, "a@%": at_most(), "b@%": at_most()})
 
 
+def test_an_account_is_judged_by_the_key_with_its_host_part() -> None:
+    both = [
+        ("a", "%", HASH, ["GRANT SELECT ON `shop`.* TO `a`@`%`"]),
+        ("a", "localhost", HASH, ["GRANT INSERT ON `shop`.* TO `a`@`localhost`"]),
+    ]
+    table = {"a@%": allowed("SELECT ON shop.*"), "a@localhost": allowed("INSERT ON shop.*")}
+    mariadb(Recorded(*INSTALLED, *both)).allowed({"root@localhost": anything, **table})
+
+
 def test_a_grant_of_unknown_form_is_never_overlooked() -> None:
     client = Recorded(*INSTALLED, ("a", "%", HASH, ["GRANT EVERYTHING TO `a`@`%`"]))
     with pytest.raises(Unmet, match="a grant of unknown form"):

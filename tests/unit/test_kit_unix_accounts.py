@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.kit.accounts import unix
+from labctl.kit.answers import AllUnmet, Unmet
 from labctl.kit.disk import DiskFile
 from labctl.kit.rights.keys import key_right, parse_keys, sshd_paths
 from labctl.kit.rights.sudoers import Sudoers, SudoSubject
@@ -126,3 +132,38 @@ def test_accounts_of_a_box() -> None:
         "b": ["uid of a", "group ops"],
     }
     assert found[2].powers() == ["password", "group disk"]
+    assert found[3].powers({"ops"}) == ["uid of a", "group ops"]
+
+
+class FolderPlace:
+    """A box whose files are these. Only the methods that read them exist."""
+
+    name = "web"
+
+    def __init__(self, **texts: str) -> None:
+        self.lines = "".join(
+            f"{coded(f'/etc/{name}')} 81a4 0 0 1 {len(text)} 1.1 {coded(text)}\n" for name, text in texts.items()
+        )
+
+    def run(self, command: str, **options: Any) -> Any:
+        return SimpleNamespace(rc=0, stdout=self.lines, stderr="")
+
+    def written(self) -> frozenset[str]:
+        return frozenset()
+
+
+def coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_a_file_that_is_too_long_to_be_read_is_a_fault() -> None:
+    place: Any = FolderPlace(passwd="root:x:0:0::/root:/bin/bash\n", group="#" * (1 << 20))
+    with pytest.raises(AllUnmet, match="/etc/group has more than 1 MiB"):
+        unix(place).allowed({})
+
+
+def test_members_of_a_group_of_the_task_are_named() -> None:
+    place: Any = FolderPlace(passwd="www:x:33:33::/:/bin/false\n", group="ops:x:7:www\n")
+    unix(place).allowed({})
+    with pytest.raises(Unmet, match=r"also the account www \(group ops\)"):
+        unix(place).allowed({}, groups=["ops"])

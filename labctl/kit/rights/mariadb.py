@@ -80,16 +80,16 @@ class MariaAccounts:
         part of an account must be inside of it. A right is written as in GRANT: ``SELECT, INSERT ON shop.orders``.
         ``ROLE name`` requires a role.
         """
-        reckoning, taken = Reckoning(self.box, read), set()
+        reckoning = Reckoning(self.box, read)
+        keys = {one.name: _key(table, one) for one in self.accounts if one.host is not None}
         for key, wanted in table.items():
-            found = [one for one in self.accounts if one.host is not None and _names(key, one)]
-            taken |= {one.name for one in found}
+            found = [one for one in self.accounts if one.host is not None and keys[one.name] == key]
             if not found and not wanted.optional:
                 reckoning.absent(key, "mariadb -e 'SELECT User, Host FROM mysql.user'")
             for one in found:
                 self._compare(reckoning, one, wanted)
         users = {key.rpartition("@")[0] for key in table}
-        strangers = [one for one in self.accounts if one.usable and one.name not in taken and not _known(one)]
+        strangers = [one for one in self.accounts if one.usable and not keys[one.name] and not _known(one)]
         reckoning.strangers(
             (_stranger(one, users) for one in strangers), "mariadb -e 'SELECT User, Host FROM mysql.user'"
         )
@@ -234,10 +234,13 @@ def _stranger(one: MariaAccount, users: set[str]) -> Pair:
     return one.name, one.name
 
 
-def _names(key: str, one: MariaAccount) -> bool:
-    """Return whether a key of the table stands for this account."""
-    user, _, hosts = key.rpartition("@")
-    return user == one.user and any(host_within(one.host or "", host.strip()) for host in hosts.split(","))
+def _key(table: AllowedAccounts, one: MariaAccount) -> str:
+    """Return the key of the table that stands for this account, or nothing. A key with the same host part wins over one
+    whose hosts include it."""
+    hosts = {key: key.rpartition("@")[2].split(",") for key in table if key.rpartition("@")[0] == one.user}
+    same = [key for key, parts in hosts.items() if one.host in [part.strip() for part in parts]]
+    wider = [key for key, parts in hosts.items() if any(host_within(one.host or "", part.strip()) for part in parts)]
+    return next(iter(same + wider), "")
 
 
 def host_within(host: str, wanted: str) -> bool:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from labctl.kit.answers import Words
-from labctl.kit.disk import DiskFile, literal, read_files
+from labctl.kit.disk import MOST, DiskFile, literal, read_files
 from labctl.kit.places import CheckedBox
 from labctl.kit.rights.compare import AllowedAccounts, Reckoning, noted
 from labctl.kit.rights.keys import filled, parse_keys, sshd_paths
@@ -47,13 +47,14 @@ class UnixAccount:
         """Whether the number is one of those for people."""
         return 1000 <= self.uid < 65534 or self.uid > 65535
 
-    def powers(self) -> list[str]:
-        """The rights that no account of the installed system has: those that an unlisted account must not have."""
+    def powers(self, groups: Collection[str] = POWERFUL) -> list[str]:
+        """The rights that no account of the installed system has: those that an unlisted account must not have. Of its
+        groups, only these count."""
         common = {"shell", "home"}
         return [
             right
             for right in self.rights
-            if right.split(" ")[0] not in common and (not right.startswith("group ") or right[6:] in POWERFUL)
+            if right.split(" ")[0] not in common and (not right.startswith("group ") or right[6:] in groups)
         ]
 
 
@@ -63,7 +64,7 @@ class UnixAccounts:
     def __init__(self, box: str, accounts: list[UnixAccount], faults: list[tuple[Words, str]]) -> None:
         self.box, self.accounts, self.faults = box, accounts, faults
 
-    def allowed(self, table: AllowedAccounts, *, read: Words = "") -> None:
+    def allowed(self, table: AllowedAccounts, *, groups: Collection[str] = (), read: Words = "") -> None:
         """Raise Unmet or AllUnmet unless the accounts and their rights are those of the table.
 
         A right is one of these texts. ``*`` stands for any text, and each right of the table must be found at least
@@ -74,7 +75,7 @@ class UnixAccounts:
 
         ``root`` may do everything, unless the table names it. An account that is not in the table is a fault if it is
         a person's (a number from 1000 on) or if anybody can log in to it, or if it has sudo rules, jobs or one of the
-        powerful groups.
+        groups that count: the powerful ones, and those of ``groups``.
         """
         reckoning, found = Reckoning(self.box, read), {one.name: one for one in self.accounts}
         for words, see in self.faults:
@@ -96,7 +97,7 @@ class UnixAccounts:
         for one in self.accounts:
             if one.name in table or one.name == "root":
                 continue
-            powers = one.powers()
+            powers = one.powers({*POWERFUL, *groups})
             if powers or one.person:
                 names: list[Words] = [noted(one.name, (", ".join(powers), "、".join(powers))) if powers else one.name]
                 reckoning.strangers(names, _see(one.name, powers))
@@ -124,6 +125,7 @@ def read_unix(box: CheckedBox) -> UnixAccounts:
     """Read the accounts of a box and their rights."""
     files = read_files(box, _FIRST)
     faults: list[tuple[Words, str]] = []
+    faults += _too_long(files)
     accounts = read_accounts(files)
     sudoers = _sudoers(box, files, faults)
     host = files["/etc/hostname"].text.strip() if "/etc/hostname" in files else box.name
@@ -135,6 +137,15 @@ def read_unix(box: CheckedBox) -> UnixAccounts:
     if "/etc/doas.conf" in files:
         faults.append((("rules of doas in /etc/doas.conf", "/etc/doas.conf 里的 doas 规则"), "cat /etc/doas.conf"))
     return UnixAccounts(box.name, accounts, faults)
+
+
+def _too_long(files: Mapping[str, DiskFile]) -> list[tuple[Words, str]]:
+    """Return a fault for each file that was not read to its end, because anything may be there."""
+    return [
+        ((f"{path} has more than 1 MiB", f"{path} 超过 1 MiB"), f"ls -l {path}")
+        for path, file in files.items()
+        if len(file.content) >= MOST
+    ]
 
 
 def _text(files: Mapping[str, DiskFile], path: str) -> str:
@@ -267,6 +278,7 @@ def _keys(
     own = {one.name: [filled(pattern, one.name, one.uid, one.home) for pattern in paths.patterns] for one in accounts}
     wanted = {path for found in own.values() for path in found} | {one.home for one in accounts}
     found = read_files(box, [literal(path) for path in sorted(wanted)])
+    faults += _too_long(found)
     for one in accounts:
         for path in own[one.name]:
             # labctl's own login is in a file for root that is not the learner's.
