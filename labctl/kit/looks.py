@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from labctl.kit.answers import Unmet
 from labctl.kit.listening import plain_address
-from labctl.kit.places import CheckedBox, Place
+from labctl.kit.places import CheckedBox, CommandOutput, Place
 from labctl.kit.reading import parts_of
 from labctl.kit.units import BoxUnits
 
@@ -61,21 +61,43 @@ def units(box: CheckedBox) -> dict[str, Any]:
 
 # ---------------------------------------------------------------------------------------------------------------- rules
 _LEGACY = "cat /proc/1/net/ip_tables_names /proc/1/net/ip6_tables_names 2>&-"
+_NET_ADMIN = 12
+_INSIDE = "PATH=/.labctl/bin; export PATH; "
 
 
-def rules(box: Place) -> dict[str, Any]:
+def rules(box: CheckedBox) -> dict[str, Any]:
     """Return the whole ruleset of the kernel: tables, chains, rules in their order, sets, maps and objects. Counters,
     handles, and the elements of sets that rules fill are left out. The rules of iptables are included a second time, as
-    iptables-save prints them, because nft shows some of their matches only by name. A box without the right to filter
-    has no rules. Tables of iptables-legacy are only listed by name."""
-    shown = box.run("nft -j list ruleset")
-    found = nft_rules(_text(shown.stdout_bytes)) if shown.rc == 0 else {}
+    iptables-save prints them, because nft shows some of their matches only by name. Tables of iptables-legacy are only
+    listed by name.
+
+    A box without CAP_NET_ADMIN can have no rules, so the result is empty. The kernel shows the rules only to a process
+    with this right. If labctl's process outside of the box does not have it, the toolbox's programs run as a process in
+    the box, which root there can disturb. Raises unmet if this fails."""
+    run: Callable[[str], CommandOutput] = box.run
+    shown = run("nft -j list ruleset")
+    if shown.rc != 0:
+        if not _may_have_rules(box):
+            return {}
+        inside = box.inside()
+
+        run = lambda command: inside.run(_INSIDE + command)  # noqa: E731
+        shown = run("nft -j list ruleset")
+    if shown.rc != 0:
+        raise Unmet(box.name, found=("the rules can't be read", "无法读取防火墙规则"), see="nft list ruleset")
+    found = nft_rules(_text(shown.stdout_bytes))
     for name in ("iptables", "ip6tables"):
-        saved = box.run(f"{name}-save")
+        saved = run(f"{name}-save")
         lines = saved_rules(_text(saved.stdout_bytes)) if saved.rc == 0 else []
         found |= {name: lines} if lines else {}
     legacy = box.run(_LEGACY).stdout.split()
     return found | ({"iptables-legacy": sorted(legacy)} if legacy else {})
+
+
+def _may_have_rules(box: CheckedBox) -> bool:
+    """Whether a process in the box can have CAP_NET_ADMIN: its bounding set has it (proc_pid_status(5))."""
+    bound = re.search(r"^CapBnd:\s*([0-9a-f]+)", box.run("cat /proc/1/status").stdout, re.MULTILINE)
+    return bound is None or bool(int(bound[1], 16) >> _NET_ADMIN & 1)
 
 
 def saved_rules(text: str) -> list[str]:

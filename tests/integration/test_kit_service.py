@@ -337,8 +337,20 @@ def test_files_are_compared_by_content_mode_and_owner(kit: KitRig) -> None:
     kit.root("web", "rm -r /srv/* /none")
 
 
-def test_a_box_without_the_right_to_filter_has_no_rules(kit: KitRig) -> None:
-    assert looks.rules(kit.box("web")) == {}
+def test_rules_are_compared_whole(kit: KitRig) -> None:
+    nft = "/.labctl/bin/nft"
+    kit.root("web", f"{nft} add table inet f; {nft} add chain inet f in '{{ type filter hook input priority 0; }}'")
+    kit.root(
+        "web", f"{nft} add rule inet f in tcp dport 80 counter accept; /.labctl/bin/iptables -A INPUT -p 47 -j DROP"
+    )
+    whole = WholeState(lambda: looks.rules(kit.box("web")), "web")
+    assert set(whole.before) == {"inet f", "ip filter", "iptables"}
+    kit.client().run("curl -s -m 2 http://10.10.10.12/")  # a packet, so that a counter changes
+    whole.unchanged()
+    kit.root("web", f"{nft} add rule inet f in udp dport 53 accept; /.labctl/bin/iptables -F")
+    wrong(lambda: whole.unchanged(seconds=0.1), "inet f.chain in: new: ", "iptables: gone: -A INPUT -p 47 -j DROP")
+    kit.root("web", f"{nft} flush ruleset")
+    assert looks.rules(kit.box("store")) == {}
 
 
 def test_forged_programs_are_not_genuine(kit: KitRig, redis: Service) -> None:
