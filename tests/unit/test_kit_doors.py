@@ -206,7 +206,7 @@ def test_each_packet_has_the_same_length_and_a_right_checksum(question: Packet) 
     assert len(sent) == FRAME
     assert checksum(sent[14:34]) == 0
     pseudo = sent[26:34] + bytes([0, question.protocol]) + (len(sent) - 34).to_bytes(2, "big")
-    if question.protocol in (TCP, UDP):
+    if question.protocol in (TCP, UDP, 136):  # and UDP-Lite
         assert checksum(pseudo + sent[34:]) == 0
     elif question.protocol == ICMP:
         assert checksum(sent[34:]) == 0
@@ -216,6 +216,14 @@ def test_each_packet_has_the_same_length_and_a_right_checksum(question: Packet) 
 def test_answers_of_tcp(flags: int, outcome: str) -> None:
     question = Packet("10.0.0.1", TCP, 22, 40000)
     assert list(answers(reply(question, TCP, segment(question, flags)), ENDS.source)) == [(question, outcome)]
+
+
+def test_a_syn_has_the_options_of_linux() -> None:
+    """Segment size, selective acknowledgements, time stamp, no operation, scale of the window."""
+    sent = frame(Packet("10.0.0.1", TCP, 22, 40000), ENDS)[14:]
+    assert (sent[0], sent[6] & 0x40, sent[8], sent[20 + 12] >> 4) == (0x45, 0x40, 64, 10)
+    options = sent[40:]
+    assert (options[:6], options[6:8], options[16:]) == (b"\2\4\x05\xb4\4\2", b"\x08\x0a", b"\1\3\3\7")
 
 
 def test_an_icmp_error_quotes_the_question() -> None:

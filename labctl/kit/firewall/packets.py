@@ -1,24 +1,26 @@
-"""Packets as bytes: one packet of 56 bytes for each question, and the answers that a capture shows.
+"""Packets as bytes: one packet of 60 bytes for each question, and the answers that a capture shows.
 
 Sources: RFC 791 (IP), RFC 9293 (TCP), RFC 768 (UDP), RFC 792 (ICMP), RFC 2784 (GRE), RFC 9260 (SCTP). All packets have
-the same length, so a program that sends blocks of this length sends exactly one packet at a time.
+the same length, so a program that sends blocks of this length sends exactly one packet at a time. The SYN looks like
+Linux's own: a rule that drops it by its length, options or time to live drops the SYN of a real client, too.
 """
 
 from __future__ import annotations
 
+import secrets
 import socket
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
 ICMP, TCP, UDP = socket.IPPROTO_ICMP, socket.IPPROTO_TCP, socket.IPPROTO_UDP
-PACKET = 56
+PACKET = 60
 FRAME = 14 + PACKET
 """The length of each packet, without and with the header of Ethernet."""
 _PAYLOAD = PACKET - 20
 _SYN, _RST, _ACK = 2, 4, 16
 _ECHO, _ECHO_REPLY, _UNREACHABLE, _TIMESTAMP, _TIMESTAMP_REPLY = 8, 0, 3, 13, 14
-_SCTP, _GRE = 132, 47
+_SCTP, _GRE, _UDP_LITE = 132, 47, 136
 
 ACCEPTED, REFUSED, REJECTED = "accepted", "refused", "rejected"
 """The answers to a packet: a positive one, a reset, and an ICMP error."""
@@ -62,7 +64,8 @@ def frame(question: Packet, ends: Ends) -> bytes:
     """Return the packet of a question as a frame of Ethernet."""
     source, target = socket.inet_aton(ends.source), socket.inet_aton(question.address)
     payload = _payload(question, source, target)
-    header = struct.pack("!BBHHHBBH", 0x45, 0, PACKET, 0, 0, 64, question.protocol, 0) + source + target
+    header = struct.pack("!BBHHHBBH", 0x45, 0, PACKET, secrets.randbits(16), 0x4000, 64, question.protocol, 0)
+    header += source + target
     header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
     return ends.to_mac + ends.from_mac + b"\x08\x00" + header + payload
 
@@ -70,12 +73,15 @@ def frame(question: Packet, ends: Ends) -> bytes:
 def _payload(question: Packet, source: bytes, target: bytes) -> bytes:
     _, protocol, number, sport = question
     if protocol == TCP:
-        # An option with the segment size, and no-operations up to the common length.
-        options = struct.pack("!BBH", 2, 4, 1460) + b"\1" * (_PAYLOAD - 24)
-        header = struct.pack("!HHIIBBHHH", sport, number, sport * 65537, 0, (_PAYLOAD // 4) << 4, _SYN, 64240, 0, 0)
+        # The options of Linux: the segment size, selective acknowledgements, a time stamp, the window's scale.
+        options = struct.pack("!BBHBBBBIIBBBB", 2, 4, 1460, 4, 2, 8, 10, secrets.randbits(32), 0, 1, 3, 3, 7)
+        words = _PAYLOAD // 4
+        header = struct.pack("!HHIIBBHHH", sport, number, secrets.randbits(32), 0, words << 4, _SYN, 64240, 0, 0)
         return _summed(header + options, 16, source + target + struct.pack("!BBH", 0, protocol, _PAYLOAD))
-    if protocol == UDP:
-        datagram = struct.pack("!HHHH", sport, number, _PAYLOAD, 0) + bytes(_PAYLOAD - 8)
+    if protocol in (UDP, _UDP_LITE):
+        # UDP-Lite has the length of the part that its checksum covers. 0 stands for all (RFC 3828).
+        length = _PAYLOAD if protocol == UDP else 0
+        datagram = struct.pack("!HHHH", sport or 9, number or 9, length, 0) + bytes(_PAYLOAD - 8)
         return _summed(datagram, 6, source + target + struct.pack("!BBH", 0, protocol, _PAYLOAD))
     if protocol == ICMP:
         return _summed(struct.pack("!BBHHH", number, 0, 0, sport, 1) + bytes(_PAYLOAD - 8), 2)
@@ -92,8 +98,8 @@ def _summed(data: bytes, at: int, pseudo: bytes = b"") -> bytes:
 
 def _sctp(sport: int) -> bytes:
     """A packet that begins an association. Connection tracking drops a packet with another content as invalid."""
-    # A chunk INIT of 20 bytes, with a parameter of four: the kinds of addresses (12), none of them.
-    chunk = struct.pack("!BBHIIHHI", 1, 0, 24, sport + 1, 65536, 1, 1, 1) + struct.pack("!HH", 12, 4)
+    # A chunk INIT of 20 bytes, with a parameter of six and its padding: the kind of addresses (12) is IPv4 (5).
+    chunk = struct.pack("!BBHIIHHI", 1, 0, 28, sport + 1, 65536, 1, 1, 1) + struct.pack("!HHHH", 12, 6, 5, 0)
     header = struct.pack("!HHI", sport or 1, 9, 0)
     summed = crc32c(header + bytes(4) + chunk)
     return header + struct.pack("<I", summed) + chunk
