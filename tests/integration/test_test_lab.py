@@ -26,6 +26,10 @@ EVERY_SECOND = """    from pathlib import Path
     count.write_text(str(number))
     if number % 2 == 0 or not box("beta").file("/root/flag").exists:
 """
+ENTRIES = """
+typo: {fails: word, on: alpha, replace: {file: /root/answer, text: "{{ word }}", with: "{{ word }}x"}, restart: ssh}
+vain: {fails: word, on: alpha, replace: {file: /root/answer, text: nothing, with: x}}
+"""
 
 
 class Gate:
@@ -108,6 +112,7 @@ def test_uncaught_mutants_and_mutants_that_fail_other_tasks_are_reported(gate: G
     """A learner of the lab is not affected."""
     gate.edit("playbooks", "mutants/wrong-word.yml", "{{ word }}x", "{{ word }}")
     gate.edit("playbooks", "mutants/nothing.yml", "[word, flag]", "[flag]")
+    (gate.catalog / "playbooks" / gate.name / "mutants.yml").write_text(ENTRIES)
     catalog = ("--catalog", str(gate.catalog))
     gate.labctl.run(*catalog, "up", gate.name)
     before = gate.labctl.run(*catalog, "status", "--json").stdout
@@ -115,7 +120,9 @@ def test_uncaught_mutants_and_mutants_that_fail_other_tasks_are_reported(gate: G
     assert json.loads(gate.labctl.run(*catalog, "status", "--json").stdout)[0]["id"] == json.loads(before)[0]["id"]
     gate.labctl.run(*catalog, "down", gate.name)
     gate.assert_nothing_left()
-    assert "✗\twrong-word\tword\tnone" in done.stdout and "0 of 2 mutants caught" in done.stdout
+    assert "✗\twrong-word\tword\tnone" in done.stdout and "1 of 4 mutants caught" in done.stdout
+    assert "✓\ttypo\tword" in done.stdout and "✗\tvain\tword" in done.stdout
+    assert "/root/answer has no line with the text nothing, so the mutant changes nothing" in done.stdout
     where = f"✗ {gate.name}, seed "
     assert where in done.stdout and ", mutants wrong-word: word\n    expected  failed\n    found  passed" in done.stdout
     assert ", mutants nothing: word\n    expected  passed\n    found  failed" in done.stdout

@@ -167,6 +167,17 @@ def test_a_good_lab_has_no_flaw_in_any_phase(world: World) -> None:
     assert {"up", "fresh", "solutions", "mutants", "reboot", "thorough", "reset"} == set(lab.seconds)
 
 
+def test_boxes_get_time_after_each_play(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A play restarts services, and all of them are expected to be ready again."""
+    waits: list[bool] = []
+    monkeypatch.setattr(
+        "labctl.services.proof.prove_seed.settle",
+        lambda _engine, lab, _values, boxes, expected: waits.append(set(boxes) == set(expected) == set(lab.boxes)),
+    )
+    world.run(Wishes(seeds=1, repeat=1, phases=ALL))
+    assert waits == [True] * len(world.plays.ran)
+
+
 def test_seeds_differ_and_are_reproducible(world: World) -> None:
     first = [seed.seed for seed in world.run(Wishes(seeds=2, repeat=1)).labs[0].seeds]
     assert first == [seed.seed for seed in world.run(Wishes(seeds=2, repeat=1)).labs[0].seeds]

@@ -91,7 +91,7 @@ class World:
 
     def _talk(self, box_id: str, argv: Sequence[str]) -> bytes:
         name = self.engine.boxes[box_id].spec.name
-        self.asked.append((name, *argv[-2:]))
+        self.asked.append((name, argv[-2], argv[-1]))
         return b"yes\n" if name in self.good else b""
 
     def current(self) -> Current:
@@ -102,7 +102,7 @@ class World:
         return sorted(asked)
 
 
-READY = {"master": {"port": "{{ port }}"}, "replica1": {"path": "/run/x", "seconds": 60}}
+READY: dict[str, Any] = {"master": {"port": "{{ port }}"}, "replica1": {"path": "/run/x", "seconds": 60}}
 
 
 def test_a_new_box_is_waited_for_only_while_jobs_are_queued() -> None:

@@ -17,8 +17,7 @@ def test_on_a_copy(box, listeners, params):
 @pytest.mark.reboot
 def test_after_a_reboot(box, listeners, params, power):
     """The services answer at once after a reboot and after a power cut"""
-    for name in ("late", "sock"):
-        power(name).reboot()
+    power("late").reboot()
     power("early").off()
     power("early").on()
     assert _all(box, listeners, params["port"])
