@@ -247,8 +247,10 @@ class ProgramBatch:
             whole = len(found) == len(self._orders) or any(result.late for result in found.values())
             if not whole and not acting.broken:
                 acting.stopped()
-            trees = self._read()
-            acting.tidy(f"rm -rf {self._top} {self._private} {self._open} {SMALL_DISK}/{self._top[1:]}-*")
+            try:
+                trees = self._read()
+            finally:
+                acting.tidy(f"rm -rf {self._top} {self._private} {self._open} {SMALL_DISK}/{self._top[1:]}-*")
         self._fill(found, trees, tree_token)
         self._judge(found)
 

@@ -100,10 +100,10 @@ def _listing(box: CheckedBox, roots: tuple[str, ...]) -> dict[str, str]:
     """Return a line about each file below these folders: mode, owner, time of the inode's change, size, inode."""
     token = secrets.token_hex(8)
     command = f"find {' '.join(quoted_path(root) for root in roots)} -xdev -exec stat -c %s {{}} + 2>/dev/null"
-    printed = box.run(command, f"{token}%f %u %g %Z %s %i %n", seconds=60).stdout_bytes
+    printed = box.run(command, f"{token}%f %u %g %z %s %i %n", seconds=60).stdout_bytes
     found = {}
     for item in printed.decode(errors="surrogateescape").split(token)[1:]:
-        *facts, path = item.removesuffix("\n").split(" ", 6)
+        *facts, path = item.removesuffix("\n").split(" ", 8)
         found[path] = " ".join(facts)
     return found
 
