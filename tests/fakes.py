@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 import msgspec
@@ -586,6 +587,10 @@ class FakeCatalog:
         self._labs = {lab.name: lab for lab in labs}
         self.briefs: dict[str, str] = {}
         self.all_mutants: list[Mutant] = []
+
+    def checks_dir(self, name: str) -> Path:
+        """A folder that does not exist, so the checks of no lab need packages."""
+        return Path("/nonexistent", name)
 
     def names(self) -> list[str]:
         return sorted(self._labs)

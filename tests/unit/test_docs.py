@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -12,13 +13,14 @@ from types import ModuleType
 import click
 import pytest
 
+import labctl.kit
 from labctl.adapters import lab_file
 from labctl.cli.commands import COMMANDS
 from labctl.cli.main import LazyGroup, main
 from labctl.errors import Exit
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PROSE = [page for page in PAGES if page.name not in ("commands.md", "CHANGELOG.md")]
 # The lab that docs/author.md writes is not in a catalog of this repository.
 EXAMPLE = "first-file"
@@ -183,3 +185,23 @@ def test_the_changelog_has_this_version() -> None:
     import labctl
 
     assert f"## [{labctl.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+KIT_PAGES = [ROOT / "docs" / "kit.md", *sorted((ROOT / "docs" / "kit").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", KIT_PAGES, ids=lambda page: page.name)
+def test_the_examples_of_the_kit_import_existing_names(page: Path) -> None:
+    """The examples are functions of a lab that does not exist. So they are compiled, and their imports are run."""
+    examples = _fences(page, "python")
+    assert examples
+    for example in examples:
+        tree = ast.parse(example)
+        imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        exec(compile(ast.Module(imports, []), page.name, "exec"), {})
+
+
+def test_every_name_of_the_kit_is_described() -> None:
+    pages = "\n".join(page.read_text("utf-8") for page in KIT_PAGES)
+    missing = [name for name in labctl.kit.__all__ if not re.search(rf"\b{name}\b", pages)]
+    assert not missing
