@@ -42,6 +42,7 @@ class Hint(Enum):
     NAME_BOX = "name-box", "known"
     NAME_TASK = "name-task", "known"
     NAME_SOLUTION = "name-solution", "known"
+    NAME_MUTANT = "name-mutant", "known"
     OPTION_LAB = "option-lab", "first"
     ONE_LAB = "one-lab", "command", "word"
     HISTORY = "history", "lab"

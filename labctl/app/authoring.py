@@ -39,6 +39,7 @@ class AuthoringApi:
         seeds: int = 2,
         repeat: int = 3,
         mutants: int | None = None,
+        named: Collection[str] = (),
         phases: Collection[Phase] = (),
         thorough: bool = False,
         emit: Emit,
@@ -46,7 +47,8 @@ class AuthoringApi:
         """Prove these labs on boxes of their own, one lab after the other.
 
         ``seeds`` is the number of seeds. ``repeat`` is the number of times that the same boxes are judged. ``mutants``
-        is the largest number of mutants for each task, and None means all mutants. ``phases`` selects phases, and the
+        is the largest number of mutants for each task, and None means all mutants. ``named`` selects mutants by their
+        names. Then only the mutants are proven, unless ``phases`` says otherwise. ``phases`` selects phases, and the
         phases that they depend on also run. If ``phases`` is empty, all phases except the thorough phase run.
         ``thorough`` adds the thorough phase. Raises UsageError and InvalidLabError before a box is created. A failure
         after that is a flaw of the proof.
@@ -55,8 +57,8 @@ class AuthoringApi:
         from labctl.services.proof.prove import DEFAULT_PHASES, Wishes
 
         chosen = [self._parts.catalog.lab(name) for name in dict.fromkeys(labs)]
-        wanted = frozenset(phases) or DEFAULT_PHASES
-        wishes = Wishes(seeds, repeat, wanted | {Phase.THOROUGH} if thorough else wanted, mutants)
+        wanted = frozenset(phases) or (frozenset({Phase.MUTANTS}) if named else DEFAULT_PHASES)
+        wishes = Wishes(seeds, repeat, wanted | {Phase.THOROUGH} if thorough else wanted, mutants, tuple(named))
         return self._parts.prove.run(chosen, wishes, emit)
 
     @staff_only

@@ -165,20 +165,23 @@ class InstancesApi:
         return tuple(box.box for box in chosen)
 
     @staff_only
-    def solvable(self, actor: Actor, lab: str = "", solution: str = "solve") -> tuple[str, ...]:
+    def solvable(self, actor: Actor, lab: str = "", solution: str = "solve", mutant: str = "") -> tuple[str, ...]:
         """Return the boxes that ``solve`` would change. The front end shows them in its confirmation prompt."""
-        return tuple(self._to_solve(actor, lab, solution).lab.boxes)
+        return tuple(self._to_solve(actor, lab, solution, mutant).lab.boxes)
 
     @staff_only
-    def solve(self, actor: Actor, lab: str = "", solution: str = "solve", *, emit: Emit) -> None:
-        """Apply a reference solution to the learner's boxes, and wait until the boxes are ready for checks."""
+    def solve(self, actor: Actor, lab: str = "", solution: str = "solve", mutant: str = "", *, emit: Emit) -> None:
+        """Apply a reference solution to the learner's boxes, and wait until the boxes are ready for checks. With
+        ``mutant``, then apply the mutant of this name, so that an author can study its verdicts."""
+        from labctl.domain.proof.rules import MUTANTS
         from labctl.services.settled import settle
 
-        current = self._to_solve(actor, lab, solution)
-        self._parts.provisioner.run(current.lab, solution, current.ids(), current.values, emit)
-        settle(self._parts.engine, current.lab, current.values, current.ids(), current.lab.boxes)
+        current = self._to_solve(actor, lab, solution, mutant)
+        for play in (solution, *([f"{MUTANTS}{mutant}"] if mutant else [])):
+            self._parts.provisioner.run(current.lab, play, current.ids(), current.values, emit)
+            settle(self._parts.engine, current.lab, current.values, current.ids(), current.lab.boxes)
 
-    def _to_solve(self, actor: Actor, lab: str, solution: str) -> Current:
+    def _to_solve(self, actor: Actor, lab: str, solution: str, mutant: str) -> Current:
         current = Access(self._parts, actor).current("solve", lab)
         current.require_running()
         plays = self._parts.provisioner.plays(current.lab)
@@ -191,6 +194,10 @@ class InstancesApi:
                 name=solution,
                 known=", ".join(known) or "-",
             )
+        if mutant:
+            from labctl.services.proof.mutant_names import known_mutant
+
+            known_mutant(current.lab.name, [one.name for one in self._parts.catalog.mutants(current.lab.name)], mutant)
         return current
 
     @staff_only

@@ -34,6 +34,13 @@ _CODES = {"passed": Exit.OK, "failed": Exit.CHECKS_FAILED, "error": Exit.CHECKS_
 @click.option(
     "--mutants", type=click.IntRange(1), metavar="N", help="The number of mutants of each task. Default: all."
 )
+@click.option(
+    "--mutant",
+    "named",
+    multiple=True,
+    metavar="NAME",
+    help="Only this mutant, and no other phase. May be repeated.",
+)
 @click.option("--thorough", is_flag=True, help="Run thorough checks too, on each solution.")
 @click.option(
     "--only",
@@ -56,6 +63,7 @@ def command(
     seeds: int,
     repeat: int,
     mutants: int | None,
+    named: tuple[str, ...],
     thorough: bool,
     only: tuple[str, ...],
     report: str | None,
@@ -85,6 +93,7 @@ def command(
                 seeds=seeds,
                 repeat=repeat,
                 mutants=mutants,
+                named=named,
                 phases=[Phase(name) for name in only],
                 thorough=thorough,
                 emit=emit,

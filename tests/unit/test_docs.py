@@ -197,7 +197,7 @@ def test_the_examples_of_the_kit_import_existing_names(page: Path) -> None:
     assert examples
     for example in examples:
         tree = ast.parse(example)
-        imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        imports: list[ast.stmt] = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
         exec(compile(ast.Module(imports, []), page.name, "exec"), {})
 
 

@@ -19,7 +19,7 @@ from labctl.domain.proof.rules import Flaw, Mutant, Phase
 from labctl.domain.site import Site
 from labctl.domain.text import Text
 from labctl.domain.verdict import Answer, CheckResult, Source, Verdict
-from labctl.errors import BuildError, ChecksError, EngineError, InvalidLabError
+from labctl.errors import BuildError, ChecksError, EngineError, InvalidLabError, UsageError
 from labctl.events import Event, Note, PlayFault, StepEnded, StepStarted, silent
 from labctl.ports import CloneCheck, Emit, Findings
 from labctl.services.clone import Clones
@@ -190,6 +190,19 @@ def test_a_proof_changes_no_learners_boxes_and_no_history(world: World) -> None:
     assert {box.id for box in world.engine.observe()} == set(mine.values())
     assert all(world.engine.boxes[box_id].starts == 1 for box_id in mine.values())
     assert world.store.latest("pond") == []
+
+
+def test_only_named_mutants_run(world: World) -> None:
+    chosen = MUTANTS[0]
+    proof = world.run(Wishes(seeds=1, repeat=1, phases=frozenset({Phase.MUTANTS}), named=(chosen.name,)))
+    assert proof.flaws == ()
+    assert [play for play in world.plays.ran if play.startswith("mutants/")] == [chosen.play]
+
+
+def test_an_unknown_mutant_is_refused_before_any_box_is_created(world: World) -> None:
+    with pytest.raises(UsageError, match="pond has no mutant no-such-one"):
+        world.run(Wishes(named=(MUTANTS[0].name, "no-such-one")))
+    assert world.plays.ran == [] and world.events == []
 
 
 def test_the_solved_boxes_are_committed_once_for_all_mutants(world: World) -> None:

@@ -18,6 +18,7 @@ from labctl.events import Emit, StepEnded, StepStarted
 from labctl.ports import Catalog, Engine, Provisioner
 from labctl.services.clone import Clones
 from labctl.services.proof.bench import Bench
+from labctl.services.proof.mutant_names import known_mutant
 from labctl.services.proof.prove_seed import Round, Subject, Tools
 from labctl.services.verify import Verify
 
@@ -26,12 +27,14 @@ DEFAULT_PHASES = frozenset(Phase) - {Phase.THOROUGH}
 
 class Wishes(msgspec.Struct, frozen=True):
     """The size of a proof: the number of seeds, the number of times that the same boxes are judged, the phases, and the
-    number of mutants of each task. None means all mutants."""
+    number of mutants of each task. None means all mutants. ``named`` are the names of mutants; if there are any, only
+    these mutants run."""
 
     seeds: int = 2
     repeat: int = 3
     phases: frozenset[Phase] = DEFAULT_PHASES
     mutants: int | None = None
+    named: tuple[str, ...] = ()
 
 
 class Prove:
@@ -54,9 +57,12 @@ class Prove:
         self._lint = lint
 
     def run(self, labs: Sequence[Lab], wishes: Wishes, emit: Emit) -> Proof:
-        """Prove all labs, one after the other. Raises InvalidLabError before anything is created. After that, a step
-        that can't be tried is a flaw."""
+        """Prove all labs, one after the other. Raises InvalidLabError, and UsageError for an unknown mutant, before
+        anything is created. After that, a step that can't be tried is a flaw."""
         subjects = [self._subject(lab) for lab in labs]
+        for subject in subjects:
+            for name in wishes.named:
+                known_mutant(subject.lab.name, [mutant.name for mutant in subject.mutants], name)
         at, machine = time.time(), self._engine.info()
         self._tools.bench.sweep(emit)
         try:
@@ -80,6 +86,9 @@ class Prove:
         flaws = [*mutant_flaws(lab, subject.mutants)] if Phase.MUTANTS in wishes.phases else []
         if wishes.mutants is not None:
             subject = msgspec.structs.replace(subject, mutants=sample(subject.mutants, wishes.mutants))
+        if wishes.named:
+            named = tuple(mutant for mutant in subject.mutants if mutant.name in wishes.named)
+            subject = msgspec.structs.replace(subject, mutants=named)
         if Phase.LINT in wishes.phases:
             started = time.monotonic()
             key = f"{lab.name} {Phase.LINT}"
