@@ -150,19 +150,19 @@ sweep() {
 now() { read -r up rest </proc/uptime; now=${up%.*}${up#*.}; }
 # Opens the pipes of a run's output.
 pipes() {
-    mkfifo $R/$1.fo $R/$1.fe
-    head -c $2 <$R/$1.fo >$R/$1.out & known="$known$! "; eval "o$1=$!"
-    head -c $2 <$R/$1.fe >$R/$1.err & known="$known$! "; eval "e$1=$!"
+    mkfifo $R/$1.p1 $R/$1.p2
+    head -c $2 <$R/$1.p1 >$R/$1.out & known="$known$! "; eval "o$1=$!"
+    head -c $2 <$R/$1.p2 >$R/$1.err & known="$known$! "; eval "e$1=$!"
 }
 # In the foreground, because the shell starts a command in the background with SIGINT ignored.
 run() {
     pipes $1 $3; now; since=$now
-    timeout -s KILL $2 setsid sh $R/$1.sh <$4 >$R/$1.fo 2>$R/$1.fe
+    timeout -s KILL $2 setsid sh $R/$1.sh <$4 >$R/$1.p1 2>$R/$1.p2
     eval "s$1=$?"; now; eval "t$1=$((now-since))"
 }
 begin() {
     pipes $1 $3; now; eval "b$1=$now"
-    { timeout -s KILL $2 setsid sh $R/$1.sh <$4 >$R/$1.fo 2>$R/$1.fe; status=$?; : >$5/$1.ended; exit $status; } &
+    { timeout -s KILL $2 setsid sh $R/$1.sh <$4 >$R/$1.p1 2>$R/$1.p2; status=$?; : >$5/$1.ended; exit $status; } &
     known="$known$! "; eval "l$1=$!"
 }
 ended() { eval "wait \$l$1; s$1=\$?"; now; eval "t$1=\$((now-b$1))"; }

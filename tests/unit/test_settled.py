@@ -26,7 +26,7 @@ from labctl.services.up import Up
 
 
 def lab_with(ready: dict[str, Any], **changes: Any) -> Lab:
-    boxes = {**lab_data()["boxes"], "loner": {"ready": ready}}
+    boxes = {**lab_data()["boxes"], "single": {"ready": ready}}
     return make_lab(boxes=boxes, **changes)
 
 
@@ -71,7 +71,7 @@ def test_a_box_says_when_it_is_ready(ready: dict[str, Any]) -> None:
 def test_a_fault_has_its_path(ready: dict[str, Any], path: str, what: str) -> None:
     params = {**lab_data()["params"], "big": {"kind": "int", "first": 1, "last": 70000}}
     (fault,) = faults(lab_with(ready, params=params))
-    assert fault.path == f"boxes.loner.ready{path}" and what in fault.what
+    assert fault.path == f"boxes.single.ready{path}" and what in fault.what
 
 
 class World:
@@ -200,8 +200,8 @@ def local(tmp_path: Path) -> LocalEngine:
 def wait(local: LocalEngine, ready: dict[str, Any], expected: tuple[str, ...] = ()) -> tuple[bool, float]:
     started = time.monotonic()
     lab = lab_with(ready)
-    held = settle(local, lab, {"port": 4}, {"loner": "id", "master": "id"}, expected)  # type: ignore[arg-type]
-    assert held <= {"loner"}
+    held = settle(local, lab, {"port": 4}, {"single": "id", "master": "id"}, expected)  # type: ignore[arg-type]
+    assert held <= {"single"}
     return bool(held), time.monotonic() - started
 
 
@@ -226,9 +226,9 @@ def test_paths_and_commands_are_quoted(local: LocalEngine) -> None:
 
 def test_the_wait_ends_when_nothing_is_starting(local: LocalEngine) -> None:
     assert wait(local, {"path": "/none"})[1] < 1.5
-    assert wait(local, {"path": "/none"}, ("loner",))[1] < 1.5, "the last service started long ago"
+    assert wait(local, {"path": "/none"}, ("single",))[1] < 1.5, "the last service started long ago"
     local.changed.write_text(f"@1\n@{int(time.time())}\n\n")
-    assert 1 < wait(local, {"path": "/none", "seconds": 4}, ("loner",))[1] < 4
+    assert 1 < wait(local, {"path": "/none", "seconds": 4}, ("single",))[1] < 4
     assert wait(local, {"path": "/none", "seconds": 4})[1] < 1.5, "a new box does not wait for a change"
 
 
