@@ -7,7 +7,7 @@ import smtplib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from labctl.kit.wire.base import MOST, Line, StartTls, WireClient, trusting
+from labctl.kit.wire.base import MOST, Line, WireClient, trusting
 from labctl.kit.wire.errors import DeniedError, Kind, WireError, garbage, hung_up, text_of
 
 if TYPE_CHECKING:
@@ -71,10 +71,19 @@ class Smtp(WireClient):
 
     def starttls(self, ca: str = "") -> None:
         """Start TLS, and say EHLO again. With ``ca`` (PEM), the certificate and its name are verified."""
-        context = StartTls(trusting(ca), self._name)
+        context = trusting(ca)
         with self._talk(self._seconds) as line, _errors(line):
-            self._mail.starttls(context=context)
-            self._mail.ehlo()
+            mail = self._mail
+            if not mail.has_extn("starttls"):
+                raise SmtpError(502, "the server does not offer STARTTLS")
+            code, said = mail.docmd("STARTTLS")
+            if code != 220:
+                raise SmtpError(code, _text(said))
+            line.secure(context, self._name)
+            # RFC 3207, section 4.2: the client must forget what the server said before.
+            mail.file = mail.helo_resp = mail.ehlo_resp = None
+            mail.esmtp_features, mail.does_esmtp = {}, False
+            mail.ehlo()
 
     def login(self, user: str, password: str) -> None:
         """Log in. Raises DeniedError if the server refuses."""
