@@ -201,7 +201,7 @@ class Line:
             yield
         except TimeoutError as error:
             raise self._late() from error
-        except ssl.SSLEOFError as error:
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:  # which of the two depends on the Python
             raise hung_up(self.beginning) from error
         except ssl.SSLError as error:
             raise tls_failed(error) from error
