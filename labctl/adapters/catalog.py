@@ -49,6 +49,7 @@ class FileCatalog:
     def __init__(self, dirs: Iterable[str | Path] = (), cache: Path | None = None) -> None:
         self._cache = (cache_dir() if cache is None else cache) / "labs"
         self._labs: dict[str, Lab] = {}
+        self._headings: dict[str, dict[text.Language, Mapping[str, str]]] = {}
         given = [Path(item).expanduser().absolute() for item in dirs]
         for folder in given:
             if not (folder / "labs").is_dir():
@@ -87,13 +88,16 @@ class FileCatalog:
     def heading(self, name: str, task: str) -> text.Text:
         """Return the heading of a task's section in each brief. It is empty if the brief has no such section or can't
         be read: an answer is useful without it, too."""
-        from labctl.domain.lab.brief import task_heading
+        if name not in self._headings:
+            self._headings[name] = {language: self._task_headings(name, language) for language in text.LANGUAGES}
+        return text.Text(*(headings.get(task, "") for headings in self._headings[name].values()))
 
-        found: dict[str, str] = {}
-        for language in text.LANGUAGES:
-            with contextlib.suppress(UsageError, InvalidLabError):
-                found[language] = task_heading(self.brief(name, language), task)
-        return text.Text(found.get("en", ""), found.get("zh", ""))
+    def _task_headings(self, name: str, language: text.Language) -> Mapping[str, str]:
+        from labctl.domain.lab.brief import task_headings
+
+        with contextlib.suppress(UsageError, InvalidLabError):
+            return task_headings(self.brief(name, language))
+        return {}
 
     def lab_dir(self, name: str) -> Path:
         """Return the lab's folder. Raises UsageError with the nearest name if there is no such lab."""

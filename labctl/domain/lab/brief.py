@@ -34,11 +34,10 @@ def passages(brief: str, task: str, read: Collection[str] = ()) -> list[str]:
     return found
 
 
-def task_heading(brief: str, task: str) -> str:
-    """Return the heading of the task's section as a check's ``read`` would name it: without backquotes and points.
-    Return an empty text if the brief has no such section."""
-    own = next((heading for heading in outline(brief).headings if heading.task == task), None)
-    return own.label if own else ""
+def task_headings(brief: str) -> dict[str, str]:
+    """Return the headings of all tasks' sections by task, as a check's ``read`` would name them: without backquotes and
+    points. If a task has several sections, the first one counts."""
+    return {heading.task: heading.label for heading in reversed(outline(brief).headings) if heading.task}
 
 
 def _extent(page: Outline, heading: Heading, count: int) -> tuple[int, int]:
