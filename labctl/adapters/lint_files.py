@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,7 +202,8 @@ def _fixtures(file: Path) -> frozenset[str]:
     return frozenset(own_fixtures(module(_page(file)))) if file.is_file() else frozenset()
 
 
-def _kit() -> dict[str, frozenset[str]]:
+@functools.cache
+def _kit() -> Mapping[str, frozenset[str]]:
     """Return the modules of the kit with the names that each defines at its top level. A package offers what its
     ``__all__`` lists."""
     found: dict[str, frozenset[str]] = {}
