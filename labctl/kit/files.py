@@ -142,9 +142,9 @@ def nobody_reads(
     ``secrets.exposed_while``.
     """
     if while_ is not None:
-        from labctl.kit.watching import refuse_exposed
+        from labctl.kit.watching import exposed_while
 
-        refuse_exposed(box, while_, paths=[path], but=but, read=read)
+        exposed_while(box, while_, paths=[path], but=but, read=read)
     real = real_paths(box, [path]).get(path, "")
     one = read_files(box, [literal(real)], most=0).get(real) if real else None
     if one is None:

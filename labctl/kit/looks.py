@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from labctl.kit.answers import Unmet
 from labctl.kit.listening import plain_address
 from labctl.kit.places import CheckedBox, CommandOutput, Place
+from labctl.kit.processes import may_change_network
 from labctl.kit.reading import parts_of
 from labctl.kit.units import BoxUnits
 
@@ -61,7 +62,6 @@ def units(box: CheckedBox) -> dict[str, Any]:
 
 # ---------------------------------------------------------------------------------------------------------------- rules
 _LEGACY = "cat /proc/1/net/ip_tables_names /proc/1/net/ip6_tables_names 2>&-"
-_NET_ADMIN = 12
 _INSIDE = "PATH=/.labctl/bin; export PATH; "
 
 
@@ -77,7 +77,7 @@ def rules(box: CheckedBox) -> dict[str, Any]:
     run: Callable[[str], CommandOutput] = box.run
     shown = run("nft -j list ruleset")
     if shown.rc != 0:
-        if not _may_have_rules(box):
+        if may_change_network(box) is False:
             return {}
         inside = box.inside()
 
@@ -92,12 +92,6 @@ def rules(box: CheckedBox) -> dict[str, Any]:
         found |= {name: lines} if lines else {}
     legacy = box.run(_LEGACY).stdout.split()
     return found | ({"iptables-legacy": sorted(legacy)} if legacy else {})
-
-
-def _may_have_rules(box: CheckedBox) -> bool:
-    """Whether a process in the box can have CAP_NET_ADMIN: its bounding set has it (proc_pid_status(5))."""
-    bound = re.search(r"^CapBnd:\s*([0-9a-f]+)", box.run("cat /proc/1/status").stdout, re.MULTILINE)
-    return bound is None or bool(int(bound[1], 16) >> _NET_ADMIN & 1)
 
 
 def saved_rules(text: str) -> list[str]:

@@ -73,3 +73,14 @@ def descends(pid: int, others: Collection[int], known: Mapping[int, BoxProcess])
             return True
         at = known.get(at.parent)
     return False
+
+
+_NET_ADMIN = 12
+
+
+def may_change_network(place: Place) -> bool | None:
+    """Return whether a process in the box can have CAP_NET_ADMIN: whether the bounding set of the first process has it
+    (proc_pid_status(5)). Without this right, a box can have no rules of its own. Return None if the set can't be
+    read."""
+    bound = re.search(r"^CapBnd:\s*([0-9a-f]+)", place.run("cat /proc/1/status").stdout, re.MULTILINE)
+    return bool(int(bound[1], 16) >> _NET_ADMIN & 1) if bound else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import NamedTuple
 
 from labctl.kit import say
@@ -17,6 +17,7 @@ from labctl.kit.answers import Unmet, Words
 from labctl.kit.disk import as_input
 from labctl.kit.places import CheckedBox
 from labctl.kit.readers import FileReader, all_readers, long_list, people_of, readable_by
+from labctl.kit.watching import exposed_while as exposed_while
 
 _TMPFS = ("/run", "/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  searched, not used
 _SKIPPED = ("/proc/", "/sys/", "/etc/labctl/")
@@ -120,24 +121,3 @@ def nobody_reads(
         raise Unmet(
             box.name, found=say.listed(each.found for each in found), expected=expected, see=found[0].see, read=read
         )
-
-
-def exposed_while(
-    box: CheckedBox,
-    work: Callable[[], object],
-    *,
-    text: str = "",
-    paths: Collection[str] = (),
-    but: Collection[str] = (),
-    read: Words = "",
-) -> None:
-    """Run ``work`` on a copy, and raise Unmet if somebody except root and the accounts of ``but`` could read one of the
-    paths or the text meanwhile. ``paths`` may be patterns of the shell. Files with the text are searched in /tmp,
-    /var/tmp, /run, /dev/shm and in the folders of the paths, and in command lines of processes.
-
-    The box is watched from outside, about a hundred times a second. A shorter moment can be missed, so the check should
-    make the work last, for example with a large database. A moment that is found is certain.
-    """
-    from labctl.kit.watching import refuse_exposed
-
-    refuse_exposed(box, work, text=text, paths=paths, but=but, read=read)

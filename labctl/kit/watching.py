@@ -45,7 +45,7 @@ while [ $round -lt ROUNDS ]; do
 done"""
 
 
-def refuse_exposed(
+def exposed_while(
     box: CheckedBox,
     work: Callable[[], object],
     *,
@@ -54,7 +54,14 @@ def refuse_exposed(
     but: Collection[str] = (),
     read: Words = "",
 ) -> None:
-    """See ``secrets.exposed_while``. If the work raises an exception, nothing is judged."""
+    """Run ``work`` on a copy, and raise Unmet if somebody except root and the accounts of ``but`` could read one of the
+    paths or the text meanwhile. ``paths`` may be patterns of the shell. Files with the text are searched in /tmp,
+    /var/tmp, /run, /dev/shm and in the folders of the paths, and in command lines of processes.
+
+    The box is watched from outside, about a hundred times a second. A shorter moment can be missed, so the check should
+    make the work last, for example with a large database. A moment that is found is certain. If the work raises an
+    exception, nothing is judged.
+    """
     people = [one for one in people_of(box) if one.uid != 0 and one.name not in but]
     told = _watched(box, work, _command(paths, text))
     for path, rights in seen(told):

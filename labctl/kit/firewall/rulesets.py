@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from labctl.kit.firewall.intervals import LAST
 from labctl.kit.places import CheckedBox
+from labctl.kit.processes import may_change_network
 
 
 def _words(text: str) -> frozenset[str]:
@@ -81,7 +82,10 @@ def read(box: CheckedBox) -> Rules:
     done = box.run(COMMAND)
     if _could(done.stdout):
         return parsed(done.stdout)
-    if not _may_have_rules(box):
+    allowed = may_change_network(box)
+    if allowed is None:
+        raise RulesetError(f"{box.name}: /proc/1/status has no CapBnd")
+    if not allowed:
         return Rules()
     path = "PATH=/.labctl/bin; export PATH; "
     done = box.inside().run(path + COMMAND)
@@ -89,14 +93,6 @@ def read(box: CheckedBox) -> Rules:
         # Root in the box can break this command, and only root there can. The sweep of all ports needs no rules.
         return Rules(unreadable=("nft list ruleset failed",), trusted=False)
     return parsed(done.stdout)._replace(trusted=False)
-
-
-def _may_have_rules(box: CheckedBox) -> bool:
-    """Whether a process in the box can have CAP_NET_ADMIN (12): its bounding set has it (proc_pid_status(5))."""
-    found = re.search(r"^CapBnd:\s*([0-9a-f]+)", box.run("cat /proc/1/status").stdout, re.MULTILINE)
-    if found is None:
-        raise RulesetError(f"{box.name}: /proc/1/status has no CapBnd")
-    return bool(int(found[1], 16) >> 12 & 1)
 
 
 def _could(printed: str) -> bool:

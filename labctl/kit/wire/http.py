@@ -81,7 +81,27 @@ class HttpReply:
         return f"HTTP {self.status}" + (f" to {text_of(where)}" if where else "")
 
 
-class Http:
+class HttpVerbs:
+    """The usual methods of HTTP, for a server and for a visitor's session."""
+
+    def request(self, *words: Any, **about: Any) -> HttpReply:
+        """Send a request: see ``Http.request``."""
+        raise NotImplementedError
+
+    def get(self, path: str = "/", **about: Any) -> HttpReply:
+        """Ask for a page. See ``Http.request``."""
+        return self.request("GET", path, **about)
+
+    def head(self, path: str = "/", **about: Any) -> HttpReply:
+        """Ask for the headers of a page. See ``Http.request``."""
+        return self.request("HEAD", path, **about)
+
+    def post(self, path: str = "/", **about: Any) -> HttpReply:
+        """Send a body, a form or files. See ``Http.request``."""
+        return self.request("POST", path, **about)
+
+
+class Http(HttpVerbs):
     """A web server, as a place reaches it at this address and port.
 
     ``name`` is the Host header; its default is the address. An unusual port is added to it. ``tls`` encrypts without
@@ -109,18 +129,6 @@ class Http:
         self._name = name or host
         self._seconds = seconds
         self._most = most
-
-    def get(self, path: str = "/", **about: Any) -> HttpReply:
-        """Ask for a page. See ``request``."""
-        return self.request("GET", path, **about)
-
-    def head(self, path: str = "/", **about: Any) -> HttpReply:
-        """Ask for the headers of a page. See ``request``."""
-        return self.request("HEAD", path, **about)
-
-    def post(self, path: str = "/", **about: Any) -> HttpReply:
-        """Send a body, a form or files. See ``request``."""
-        return self.request("POST", path, **about)
 
     def request(self, method: str, path: str = "/", **about: Any) -> HttpReply:
         """Send a request on a new connection, and return the answer. Raises WireError.
@@ -153,7 +161,7 @@ class Http:
         return line
 
 
-class HttpSession:
+class HttpSession(HttpVerbs):
     """One visitor with cookies. ``connections`` is the number of connections that its requests needed."""
 
     def __init__(self, opened: Any, name: str, port: int, *, secure: bool, seconds: float) -> None:
@@ -171,18 +179,6 @@ class HttpSession:
     def cookies(self) -> dict[str, str]:
         """The visitor's cookies."""
         return {one.name: one.value or "" for one in self._jar}
-
-    def get(self, path: str = "/", **about: Any) -> HttpReply:
-        """Ask for a page. See ``Http.request``."""
-        return self.request("GET", path, **about)
-
-    def head(self, path: str = "/", **about: Any) -> HttpReply:
-        """Ask for the headers of a page. See ``Http.request``."""
-        return self.request("HEAD", path, **about)
-
-    def post(self, path: str = "/", **about: Any) -> HttpReply:
-        """Send a body, a form or files. See ``Http.request``."""
-        return self.request("POST", path, **about)
 
     def request(
         self,
